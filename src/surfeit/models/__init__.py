@@ -1,0 +1,28 @@
+"""Plain networks: they know no optimiser, mask or configuration."""
+
+from surfeit.models.architecture import describe, rebuild
+from surfeit.models.initialise import initialise_
+from surfeit.models.networks import (
+    Builder,
+    Shape,
+    conv_2,
+    conv_4,
+    conv_6,
+    lenet_300_100,
+    mlp,
+    vgg19_bn,
+)
+
+__all__ = [
+    "Builder",
+    "Shape",
+    "conv_2",
+    "conv_4",
+    "conv_6",
+    "describe",
+    "initialise_",
+    "lenet_300_100",
+    "mlp",
+    "rebuild",
+    "vgg19_bn",
+]
