@@ -1,0 +1,137 @@
+"""A layer's eigenvalues before and after training, with what noise alone would give."""
+
+import numpy as np
+import pyarrow as pa
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from surfeit.study.figures.style import BLACK, SKY, VERMILLION, panels, style
+from surfeit.study.tables import column, where
+
+TITLES = {"initial": "At initialisation", "final": "After training"}
+BULK_BINS = 14  # bins across the narrowest noise bulk
+MOST_BINS = 120
+SMALLEST = 1e-4  # of the largest eigenvalue: what lies below is named, not drawn
+
+
+def figure(eigenvalues: pa.Table, density: pa.Table, bulk: pa.Table) -> Figure:
+    """Counts of eigenvalues on a logarithmic axis, one panel a stage, on one common axis.
+
+    The line is the count that the fitted Marchenko-Pastur density expects in each bin (density
+    times bin width, so that its area is the number of eigenvalues in the bulk); triangles are the
+    spikes, each at its own value.
+
+    Args:
+        eigenvalues: one row an eigenvalue and stage: `stage` ("initial" or "final"), `eigenvalue`,
+            `spike` (above the noise).
+        density: the fitted density at points: `stage`, `eigenvalue`, `density` (integrates to 1).
+        bulk: one row a stage: `stage`, `lower` and `upper` end of the noise.
+
+    Raises:
+        ValueError: if no eigenvalue is positive.
+    """
+    values = column(eigenvalues, "eigenvalue")
+    if not (values > 0).any():
+        raise ValueError("a spectrum needs at least one positive eigenvalue")
+    stages = [stage for stage in TITLES if stage in set(eigenvalues["stage"].to_pylist())]
+    edges = _bins(values, bulk)
+    with style():
+        drawing, axes = panels(1, rows=len(stages), height=0.7 + 1.9 * len(stages), sharex=True)
+        for panel, stage in zip(axes[:, 0], stages, strict=True):
+            _histogram(panel, _of(eigenvalues, stage), edges)
+            _noise(panel, _of(density, stage), _of(eigenvalues, stage), edges)
+            _spikes(panel, _of(eigenvalues, stage), _of(bulk, stage))
+            panel.set(ylabel="eigenvalues", xscale="log", xlim=(edges[0], edges[-1]))
+            panel.set_title(TITLES[stage] + _left_out(_of(eigenvalues, stage), edges[0]))
+            panel.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+            panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes[-1, 0].set_xlabel("eigenvalue of W Wᵀ (logarithmic axis)")
+        handles, labels = axes[-1, 0].get_legend_handles_labels()
+        drawing.legend(handles, labels, loc="outside lower center", ncols=4)
+    return drawing
+
+
+def _bins(values: np.ndarray, bulk: pa.Table) -> np.ndarray:
+    largest = values.max()
+    smallest = values[values > SMALLEST * largest].min()
+    ends = [largest * 1.6, *bulk["upper"].to_pylist()]
+    # A hard edge at zero has no place on a logarithmic axis: three decades of the bulk are shown.
+    lowers = [
+        max(lower, upper * 1e-3)
+        for lower, upper in zip(bulk["lower"].to_pylist(), bulk["upper"].to_pylist(), strict=True)
+    ]
+    start, stop = np.log(min(smallest, *lowers, ends[0]) * 0.8), np.log(max(ends))
+    widths = [
+        np.log(upper / lower) / BULK_BINS
+        for lower, upper in zip(lowers, bulk["upper"].to_pylist(), strict=True)
+        if upper > lower
+    ]
+    wanted = (stop - start) / min(widths, default=(stop - start) / 40)
+    return np.exp(np.linspace(start, stop, int(np.clip(wanted, 20, MOST_BINS)) + 1))
+
+
+def _histogram(axes: Axes, rows: pa.Table, edges: np.ndarray) -> None:
+    values = column(rows, "eigenvalue")
+    counts, _ = np.histogram(values, bins=edges)
+    axes.bar(
+        edges[:-1],
+        counts,
+        width=np.diff(edges),
+        align="edge",
+        color=SKY,
+        edgecolor="white",
+        linewidth=0.3,
+        label="eigenvalues",
+    )
+    axes.set_ylim(0, max(1, counts.max()) * 1.15)
+
+
+def _noise(axes: Axes, density: pa.Table, rows: pa.Table, edges: np.ndarray) -> None:
+    if density.num_rows == 0:
+        return
+    x = column(density, "eigenvalue")
+    y = column(density, "density")
+    order = np.argsort(x)
+    x, y = x[order], y[order]
+    bulk = sum(not spike for spike in rows["spike"].to_pylist())
+    expected = bulk * y * x * np.log(edges[1] / edges[0])
+    axes.plot(x, expected, color=BLACK, linewidth=1.6, label="expected of pure noise")
+
+
+def _spikes(axes: Axes, rows: pa.Table, bulk: pa.Table) -> None:
+    spikes = rows.filter(rows["spike"])["eigenvalue"].to_pylist()
+    height = axes.get_ylim()[1]
+    axes.scatter(
+        spikes,
+        [0.09 * height] * len(spikes),
+        marker="v",
+        s=22,
+        color=VERMILLION,
+        edgecolors="black",
+        linewidths=0.5,
+        label="spikes: above the noise",
+        clip_on=False,
+        zorder=4,
+    )
+    for upper in bulk["upper"].to_pylist():
+        axes.axvline(upper, color=BLACK, linewidth=0.9, linestyle="--", label="edge of the noise")
+        words = f"{len(spikes)} of {rows.num_rows} above the noise"
+        axes.annotate(
+            words,
+            (upper, 0.93),
+            xycoords=("data", "axes fraction"),
+            xytext=(5, 0),
+            textcoords="offset points",
+            fontsize=8.5,
+            va="top",
+        )
+
+
+def _left_out(rows: pa.Table, smallest: float) -> str:
+    below = sum(value < smallest for value in rows["eigenvalue"].to_pylist())
+    return f" ({below} below {smallest:.1g} not shown)" if below else ""
+
+
+def _of(table: pa.Table, stage: str) -> pa.Table:
+    return where(table, stage=stage)

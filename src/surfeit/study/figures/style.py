@@ -1,0 +1,100 @@
+"""One look for all figures: colours that survive colour blindness, strokes that survive grey."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+# Okabe and Ito 2008: told apart by all common kinds of colour vision.
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+GREY, PALE = "#6b6b6b", "#d4d4d4"
+
+WIDTH = 7.0  # inches: the text width of a page, so that fonts print at their own size
+DPI = 200
+
+RC: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.6,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.5,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.fonttype": "path",  # letters as outlines: the same everywhere, no font needed
+    "svg.hashsalt": "surfeit",
+    "pdf.fonttype": 42,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stroke:
+    """How one kind of line is drawn: no two share a colour, nor a dash and marker."""
+
+    color: str
+    linestyle: Any = "-"
+    marker: str = ""
+
+    def options(self) -> dict[str, Any]:
+        """The stroke as matplotlib's keywords."""
+        return {"color": self.color, "linestyle": self.linestyle, "marker": self.marker}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The look, for the figures that are built or saved inside; nothing global is left changed."""
+    with mpl.rc_context(RC):
+        yield
+
+
+def panels(
+    columns: int, *, height: float, rows: int = 1, sharex: bool = False, sharey: bool = False
+) -> tuple[Figure, Any]:
+    """An empty figure of the page's width and its axes as an array [rows, columns]."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey)
+
+
+def percent_axis(axes: Axes) -> None:
+    """Labels the vertical axis, whose data are fractions, in percent."""
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+
+
+def save(figure: Figure, folder: Path, name: str) -> dict[str, Path]:
+    """Writes the figure as `name`.svg, .png (200 dpi) and .pdf into `folder`, made if missing.
+
+    The same figure gives the same bytes: no dates, no random names.
+
+    Returns:
+        the three paths by "svg", "png" and "pdf".
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    nameless: dict[str, dict[str, Any]] = {
+        "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
+        "png": {"Software": None},
+        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    }
+    paths = {kind: folder / f"{name}.{kind}" for kind in nameless}
+    with style():
+        for kind, path in paths.items():
+            figure.savefig(path, format=kind, dpi=DPI, metadata=nameless[kind])
+    return paths

@@ -1,0 +1,199 @@
+"""Figures draw what the table says, name their axes, and are the same bytes every time."""
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from surfeit.study.figures import graph, learning, rank, removal, save, spectrum
+from surfeit.study.figures.style import Stroke
+from surfeit.study.tables import where
+
+
+def _lines(axes):
+    return {line.get_label(): line for line in axes.get_lines()}
+
+
+def _labelled(axes):
+    return all(panel.get_xlabel() and panel.get_ylabel() for panel in axes)
+
+
+def test_learning_curve_draws_the_table_and_leaves_out_what_was_not_measured(learning_table):
+    accuracy, loss = learning.figure(learning_table).axes
+    assert _labelled((accuracy, loss))
+    assert "nats" in loss.get_ylabel()
+    assert set(_lines(accuracy)) == {"train", "validation", "test"}
+    drawn = _lines(accuracy)["train"].get_xydata()
+    expected = [learning_table["epoch"].to_pylist(), learning_table["train_accuracy"].to_pylist()]
+    np.testing.assert_allclose(drawn.T, expected)
+    test = _lines(loss)["test"].get_xydata()
+    np.testing.assert_allclose(test[:, 1], learning_table["test_loss"].to_pylist()[1:])
+
+
+def test_learning_curve_without_test_columns_shows_the_others(learning_table):
+    accuracy, _ = learning.figure(learning_table.drop(["test_loss", "test_accuracy"])).axes
+    assert set(_lines(accuracy)) == {"train", "validation"}
+
+
+def test_accuracies_are_fractions_in_the_table_and_percent_on_the_axis(learning_table):
+    accuracy, _ = learning.figure(learning_table).axes
+    assert accuracy.yaxis.get_major_formatter()(0.95, 0) == "95 %"
+
+
+def test_removal_figure_draws_every_criterion_in_both_directions(removal_table):
+    least, most = removal.figure(removal_table, loss=0.01, chance=0.1).axes
+    assert "units" in least.get_xlabel()
+    assert "test accuracy" in least.get_ylabel()
+    for panel, remove in ((least, "least"), (most, "most")):
+        for name in ("magnitude", "frame_potential", "inner_product", "raw_frame_potential"):
+            rows = where(removal_table, criterion=name, remove=remove)
+            drawn = _lines(panel)[name.replace("_", " ")].get_xydata()
+            np.testing.assert_allclose(drawn[:, 0], rows["removed"].to_pylist())
+            np.testing.assert_allclose(drawn[:, 1], rows["accuracy"].to_pylist())
+        assert _lines(panel)["dense − 1 point"].get_ydata()[0] == pytest.approx(0.97)
+        assert _lines(panel)["chance"].get_ydata()[0] == pytest.approx(0.1)
+
+
+def test_random_is_its_mean_with_one_standard_deviation(removal_table):
+    least, _ = removal.figure(removal_table).axes
+    rows = where(removal_table, criterion="random")
+    curves = np.reshape(rows["accuracy"].to_pylist(), (5, 31))
+    np.testing.assert_allclose(_lines(least)["random: mean"].get_ydata(), curves.mean(axis=0))
+    band = least.collections[0].get_paths()[0].vertices
+    at_15 = band[np.isclose(band[:, 0], 15), 1]
+    middle, spread = curves[:, 15].mean(), curves[:, 15].std(ddof=1)
+    assert at_15.min() == pytest.approx(middle - spread)
+    assert at_15.max() == pytest.approx(middle + spread)
+
+
+def test_removal_figure_does_not_depend_on_the_order_of_rows(removal_table):
+    order = np.random.default_rng(0).permutation(removal_table.num_rows)
+    shuffled, _ = removal.figure(removal_table.take(order)).axes
+    straight, _ = removal.figure(removal_table).axes
+    for label, line in _lines(straight).items():
+        np.testing.assert_allclose(_lines(shuffled)[label].get_xydata(), line.get_xydata())
+
+
+@pytest.mark.parametrize("module", [learning, removal, rank])
+def test_lines_differ_in_more_than_colour(module):
+    strokes = module.STROKES.values()
+    assert len({stroke.color for stroke in strokes}) == len(strokes)
+    assert len({stroke.marker for stroke in strokes}) == len(strokes)
+    assert len({str(stroke.linestyle) for stroke in strokes}) == len(strokes)
+    assert all(isinstance(stroke, Stroke) for stroke in strokes)
+
+
+def test_graph_places_and_sizes_every_unit_by_the_table(graph_tables):
+    nodes, edges = graph_tables
+    before, after = graph.figure(nodes, edges).axes
+    assert before.get_xlim() == after.get_xlim()
+    assert "60 units, 0 edges" in before.get_title(loc="left")
+    assert f"{edges.num_rows} edges" in after.get_title(loc="left")
+    final = where(nodes, stage="final")
+    largest = max(nodes["norm"].to_pylist())
+    for kind in ("isolated", "linked", "cluster"):
+        rows = where(final, kind=kind)
+        marks = next(mark for mark in after.collections if mark.get_label() == kind)
+        expected = np.transpose([rows["x"].to_pylist(), rows["y"].to_pylist()])
+        np.testing.assert_allclose(marks.get_offsets(), expected)
+        diameters = np.sqrt(marks.get_sizes() / graph.LARGEST_AREA)
+        np.testing.assert_allclose(diameters * largest, rows["norm"].to_pylist())
+
+
+def test_graph_draws_stronger_edges_darker(graph_tables):
+    nodes, edges = graph_tables
+    _, after = graph.figure(nodes, edges).axes
+    lines = after.collections[0]
+    assert len(lines.get_segments()) == edges.num_rows
+    weights = np.asarray(edges["weight"].to_pylist())
+    alphas = lines.get_colors()[:, 3]
+    assert (np.diff(alphas[np.argsort(weights)]) >= 0).all()
+    assert alphas.max() > alphas.min()
+
+
+def test_graph_turns_very_many_edges_into_a_picture(graph_tables, monkeypatch):
+    monkeypatch.setattr(graph, "MOST_EDGES_AS_PATHS", 10)
+    _, after = graph.figure(*graph_tables).axes
+    assert after.collections[0].get_rasterized()
+
+
+def test_spectrum_counts_every_eigenvalue_and_marks_every_spike(spectrum_tables):
+    eigenvalues, density, bulk = spectrum_tables
+    before, after = spectrum.figure(eigenvalues, density, bulk).axes
+    assert "W Wᵀ" in after.get_xlabel()
+    for panel in (before, after):
+        assert sum(bar.get_height() for bar in panel.patches) == 100
+    spikes = next(mark for mark in after.collections if mark.get_label().startswith("spikes"))
+    np.testing.assert_allclose(spikes.get_offsets()[:, 0], [4, 6, 9, 15, 22, 61])
+    assert "6 of 100 above the noise" in [text.get_text() for text in after.texts]
+    assert "0 of 100 above the noise" in [text.get_text() for text in before.texts]
+
+
+def test_expected_counts_add_up_to_the_bulk(spectrum_tables):
+    before, _ = spectrum.figure(*spectrum_tables).axes
+    line = _lines(before)["expected of pure noise"]
+    bars = sorted(before.patches, key=lambda bar: bar.get_x())
+    width = np.log((bars[0].get_x() + bars[0].get_width()) / bars[0].get_x())
+    total = np.trapezoid(line.get_ydata() / width, np.log(line.get_xdata()))
+    assert total == pytest.approx(100, rel=0.02)
+
+
+def test_spectrum_says_how_many_eigenvalues_it_leaves_out(spectrum_tables):
+    eigenvalues, density, bulk = spectrum_tables
+    values = np.asarray(eigenvalues["eigenvalue"].to_pylist())
+    values[:3] = 0
+    at = eigenvalues.column_names.index("eigenvalue")
+    before, _ = spectrum.figure(
+        eigenvalues.set_column(at, "eigenvalue", [values.tolist()]), density, bulk
+    ).axes
+    assert "(3 below" in before.get_title(loc="left")
+
+
+def test_rank_figure_draws_weights_and_update(rank_table):
+    norm, accuracy = rank.figure(rank_table, loss=0.01, classes=10).axes
+    assert _labelled((norm, accuracy))
+    for of, words in rank.WORDS.items():
+        rows = where(rank_table, of=of)
+        for panel, column in ((norm, "share"), (accuracy, "accuracy")):
+            drawn = _lines(panel)[words].get_xydata()
+            np.testing.assert_allclose(drawn[:, 0], rows["rank"].to_pylist())
+            np.testing.assert_allclose(drawn[:, 1], rows[column].to_pylist())
+    assert _lines(accuracy)["dense − 1 point"].get_ydata()[0] == pytest.approx(0.97)
+
+
+def test_figures_refuse_empty_tables(
+    learning_table, removal_table, graph_tables, spectrum_tables, rank_table
+):
+    for module, table in ((learning, learning_table), (removal, removal_table), (rank, rank_table)):
+        with pytest.raises(ValueError, match="at least one"):
+            module.figure(table.slice(0, 0))
+    with pytest.raises(ValueError, match="at least one unit"):
+        graph.figure(graph_tables[0].slice(0, 0), graph_tables[1])
+    with pytest.raises(ValueError, match="positive eigenvalue"):
+        spectrum.figure(spectrum_tables[0].slice(0, 0), *spectrum_tables[1:])
+
+
+def test_saved_figures_are_the_same_bytes_every_time_and_ask_for_nothing(learning_table, tmp_path):
+    first = save(learning.figure(learning_table), tmp_path / "one", "learning")
+    second = save(learning.figure(learning_table), tmp_path / "two", "learning")
+    assert sorted(first) == ["pdf", "png", "svg"]
+    for kind in first:
+        assert first[kind].read_bytes() == second[kind].read_bytes()
+    drawing = first["svg"].read_text()
+    assert "<dc:date>" not in drawing
+    assert "<text" not in drawing, "letters are outlines: no font of the reader's is needed"
+
+
+def test_building_and_saving_leaves_the_global_look_alone(learning_table, tmp_path):
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    save(learning.figure(learning_table), tmp_path, "learning")
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_lines_are_distinguishable_in_grey():
+    greys = sorted(
+        np.dot(to_rgb(stroke.color), [0.2126, 0.7152, 0.0722])
+        for stroke in learning.STROKES.values()
+    )
+    assert min(np.diff(greys)) > 0.05
