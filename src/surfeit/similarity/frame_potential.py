@@ -1,0 +1,78 @@
+"""The frame potential: how far the directions of a layer's units are from spread evenly."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from surfeit.core import weight_matrix
+
+
+def normalised(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, "units inputs"]:
+    """The weight vectors scaled to length 1, as rows; a zero row stays zero.
+
+    Args:
+        weight: a layer's weight, floating point; filters are flattened.
+
+    Returns:
+        [units, inputs] in the weight's dtype and on its device.
+
+    Raises:
+        ValueError: if the weight has fewer than two dimensions, no entries or non-finite ones.
+    """
+    rows = weight_matrix(weight.detach())
+    if not bool(torch.isfinite(rows).all()):
+        raise ValueError("weights must be finite, got NaN or infinite entries")
+    # Dividing by the largest entry first keeps squares of tiny float32 rows from underflowing.
+    largest = rows.abs().amax(dim=1, keepdim=True)
+    rows = rows / torch.where(largest > 0, largest, 1)
+    length = rows.norm(dim=1, keepdim=True)
+    return rows / torch.where(length > 0, length, 1)
+
+
+def total_frame_potential(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, ""]:
+    """The frame potential of a layer: 0 for no direction, `units**2` if all are parallel.
+
+    `FP = Σ_ij ⟨ŵ_i, ŵ_j⟩² = ‖ŴŴᵀ‖_F² = ‖ŴᵀŴ‖_F²`, with `ŵ` the normalised weight vectors.
+
+    It is at least `max(units, units² / inputs)` if no row is zero; orthonormal rows reach `units`.
+
+    Args:
+        weight: a layer's weight; filters are flattened; zero rows contribute nothing.
+
+    Returns:
+        a scalar in the weight's dtype, in [0, units²].
+
+    Raises:
+        ValueError: as `normalised`.
+
+    Source: Benedetto and Fickus 2003; as a measure of redundancy, Heitmann 2020, section 3.1.
+    Cost: O(units · inputs · min(units, inputs)).
+    """
+    rows = normalised(weight)
+    units, inputs = rows.shape
+    gram = rows @ rows.T if units <= inputs else rows.T @ rows
+    return gram.square().sum()
+
+
+def contributions(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, " units"]:
+    """Each unit's part of the frame potential: `Σ_j ⟨ŵ_i, ŵ_j⟩²`, the unit itself included.
+
+    The parts add up to `total_frame_potential`. They are at least 1, except for zero rows: 0.
+
+    Args:
+        weight: a layer's weight; filters are flattened.
+
+    Returns:
+        [units] in the weight's dtype, each 0 or in [1, units].
+
+    Raises:
+        ValueError: as `normalised`.
+
+    Source: Heitmann 2020, section 3.1. Cost: O(units · inputs · min(units, inputs)).
+    """
+    rows = normalised(weight)
+    units, inputs = rows.shape
+    if units <= inputs:
+        return (rows @ rows.T).square().sum(dim=1)
+    # Σ_j ⟨ŵ_i, ŵ_j⟩² = ŵ_iᵀ (ŴᵀŴ) ŵ_i needs no [units, units] matrix.
+    return (rows @ (rows.T @ rows) * rows).sum(dim=1)

@@ -1,0 +1,111 @@
+"""How far training has moved each unit from where it began."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from surfeit.core import weight_matrix
+from surfeit.similarity.frame_potential import normalised
+
+
+@dataclass(frozen=True, kw_only=True)
+class Movement:
+    """Each unit's weight vector `w` against its initial one `z`; all [units].
+
+    Args:
+        angle: between `w` and `z`, radians in [0, π]; NaN where one of them is zero.
+        cosine: of that angle, in [−1, 1]; NaN where one of them is zero.
+        norm: `‖w‖`.
+        initial_norm: `‖z‖`.
+        norm_ratio: `‖w‖ / ‖z‖`; infinite where only `z` is zero, NaN where both are.
+        distance: `‖w − z‖`.
+    """
+
+    angle: Float[Tensor, " units"]
+    cosine: Float[Tensor, " units"]
+    norm: Float[Tensor, " units"]
+    initial_norm: Float[Tensor, " units"]
+    norm_ratio: Float[Tensor, " units"]
+    distance: Float[Tensor, " units"]
+
+
+def movement(
+    weight: Float[Tensor, "units *inputs"], initial: Float[Tensor, "units *inputs"]
+) -> Movement:
+    """Compares each unit's weight vector with its initial one, in direction and in length.
+
+    `angle = 2 atan2(‖ŵ − ẑ‖, ‖ŵ + ẑ‖)`, which is exact for small angles where the arc cosine of a
+    float32 inner product would be 0 or off by its own size.
+
+    Args:
+        weight: a layer's weight; filters are flattened.
+        initial: the same layer's weight at the start, of the same shape.
+
+    Returns:
+        the movement, in the weight's dtype and on its device.
+
+    Raises:
+        ValueError: if the shapes differ, or as `normalised`.
+
+    Source: Heitmann 2020, section 3.2; the angle, Kahan 2006, section 12. Cost: O(entries).
+    """
+    if weight.shape != initial.shape:
+        raise ValueError(
+            f"weight and initial must have one shape, got {list(weight.shape)} and "
+            f"{list(initial.shape)}"
+        )
+    direction, origin = normalised(weight), normalised(initial)
+    norm = weight_matrix(weight.detach()).norm(dim=1)
+    initial_norm = weight_matrix(initial.detach()).norm(dim=1)
+    angle = 2 * torch.atan2((direction - origin).norm(dim=1), (direction + origin).norm(dim=1))
+    undefined = ~(direction.any(dim=1) & origin.any(dim=1))
+    cosine = (direction * origin).sum(dim=1).clamp(-1, 1)
+    return Movement(
+        angle=angle.masked_fill(undefined, math.nan),
+        cosine=cosine.masked_fill(undefined, math.nan),
+        norm=norm,
+        initial_norm=initial_norm,
+        norm_ratio=norm / initial_norm,
+        distance=weight_matrix((weight - initial).detach()).norm(dim=1),
+    )
+
+
+def hardly_moved(
+    weight: Float[Tensor, "units *inputs"],
+    initial: Float[Tensor, "units *inputs"],
+    *,
+    max_angle: float = math.acos(0.9),
+    max_norm_change: float = 0.25,
+) -> Bool[Tensor, " units"]:
+    """Which units training left almost where they were.
+
+    A unit hardly moved if `angle ≤ max_angle` and `|‖w‖/‖z‖ − 1| ≤ max_norm_change`, or if `w = z`.
+    This is a definition, not an estimate: an inner product of 0.9 with the start means that at
+    least 81 % of the squared length still lies along it. In many dimensions nothing comes that
+    close by chance, and units that learned something are typically far beyond it. A unit that was
+    zeroed has moved; weight decay alone keeps the direction and shrinks the norm, so with decay
+    look at `max_norm_change=math.inf` too.
+
+    Args:
+        weight: a layer's weight; filters are flattened.
+        initial: the same layer's weight at the start.
+        max_angle: radians in [0, π]; the default is 25.8 degrees.
+        max_norm_change: fraction of the initial norm, at least 0.
+
+    Returns:
+        bool [units].
+
+    Raises:
+        ValueError: if a threshold is out of range, or as `movement`.
+    """
+    if not 0 <= max_angle <= math.pi:
+        raise ValueError(f"max_angle must be in [0, pi] radians, got {max_angle}")
+    if not max_norm_change >= 0:
+        raise ValueError(f"max_norm_change must be at least 0, got {max_norm_change}")
+    moved = movement(weight, initial)
+    # Comparisons with NaN are false: where a direction is missing, only w = z counts.
+    near = (moved.angle <= max_angle) & ((moved.norm_ratio - 1).abs() <= max_norm_change)
+    return near | (moved.distance == 0)
