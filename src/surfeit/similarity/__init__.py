@@ -1,1 +1,33 @@
-""""""
+"""How alike a layer's units are: frame potential, graph of weight vectors, movement, layout."""
+
+from surfeit.similarity.frame_potential import contributions, normalised, total_frame_potential
+from surfeit.similarity.graph import (
+    Graph,
+    chance_inner_product,
+    cosine_graph,
+    cutoff_of,
+    inner_product_of,
+    nearest_neighbours,
+)
+from surfeit.similarity.groups import clusters, components, isolated
+from surfeit.similarity.layout import force_layout
+from surfeit.similarity.movement import Movement, hardly_moved, movement
+
+__all__ = [
+    "Graph",
+    "Movement",
+    "chance_inner_product",
+    "clusters",
+    "components",
+    "contributions",
+    "cosine_graph",
+    "cutoff_of",
+    "force_layout",
+    "hardly_moved",
+    "inner_product_of",
+    "isolated",
+    "movement",
+    "nearest_neighbours",
+    "normalised",
+    "total_frame_potential",
+]

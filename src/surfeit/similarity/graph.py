@@ -1,0 +1,197 @@
+"""The graph of weight vectors: units are nodes, similar directions are joined."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from scipy.stats import beta
+from torch import Tensor
+
+from surfeit.similarity.frame_potential import normalised
+
+# Rows of the similarity matrix held at once: 512 x 4,096 in float64 are 16 MiB.
+_BLOCK = 512
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A sparse, undirected graph of a layer's units, each edge given once.
+
+    Args:
+        units: number of nodes.
+        edges: int64 [2, edges], source < target, in ascending order.
+        weights: [edges], `exp(−dist²/σ²)` with `dist² = 1 − ⟨ŵ_i, ŵ_j⟩`, in [cutoff, 1].
+        inner_products: [edges], `⟨ŵ_i, ŵ_j⟩` in [−1, 1].
+        sigma: the scale σ of the distances, positive.
+        cutoff: the least edge weight kept, in (0, 1].
+    """
+
+    units: int
+    edges: Int64[Tensor, "2 edges"]
+    weights: Float[Tensor, " edges"]
+    inner_products: Float[Tensor, " edges"]
+    sigma: float
+    cutoff: float
+
+
+def inner_product_of(cutoff: float, sigma: float) -> float:
+    """The inner product that a cutoff on the edge weight stands for: `1 + σ² ln(cutoff)`.
+
+    Below −1 for a cutoff that keeps every edge.
+
+    Raises:
+        ValueError: if the cutoff is outside (0, 1] or sigma is not positive.
+    """
+    _check_sigma(sigma)
+    if not 0 < cutoff <= 1:
+        raise ValueError(f"cutoff must be in (0, 1], got {cutoff}")
+    return 1 + sigma**2 * math.log(cutoff)
+
+
+def cutoff_of(inner_product: float, sigma: float) -> float:
+    """The cutoff on the edge weight that keeps inner products from this one on.
+
+    `cutoff = exp(−(1 − inner_product)/σ²)`, the inverse of `inner_product_of`.
+
+    Raises:
+        ValueError: if the inner product is outside [−1, 1], sigma is not positive, or so small
+            that the cutoff is no longer a positive float.
+    """
+    _check_sigma(sigma)
+    if not -1 <= inner_product <= 1:
+        raise ValueError(f"inner_product must be in [-1, 1], got {inner_product}")
+    cutoff = math.exp((inner_product - 1) / sigma**2)
+    if cutoff == 0:
+        raise ValueError(f"sigma {sigma} is too small for an inner product of {inner_product}")
+    return cutoff
+
+
+def chance_inner_product(units: int, inputs: int, *, level: float = 0.01) -> float:
+    """The inner product that no pair of randomly directed units exceeds, but for a few layers.
+
+    `P(max_{i<j} ⟨ŵ_i, ŵ_j⟩ > t) ≤ level` for independent, isotropic weight vectors, by the union
+    bound over the pairs: `(1 + ⟨ŵ_i, ŵ_j⟩)/2 ~ Beta((inputs − 1)/2, (inputs − 1)/2)`. It is the
+    null for an edge: above it, units are alike because of training. Close to tight, since the
+    pairs are independent of one another.
+
+    Args:
+        units: number of weight vectors, at least 2.
+        inputs: their dimension, at least 1 (then every inner product is ±1: the answer is 1).
+        level: fraction of random layers with any edge at all, in (0, 1).
+
+    Raises:
+        ValueError: if an argument is out of range.
+    """
+    if units < 2 or inputs < 1:
+        raise ValueError(f"need at least 2 units and 1 input, got {units} and {inputs}")
+    if not 0 < level < 1:
+        raise ValueError(f"level must be in (0, 1), got {level}")
+    if inputs == 1:
+        return 1.0
+    pairs = units * (units - 1) / 2
+    half = (inputs - 1) / 2
+    return float(2 * beta.isf(level / pairs, half, half) - 1)
+
+
+def cosine_graph(
+    weight: Float[Tensor, "units *inputs"],
+    *,
+    sigma: float = 0.5,
+    cutoff: float | None = None,
+    inner_product: float | None = None,
+) -> Graph:
+    """Joins the units whose weight vectors point alike.
+
+    An edge has the weight `exp(−dist²/σ²)` with `dist² = 1 − ⟨ŵ_i, ŵ_j⟩` and is kept where that is
+    at least `cutoff`, or where the inner product is at least `inner_product`: the same thing said
+    in two ways. Inner products are exact to a few roundings only, so equal vectors are found by a
+    threshold slightly below 1, not by 1 itself. A zero row has no direction and so no edge.
+
+    Args:
+        weight: a layer's weight; filters are flattened.
+        sigma: scale of the distances, positive. It changes no edge of a graph that is cut by its
+            inner product, only the edges' weights: at 0.5 parallel units weigh 1, 60 degrees
+            apart 0.14, orthogonal ones 0.02.
+        cutoff: least edge weight, in (0, 1]; exactly one of this and the next is given.
+        inner_product: least inner product, in [−1, 1].
+
+    Returns:
+        the graph, its tensors on the weight's device.
+
+    Raises:
+        ValueError: if not exactly one threshold is given, one is out of range, or as `normalised`.
+
+    Source: Heitmann 2020, section 3.2.
+    Cost: O(units² · inputs) time, O(512 · units + edges) memory.
+    """
+    if (cutoff is None) == (inner_product is None):
+        raise ValueError(
+            "exactly one of cutoff and inner_product must be given, "
+            f"got cutoff={cutoff}, inner_product={inner_product}"
+        )
+    if cutoff is None:
+        assert inner_product is not None
+        cutoff = cutoff_of(inner_product, sigma)
+    else:
+        inner_product = inner_product_of(cutoff, sigma)
+    rows = normalised(weight)
+    found, values = [], []
+    for start, similar in _blocks(rows):
+        kept = (similar >= inner_product).triu(start + 1)
+        found.append(kept.nonzero().T + similar.new_tensor([[start], [0]], dtype=torch.int64))
+        values.append(similar[kept])
+    products = torch.cat(values)
+    return Graph(
+        units=len(rows),
+        edges=torch.cat(found, dim=1),
+        weights=torch.exp((products - 1) / sigma**2),
+        inner_products=products,
+        sigma=sigma,
+        cutoff=cutoff,
+    )
+
+
+def nearest_neighbours(
+    weight: Float[Tensor, "units *inputs"], count: int
+) -> tuple[Int64[Tensor, "units count"], Float[Tensor, "units count"]]:
+    """The units that point most nearly the same way, for each unit, nearest first.
+
+    A unit is not its own neighbour. Among equally near ones the choice is left open; a zero row
+    is at inner product 0 from all others.
+
+    Args:
+        weight: a layer's weight; filters are flattened.
+        count: neighbours of each unit, from 1 to units − 1.
+
+    Returns:
+        their indices, int64 [units, count], and their inner products, [units, count].
+
+    Raises:
+        ValueError: if the count is out of range, or as `normalised`.
+
+    Cost: O(units² · inputs) time, O(512 · units) memory.
+    """
+    rows = normalised(weight)
+    if not 1 <= count < len(rows):
+        raise ValueError(f"count must be from 1 to {len(rows) - 1}, got {count}")
+    found = []
+    for start, similar in _blocks(rows):
+        similar.nan_to_num_(0.0).diagonal(start).fill_(-math.inf)
+        found.append(similar.topk(count, dim=1))
+    return torch.cat([best.indices for best in found]), torch.cat([best.values for best in found])
+
+
+def _blocks(rows: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Blocks of rows of the similarity matrix with their first row; NaN for zero rows."""
+    absent = ~rows.any(dim=1)
+    for start in range(0, len(rows), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        similar = (rows[block] @ rows.T).clamp_(-1, 1)
+        yield start, similar.masked_fill_(absent | absent[block, None], math.nan)
+
+
+def _check_sigma(sigma: float) -> None:
+    if not 0 < sigma < math.inf:
+        raise ValueError(f"sigma must be positive and finite, got {sigma}")
