@@ -1,1 +1,20 @@
-""""""
+"""Data sets as tensors in three splits: loaded, fetched, changed, or made of your own tensors."""
+
+from surfeit.data.catalog import SOURCES, load
+from surfeit.data.change import only_classes, subset, with_label_noise
+from surfeit.data.dataset import Dataset, from_tensors
+from surfeit.data.root import data_root
+from surfeit.data.status import DatasetStatus, status
+
+__all__ = [
+    "SOURCES",
+    "Dataset",
+    "DatasetStatus",
+    "data_root",
+    "from_tensors",
+    "load",
+    "only_classes",
+    "status",
+    "subset",
+    "with_label_noise",
+]

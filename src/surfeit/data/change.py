@@ -1,0 +1,121 @@
+"""Data sets made from others: noisy labels, fewer images, fewer classes."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from surfeit.core import Split, digest
+from surfeit.data.dataset import Dataset, fingerprint_of
+
+
+def with_label_noise(dataset: Dataset, fraction: float, generator: torch.Generator) -> Dataset:
+    """The data set with that fraction of its *training* labels replaced by wrong ones.
+
+    `round(fraction * n)` images (halves up) are drawn without replacement; each gets a label drawn
+    uniformly from the *other* classes, so that exactly that many labels are wrong. This is the
+    convention of Nakkiran et al. (2019); Zhang et al. (2016) draw from all classes, the right one
+    included: their noise level p is `fraction = p * (classes - 1) / classes` here, on average.
+    Validation and test labels stay right.
+
+    Args:
+        fraction: in [0, 1].
+
+    Raises:
+        ValueError: if the fraction is out of range, or there is one class only.
+    """
+    if not 0 <= fraction <= 1:
+        raise ValueError(f"the fraction of noisy labels must be in [0, 1], got {fraction}")
+    if dataset.classes < 2:
+        raise ValueError("label noise needs at least 2 classes, got 1")
+    images, labels = dataset.train.images, dataset.train.labels
+    count = int(fraction * len(labels) + 0.5)
+    if count == 0:
+        return dataset
+    device = generator.device
+    chosen = torch.randperm(len(labels), generator=generator, device=device)[:count]
+    shift = torch.randint(1, dataset.classes, (count,), generator=generator, device=device)
+    noisy = labels.clone()
+    index = chosen.to(labels.device)
+    noisy[index] = (labels[index] + shift.to(labels.device)) % dataset.classes
+    return replace(
+        dataset,
+        name=f"{dataset.name}-noise-{fraction:g}",
+        train=Split(images, noisy),
+        fingerprint=_derived(dataset, "with_label_noise", labels=noisy),
+    )
+
+
+def subset(dataset: Dataset, count: int, generator: torch.Generator | None = None) -> Dataset:
+    """The data set with `count` of its training images, in their former order.
+
+    Without a generator the first `count`; with one, drawn without replacement, not by class. A
+    smaller subset by a generator in the same state lies in the larger one. Validation and test
+    splits stay whole.
+
+    Args:
+        count: in [1, training images].
+
+    Raises:
+        ValueError: if the count is out of range.
+    """
+    total = len(dataset.train)
+    if not 1 <= count <= total:
+        raise ValueError(f"a subset needs a count in [1, {total}], got {count}")
+    if count == total:
+        return dataset
+    if generator is None:
+        index = torch.arange(count)
+    else:
+        drawn = torch.randperm(total, generator=generator, device=generator.device)
+        index = drawn[:count].sort().values
+    return replace(
+        dataset,
+        name=f"{dataset.name}-subset-{count}",
+        train=dataset.train[index.to(dataset.train.labels.device)],
+        fingerprint=_derived(dataset, "subset", index=index),
+    )
+
+
+def only_classes(dataset: Dataset, classes: Sequence[int]) -> Dataset:
+    """The data set with some of its classes only, in all splits, labelled 0, 1, ... as given.
+
+    Args:
+        classes: labels in the data set, each once.
+
+    Raises:
+        ValueError: if a label is out of range or given twice, none is given, or a split has no
+            image of them.
+    """
+    chosen = [int(label) for label in classes]
+    allowed = range(dataset.classes)
+    if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(allowed):
+        raise ValueError(
+            f"classes must be distinct labels in [0, {dataset.classes}), at least one, got {chosen}"
+        )
+    if chosen == list(allowed):
+        return dataset
+    splits = {name: _keep(name, split, chosen) for name, split in dataset.splits.items()}
+    return replace(
+        dataset,
+        name=f"{dataset.name}-classes-{'-'.join(map(str, chosen))}",
+        class_names=tuple(dataset.class_names[label] for label in chosen),
+        fingerprint=_derived(dataset, "only_classes", classes=torch.tensor(chosen)),
+        **splits,
+    )
+
+
+def _keep(name: str, split: Split, classes: list[int]) -> Split:
+    device = split.labels.device
+    kept = torch.isin(split.labels, torch.tensor(classes, device=device))
+    if not kept.any():
+        raise ValueError(f"the {name} split has no image of the classes {classes}")
+    relabelled = torch.zeros(max(classes) + 1, dtype=torch.int64, device=device)
+    relabelled[torch.tensor(classes, device=device)] = torch.arange(len(classes), device=device)
+    return Split(split.images[kept], relabelled[split.labels[kept]])
+
+
+def _derived(dataset: Dataset, change: str, **what: Tensor) -> str:
+    """The fingerprint that follows from the parent's and what was changed."""
+    return fingerprint_of(dataset.fingerprint, change, digest(what))

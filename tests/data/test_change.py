@@ -1,0 +1,145 @@
+"""Noisy labels, subsets and chosen classes."""
+
+import pytest
+import torch
+
+from surfeit.core import Streams
+from surfeit.data import only_classes, subset, with_label_noise
+
+
+def generator(name="noise", seed=0):
+    return Streams(seed).get(name)
+
+
+@pytest.mark.parametrize(("fraction", "wrong"), [(0.25, 10), (0.0375, 2), (0.03, 1), (1.0, 40)])
+def test_label_noise_makes_exactly_that_many_labels_wrong(small, fraction, wrong):
+    noisy = with_label_noise(small, fraction, generator())
+    assert int((noisy.train.labels != small.train.labels).sum()) == wrong
+
+
+def test_label_noise_leaves_images_validation_and_test(small):
+    noisy = with_label_noise(small, 1.0, generator())
+    assert torch.equal(noisy.train.images, small.train.images)
+    assert noisy.validation is small.validation
+    assert noisy.test is small.test
+
+
+def test_label_noise_does_not_touch_the_original(small):
+    before = small.train.labels.clone()
+    with_label_noise(small, 1.0, generator())
+    assert torch.equal(small.train.labels, before)
+
+
+def test_label_noise_draws_each_other_class_alike(small):
+    """Over 40 x 300 draws each of three shifts has probability 1/3: within five deviations."""
+    stream, shifts = generator(), torch.zeros(4)
+    for _ in range(300):
+        noisy = with_label_noise(small, 1.0, stream)
+        shifts += ((noisy.train.labels - small.train.labels) % 4).bincount(minlength=4)
+    deviation = (12_000 * (1 / 3) * (2 / 3)) ** 0.5
+    assert shifts[0] == 0
+    assert ((shifts[1:] - 4_000).abs() < 5 * deviation).all()
+
+
+def test_label_noise_falls_on_each_image_alike(small):
+    stream, hits = generator(), torch.zeros(40)
+    for _ in range(400):
+        hits += with_label_noise(small, 0.25, stream).train.labels != small.train.labels
+    assert ((hits - 100).abs() < 5 * (400 * 0.25 * 0.75) ** 0.5).all()
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.1, float("nan")])
+def test_label_noise_refuses_a_fraction_out_of_range(small, fraction):
+    with pytest.raises(ValueError, match=rf"in \[0, 1\], got {fraction}"):
+        with_label_noise(small, fraction, generator())
+
+
+def test_label_noise_needs_a_second_class(small):
+    with pytest.raises(ValueError, match="at least 2 classes, got 1"):
+        with_label_noise(only_classes(small, [2]), 0.5, generator())
+
+
+def test_subset_without_generator_takes_the_first(small):
+    part = subset(small, 7)
+    assert torch.equal(part.train.images, small.train.images[:7])
+    assert part.test is small.test
+
+
+def test_subset_with_generator_draws_without_replacement_in_order(small):
+    part = subset(small, 30, generator())
+    rows = (part.train.images.flatten(1)[:, None] == small.train.images.flatten(1)).all(-1)
+    index = rows.float().argmax(1)
+    assert (index.diff() > 0).all()
+    assert torch.equal(part.train.labels, small.train.labels[index])
+    assert not torch.equal(index, torch.arange(30))
+
+
+def test_subset_of_a_smaller_count_lies_in_the_larger(small):
+    few = {tuple(image.flatten().tolist()) for image in subset(small, 5, generator()).train.images}
+    more = {tuple(image.flatten().tolist()) for image in subset(small, 9, generator()).train.images}
+    assert few < more
+
+
+@pytest.mark.parametrize("count", [0, 41])
+def test_subset_refuses_a_count_out_of_range(small, count):
+    with pytest.raises(ValueError, match=rf"\[1, 40\], got {count}"):
+        subset(small, count)
+
+
+def test_only_classes_relabels_all_splits_in_the_given_order(small):
+    chosen = only_classes(small, [3, 1])
+    assert chosen.class_names == ("3", "1")
+    for name, split in chosen.splits.items():
+        before = small.splits[name]
+        kept = (before.labels == 3) | (before.labels == 1)
+        assert torch.equal(split.images, before.images[kept])
+        assert torch.equal(split.labels, (before.labels[kept] == 1).long())
+
+
+@pytest.mark.parametrize("classes", [[], [0, 0], [4], [-1]])
+def test_only_classes_refuses_what_are_no_classes(small, classes):
+    with pytest.raises(ValueError, match=r"distinct labels in \[0, 4\)"):
+        only_classes(small, classes)
+
+
+def test_only_classes_says_which_split_is_left_empty(small):
+    trimmed = subset(small, 2)
+    with pytest.raises(ValueError, match=r"the train split has no image of the classes \[3\]"):
+        only_classes(trimmed, [3])
+
+
+CHANGES = {
+    "noise": lambda data: with_label_noise(data, 0.2, generator()),
+    "other noise": lambda data: with_label_noise(data, 0.2, generator(seed=1)),
+    "more noise": lambda data: with_label_noise(data, 0.3, generator()),
+    "first": lambda data: subset(data, 10),
+    "drawn": lambda data: subset(data, 10, generator()),
+    "classes": lambda data: only_classes(data, [0, 1]),
+    "classes turned": lambda data: only_classes(data, [1, 0]),
+    "noise, then first": lambda data: subset(with_label_noise(data, 0.2, generator()), 10),
+}
+
+
+def test_changes_give_each_its_own_fingerprint_and_name_it(small):
+    changed = [change(small) for change in CHANGES.values()]
+    assert len({data.fingerprint for data in [small, *changed]}) == len(CHANGES) + 1
+    assert all(data.name.startswith("small-") for data in changed)
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_changes_made_alike_have_equal_fingerprints(small, change):
+    assert change(small).fingerprint == change(small).fingerprint
+
+
+def test_changes_that_change_nothing_keep_the_fingerprint(small):
+    assert with_label_noise(small, 0.0, generator()).fingerprint == small.fingerprint
+    assert subset(small, 40, generator()).fingerprint == small.fingerprint
+    assert only_classes(small, [0, 1, 2, 3]).fingerprint == small.fingerprint
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_changes_on_a_gpu_equal_those_on_the_cpu(small):
+    for change in CHANGES.values():
+        there, here = change(small.to("cuda")), change(small)
+        assert there.fingerprint == here.fingerprint
+        assert torch.equal(there.train.labels.cpu(), here.train.labels)
