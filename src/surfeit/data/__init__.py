@@ -3,6 +3,8 @@
 from surfeit.data.catalog import SOURCES, load
 from surfeit.data.change import only_classes, subset, with_label_noise
 from surfeit.data.dataset import Dataset, from_tensors
+from surfeit.data.download import Progress
+from surfeit.data.fetch import fetch
 from surfeit.data.root import data_root
 from surfeit.data.status import DatasetStatus, status
 
@@ -10,7 +12,9 @@ __all__ = [
     "SOURCES",
     "Dataset",
     "DatasetStatus",
+    "Progress",
     "data_root",
+    "fetch",
     "from_tensors",
     "load",
     "only_classes",
