@@ -36,9 +36,8 @@ def load_(model: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
         raise ValueError(f"the model and the weights differ: missing {missing}, unknown {extra}")
     for name, value in tensors.items():
         if value.shape != own[name].shape:
-            raise ValueError(
-                f"{name} is {list(own[name].shape)} in the model, {list(value.shape)} in the weights"
-            )
+            shapes = f"{list(own[name].shape)} in the model, {list(value.shape)} in the weights"
+            raise ValueError(f"{name} is {shapes}")
     with torch.no_grad():
         for name, value in tensors.items():
             own[name].copy_(value)

@@ -6,6 +6,7 @@ generator the weights are those of seed 0. Pools round sizes up, so that no inpu
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Protocol
 
 import torch
@@ -154,16 +155,14 @@ def _vgg(
 
 def _dense(sizes: Sequence[int], relu_from: int = 0) -> list[tuple[str, nn.Module]]:
     parts: list[tuple[str, nn.Module]] = []
-    for number, (inputs, units) in enumerate(zip(sizes, sizes[1:], strict=False), start=1):
+    for number, (inputs, units) in enumerate(pairwise(sizes), start=1):
         parts.append((f"fc{number}", nn.Linear(inputs, units)))
         if number < len(sizes) - 1:
             parts.append((f"relu{relu_from + number}", nn.ReLU()))
     return parts
 
 
-def _finish(
-    parts: OrderedDict[str, nn.Module], generator: torch.Generator | None
-) -> nn.Sequential:
+def _finish(parts: OrderedDict[str, nn.Module], generator: torch.Generator | None) -> nn.Sequential:
     model = nn.Sequential(parts)
     initialise_(model, generator or Streams(0).get("init"))
     return model

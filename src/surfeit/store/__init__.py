@@ -1,1 +1,25 @@
-""""""
+"""The store: content-addressed runs with their snapshots, metrics and provenance."""
+
+from surfeit.store.files import make_folder, write_atomically, write_json
+from surfeit.store.keys import NEUTRAL, SCHEMA, canonical, canonical_json, key_of
+from surfeit.store.lease import Lease
+from surfeit.store.run import Run
+from surfeit.store.store import Store, default_root
+from surfeit.store.writer import RunWriter, clear_temporary
+
+__all__ = [
+    "NEUTRAL",
+    "SCHEMA",
+    "Lease",
+    "Run",
+    "RunWriter",
+    "Store",
+    "canonical",
+    "canonical_json",
+    "clear_temporary",
+    "default_root",
+    "key_of",
+    "make_folder",
+    "write_atomically",
+    "write_json",
+]

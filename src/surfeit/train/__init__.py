@@ -1,1 +1,17 @@
-""""""
+"""Training and recording: recipe, the one visible loop, the recorder."""
+
+from surfeit.train.numerics import Numerics
+from surfeit.train.recipe import REPORT_RECIPES, Recipe, report_recipe
+from surfeit.train.recording import Conduct, Moment, Snapshots
+from surfeit.train.training import train
+
+__all__ = [
+    "REPORT_RECIPES",
+    "Conduct",
+    "Moment",
+    "Numerics",
+    "Recipe",
+    "Snapshots",
+    "report_recipe",
+    "train",
+]

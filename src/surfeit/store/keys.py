@@ -1,0 +1,98 @@
+"""A run's key: sha256 of the canonical JSON of everything that its result depends on."""
+
+import dataclasses
+import hashlib
+import json
+import math
+import unicodedata
+from collections.abc import Mapping
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+
+SCHEMA = 1
+"""The version of the store's layout; raised when an older reader would misread a newer run."""
+
+NEUTRAL = "neutral"
+"""In a field's metadata: the value at which a later added field is left out of the key."""
+
+
+def canonical(value: Any) -> Any:
+    """The one JSON form of `value`: equal settings have equal forms, however they were written.
+
+    Dataclasses become dicts by field, their numbers coerced to the declared type (`1` is `1.0` in
+    a float field); tuples are lists; texts are in Unicode normal form C; `-0.0` is `0.0`; a float32
+    is the shortest decimal that stands for it, so that `float32(0.1)` is `0.1`. A field that
+    declares a neutral value (`field(metadata={NEUTRAL: value})`) is left out when it holds it, so
+    that keys made before the field existed still stand.
+
+    Raises:
+        ValueError: for a number that is not finite, a key that is no text, or another type.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _canonical_fields(value)
+    if isinstance(value, Mapping):
+        if not all(isinstance(name, str) for name in value):
+            raise ValueError(f"a configuration's names must be texts, got {list(value)}")
+        return {_text(name): canonical(value[name]) for name in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [canonical(item) for item in value]
+    if isinstance(value, str):
+        return _text(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return _number(value)
+    raise ValueError(
+        f"a configuration holds texts, numbers, lists and dicts, got {type(value).__name__}"
+    )
+
+
+def canonical_json(value: Any) -> str:
+    """The canonical form as text: sorted names, no spaces, nothing but ASCII."""
+    return json.dumps(canonical(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def key_of(identity: Mapping[str, Any]) -> str:
+    """The key of a run, 64 hexadecimal digits, from all that its result depends on."""
+    return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
+
+
+def _canonical_fields(value: Any) -> dict[str, Any]:
+    types = get_type_hints(type(value))
+    result = {}
+    for field in sorted(dataclasses.fields(value), key=lambda field: field.name):
+        item = _coerced(getattr(value, field.name), types[field.name])
+        if NEUTRAL in field.metadata and item == field.metadata[NEUTRAL]:
+            continue
+        result[field.name] = canonical(item)
+    return result
+
+
+def _coerced(item: Any, declared: Any) -> Any:
+    """An int in a float field, or in one of floats, as the float it stands for."""
+    options = get_args(declared) or (declared,)
+    if isinstance(item, list | tuple):
+        return [_coerced(part, options) for part in item]
+    floats = any(option is float or float in get_args(option) for option in options)
+    if isinstance(declared, tuple):
+        floats = float in declared
+    if floats and int not in options and isinstance(item, int) and not isinstance(item, bool):
+        return float(item)
+    return item
+
+
+def _number(value: Any) -> float:
+    # A narrow float prints as the shortest decimal that reads back as itself.
+    number = float(str(value)) if isinstance(value, np.floating) else float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"a configuration's numbers must be finite, got {number}")
+    return number + 0.0  # -0.0 + 0.0 is 0.0
+
+
+def _text(value: str) -> str:
+    return unicodedata.normalize("NFC", value)

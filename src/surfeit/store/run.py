@@ -1,0 +1,235 @@
+"""A run as it is read: one training with its snapshots and metrics."""
+
+import fcntl
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from surfeit.core import Params, StoreError, load_, unknown
+from surfeit.models import rebuild
+from surfeit.store.files import FileSum, read_json
+from surfeit.store.keys import SCHEMA
+from surfeit.store.snapshots import places, read_layer, read_mask, read_snapshot
+
+Status = Literal["done", "running", "interrupted"]
+
+
+class Run:
+    """One training: its configuration, its metrics and its weights over time.
+
+    Args:
+        path: the run's folder.
+
+    Raises:
+        StoreError: if there is no run in the folder, or it was written by a newer schema.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        if not (self.path / "run.json").is_file():
+            raise StoreError(f"{self.path} holds no run: it has no run.json")
+        record = read_json(self.path / "run.json")
+        schema = record.get("schema")
+        if not isinstance(schema, int) or schema > SCHEMA:
+            raise StoreError(
+                f"{self.path} was written with schema {schema}, this version of surfeit reads "
+                f"up to {SCHEMA}: update surfeit"
+            )
+        try:
+            self.key: str = record["key"]
+            self.identity: dict[str, Any] = record["identity"]
+            self.about: dict[str, Any] = record["about"]
+        except KeyError as error:
+            raise StoreError(f"{self.path}/run.json is damaged: it has no {error}") from error
+
+    def __repr__(self) -> str:
+        return f"Run({self.key[:12]}, {self.about.get('model')}, {self.status})"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The fully resolved configuration that the key stands for."""
+        return self.identity["config"]
+
+    @property
+    def status(self) -> Status:
+        """`done`, `running` (another process holds the lease) or `interrupted`."""
+        if (self.path / "DONE.json").is_file():
+            return "done"
+        return "running" if _is_held(self.path / "lease") else "interrupted"
+
+    @property
+    def done(self) -> dict[str, Any]:
+        """What was written last: files with their sums, steps, seconds.
+
+        Raises:
+            StoreError: if the run is not done.
+        """
+        if not (self.path / "DONE.json").is_file():
+            raise StoreError(
+                f"run {self.key[:12]} is not done: give the command that started it again"
+            )
+        return read_json(self.path / "DONE.json")
+
+    @property
+    def layers(self) -> list[str]:
+        """The names of the layers, in the order of the model."""
+        return [layer["name"] for layer in self.about["layers"]]
+
+    def steps(self) -> list[int]:
+        """The steps at which snapshots exist, ascending."""
+        return sorted(
+            int(path.stem)
+            for path in (self.path / "snapshots").glob("*.safetensors")
+            if path.stem.isdigit()
+        )
+
+    def weights(
+        self, layer: str, steps: list[int] | None = None
+    ) -> Float[Tensor, "snapshots units inputs"]:
+        """The layer's weight matrix in every snapshot, in the order of `steps()`.
+
+        Args:
+            layer: a layer's dotted name.
+            steps: the snapshots to read, each in `steps()`; all of them if not given.
+
+        Raises:
+            ValueError: if there is no such layer or snapshot; the nearest are suggested.
+            StoreError: if a snapshot is missing or damaged.
+
+        Cost: reads the layer's own bytes of each file and nothing else.
+        """
+        if layer not in self.layers:
+            raise unknown("layer", layer, self.layers)
+        paths = [self._snapshot(step) for step in (self._steps() if steps is None else steps)]
+        name = f"{layer}.weight"
+        stack = read_layer(paths, name, self.mask.get(name))
+        return stack.flatten(2)
+
+    def tensors(self, step: int | None = None) -> Params:
+        """All parameters and buffers at a step (the last if not given), masked weights as zeros.
+
+        Raises:
+            ValueError: if there is no snapshot at this step; those that exist are named.
+            StoreError: if the snapshot is damaged.
+        """
+        path = self._snapshot(self._steps()[-1] if step is None else step)
+        return read_snapshot(path, self.mask)
+
+    def model(self, step: int | None = None, *, into: nn.Module | None = None) -> nn.Module:
+        """The network at a step (the last if not given), in evaluation mode, on the CPU.
+
+        Args:
+            step: one of `steps()`.
+            into: the module to load the weights into; needed where the run's model was a class
+                of the user's own, which its description cannot build.
+
+        Raises:
+            ValueError: if there is no snapshot at this step or the module's weights differ.
+            StoreError: if the snapshot is damaged.
+        """
+        model = into if into is not None else rebuild(self.config["architecture"])
+        return load_(model, self.tensors(step)).eval()
+
+    def metrics(self) -> pa.Table:
+        """The metrics, one row an epoch: accuracies as fractions, losses in nats, NaN as null.
+
+        Columns of `surfeit.train`: step, epoch, learning_rate, then loss and accuracy for each of
+        train, validation and test. A run being written shows its rows so far.
+
+        Raises:
+            StoreError: if a whole line is damaged.
+        """
+        rows = read_metrics(self.path / "metrics.jsonl")
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        return pa.table({name: [row.get(name) for row in rows] for name in names})
+
+    @cached_property
+    def mask(self) -> Mapping[str, Tensor]:
+        """The mask that the run was trained under, bool tensors by parameter; empty if none."""
+        path = self.path / "mask.safetensors"
+        return read_mask(path) if path.exists() else {}
+
+    def verify(self) -> list[str]:
+        """What is wrong with the run's files, a sentence each; empty if nothing is.
+
+        Cost: reads and hashes every file.
+        """
+        if self.status != "done":
+            return [] if self._steps_readable() else [f"{self.path}: a snapshot cannot be read"]
+        problems = []
+        for name, expected in self.done["files"].items():
+            path = self.path / name
+            if not path.exists():
+                problems.append(f"{path} is missing")
+                continue
+            found = FileSum.read(path)
+            if found.size != expected["size"]:
+                sizes = f"{found.size} bytes instead of {expected['size']}"
+                problems.append(f"{path} is damaged: it has {sizes}")
+            elif found.sha256 != expected["sha256"]:
+                problems.append(f"{path} is damaged: its sha256 is not what was written")
+        return problems
+
+    def _steps_readable(self) -> bool:
+        try:
+            for step in self.steps():
+                places(self._snapshot(step))
+        except StoreError:
+            return False
+        return True
+
+    def _steps(self) -> list[int]:
+        steps = self.steps()
+        if not steps:
+            raise StoreError(f"run {self.key[:12]} has no snapshots")
+        return steps
+
+    def _snapshot(self, step: int) -> Path:
+        path = snapshot_path(self.path, step)
+        if not path.exists():
+            there = _listed(self.steps())
+            raise ValueError(f"run {self.key[:12]} has no snapshot at step {step}; it has {there}")
+        return path
+
+
+def snapshot_path(folder: Path, step: int) -> Path:
+    """Where the snapshot of a step stands in a run's folder."""
+    return folder / "snapshots" / f"{step}.safetensors"
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The rows of a metrics file; a last line still being written is left out.
+
+    Raises:
+        StoreError: if a whole line is no JSON.
+    """
+    if not path.exists():
+        return []
+    *lines, _ = path.read_text(encoding="utf-8").split("\n")
+    try:
+        return [json.loads(line) for line in lines]
+    except ValueError as error:
+        raise StoreError(f"{path} is damaged: {error}") from error
+
+
+def _is_held(lease: Path) -> bool:
+    try:
+        with open(lease, encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _listed(steps: list[int]) -> str:
+    if len(steps) <= 8:
+        return ", ".join(map(str, steps)) or "none"
+    return f"{len(steps)}: {', '.join(map(str, steps[:4]))}, ..., {steps[-1]}"

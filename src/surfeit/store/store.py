@@ -1,0 +1,97 @@
+"""A store: a folder of runs, each found by its key, a beginning of it or its own folder."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import platformdirs
+
+from surfeit.core import StoreError
+from surfeit.store.files import disk_errors
+from surfeit.store.lease import Lease
+from surfeit.store.run import Run
+
+ROOT_VARIABLE = "SURFEIT_STORE"
+_SHORTEST_PREFIX = 4
+
+
+def default_root() -> Path:
+    """Where runs are kept if nothing else is said: `SURFEIT_STORE`, or the user's data folder."""
+    named = os.environ.get(ROOT_VARIABLE)
+    return Path(named) if named else Path(platformdirs.user_data_dir("surfeit")) / "store"
+
+
+class Store:
+    """A folder of runs, `<root>/runs/<ab>/<key>`; the index is read from the folders themselves.
+
+    Args:
+        root: the folder; if not given, `SURFEIT_STORE` or the user's data folder.
+    """
+
+    def __init__(self, root: Path | str | None = None) -> None:
+        self.root = default_root() if root is None else Path(root)
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.root)!r})"
+
+    def path_of(self, key: str) -> Path:
+        """The folder that a run with this key has or would have."""
+        return self.root / "runs" / key[:2] / key
+
+    def runs(self) -> list[Run]:
+        """All runs that can be read, the oldest first. `problems()` names the others."""
+        runs = [run for _, run in self._read() if isinstance(run, Run)]
+        return sorted(runs, key=lambda run: (run.about.get("created", ""), run.key))
+
+    def problems(self) -> list[str]:
+        """The runs that cannot be read at all, a sentence each."""
+        return [str(found) for _, found in self._read() if isinstance(found, StoreError)]
+
+    def find(self, text: str | Path) -> Run:
+        """The run with this key, whose key begins so, or in this folder.
+
+        Args:
+            text: a key, at least four of its first digits, or a path.
+
+        Raises:
+            StoreError: if no run or more than one answers, or it cannot be read.
+        """
+        folder = Path(text)
+        if (folder / "run.json").is_file():
+            return Run(folder)
+        prefix = str(text)
+        paths = [path for path in self._folders() if path.name.startswith(prefix)]
+        if len(prefix) < _SHORTEST_PREFIX or not paths:
+            few = " (give at least four digits)" if len(prefix) < _SHORTEST_PREFIX else ""
+            raise StoreError(
+                f"no run {prefix!r} in {self.root}{few}: 'surfeit runs' lists those that are there"
+            )
+        if len(paths) > 1:
+            keys = ", ".join(path.name[: len(prefix) + 6] for path in sorted(paths))
+            raise StoreError(f"{prefix!r} begins the keys of {len(paths)} runs: {keys}")
+        return Run(paths[0])
+
+    def delete(self, run: Run) -> None:
+        """Deletes a run's folder.
+
+        Raises:
+            BusyError: if it is being written.
+            StoreError: if the disk refuses.
+        """
+        with Lease(run.path, wait=False), disk_errors(run.path):
+            # The record goes first: a deletion cut short must not leave what looks like a run.
+            (run.path / "run.json").unlink()
+            shutil.rmtree(run.path)
+
+    def _folders(self) -> Iterator[Path]:
+        yield from (self.root / "runs").glob("??/*")
+
+    def _read(self) -> Iterator[tuple[Path, Run | StoreError]]:
+        for path in self._folders():
+            if not path.is_dir() or not any(path.iterdir()):
+                continue
+            try:
+                yield path, Run(path)
+            except StoreError as error:
+                yield path, error

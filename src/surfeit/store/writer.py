@@ -1,0 +1,160 @@
+"""A run as it is written: metrics, snapshots and checkpoints that survive being killed."""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from surfeit.core import Params, StoreError
+from surfeit.store.files import (
+    FileSum,
+    disk_errors,
+    make_folder,
+    sync_path,
+    write_atomically,
+    write_json,
+)
+from surfeit.store.keys import SCHEMA
+from surfeit.store.run import Run, read_metrics, snapshot_path
+from surfeit.store.snapshots import write_mask, write_snapshot
+
+Identity = Mapping[str, Any]
+
+
+class RunWriter:
+    """Writes one run's folder; its holder has the run's lease.
+
+    Whatever is on the disk at a checkpoint is there for good; what comes after it is written again,
+    bit for bit, when the run goes on. `DONE.json` comes last.
+
+    Args:
+        folder: the run's folder, made where missing.
+        key: the run's key.
+        identity: what the key stands for.
+        about: what it does not depend on: names, versions, machine, command, layers.
+        mask: bool tensors by parameter, True = kept.
+
+    Raises:
+        StoreError: if the disk refuses, here and in every method.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        key: str,
+        identity: Identity,
+        about: Mapping[str, Any],
+        mask: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        self.folder = folder
+        self._mask = mask or {}
+        self._metrics = folder / "metrics.jsonl"
+        self._checkpoint = folder / "checkpoint.safetensors"
+        self._sums: dict[str, FileSum] = {}
+        self._unsynced: list[Path] = []
+        make_folder(folder / "snapshots")
+        if self._mask and not (folder / "mask.safetensors").exists():
+            write_mask(folder / "mask.safetensors", self._mask)
+        if not (folder / "run.json").exists():
+            record = {"schema": SCHEMA, "key": key, "identity": identity, "about": about}
+            write_json(folder / "run.json", record)
+
+    def record(self, row: Mapping[str, int | float | None]) -> None:
+        """Appends a row of metrics; numbers that are not finite become null."""
+        plain = {
+            name: None if value is None or not math.isfinite(value) else value
+            for name, value in row.items()
+        }
+        with disk_errors(self._metrics), open(self._metrics, "a", encoding="utf-8") as file:
+            file.write(json.dumps(plain) + "\n")
+
+    def snapshot(self, step: int, tensors: Mapping[str, Tensor]) -> None:
+        """Writes all weights at a step."""
+        path = snapshot_path(self.folder, step)
+        self._sums[str(path.relative_to(self.folder))] = write_snapshot(path, tensors, self._mask)
+        self._unsynced.append(path)
+
+    def checkpoint(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+        """Makes all so far durable, then the point from which the run goes on when killed."""
+        self._sync()
+        plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        data = safetensors.torch.save(plain, metadata={"state": json.dumps(state)})
+        write_atomically(self._checkpoint, data)
+
+    def resume(self, steps: list[int]) -> tuple[Params, dict[str, Any]] | None:
+        """The last checkpoint, with metrics cut back to its step, or None to start anew.
+
+        Args:
+            steps: the snapshots that the run is to have; if one that came before the checkpoint
+                is missing, the run starts anew, and ends the same.
+        """
+        found = self._read_checkpoint()
+        if found is not None:
+            last = found[1]["step"]
+            expected = [snapshot_path(self.folder, step) for step in steps if step <= last]
+            if not all(path.exists() for path in expected):
+                found = None
+        self._cut_metrics(-1 if found is None else found[1]["step"])
+        return found
+
+    def finish(self, summary: Mapping[str, Any]) -> Run:
+        """Writes `DONE.json` with every file's size and sha256, and returns the run."""
+        self._sync()
+        files = {}
+        for path in sorted(self.folder.rglob("*")):
+            name = str(path.relative_to(self.folder))
+            if path.is_file() and _belongs(path):
+                files[name] = asdict(self._sums.get(name) or FileSum.read(path))
+        write_json(self.folder / "DONE.json", {"files": files, **summary})
+        self._checkpoint.unlink(missing_ok=True)
+        return Run(self.folder)
+
+    def _sync(self) -> None:
+        with disk_errors(self.folder):
+            for path in self._unsynced:
+                sync_path(path)
+            if self._metrics.exists():
+                sync_path(self._metrics)
+            sync_path(self.folder / "snapshots")
+            sync_path(self.folder)
+        self._unsynced.clear()
+
+    def _read_checkpoint(self) -> tuple[Params, dict[str, Any]] | None:
+        if not self._checkpoint.exists():
+            return None
+        try:
+            with safe_open(self._checkpoint, framework="pt") as file:
+                state = json.loads((file.metadata() or {})["state"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError, KeyError, ValueError) as error:
+            raise StoreError(
+                f"{self._checkpoint} is damaged ({error}): delete it and the run starts anew"
+            ) from error
+        return tensors, state
+
+    def _cut_metrics(self, step: int) -> None:
+        rows = [row for row in read_metrics(self._metrics) if row["step"] <= step]
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        if self._metrics.exists() and self._metrics.read_text(encoding="utf-8") != text:
+            write_atomically(self._metrics, text.encode())
+
+
+def _belongs(path: Path) -> bool:
+    """Whether a file is part of a finished run; temporary ones and the lease are not."""
+    transient = ("lease", "checkpoint.safetensors", "DONE.json")
+    return path.name not in transient and not path.name.startswith(".")
+
+
+def clear_temporary(folder: Path) -> None:
+    """Deletes what a killed writer left half written; only the lease's holder may call it."""
+    for path in folder.rglob(".*.tmp"):
+        with disk_errors(path):
+            os.unlink(path)

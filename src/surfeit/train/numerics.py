@@ -1,0 +1,97 @@
+"""The arithmetic a training is done in: what may change its last bits."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+
+from surfeit.core import unknown
+
+DType = Literal["float32", "float64"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numerics:
+    """Device, threads and precision; a part of a run's key.
+
+    Args:
+        device: `cpu`, `cuda` or one of its slots (`cuda:1`); the slot is not in the key.
+        threads: CPU threads inside one operation. One by default: two runs side by side beat one
+            on two threads.
+        dtype: `float32` or `float64`.
+
+    Raises:
+        ValueError: if the device is not there or a value is out of range.
+    """
+
+    device: str = "cpu"
+    threads: int = 1
+    dtype: DType = "float32"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.threads, bool) or not isinstance(self.threads, int) or self.threads < 1:
+            raise ValueError(f"threads must be an integer >= 1, got {self.threads!r}")
+        if self.dtype not in get_args(DType):
+            raise unknown("dtype", self.dtype, get_args(DType))
+        kind, _, slot = self.device.partition(":")
+        if kind not in ("cpu", "cuda"):
+            raise unknown("device", self.device, ["cpu", "cuda"])
+        if kind == "cuda" and int(slot or 0) >= torch.cuda.device_count():
+            count = torch.cuda.device_count()
+            raise ValueError(
+                f"device {self.device!r} is not there: torch sees {count} CUDA devices"
+            )
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """The dtype as torch names it."""
+        return torch.float32 if self.dtype == "float32" else torch.float64
+
+    def in_key(self) -> dict[str, object]:
+        """What of it goes into a run's key."""
+        return {
+            "device": self.device.partition(":")[0],
+            "threads": self.threads,
+            "dtype": self.dtype,
+            "deterministic": True,
+            "stacked": False,
+        }
+
+    def machine(self) -> dict[str, str]:
+        """What else may change the last bits: a run goes on under equal ones only."""
+        found = {"torch": torch.__version__, "cpu": torch.backends.cpu.get_cpu_capability()}
+        if self.device.startswith("cuda"):
+            found["gpu"] = torch.cuda.get_device_name(self.device)
+        return found
+
+    @contextmanager
+    def in_force(self) -> Iterator[None]:
+        """Threads and determinism as stated, and torch's settings as they were afterwards."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(self.threads)
+        try:
+            with _deterministic_cuda() if self.device.startswith("cuda") else nullcontext():
+                yield
+        finally:
+            torch.set_num_threads(threads)
+
+
+@contextmanager
+def _deterministic_cuda() -> Iterator[None]:
+    """Deterministic kernels without TF32; torch warns of an operation that has none."""
+    # cuBLAS reads this when its first handle is made.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = (torch.are_deterministic_algorithms_enabled(), cudnn.benchmark)
+    tf32 = (cudnn.allow_tf32, matmul.allow_tf32)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    cudnn.benchmark = cudnn.allow_tf32 = matmul.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        cudnn.benchmark = before[1]
+        cudnn.allow_tf32, matmul.allow_tf32 = tf32

@@ -1,0 +1,173 @@
+"""A recipe: everything about a training but the network, the data and the seed."""
+
+from dataclasses import dataclass, replace
+from typing import Literal, get_args, get_type_hints
+
+from surfeit.core import unknown
+
+Optimizer = Literal["sgd", "adam", "adamw", "adagrad", "rmsprop"]
+Schedule = Literal["constant", "steps", "cosine", "inverse"]
+Augmentation = Literal["shift", "crop-flip"]
+
+_USES_MOMENTUM = ("sgd", "rmsprop")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a network is trained, whole: two equal recipes train alike.
+
+    Args:
+        optimizer: `sgd`, `adam`, `adamw` (decoupled weight decay), `adagrad` or `rmsprop`.
+        lr: the learning rate before its schedule, > 0.
+        momentum: of `sgd` and `rmsprop`, in [0, 1).
+        nesterov: Nesterov's form of `sgd`'s momentum.
+        beta1, beta2: decay of the first and second moment in `adam` and `adamw`, in [0, 1).
+        alpha: decay of the mean square in `rmsprop`, in [0, 1).
+        epsilon: added to the denominator of the adaptive optimisers, > 0.
+        epochs: passes over the training images; 40 if neither this nor `steps` is given.
+        steps: optimiser updates, instead of `epochs`.
+        batch_size: images a step; each epoch's last batch holds what is left.
+        schedule: of the rate at step t of T: `constant`; `steps` (times `decay` at each
+            milestone); `cosine` (lr (1 + cos(π t / T)) / 2); `inverse` (lr / (1 + t / decay_steps)).
+        milestones: steps at which the schedule `steps` lowers the rate, ascending.
+        decay: what the rate is multiplied by at a milestone, in (0, 1].
+        decay_steps: of the schedule `inverse`: the step at which the rate has halved.
+        warmup_steps: the rate rises linearly to its schedule's value over so many steps.
+        weight_decay: L2 coefficient, >= 0: adds `weight_decay · w` to every gradient.
+        l1: L1 coefficient, >= 0: adds `l1 · sign(w)` to the gradients of weights, not of biases.
+        clip_norm: the gradients' largest total Euclidean norm, or None.
+        patience: stop after so many epochs without a lower validation loss, or None.
+        augmentation: `shift` (up to `augmentation_pixels` each way), `crop-flip` (the same as
+            a random crop of the padded image, and a mirror image half of the time), or None.
+        augmentation_pixels: how far an image is shifted at most, >= 1.
+
+    Raises:
+        ValueError: if a value is out of its range, or an option is given that nothing would read.
+    """
+
+    optimizer: Optimizer = "sgd"
+    lr: float = 0.1
+    momentum: float = 0.0
+    nesterov: bool = False
+    beta1: float = 0.9
+    beta2: float = 0.999
+    alpha: float = 0.99
+    epsilon: float = 1e-8
+    epochs: int | None = None
+    steps: int | None = None
+    batch_size: int = 128
+    schedule: Schedule = "constant"
+    milestones: tuple[int, ...] = ()
+    decay: float = 0.1
+    decay_steps: int | None = None
+    warmup_steps: int = 0
+    weight_decay: float = 0.0
+    l1: float = 0.0
+    clip_norm: float | None = None
+    patience: int | None = None
+    augmentation: Augmentation | None = None
+    augmentation_pixels: int = 4
+
+    def __post_init__(self) -> None:
+        if self.epochs is None and self.steps is None:
+            object.__setattr__(self, "epochs", 40)
+        object.__setattr__(self, "milestones", tuple(self.milestones))
+        self._check_names()
+        self._check_ranges()
+        self._check_needless()
+
+    def total_steps(self, images: int) -> int:
+        """Optimiser updates of the whole training on so many training images."""
+        if self.steps is not None:
+            return self.steps
+        assert self.epochs is not None
+        return self.epochs * self.steps_per_epoch(images)
+
+    def steps_per_epoch(self, images: int) -> int:
+        """Optimiser updates of one pass over so many training images."""
+        return -(-images // self.batch_size)
+
+    def _check_names(self) -> None:
+        for name in ("optimizer", "schedule", "augmentation"):
+            value, options = getattr(self, name), _names_of(name)
+            if value not in options and not (name == "augmentation" and value is None):
+                raise unknown(name, value, options)
+
+    def _check_ranges(self) -> None:
+        whole = ("epochs", "steps", "batch_size", "decay_steps", "patience", "augmentation_pixels")
+        _require(self, whole, lambda v: isinstance(v, int) and v >= 1, "an integer >= 1")
+        _require(self, ("lr", "epsilon", "clip_norm"), lambda v: 0 < v < float("inf"), "> 0")
+        fractions = ("momentum", "beta1", "beta2", "alpha")
+        _require(self, fractions, lambda v: 0 <= v < 1, "in [0, 1)")
+        _require(self, ("decay",), lambda v: 0 < v <= 1, "in (0, 1]")
+        amounts = ("weight_decay", "l1", "warmup_steps")
+        _require(self, amounts, lambda v: 0 <= v < float("inf"), ">= 0")
+        if self.epochs is not None and self.steps is not None:
+            raise ValueError(f"give epochs or steps, not both: got {self.epochs}, {self.steps}")
+        if (
+            list(self.milestones) != sorted(set(self.milestones))
+            or min(self.milestones, default=1) < 1
+        ):
+            raise ValueError(f"milestones must be ascending steps >= 1, got {self.milestones}")
+
+    def _check_needless(self) -> None:
+        """An option that nothing would read is a mistake, not a setting."""
+        if self.momentum and self.optimizer not in _USES_MOMENTUM:
+            raise ValueError(f"{self.optimizer} takes no momentum, got {self.momentum}")
+        if self.nesterov and (self.optimizer != "sgd" or not self.momentum):
+            raise ValueError("nesterov needs optimizer='sgd' and a momentum above 0")
+        if bool(self.milestones) != (self.schedule == "steps"):
+            raise ValueError("the schedule 'steps', and no other, needs milestones")
+        if (self.decay_steps is not None) != (self.schedule == "inverse"):
+            raise ValueError("the schedule 'inverse', and no other, needs decay_steps")
+
+
+def _names_of(field: str) -> tuple[str, ...]:
+    declared = {"optimizer": Optimizer, "schedule": Schedule, "augmentation": Augmentation}
+    return get_args(declared[field])
+
+
+def _require(recipe: Recipe, names: tuple[str, ...], allowed: object, words: str) -> None:
+    assert callable(allowed)
+    for name in names:
+        value = getattr(recipe, name)
+        if value is None and type(None) in get_args(get_type_hints(Recipe)[name]):
+            continue
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not allowed(value):
+            raise ValueError(f"{name} must be {words}, got {value!r}")
+
+
+_CONV = Recipe(optimizer="adam", lr=3e-4, batch_size=64, steps=25_000)
+
+REPORT_RECIPES = {
+    "lenet-300-100": Recipe(lr=3e-3, momentum=0.9, batch_size=64, steps=50_000),
+    "conv-2": replace(_CONV, lr=2e-4, steps=20_000),
+    "conv-4": _CONV,
+    "conv-6": replace(_CONV, batch_size=60, steps=40_000),
+    "vgg19-bn": Recipe(
+        lr=0.1,
+        momentum=0.9,
+        batch_size=64,
+        steps=112_000,
+        schedule="steps",
+        milestones=(56_000, 84_000),
+    ),
+}
+
+
+def report_recipe(model: str) -> Recipe:
+    """The report's own recipe for a network.
+
+    Args:
+        model: `lenet-300-100`, `conv-2`, `conv-4`, `conv-6` or `vgg19-bn`.
+
+    Raises:
+        ValueError: if the report has no such network; the nearest are suggested.
+
+    Source: Heitmann 2020, figure 1. It does not state when VGG19-BN's rate falls: we lower it
+    after half and three quarters of the steps.
+    """
+    if model not in REPORT_RECIPES:
+        raise unknown("recipe of the report for", model, REPORT_RECIPES)
+    return REPORT_RECIPES[model]

@@ -1,0 +1,75 @@
+"""Which snapshots a training keeps, and how it is conducted: nothing that its result depends on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Progress = Callable[["Moment"], None]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a training stands.
+
+    Args:
+        step: updates made.
+        steps: updates of the whole training.
+        metrics: the last epoch's row of metrics; empty before the first.
+        words: something to tell, e.g. who else is writing the run.
+    """
+
+    step: int
+    steps: int
+    metrics: dict[str, float]
+    words: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshots:
+    """The steps at which all weights are kept; the first and the last always are.
+
+    Args:
+        every_epochs: keep each so manieth epoch's end; 0 for none.
+        per_decade: as many log-spaced steps between 1 and 10, 10 and 100, ...; 0 for none.
+
+    Raises:
+        ValueError: if a count is negative.
+    """
+
+    every_epochs: int = 1
+    per_decade: int = 0
+
+    def __post_init__(self) -> None:
+        if self.every_epochs < 0 or self.per_decade < 0:
+            raise ValueError(
+                "every_epochs and per_decade must be >= 0, "
+                f"got {self.every_epochs} and {self.per_decade}"
+            )
+
+    def steps(self, total: int, per_epoch: int) -> list[int]:
+        """The steps, ascending, of a training of `total` updates, `per_epoch` an epoch."""
+        steps = {0, total}
+        if self.every_epochs:
+            steps.update(range(0, total, per_epoch * self.every_epochs))
+        power = 0
+        while self.per_decade and (step := round(10 ** (power / self.per_decade))) < total:
+            steps.add(step)
+            power += 1
+        return sorted(steps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conduct:
+    """How a training is carried out.
+
+    Args:
+        checkpoint_seconds: at most so much work is lost when the process is killed.
+        wait: whether to wait for another process that trains the same run, or to raise.
+        other_numerics: whether a run may go on under another torch, CPU or GPU than it began
+            with; its last bits may then differ from those of an uninterrupted one.
+        progress: called now and then with where the training stands.
+    """
+
+    checkpoint_seconds: float = 10.0
+    wait: bool = True
+    other_numerics: bool = False
+    progress: Progress | None = None
