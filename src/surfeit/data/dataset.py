@@ -115,8 +115,9 @@ def from_tensors(
             raise ValueError(f"images must be finite, but the {key} split holds NaN or infinity")
     channels = splits["train"].images.shape[1]
     largest = max(int(split.labels.max()) for split in splits.values())
-    means = tuple(float(value) for value in (mean or [0.0] * channels))
-    stds = tuple(float(value) for value in (std or [1.0] * channels))
+    means = tuple(float(value) for value in ([0.0] * channels if mean is None else mean))
+    stds = tuple(float(value) for value in ([1.0] * channels if std is None else std))
+    names = [str(label) for label in range(largest + 1)] if class_names is None else class_names
     tensors = {f"{key}.images": split.images for key, split in splits.items()}
     tensors |= {f"{key}.labels": split.labels for key, split in splits.items()}
     return Dataset(
@@ -126,7 +127,7 @@ def from_tensors(
         test=splits["test"],
         mean=means,
         std=stds,
-        class_names=tuple(class_names or (str(label) for label in range(largest + 1))),
+        class_names=tuple(names),
         fingerprint=fingerprint_of(digest(tensors), means, stds),
     )
 
@@ -150,7 +151,7 @@ def fingerprint_of(*parts: object) -> str:
 
 
 def _check_constants(mean: Sequence[float], std: Sequence[float], *, channels: int) -> None:
-    if len(mean) != channels or len(std) != channels or min(std) <= 0:
+    if len(mean) != channels or len(std) != channels or not min(std) > 0:
         raise ValueError(
             f"mean and std need one number for each of {channels} channels and std > 0, "
             f"got mean {list(mean)} and std {list(std)}"
