@@ -1,1 +1,19 @@
-""""""
+"""Spectra of weight matrices: eigenvalues, noise and spikes, projection to low rank."""
+
+from surfeit.spectra.accuracy import accuracy_by_rank
+from surfeit.spectra.eigenvalues import eigenvalues
+from surfeit.spectra.elbow import elbow
+from surfeit.spectra.marchenko_pastur import MarchenkoPastur, fit_marchenko_pastur
+from surfeit.spectra.projection import kept_share, project, project_update, residual_share
+
+__all__ = [
+    "MarchenkoPastur",
+    "accuracy_by_rank",
+    "eigenvalues",
+    "elbow",
+    "fit_marchenko_pastur",
+    "kept_share",
+    "project",
+    "project_update",
+    "residual_share",
+]
