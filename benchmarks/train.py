@@ -13,6 +13,7 @@ import argparse
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -42,15 +43,17 @@ def made_up() -> Dataset:
 def plain(dataset: Dataset, recipe: Recipe) -> float:
     """Seconds an epoch of the loop that anyone would write: module, autograd, torch.optim."""
     model = lenet_300_100()
-    kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
-    extra = {"momentum": recipe.momentum} if recipe.optimizer == "sgd" else {}
-    optimizer = kinds[recipe.optimizer](model.parameters(), lr=recipe.lr, **extra)
+    weights = model.parameters()
+    if recipe.optimizer == "sgd":
+        optimizer = torch.optim.SGD(weights, lr=recipe.lr, momentum=recipe.momentum)
+    else:
+        optimizer = torch.optim.Adam(weights, lr=recipe.lr)
     assert recipe.epochs is not None
     begin = time.perf_counter()
     for _ in range(recipe.epochs):
         order = torch.randperm(len(dataset.train))
         losses, hits = 0.0, 0
-        for index in order.split(recipe.batch_size):
+        for index in torch.split(order, recipe.batch_size):
             labels = dataset.train.labels[index]
             outputs = model(dataset.train.images[index])
             loss = F.cross_entropy(outputs, labels)
@@ -107,10 +110,8 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5)
     given = parser.parse_args()
     dataset = load("mnist", given.data_dir) if given.data_dir else made_up()
-    settings = {"sgd": {"lr": 0.01, "momentum": 0.9}, "adam": {"lr": 1.2e-3}}[given.optimizer]
-    recipe = Recipe(
-        optimizer=given.optimizer, batch_size=given.batch, epochs=given.epochs, **settings
-    )
+    settings = {"sgd": Recipe(lr=0.01, momentum=0.9), "adam": Recipe(optimizer="adam", lr=1.2e-3)}
+    recipe = replace(settings[given.optimizer], batch_size=given.batch, epochs=given.epochs)
     torch.set_num_threads(given.threads)
     work = operations(dataset)
     turns = []

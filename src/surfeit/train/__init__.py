@@ -2,6 +2,7 @@
 
 from surfeit.train.numerics import Numerics
 from surfeit.train.recipe import REPORT_RECIPES, Recipe, report_recipe
+from surfeit.train.recorder import Recorder
 from surfeit.train.recording import Conduct, Moment, Snapshots
 from surfeit.train.training import train
 
@@ -11,6 +12,7 @@ __all__ = [
     "Moment",
     "Numerics",
     "Recipe",
+    "Recorder",
     "Snapshots",
     "report_recipe",
     "train",

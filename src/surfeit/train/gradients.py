@@ -66,8 +66,8 @@ def dense_layers(model: nn.Module) -> list[str] | None:
 class DenseGradient:
     """The gradient of a fully connected ReLU network, by its closed form, into reused memory.
 
-    `H_0 = X`, `A_l = H_{l−1} W_lᵀ + b_l`, `H_l = max(A_l, 0)`; with `D_L = (softmax(A_L) − Y) / n` and
-    `D_l = (D_{l+1} W_{l+1}) ∘ [A_l > 0]`: `∂W_l = D_lᵀ H_{l−1}`, `∂b_l = Σ D_l`.
+    `H_0 = X`, `A_l = H_{l−1} W_lᵀ + b_l`, `H_l = max(A_l, 0)`; with `D_L = (softmax(A_L) − Y) / n`
+    and `D_l = (D_{l+1} W_{l+1}) ∘ [A_l > 0]`: `∂W_l = D_lᵀ H_{l−1}`, `∂b_l = Σ D_l`.
 
     A step of LeNet-300-100 on one core spends four fifths of its time in these products; autograd's
     bookkeeping and fresh memory for every gradient would take another seventh.

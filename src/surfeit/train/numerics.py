@@ -84,14 +84,14 @@ def _deterministic_cuda() -> Iterator[None]:
     """Deterministic kernels without TF32; torch warns of an operation that has none."""
     # cuBLAS reads this when its first handle is made.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
-    before = (torch.are_deterministic_algorithms_enabled(), cudnn.benchmark)
-    tf32 = (cudnn.allow_tf32, matmul.allow_tf32)
+    before = torch.are_deterministic_algorithms_enabled()
+    matmul = torch.backends.cuda.matmul
+    tf32 = matmul.allow_tf32
     torch.use_deterministic_algorithms(True, warn_only=True)
-    cudnn.benchmark = cudnn.allow_tf32 = matmul.allow_tf32 = False
+    matmul.allow_tf32 = False
     try:
-        yield
+        with torch.backends.cudnn.flags(benchmark=False, deterministic=True, allow_tf32=False):
+            yield
     finally:
-        torch.use_deterministic_algorithms(before[0])
-        cudnn.benchmark = before[1]
-        cudnn.allow_tf32, matmul.allow_tf32 = tf32
+        torch.use_deterministic_algorithms(before)
+        matmul.allow_tf32 = tf32

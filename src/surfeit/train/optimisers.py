@@ -4,10 +4,11 @@ The functional forms in `torch.optim` do the sums, fused into one pass over the 
 has such a kernel. They take no part in autograd and hold no reference to the parameters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.utils import get_total_norm
 from torch.optim.adagrad import adagrad
 from torch.optim.adam import adam
 from torch.optim.adamw import adamw
@@ -100,7 +101,7 @@ class Optimiser:
     def _adamw(self, grads: list[Tensor], lr: float) -> None:
         self._adaptive(adamw, grads, lr)
 
-    def _adaptive(self, update: type(adam), grads: list[Tensor], lr: float) -> None:
+    def _adaptive(self, update: Callable[..., None], grads: list[Tensor], lr: float) -> None:
         update(
             self._params,
             grads,
@@ -152,7 +153,7 @@ class Optimiser:
 
 def _clip_(grads: list[Tensor], largest: float) -> None:
     """Scales all gradients by one factor so that their total norm is at most `largest`."""
-    total = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
+    total = get_total_norm(grads)
     factor = torch.clamp(largest / (total + 1e-6), max=1.0)
     for grad in grads:
         grad.mul_(factor)

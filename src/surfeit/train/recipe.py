@@ -28,7 +28,8 @@ class Recipe:
         steps: optimiser updates, instead of `epochs`.
         batch_size: images a step; each epoch's last batch holds what is left.
         schedule: of the rate at step t of T: `constant`; `steps` (times `decay` at each
-            milestone); `cosine` (lr (1 + cos(π t / T)) / 2); `inverse` (lr / (1 + t / decay_steps)).
+            milestone); `cosine` (lr (1 + cos(π t / T)) / 2); `inverse`
+            (lr / (1 + t / decay_steps)).
         milestones: steps at which the schedule `steps` lowers the rate, ascending.
         decay: what the rate is multiplied by at a milestone, in (0, 1].
         decay_steps: of the schedule `inverse`: the step at which the rate has halved.
@@ -103,7 +104,9 @@ class Recipe:
         amounts = ("weight_decay", "l1", "warmup_steps")
         _require(self, amounts, lambda v: 0 <= v < float("inf"), ">= 0")
         if self.epochs is not None and self.steps is not None:
-            raise ValueError(f"give epochs or steps, not both: got {self.epochs}, {self.steps}")
+            raise ValueError(
+                f"give epochs or steps and leave the other None: got {self.epochs} and {self.steps}"
+            )
         if (
             list(self.milestones) != sorted(set(self.milestones))
             or min(self.milestones, default=1) < 1

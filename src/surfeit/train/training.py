@@ -100,8 +100,8 @@ def _record_more(job: Job, done: Run, steps: list[int], conduct: Conduct) -> Run
     run = _train(job, done.path, sorted({*kept, *done.steps()}), conduct)
     if digest(run.tensors(last)) != before:
         raise ProtocolError(
-            f"run {run.key[:12]} was trained again for more snapshots and ended with other weights: "
-            "this machine's arithmetic is not that of the first time"
+            f"run {run.key[:12]} was trained again for more snapshots and ended with other "
+            "weights: this machine's arithmetic is not that of the first time"
         )
     return run
 
