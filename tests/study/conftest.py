@@ -96,7 +96,12 @@ def spectrum_tables():
         "eigenvalue": [*x, *x],
         "density": [*density, *density],
     }
-    bulk = {"stage": ["initial", "final"], "lower": [lower] * 2, "upper": [upper] * 2}
+    bulk = {
+        "stage": ["initial", "final"],
+        "lower": [lower] * 2,
+        "upper": [upper] * 2,
+        "bulk": [100, 94],
+    }
     return pa.table(eigenvalues), pa.table(curves), pa.table(bulk)
 
 

@@ -75,10 +75,10 @@ def _edges(axes: Axes, nodes: pa.Table, edges: pa.Table) -> None:
     ends = zip(edges["source"].to_pylist(), edges["target"].to_pylist(), strict=True)
     segments = [(place[source], place[target]) for source, target in ends]
     weights = column(edges, "weight")
-    alpha = np.clip(0.1 + 0.6 * weights, 0, 1) * min(1.0, 40 / np.sqrt(len(segments) + 1))
+    alpha = np.clip(0.25 + 0.6 * weights, 0, 1) * min(1.0, 25 / np.sqrt(len(segments) + 1))
     colours = np.zeros((len(segments), 4))
     colours[:, 3] = np.clip(alpha, 0.03, 1)
-    lines = LineCollection(segments, colors=colours, linewidths=0.5, zorder=1)
+    lines = LineCollection(segments, colors=colours, linewidths=0.6, zorder=1)
     lines.set_rasterized(len(segments) > MOST_EDGES_AS_PATHS)
     axes.add_collection(lines)
 
@@ -101,7 +101,8 @@ def _nodes(axes: Axes, nodes: pa.Table, largest: float) -> None:
 
 
 def _words(nodes: pa.Table, edges: pa.Table) -> str:
-    return f"{nodes.num_rows} units, {edges.num_rows} edges"
+    links = f"{edges.num_rows:,} edge{'' if edges.num_rows == 1 else 's'}"
+    return f"{nodes.num_rows} units, {links}"
 
 
 def _kind_marks() -> list[Line2D]:

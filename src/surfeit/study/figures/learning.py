@@ -43,7 +43,9 @@ def figure(table: pa.Table) -> Figure:
         _draw(loss, table, "loss")
         accuracy.set(title="Accuracy", xlabel="epoch", ylabel="images classified rightly")
         loss.set(title="Loss", xlabel="epoch", ylabel="cross-entropy (nats)", yscale="log")
-        loss.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        loss.yaxis.set_major_formatter(
+            FuncFormatter(lambda value, _: np.format_float_positional(value, trim="-"))
+        )
         percent_axis(accuracy)
         accuracy.set_ylim(top=1.0 + 0.02 * (1 - accuracy.get_ylim()[0]))
         handles, labels = accuracy.get_legend_handles_labels()

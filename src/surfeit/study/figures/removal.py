@@ -34,7 +34,13 @@ TITLES = {
 }
 
 
-def figure(table: pa.Table, *, loss: float | None = None, chance: float | None = None) -> Figure:
+def figure(
+    table: pa.Table,
+    *,
+    loss: float | None = None,
+    chance: float | None = None,
+    chosen: int | None = None,
+) -> Figure:
     """Removal curves of one layer on one split: one panel for each direction.
 
     Random removal is the mean over its repeats with a band of one standard deviation, the same in
@@ -46,6 +52,7 @@ def figure(table: pa.Table, *, loss: float | None = None, chance: float | None =
             (fraction).
         loss: the accuracy that may be lost (fraction); its line is drawn where given.
         chance: the accuracy of guessing (fraction); its line is drawn where given.
+        chosen: the number of units found to be removable; marked in the left panel where given.
 
     Raises:
         ValueError: if the table has no row.
@@ -61,6 +68,8 @@ def figure(table: pa.Table, *, loss: float | None = None, chance: float | None =
             panel.set(title=title, xlabel="units removed")
             panel.set_xlim(0, max(table["removed"].to_pylist()))
             panel.set_ylim(bottom=0)
+        if chosen is not None:
+            _mark(axes[0][0], chosen)
         axes[0][0].set_ylabel(f"{table['split'][0]} accuracy")
         percent_axis(axes[0][0])
         handles, labels = axes[0][0].get_legend_handles_labels()
@@ -109,6 +118,21 @@ def _lines(axes: Axes, table: pa.Table, loss: float | None, chance: float | None
         axes.axhline(dense, color=GREY, linewidth=0.9, linestyle=(0, (6, 3)), label=label)
     if chance is not None:
         axes.axhline(chance, color=GREY, linewidth=0.9, linestyle=(0, (1, 2)), label="chance")
+
+
+def _mark(axes: Axes, chosen: int) -> None:
+    axes.axvline(chosen, color=GREY, linewidth=0.9)
+    right = chosen < sum(axes.get_xlim()) / 2
+    axes.annotate(
+        f"{chosen} can go",
+        (chosen, 0.17),
+        xycoords=("data", "axes fraction"),
+        xytext=(4 if right else -4, 0),
+        textcoords="offset points",
+        fontsize=8.5,
+        ha="left" if right else "right",
+        bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
+    )
 
 
 def _dense(table: pa.Table) -> float:

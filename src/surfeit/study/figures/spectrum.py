@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from surfeit.study.figures.style import BLACK, SKY, VERMILLION, panels, style
 from surfeit.study.tables import column, where
@@ -26,7 +26,8 @@ def figure(eigenvalues: pa.Table, density: pa.Table, bulk: pa.Table) -> Figure:
         eigenvalues: one row an eigenvalue and stage: `stage` ("initial" or "final"), `eigenvalue`,
             `spike` (above the noise).
         density: the fitted density at points: `stage`, `eigenvalue`, `density` (integrates to 1).
-        bulk: one row a stage: `stage`, `lower` and `upper` end of the noise.
+        bulk: one row a stage: `stage`, `lower` and `upper` end of the noise, `bulk`, how many
+            eigenvalues the noise has.
 
     Raises:
         ValueError: if no eigenvalue is positive.
@@ -40,12 +41,14 @@ def figure(eigenvalues: pa.Table, density: pa.Table, bulk: pa.Table) -> Figure:
         drawing, axes = panels(1, rows=len(stages), height=0.7 + 1.9 * len(stages), sharex=True)
         for panel, stage in zip(axes[:, 0], stages, strict=True):
             _histogram(panel, _of(eigenvalues, stage), edges)
-            _noise(panel, _of(density, stage), _of(eigenvalues, stage), edges)
+            _noise(panel, _of(density, stage), _of(bulk, stage), edges)
             _spikes(panel, _of(eigenvalues, stage), _of(bulk, stage))
             panel.set(ylabel="eigenvalues", xscale="log", xlim=(edges[0], edges[-1]))
             panel.set_title(TITLES[stage] + _left_out(_of(eigenvalues, stage), edges[0]))
             panel.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+            panel.xaxis.set_major_locator(LogLocator(subs=_ticks(edges)))
             panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            panel.xaxis.set_minor_formatter(NullFormatter())
         axes[-1, 0].set_xlabel("eigenvalue of W Wᵀ (logarithmic axis)")
         handles, labels = axes[-1, 0].get_legend_handles_labels()
         drawing.legend(handles, labels, loc="outside lower center", ncols=4)
@@ -87,15 +90,14 @@ def _histogram(axes: Axes, rows: pa.Table, edges: np.ndarray) -> None:
     axes.set_ylim(0, max(1, counts.max()) * 1.15)
 
 
-def _noise(axes: Axes, density: pa.Table, rows: pa.Table, edges: np.ndarray) -> None:
+def _noise(axes: Axes, density: pa.Table, bulk: pa.Table, edges: np.ndarray) -> None:
     if density.num_rows == 0:
         return
     x = column(density, "eigenvalue")
     y = column(density, "density")
     order = np.argsort(x)
     x, y = x[order], y[order]
-    bulk = sum(not spike for spike in rows["spike"].to_pylist())
-    expected = bulk * y * x * np.log(edges[1] / edges[0])
+    expected = bulk["bulk"][0].as_py() * y * x * np.log(edges[1] / edges[0])
     axes.plot(x, expected, color=BLACK, linewidth=1.6, label="expected of pure noise")
 
 
@@ -116,16 +118,20 @@ def _spikes(axes: Axes, rows: pa.Table, bulk: pa.Table) -> None:
     )
     for upper in bulk["upper"].to_pylist():
         axes.axvline(upper, color=BLACK, linewidth=0.9, linestyle="--", label="edge of the noise")
-        words = f"{len(spikes)} of {rows.num_rows} above the noise"
-        axes.annotate(
-            words,
-            (upper, 0.93),
-            xycoords=("data", "axes fraction"),
-            xytext=(5, 0),
-            textcoords="offset points",
-            fontsize=8.5,
-            va="top",
-        )
+    axes.annotate(
+        f"{len(spikes)} of {rows.num_rows} above the noise",
+        (0.995, 0.93),
+        xycoords="axes fraction",
+        fontsize=8.5,
+        ha="right",
+        va="top",
+        backgroundcolor="white",
+    )
+
+
+def _ticks(edges: np.ndarray) -> tuple[float, ...]:
+    decades = np.log10(edges[-1] / edges[0])
+    return (1,) if decades > 4 else (1, 3) if decades > 2 else (1, 2, 5)
 
 
 def _left_out(rows: pa.Table, smallest: float) -> str:
