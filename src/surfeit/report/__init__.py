@@ -1,1 +1,1 @@
-""""""
+"""What `inspect` and `demo` show: tables, summary, page."""

@@ -1,0 +1,49 @@
+"""What a report measures and where it draws its lines: all set before the run."""
+
+from dataclasses import dataclass
+
+RANKS = (1, 2, 3, 4, 6, 8, 10, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportConfig:
+    """A report's settings.
+
+    Args:
+        layers: names of the layers to measure; None: every layer but the output layer.
+        loss: the accuracy that may be lost, a fraction in [0, 1): 0.01 is one point.
+        repeats: random removals that the criteria are compared with, at least 2.
+        link: the inner product from which two units are joined, in (0, 1]; None: the largest that
+            chance alone would give among as many random directions, a layer at a time.
+        cluster: the inner product from which units count as nearly equal, in (0, 1].
+        ranks: the ranks to project on, ascending; those above a layer's own are left out.
+        convolution_images: for convolution layers, at most this many images of each split.
+        seed: draws the random removals and the layouts.
+
+    Raises:
+        ValueError: if a value is out of range.
+    """
+
+    layers: tuple[str, ...] | None = None
+    loss: float = 0.01
+    repeats: int = 5
+    link: float | None = None
+    cluster: float = 0.9
+    ranks: tuple[int, ...] = RANKS
+    convolution_images: int = 500
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.loss < 1:
+            raise ValueError(f"loss must be a fraction in [0, 1), got {self.loss}")
+        if self.repeats < 2:
+            raise ValueError(
+                f"repeats must be at least 2 for a standard deviation, got {self.repeats}"
+            )
+        for name, value in (("link", self.link), ("cluster", self.cluster)):
+            if value is not None and not 0 < value <= 1:
+                raise ValueError(f"{name} must be an inner product in (0, 1], got {value}")
+        if not self.ranks or min(self.ranks) < 1 or list(self.ranks) != sorted(set(self.ranks)):
+            raise ValueError(f"ranks must be ascending and at least 1, got {self.ranks}")
+        if self.convolution_images < 1:
+            raise ValueError(f"convolution_images must be positive, got {self.convolution_images}")

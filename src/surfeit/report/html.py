@@ -1,0 +1,79 @@
+"""Small pieces of HTML: everything given is escaped, nothing asks for anything elsewhere."""
+
+import re
+from collections.abc import Sequence
+from html import escape
+
+_PROLOG = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->", re.DOTALL)
+_METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
+_NAMED = re.compile(r'\bid="([^"]+)"')
+_USED = re.compile(r'(href="#|url\(#)([^")]+)')
+
+
+def inline_svg(svg: str, *, prefix: str, label: str) -> str:
+    """An SVG file's drawing, to stand in a page beside others.
+
+    Identifiers get a prefix of their own, since all drawings of a page share one name space.
+
+    Args:
+        svg: the file's text.
+        prefix: letters, digits and hyphens; another for each drawing.
+        label: what a screen reader says.
+    """
+    bare = _METADATA.sub("", _PROLOG.sub("", svg)).strip()
+    bare = _NAMED.sub(rf'id="{prefix}-\1"', bare)
+    bare = _USED.sub(rf"\1{prefix}-\2", bare)
+    # The size on the page is the style sheet's; the view box keeps the proportions.
+    bare = re.sub(r'(<svg [^>]*?)\s+height="[^"]*"', r"\1", bare, count=1)
+    bare = re.sub(r'(<svg [^>]*?)\s+width="[^"]*"', r"\1", bare, count=1)
+    return bare.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)
+
+
+def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose first column names the row; cells repeat their heading for small screens.
+
+    Cells may hold markup and are taken as they are; caption and headings are escaped.
+    """
+    top = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
+    body = "\n".join(_row(head, row) for row in rows)
+    return (
+        f'<div class="wide"><table><caption>{escape(caption)}</caption>\n'
+        f"<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
+def _row(head: Sequence[str], row: Sequence[str]) -> str:
+    first, *others = row
+    cells = "".join(
+        f'<td data-label="{escape(name)}">{cell}</td>'
+        for name, cell in zip(head[1:], others, strict=True)
+    )
+    return f'<tr><th scope="row">{first}</th>{cells}</tr>'
+
+
+def figure(drawing: str, caption: str) -> str:
+    """A drawing with its caption; on a narrow screen it scrolls sideways by itself."""
+    return (
+        f'<figure><div class="sheet" tabindex="0">{drawing}</div>'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def details(summary: str, body: str) -> str:
+    """What is there for those who open it."""
+    return f"<details><summary>{escape(summary)}</summary>\n{body}\n</details>"
+
+
+def section(name: str, title: str, body: str) -> str:
+    """A part of the page with its heading; `name` is its anchor."""
+    return f'<section id="{name}"><h2>{escape(title)}</h2>\n{body}\n</section>'
+
+
+def paragraph(text: str) -> str:
+    """A paragraph of plain text."""
+    return f"<p>{escape(text)}</p>"
+
+
+def bar(share: float) -> str:
+    """A small bar for a share in [0, 1]; its figure stands beside it as text."""
+    return f'<span class="bar" aria-hidden="true"><i style="width:{100 * share:.1f}%"></i></span>'

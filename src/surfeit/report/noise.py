@@ -1,0 +1,64 @@
+"""A layer's eigenvalues and the noise fitted to them."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from surfeit.core import weight_matrix
+from surfeit.report.subject import Subject
+from surfeit.spectra import MarchenkoPastur, eigenvalues, fit_marchenko_pastur
+
+Rows = dict[str, list[dict[str, Any]]]
+_POINTS = 400
+
+
+def measure_noise(subject: Subject) -> Rows:
+    """Rows of the tables "eigenvalues", "bulk" and "density", at initialisation and at the end.
+
+    Eigenvalues that are zero by the layer's shape alone (more units than inputs) are left out.
+
+    Raises:
+        ValueError: if a side of the weight matrix is 1 or all weights are zero.
+    """
+    rows: Rows = {"eigenvalues": [], "bulk": [], "density": []}
+    for stage, weight in subject.stages():
+        about = {"layer": subject.name, "stage": stage}
+        found = eigenvalues(weight)
+        fit = fit_marchenko_pastur(found, weight.shape)
+        real = found[: min(weight_matrix(weight).shape)].tolist()
+        rows["eigenvalues"] += [
+            {**about, "eigenvalue": value, "spike": value > fit.threshold} for value in real
+        ]
+        rows["bulk"].append({**about, **_fitted(fit), "eigenvalues": len(real), "largest": real[0]})
+        rows["density"] += [{**about, **point} for point in _density(fit, found)]
+    return rows
+
+
+def _fitted(fit: MarchenkoPastur) -> dict[str, Any]:
+    return {
+        "variance": fit.variance,
+        "lower": fit.lower,
+        "upper": fit.upper,
+        "threshold": fit.threshold,
+        "ratio": fit.ratio,
+        "spikes": fit.spike_count,
+        "bulk": fit.noise_shape[0],
+        "distance": fit.distance,
+        "distance_limit": fit.distance_limit,
+        "fits": fit.fits,
+    }
+
+
+def _density(fit: MarchenkoPastur, like: Tensor) -> list[dict[str, float]]:
+    if fit.variance == 0:
+        return []
+    start = max(fit.lower, fit.upper * 1e-6)
+    inner = torch.linspace(0, 1, _POINTS + 2, dtype=torch.float64)[1:-1]
+    # Even on the logarithmic axis of the figure.
+    x = start * (fit.upper / start) ** inner
+    density = fit.density(x.to(like))
+    return [
+        {"eigenvalue": point, "density": value}
+        for point, value in zip(x.tolist(), density.tolist(), strict=True)
+    ]

@@ -1,0 +1,167 @@
+"""The page: an answer on top, then what it rests on, as one file that asks for nothing."""
+
+from collections.abc import Mapping
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+import pyarrow as pa
+
+from surfeit.report import html, words
+from surfeit.report.glossary import glossary
+from surfeit.report.provenance import provenance_block
+from surfeit.report.topics import TOPICS, Topic
+from surfeit.study.tables import where
+
+Numbers = Mapping[str, Any]
+_ENDS = (("provenance", "Provenance"), ("words", "Words"))
+OPEN_LAYERS = 3  # further layers' figures are there to be opened
+
+
+def render(summary: Numbers, figures: Mapping[str, str], tables: Mapping[str, pa.Table]) -> str:
+    """The report as one HTML document.
+
+    Args:
+        summary: as `summarise` gives it; every number on the page is one of it or of the tables.
+        figures: SVG text by name: "learning", and "removal", "graph", "spectrum" and "rank"
+            followed by "-LAYER"; what is not there is left out, with a sentence where it is missed.
+        tables: the report's tables.
+    """
+    run = summary["run"]
+    parts = [
+        _top(summary),
+        _learning(summary, figures),
+        *(_topic(topic, summary, figures, tables) for topic in TOPICS),
+        html.section("provenance", "Where this comes from", provenance_block(summary)),
+        html.section("words", "What the words mean", glossary(summary["settings"])),
+    ]
+    style = (files("surfeit.report") / "page.css").read_text(encoding="utf-8")
+    title = f"Redundancy of {run['model']} on {run['data']}"
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+        + "\n".join(parts)
+        + "\n</body>\n</html>\n"
+    )
+
+
+def _top(summary: Numbers) -> str:
+    run, test = summary["run"], summary["accuracy"]["test"]
+    layers = "\n".join(_findings(name, summary) for name in summary["layers"])
+    trained = (
+        f"Run {run['key'][:12]}: {run['steps']:,} steps of training; test accuracy "
+        f"{words.percent(test['estimate'])} (95{words.SPACE}% interval "
+        f"{words.percent(test['lower'])} to {words.percent(test['upper'])}, {test['images']:,} "
+        "images)."
+    )
+    links = "".join(
+        f'<a href="#{name}">{escape(text)}</a>'
+        for name, text in [*((topic.name, topic.short) for topic in TOPICS), *_ENDS]
+    )
+    return (
+        f"<header><h1>How redundant is {escape(run['model'])} on {escape(run['data'])}?</h1>\n"
+        f'<p class="soft">{escape(trained)}</p></header>\n<main>\n'
+        f'<p class="lead">{escape(words.headline(summary))}</p>\n'
+        f'<div class="cards">{_glance(summary)}</div>\n'
+        f'<p class="note">{escape(words.caution(summary))}</p>\n'
+        f'<nav aria-label="Parts of the report">{links}</nav>\n'
+        f'<section id="findings"><h2>What was found</h2>{layers}</section>'
+    )
+
+
+def _findings(name: str, summary: Numbers) -> str:
+    layer = summary["layers"][name]
+    items = "".join(
+        f"<li><b>{escape(finding.answer)}</b> {escape(finding.evidence)}</li>"
+        for finding in words.layer_words(name, summary)
+    )
+    about = f"{layer['kind']}, {layer['units']:,} units of {layer['inputs']:,} weights"
+    return f'<h3>{escape(name)} <span class="soft">({about})</span></h3>\n<ul>{items}</ul>'
+
+
+def _glance(summary: Numbers) -> str:
+    loss = words.allowance(summary["settings"]["loss"])
+    head = (
+        "Layer",
+        f"Units that can go for at most {loss}",
+        "… in random order",
+        "Test accuracy after",
+        "Hardly moved",
+        "Clusters",
+        f"Rank that keeps all but {loss}",
+        "Spikes above noise",
+    )
+    rows = [_glance_row(name, layer) for name, layer in summary["layers"].items()]
+    return html.table("At a glance, one layer at a time", head, rows)
+
+
+def _glance_row(name: str, layer: Numbers) -> list[str]:
+    removal, moved, final = layer["removal"], layer["movement"], layer["graph"]["final"]
+    rank, spikes = layer["rank"]["weights"], layer["spectrum"]["final"]
+    cells = [escape(name)]
+    if removal is None:
+        cells += ["–", "–", "–"]
+    else:
+        test = removal["test"]
+        cells += [
+            f"<span><b>{removal['removable']}</b> of {layer['units']} "
+            f"({words.percent(removal['share'], 0)}){html.bar(removal['share'])}"
+            f"<small>{escape(removal['criterion'].replace('_', ' '))}</small></span>",
+            words.plus_minus(removal["random"]),
+            f"<span>{words.percent(test['after'])}<small>before: {words.percent(test['before'])}"
+            "</small></span>",
+        ]
+    cells.append("–" if moved is None else f"{moved['hardly_moved']} of {layer['units']}")
+    cells.append("–" if final is None else str(final["clusters"]))
+    cells.append("–" if rank is None else f"{rank['rank']} of {rank['full']}")
+    cells.append("–" if spikes is None else f"{spikes['spikes']} of {spikes['eigenvalues']}")
+    return cells
+
+
+def _learning(summary: Numbers, figures: Mapping[str, str]) -> str:
+    if "learning" not in figures:
+        body = html.paragraph("The run has no metrics, so there is no learning curve.")
+    else:
+        drawing = html.inline_svg(
+            figures["learning"],
+            prefix="learning",
+            label="Accuracy and loss against the epoch, for train, validation and test images",
+        )
+        body = html.figure(
+            drawing,
+            "Train is measured along the epoch, while the weights still change, so it can lie "
+            "below the others. The test images were measured and never used.",
+        )
+    return html.section("learning", "Learning curve", body)
+
+
+def _topic(
+    topic: Topic,
+    summary: Numbers,
+    figures: Mapping[str, str],
+    tables: Mapping[str, pa.Table],
+) -> str:
+    blocks = []
+    for place, (name, layer) in enumerate(summary["layers"].items()):
+        drawing = figures.get(f"{topic.name}-{name}")
+        body = html.paragraph(topic.missing)
+        if drawing is not None:
+            prefix = f"{topic.name}-{place}"
+            label = f"{topic.title}: layer {name}"
+            body = html.figure(
+                html.inline_svg(drawing, prefix=prefix, label=label), f"{name}: {topic.caption}"
+            )
+        body += topic.table(name, layer, tables)
+        body = "".join(html.paragraph(text) for text in _notes(tables, topic, name)) + body
+        if place < OPEN_LAYERS:
+            blocks.append(f"<h3>{escape(name)}</h3>\n{body}")
+        else:
+            blocks.append(html.details(name, body))
+    return html.section(
+        topic.name, topic.title, html.paragraph(topic.introduction) + "\n".join(blocks)
+    )
+
+
+def _notes(tables: Mapping[str, pa.Table], topic: Topic, name: str) -> list[str]:
+    return where(tables["notes"], topic=topic.name, layer=name)["text"].to_pylist()

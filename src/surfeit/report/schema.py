@@ -1,0 +1,120 @@
+"""The tables of a report: their columns, so that an empty one is still a table.
+
+Accuracies and shares are fractions, losses of accuracy too; `stage` is "initial" or "final",
+`split` is "validation" or "test".
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+_TEXT, _WHOLE, _NUMBER, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+
+SCHEMAS: Mapping[str, pa.Schema] = {
+    "layers": pa.schema(
+        [
+            ("layer", _TEXT),
+            ("kind", _TEXT),
+            ("units", _WHOLE),
+            ("inputs", _WHOLE),
+            ("validation_images", _WHOLE),
+            ("test_images", _WHOLE),
+            ("link", _NUMBER),
+            ("cluster", _NUMBER),
+        ]
+    ),
+    "dense": pa.schema([("split", _TEXT), ("correct", _WHOLE), ("images", _WHOLE)]),
+    "removal": pa.schema(
+        [
+            ("layer", _TEXT),
+            ("split", _TEXT),
+            ("criterion", _TEXT),
+            ("remove", _TEXT),
+            ("repeat", _WHOLE),
+            ("removed", _WHOLE),
+            ("accuracy", _NUMBER),
+        ]
+    ),
+    "removable": pa.schema(
+        [
+            ("layer", _TEXT),
+            ("criterion", _TEXT),
+            ("remove", _TEXT),
+            ("repeat", _WHOLE),
+            ("removable", _WHOLE),
+        ]
+    ),
+    "choices": pa.schema(
+        [
+            ("layer", _TEXT),
+            ("what", _TEXT),
+            ("chosen", _TEXT),
+            ("amount", _WHOLE),
+            ("images", _WHOLE),
+            *((name, _NUMBER) for name in ("before", "after", "change", "lower", "upper")),
+        ]
+    ),
+    "units": pa.schema(
+        [
+            ("layer", _TEXT),
+            ("stage", _TEXT),
+            ("unit", _WHOLE),
+            ("x", _NUMBER),
+            ("y", _NUMBER),
+            ("norm", _NUMBER),
+            ("kind", _TEXT),
+            ("component", _WHOLE),
+            ("cluster", _WHOLE),
+            ("hardly_moved", _FLAG),
+            ("cosine_to_initial", _NUMBER),
+        ]
+    ),
+    "edges": pa.schema(
+        [
+            ("layer", _TEXT),
+            ("stage", _TEXT),
+            ("source", _WHOLE),
+            ("target", _WHOLE),
+            ("weight", _NUMBER),
+            ("inner_product", _NUMBER),
+        ]
+    ),
+    "eigenvalues": pa.schema(
+        [("layer", _TEXT), ("stage", _TEXT), ("eigenvalue", _NUMBER), ("spike", _FLAG)]
+    ),
+    "bulk": pa.schema(
+        [
+            ("layer", _TEXT),
+            ("stage", _TEXT),
+            *((name, _NUMBER) for name in ("variance", "lower", "upper", "threshold", "ratio")),
+            ("spikes", _WHOLE),
+            ("bulk", _WHOLE),
+            ("eigenvalues", _WHOLE),
+            ("largest", _NUMBER),
+            ("distance", _NUMBER),
+            ("distance_limit", _NUMBER),
+            ("fits", _FLAG),
+        ]
+    ),
+    "density": pa.schema(
+        [("layer", _TEXT), ("stage", _TEXT), ("eigenvalue", _NUMBER), ("density", _NUMBER)]
+    ),
+    "ranks": pa.schema(
+        [
+            ("layer", _TEXT),
+            ("split", _TEXT),
+            ("of", _TEXT),
+            ("rank", _WHOLE),
+            *((name, _NUMBER) for name in ("share", "accuracy", "dense")),
+        ]
+    ),
+    "notes": pa.schema([("topic", _TEXT), ("layer", _TEXT), ("text", _TEXT)]),
+}
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def table(name: str, rows: Rows) -> pa.Table:
+    """The rows as the table called `name`; a column that a row lacks is null there."""
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=SCHEMAS[name])

@@ -1,0 +1,111 @@
+"""What a measurement looks at: a layer before and after training, and the images to test on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+
+from surfeit.core import Layer, Split, Streams, layer, layers
+from surfeit.data import Dataset
+from surfeit.report.config import ReportConfig
+from surfeit.store import Run
+
+_CHUNK = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """One layer of a trained network.
+
+    Args:
+        name: the layer's dotted name.
+        model: the trained network in evaluation mode.
+        initial: the layer's weight at step 0, shaped as its weight; None if the run kept none.
+        validation, test: the images to choose and to test on.
+        removable: whether its units can be removed one by one: they are no outputs, and several.
+    """
+
+    name: str
+    model: nn.Module
+    initial: Tensor | None
+    validation: Split
+    test: Split
+    removable: bool
+
+    @property
+    def layer(self) -> Layer:
+        """The layer itself."""
+        return layer(self.model, self.name)
+
+    @property
+    def weight(self) -> Tensor:
+        """The layer's trained weight."""
+        return self.layer.weight.detach()
+
+    @property
+    def convolution(self) -> bool:
+        """Whether the layer is a convolution."""
+        return isinstance(self.layer, _ConvNd)
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits that the layer is measured on, by name."""
+        return {"validation": self.validation, "test": self.test}
+
+    def stages(self) -> Iterator[tuple[str, Tensor]]:
+        """The layer's weight at initialisation, where known, and after training."""
+        if self.initial is not None:
+            yield "initial", self.initial
+        yield "final", self.weight
+
+
+def subjects(run: Run, model: nn.Module, dataset: Dataset, config: ReportConfig) -> list[Subject]:
+    """The layers to measure: those named, or all but the output layer.
+
+    Raises:
+        ValueError: if a layer named is not in the model.
+    """
+    every = list(layers(model))
+    names = every[:-1] if config.layers is None else list(config.layers)
+    return [_subject(name, every[-1], run, model, dataset, config) for name in names]
+
+
+def _subject(
+    name: str, last: str, run: Run, model: nn.Module, dataset: Dataset, config: ReportConfig
+) -> Subject:
+    weight = layer(model, name).weight
+    few = config.convolution_images if isinstance(layer(model, name), _ConvNd) else None
+    initial = None
+    if 0 in run.steps():
+        initial = run.weights(name, [0])[0].reshape(weight.shape).to(weight)
+    return Subject(
+        name=name,
+        model=model,
+        initial=initial,
+        validation=_some(dataset.validation, few, config.seed, "validation"),
+        test=_some(dataset.test, few, config.seed, "test"),
+        removable=name != last and len(weight) > 1,
+    )
+
+
+def _some(split: Split, most: int | None, seed: int, name: str) -> Split:
+    if most is None or len(split) <= most:
+        return split
+    generator = Streams(seed).get("report", "images", name)
+    chosen = torch.randperm(len(split), generator=generator)[:most].sort().values
+    return split[chosen.to(split.labels.device)]
+
+
+@torch.no_grad()
+def right(model: nn.Module, split: Split) -> Bool[Tensor, " n"]:
+    """Which images of the split the network classifies rightly, on the CPU."""
+    weight = next(model.parameters())
+    found = []
+    for start in range(0, len(split), _CHUNK):
+        part = split[start : start + _CHUNK]
+        scores: Float[Tensor, "n classes"] = model(part.images.to(weight))
+        found.append(scores.argmax(dim=1).cpu() == part.labels.cpu())
+    return torch.cat(found)

@@ -1,0 +1,115 @@
+"""A report on disk: the page, its figures, its tables and its numbers."""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from surfeit.report.config import ReportConfig
+
+# Torch, pyarrow and matplotlib take seconds to import: that is paid for by a report only.
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from torch import nn
+
+    from surfeit.data import Dataset
+    from surfeit.report.measure import Progress
+    from surfeit.store import Run
+
+
+def write_report(
+    run: "Run",
+    dataset: "Dataset",
+    out: Path | str,
+    config: ReportConfig | None = None,
+    *,
+    into: "nn.Module | None" = None,
+    progress: "Progress | None" = None,
+) -> Path:
+    """Measures a run's redundancy and writes `report.html`, its figures, tables and summary.
+
+    Everything is made in a temporary folder inside `out` and put in place at the end, the page
+    last: if anything fails, what was there before still is, and no half page.
+
+    Args:
+        run: a run with snapshots; see `surfeit.report.measure.measure`.
+        dataset: the data that it was trained on.
+        out: a folder, made if missing. Files of the same names in it are replaced:
+            `report.html`, `summary.json`, `figures/NAME.svg|png|pdf`, `tables/NAME.parquet`.
+        config: what to measure; the defaults suit any network.
+        into: the module to load the weights into, where the run cannot build its own.
+        progress: called as `progress(stage, done, total)` before each stage.
+
+    Returns:
+        the path of the page.
+
+    Raises:
+        ValueError: if the run was trained on other data, or as `measure`.
+        OSError: if the folder cannot be written.
+
+    Cost: LeNet-300-100 on digits takes about 10 s on one core, half of it for the figures.
+    """
+    from surfeit.report.measure import measure
+    from surfeit.report.provenance import provenance
+    from surfeit.report.summary import summarise
+
+    config = config or ReportConfig()
+    _check_data(run, dataset)
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    tables = measure(run, dataset, config, into=into, progress=progress)
+    summary = summarise(tables, provenance(run, dataset), config)
+    building = Path(tempfile.mkdtemp(prefix=".report-", dir=out))
+    try:
+        _build(building, summary, tables, dataset.classes, progress)
+        _put_in_place(building, out)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return out / "report.html"
+
+
+def _check_data(run: "Run", dataset: "Dataset") -> None:
+    trained_on = run.identity.get("data")
+    if trained_on is not None and trained_on != dataset.fingerprint:
+        raise ValueError(
+            f"run {run.key[:12]} was trained on data of fingerprint {str(trained_on)[:12]}, "
+            f"{dataset.name} has {dataset.fingerprint[:12]}: give the data it was trained on"
+        )
+
+
+def _build(
+    folder: Path,
+    summary: dict[str, Any],
+    tables: "dict[str, pa.Table]",
+    classes: int,
+    progress: "Progress | None",
+) -> None:
+    import pyarrow.parquet as pq
+
+    from surfeit.report.drawings import drawings
+    from surfeit.report.page import render
+    from surfeit.study.figures import save
+
+    (folder / "tables").mkdir()
+    for name, table in tables.items():
+        pq.write_table(table, folder / "tables" / f"{name}.parquet")
+    svgs, total = {}, 1 + 4 * len(summary["layers"])
+    loss = summary["settings"]["loss"]
+    for done, (name, drawing) in enumerate(drawings(tables, loss=loss, classes=classes)):
+        if progress is not None:
+            progress("drawing figures", done, total)
+        svgs[name] = save(drawing, folder / "figures", name)["svg"].read_text(encoding="utf-8")
+    text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
+    (folder / "summary.json").write_text(text, encoding="utf-8")
+    (folder / "report.html").write_text(render(summary, svgs, tables), encoding="utf-8")
+
+
+def _put_in_place(building: Path, out: Path) -> None:
+    files = sorted(path for path in building.rglob("*") if path.is_file())
+    # The page comes last: whoever sees it finds what it speaks of.
+    for path in sorted(files, key=lambda path: path.name == "report.html"):
+        target = out / path.relative_to(building)
+        target.parent.mkdir(exist_ok=True)
+        os.replace(path, target)
