@@ -61,7 +61,7 @@ def _data(path: Path, data: object, records: int) -> Tensor:
     if not is_array or data.dtype != np.uint8 or data.shape != (records, _PIXELS):
         found = f"{data.dtype} {list(data.shape)}" if is_array else type(data).__name__
         raise DataError(f"{path}: found data {found}, expected uint8 {[records, _PIXELS]}")
-    return torch.from_numpy(np.array(data, order="C"))
+    return torch.from_numpy(data.copy())
 
 
 def _labels(path: Path, labels: object, records: int) -> list[int]:

@@ -86,10 +86,5 @@ def find(path: Path) -> Path | None:
 
 
 def choose_layout(layouts: tuple[Layout, ...], root: Path) -> Layout:
-    """The first layout that is complete, else the one with most of its files, else the first."""
-    complete = [layout for layout in layouts if not layout.missing(root)]
-    return (
-        complete[0]
-        if complete
-        else min(layouts, key=lambda layout: len(layout.missing(root)) / len(layout.files))
-    )
+    """The layout that lacks the smallest share of its files; the first of equals."""
+    return min(layouts, key=lambda layout: len(layout.missing(root)) / len(layout.files))
