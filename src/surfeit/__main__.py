@@ -1,0 +1,5 @@
+"""`python -m surfeit` is `surfeit`."""
+
+from surfeit.cli import main
+
+main()

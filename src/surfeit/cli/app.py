@@ -1,0 +1,63 @@
+"""The application: its commands, and how an error reaches the user."""
+
+import os
+import sys
+
+from cyclopts import App, CycloptsError
+from rich.console import Console
+from rich.text import Text
+
+import surfeit
+from surfeit.cli import datasets, demo, pruning, runs, training
+
+app = App(
+    name="surfeit",
+    help="Surfeit measures, shows and removes the redundancy in neural networks.",
+    version=surfeit.__version__,
+    error_formatter=lambda error: _formatted(error),
+    error_console=Console(stderr=True),
+)
+app.command(demo.demo)
+app.command(training.train)
+app.command(demo.inspect)
+app.command(pruning.prune)
+app.command(runs.app)
+app.command(datasets.app)
+
+_INTERRUPTED = 130
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs one command and exits: 0 done, 1 an error in plain words, 130 interrupted.
+
+    With `SURFEIT_DEBUG` set, an error shows where it came from.
+    """
+    try:
+        app(arguments)
+    except KeyboardInterrupt:
+        _say("stopped; the same command goes on from the last checkpoint")
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has had enough: that is no error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if os.environ.get("SURFEIT_DEBUG") or not _is_users(error):
+            raise
+        _say(str(error))
+        sys.exit(1)
+
+
+def _is_users(error: Exception) -> bool:
+    """Whether the message is for the user; anything else is our bug and shows its trace."""
+    from surfeit.core.errors import SurfeitError
+
+    return isinstance(error, SurfeitError | ValueError)
+
+
+def _say(message: str) -> None:
+    print(f"surfeit: {message}", file=sys.stderr)
+
+
+def _formatted(error: CycloptsError) -> Text:
+    return Text(f"surfeit: {error}\n'surfeit --help' and 'surfeit COMMAND --help' tell more.")

@@ -1,0 +1,66 @@
+"""`surfeit data`: what is there, and fetching what is not."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from surfeit.cli.progress import telling
+from surfeit.cli.table import print_table
+
+app = App(name="data", help="List and fetch data sets.")
+
+
+@app.command(name="list")
+@app.default
+def list_(*, data_dir: Path | None = None) -> None:
+    """Which data sets are where, complete or not.
+
+    Parameters
+    ----------
+    data_dir
+        The folder of data sets; otherwise SURFEIT_DATA, or your data folder.
+    """
+    from surfeit.data import status
+
+    rows = []
+    for found in status(data_dir):
+        size = f"{found.bytes / 1e6:.1f} MB" if found.bytes else ""
+        where = "installed" if found.embedded else str(found.folder)
+        state = found.state
+        if found.state != "complete":
+            state = f"{found.state}: surfeit data fetch {found.name}"
+        rows.append((found.name, state, size, where, found.description))
+    print_table(("name", "state", "on disk", "where", "what"), rows)
+
+
+@app.command
+def fetch(
+    name: str,
+    *,
+    data_dir: Path | None = None,
+    mirror: str | None = None,
+    quiet: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Download a data set; a download cut short goes on where it stopped.
+
+    Parameters
+    ----------
+    name
+        mnist, fashion-mnist or cifar10; digits is installed already.
+    data_dir
+        The folder of data sets; otherwise SURFEIT_DATA, or your data folder.
+    mirror
+        An address to try first; otherwise SURFEIT_MIRROR.
+    quiet
+        Say nothing but the folder and errors.
+    """
+    from surfeit.data import fetch as fetch_data
+
+    with telling(quiet) as teller:
+
+        def progress(file: str, done: int, total: int | None) -> None:
+            teller.stage(file, done, total or max(done, 1))
+
+        folder = fetch_data(name, data_dir, mirror=mirror, progress=progress)
+    print(folder)

@@ -1,0 +1,137 @@
+"""Options that several commands share, as groups of flags."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Group, Parameter
+
+if TYPE_CHECKING:
+    from surfeit.data import Dataset
+    from surfeit.store import Run, Store
+    from surfeit.train import Numerics, Recipe
+
+PLACES = Group("Where things are", sort_key=3)
+MACHINE = Group("How it runs", sort_key=4)
+RECIPE = Group("Recipe (what is not given is the recipe's own)", sort_key=2)
+
+
+@Parameter(name="*", group=PLACES)
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where things are."""
+
+    root: Path | None = None
+    "The store of runs; otherwise SURFEIT_STORE, or your data folder."
+    data_dir: Path | None = None
+    "The folder of data sets; otherwise SURFEIT_DATA, or your data folder."
+
+    @property
+    def store(self) -> "Store":
+        """The store that these options name."""
+        from surfeit.store import Store
+
+        return Store(self.root)
+
+    def data_of(self, run: "Run", name: str | None = None) -> "Dataset":
+        """The data set a run was trained on, or another one by its name.
+
+        Raises:
+            ValueError: if the run's own cannot be known or is not the one found here.
+        """
+        from surfeit.data import load
+
+        if name is not None:
+            return load(name, self.data_dir)
+        recorded = run.about.get("data")
+        if recorded is None:
+            raise ValueError(f"run {run.key[:12]} does not say what data it saw: give --data NAME")
+        dataset = load(recorded, self.data_dir)
+        if dataset.fingerprint != run.identity["data"]:
+            raise ValueError(
+                f"run {run.key[:12]} was trained on another {recorded} than the one found here "
+                "(their fingerprints differ): give --data-dir, or --data NAME to measure on "
+                "something else"
+            )
+        return dataset
+
+
+@Parameter(name="*", group=MACHINE)
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """How it runs."""
+
+    device: str = "cpu"
+    "cpu, cuda or cuda:1."
+    threads: Annotated[
+        int, Parameter(help="CPU threads; two runs side by side beat one on two.")
+    ] = 1
+    other_numerics: Annotated[bool, Parameter(negative=())] = False
+    "Let a run go on under another torch, CPU or GPU than it began with."
+    no_wait: Annotated[bool, Parameter(negative=())] = False
+    "Fail at once where another process trains the same run, instead of waiting for it."
+    checkpoint_seconds: float = 10.0
+    "At most so much work is lost when the process is killed."
+
+    @property
+    def numerics(self) -> "Numerics":
+        """The arithmetic that these options name."""
+        from surfeit.train import Numerics
+
+        return Numerics(device=self.device, threads=self.threads)
+
+
+@Parameter(name="*", group=RECIPE)
+@dataclass(frozen=True, kw_only=True)
+class RecipeOptions:
+    """What may be changed of a recipe."""
+
+    epochs: int | None = None
+    "Passes over the training images."
+    steps: int | None = None
+    "Optimiser updates, instead of epochs."
+    batch_size: int | None = None
+    "Images a step."
+    optimizer: str | None = None
+    "sgd, adam, adamw, adagrad or rmsprop."
+    lr: float | None = None
+    "Learning rate."
+    momentum: float | None = None
+    "Of sgd and rmsprop."
+    nesterov: bool | None = None
+    "Nesterov's form of momentum."
+    schedule: str | None = None
+    "constant, steps, cosine or inverse."
+    milestones: Annotated[tuple[int, ...] | None, Parameter(consume_multiple=True)] = None
+    "Steps at which the schedule 'steps' lowers the rate."
+    decay: float | None = None
+    "What the rate is multiplied by at a milestone."
+    decay_steps: int | None = None
+    "Of the schedule 'inverse': the step at which the rate has halved."
+    warmup_steps: int | None = None
+    "The rate rises linearly over so many steps."
+    weight_decay: float | None = None
+    "L2 coefficient."
+    l1: float | None = None
+    "L1 coefficient."
+    clip_norm: float | None = None
+    "The gradients' largest total norm."
+    patience: int | None = None
+    "Stop after so many epochs without a lower validation loss."
+    augmentation: str | None = None
+    "shift or crop-flip."
+
+    def applied_to(self, base: "Recipe") -> "Recipe":
+        """The recipe with the given options in place of its own.
+
+        Raises:
+            ValueError: as `Recipe`.
+        """
+        from dataclasses import asdict, replace
+
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        if "steps" in given:
+            given.setdefault("epochs", None)
+        elif "epochs" in given:
+            given.setdefault("steps", None)
+        return replace(base, **given)

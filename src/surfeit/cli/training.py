@@ -1,0 +1,84 @@
+"""`surfeit train`."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from surfeit.cli.names import builder_of
+from surfeit.cli.options import Machine, Places, RecipeOptions
+from surfeit.cli.progress import telling, training_teller
+
+_DEFAULTS = (Places(), Machine(), RecipeOptions())
+
+
+def train(
+    *,
+    model: str = "lenet-300-100",
+    data: str = "digits",
+    recipe: str | None = None,
+    seed: int = 0,
+    keep_every: Annotated[int, Parameter(name="--snapshot-epochs")] = 1,
+    per_decade: Annotated[int, Parameter(name="--snapshots-per-decade")] = 0,
+    quiet: Annotated[bool, Parameter(negative=())] = False,
+    options: RecipeOptions = _DEFAULTS[2],
+    places: Places = _DEFAULTS[0],
+    machine: Machine = _DEFAULTS[1],
+) -> None:
+    """Train a network while recording it; print the run's key, alone, on stdout.
+
+    The same training is never done twice: if it is in the store its key is printed at once, and
+    if it was interrupted it goes on, bit for bit as if it had not been.
+
+    Parameters
+    ----------
+    model
+        lenet-300-100, conv-2, conv-4, conv-6, vgg19-bn, or mlp-W1-W2-... for hidden layers of
+        these widths.
+    data
+        digits (installed), mnist, fashion-mnist or cifar10; see 'surfeit data'.
+    recipe
+        'report' for the network's recipe in Heitmann 2020; without it SGD at 0.1, batch 128,
+        40 epochs. The flags below change it.
+    seed
+        Of initial weights, order, augmentation and dropout.
+    keep_every
+        Keep the weights at the end of each so manieth epoch; 0 for the first and last step only.
+    per_decade
+        Keep so many log-spaced steps between 1 and 10, 10 and 100, ... as well.
+    quiet
+        Say nothing but the key and errors.
+    """
+    builder = builder_of(model)
+    from surfeit.core import unknown
+    from surfeit.data import load
+    from surfeit.train import Conduct, Recipe, Snapshots, report_recipe
+    from surfeit.train import train as train_run
+
+    if recipe not in (None, "report"):
+        raise unknown("recipe", recipe, ["report"])
+    base = report_recipe(model) if recipe == "report" else Recipe()
+    chosen = options.applied_to(base)
+    kept = Snapshots(every_epochs=keep_every, per_decade=per_decade)
+    with telling(quiet) as teller:
+        run = train_run(
+            builder,
+            load(data, places.data_dir),
+            chosen,
+            seed=seed,
+            snapshots=kept,
+            store=places.store,
+            numerics=machine.numerics,
+            conduct=Conduct(
+                checkpoint_seconds=machine.checkpoint_seconds,
+                wait=not machine.no_wait,
+                other_numerics=machine.other_numerics,
+                progress=training_teller(teller, f"training {model} on {data}"),
+            ),
+        )
+        last = run.metrics().to_pylist()[-1]
+        accuracies = " and ".join(
+            f"{100 * last[f'{split}_accuracy']:.2f} % on the {split} images"
+            for split in ("validation", "test")
+        )
+        teller.say(f"{model} on {data}, {last['step']} steps: {accuracies} classified right")
+    print(run.key)
