@@ -1,4 +1,4 @@
-"""Removing units: criteria and the orders they give."""
+"""Removing units: criteria, the orders they give, and accuracy against removals."""
 
 from surfeit.prune.criteria import (
     CRITERIA,
@@ -9,7 +9,9 @@ from surfeit.prune.criteria import (
     random,
     raw_frame_potential,
 )
+from surfeit.prune.curve import removal_curve
 from surfeit.prune.orders import removal_order
+from surfeit.prune.removable import removable
 
 __all__ = [
     "CRITERIA",
@@ -19,5 +21,7 @@ __all__ = [
     "magnitude",
     "random",
     "raw_frame_potential",
+    "removable",
+    "removal_curve",
     "removal_order",
 ]
