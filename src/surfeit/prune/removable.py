@@ -17,10 +17,14 @@ def removable(accuracies: Float[Tensor, " removals+1"], *, loss: float = 0.01) -
         a number in [0, removals].
 
     Raises:
-        ValueError: if the curve is empty or no curve, or the loss is outside of [0, 1].
+        ValueError: if the curve is empty, no curve or not of fractions in [0, 1], or loss is none.
     """
     if accuracies.dim() != 1 or len(accuracies) == 0:
         raise ValueError(f"accuracies must be [removals + 1], got {list(accuracies.shape)}")
+    if not bool(((accuracies >= 0) & (accuracies <= 1)).all()):
+        raise ValueError(
+            f"accuracies must be finite fractions in [0, 1], got {accuracies.tolist()}"
+        )
     if not 0 <= loss <= 1:
         raise ValueError(f"loss must be a fraction in [0, 1], got {loss}")
     # A fall of exactly `loss` is allowed: 0.98 − 0.97 is a little more than 0.01 in binary.
