@@ -12,6 +12,7 @@ from surfeit.prune.criteria import (
 from surfeit.prune.curve import removal_curve
 from surfeit.prune.orders import removal_order
 from surfeit.prune.removable import removable
+from surfeit.prune.table import removal_table
 
 __all__ = [
     "CRITERIA",
@@ -24,4 +25,5 @@ __all__ = [
     "removable",
     "removal_curve",
     "removal_order",
+    "removal_table",
 ]
