@@ -63,6 +63,10 @@ def reused_activation():
                          nn.Linear(7, 5))  # fmt: skip
 
 
+def starting_in_place():
+    return nn.Sequential(nn.Sequential(nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(72, 5)))
+
+
 CASES = [
     (small_mlp, "fc1"),
     (small_mlp, "fc2"),
@@ -81,6 +85,7 @@ CASES = [
     (lambda: Doubled(nn.Flatten(), nn.Linear(72, 9), nn.Linear(9, 5)), "1"),
     (tied, "1"),
     (reused_activation, "3"),
+    (lambda: reused_activation().double(), "3"),
 ]
 
 
@@ -135,7 +140,9 @@ def test_accuracies_of_projected_updates_equal_those_of_full_passes(build, name)
     assert len(set(expected)) > 1
 
 
-@pytest.mark.parametrize(("build", "name"), [(small_conv, "body.0"), (Residual, "fc")])
+@pytest.mark.parametrize(
+    ("build", "name"), [(small_conv, "body.0"), (Residual, "fc"), (starting_in_place, "0.2")]
+)
 def test_model_and_images_are_left_as_they_were(build, name):
     model, data = built(build).train(), split()
     before = digest(model.state_dict() | {"images": data.images})

@@ -47,6 +47,11 @@ def test_of_equal_distances_the_first_counts():
     assert elbow(torch.tensor([4.0, 1.0, 0.5, 0.0])) == 1
     # Both middle points lie 1/3 below the chord.
     assert elbow(torch.tensor([3.0, 1.0, 0.0, 0.0])) == 1
+    # Both lie 0.2 below it, the second by a rounding more.
+    height = torch.tensor([1, 0.55, 0.3, 0.25, 0], dtype=torch.float64)
+    below = torch.linspace(1, 0, 5, dtype=torch.float64) - (height * 0.7) / 0.7
+    assert below[2] > below[1]
+    assert elbow(height * 0.7) == 1
 
 
 @pytest.mark.parametrize("curve", [[3.0, 2.0, 1.0, 0.0], [3.0, 2.9, 2.0, 0.0], [0.1, 0.2, 0.3]])

@@ -62,6 +62,10 @@ def test_variance_lies_in_its_interval_about_as_often_as_stated(shape):
     fits = [fit(noise(shape, seed, scale=0.1)) for seed in range(150)]
     low, high = np.array([found.variance_interval for found in fits]).T
     assert 0.90 <= np.mean((low <= 0.01) & (high >= 0.01)) <= 1
+    # Seldom passed, often nearly reached.
+    used = np.array([found.distance / found.distance_limit for found in fits])
+    assert np.mean(used > 1) < 0.03
+    assert np.mean(used > 0.7) > 0.1
     # Wide enough to hold it, and not wider than it has to be.
     spread = np.std([found.variance for found in fits])
     assert np.mean(high - low) < 2 * 1.96 * spread * 1.5

@@ -74,6 +74,11 @@ def test_shares_of_known_singular_values():
     assert kept_share(weight, [2, 1, 1]).tolist() == pytest.approx([1, 0.8, 0.8])
 
 
+def test_small_residuals_are_not_lost_in_rounding():
+    weight = torch.diag(torch.tensor([1.0, 1e-9, 1e-9]))
+    assert residual_share(weight, [1, 2]).tolist() == pytest.approx([2**0.5 * 1e-9, 1e-9])
+
+
 def test_project_update_keeps_the_initial_weight_and_projects_the_move():
     weight, initial = draw(5, 2, 2), draw(5, 2, 2, name="initial")
     assert torch.equal(project_update(weight, initial, 0), initial)

@@ -73,7 +73,7 @@ def _parts(
 ) -> tuple[nn.Module, _Outputs]:
     """What runs once, and what yields the scores for each rising rank from its output."""
     chosen = layer(model, name)
-    base = torch.zeros_like(chosen.weight) if initial is None else initial.detach()
+    base = torch.zeros_like(chosen.weight) if initial is None else initial.to(chosen.weight)
     left, right = factors(weight_matrix((chosen.weight - base).detach()))
     before, after = _cut(model, chosen.weight)
     if isinstance(after, nn.Sequential) and after[0] is chosen and isinstance(chosen, nn.Linear):

@@ -70,7 +70,7 @@ class MarchenkoPastur:
         """
         if self.variance == 0:
             return torch.full_like(x, math.nan)
-        inside = (x > self.lower) & (x < self.upper) & (x > 0)
+        inside = (x > self.lower) & (x < self.upper)
         safe = torch.where(inside, x, (self.lower + self.upper) / 2)
         root = ((self.upper - safe).clamp_min(0) * (safe - self.lower).clamp_min(0)).sqrt()
         value = root / (2 * math.pi * self.variance * self.noise_shape[0] * safe)
@@ -91,8 +91,8 @@ def fit_marchenko_pastur(
     """Fits the law of a random matrix's eigenvalues to a layer's, and finds the spikes above it.
 
     For `W` [units, inputs] with independent entries of variance `v`, the nonzero eigenvalues of
-    `W Wᵀ` lie between `v (√N ± √M)²`. `v` is the ratio of sums, over the middle half of the bulk, of
-    the eigenvalues to the law's quantiles. A spike is an eigenvalue above
+    `W Wᵀ` lie between `v (√N ± √M)²`. `v` is the ratio of sums, over the middle half of the bulk,
+    of the eigenvalues to the law's quantiles. A spike is an eigenvalue above
 
     `upper · (1 + √(t² + u²))`
 
