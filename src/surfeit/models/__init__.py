@@ -1,6 +1,6 @@
 """Plain networks: they know no optimiser, mask or configuration."""
 
-from surfeit.models.architecture import describe, rebuild
+from surfeit.models.architecture import describe, is_rebuildable, rebuild
 from surfeit.models.initialise import initialise_
 from surfeit.models.networks import (
     Builder,
@@ -21,6 +21,7 @@ __all__ = [
     "conv_6",
     "describe",
     "initialise_",
+    "is_rebuildable",
     "lenet_300_100",
     "mlp",
     "rebuild",

@@ -7,34 +7,50 @@ modules needs to be built anew, in any process, without pickle.
 from collections import OrderedDict
 from typing import Any
 
+import torch
 from torch import nn
 
-# What each module's constructor is given, in the module's own attribute names.
-_OPTIONS: dict[str, tuple[type[nn.Module], tuple[str, ...]]] = {
-    "Linear": (nn.Linear, ("in_features", "out_features")),
-    "Conv1d": (
-        nn.Conv1d,
-        ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups"),
+_CONV = (
+    "in_channels",
+    "out_channels",
+    "kernel_size",
+    "stride",
+    "padding",
+    "dilation",
+    "groups",
+    "padding_mode",
+)
+_NORM = ("num_features", "eps", "momentum", "affine", "track_running_stats")
+_AVERAGE = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
+
+# All that each module's constructor is given and the module's outputs depend on, in the module's
+# own attribute names; `bias` is a bool. (`inplace` changes no output.)
+_OPTIONS: dict[type[nn.Module], tuple[str, ...]] = {
+    nn.Linear: ("in_features", "out_features", "bias"),
+    nn.Conv1d: (*_CONV, "bias"),
+    nn.Conv2d: (*_CONV, "bias"),
+    nn.BatchNorm1d: _NORM,
+    nn.BatchNorm2d: _NORM,
+    nn.MaxPool2d: (
+        "kernel_size",
+        "stride",
+        "padding",
+        "dilation",
+        "return_indices",
+        "ceil_mode",
     ),
-    "Conv2d": (
-        nn.Conv2d,
-        ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups"),
-    ),
-    "BatchNorm1d": (nn.BatchNorm1d, ("num_features", "eps", "momentum", "affine")),
-    "BatchNorm2d": (nn.BatchNorm2d, ("num_features", "eps", "momentum", "affine")),
-    "MaxPool2d": (nn.MaxPool2d, ("kernel_size", "stride", "padding", "ceil_mode")),
-    "AvgPool2d": (nn.AvgPool2d, ("kernel_size", "stride", "padding", "ceil_mode")),
-    "AdaptiveAvgPool2d": (nn.AdaptiveAvgPool2d, ("output_size",)),
-    "Dropout": (nn.Dropout, ("p",)),
-    "LeakyReLU": (nn.LeakyReLU, ("negative_slope",)),
-    "ReLU": (nn.ReLU, ()),
-    "GELU": (nn.GELU, ()),
-    "Tanh": (nn.Tanh, ()),
-    "Sigmoid": (nn.Sigmoid, ()),
-    "Flatten": (nn.Flatten, ()),
-    "Identity": (nn.Identity, ()),
+    nn.AvgPool2d: (*_AVERAGE, "divisor_override"),
+    nn.AdaptiveAvgPool2d: ("output_size",),
+    nn.Dropout: ("p",),
+    nn.LeakyReLU: ("negative_slope",),
+    nn.ReLU: (),
+    nn.GELU: ("approximate",),
+    nn.Tanh: (),
+    nn.Sigmoid: (),
+    nn.Flatten: ("start_dim", "end_dim"),
+    nn.Identity: (),
 }
-_HAS_BIAS = ("Linear", "Conv1d", "Conv2d")
+_KINDS = {kind.__name__: kind for kind in _OPTIONS}
 
 
 def describe(model: nn.Module) -> dict[str, Any]:
@@ -46,17 +62,18 @@ def describe(model: nn.Module) -> dict[str, Any]:
     """
     if type(model) is nn.Sequential:
         parts = [{"name": name} | describe(child) for name, child in model.named_children()]
-        if all("class" not in part for part in parts):
+        if all(is_rebuildable(part) for part in parts):
             return {"type": "Sequential", "parts": parts}
-    name = type(model).__name__
-    known = _OPTIONS.get(name)
-    if known is None or type(model) is not known[0]:
-        kind = type(model)
+    kind = type(model)
+    if kind not in _OPTIONS:
         return {"class": f"{kind.__module__}.{kind.__qualname__}", "structure": repr(model)}
-    options = {option: _plain(getattr(model, option)) for option in known[1]}
-    if name in _HAS_BIAS:
-        options["bias"] = model.bias is not None
-    return {"type": name, "options": options}
+    options = {name: _option(model, name) for name in _OPTIONS[kind]}
+    return {"type": kind.__name__, "options": options}
+
+
+def is_rebuildable(architecture: dict[str, Any]) -> bool:
+    """Whether `rebuild` can build what `describe` described."""
+    return "class" not in architecture
 
 
 def rebuild(architecture: dict[str, Any]) -> nn.Module:
@@ -65,7 +82,7 @@ def rebuild(architecture: dict[str, Any]) -> nn.Module:
     Raises:
         ValueError: if the description is of a module that only its own code can build.
     """
-    if "class" in architecture:
+    if not is_rebuildable(architecture):
         raise ValueError(
             f"a {architecture['class']} cannot be built from its description alone: build it with "
             "its own code and pass it, e.g. run.model(into=MyNetwork())"
@@ -73,12 +90,16 @@ def rebuild(architecture: dict[str, Any]) -> nn.Module:
     if architecture["type"] == "Sequential":
         parts = [(part["name"], rebuild(part)) for part in architecture["parts"]]
         return nn.Sequential(OrderedDict(parts))
-    kind, _ = _OPTIONS[architecture["type"]]
     options = architecture["options"].items()
-    return kind(**{name: _tupled(value) for name, value in options})
+    # torch draws weights at once: from a generator of its own, not from the caller's.
+    with torch.random.fork_rng([]):
+        return _KINDS[architecture["type"]](**{name: _tupled(value) for name, value in options})
 
 
-def _plain(value: object) -> object:
+def _option(module: nn.Module, name: str) -> object:
+    value = getattr(module, name)
+    if name == "bias":
+        return value is not None
     return list(value) if isinstance(value, tuple) else value
 
 

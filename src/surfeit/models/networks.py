@@ -2,6 +2,8 @@
 
 Every builder takes `input_shape` (channels, height, width), `classes` and a `generator`; without a
 generator the weights are those of seed 0. Pools round sizes up, so that no input is too small.
+Layers are made by `skip_init`: all their values are drawn once, by `initialise_`, and nothing is
+taken from torch's global generator.
 """
 
 from collections import OrderedDict
@@ -11,6 +13,7 @@ from typing import Protocol
 
 import torch
 from torch import nn
+from torch.nn.utils import skip_init
 
 from surfeit.core import Streams
 from surfeit.models.initialise import initialise_
@@ -137,7 +140,7 @@ def _vgg(
     for block, filters in enumerate(blocks, start=1):
         for out in filters:
             number += 1
-            parts[f"conv{number}"] = nn.Conv2d(channels, out, 3, padding=1)
+            parts[f"conv{number}"] = skip_init(nn.Conv2d, channels, out, 3, padding=1)
             if normalise:
                 parts[f"bn{number}"] = nn.BatchNorm2d(out)
             parts[f"relu{number}"] = nn.ReLU()
@@ -156,7 +159,7 @@ def _vgg(
 def _dense(sizes: Sequence[int], relu_from: int = 0) -> list[tuple[str, nn.Module]]:
     parts: list[tuple[str, nn.Module]] = []
     for number, (inputs, units) in enumerate(pairwise(sizes), start=1):
-        parts.append((f"fc{number}", nn.Linear(inputs, units)))
+        parts.append((f"fc{number}", skip_init(nn.Linear, inputs, units)))
         if number < len(sizes) - 1:
             parts.append((f"relu{relu_from + number}", nn.ReLU()))
     return parts

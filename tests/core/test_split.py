@@ -1,0 +1,32 @@
+"""Splits: what fits together and what does not."""
+
+import pytest
+import torch
+
+from surfeit.core import Split
+
+IMAGES, LABELS = torch.zeros(3, 1, 2, 2), torch.arange(3)
+
+
+def test_split_takes_slices_and_index_and_bool_tensors():
+    split = Split(IMAGES, LABELS)
+    assert split[1:].labels.tolist() == [1, 2]
+    assert split[torch.tensor([2, 0])].labels.tolist() == [2, 0]
+    assert split[LABELS > 1].labels.tolist() == [2]
+    assert len(split.to("cpu")) == 3
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "words"),
+    [
+        (IMAGES[0], LABELS, r"images must be floating point .* got torch.float32 \[1, 2, 2\]"),
+        (IMAGES.byte(), LABELS, "got torch.uint8"),
+        (IMAGES, LABELS.int(), r"labels must be int64 \[n\], got torch.int32 \[3\]"),
+        (IMAGES, LABELS[:, None], r"got torch.int64 \[3, 1\]"),
+        (IMAGES, LABELS[:2], "got 3 images and 2 labels"),
+        (IMAGES[:0], LABELS[:0], "got 0 images and 0 labels"),
+    ],
+)
+def test_split_error_says_what_was_given(images, labels, words):
+    with pytest.raises(ValueError, match=words):
+        Split(images, labels)
