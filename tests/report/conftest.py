@@ -5,8 +5,10 @@ import pyarrow as pa
 import pytest
 
 from surfeit.report.config import ReportConfig
+from surfeit.report.drawings import drawings
 from surfeit.report.schema import table
 from surfeit.report.summary import summarise
+from surfeit.study.figures.style import style
 
 CRITERIA = ("magnitude", "frame_potential", "inner_product", "raw_frame_potential")
 CONFIG = ReportConfig(loss=0.01, repeats=3, ranks=(1, 2, 4, 8))
@@ -172,8 +174,8 @@ def _choices():
     return table("choices", rows)
 
 
-@pytest.fixture
-def tables():
+def planted_tables():
+    """All tables of a report, as `measure` would give them."""
     removal, removable = _removal()
     eigenvalues, bulk, density = _spectra()
     layers = [
@@ -215,6 +217,23 @@ def tables():
         "ranks": _ranks(),
         "notes": table("notes", []),
     }
+
+
+@pytest.fixture
+def tables():
+    return planted_tables()
+
+
+@pytest.fixture(scope="session")
+def figures(tmp_path_factory):
+    """Every figure of the planted tables as SVG text, drawn once."""
+    folder, found = tmp_path_factory.mktemp("figures"), {}
+    for name, drawing in drawings(planted_tables(), loss=0.01, classes=10):
+        path = folder / f"{name}.svg"
+        with style():
+            drawing.savefig(path)
+        found[name] = path.read_text(encoding="utf-8")
+    return found
 
 
 @pytest.fixture

@@ -34,6 +34,20 @@ def test_learning_curve_without_test_columns_shows_the_others(learning_table):
     assert set(_lines(accuracy)) == {"train", "validation"}
 
 
+def test_learning_curve_of_a_run_without_epochs_counts_steps(learning_table):
+    steps = learning_table.rename_columns(
+        ["step" if name == "epoch" else name for name in learning_table.column_names]
+    )
+    accuracy, loss = learning.figure(steps).axes
+    assert accuracy.get_xlabel() == loss.get_xlabel() == "step"
+
+
+def test_learning_curve_of_losses_alone_still_names_its_lines(learning_table):
+    drawing = learning.figure(learning_table.select(["epoch", "train_loss", "validation_loss"]))
+    labels = [text.get_text() for text in drawing.legends[0].get_texts()]
+    assert labels == ["train", "validation"]
+
+
 def test_accuracies_are_fractions_in_the_table_and_percent_on_the_axis(learning_table):
     accuracy, _ = learning.figure(learning_table).axes
     assert accuracy.yaxis.get_major_formatter()(0.95, 0) == "95 %"
@@ -63,6 +77,12 @@ def test_random_is_its_mean_with_one_standard_deviation(removal_table):
     middle, spread = curves[:, 15].mean(), curves[:, 15].std(ddof=1)
     assert at_15.min() == pytest.approx(middle - spread)
     assert at_15.max() == pytest.approx(middle + spread)
+
+
+def test_removal_figure_marks_what_can_go(removal_table):
+    least, most = removal.figure(removal_table, chosen=17).axes
+    assert [text.get_text() for text in least.texts] == ["17 can go"]
+    assert not most.texts
 
 
 def test_removal_figure_does_not_depend_on_the_order_of_rows(removal_table):
@@ -163,6 +183,8 @@ def test_rank_figure_draws_weights_and_update(rank_table):
 def test_figures_refuse_empty_tables(
     learning_table, removal_table, graph_tables, spectrum_tables, rank_table
 ):
+    with pytest.raises(ValueError, match="at least one measurement"):
+        learning.figure(learning_table.select(["epoch"]))
     for module, table in ((learning, learning_table), (removal, removal_table), (rank, rank_table)):
         with pytest.raises(ValueError, match="at least one"):
             module.figure(table.slice(0, 0))

@@ -21,7 +21,7 @@ def drawings(
         loss: the accuracy that may be lost, a fraction.
         classes: the data set's number of classes; guessing is right once in so many.
     """
-    if tables["learning"].num_rows:
+    if learning.measured(tables["learning"]):
         yield "learning", learning.figure(tables["learning"])
     for name in tables["layers"]["layer"].to_pylist():
         yield from _of_layer(_layer(tables, name), name, loss, classes)

@@ -24,8 +24,8 @@ def inline_svg(svg: str, *, prefix: str, label: str) -> str:
     bare = _NAMED.sub(rf'id="{prefix}-\1"', bare)
     bare = _USED.sub(rf"\1{prefix}-\2", bare)
     # The size on the page is the style sheet's; the view box keeps the proportions.
-    bare = re.sub(r'(<svg [^>]*?)\s+height="[^"]*"', r"\1", bare, count=1)
-    bare = re.sub(r'(<svg [^>]*?)\s+width="[^"]*"', r"\1", bare, count=1)
+    bare = re.sub(r'(<svg\b[^>]*?)\sheight="[^"]*"', r"\1", bare, count=1)
+    bare = re.sub(r'(<svg\b[^>]*?)\swidth="[^"]*"', r"\1", bare, count=1)
     return bare.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)
 
 

@@ -42,7 +42,7 @@ def render(summary: Numbers, figures: Mapping[str, str], tables: Mapping[str, pa
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
         + "\n".join(parts)
-        + "\n</body>\n</html>\n"
+        + "\n</main>\n</body>\n</html>\n"
     )
 
 
@@ -121,7 +121,7 @@ def _glance_row(name: str, layer: Numbers) -> list[str]:
 
 def _learning(summary: Numbers, figures: Mapping[str, str]) -> str:
     if "learning" not in figures:
-        body = html.paragraph("The run has no metrics, so there is no learning curve.")
+        body = html.paragraph("The run has no metrics of a split, so there is no learning curve.")
     else:
         drawing = html.inline_svg(
             figures["learning"],

@@ -28,41 +28,51 @@ def figure(table: pa.Table) -> Figure:
     """The learning curve: accuracy on the left, loss on the right.
 
     Args:
-        table: one row a measurement: `epoch`, and for each split `SPLIT_accuracy` (fraction) and
-            `SPLIT_loss` (nats), null where not measured.
+        table: one row a measurement: `epoch` or, where there is none, `step`, and for each split
+            `SPLIT_accuracy` (fraction) and `SPLIT_loss` (nats), null where not measured.
 
     Raises:
-        ValueError: if the table has no row.
+        ValueError: if the table has no such measurement.
     """
-    if table.num_rows == 0:
-        raise ValueError("a learning curve needs at least one row of metrics")
+    if not measured(table):
+        raise ValueError(f"a learning curve needs at least one measurement, got {table.schema}")
+    time = "epoch" if "epoch" in table.column_names else "step"
     with style():
-        drawing, axes = panels(2, height=2.9)
-        accuracy, loss = axes[0]
-        _draw(accuracy, table, "accuracy")
-        _draw(loss, table, "loss")
-        accuracy.set(title="Accuracy", xlabel="epoch", ylabel="images classified rightly")
-        loss.set(title="Loss", xlabel="epoch", ylabel="cross-entropy (nats)", yscale="log")
+        drawing, panel = panels(2, height=2.9)
+        accuracy, loss = panel[0]
+        _draw(accuracy, table, "accuracy", time)
+        _draw(loss, table, "loss", time)
+        accuracy.set(title="Accuracy", xlabel=time, ylabel="images classified rightly")
+        loss.set(title="Loss", xlabel=time, ylabel="cross-entropy (nats)", yscale="log")
         loss.yaxis.set_major_formatter(
             FuncFormatter(lambda value, _: np.format_float_positional(value, trim="-"))
         )
         percent_axis(accuracy)
         accuracy.set_ylim(top=1.0 + 0.02 * (1 - accuracy.get_ylim()[0]))
-        handles, labels = accuracy.get_legend_handles_labels()
+        series = [axes.get_legend_handles_labels() for axes in (accuracy, loss)]
+        handles, labels = max(series, key=lambda one: len(one[1]))
         drawing.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return drawing
 
 
-def _draw(axes: Axes, table: pa.Table, quantity: str) -> None:
-    epochs = column(table, "epoch")
+def measured(table: pa.Table) -> bool:
+    """Whether the table holds anything that a learning curve shows."""
+    names = [f"{split}_{quantity}" for split in STROKES for quantity in ("accuracy", "loss")]
+    return any(np.isfinite(column(table, name)).any() for name in names if _has(table, name))
+
+
+def _has(table: pa.Table, name: str) -> bool:
+    return name in table.column_names
+
+
+def _draw(axes: Axes, table: pa.Table, quantity: str, time: str) -> None:
+    times = column(table, time)
     for split, stroke in STROKES.items():
         name = f"{split}_{quantity}"
-        if name not in table.column_names:
+        if not _has(table, name):
             continue
         values = column(table, name)
         known = np.isfinite(values)
         if known.any():
             every = max(1, int(known.sum()) // 8)
-            axes.plot(
-                epochs[known], values[known], label=split, markevery=every, **stroke.options()
-            )
+            axes.plot(times[known], values[known], label=split, markevery=every, **stroke.options())

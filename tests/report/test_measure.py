@@ -1,0 +1,254 @@
+"""From a trained run to tables, page and files; against full forward passes where it counts."""
+
+import json
+from dataclasses import replace
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from torch import nn
+
+from surfeit.core import Split, Streams
+from surfeit.data import from_tensors
+from surfeit.models import mlp
+from surfeit.report import ReportConfig, write_report
+from surfeit.report.measure import measure
+from surfeit.report.ranks import smallest_rank
+from surfeit.report.schema import SCHEMAS
+from surfeit.report.subject import right, subjects
+from surfeit.store import Store
+from surfeit.study.tables import where
+from surfeit.train import Recipe, Recorder, train
+
+CONFIG = ReportConfig(repeats=2, ranks=(1, 2, 4), convolution_images=20)
+
+
+def _split(generator, n):
+    labels = torch.randint(3, (n,), generator=generator)
+    images = torch.randn(n, 1, 4, 4, generator=generator)
+    images += 2.0 * torch.nn.functional.one_hot(labels, 16).view(n, 1, 4, 4)
+    return Split(images, labels)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    generator = Streams(0).get("test")
+    splits = {name: _split(generator, n) for name, n in (("train", 96), ("validation", 40))}
+    return from_tensors("three", **splits, test=_split(generator, 60))
+
+
+def _network(*, input_shape, classes, generator):
+    return mlp((10, 6), input_shape=input_shape, classes=classes, generator=generator)
+
+
+@pytest.fixture(scope="module")
+def run(dataset, tmp_path_factory):
+    store = Store(tmp_path_factory.mktemp("store"))
+    return train(_network, dataset, Recipe(epochs=6, lr=0.2), store=store)
+
+
+@pytest.fixture
+def sketches(monkeypatch):
+    """Figures that take no time to save."""
+
+    def save(drawing, folder, name):
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.svg").write_text('<svg viewBox="0 0 1 1"></svg>')
+        return {"svg": folder / f"{name}.svg"}
+
+    monkeypatch.setattr("surfeit.study.figures.save", save)
+
+
+@pytest.fixture(scope="module")
+def tables(run, dataset):
+    return measure(run, dataset, CONFIG)
+
+
+def test_every_table_has_its_columns(tables):
+    assert set(tables) == {*SCHEMAS, "learning"}
+    for name, schema in SCHEMAS.items():
+        assert tables[name].schema == schema
+
+
+def test_hidden_layers_are_measured_and_the_output_layer_is_not(tables):
+    assert tables["layers"]["layer"].to_pylist() == ["fc1", "fc2"]
+    assert tables["notes"].num_rows == 0
+
+
+def test_each_curve_has_one_point_a_removal_and_every_criterion_is_there(tables):
+    removal = where(tables["removal"], layer="fc1", split="test")
+    assert removal.num_rows == (4 * 2 + 2) * 11
+    dense = where(removal, removed=0)["accuracy"].unique().to_pylist()
+    counts = where(tables["dense"], split="test").to_pylist()[0]
+    assert dense == [pytest.approx(counts["correct"] / counts["images"])]
+
+
+def _without(model, units, split):
+    """A full forward pass with the units of fc1 removed, by zeroing what reads them."""
+    own = nn.Sequential(*[module for _, module in model.named_children()])
+    kept = torch.ones(10)
+    kept[units] = 0
+    hidden = own[2](own[1](own[0](split.images))) * kept
+    return (own[5](own[4](own[3](hidden))).argmax(dim=1) == split.labels).double().mean().item()
+
+
+def test_choice_is_made_on_validation_and_judged_on_test(run, dataset, tables):
+    choice = where(tables["choices"], layer="fc1", what="removal").to_pylist()[0]
+    counts = where(tables["removable"], layer="fc1", remove="least")
+    assert choice["amount"] == max(counts["removable"].to_pylist())
+    curve = where(
+        tables["removal"],
+        layer="fc1",
+        split="test",
+        criterion=choice["chosen"],
+        remove="least",
+        removed=choice["amount"],
+    )
+    assert choice["after"] == pytest.approx(curve["accuracy"][0].as_py())
+    if choice["chosen"] == "magnitude":
+        norms = run.weights("fc1")[-1].norm(dim=1)
+        gone = norms.argsort()[: choice["amount"]]
+        assert choice["after"] == pytest.approx(_without(run.model(), gone, dataset.test))
+    assert choice["change"] == pytest.approx(choice["after"] - choice["before"])
+    assert choice["lower"] <= choice["change"] <= choice["upper"]
+
+
+def test_test_labels_change_no_choice(run, dataset, tables):
+    wrong = (dataset.test.labels + 1) % 3
+    spoiled = replace(dataset, test=Split(dataset.test.images, wrong))
+    again = measure(run, spoiled, CONFIG)
+    for column in ("layer", "what", "chosen", "amount"):
+        assert again["choices"][column].equals(tables["choices"][column])
+    assert not again["choices"]["after"].equals(tables["choices"]["after"])
+
+
+def test_full_rank_keeps_everything(tables):
+    full = where(tables["ranks"], layer="fc1", rank=10)
+    assert full["share"].to_pylist() == pytest.approx([1.0] * 4)
+    for row in full.to_pylist():
+        assert row["accuracy"] == pytest.approx(row["dense"])
+
+
+def test_measured_again_is_the_same(run, dataset, tables):
+    again = measure(run, dataset, CONFIG)
+    assert all(again[name].equals(tables[name]) for name in SCHEMAS if name != "bulk")
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "rank"),
+    [([0.5, 0.9, 0.9], 2), ([0.9, 0.5, 0.9], 4), ([0.9, 0.9, 0.9], 1), ([0.1, 0.1, 0.1], 4)],
+)
+def test_smallest_rank_holds_from_there_on(accuracies, rank):
+    assert smallest_rank([1, 2, 4], accuracies, 0.9) == rank
+
+
+def test_output_layer_on_request_has_spectra_but_no_removal(run, dataset):
+    tables = measure(run, dataset, replace(CONFIG, layers=("fc3",)))
+    assert where(tables["removal"], layer="fc3").num_rows == 0
+    assert where(tables["eigenvalues"], layer="fc3").num_rows == 6
+    assert "outputs" in where(tables["notes"], topic="removal")["text"][0].as_py()
+
+
+def test_unknown_layer_is_named(run, dataset):
+    with pytest.raises(ValueError, match="no layer 'fc9'"):
+        measure(run, dataset, replace(CONFIG, layers=("fc9",)))
+
+
+def test_convolutions_are_measured_on_some_images(dataset, tmp_path):
+    model = nn.Sequential(nn.Conv2d(1, 3, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(48, 3))
+    recorder = Recorder(model, tmp_path / "run", data=dataset)
+    run = recorder.finish()
+    (subject,) = subjects(run, run.model(), dataset, CONFIG)
+    assert subject.convolution
+    assert (len(subject.validation), len(subject.test)) == (20, 20)
+    tables = measure(run, dataset, CONFIG)
+    assert where(tables["removal"], layer="0", split="test", removed=0).num_rows == 10
+
+
+def test_a_run_without_initial_weights_leaves_out_what_compares(run, dataset, tmp_path, sketches):
+    model = run.model()
+    recorder = Recorder(model, tmp_path / "run", data=dataset)
+    recorder.record(5)
+    late = recorder.finish()
+    (tmp_path / "run" / "snapshots" / "0.safetensors").unlink()
+    page = write_report(late, dataset, tmp_path / "out", CONFIG).read_text(encoding="utf-8")
+    assert "no snapshot of its initial weights" in page
+    assert "there is no learning curve" in page
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["layers"]["fc1"]["movement"] is None
+    assert summary["layers"]["fc1"]["rank"]["update"] is None
+    assert summary["layers"]["fc1"]["removal"] is not None
+
+
+class Shortcut(nn.Module):
+    """No chain: its units cannot be removed by the curves."""
+
+    def __init__(self):
+        super().__init__()
+        self.flat = nn.Flatten()
+        self.hidden = nn.Linear(16, 16)
+        self.out = nn.Linear(16, 3)
+
+    def forward(self, images):
+        flat = self.flat(images)
+        return self.out(flat + self.hidden(flat).relu())
+
+
+def test_a_network_that_is_no_chain_keeps_the_other_parts(dataset, tmp_path, sketches):
+    run = Recorder(Shortcut(), tmp_path / "run", data=dataset).finish()
+    path = write_report(run, dataset, tmp_path / "out", CONFIG, into=Shortcut())
+    assert "Left out for hidden" in path.read_text(encoding="utf-8")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["layers"]["hidden"]["removal"] is None
+    assert summary["layers"]["hidden"]["spectrum"]["final"] is not None
+
+
+def test_write_report_leaves_page_figures_tables_and_numbers(run, dataset, tmp_path):
+    told = []
+    config = replace(CONFIG, layers=("fc2",))
+    page = write_report(run, dataset, tmp_path / "out", config, progress=lambda *s: told.append(s))
+    out = tmp_path / "out"
+    assert page == out / "report.html"
+    figures = {path.name for path in (out / "figures").iterdir()}
+    names = ["learning", *(f"{topic}-fc2" for topic in _TOPICS)]
+    assert figures == {f"{name}.{kind}" for name in names for kind in ("svg", "png", "pdf")}
+    for name in (*SCHEMAS, "learning"):
+        assert pq.read_table(out / "tables" / f"{name}.parquet").num_columns > 0
+    assert {path.name for path in out.iterdir()} == {
+        "report.html",
+        "summary.json",
+        "figures",
+        "tables",
+    }
+    assert all(0 <= done < total for _, done, total in told)
+    assert any("fc2" in stage for stage, _, _ in told)
+    assert run.key in page.read_text(encoding="utf-8")
+
+
+_TOPICS = ("removal", "graph", "spectrum", "rank")
+
+
+def test_a_failure_leaves_what_was_there(run, dataset, tmp_path, monkeypatch, sketches):
+    (tmp_path / "report.html").write_text("the old page")
+
+    def fail(*_):
+        raise OSError("no space")
+
+    monkeypatch.setattr("surfeit.report.page.render", fail)
+    with pytest.raises(OSError, match="no space"):
+        write_report(run, dataset, tmp_path, CONFIG)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert (tmp_path / "report.html").read_text() == "the old page"
+
+
+def test_other_data_than_the_runs_is_refused(run, dataset, tmp_path):
+    other = replace(dataset, fingerprint="0" * 64)
+    with pytest.raises(ValueError, match="was trained on data of fingerprint"):
+        write_report(run, other, tmp_path, CONFIG)
+    assert not list(tmp_path.iterdir())
+
+
+def test_right_is_the_forward_pass(run, dataset):
+    model = run.model()
+    expected = model(dataset.test.images).argmax(dim=1) == dataset.test.labels
+    assert torch.equal(right(model, dataset.test), expected)

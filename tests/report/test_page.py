@@ -1,0 +1,158 @@
+"""The page stands alone, names everything, and says what the summary says."""
+
+import re
+from html import unescape
+from html.parser import HTMLParser
+
+import pytest
+
+from surfeit.report import html, words
+from surfeit.report.page import render
+
+NAMESPACES = {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+VOID = {"meta", "br", "hr", "img", "link", "input"}
+
+
+@pytest.fixture
+def page(summary, figures, tables):
+    return render(summary, figures, tables)
+
+
+class Outline(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.starts, self.unlabelled = [], [], [], 0
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.starts.append((tag, values))
+        if "id" in values:
+            self.ids.append(values["id"])
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def outline(page):
+    parser = Outline()
+    parser.feed(page)
+    return parser
+
+
+def test_page_asks_for_nothing(page):
+    addresses = set(re.findall(r"https?://[^\s\"'<>)]+", page))
+    assert addresses <= NAMESPACES
+    for tag, values in outline(page).starts:
+        assert tag not in {"script", "link", "iframe", "img", "object"}
+        for name in ("src", "href", "xlink:href", "srcset"):
+            assert values.get(name, "#").startswith(("#", "data:"))
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", page))
+    assert "@import" not in page
+
+
+def test_page_is_well_formed_and_every_reference_has_its_target(page):
+    found = outline(page)
+    assert found.open == []
+    assert len(found.ids) == len(set(found.ids)), "drawings must not share identifiers"
+    used = re.findall(r"(?:href=\"#|url\(#)([^\")]+)", page)
+    assert set(used) <= set(found.ids)
+
+
+def test_page_can_be_read_without_eyes_and_on_a_small_screen(page):
+    starts = outline(page).starts
+    assert ("html", {"lang": "en"}) in starts
+    assert any(values.get("name") == "viewport" for _, values in starts)
+    drawn = [values for tag, values in starts if tag == "svg"]
+    assert len(drawn) == 9
+    assert all(values["role"] == "img" and values["aria-label"] for values in drawn)
+    tables = sum(tag == "table" for tag, _ in starts)
+    assert tables == sum(tag == "caption" for tag, _ in starts) > 0
+    assert "prefers-color-scheme: dark" in page
+    assert "@media print" in page
+
+
+def test_page_names_every_layer_in_every_part(page, summary):
+    parts = re.split(r"<section ", page)
+    for name in summary["layers"]:
+        for part in parts:
+            if part.startswith(tuple(f'id="{topic}"' for topic in ("removal", "graph", "rank"))):
+                assert f"<h3>{name}</h3>" in part
+
+
+def test_page_says_the_summarys_numbers(page, summary):
+    plain = unescape(re.sub(r"<[^>]+>", "", page))
+    fc1 = summary["layers"]["fc1"]
+    removal, rank = fc1["removal"], fc1["rank"]["weights"]
+    for text in (
+        words.headline(summary),
+        words.caution(summary),
+        f"{removal['removable']} of {fc1['units']}",
+        words.percent(removal["test"]["before"]),
+        words.percent(removal["test"]["after"]),
+        words.plus_minus(removal["random"]),
+        f"{rank['rank']} of {rank['full']}",
+        f"{fc1['spectrum']['final']['spikes']} of {fc1['spectrum']['final']['eigenvalues']}",
+        summary["run"]["key"],
+        summary["run"]["fingerprint"],
+        summary["run"]["command"],
+    ):
+        assert text in plain
+
+
+def test_page_changes_with_the_summary(page, summary, figures, tables):
+    summary["layers"]["fc1"]["removal"]["removable"] = 11
+    assert "11 of 12" in render(summary, figures, tables)
+    assert "11 of 12" not in page
+
+
+def test_page_without_figures_says_that_they_are_missing(summary, tables):
+    page = render(summary, {}, tables)
+    assert "<svg" not in page
+    assert "there is no learning curve" in page
+    assert page.count("There is no spectrum of this layer.") == 2
+
+
+def test_page_shows_why_a_part_was_left_out(summary, figures, tables):
+    note = {"topic": "removal", "layer": "fc2", "text": "Left out for fc2: it is <odd>."}
+    tables["notes"] = type(tables["notes"]).from_pylist([note], schema=tables["notes"].schema)
+    assert "Left out for fc2: it is &lt;odd&gt;." in render(summary, figures, tables)
+
+
+def test_page_says_when_the_initial_weights_are_missing(summary, figures, tables):
+    summary["run"]["first_snapshot"] = 40
+    assert "no snapshot of its initial weights" in render(summary, figures, tables)
+
+
+def test_further_layers_are_there_to_be_opened(summary, figures, tables, monkeypatch):
+    monkeypatch.setattr("surfeit.report.page.OPEN_LAYERS", 1)
+    page = render(summary, figures, tables)
+    assert page.count("<details><summary>fc2</summary>") == 4
+    assert "<details><summary>fc1</summary>" not in page
+
+
+def test_names_from_outside_are_escaped(summary, figures, tables):
+    summary["run"] |= {"model": "<script>alert(1)</script>", "command": "train '<b>'"}
+    page = render(summary, figures, tables)
+    assert "<script>" not in page
+    assert "<b>'" not in page
+
+
+def test_inline_svg_keeps_two_drawings_apart():
+    svg = (
+        '<?xml version="1.0"?><!DOCTYPE svg PUBLIC "x" "http://www.w3.org/x.dtd">'
+        '<svg width="10pt" height="5pt" viewBox="0 0 10 5"><defs><path id="a"/></defs>'
+        '<use xlink:href="#a" height="1"/><g clip-path="url(#a)"/></svg>'
+    )
+    drawn = html.inline_svg(svg, prefix="p1", label='a "b"')
+    assert drawn.startswith('<svg role="img" aria-label="a &quot;b&quot;" viewBox=')
+    assert 'id="p1-a"' in drawn
+    assert 'xlink:href="#p1-a" height="1"' in drawn
+    assert "url(#p1-a)" in drawn
+    assert "dtd" not in drawn

@@ -1,0 +1,145 @@
+"""What the tables say is what the summary says, and the words follow the numbers."""
+
+import json
+from dataclasses import replace
+
+import pyarrow.compute as pc
+import pytest
+
+from surfeit.report import words
+from surfeit.report.schema import table
+from surfeit.report.summary import summarise
+from surfeit.study import wilson_interval
+
+
+def test_summary_reads_what_was_planted(summary):
+    fc1 = summary["layers"]["fc1"]
+    assert fc1["removal"]["removable"] == 7
+    assert fc1["removal"]["criterion"] == "magnitude"
+    assert fc1["removal"]["share"] == pytest.approx(7 / 12)
+    assert fc1["removal"]["by_criterion"] == {
+        "magnitude": 7,
+        "frame_potential": 5,
+        "inner_product": 4,
+        "raw_frame_potential": 2,
+    }
+    assert fc1["removal"]["random"] == {"mean": 2.0, "sd": 1.0, "repeats": 3}
+    assert fc1["movement"] == {"hardly_moved": 4, "share": pytest.approx(1 / 3)}
+    final = {"isolated": 6, "largest_component": 6, "clusters": 1, "in_clusters": 3}
+    assert fc1["graph"]["final"] == final
+    assert fc1["graph"]["initial"]["isolated"] == 12
+    assert fc1["spectrum"]["initial"]["spikes"] == 0
+    assert fc1["spectrum"]["final"]["spikes"] == 3
+    assert (fc1["rank"]["weights"]["rank"], fc1["rank"]["weights"]["full"]) == (4, 8)
+    assert fc1["rank"]["update"]["rank"] == 2
+    assert fc1["rank"]["weights"]["share_of_norm"] == pytest.approx(0.5**0.5)
+
+
+def test_random_on_test_is_read_where_as_many_units_are_gone(summary):
+    # After 7 removals the three orders, good for 3, 1 and 2 units, have lost 4, 6 and 5 tenths.
+    random = summary["layers"]["fc1"]["removal"]["random_test"]
+    assert random["mean"] == pytest.approx(0.97 - 0.5)
+    assert random["sd"] == pytest.approx(0.1)
+
+
+def test_accuracy_has_wilsons_interval(summary):
+    interval = wilson_interval(388, 400)
+    assert summary["accuracy"]["test"] == {
+        "estimate": 0.97,
+        "lower": interval.lower,
+        "upper": interval.upper,
+        "images": 400,
+    }
+
+
+def test_summary_is_plain_json(summary):
+    assert json.loads(json.dumps(summary, allow_nan=False))["layers"]["fc2"]["units"] == 8
+
+
+def test_headline_names_every_layer_that_has_slack_and_what_it_costs(summary):
+    text = words.headline(summary)
+    assert "7 of 12 units of fc1" in text
+    assert "fc2" not in text
+    assert "0.5 (fc1)" in text
+
+
+def test_a_layer_without_slack_is_called_so(summary):
+    found = words.layer_words("fc2", summary)
+    assert found[0].answer == "None of 8 units can go."
+    assert "not redundant" in found[0].evidence
+    assert any(finding.answer.startswith("No cluster") for finding in found)
+
+
+def test_headline_where_nothing_can_go(summary):
+    summary["layers"].pop("fc1")
+    assert words.headline(summary).startswith("No layer has a unit that could go")
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "verdict"),
+    [
+        (-0.009, 0.002, "on new images too the loss is under a point"),
+        (-0.03, -0.011, "on new images the loss is larger than a point"),
+        (-0.03, 0.002, "too few images to say"),
+    ],
+)
+def test_verdict_follows_the_interval(summary, lower, upper, verdict):
+    summary["layers"]["fc1"]["removal"]["test"] |= {"lower": lower, "upper": upper}
+    assert verdict in words.layer_words("fc1", summary)[0].evidence
+
+
+def test_a_criterion_no_better_than_chance_is_called_so(summary):
+    clear = words.layer_words("fc1", summary)[0].evidence
+    summary["layers"]["fc1"]["removal"]["random"] |= {"mean": 6.5}
+    level = words.layer_words("fc1", summary)[0].evidence
+    assert "no criterion is clearly better" not in clear
+    assert "no criterion is clearly better" in level
+
+
+def test_few_validation_images_are_called_so(summary):
+    text = words.caution(summary)
+    assert "180 validation images, of which a point is 1.8" in text
+    assert "uncertain" in text
+    summary["accuracy"]["validation"]["images"] = 5000
+    assert "uncertain" not in words.caution(summary)
+
+
+def test_spikes_above_what_is_no_noise_are_called_descriptions(summary):
+    summary["layers"]["fc1"]["spectrum"]["final"]["fits"] = False
+    found = words.layer_words("fc1", summary)
+    spikes = next(finding for finding in found if "eigenvalues" in finding.answer)
+    assert "a description, not a test" in spikes.evidence
+
+
+def test_images_left_out_are_named(summary):
+    summary["layers"]["fc1"]["images"] = {"validation": 100, "test": 200}
+    last = words.layer_words("fc1", summary)[-1]
+    assert "100 validation and 200 test images" in last.answer
+    assert "180 and 400" in last.evidence
+
+
+def test_without_initial_weights_what_compares_with_them_is_missing(tables, provenance, config):
+    for name in ("units", "edges", "eigenvalues", "bulk", "density"):
+        tables[name] = tables[name].filter(pc.field("stage") == "final")
+    rows = [{**row, "hardly_moved": None} for row in tables["units"].to_pylist()]
+    tables["units"] = table("units", rows)
+    tables["ranks"] = tables["ranks"].filter(pc.field("of") == "weights")
+    tables["choices"] = tables["choices"].filter(pc.field("what") != "update")
+    fc1 = summarise(tables, provenance, config)["layers"]["fc1"]
+    assert fc1["movement"] is None
+    assert fc1["rank"]["update"] is None
+    assert fc1["spectrum"]["initial"] is None
+    assert fc1["graph"]["initial"] is None
+
+
+def test_another_loss_is_said_in_points(tables, provenance, config):
+    summary = summarise(tables, provenance, replace(config, loss=0.02))
+    assert "at most 2 points of accuracy" in words.headline(summary)
+
+
+def test_numbers_become_percent_and_points():
+    assert words.percent(0.9712) == f"97.1{words.SPACE}%"
+    assert words.points(-0.0123) == "−1.2"
+    assert words.points(0.004) == "+0.4"
+    assert words.points(-0.0001) == "0.0"
+    assert words.points(0.017, signed=False) == "1.7"
