@@ -1,0 +1,226 @@
+"""The commands as a user types them: what they print, where, and how they end."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from surfeit.cli import main
+from surfeit.store import Store
+
+TRAIN = ["train", "--model", "mlp-12-8", "--data", "digits", "--epochs", "2"]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+def call(*arguments: str | Path) -> int:
+    """The exit status of a command run in this process."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+        sys.exit(0)
+    return int(ended.value.code or 0)
+
+
+def trained(root: Path, capsys: pytest.CaptureFixture[str], *more: str) -> str:
+    assert call(*TRAIN, "--root", root, *more) == 0
+    return capsys.readouterr().out.strip()
+
+
+def test_train_prints_the_key_alone_on_stdout(root, capsys):
+    assert call(*TRAIN, "--root", root) == 0
+    printed = capsys.readouterr()
+    run = Store(root).find(printed.out.strip())
+    assert printed.out == f"{run.key}\n"
+    assert run.status == "done"
+    assert run.metrics()["step"].to_pylist() == [0, 10, 20]
+    assert "classified right" in printed.err
+
+
+def test_train_again_gives_the_same_run_at_once(root, capsys):
+    first = trained(root, capsys)
+    before = (Store(root).find(first).path / "DONE.json").stat().st_mtime_ns
+    assert trained(root, capsys) == first
+    assert (Store(root).find(first).path / "DONE.json").stat().st_mtime_ns == before
+
+
+def test_quiet_says_nothing_but_the_key(root, capsys):
+    assert call(*TRAIN, "--root", root, "--quiet") == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert len(printed.out.strip()) == 64
+
+
+def test_train_takes_every_flag_of_the_recipe(root, capsys):
+    flags = "--steps 12 --lr 0.05 --momentum 0.9 --nesterov --schedule steps --milestones 4 8"
+    more = "--decay 0.5 --warmup-steps 2 --weight-decay 0.001 --l1 0.0001 --clip-norm 1"
+    extra = "--augmentation shift --batch-size 32 --seed 3"
+    base = ["train", "--model", "mlp-12", "--root", str(root)]
+    assert call(*base, *flags.split(), *more.split(), *extra.split()) == 0
+    run = Store(root).find(capsys.readouterr().out.strip())
+    recipe = run.config["recipe"]
+    assert recipe["milestones"] == [4, 8]
+    assert (recipe["steps"], recipe["epochs"], recipe["batch_size"]) == (12, None, 32)
+    assert (recipe["nesterov"], recipe["l1"], recipe["clip_norm"]) == (True, 0.0001, 1.0)
+    assert run.config["seed"] == 3
+    assert run.steps()[-1] == 12
+
+
+def test_several_milestones_do_not_spill_into_the_next_flag(root, capsys):
+    flags = "--schedule steps --milestones 4 8 --decay 0.5".split()
+    assert call(*TRAIN, "--root", root, *flags) == 0
+    run = Store(root).find(capsys.readouterr().out.strip())
+    assert (run.config["recipe"]["milestones"], run.config["recipe"]["decay"]) == ([4, 8], 0.5)
+
+
+def test_report_recipe_can_be_shortened(root, capsys):
+    base = ["train", "--model", "lenet-300-100", "--recipe", "report", "--steps", "3"]
+    assert call(*base, "--root", root) == 0
+    recipe = Store(root).find(capsys.readouterr().out.strip()).config["recipe"]
+    assert (recipe["lr"], recipe["momentum"], recipe["batch_size"]) == (0.003, 0.9, 64)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "--model", "lenet"], "did you mean 'lenet-300-100'"),
+        (["train", "--data", "minst"], "did you mean 'mnist'"),
+        (["train", "--recipe", "repot"], "did you mean 'report'"),
+        (["train", "--optimizer", "sdg"], "did you mean 'sgd'"),
+        (["train", "--lr", "-1"], "lr must be > 0, got -1.0"),
+        (["train", "--epochs", "2", "--steps", "3"], "epochs or steps"),
+        (["train", "--device", "tpu"], "no device 'tpu'"),
+        (["train", "--threads", "0"], "threads must be an integer >= 1"),
+        (["train", "--seed", "-4"], "seed must be an integer >= 0"),
+        (["prune", "abcdef", "--layer", "fc1"], "'surfeit runs' lists"),
+        (["inspect", "ab"], "at least four digits"),
+        (["runs", "show", "nothing"], "no run 'nothing'"),
+        (["runs", "delete"], "which run?"),
+        (["data", "fetch", "mnst"], "did you mean 'mnist'"),
+    ],
+)
+def test_errors_are_one_plain_sentence_and_a_status(arguments, words, root, capsys):
+    places = [] if arguments[0] == "data" else ["--root", root]
+    assert call(*arguments, *places) == 1
+    printed = capsys.readouterr()
+    assert words in printed.err
+    assert printed.err.startswith("surfeit: ")
+    assert "Traceback" not in printed.err
+    assert printed.out == ""
+
+
+def test_missing_data_names_the_command_that_fetches_it(root, tmp_path, capsys):
+    assert call("train", "--data", "mnist", "--data-dir", tmp_path, "--root", root) == 1
+    assert "surfeit data fetch mnist" in capsys.readouterr().err
+
+
+def test_unknown_flag_is_an_error_on_stderr(capsys):
+    assert call("train", "--learning-rat", "1") != 0
+    printed = capsys.readouterr()
+    assert "--learning-rat" in printed.err
+    assert printed.out == ""
+
+
+def test_prune_writes_table_and_figure_and_prints_the_answer(root, tmp_path, capsys):
+    key = trained(root, capsys)
+    out = tmp_path / "out"
+    arguments = ["prune", key[:8], "--layer", "fc1", "--repeats", "3", "--out", out]
+    assert call(*arguments, "--criteria", "magnitude", "random", "--root", root) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("\t")[:2] for line in lines[1:]] == [
+        ["magnitude", "least first"],
+        ["magnitude", "most first"],
+        ["random", "random order"],
+    ]
+    assert "±" in lines[3]
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(out / "removal-fc1.parquet")
+    assert table.num_rows == 13 * (2 + 3)
+    for kind in ("svg", "png", "pdf"):
+        assert (out / f"removal-fc1.{kind}").stat().st_size > 1000
+
+
+def test_prune_names_the_layers_that_are_there(root, tmp_path, capsys):
+    key = trained(root, capsys)
+    assert call("prune", key, "--layer", "fc9", "--root", root, "--out", tmp_path) == 1
+    assert "(one of: fc1, fc2, fc3)" in capsys.readouterr().err
+
+
+def test_prune_takes_a_folder_for_a_run(root, tmp_path, capsys):
+    folder = Store(root).find(trained(root, capsys)).path
+    arguments = ["--layer", "fc2", "--criteria", "magnitude", "--out", tmp_path / "out"]
+    assert call("prune", folder, *arguments) == 0
+
+
+def test_inspect_writes_a_page_and_prints_its_path(root, tmp_path, capsys):
+    key = trained(root, capsys)
+    assert call("inspect", key, "--out", tmp_path / "report", "--root", root) == 0
+    page = Path(capsys.readouterr().out.strip())
+    assert page == tmp_path / "report" / "report.html"
+    assert json.loads((page.parent / "summary.json").read_text())["run"]["key"] == key
+
+
+def test_demo_trains_and_reports(root, tmp_path, capsys):
+    arguments = ["--model", "mlp-12", "--epochs", "2", "--out", tmp_path / "demo"]
+    assert call("demo", *arguments, "--root", root) == 0
+    page = Path(capsys.readouterr().out.strip())
+    assert "fc1" in page.read_text()
+    assert len(Store(root).runs()) == 1
+
+
+def test_runs_lists_shows_verifies_and_deletes(root, capsys):
+    key = trained(root, capsys)
+    assert call("runs", "--root", root) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert listed[0].split("\t")[:3] == ["key", "state", "model"]
+    assert listed[1].split("\t")[:5] == [key[:12], "done", "mlp", "digits", "0"]
+    assert call("runs", "show", key[:6], "--root", root) == 0
+    assert json.loads(capsys.readouterr().out)["key"] == key
+    assert call("runs", "verify", "--root", root) == 0
+    snapshot = Store(root).find(key).path / "snapshots" / "10.safetensors"
+    data = bytearray(snapshot.read_bytes())
+    data[-5] ^= 1
+    snapshot.write_bytes(bytes(data))
+    assert call("runs", "verify", key, "--root", root) == 1
+    assert "10.safetensors is damaged" in capsys.readouterr().out
+    assert call("runs", "delete", key, "--root", root) == 1
+    assert "--yes" in capsys.readouterr().err
+    assert call("runs", "delete", key, "--yes", "--root", root) == 0
+    assert Store(root).runs() == []
+
+
+def test_data_lists_what_is_there(tmp_path, capsys):
+    assert call("data", "list", "--data-dir", tmp_path) == 0
+    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    states = {row[0]: row[1] for row in rows[1:]}
+    assert states["digits"] == "complete"
+    assert states["mnist"] == "missing: surfeit data fetch mnist"
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from surfeit.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'torch', 'numpy', 'pyarrow', 'matplotlib', 'sklearn'} & set(sys.modules)\n"
+        "sys.exit(1 if heavy else 0)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    for command in ("demo", "train", "inspect", "prune", "runs", "data"):
+        assert command in ended.stdout
+
+
+def test_closed_pipe_is_no_error(root, capsys):
+    trained(root, capsys)
+    command = f"{sys.executable} -m surfeit runs --root {root} | true; echo ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert ended.stdout.strip().endswith("0")
+    assert "Traceback" not in ended.stderr
