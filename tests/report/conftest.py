@@ -45,6 +45,7 @@ def _removal():
                                 "remove": remove,
                                 "repeat": repeat,
                                 "removed": removed,
+                                "units": units,
                                 "accuracy": max(0.1, 0.97 - 0.1 * over),
                             }
                         )

@@ -15,6 +15,10 @@ def test_where_keeps_rows_that_have_every_value():
     assert where(TABLE, layer="fc3").num_rows == 0
 
 
+def test_where_none_finds_null():
+    assert where(TABLE, x=None).to_pylist() == [{"layer": "fc2", "repeat": 0, "x": None}]
+
+
 def test_where_names_a_column_that_is_not_there():
     with pytest.raises(ValueError, match=r"no column \['layers'\]: the table has"):
         where(TABLE, layers="fc1")

@@ -21,7 +21,10 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 class Progress(Protocol):
-    """Called before each stage with its name, how many are done, and how many there are."""
+    """Called with a stage's name, how many of its parts are done, and how many it has.
+
+    Each stage begins with none done and ends with all.
+    """
 
     def __call__(self, stage: str, done: int, total: int, /) -> None: ...
 
@@ -45,7 +48,7 @@ def measure(
         dataset: the data it was trained on; its validation images choose, its test images judge.
         config: layers, thresholds, repeats, ranks and seed.
         into: the module to load the weights into, where the run cannot build its own.
-        progress: told before each stage.
+        progress: told what is being measured.
 
     Raises:
         ValueError: if a layer named in the configuration is not in the model.
@@ -53,6 +56,7 @@ def measure(
     Cost: for each layer, 8 + repeats removal curves and 2 · ranks projections, on the validation
     and the test images.
     """
+    tell = progress or silent
     model = run.model(into=into).to(dataset.test.images.device).eval()
     chosen = subjects(run, model, dataset, config)
     rows: Rows = {name: [] for name in SCHEMAS}
@@ -60,14 +64,18 @@ def measure(
         correct = right(model, dataset.splits[split])
         counts = {"correct": int(correct.sum()), "images": len(correct)}
         rows["dense"].append({"split": split, **counts})
-    stages = [(subject, topic, call) for subject in chosen for topic, call in _PARTS.items()]
-    for done, (subject, topic, call) in enumerate(stages):
-        if progress is not None:
-            progress(f"{subject.name}: {_STAGES[topic]}", done, len(stages))
-        for name, more in _attempt(subject, topic, call, config).items():
-            rows[name] += more
-    rows["layers"] += [_about(subject, config) for subject in chosen]
+    for subject in chosen:
+        rows["layers"].append(_about(subject, config))
+        for done, (topic, call) in enumerate(_PARTS.items()):
+            tell(f"measuring {subject.name}", done, len(_PARTS))
+            for name, more in _attempt(subject, topic, call, config).items():
+                rows[name] += more
+        tell(f"measuring {subject.name}", len(_PARTS), len(_PARTS))
     return {name: table(name, found) for name, found in rows.items()} | {"learning": run.metrics()}
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """What is told if nobody listens."""
 
 
 def _removals(subject: Subject, config: ReportConfig) -> Rows:
@@ -85,12 +93,6 @@ _PARTS: dict[str, Callable[[Subject, ReportConfig], Rows]] = {
     "graph": measure_directions,
     "spectrum": _noise,
     "rank": measure_ranks,
-}
-_STAGES = {
-    "removal": "removing units",
-    "graph": "directions of units",
-    "spectrum": "eigenvalues",
-    "rank": "projections",
 }
 
 

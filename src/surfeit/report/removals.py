@@ -3,16 +3,18 @@
 from collections.abc import Iterator
 from typing import Any
 
+import pyarrow as pa
 import torch
 from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from surfeit.core import Split, Streams
-from surfeit.prune import CRITERIA, removable, removal_curve, removal_order
+from surfeit.prune import CRITERIA, removable, removal_order, removal_table
 from surfeit.prune.chain import cut_at
 from surfeit.report.config import ReportConfig
 from surfeit.report.paired import paired
 from surfeit.report.subject import Subject
+from surfeit.study.tables import where
 
 Rows = dict[str, list[dict[str, Any]]]
 _CHUNK = 256
@@ -27,42 +29,34 @@ def measure_removals(subject: Subject, config: ReportConfig) -> Rows:
     Raises:
         ValueError: if the network is no chain of modules around the layer.
     """
-    rows: Rows = {"removal": [], "removable": [], "choices": []}
-    best = (-1, "", torch.empty(0, dtype=torch.int64))
-    for kind, order in _orders(subject, config):
-        about = {"layer": subject.name, **kind}
-        for name, split in subject.splits.items():
-            curve = removal_curve(subject.model, subject.name, order, split)
-            rows["removal"] += [
-                {**about, "split": name, "removed": removed, "accuracy": accuracy}
-                for removed, accuracy in enumerate(curve.tolist())
-            ]
-            if name == "validation":
-                count = removable(curve, loss=config.loss)
-                rows["removable"].append({**about, "removable": count})
-                if kind["remove"] == "least" and count > best[0]:
-                    best = (count, kind["criterion"], order)
-    count, criterion, order = best
+    curves = removal_table(
+        subject.model,
+        subject.name,
+        subject.splits,
+        streams=Streams(config.seed),
+        repeats=config.repeats,
+    )
+    counts = list(_counts(where(curves, split="validation"), config.loss))
+    best = max((row for row in counts if row["remove"] == "least"), key=_removable)
+    order = removal_order(subject.weight, CRITERIA[best["criterion"]])[: best["removable"]]
+    chosen = {"what": "removal", "chosen": best["criterion"], "amount": best["removable"]}
     before = right_without(subject, order[:0], subject.test)
-    after = right_without(subject, order[:count], subject.test)
-    chosen = {"layer": subject.name, "what": "removal", "chosen": criterion, "amount": count}
-    rows["choices"].append({**chosen, **paired(before, after)})
-    return rows
+    after = right_without(subject, order, subject.test)
+    choice = {"layer": subject.name, **chosen, **paired(before, after)}
+    return {"removal": curves.to_pylist(), "removable": counts, "choices": [choice]}
 
 
-def _orders(
-    subject: Subject, config: ReportConfig
-) -> Iterator[tuple[dict[str, Any], Int64[Tensor, " units"]]]:
-    for name, criterion in CRITERIA.items():
-        if name == "random":
-            for repeat in range(config.repeats):
-                generator = Streams(config.seed).get("report", "removal", subject.name, repeat)
-                order = removal_order(subject.weight, criterion, generator=generator)
-                yield {"criterion": name, "remove": None, "repeat": repeat}, order
-            continue
-        for remove in ("least", "most"):
-            order = removal_order(subject.weight, criterion, remove)
-            yield {"criterion": name, "remove": remove, "repeat": 0}, order
+def _counts(curves: pa.Table, loss: float) -> Iterator[dict[str, Any]]:
+    """How many units can go, a row a curve."""
+    kinds = curves.select(["layer", "criterion", "remove", "repeat"])
+    for kind in {tuple(row.items()): row for row in kinds.to_pylist()}.values():
+        curve = where(curves, **kind).sort_by("removed")["accuracy"].to_pylist()
+        count = removable(torch.tensor(curve, dtype=torch.float64), loss=loss)
+        yield {**kind, "removable": count}
+
+
+def _removable(row: dict[str, Any]) -> int:
+    return row["removable"]
 
 
 @torch.no_grad()

@@ -1,13 +1,15 @@
 """The tables of a report: their columns, so that an empty one is still a table.
 
 Accuracies and shares are fractions, losses of accuracy too; `stage` is "initial" or "final",
-`split` is "validation" or "test".
+`split` is "validation" or "test". "removal" has the columns of `surfeit.prune.removal_table`.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+
+from surfeit.prune import table as removals
 
 _TEXT, _WHOLE, _NUMBER, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
@@ -25,17 +27,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         ]
     ),
     "dense": pa.schema([("split", _TEXT), ("correct", _WHOLE), ("images", _WHOLE)]),
-    "removal": pa.schema(
-        [
-            ("layer", _TEXT),
-            ("split", _TEXT),
-            ("criterion", _TEXT),
-            ("remove", _TEXT),
-            ("repeat", _WHOLE),
-            ("removed", _WHOLE),
-            ("accuracy", _NUMBER),
-        ]
-    ),
+    "removal": removals.SCHEMA,
     "removable": pa.schema(
         [
             ("layer", _TEXT),

@@ -79,11 +79,7 @@ def _removal(here: Tables, units: int) -> Numbers | None:
         return None
     removed = choice["amount"]
     counts = where(here["removable"], remove="least")
-    by_criterion = {
-        row["criterion"]: row["removable"]
-        for row in counts.to_pylist()
-        if row["criterion"] != "random"
-    }
+    by_criterion = {row["criterion"]: row["removable"] for row in counts.to_pylist()}
     random = where(here["removable"], criterion="random")["removable"].to_pylist()
     at = where(here["removal"], criterion="random", split="test", removed=removed)
     return {

@@ -40,7 +40,8 @@ def write_report(
             `report.html`, `summary.json`, `figures/NAME.svg|png|pdf`, `tables/NAME.parquet`.
         config: what to measure; the defaults suit any network.
         into: the module to load the weights into, where the run cannot build its own.
-        progress: called as `progress(stage, done, total)` before each stage.
+        progress: called as `progress(stage, done, total)`: each stage begins with none done and
+            ends with all.
 
     Returns:
         the path of the page.
@@ -51,7 +52,7 @@ def write_report(
 
     Cost: LeNet-300-100 on digits takes about 10 s on one core, half of it for the figures.
     """
-    from surfeit.report.measure import measure
+    from surfeit.report.measure import measure, silent
     from surfeit.report.provenance import provenance
     from surfeit.report.summary import summarise
 
@@ -63,7 +64,7 @@ def write_report(
     summary = summarise(tables, provenance(run, dataset), config)
     building = Path(tempfile.mkdtemp(prefix=".report-", dir=out))
     try:
-        _build(building, summary, tables, dataset.classes, progress)
+        _build(building, summary, tables, dataset.classes, progress or silent)
         _put_in_place(building, out)
     finally:
         shutil.rmtree(building, ignore_errors=True)
@@ -84,7 +85,7 @@ def _build(
     summary: dict[str, Any],
     tables: "dict[str, pa.Table]",
     classes: int,
-    progress: "Progress | None",
+    tell: "Progress",
 ) -> None:
     import pyarrow.parquet as pq
 
@@ -95,12 +96,12 @@ def _build(
     (folder / "tables").mkdir()
     for name, table in tables.items():
         pq.write_table(table, folder / "tables" / f"{name}.parquet")
-    svgs, total = {}, 1 + 4 * len(summary["layers"])
-    loss = summary["settings"]["loss"]
-    for done, (name, drawing) in enumerate(drawings(tables, loss=loss, classes=classes)):
-        if progress is not None:
-            progress("drawing figures", done, total)
+    svgs, loss = {}, summary["settings"]["loss"]
+    every = list(drawings(tables, loss=loss, classes=classes))
+    for done, (name, drawing) in enumerate(every):
+        tell("drawing figures", done, len(every))
         svgs[name] = save(drawing, folder / "figures", name)["svg"].read_text(encoding="utf-8")
+    tell("drawing figures", len(every), len(every))
     text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
     (folder / "summary.json").write_text(text, encoding="utf-8")
     (folder / "report.html").write_text(render(summary, svgs, tables), encoding="utf-8")

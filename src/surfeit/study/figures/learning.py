@@ -44,9 +44,7 @@ def figure(table: pa.Table) -> Figure:
         _draw(loss, table, "loss", time)
         accuracy.set(title="Accuracy", xlabel=time, ylabel="images classified rightly")
         loss.set(title="Loss", xlabel=time, ylabel="cross-entropy (nats)", yscale="log")
-        loss.yaxis.set_major_formatter(
-            FuncFormatter(lambda value, _: np.format_float_positional(value, trim="-"))
-        )
+        loss.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
         percent_axis(accuracy)
         accuracy.set_ylim(top=1.0 + 0.02 * (1 - accuracy.get_ylim()[0]))
         series = [axes.get_legend_handles_labels() for axes in (accuracy, loss)]
@@ -59,6 +57,11 @@ def measured(table: pa.Table) -> bool:
     """Whether the table holds anything that a learning curve shows."""
     names = [f"{split}_{quantity}" for split in STROKES for quantity in ("accuracy", "loss")]
     return any(np.isfinite(column(table, name)).any() for name in names if _has(table, name))
+
+
+def _plain(value: float) -> str:
+    """Without an exponent: 0.00001, not 1e-05."""
+    return np.format_float_positional(float(f"{value:.6g}"), trim="-")
 
 
 def _has(table: pa.Table, name: str) -> bool:

@@ -47,9 +47,9 @@ def figure(
     both panels. Between criterion and direction no colour is needed: dashes and markers differ.
 
     Args:
-        table: one row a point: `split` (one alone), `criterion`, `remove` ("least" or "most";
-            null for random), `repeat` (0 where nothing is random), `removed` (units), `accuracy`
-            (fraction).
+        table: one row a point: `split` (one alone), `criterion`, `remove` ("least" or "most"
+            first; null for random), `repeat` (0 where nothing is random), `removed` (units),
+            `accuracy` (fraction).
         loss: the accuracy that may be lost (fraction); its line is drawn where given.
         chance: the accuracy of guessing (fraction); its line is drawn where given.
         chosen: the number of units found to be removable; marked in the left panel where given.

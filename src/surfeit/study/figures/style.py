@@ -95,11 +95,13 @@ def save(figure: Figure, folder: Path, name: str) -> dict[str, Path]:
     }
     paths = {kind: folder / f"{name}.{kind}" for kind in nameless}
     with style():
-        # The layout is the same for all three: solved once, it takes a third of the time. A second
-        # draw settles what the first moved, where panels keep their proportions.
-        figure.draw_without_rendering()
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        # The layout is the same for all three: solved once, it takes a third of the time. The draw
+        # after it settles what it moved, where panels keep their proportions.
+        engine = figure.get_layout_engine()
+        if engine is not None:
+            engine.execute(figure)
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
         for kind, path in paths.items():
             figure.savefig(path, format=kind, dpi=DPI, metadata=nameless[kind])
     return paths
