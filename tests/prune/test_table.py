@@ -49,17 +49,17 @@ def test_table_has_a_row_for_each_point_of_each_curve():
     assert calls == [(done, curves) for done in range(curves + 1)]
     assert set(table["units"].to_pylist()) == {12}
     assert set(table["criterion"].to_pylist()) == set(CRITERIA)
-    assert set(table["direction"].to_pylist()) == {"least", "most", "any"}
+    assert set(table["remove"].to_pylist()) == {"least", "most", None}
 
 
 def test_table_holds_the_curves_of_the_orders():
     criteria = {"angles": frame_potential, "chance": random}
     table = removal_table(MODEL, "fc1", SPLITS, streams=Streams(4), criteria=criteria, repeats=2)
     for name, chosen in SPLITS.items():
-        for direction in ("least", "most"):
-            order = removal_order(MODEL.fc1.weight, frame_potential, direction)
+        for remove in ("least", "most"):
+            order = removal_order(MODEL.fc1.weight, frame_potential, remove)
             expected = removal_curve(MODEL, "fc1", order, chosen).tolist()
-            assert curve_of(table, criterion="angles", direction=direction, split=name) == expected
+            assert curve_of(table, criterion="angles", remove=remove, split=name) == expected
         for repeat in range(2):
             generator = Streams(4).get("removal", "fc1", repeat)
             order = removal_order(MODEL.fc1.weight, random, generator=generator)

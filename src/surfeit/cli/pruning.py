@@ -106,13 +106,13 @@ def _answer(table: "pa.Table", loss: float) -> tuple[tuple[str, ...], list[tuple
 
     curves: dict[tuple[str, str], dict[int, list[float]]] = {}
     for row in table.to_pylist():
-        kind = (row["criterion"], row["direction"])
+        kind = (row["criterion"], row["remove"] or "")
         curves.setdefault(kind, {}).setdefault(row["repeat"], []).append(row["accuracy"])
     rows: list[tuple[object, ...]] = []
-    for (criterion, direction), repeats in curves.items():
+    for (criterion, remove), repeats in curves.items():
         counts = [removable(torch.tensor(curve), loss=loss) for curve in repeats.values()]
         units = len(next(iter(repeats.values()))) - 1
         spread = f" ± {statistics.stdev(counts):.1f}" if len(counts) > 1 else ""
-        first = "random order" if direction == "any" else f"{direction} first"
+        first = f"{remove} first" if remove else "random order"
         rows.append((criterion, first, f"{statistics.mean(counts):g}{spread} of {units}"))
     return ("criterion", "removed", f"units that can go at {100 * loss:g} points' loss"), rows

@@ -16,7 +16,7 @@ SCHEMA = pa.schema(
     [
         ("layer", pa.string()),
         ("criterion", pa.string()),
-        ("direction", pa.string()),
+        ("remove", pa.string()),
         ("repeat", pa.int64()),
         ("removed", pa.int64()),
         ("units", pa.int64()),
@@ -28,8 +28,7 @@ SCHEMA = pa.schema(
 
 class _Order(NamedTuple):
     criterion: str
-    remove: Literal["least", "most"]
-    direction: str
+    remove: Literal["least", "most"] | None
     repeat: int
 
 
@@ -46,8 +45,8 @@ def removal_table(
 ) -> pa.Table:
     """Accuracy on each split after each number of removals, by every criterion in both directions.
 
-    One row for each point of each curve: `layer`, `criterion`, `direction` ("least" or "most"
-    first; "any" for `random`, which has none), `repeat` (0 but for `random`), `removed`, `units`
+    One row for each point of each curve: `layer`, `criterion`, `remove` ("least" or "most" first;
+    null for `random`, where it means nothing), `repeat` (0 but for `random`), `removed`, `units`
     (of the layer), `split`, `accuracy` (fraction).
 
     >>> removal_table(run.model(), "fc1", {"test": dataset.test}, streams=Streams(0))
@@ -63,7 +62,7 @@ def removal_table(
         progress: called with (curves done, curves in all), first with none done.
 
     Returns:
-        a table of `SCHEMA`; curves by split, criterion, direction and repeat.
+        a table of `SCHEMA`; a curve for each split, criterion, direction and repeat.
 
     Raises:
         ValueError: if there is no split or criterion, `repeats` is not positive, or as
@@ -88,7 +87,7 @@ def removal_table(
         progress(done, total)
     for place in plan:
         generator = streams.get("removal", layer, place.repeat)
-        order = removal_order(weight, criteria[place.criterion], place.remove, generator)
+        order = removal_order(weight, criteria[place.criterion], place.remove or "least", generator)
         for split_name, split in splits.items():
             accuracies = removal_curve(model, layer, order, split, keep_bias=keep_bias)
             rows.extend(_rows(place, layer, split_name, accuracies))
@@ -102,10 +101,10 @@ def _plan(criteria: Mapping[str, Criterion], repeats: int) -> Iterator[_Order]:
     for name, criterion in criteria.items():
         if criterion is random:  # either direction would be as random as the other
             for repeat in range(repeats):
-                yield _Order(name, "least", "any", repeat)
+                yield _Order(name, None, repeat)
         else:
-            yield _Order(name, "least", "least", 0)
-            yield _Order(name, "most", "most", 0)
+            yield _Order(name, "least", 0)
+            yield _Order(name, "most", 0)
 
 
 def _rows(
@@ -116,7 +115,7 @@ def _rows(
         yield {
             "layer": layer,
             "criterion": place.criterion,
-            "direction": place.direction,
+            "remove": place.remove,
             "repeat": place.repeat,
             "removed": removed,
             "units": len(points) - 1,
