@@ -23,13 +23,13 @@ def _removal():
         for place, count in enumerate(REMOVABLE[layer]):
             name = CRITERIA[place] if place < 4 else "random"
             repeat = max(0, place - 4)
-            for direction in ("least", "most") if place < 4 else ("any",):
-                allowed = count if direction != "most" else 0
+            for remove in ("least", "most") if place < 4 else (None,):
+                allowed = count if remove != "most" else 0
                 counts.append(
                     {
                         "layer": layer,
                         "criterion": name,
-                        "direction": direction,
+                        "remove": remove,
                         "repeat": repeat,
                         "removable": allowed,
                     }
@@ -42,7 +42,7 @@ def _removal():
                                 "layer": layer,
                                 "split": split,
                                 "criterion": name,
-                                "direction": direction,
+                                "remove": remove,
                                 "repeat": repeat,
                                 "removed": removed,
                                 "units": units,

@@ -94,14 +94,14 @@ def _without(model, units, split):
 
 def test_choice_is_made_on_validation_and_judged_on_test(run, dataset, tables):
     choice = where(tables["choices"], layer="fc1", what="removal").to_pylist()[0]
-    counts = where(tables["removable"], layer="fc1", direction="least")
+    counts = where(tables["removable"], layer="fc1", remove="least")
     assert choice["amount"] == max(counts["removable"].to_pylist())
     curve = where(
         tables["removal"],
         layer="fc1",
         split="test",
         criterion=choice["chosen"],
-        direction="least",
+        remove="least",
         removed=choice["amount"],
     )
     assert choice["after"] == pytest.approx(curve["accuracy"][0].as_py())

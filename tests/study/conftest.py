@@ -30,22 +30,22 @@ def removal_rows():
     """30 units; removing the least goes well for long, the most badly at once."""
     generator, rows = np.random.default_rng(0), []
 
-    def add(criterion, direction, repeat, half):
+    def add(criterion, remove, repeat, half):
         for removed in range(31):
             accuracy = 0.1 + 0.88 / (1 + np.exp((removed - half) / 3)) * (1 + np.exp(-half / 3))
-            rows.append(("test", criterion, direction, repeat, removed, min(accuracy, 0.98)))
+            rows.append(("test", criterion, remove, repeat, removed, min(accuracy, 0.98)))
 
     for place, name in enumerate(CRITERIA):
         add(name, "least", 0, 24 - 2 * place)
         add(name, "most", 0, 6 + place)
     for repeat in range(5):
-        add("random", "any", repeat, 15 + generator.normal())
+        add("random", None, repeat, 15 + generator.normal())
     return rows
 
 
 @pytest.fixture
 def removal_table(removal_rows):
-    names = ("split", "criterion", "direction", "repeat", "removed", "accuracy")
+    names = ("split", "criterion", "remove", "repeat", "removed", "accuracy")
     columns = zip(*removal_rows, strict=True)
     return pa.table({name: list(column) for name, column in zip(names, columns, strict=True)})
 

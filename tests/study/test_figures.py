@@ -57,9 +57,9 @@ def test_removal_figure_draws_every_criterion_in_both_directions(removal_table):
     least, most = removal.figure(removal_table, loss=0.01, chance=0.1).axes
     assert "units" in least.get_xlabel()
     assert "test accuracy" in least.get_ylabel()
-    for panel, direction in ((least, "least"), (most, "most")):
+    for panel, remove in ((least, "least"), (most, "most")):
         for name in ("magnitude", "frame_potential", "inner_product", "raw_frame_potential"):
-            rows = where(removal_table, criterion=name, direction=direction)
+            rows = where(removal_table, criterion=name, remove=remove)
             drawn = _lines(panel)[name.replace("_", " ")].get_xydata()
             np.testing.assert_allclose(drawn[:, 0], rows["removed"].to_pylist())
             np.testing.assert_allclose(drawn[:, 1], rows["accuracy"].to_pylist())

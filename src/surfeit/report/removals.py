@@ -37,7 +37,7 @@ def measure_removals(subject: Subject, config: ReportConfig) -> Rows:
         repeats=config.repeats,
     )
     counts = list(_counts(where(curves, split="validation"), config.loss))
-    best = max((row for row in counts if row["direction"] == "least"), key=_removable)
+    best = max((row for row in counts if row["remove"] == "least"), key=_removable)
     order = removal_order(subject.weight, CRITERIA[best["criterion"]])[: best["removable"]]
     chosen = {"what": "removal", "chosen": best["criterion"], "amount": best["removable"]}
     before = right_without(subject, order[:0], subject.test)
@@ -48,7 +48,7 @@ def measure_removals(subject: Subject, config: ReportConfig) -> Rows:
 
 def _counts(curves: pa.Table, loss: float) -> Iterator[dict[str, Any]]:
     """How many units can go, a row a curve."""
-    kinds = curves.select(["layer", "criterion", "direction", "repeat"])
+    kinds = curves.select(["layer", "criterion", "remove", "repeat"])
     for kind in {tuple(row.items()): row for row in kinds.to_pylist()}.values():
         curve = where(curves, **kind).sort_by("removed")["accuracy"].to_pylist()
         count = removable(torch.tensor(curve, dtype=torch.float64), loss=loss)

@@ -32,7 +32,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         [
             ("layer", _TEXT),
             ("criterion", _TEXT),
-            ("direction", _TEXT),
+            ("remove", _TEXT),
             ("repeat", _WHOLE),
             ("removable", _WHOLE),
         ]

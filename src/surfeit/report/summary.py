@@ -78,7 +78,7 @@ def _removal(here: Tables, units: int) -> Numbers | None:
     if choice is None:
         return None
     removed = choice["amount"]
-    counts = where(here["removable"], direction="least")
+    counts = where(here["removable"], remove="least")
     by_criterion = {row["criterion"]: row["removable"] for row in counts.to_pylist()}
     random = where(here["removable"], criterion="random")["removable"].to_pylist()
     at = where(here["removal"], criterion="random", split="test", removed=removed)

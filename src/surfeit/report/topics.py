@@ -43,7 +43,7 @@ def _removal_table(name: str, layer: Numbers, tables: Tables) -> str:
     counts = where(tables["removable"], layer=name)
     rows = []
     for criterion, least in removal["by_criterion"].items():
-        most = where(counts, criterion=criterion, direction="most")["removable"].to_pylist()
+        most = where(counts, criterion=criterion, remove="most")["removable"].to_pylist()
         rows.append([criterion.replace("_", " "), str(least), *(str(count) for count in most)])
     random = words.plus_minus(removal["random"])
     rows.append([f"random, {removal['random']['repeats']} orders", random, random])

@@ -47,8 +47,8 @@ def figure(
     both panels. Between criterion and direction no colour is needed: dashes and markers differ.
 
     Args:
-        table: one row a point: `split` (one alone), `criterion`, `direction` ("least" or "most"
-            first; "any" for random), `repeat` (0 where nothing is random), `removed` (units),
+        table: one row a point: `split` (one alone), `criterion`, `remove` ("least" or "most"
+            first; null for random), `repeat` (0 where nothing is random), `removed` (units),
             `accuracy` (fraction).
         loss: the accuracy that may be lost (fraction); its line is drawn where given.
         chance: the accuracy of guessing (fraction); its line is drawn where given.
@@ -61,9 +61,9 @@ def figure(
         raise ValueError("a removal figure needs at least one curve")
     with style():
         drawing, axes = panels(2, height=3.7, sharey=True)
-        for panel, (direction, title) in zip(axes[0], TITLES.items(), strict=True):
+        for panel, (remove, title) in zip(axes[0], TITLES.items(), strict=True):
             _random_band(panel, table)
-            _criteria(panel, table, direction)
+            _criteria(panel, table, remove)
             _lines(panel, table, loss, chance)
             panel.set(title=title, xlabel="units removed")
             panel.set_xlim(0, max(table["removed"].to_pylist()))
@@ -95,8 +95,8 @@ def _random_band(axes: Axes, table: pa.Table) -> None:
     axes.plot(removed, mean, color=BLACK, linewidth=1.2, label="random: mean")
 
 
-def _criteria(axes: Axes, table: pa.Table, direction: str) -> None:
-    rows = where(table, direction=direction)
+def _criteria(axes: Axes, table: pa.Table, remove: str) -> None:
+    rows = where(table, remove=remove)
     names = [name for name in dict.fromkeys(rows["criterion"].to_pylist()) if name != "random"]
     for place, name in enumerate(names):
         removed, accuracy = _curve(where(rows, criterion=name))
