@@ -18,26 +18,14 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
-from surfeit.core import Split, Streams, layers
-from surfeit.data import Dataset, from_tensors, load
+from images import made_up
+from surfeit.core import layers
+from surfeit.data import Dataset, load
 from surfeit.models import lenet_300_100
 from surfeit.store import Store
 from surfeit.train import Numerics, Recipe, train
 
 OPENLTH_SECONDS = 3.3
-SIZES = {"train": 55_000, "validation": 5_000, "test": 10_000}
-
-
-def made_up() -> Dataset:
-    """Images of MNIST's number and shape around ten random centres."""
-    generator = Streams(0).get("benchmark")
-    centres = torch.randn(10, 784, generator=generator)
-    splits = {}
-    for name, count in SIZES.items():
-        labels = torch.randint(0, 10, (count,), generator=generator)
-        noise = torch.randn(count, 784, generator=generator)
-        splits[name] = Split((centres[labels] + 3 * noise).view(count, 1, 28, 28), labels)
-    return from_tensors("made-up", **splits)
 
 
 def plain(dataset: Dataset, recipe: Recipe) -> float:
@@ -101,7 +89,7 @@ def operations(dataset: Dataset) -> float:
 
 def main() -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(description="Times an epoch of training.")
     parser.add_argument("--data-dir", help="a data root with MNIST; made-up images without it")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=60)
