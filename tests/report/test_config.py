@@ -12,6 +12,7 @@ from surfeit.report import ReportConfig
         ({"cluster": 1.5}, r"cluster must be an inner product in \(0, 1\], got 1.5"),
         ({"ranks": (2, 1)}, r"ranks must be ascending and at least 1, got \(2, 1\)"),
         ({"ranks": ()}, "ranks must be ascending"),
+        ({"work": 0.0}, "work must be positive, got 0.0"),
         ({"convolution_images": 0}, "convolution_images must be positive, got 0"),
     ],
 )

@@ -165,6 +165,22 @@ def test_convolutions_are_measured_on_some_images(dataset, tmp_path):
     assert where(tables["removal"], layer="0", split="test", removed=0).num_rows == 10
 
 
+def test_too_much_work_means_fewer_images_and_then_no_removals(run, dataset, monkeypatch):
+    monkeypatch.setattr("surfeit.report.subject.FEWEST_IMAGES", 10)
+    model = run.model()
+    whole, some, none = (
+        subjects(run, model, dataset, replace(CONFIG, work=work))[0] for work in (1e9, 2.5e5, 1.0)
+    )
+    assert len(whole.test) == 60
+    assert 10 <= len(some.test) == len(some.validation) < 40
+    assert (whole.obstacle, some.obstacle) == (None, None)
+    assert len(none.test) == 10
+    assert none.obstacle is not None
+    named = subjects(run, model, dataset, replace(CONFIG, work=1.0, layers=("fc1",)))[0]
+    assert len(named.test) == 60
+    assert named.obstacle is None
+
+
 def test_a_run_without_initial_weights_leaves_out_what_compares(run, dataset, tmp_path, sketches):
     writer = RunWriter(tmp_path / "run", key=run.key, identity=run.identity, about=run.about)
     writer.snapshot(5, run.tensors())

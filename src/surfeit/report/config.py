@@ -18,6 +18,9 @@ class ReportConfig:
         cluster: the inner product from which units count as nearly equal, in (0, 1].
         ranks: the ranks to project on, ascending; those above a layer's own are left out.
         convolution_images: for convolution layers, at most this many images of each split.
+        work: multiplications that the removals and projections of a layer may take, about; beyond,
+            they are made on fewer images of each split, and where fewer than 100 were left without
+            removals. Layers that are named are measured whatever it takes.
         seed: draws the random removals and the layouts.
 
     Raises:
@@ -31,6 +34,7 @@ class ReportConfig:
     cluster: float = 0.9
     ranks: tuple[int, ...] = RANKS
     convolution_images: int = 500
+    work: float = 1e12
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -45,5 +49,7 @@ class ReportConfig:
                 raise ValueError(f"{name} must be an inner product in (0, 1], got {value}")
         if not self.ranks or min(self.ranks) < 1 or list(self.ranks) != sorted(set(self.ranks)):
             raise ValueError(f"ranks must be ascending and at least 1, got {self.ranks}")
+        if not self.work > 0:
+            raise ValueError(f"work must be positive, got {self.work}")
         if self.convolution_images < 1:
             raise ValueError(f"convolution_images must be positive, got {self.convolution_images}")

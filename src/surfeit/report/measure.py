@@ -79,9 +79,9 @@ def silent(stage: str, done: int, total: int) -> None:
 
 
 def _removals(subject: Subject, config: ReportConfig) -> Rows:
-    if subject.removable:
-        return measure_removals(subject, config)
-    raise ValueError("its units are the network's outputs, or it has only one")
+    if subject.obstacle is not None:
+        raise ValueError(subject.obstacle)
+    return measure_removals(subject, config)
 
 
 def _noise(subject: Subject, config: ReportConfig) -> Rows:

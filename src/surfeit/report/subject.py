@@ -1,5 +1,6 @@
 """What a measurement looks at: a layer before and after training, and the images to test on."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,8 +12,10 @@ from torch.nn.modules.conv import _ConvNd
 from surfeit.core import Layer, Split, Streams, layer, layers
 from surfeit.data import Dataset
 from surfeit.report.config import ReportConfig
+from surfeit.report.work import work_of
 from surfeit.store import Run
 
+FEWEST_IMAGES = 100
 _CHUNK = 512
 
 
@@ -25,7 +28,7 @@ class Subject:
         model: the trained network in evaluation mode.
         initial: the layer's weight at step 0, shaped as its weight; None if the run kept none.
         validation, test: the images to choose and to test on.
-        removable: whether its units can be removed one by one: they are no outputs, and several.
+        obstacle: why its units are not removed; None if they are.
     """
 
     name: str
@@ -33,7 +36,7 @@ class Subject:
     initial: Tensor | None
     validation: Split
     test: Split
-    removable: bool
+    obstacle: str | None
 
     @property
     def layer(self) -> Layer:
@@ -77,25 +80,48 @@ def _subject(
     name: str, last: str, run: Run, model: nn.Module, dataset: Dataset, config: ReportConfig
 ) -> Subject:
     weight = layer(model, name).weight
-    few = config.convolution_images if isinstance(layer(model, name), _ConvNd) else None
     initial = None
     if 0 in run.steps():
         initial = run.weights(name, [0])[0].reshape(weight.shape).to(weight)
+    most, obstacle = _limits(model, name, dataset, config)
+    if name == last or len(weight) == 1:
+        obstacle = "its units are the network's outputs, or it has only one"
     return Subject(
         name=name,
         model=model,
         initial=initial,
-        validation=_some(dataset.validation, few, config.seed, "validation"),
-        test=_some(dataset.test, few, config.seed, "test"),
-        removable=name != last and len(weight) > 1,
+        validation=_some(dataset.validation, most, config.seed, "validation"),
+        test=_some(dataset.test, most, config.seed, "test"),
+        obstacle=obstacle,
     )
 
 
-def _some(split: Split, most: int | None, seed: int, name: str) -> Split:
-    if most is None or len(split) <= most:
+def _limits(
+    model: nn.Module, name: str, dataset: Dataset, config: ReportConfig
+) -> tuple[float, str | None]:
+    """The most images of a split to measure on, and what forbids removals, if anything."""
+    convolution = isinstance(layer(model, name), _ConvNd)
+    most = config.convolution_images if convolution else math.inf
+    if config.layers is not None:
+        return most, None
+    work = work_of(model, name, dataset.test.images[:1], config)
+    budget, obstacle = config.work / 2, None  # two splits share it
+    least = min(FEWEST_IMAGES, most)
+    if budget < least * (work.removals + work.ranks):
+        obstacle = (
+            f"on {least} images its removal curves would take about "
+            f"{2 * least * work.removals:.0e} multiplications; name the layer to have them all "
+            "the same"
+        )
+        return min(most, max(least, budget // max(work.ranks, 1))), obstacle
+    return min(most, budget // max(work.removals + work.ranks, 1)), obstacle
+
+
+def _some(split: Split, most: float, seed: int, name: str) -> Split:
+    if len(split) <= most:
         return split
     generator = Streams(seed).get("report", "images", name)
-    chosen = torch.randperm(len(split), generator=generator)[:most].sort().values
+    chosen = torch.randperm(len(split), generator=generator)[: int(most)].sort().values
     return split[chosen.to(split.labels.device)]
 
 

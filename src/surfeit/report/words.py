@@ -175,7 +175,7 @@ def _images(layer: Numbers, summary: Numbers) -> Finding | None:
     return Finding(
         f"Measured on {used['validation']:,} validation and {used['test']:,} test images,",
         f"drawn at random from {every['validation']['images']:,} and {every['test']['images']:,}, "
-        "because each removal in a convolution takes a pass through the rest of the network.",
+        "because each removal and projection takes a pass through the rest of the network.",
     )
 
 
