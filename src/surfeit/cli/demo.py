@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.names import builder_of
-from surfeit.cli.options import Machine, Places, RecipeOptions
+from surfeit.cli.options import Carrying, Machine, Places, RecipeOptions
 from surfeit.cli.progress import Teller, telling, training_teller
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from surfeit.store import Run
     from surfeit.train import Recipe
 
-_PLACES, _MACHINE, _OPTIONS = Places(), Machine(), RecipeOptions()
+_PLACES, _MACHINE, _CARRYING, _OPTIONS = Places(), Machine(), Carrying(), RecipeOptions()
 
 
 def demo(
@@ -31,6 +31,7 @@ def demo(
     options: RecipeOptions = _OPTIONS,
     places: Places = _PLACES,
     machine: Machine = _MACHINE,
+    carrying: Carrying = _CARRYING,
 ) -> None:
     """Train a network, then report where it is redundant; print the report's path on stdout.
 
@@ -55,18 +56,12 @@ def demo(
     """
     builder = builder_of(model)
     from surfeit.data import load
-    from surfeit.train import Conduct, train
+    from surfeit.train import train
 
     recipe = options.applied_to(_recipe(model, data))
     folder = out or Path(f"surfeit-demo-{data}")
     with telling(quiet) as teller:
         dataset = load(data, places.data_dir)
-        conduct = Conduct(
-            checkpoint_seconds=machine.checkpoint_seconds,
-            wait=not machine.no_wait,
-            other_numerics=machine.other_numerics,
-            progress=training_teller(teller, f"training {model} on {data}"),
-        )
         run = train(
             builder,
             dataset,
@@ -74,9 +69,10 @@ def demo(
             seed=seed,
             store=places.store,
             numerics=machine.numerics,
-            conduct=conduct,
+            conduct=carrying.conduct(training_teller(teller, f"training {model} on {data}")),
         )
-        page = _report(run, dataset, folder, seed=seed, teller=teller)
+        with machine.numerics.in_force():
+            page = _report(run, dataset, folder, seed=seed, teller=teller)
     _show(page, open_page)
 
 
@@ -88,6 +84,7 @@ def inspect(
     data: str | None = None,
     seed: int = 0,
     open_page: Annotated[bool | None, Parameter(name="--open")] = None,
+    threads: int = 1,
     quiet: Annotated[bool, Parameter(negative=())] = False,
     places: Places = _PLACES,
 ) -> None:
@@ -107,13 +104,15 @@ def inspect(
         Of the random removals and the layouts.
     open_page
         Show the report in a browser; by default where there is a screen.
+    threads
+        CPU threads; two commands side by side beat one on two threads.
     quiet
         Say nothing but the report's path and errors.
     """
     found = places.store.find(run)
     dataset = places.data_of(found, data)
     folder = out or Path(f"surfeit-inspect-{found.key[:8]}")
-    with telling(quiet) as teller:
+    with telling(quiet) as teller, Machine(threads=threads).numerics.in_force():
         page = _report(found, dataset, folder, seed=seed, teller=teller, layers=layers)
     _show(page, open_page)
 

@@ -1,5 +1,6 @@
 """Options that several commands share, as groups of flags."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,7 @@ from cyclopts import Group, Parameter
 if TYPE_CHECKING:
     from surfeit.data import Dataset
     from surfeit.store import Run, Store
-    from surfeit.train import Numerics, Recipe
+    from surfeit.train import Conduct, Moment, Numerics, Recipe
 
 PLACES = Group("Where things are", sort_key=3)
 MACHINE = Group("How it runs", sort_key=4)
@@ -59,19 +60,12 @@ class Places:
 @Parameter(name="*", group=MACHINE)
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """How it runs."""
+    """What it runs on."""
 
     device: str = "cpu"
     "cpu, cuda or cuda:1."
-    threads: Annotated[
-        int, Parameter(help="CPU threads; two runs side by side beat one on two.")
-    ] = 1
-    other_numerics: Annotated[bool, Parameter(negative=())] = False
-    "Let a run go on under another torch, CPU or GPU than it began with."
-    no_wait: Annotated[bool, Parameter(negative=())] = False
-    "Fail at once where another process trains the same run, instead of waiting for it."
-    checkpoint_seconds: float = 10.0
-    "At most so much work is lost when the process is killed."
+    threads: int = 1
+    "CPU threads; two commands side by side beat one on two threads."
 
     @property
     def numerics(self) -> "Numerics":
@@ -79,6 +73,30 @@ class Machine:
         from surfeit.train import Numerics
 
         return Numerics(device=self.device, threads=self.threads)
+
+
+@Parameter(name="*", group=MACHINE)
+@dataclass(frozen=True, kw_only=True)
+class Carrying:
+    """How a training is carried out."""
+
+    checkpoint_seconds: float = 10.0
+    "At most so much work is lost when the process is killed."
+    no_wait: Annotated[bool, Parameter(negative=())] = False
+    "Fail at once where another process trains the same run, instead of waiting for it."
+    other_numerics: Annotated[bool, Parameter(negative=())] = False
+    "Let a run go on under another torch, CPU or GPU than it began with."
+
+    def conduct(self, progress: "Callable[[Moment], None]") -> "Conduct":
+        """The conduct that these options name, telling where it stands."""
+        from surfeit.train import Conduct
+
+        return Conduct(
+            checkpoint_seconds=self.checkpoint_seconds,
+            wait=not self.no_wait,
+            other_numerics=self.other_numerics,
+            progress=progress,
+        )
 
 
 @Parameter(name="*", group=RECIPE)

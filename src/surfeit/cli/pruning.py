@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from surfeit.cli.names import criteria_of
-from surfeit.cli.options import Places
+from surfeit.cli.options import Machine, Places
 from surfeit.cli.progress import telling
 from surfeit.cli.table import print_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_PLACES = Places()
+_PLACES, _MACHINE = Places(), Machine()
 _CRITERIA = ("magnitude", "frame-potential", "inner-product", "raw-frame-potential", "random")
 
 
@@ -32,6 +32,7 @@ def prune(
     data: str | None = None,
     quiet: Annotated[bool, Parameter(negative=())] = False,
     places: Places = _PLACES,
+    machine: Machine = _MACHINE,
 ) -> None:
     """Remove a layer's units one by one, by every criterion and at random; no retraining.
 
@@ -77,11 +78,11 @@ def prune(
     from surfeit.store import make_folder
     from surfeit.study.figures import removal, save
 
-    with telling(quiet) as teller:
+    with telling(quiet) as teller, machine.numerics.in_force():
         table = removal_table(
-            found.model(step),
+            found.model(step).to(machine.device),
             layer,
-            {split: getattr(dataset, split)},
+            {split: dataset.splits[split].to(machine.device)},
             criteria=chosen,
             repeats=repeats,
             streams=Streams(seed),

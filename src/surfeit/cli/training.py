@@ -5,10 +5,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.names import builder_of
-from surfeit.cli.options import Machine, Places, RecipeOptions
+from surfeit.cli.options import Carrying, Machine, Places, RecipeOptions
 from surfeit.cli.progress import telling, training_teller
 
-_DEFAULTS = (Places(), Machine(), RecipeOptions())
+_PLACES, _MACHINE, _CARRYING, _OPTIONS = Places(), Machine(), Carrying(), RecipeOptions()
 
 
 def train(
@@ -20,9 +20,10 @@ def train(
     keep_every: Annotated[int, Parameter(name="--snapshot-epochs")] = 1,
     per_decade: Annotated[int, Parameter(name="--snapshots-per-decade")] = 0,
     quiet: Annotated[bool, Parameter(negative=())] = False,
-    options: RecipeOptions = _DEFAULTS[2],
-    places: Places = _DEFAULTS[0],
-    machine: Machine = _DEFAULTS[1],
+    options: RecipeOptions = _OPTIONS,
+    places: Places = _PLACES,
+    machine: Machine = _MACHINE,
+    carrying: Carrying = _CARRYING,
 ) -> None:
     """Train a network while recording it; print the run's key, alone, on stdout.
 
@@ -51,7 +52,7 @@ def train(
     builder = builder_of(model)
     from surfeit.core import unknown
     from surfeit.data import load
-    from surfeit.train import Conduct, Recipe, Snapshots, report_recipe
+    from surfeit.train import Recipe, Snapshots, report_recipe
     from surfeit.train import train as train_run
 
     if recipe not in (None, "report"):
@@ -68,12 +69,7 @@ def train(
             snapshots=kept,
             store=places.store,
             numerics=machine.numerics,
-            conduct=Conduct(
-                checkpoint_seconds=machine.checkpoint_seconds,
-                wait=not machine.no_wait,
-                other_numerics=machine.other_numerics,
-                progress=training_teller(teller, f"training {model} on {data}"),
-            ),
+            conduct=carrying.conduct(training_teller(teller, f"training {model} on {data}")),
         )
         last = run.metrics().to_pylist()[-1]
         accuracies = " and ".join(
