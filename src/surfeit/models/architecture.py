@@ -58,14 +58,14 @@ def describe(model: nn.Module) -> dict[str, Any]:
 
     A (nested) `nn.Sequential` of standard modules is described whole and can be built again by
     `rebuild`. Anything else is described by its class and its printed structure, which tells two
-    architectures apart but cannot be built from.
+    architectures apart but cannot be built from; so is a module with hooks.
     """
-    if type(model) is nn.Sequential:
+    if type(model) is nn.Sequential and not _is_hooked(model):
         parts = [{"name": name} | describe(child) for name, child in model.named_children()]
         if all(is_rebuildable(part) for part in parts):
             return {"type": "Sequential", "parts": parts}
     kind = type(model)
-    if kind not in _OPTIONS:
+    if kind not in _OPTIONS or _is_hooked(model):
         return {"class": f"{kind.__module__}.{kind.__qualname__}", "structure": repr(model)}
     options = {name: _option(model, name) for name in _OPTIONS[kind]}
     return {"type": kind.__name__, "options": options}
@@ -94,6 +94,11 @@ def rebuild(architecture: dict[str, Any]) -> nn.Module:
     # torch draws weights at once: from a generator of its own, not from the caller's.
     with torch.random.fork_rng([]):
         return _KINDS[architecture["type"]](**{name: _tupled(value) for name, value in options})
+
+
+def _is_hooked(module: nn.Module) -> bool:
+    """Whether code of the user's own runs with the module's, as weight normalisation's does."""
+    return bool(module._forward_pre_hooks or module._forward_hooks or module._backward_hooks)
 
 
 def _option(module: nn.Module, name: str) -> object:

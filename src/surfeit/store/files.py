@@ -121,3 +121,14 @@ class FileSum:
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         return cls(path.stat().st_size, digest)
+
+    def differs(self, path: Path) -> str | None:
+        """What is wrong with a file that should have this sum, in a sentence, or None."""
+        if not path.exists():
+            return f"{path} is missing"
+        found = FileSum.read(path)
+        if found.size != self.size:
+            return f"{path} is damaged: it has {found.size} bytes instead of {self.size}"
+        if found.sha256 != self.sha256:
+            return f"{path} is damaged: its sha256 is not what was written"
+        return None

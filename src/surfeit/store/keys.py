@@ -6,7 +6,9 @@ import json
 import math
 import unicodedata
 from collections.abc import Mapping
-from typing import Any, get_args, get_type_hints
+from numbers import Integral
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -27,14 +29,17 @@ def canonical(value: Any) -> Any:
     that keys made before the field existed still stand.
 
     Raises:
-        ValueError: for a number that is not finite, a key that is no text, or another type.
+        ValueError: for a number that is not finite, a name that is no text, or another type.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _canonical_fields(value)
     if isinstance(value, Mapping):
         if not all(isinstance(name, str) for name in value):
             raise ValueError(f"a configuration's names must be texts, got {list(value)}")
-        return {_text(name): canonical(value[name]) for name in sorted(value)}
+        forms = {_text(name): canonical(value[name]) for name in sorted(value)}
+        if len(forms) < len(value):
+            raise ValueError(f"two names are the same text in normal form C: {list(value)}")
+        return forms
     if isinstance(value, list | tuple):
         return [canonical(item) for item in value]
     if isinstance(value, str):
@@ -66,22 +71,23 @@ def _canonical_fields(value: Any) -> dict[str, Any]:
     types = get_type_hints(type(value))
     result = {}
     for field in sorted(dataclasses.fields(value), key=lambda field: field.name):
-        item = _coerced(getattr(value, field.name), types[field.name])
-        if NEUTRAL in field.metadata and item == field.metadata[NEUTRAL]:
-            continue
-        result[field.name] = canonical(item)
+        declared = types[field.name]
+        form = canonical(_coerced(getattr(value, field.name), declared))
+        neutral = NEUTRAL in field.metadata
+        if not neutral or form != canonical(_coerced(field.metadata[NEUTRAL], declared)):
+            result[field.name] = form
     return result
 
 
 def _coerced(item: Any, declared: Any) -> Any:
-    """An int in a float field, or in one of floats, as the float it stands for."""
-    options = get_args(declared) or (declared,)
+    """The item as its declared type has it: in a float's place, an integer is a float."""
+    options = get_args(declared) if get_origin(declared) in (Union, UnionType) else (declared,)
     if isinstance(item, list | tuple):
-        return [_coerced(part, options) for part in item]
-    floats = any(option is float or float in get_args(option) for option in options)
-    if isinstance(declared, tuple):
-        floats = float in declared
-    if floats and int not in options and isinstance(item, int) and not isinstance(item, bool):
+        parts = next((get_args(o) for o in options if get_origin(o) in (list, tuple)), ())
+        fixed = len(parts) == len(item) and Ellipsis not in parts
+        types = parts if fixed else (parts or (Any,))[:1] * len(item)
+        return [_coerced(part, kind) for part, kind in zip(item, types, strict=True)]
+    if float in options and isinstance(item, Integral) and not isinstance(item, bool):
         return float(item)
     return item
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import TextIO
 
 from surfeit.core import BusyError
 from surfeit.store.files import disk_errors
@@ -22,7 +23,7 @@ class Lease:
     file says who holds it, and its time stamp is the holder's last sign of life.
 
     Args:
-        folder: the run's folder, which must exist.
+        folder: the run's folder, made where missing.
         wait: whether to wait for another holder to end, or to raise.
         waiting: called once with a sentence on who holds the lease, before waiting.
 
@@ -35,8 +36,7 @@ class Lease:
         self, folder: Path, *, wait: bool = True, waiting: Callable[[str], None] | None = None
     ) -> None:
         self._path = folder / "lease"
-        with disk_errors(self._path):
-            self._file = open(self._path, "a+", encoding="utf-8")  # noqa: SIM115 - held while leased
+        self._file = self._open()
         try:
             self._take(wait, waiting)
         except BaseException:
@@ -46,7 +46,8 @@ class Lease:
 
     def touch(self) -> None:
         """Renews the sign of life; cheap enough for every epoch."""
-        os.utime(self._path)
+        with disk_errors(self._path):
+            os.utime(self._path)
 
     def close(self) -> None:
         """Gives the lease up."""
@@ -63,12 +64,22 @@ class Lease:
     ) -> None:
         self.close()
 
+    def _open(self) -> TextIO:
+        with disk_errors(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return open(self._path, "a+", encoding="utf-8")
+
     def _take(self, wait: bool, waiting: Callable[[str], None] | None) -> None:
         told = False
         while True:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
+                if self._is_in_place():
+                    return
+                # The run was deleted meanwhile: a lock on a file that is gone keeps nobody out.
+                self._file.close()
+                self._file = self._open()
+                continue
             except BlockingIOError as error:
                 holder = f"{self._path.parent} is being written by {self._holder()}"
                 if not wait:
@@ -77,6 +88,12 @@ class Lease:
                     waiting(f"{holder}; waiting for it")
                 told = True
             time.sleep(_POLL_SECONDS)
+
+    def _is_in_place(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def _sign(self) -> None:
         with disk_errors(self._path):
@@ -88,8 +105,8 @@ class Lease:
     def _holder(self) -> str:
         try:
             holder = json.loads(self._path.read_text())
+            who = f"process {holder['process']} on {holder['host']}"
             silence = max(0.0, time.time() - self._path.stat().st_mtime)
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError, TypeError):
             return "another process"
-        who = f"process {holder['process']} on {holder['host']}"
         return f"{who} (last sign of life {silence:.0f} s ago)"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -18,6 +19,11 @@ from surfeit.store.keys import SCHEMA
 from surfeit.store.snapshots import places, read_layer, read_mask, read_snapshot
 
 Status = Literal["done", "running", "interrupted"]
+
+REPAIR = (
+    "The command that made the run makes missing files again, bit for bit: delete what is damaged "
+    "and give it once more"
+)
 
 
 class Run:
@@ -35,6 +41,8 @@ class Run:
         if not (self.path / "run.json").is_file():
             raise StoreError(f"{self.path} holds no run: it has no run.json")
         record = read_json(self.path / "run.json")
+        if not isinstance(record, dict):
+            raise StoreError(f"{self.path}/run.json is damaged: it holds no record")
         schema = record.get("schema")
         if not isinstance(schema, int) or schema > SCHEMA:
             raise StoreError(
@@ -82,12 +90,12 @@ class Run:
         return [layer["name"] for layer in self.about["layers"]]
 
     def steps(self) -> list[int]:
-        """The steps at which snapshots exist, ascending."""
-        return sorted(
-            int(path.stem)
-            for path in (self.path / "snapshots").glob("*.safetensors")
-            if path.stem.isdigit()
-        )
+        """The steps of the snapshots, ascending; in a finished run, of those it finished with."""
+        if self.status == "done":
+            paths = [Path(name) for name in self.done["files"] if name.startswith("snapshots/")]
+        else:
+            paths = list((self.path / "snapshots").glob("*.safetensors"))
+        return sorted(int(path.stem) for path in paths if path.stem.isdigit())
 
     def weights(
         self, layer: str, steps: list[int] | None = None
@@ -106,7 +114,7 @@ class Run:
         """
         if layer not in self.layers:
             raise unknown("layer", layer, self.layers)
-        paths = [self._snapshot(step) for step in (self._steps() if steps is None else steps)]
+        paths = self._snapshots(self._steps() if steps is None else steps)
         name = f"{layer}.weight"
         stack = read_layer(paths, name, self.mask.get(name))
         return stack.flatten(2)
@@ -118,11 +126,13 @@ class Run:
             ValueError: if there is no snapshot at this step; those that exist are named.
             StoreError: if the snapshot is damaged.
         """
-        path = self._snapshot(self._steps()[-1] if step is None else step)
+        (path,) = self._snapshots([self._steps()[-1] if step is None else step])
         return read_snapshot(path, self.mask)
 
     def model(self, step: int | None = None, *, into: nn.Module | None = None) -> nn.Module:
         """The network at a step (the last if not given), in evaluation mode, on the CPU.
+
+        Its weights are the snapshot's to the last bit, and so in the run's precision.
 
         Args:
             step: one of `steps()`.
@@ -133,8 +143,12 @@ class Run:
             ValueError: if there is no snapshot at this step or the module's weights differ.
             StoreError: if the snapshot is damaged.
         """
+        tensors = self.tensors(step)
         model = into if into is not None else rebuild(self.config["architecture"])
-        return load_(model, self.tensors(step)).eval()
+        if into is None:
+            floats = [value.dtype for value in tensors.values() if value.is_floating_point()]
+            model.to(floats[0] if floats else torch.float32)
+        return load_(model, tensors).eval()
 
     def metrics(self) -> pa.Table:
         """The metrics, one row an epoch: accuracies as fractions, losses in nats, NaN as null.
@@ -143,11 +157,17 @@ class Run:
         train, validation and test. A run being written shows its rows so far.
 
         Raises:
-            StoreError: if a whole line is damaged.
+            StoreError: if a whole line is damaged, or a finished run's file is missing.
         """
-        rows = read_metrics(self.path / "metrics.jsonl")
+        path = self.path / "metrics.jsonl"
+        if not path.exists() and self.status == "done" and path.name in self.done["files"]:
+            raise StoreError(f"{path} is missing. {REPAIR}")
+        rows = read_metrics(path)
         names = list(dict.fromkeys(name for row in rows for name in row))
-        return pa.table({name: [row.get(name) for row in rows] for name in names})
+        kinds = {name: pa.int64() if name == "step" else pa.float64() for name in names}
+        return pa.table(
+            {name: pa.array([row.get(name) for row in rows], kinds[name]) for name in names}
+        )
 
     @cached_property
     def mask(self) -> Mapping[str, Tensor]:
@@ -158,31 +178,35 @@ class Run:
     def verify(self) -> list[str]:
         """What is wrong with the run's files, a sentence each; empty if nothing is.
 
-        Cost: reads and hashes every file.
+        Cost: reads and hashes every file of a finished run, the headers of an unfinished one.
         """
-        if self.status != "done":
-            return [] if self._steps_readable() else [f"{self.path}: a snapshot cannot be read"]
-        problems = []
-        for name, expected in self.done["files"].items():
-            path = self.path / name
-            if not path.exists():
-                problems.append(f"{path} is missing")
-                continue
-            found = FileSum.read(path)
-            if found.size != expected["size"]:
-                sizes = f"{found.size} bytes instead of {expected['size']}"
-                problems.append(f"{path} is damaged: it has {sizes}")
-            elif found.sha256 != expected["sha256"]:
-                problems.append(f"{path} is damaged: its sha256 is not what was written")
-        return problems
-
-    def _steps_readable(self) -> bool:
         try:
-            for step in self.steps():
-                places(self._snapshot(step))
-        except StoreError:
-            return False
-        return True
+            if self.status != "done":
+                return self._unreadable()
+            sums = self.done["files"].items()
+        except StoreError as error:
+            return [str(error)]
+        found = [(self.path / name, FileSum(**expected)) for name, expected in sums]
+        return [words for path, expected in found if (words := expected.differs(path)) is not None]
+
+    def lacks(self) -> list[str]:
+        """The names of a finished run's files that are missing or have another size.
+
+        Cost: a look at the folder; `verify` also reads what is in the files.
+        """
+        files = self.done["files"]
+        return [name for name in files if _size(self.path / name) != files[name]["size"]]
+
+    def _unreadable(self) -> list[str]:
+        paths = sorted((self.path / "snapshots").glob("*.safetensors"))
+        checkpoint = self.path / "checkpoint.safetensors"
+        problems = []
+        for path in [*paths, *([checkpoint] if checkpoint.exists() else [])]:
+            try:
+                places(path)
+            except StoreError as error:
+                problems.append(str(error))
+        return problems
 
     def _steps(self) -> list[int]:
         steps = self.steps()
@@ -190,12 +214,19 @@ class Run:
             raise StoreError(f"run {self.key[:12]} has no snapshots")
         return steps
 
-    def _snapshot(self, step: int) -> Path:
-        path = snapshot_path(self.path, step)
-        if not path.exists():
-            there = _listed(self.steps())
-            raise ValueError(f"run {self.key[:12]} has no snapshot at step {step}; it has {there}")
-        return path
+    def _snapshots(self, steps: list[int]) -> list[Path]:
+        there = self.steps()
+        if not steps:
+            raise ValueError(f"no step is asked for; run {self.key[:12]} has {_listed(there)}")
+        for step in steps:
+            path = snapshot_path(self.path, step)
+            if step not in there:
+                raise ValueError(
+                    f"run {self.key[:12]} has no snapshot at step {step}; it has {_listed(there)}"
+                )
+            if not path.exists():
+                raise StoreError(f"{path} is missing. {REPAIR}")
+        return [snapshot_path(self.path, step) for step in steps]
 
 
 def snapshot_path(folder: Path, step: int) -> Path:
@@ -216,6 +247,13 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in lines]
     except ValueError as error:
         raise StoreError(f"{path} is damaged: {error}") from error
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
 
 
 def _is_held(lease: Path) -> bool:

@@ -25,8 +25,16 @@ _DTYPES = {
     "F32": torch.float32,
     "F16": torch.float16,
     "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "C64": torch.complex64,
     "I64": torch.int64,
     "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U64": torch.uint64,
+    "U32": torch.uint32,
+    "U16": torch.uint16,
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
@@ -64,10 +72,7 @@ def write_snapshot(
         StoreError: if the disk refuses.
     """
     kept = mask or {}
-    stored = {
-        name: (value[kept[name]] if name in kept else value).detach().cpu().contiguous()
-        for name, value in tensors.items()
-    }
+    stored = {name: _stored(value, kept.get(name)) for name, value in tensors.items()}
     data = safetensors.torch.save(stored)
     write_atomically(path, data, sync=sync)
     return FileSum.of(data)
@@ -86,6 +91,8 @@ def read_snapshot(path: Path, mask: Mapping[str, Tensor] | None = None) -> Param
     except (SafetensorError, OSError) as error:
         raise StoreError(f"{path} is damaged: {error}") from error
     for name, kept in (mask or {}).items():
+        if name not in tensors:
+            raise StoreError(f"{path} has no tensor {name!r}, which the run's mask names")
         tensors[name] = _scattered(tensors[name], kept, path)
     return tensors
 
@@ -99,7 +106,10 @@ def read_layer(paths: Sequence[Path], name: str, kept: Tensor | None = None) -> 
     Raises:
         StoreError: if a file is missing, damaged or laid out differently, or has no such tensor.
     """
-    place, size = _header(paths[0])[name], paths[0].stat().st_size
+    first = places(paths[0])
+    if name not in first:
+        raise StoreError(f"{paths[0]} has no tensor {name!r}; it has {', '.join(first)}")
+    place, size = first[name], paths[0].stat().st_size
     result = torch.empty((len(paths), *place.shape), dtype=place.dtype)
     for row, path in zip(result, paths, strict=True):
         _read_into(path, place, size, row)
@@ -146,30 +156,29 @@ def places(path: Path) -> dict[str, Place]:
     """Where each tensor stands in a snapshot, from its header alone.
 
     Raises:
-        StoreError: if the file is missing or damaged.
+        StoreError: if the file is missing or damaged, or is not as long as its header says.
     """
-    return _header(path)
-
-
-def _header(path: Path) -> dict[str, Place]:
     try:
         with open(path, "rb") as file:
             (length,) = struct.unpack("<Q", file.read(_LENGTH_BYTES))
-            if length > path.stat().st_size:
+            size = path.stat().st_size
+            if length > size:
                 raise ValueError("its header is longer than the file")
             entries = json.loads(file.read(length))
+        entries.pop("__metadata__", None)
+        start = _LENGTH_BYTES + length
+        if size != start + max((entry["data_offsets"][1] for entry in entries.values()), default=0):
+            raise ValueError(f"it has {size} bytes, which is not what its header says")
+        return {
+            name: Place(
+                _DTYPES[entry["dtype"]], tuple(entry["shape"]), start + entry["data_offsets"][0]
+            )
+            for name, entry in entries.items()
+        }
     except FileNotFoundError as error:
         raise StoreError(f"{path} is missing") from error
-    except (struct.error, ValueError) as error:
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"{path} is damaged: its header cannot be read ({error})") from error
-    start = _LENGTH_BYTES + length
-    return {
-        name: Place(
-            _DTYPES[entry["dtype"]], tuple(entry["shape"]), start + entry["data_offsets"][0]
-        )
-        for name, entry in entries.items()
-        if name != "__metadata__"
-    }
 
 
 def _read_into(path: Path, place: Place, size: int, row: Tensor) -> None:
@@ -189,6 +198,11 @@ def _read_into(path: Path, place: Place, size: int, row: Tensor) -> None:
             done += count
     finally:
         os.close(descriptor)
+
+
+def _stored(value: Tensor, kept: Tensor | None) -> Tensor:
+    whole = value.detach() if kept is None else value.detach()[kept.to(value.device)]
+    return whole.cpu().contiguous()
 
 
 def _scattered(values: Tensor, kept: Tensor, path: Path) -> Tensor:

@@ -14,6 +14,7 @@ from surfeit.store.run import Run
 
 ROOT_VARIABLE = "SURFEIT_STORE"
 _SHORTEST_PREFIX = 4
+_BEFORE_A_RUN = {"lease", "snapshots"}  # what a writer makes before the run's record
 
 
 def default_root() -> Path:
@@ -85,12 +86,12 @@ class Store:
             shutil.rmtree(run.path)
 
     def _folders(self) -> Iterator[Path]:
-        yield from (self.root / "runs").glob("??/*")
+        for path in (self.root / "runs").glob("??/*"):
+            if path.is_dir() and not {file.name for file in path.iterdir()} <= _BEFORE_A_RUN:
+                yield path
 
     def _read(self) -> Iterator[tuple[Path, Run | StoreError]]:
         for path in self._folders():
-            if not path.is_dir() or not any(path.iterdir()):
-                continue
             try:
                 yield path, Run(path)
             except StoreError as error:

@@ -4,6 +4,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from surfeit.store.files import (
     write_json,
 )
 from surfeit.store.keys import SCHEMA
-from surfeit.store.run import Run, read_metrics, snapshot_path
+from surfeit.store.lease import Lease
+from surfeit.store.run import Run, snapshot_path
 from surfeit.store.snapshots import write_mask, write_snapshot
 
 Identity = Mapping[str, Any]
@@ -40,9 +42,11 @@ class RunWriter:
         identity: what the key stands for.
         about: what it does not depend on: names, versions, machine, command, layers.
         mask: bool tensors by parameter, True = kept.
+        lease: gets a sign of life with every row of metrics and every checkpoint.
 
     Raises:
-        StoreError: if the disk refuses, here and in every method.
+        StoreError: if the disk refuses, here and in every method; if the folder's run is damaged
+            or of a newer schema.
     """
 
     def __init__(
@@ -53,68 +57,89 @@ class RunWriter:
         identity: Identity,
         about: Mapping[str, Any],
         mask: Mapping[str, Tensor] | None = None,
+        lease: Lease | None = None,
     ) -> None:
         self.folder = folder
         self._mask = mask or {}
+        self._lease = lease
         self._metrics = folder / "metrics.jsonl"
         self._checkpoint = folder / "checkpoint.safetensors"
         self._sums: dict[str, FileSum] = {}
         self._unsynced: list[Path] = []
         make_folder(folder / "snapshots")
-        if self._mask and not (folder / "mask.safetensors").exists():
-            write_mask(folder / "mask.safetensors", self._mask)
-        if not (folder / "run.json").exists():
+        if (folder / "run.json").exists():
+            Run(folder)  # readable, or an error before any work is done
+        else:
             record = {"schema": SCHEMA, "key": key, "identity": identity, "about": about}
             write_json(folder / "run.json", record)
+        if self._mask and not (folder / "mask.safetensors").exists():
+            write_mask(folder / "mask.safetensors", self._mask)
 
     def record(self, row: Mapping[str, int | float | None]) -> None:
-        """Appends a row of metrics; numbers that are not finite become null."""
+        """Appends a row of metrics whole or not at all; numbers that are not finite become null."""
         plain = {
             name: None if value is None or not math.isfinite(value) else value
             for name, value in row.items()
         }
-        with disk_errors(self._metrics), open(self._metrics, "a", encoding="utf-8") as file:
-            file.write(json.dumps(plain) + "\n")
+        before = self._metrics_size()
+        with disk_errors(self._metrics):
+            try:
+                with open(self._metrics, "a", encoding="utf-8") as file:
+                    file.write(json.dumps(plain) + "\n")
+            except OSError:
+                with suppress(OSError):
+                    os.truncate(self._metrics, before)
+                raise
+        self._live()
 
     def snapshot(self, step: int, tensors: Mapping[str, Tensor]) -> None:
         """Writes all weights at a step."""
         path = snapshot_path(self.folder, step)
-        self._sums[str(path.relative_to(self.folder))] = write_snapshot(path, tensors, self._mask)
+        self._sums[self._name(path)] = write_snapshot(path, tensors, self._mask)
         self._unsynced.append(path)
 
     def checkpoint(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
         """Makes all so far durable, then the point from which the run goes on when killed."""
         self._sync()
         plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-        data = safetensors.torch.save(plain, metadata={"state": json.dumps(state)})
+        record = {
+            "state": state,
+            "metrics": self._metrics_size(),
+            "snapshots": {name: asdict(found) for name, found in self._sums.items()},
+        }
+        data = safetensors.torch.save(plain, metadata={"record": json.dumps(record)})
         write_atomically(self._checkpoint, data)
+        self._live()
 
     def resume(self, steps: list[int]) -> tuple[Params, dict[str, Any]] | None:
-        """The last checkpoint, with metrics cut back to its step, or None to start anew.
+        """The last checkpoint, with metrics cut back to it, or None to start anew.
 
         Args:
-            steps: the snapshots that the run is to have; if one that came before the checkpoint
-                is missing, the run starts anew, and ends the same.
+            steps: the snapshots that the run is to have. If one that came before the checkpoint,
+                or metrics, are missing or cut short, the run starts anew, and ends the same.
         """
         found = self._read_checkpoint()
         if found is not None:
-            last = found[1]["step"]
-            expected = [snapshot_path(self.folder, step) for step in steps if step <= last]
-            if not all(path.exists() for path in expected):
-                found = None
-        self._cut_metrics(-1 if found is None else found[1]["step"])
-        return found
+            tensors, record = found
+            sums = {name: FileSum(**entry) for name, entry in record["snapshots"].items()}
+            if self._stands(record, sums, steps):
+                self._sums = sums
+                self._cut_metrics(record["metrics"])
+                return tensors, record["state"]
+        self._cut_metrics(0)
+        return None
 
     def finish(self, summary: Mapping[str, Any]) -> Run:
         """Writes `DONE.json` with every file's size and sha256, and returns the run."""
         self._sync()
         files = {}
         for path in sorted(self.folder.rglob("*")):
-            name = str(path.relative_to(self.folder))
+            name = self._name(path)
             if path.is_file() and _belongs(path):
                 files[name] = asdict(self._sums.get(name) or FileSum.read(path))
         write_json(self.folder / "DONE.json", {"files": files, **summary})
-        self._checkpoint.unlink(missing_ok=True)
+        with disk_errors(self._checkpoint):
+            self._checkpoint.unlink(missing_ok=True)
         return Run(self.folder)
 
     def _sync(self) -> None:
@@ -127,24 +152,46 @@ class RunWriter:
             sync_path(self.folder)
         self._unsynced.clear()
 
+    def _stands(
+        self, record: Mapping[str, Any], sums: Mapping[str, FileSum], steps: list[int]
+    ) -> bool:
+        """Whether all that a checkpoint builds on is there."""
+        wanted = [step for step in steps if step <= record["state"]["step"]]
+        names = {self._name(snapshot_path(self.folder, step)) for step in wanted}
+        paths = {name: self.folder / name for name in sums}
+        return (
+            names <= sums.keys()
+            and all(p.exists() and p.stat().st_size == sums[n].size for n, p in paths.items())
+            and self._metrics_size() >= record["metrics"]
+        )
+
     def _read_checkpoint(self) -> tuple[Params, dict[str, Any]] | None:
         if not self._checkpoint.exists():
             return None
         try:
             with safe_open(self._checkpoint, framework="pt") as file:
-                state = json.loads((file.metadata() or {})["state"])
+                record = json.loads((file.metadata() or {})["record"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise StoreError(
                 f"{self._checkpoint} is damaged ({error}): delete it and the run starts anew"
             ) from error
-        return tensors, state
+        return tensors, record
 
-    def _cut_metrics(self, step: int) -> None:
-        rows = [row for row in read_metrics(self._metrics) if row["step"] <= step]
-        text = "".join(json.dumps(row) + "\n" for row in rows)
-        if self._metrics.exists() and self._metrics.read_text(encoding="utf-8") != text:
-            write_atomically(self._metrics, text.encode())
+    def _metrics_size(self) -> int:
+        return self._metrics.stat().st_size if self._metrics.exists() else 0
+
+    def _cut_metrics(self, size: int) -> None:
+        if self._metrics_size() > size:
+            with disk_errors(self._metrics):
+                os.truncate(self._metrics, size)
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()
+
+    def _live(self) -> None:
+        if self._lease is not None:
+            self._lease.touch()
 
 
 def _belongs(path: Path) -> bool:

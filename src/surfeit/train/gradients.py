@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from surfeit.core import Params
+from surfeit.models import describe, is_rebuildable
 
 Gradient = Callable[[Params, Params, Tensor, Tensor, Tensor], Sequence[Tensor]]
 
@@ -43,22 +44,25 @@ def autograd_gradient(model: nn.Module) -> Gradient:
             outputs = functional_call(model, leaves | buffers, (images,))
             loss = F.cross_entropy(outputs, labels)
         logits.copy_(outputs.detach())
-        return torch.autograd.grad(loss, list(leaves.values()))
+        # A parameter that takes no part in the loss has the gradient zero.
+        return torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
 
     return gradient
 
 
 def dense_layers(model: nn.Module) -> list[str] | None:
     """The layers' names if the network is `[Flatten] Linear (ReLU Linear)*` with biases."""
-    if type(model) is not nn.Sequential:
+    if type(model) is not nn.Sequential or not is_rebuildable(describe(model)):
         return None
     parts = [(name, part) for name, part in model.named_children()]
-    if parts and type(parts[0][1]) is nn.Flatten:
+    if parts and describe(parts[0][1]) == describe(nn.Flatten()):
         parts = parts[1:]
     kinds = [type(part) for _, part in parts]
     expected = [nn.Linear if place % 2 == 0 else nn.ReLU for place in range(len(kinds))]
     linear = [(name, part) for name, part in parts if isinstance(part, nn.Linear)]
     if kinds != expected or len(kinds) % 2 == 0 or any(p.bias is None for _, p in linear):
+        return None
+    if len(dict(model.named_parameters())) < 2 * len(linear):  # layers share their weights
         return None
     return [name for name, _ in linear]
 

@@ -1,15 +1,17 @@
 """A training before it starts: what is to be trained, and the key it will have."""
 
+import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from surfeit.core import Params, Streams, buffers, digest, parameters
 from surfeit.data import Dataset
-from surfeit.models import Builder, describe
+from surfeit.models import Builder, describe, initialise_, is_rebuildable
 from surfeit.store import SCHEMA, canonical, key_of
 from surfeit.train.numerics import Numerics
 from surfeit.train.recipe import Recipe
@@ -32,7 +34,8 @@ class Job:
         numerics: the arithmetic.
 
     Raises:
-        ValueError: if the network does not fit the data, or the mask the network.
+        ValueError: if the network does not fit the data, has nothing to train or frozen
+            parameters, or the mask does not fit the network.
     """
 
     model: nn.Module | Builder
@@ -43,7 +46,10 @@ class Job:
     numerics: Numerics
 
     def __post_init__(self) -> None:
+        _ = self.streams  # checks the seed
+        self._check_trainable()
         self._check_fit()
+        self._check_last_batch()
         self._check_mask()
 
     @cached_property
@@ -66,15 +72,16 @@ class Job:
         """Copies of the initial parameters and buffers, masked weights at zero."""
         params = parameters(self.network)
         for name, kept in (self.mask or {}).items():
-            params[name].mul_(kept.to(params[name].device))
+            params[name].masked_fill_(~kept.to(params[name].device), 0)
         return params | buffers(self.network)
 
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What the key stands for, in canonical form."""
-        drawn = not isinstance(self.model, nn.Module)
+        architecture = describe(self.network)
+        drawn = is_rebuildable(architecture) and self._is_drawn()
         config = {
-            "architecture": describe(self.network),
+            "architecture": architecture,
             "initial": "glorot-normal" if drawn else digest(self.initial()),
             "recipe": self.recipe,
             "seed": self.seed,
@@ -107,24 +114,59 @@ class Job:
             model = getattr(builder, "__name__", type(builder).__name__).replace("_", "-")
         return {"model": model, "data": self.dataset.name}
 
-    def _check_fit(self) -> None:
-        shape = self.dataset.input_shape
-        meta = self.network
-        try:
-            with torch.no_grad():
-                training = meta.training
-                outputs = meta.eval()(self.dataset.train.images[:1].to(next(meta.parameters())))
-                meta.train(training)
-        except RuntimeError as error:
+    def _is_drawn(self) -> bool:
+        """Whether the initial weights are those that the seed's stream gives, whoever drew them."""
+        drawn = initialise_(copy.deepcopy(self.network), self.streams.get("init"))
+        return digest(parameters(drawn) | buffers(drawn)) == digest(
+            parameters(self.network) | buffers(self.network)
+        )
+
+    def _check_trainable(self) -> None:
+        params = dict(self.network.named_parameters())
+        if not params:
+            raise ValueError("the network has no parameters to train")
+        frozen = [name for name, value in params.items() if not value.requires_grad]
+        if frozen:
             raise ValueError(
-                f"the network does not take images of shape {list(shape)} as "
-                f"{self.dataset.name} has them: {error}"
-            ) from error
+                f"all parameters are trained, but {', '.join(frozen)} have requires_grad=False"
+            )
+
+    def _check_fit(self) -> None:
+        outputs = self._outputs(training=False)
         if outputs.shape != (1, self.dataset.classes):
             raise ValueError(
                 f"{self.dataset.name} has {self.dataset.classes} classes, the network gives "
                 f"outputs of shape {list(outputs.shape)} for one image"
             )
+
+    def _check_last_batch(self) -> None:
+        """Batch normalisation cannot train on one value a channel, which a last batch may be."""
+        images, size = len(self.dataset.train), self.recipe.batch_size
+        normalised = any(isinstance(part, _BatchNorm) for part in self.network.modules())
+        if not normalised or images % size != 1 % size:
+            return
+        try:
+            self._outputs(training=True)
+        except ValueError as error:
+            raise ValueError(
+                f"with {images} training images in batches of {size} a batch holds a single "
+                "image, which batch normalisation cannot train on: choose another batch_size"
+            ) from error
+
+    def _outputs(self, *, training: bool) -> torch.Tensor:
+        """The outputs for one image, from a copy: the user's module stays as it is."""
+        trial = copy.deepcopy(self.network).train(training)
+        first = next(trial.parameters())
+        image = self.dataset.train.images[:1].to(first.device, first.dtype)
+        try:
+            with torch.no_grad(), torch.random.fork_rng([]):
+                return trial(image)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            shape = list(self.dataset.input_shape)
+            raise ValueError(
+                f"the network does not take images of shape {shape} as "
+                f"{self.dataset.name} has them: {error}"
+            ) from error
 
     def _check_mask(self) -> None:
         params = dict(self.network.named_parameters())

@@ -1,14 +1,15 @@
 """The arithmetic a training is done in: what may change its last bits."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
 
-from surfeit.core import unknown
+from surfeit.core import NumericsError, unknown
+from surfeit.train.recording import Conduct
 
 DType = Literal["float32", "float64"]
 
@@ -39,6 +40,8 @@ class Numerics:
         kind, _, slot = self.device.partition(":")
         if kind not in ("cpu", "cuda"):
             raise unknown("device", self.device, ["cpu", "cuda"])
+        if slot and not slot.isdecimal():
+            raise ValueError(f"device {self.device!r} has no number after its colon, e.g. 'cuda:1'")
         if kind == "cuda" and int(slot or 0) >= torch.cuda.device_count():
             count = torch.cuda.device_count()
             raise ValueError(
@@ -77,6 +80,28 @@ class Numerics:
                 yield
         finally:
             torch.set_num_threads(threads)
+
+
+def check_machine(numerics: Numerics, began: Mapping[str, str], conduct: Conduct) -> None:
+    """Refuses to go on with a run that began under other arithmetic, unless it is allowed.
+
+    Args:
+        numerics: the arithmetic of now.
+        began: what `Numerics.machine` said then.
+        conduct: says whether it is allowed.
+
+    Raises:
+        NumericsError: if anything differs; both are named.
+    """
+    now = numerics.machine()
+    differs = {name for name in began.keys() | now.keys() if began.get(name) != now.get(name)}
+    if differs and not conduct.other_numerics:
+        changes = "; ".join(f"{n}: {began.get(n)} then, {now.get(n)} now" for n in sorted(differs))
+        raise NumericsError(
+            f"the run began with other arithmetic ({changes}) and would not end bit for bit as "
+            "if uninterrupted. Go on where it began, or allow it: --other-numerics, "
+            "Conduct(other_numerics=True)"
+        )
 
 
 @contextmanager

@@ -54,15 +54,16 @@ class Optimiser:
         """Changes the parameters in place by one update at the rate `lr`.
 
         Args:
-            grads: the loss's gradients in the order of the parameters; may be overwritten.
+            grads: the loss's gradients in the order of the parameters.
             lr: the learning rate of this update.
         """
         grads = list(grads)
         if self._recipe.l1:
             for index in self._weights:
-                grads[index].add_(self._params[index].sign(), alpha=self._recipe.l1)
+                sign = self._params[index].sign()
+                grads[index] = grads[index].add(sign, alpha=self._recipe.l1)
         if self._recipe.clip_norm is not None:
-            _clip_(grads, self._recipe.clip_norm)
+            grads = _clipped(grads, self._recipe.clip_norm)
         getattr(self, f"_{self._recipe.optimizer}")(grads, lr)
 
     def state(self) -> Params:
@@ -151,9 +152,9 @@ class Optimiser:
         )
 
 
-def _clip_(grads: list[Tensor], largest: float) -> None:
-    """Scales all gradients by one factor so that their total norm is at most `largest`."""
+def _clipped(grads: list[Tensor], largest: float) -> list[Tensor]:
+    """All gradients scaled by one factor so that their total norm is at most `largest`."""
     total = get_total_norm(grads)
+    # Not in place: autograd may give two parameters that are added the same tensor.
     factor = torch.clamp(largest / (total + 1e-6), max=1.0)
-    for grad in grads:
-        grad.mul_(factor)
+    return [grad * factor for grad in grads]

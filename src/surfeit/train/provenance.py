@@ -58,10 +58,16 @@ def _cpu() -> str:
 
 def _commit() -> str | None:
     """The commit of the checkout that this code runs from, if it runs from one."""
-    for folder in Path(__file__).resolve().parents:
-        head = folder / ".git" / "HEAD"
-        if (folder / "pyproject.toml").is_file() and head.is_file():
-            text = head.read_text().strip()
-            reference = folder / ".git" / text.removeprefix("ref: ")
-            return reference.read_text().strip() if reference.is_file() else text
-    return None
+    root = Path(surfeit.__file__).resolve().parents[2]
+    head = root / ".git" / "HEAD"
+    if not (root / "pyproject.toml").is_file() or not head.is_file():
+        return None
+    text = head.read_text().strip()
+    name = text.removeprefix("ref: ")
+    if name == text:
+        return text
+    loose, packed = root / ".git" / name, root / ".git" / "packed-refs"
+    if loose.is_file():
+        return loose.read_text().strip()
+    lines = packed.read_text().splitlines() if packed.is_file() else []
+    return next((line.split()[0] for line in lines if line.endswith(f" {name}")), None)

@@ -73,6 +73,8 @@ class Recipe:
         if self.epochs is None and self.steps is None:
             object.__setattr__(self, "epochs", 40)
         object.__setattr__(self, "milestones", tuple(self.milestones))
+        if not isinstance(self.nesterov, bool):
+            raise ValueError(f"nesterov must be True or False, got {self.nesterov!r}")
         self._check_names()
         self._check_ranges()
         self._check_needless()
@@ -101,16 +103,15 @@ class Recipe:
         fractions = ("momentum", "beta1", "beta2", "alpha")
         _require(self, fractions, lambda v: 0 <= v < 1, "in [0, 1)")
         _require(self, ("decay",), lambda v: 0 < v <= 1, "in (0, 1]")
-        amounts = ("weight_decay", "l1", "warmup_steps")
-        _require(self, amounts, lambda v: 0 <= v < float("inf"), ">= 0")
+        _require(self, ("weight_decay", "l1"), lambda v: 0 <= v < float("inf"), ">= 0")
+        warm = ("warmup_steps",)
+        _require(self, warm, lambda v: isinstance(v, int) and v >= 0, "an integer >= 0")
         if self.epochs is not None and self.steps is not None:
             raise ValueError(
                 f"give epochs or steps and leave the other None: got {self.epochs} and {self.steps}"
             )
-        if (
-            list(self.milestones) != sorted(set(self.milestones))
-            or min(self.milestones, default=1) < 1
-        ):
+        whole = all(type(step) is int and step >= 1 for step in self.milestones)
+        if not whole or list(self.milestones) != sorted(set(self.milestones)):
             raise ValueError(f"milestones must be ascending steps >= 1, got {self.milestones}")
 
     def _check_needless(self) -> None:

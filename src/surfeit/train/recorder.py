@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from numbers import Integral
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -56,6 +57,7 @@ class Recorder:
     ) -> None:
         self._model = model
         self._last = -1
+        self._run: Run | None = None
         folder = Path(path)
         if (folder / "run.json").exists():
             raise StoreError(f"{folder} already holds a run: choose another folder or delete it")
@@ -64,7 +66,11 @@ class Recorder:
         self._lease = Lease(folder, wait=False)
         names = {"model": type(model).__name__, "data": None if data is None else data.name}
         self._writer = RunWriter(
-            folder, key=key_of(identity), identity=identity, about=about(model, names)
+            folder,
+            key=key_of(identity),
+            identity=identity,
+            about=about(model, names),
+            lease=self._lease,
         )
         self.record(0)
 
@@ -77,9 +83,14 @@ class Recorder:
                 a fraction; the same names show up as columns of `Run.metrics()`.
 
         Raises:
-            ValueError: if the step does not grow.
-            StoreError: if the disk refuses.
+            ValueError: if the step is no integer or does not grow.
+            StoreError: if the disk refuses, or the record is closed.
         """
+        if self._run is not None:
+            raise StoreError(f"{self._run.path} is finished: nothing can be recorded after")
+        if isinstance(step, bool) or not isinstance(step, Integral):
+            raise ValueError(f"step must be an integer, got {step!r}")
+        step = int(step)
         if step <= self._last:
             raise ValueError(f"step must be above {self._last}, the last recorded, got {step}")
         self._writer.snapshot(step, _tensors(self._model))
@@ -87,13 +98,13 @@ class Recorder:
             plain = {name: float(value) for name, value in metrics.items()}
             self._writer.record({"step": step, **plain})
         self._last = step
-        self._lease.touch()
 
     def finish(self) -> Run:
         """Closes the record and returns the run; nothing can be recorded after."""
-        run = self._writer.finish({"steps": self._last})
-        self._lease.close()
-        return run
+        if self._run is None:
+            with self._lease:
+                self._run = self._writer.finish({"steps": self._last})
+        return self._run
 
     def __enter__(self) -> "Recorder":
         return self

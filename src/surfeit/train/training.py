@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
-from surfeit.core import ProtocolError, digest
+from surfeit.core import ProtocolError
 from surfeit.data import Dataset
 from surfeit.models import Builder
 from surfeit.store import Lease, Run, RunWriter, Store, clear_temporary, make_folder
 from surfeit.train.job import Job
 from surfeit.train.loop import Loop
-from surfeit.train.numerics import Numerics
+from surfeit.train.numerics import Numerics, check_machine
 from surfeit.train.provenance import about
 from surfeit.train.recipe import Recipe
 from surfeit.train.recording import Conduct, Moment, Snapshots
@@ -33,7 +34,9 @@ def train(
 
     A run is addressed by everything its result depends on: architecture, initial weights or the
     seed they are drawn from, data, recipe, seed, mask and arithmetic. If it is in the store, it is
-    returned; if it was interrupted, it goes on and ends bit for bit as if it had not been.
+    returned; if it was interrupted, it goes on and ends bit for bit as if it had not been. If it
+    lacks a wanted snapshot or one of its own files, it is trained again, and must end the same: so
+    a damaged run (`Run.verify`) is repaired by deleting the damaged file and calling `train` again.
 
     >>> run = train(lenet_300_100, load("digits"), Recipe(epochs=10), seed=0)
 
@@ -60,6 +63,7 @@ def train(
         DivergedError: if the loss stops being a finite number.
         BusyError: if another process trains the same run and `conduct.wait` is false.
         NumericsError: if the run began on another machine's arithmetic.
+        ProtocolError: if a run that was trained again ended with other weights.
         StoreError: if the disk refuses.
     """
     numerics, conduct = numerics or Numerics(), conduct or Conduct()
@@ -68,18 +72,29 @@ def train(
     steps = (snapshots or Snapshots()).steps(
         recipe.total_steps(images), recipe.steps_per_epoch(images)
     )
-    folder = make_folder((store or Store()).path_of(job.key))
-    with Lease(folder, wait=conduct.wait, waiting=_teller(conduct)):
-        done = _done(folder)
-        if done is not None and not _missing(done, steps):
+    folder = (store or Store()).path_of(job.key)
+    if (done := _complete(folder, steps)) is not None:
+        return done
+    with Lease(make_folder(folder), wait=conduct.wait, waiting=_teller(conduct)) as lease:
+        if (done := _complete(folder, steps)) is not None:
             return done
         clear_temporary(folder)
-        if done is not None:
-            return _record_more(job, done, steps, conduct)
-        return _train(job, folder, steps, conduct)
+        return _train(job, folder, steps, conduct, lease)
 
 
-def _train(job: Job, folder: Path, steps: list[int], conduct: Conduct) -> Run:
+def _complete(folder: Path, steps: list[int]) -> Run | None:
+    """The run if it is done, with all its files and the wanted snapshots."""
+    if not (folder / "DONE.json").is_file():
+        return None
+    run = Run(folder)
+    # After an early stop there are none of the later steps.
+    wanted = {step for step in steps if step <= run.done["steps"]}
+    return run if wanted <= set(run.steps()) and not run.lacks() else None
+
+
+def _train(job: Job, folder: Path, steps: list[int], conduct: Conduct, lease: Lease) -> Run:
+    before = _reopen(job, folder, conduct)
+    kept = [Path(name).stem for name in before if name.startswith("snapshots/")]
     with job.numerics.in_force():
         writer = RunWriter(
             folder,
@@ -87,33 +102,29 @@ def _train(job: Job, folder: Path, steps: list[int], conduct: Conduct) -> Run:
             identity=job.identity,
             about=about(job.network, job.names()),
             mask=job.mask,
+            lease=lease,
         )
-        return Loop(job, steps, writer, conduct).run()
-
-
-def _record_more(job: Job, done: Run, steps: list[int], conduct: Conduct) -> Run:
-    """Trains a finished run again to keep more snapshots, and checks that it ends the same."""
-    last = done.steps()[-1]
-    before = digest(done.tensors(last))
-    kept = [step for step in steps if step <= last]
-    (done.path / "DONE.json").unlink()
-    run = _train(job, done.path, sorted({*kept, *done.steps()}), conduct)
-    if digest(run.tensors(last)) != before:
+        run = Loop(job, sorted({*steps, *map(int, kept)}), writer, conduct).run()
+    after = run.done["files"]
+    others = [name for name in before if name != "run.json" and before[name] != after.get(name)]
+    if others and not conduct.other_numerics:
         raise ProtocolError(
-            f"run {run.key[:12]} was trained again for more snapshots and ended with other "
-            "weights: this machine's arithmetic is not that of the first time"
+            f"run {run.key[:12]} was trained again and ended with other {', '.join(others)}: this "
+            "machine's arithmetic is not that of the first time. Delete the run to train it anew"
         )
     return run
 
 
-def _done(folder: Path) -> Run | None:
-    return Run(folder) if (folder / "DONE.json").is_file() else None
-
-
-def _missing(run: Run, steps: list[int]) -> bool:
-    """Whether a finished run lacks a wanted snapshot; after an early stop there are none."""
-    there = run.steps()
-    return any(step not in there for step in steps if step <= run.done["steps"])
+def _reopen(job: Job, folder: Path, conduct: Conduct) -> dict[str, Any]:
+    """The files of a finished run that is to be trained again, by name; it is no longer done."""
+    if not (folder / "DONE.json").is_file():
+        return {}
+    done = Run(folder)
+    check_machine(job.numerics, done.done["machine"], conduct)
+    files = done.done["files"]
+    for name in ("DONE.json", "checkpoint.safetensors", *done.lacks()):
+        (folder / name).unlink(missing_ok=True)
+    return files
 
 
 def _teller(conduct: Conduct) -> Callable[[str], None] | None:

@@ -1,0 +1,58 @@
+"""Which images a step trains on, and how they are changed."""
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from surfeit.core import Split, Streams
+from surfeit.train.augmentation import shifted
+from surfeit.train.recipe import Recipe
+
+
+class Batches:
+    """The training images in each epoch's own order, batch by batch.
+
+    The order is drawn from (seed, epoch) and the augmentation from (seed, step): any step's batch
+    can be had at any time, which is all that a resumed run needs.
+
+    Args:
+        split: the training images, on the device.
+        black: the normalised value of a black pixel, by channel.
+        recipe: batch size and augmentation.
+        streams: the run's random streams.
+    """
+
+    def __init__(self, split: Split, black: Tensor, recipe: Recipe, streams: Streams) -> None:
+        self._split, self._black = split, black
+        self._recipe, self._streams = recipe, streams
+        self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
+        self.per_epoch = recipe.steps_per_epoch(len(split))
+
+    def at(self, step: int) -> tuple[slice, Split]:
+        """The batch of the update after `step` updates, and its place in the epoch's order."""
+        epoch, position = divmod(step, self.per_epoch)
+        begin = position * self._recipe.batch_size
+        index = self._order_of(epoch)[begin : begin + self._recipe.batch_size]
+        images = self._split.images.index_select(0, index)
+        if self._recipe.augmentation:
+            images = shifted(
+                images,
+                pixels=self._recipe.augmentation_pixels,
+                black=self._black,
+                flip=self._recipe.augmentation == "crop-flip",
+                generator=self._streams.get("augmentation", step),
+            )
+        labels = self._split.labels.index_select(0, index)
+        return slice(begin, begin + len(index)), Split(images, labels)
+
+    def labels_seen(self, step: int) -> Int64[Tensor, " seen"]:
+        """The labels, in their order, of the epoch's batches up to and with `step`'s."""
+        epoch, position = divmod(step, self.per_epoch)
+        index = self._order_of(epoch)[: (position + 1) * self._recipe.batch_size]
+        return self._split.labels.index_select(0, index)
+
+    def _order_of(self, epoch: int) -> Tensor:
+        if epoch != self._epoch:
+            drawn = torch.randperm(len(self._split), generator=self._streams.get("order", epoch))
+            self._epoch, self._order = epoch, drawn.to(self._split.labels.device)
+        return self._order

@@ -1,0 +1,23 @@
+"""Torch's global generators, lent to what can draw from nothing else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from surfeit.models import describe, is_rebuildable
+
+
+def may_draw(model: nn.Module) -> bool:
+    """Whether a forward pass may draw random numbers: dropout does, foreign code might."""
+    foreign = not is_rebuildable(describe(model))
+    return foreign or any(isinstance(part, nn.Dropout) for part in model.modules())
+
+
+@contextmanager
+def lent_seed(seed: int, device: torch.device) -> Iterator[None]:
+    """Sets the global generators to a seed, and back to where they were afterwards."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,193 @@
+"""Runs as they are read: weights, models, metrics, damage."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from surfeit.core import StoreError, digest, parameters
+from surfeit.store import Run
+
+from .conftest import NETWORK, weights_at
+
+
+def flip(path, place=-1):
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def test_weights_are_those_written(finished):
+    run = finished()
+    assert run.steps() == [0, 5, 10]
+    assert run.layers == ["fc1", "fc2"]
+    expected = torch.stack([weights_at(step)["fc1.weight"] for step in (0, 5, 10)])
+    assert torch.equal(run.weights("fc1"), expected)
+    assert torch.equal(run.weights("fc1", [10, 0]), expected[[2, 0]])
+    assert digest(run.tensors(5)) == digest(weights_at(5))
+    assert digest(run.tensors()) == digest(weights_at(10))
+
+
+def test_model_has_the_weights_of_the_step_and_leaves_the_generator_alone(finished):
+    before = torch.get_rng_state()
+    model = finished().model(5)
+    assert torch.equal(before, torch.get_rng_state())
+    assert not model.training
+    assert digest(parameters(model)) == digest(weights_at(5))
+
+
+def test_model_into_a_module_of_ones_own(finished):
+    model = nn.Sequential()
+    for name, part in NETWORK.named_children():
+        model.add_module(name, part)
+    assert digest(parameters(finished().model(into=model))) == digest(weights_at(10))
+    with pytest.raises(ValueError, match="the model and the weights differ"):
+        finished(1).model(into=nn.Linear(2, 2))
+
+
+def test_model_of_a_float64_run_is_not_rounded(writer):
+    writing = writer()
+    tensors = {name: value.double() / 3 for name, value in weights_at(0).items()}
+    writing.snapshot(0, tensors)
+    assert digest(parameters(writing.finish({}).model())) == digest(tensors)
+
+
+def test_masked_run_gives_back_zeros_and_its_mask(finished):
+    mask = {"fc1.weight": weights_at(99)["fc1.weight"] > 0}
+    run = finished(mask=mask)
+    assert torch.equal(run.mask["fc1.weight"], mask["fc1.weight"])
+    expected = weights_at(5)["fc1.weight"] * mask["fc1.weight"]
+    assert torch.equal(run.weights("fc1", [5])[0], expected)
+    assert torch.equal(parameters(run.model(5))["fc1.weight"], expected)
+    assert run.verify() == []
+
+
+def test_metrics_have_types_even_where_all_is_missing(finished, writer):
+    table = finished().metrics()
+    assert table.column_names == ["step", "loss", "train_loss"]
+    assert table["step"].to_pylist() == [0, 5, 10]
+    assert str(table["train_loss"].type) == "double"
+    writing = writer(1)
+    assert Run(writing.folder).metrics().num_rows == 0
+    writing.record({"step": 0, "loss": float("nan")})
+    assert Run(writing.folder).metrics().to_pylist() == [{"step": 0, "loss": None}]
+
+
+def test_metrics_leave_out_a_last_line_still_being_written(writer):
+    writing = writer()
+    writing.record({"step": 0})
+    path = writing.folder / "metrics.jsonl"
+    path.write_text(path.read_text() + '{"step": 1')
+    assert Run(writing.folder).metrics()["step"].to_pylist() == [0]
+    path.write_text('{"step": 0\n{"step": 1}\n')
+    with pytest.raises(StoreError, match=r"metrics.jsonl is damaged"):
+        Run(writing.folder).metrics()
+
+
+def test_status_follows_the_run(writer):
+    writing = writer()
+    assert Run(writing.folder).status == "interrupted"
+    with pytest.raises(StoreError, match="is not done: give the command that started it again"):
+        _ = Run(writing.folder).done
+    with pytest.raises(StoreError, match="has no snapshots"):
+        Run(writing.folder).weights("fc1")
+    writing.snapshot(0, weights_at(0))
+    assert Run(writing.folder).steps() == [0]
+    run = writing.finish({})
+    assert run.status == "done"
+    assert run.key[:12] in repr(run)
+
+
+def test_wrong_names_and_steps_are_told(finished):
+    run = finished()
+    with pytest.raises(ValueError, match=r"no layer 'fc3': did you mean"):
+        run.weights("fc3")
+    with pytest.raises(ValueError, match=r"has no snapshot at step 7; it has 0, 5, 10"):
+        run.weights("fc1", [0, 7])
+    with pytest.raises(ValueError, match="has no snapshot at step 7"):
+        run.model(7)
+    with pytest.raises(ValueError, match="no step is asked for"):
+        run.weights("fc1", [])
+
+
+def test_a_deleted_snapshot_is_named_and_never_skipped(finished):
+    run = finished()
+    (run.path / "snapshots" / "5.safetensors").unlink()
+    assert run.steps() == [0, 5, 10]
+    with pytest.raises(StoreError, match=r"5.safetensors is missing. The command that made"):
+        run.weights("fc1")
+    assert run.weights("fc1", [0, 10]).shape == (2, 3, 4)
+    assert len(run.verify()) == 1
+    assert run.lacks() == ["snapshots/5.safetensors"]
+    (run.path / "metrics.jsonl").unlink()
+    with pytest.raises(StoreError, match=r"metrics.jsonl is missing"):
+        run.metrics()
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda path: flip(path), "its sha256 is not what was written"),
+        (lambda path: flip(path, 0), "its sha256 is not what was written"),
+        (lambda path: path.unlink(), "is missing"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes instead of"),
+        (lambda path: path.write_bytes(path.read_bytes() + b"x"), "bytes instead of"),
+    ],
+)
+@pytest.mark.parametrize("name", ["snapshots/5.safetensors", "metrics.jsonl", "mask.safetensors"])
+def test_verify_finds_a_flipped_byte_a_missing_and_a_cut_file(finished, damage, words, name):
+    run = finished(mask={"fc1.weight": weights_at(99)["fc1.weight"] > 0})
+    assert run.verify() == []
+    damage(run.path / name)
+    (found,) = Run(run.path).verify()
+    assert found.startswith(str(run.path / name))
+    assert words in found
+
+
+def test_verify_of_an_unfinished_run_reads_every_header(writer):
+    writing = writer()
+    for step in (0, 5):
+        writing.snapshot(step, weights_at(step))
+    writing.checkpoint(weights_at(5), {"step": 5})
+    assert Run(writing.folder).verify() == []
+    for path in ("snapshots/0.safetensors", "checkpoint.safetensors"):
+        cut = writing.folder / path
+        cut.write_bytes(cut.read_bytes()[:-1])
+    assert len(Run(writing.folder).verify()) == 2
+
+
+def test_verify_tells_a_damaged_done_file(finished):
+    run = finished()
+    (run.path / "DONE.json").write_text("{")
+    (words,) = Run(run.path).verify()
+    assert "DONE.json is damaged" in words
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "run.json is damaged: it is not valid JSON"),
+        ("[]", "run.json is damaged: it holds no record"),
+        ("{}", "schema None"),
+        ('{"schema": 1}', "run.json is damaged: it has no 'key'"),
+        ('{"schema": 2, "key": ""}', "schema 2, this version of surfeit reads up to 1: update"),
+    ],
+)
+def test_a_damaged_or_newer_record_is_told(finished, content, words):
+    run = finished()
+    (run.path / "run.json").write_text(content)
+    with pytest.raises(StoreError, match=words):
+        Run(run.path)
+
+
+def test_a_folder_without_a_run_is_told(tmp_path):
+    with pytest.raises(StoreError, match="holds no run: it has no run.json"):
+        Run(tmp_path)
+
+
+def test_done_file_lists_every_file_with_its_sum(finished):
+    files = json.loads((finished().path / "DONE.json").read_text())["files"]
+    assert set(files) == {"run.json", "metrics.jsonl"} | {
+        f"snapshots/{step}.safetensors" for step in (0, 5, 10)
+    }

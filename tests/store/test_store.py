@@ -1,0 +1,96 @@
+"""The store: finding, listing and deleting runs."""
+
+import json
+import multiprocessing
+import os
+import shutil
+
+import pytest
+
+from surfeit.core import BusyError, StoreError
+from surfeit.store import Lease, Run, Store, default_root
+
+
+def test_find_by_key_beginning_and_folder(store, finished):
+    run = finished()
+    for text in (run.key, run.key[:4], run.path, str(run.path)):
+        assert store.find(text).key == run.key
+
+
+def test_find_tells_what_is_wrong(store, finished):
+    with pytest.raises(StoreError, match=r"no run 'abcd' in .*store: 'surfeit runs' lists"):
+        store.find("abcd")
+    run = finished()
+    with pytest.raises(StoreError, match="give at least four digits"):
+        store.find(run.key[:3])
+    other = run.key[:5] + "0" * 59
+    shutil.copytree(run.path, store.path_of(other))
+    with pytest.raises(
+        StoreError, match=rf"'{run.key[:4]}' begins the keys of 2 runs: {run.key[:4]}"
+    ):
+        store.find(run.key[:4])
+    assert store.find(run.key).key == run.key
+
+
+def test_runs_are_listed_the_oldest_first(store, finished):
+    runs = [finished(seed) for seed in (2, 0, 1)]
+    assert [run.key for run in store.runs()] == [runs[1].key, runs[2].key, runs[0].key]
+    assert store.problems() == []
+    assert Store(store.root / "none").runs() == []
+
+
+def test_runs_that_cannot_be_read_are_problems_and_hide_no_others(store, finished):
+    good, bad, newer = (finished(seed) for seed in range(3))
+    (bad.path / "run.json").write_text("{")
+    record = json.loads((newer.path / "run.json").read_text())
+    (newer.path / "run.json").write_text(json.dumps(record | {"schema": 99}))
+    assert [run.key for run in store.runs()] == [good.key]
+    problems = " ".join(store.problems())
+    assert "is damaged" in problems
+    assert "schema 99" in problems
+
+
+def test_a_run_that_is_just_being_begun_is_no_problem(store):
+    folder = store.path_of("ab" + "0" * 62)
+    with Lease(folder):
+        (folder / "snapshots").mkdir()
+        assert store.runs() == []
+        assert store.problems() == []
+
+
+def test_delete_takes_one_run_away(store, finished):
+    run, other = finished(0), finished(1)
+    store.delete(run)
+    assert not run.path.exists()
+    assert [found.key for found in store.runs()] == [other.key]
+
+
+def hold(folder, ready, end):
+    with Lease(folder):
+        ready.set()
+        end.wait(20)
+
+
+def test_a_run_being_written_is_not_deleted_and_is_shown_as_running(store, writer):
+    folder = writer().folder
+    context = multiprocessing.get_context("fork")
+    ready, end = context.Event(), context.Event()
+    holder = context.Process(target=hold, args=(folder, ready, end))
+    holder.start()
+    assert ready.wait(20)
+    assert Run(folder).status == "running"
+    with pytest.raises(BusyError, match=rf"being written by process {holder.pid} on "):
+        store.delete(Run(folder))
+    end.set()
+    holder.join(20)
+    assert Run(folder).status == "interrupted"
+    store.delete(Run(folder))
+    assert not folder.exists()
+
+
+def test_default_root_is_the_variable_or_the_users_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("SURFEIT_STORE", str(tmp_path))
+    assert default_root() == Store().root == tmp_path
+    monkeypatch.delenv("SURFEIT_STORE")
+    assert default_root().name == "store"
+    assert os.fspath(tmp_path) not in repr(Store())
