@@ -55,16 +55,17 @@ def test_directions_of_zero_rows_are_nan():
     assert hardly_moved(weight, initial).tolist() == [False, False, True]
 
 
-def test_hardly_moved_needs_both_direction_and_norm():
+def test_hardly_moved_asks_for_the_direction_and_for_the_norm_if_told():
     def at(degrees, norm):
         radians = math.radians(degrees)
         return [norm * math.cos(radians), norm * math.sin(radians)]
 
     weight = torch.tensor([at(0, 1), at(25, 1), at(26, 1), at(5, 1.24), at(5, 1.26), at(5, 0.74)])
     initial = torch.tensor([[1.0, 0.0]]).expand(6, 2)
-    assert hardly_moved(weight, initial).tolist() == [True, True, False, True, False, False]
-    wide = hardly_moved(weight, initial, max_angle=0.5, max_norm_change=math.inf)
-    assert wide.tolist() == [True] * 6
+    assert hardly_moved(weight, initial).tolist() == [True, True, False, True, True, True]
+    strict = hardly_moved(weight, initial, max_norm_change=0.25)
+    assert strict.tolist() == [True, True, False, True, False, False]
+    assert hardly_moved(weight, initial, max_angle=0.5).tolist() == [True] * 6
 
 
 @pytest.mark.parametrize(

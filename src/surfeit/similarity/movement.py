@@ -78,22 +78,22 @@ def hardly_moved(
     initial: Float[Tensor, "units *inputs"],
     *,
     max_angle: float = math.acos(0.9),
-    max_norm_change: float = 0.25,
+    max_norm_change: float = math.inf,
 ) -> Bool[Tensor, " units"]:
     """Which units training left almost where they were.
 
     A unit hardly moved if `angle ≤ max_angle` and `|‖w‖/‖z‖ − 1| ≤ max_norm_change`, or if `w = z`.
     This is a definition, not an estimate: an inner product of 0.9 with the start means that at
     least 81 % of the squared length still lies along it. In many dimensions nothing comes that
-    close by chance, and units that learned something are typically far beyond it. A unit that was
-    zeroed has moved; weight decay alone keeps the direction and shrinks the norm, so with decay
-    look at `max_norm_change=math.inf` too.
+    close by chance, and units that learned something are typically far beyond it. Norms are left
+    out of it by default, because weight decay shrinks what training never turned; a unit that was
+    zeroed has moved.
 
     Args:
         weight: a layer's weight; filters are flattened.
         initial: the same layer's weight at the start.
         max_angle: radians in [0, π]; the default is 25.8 degrees.
-        max_norm_change: fraction of the initial norm, at least 0.
+        max_norm_change: fraction of the initial norm, at least 0; any by default.
 
     Returns:
         bool [units].
