@@ -11,10 +11,12 @@ from torch import nn
 from surfeit.core import Split, Streams
 from surfeit.data import from_tensors
 from surfeit.models import mlp
+from surfeit.prune import CRITERIA, removal_curve, removal_order
 from surfeit.report import ReportConfig, write_report
 from surfeit.report.measure import measure
 from surfeit.report.ranks import smallest_rank
-from surfeit.report.schema import SCHEMAS
+from surfeit.report.removals import measure_removals
+from surfeit.report.schema import SCHEMAS, table
 from surfeit.report.subject import right, subjects
 from surfeit.store import RunWriter, Store
 from surfeit.study.tables import where
@@ -90,6 +92,30 @@ def _without(model, units, split):
     kept[units] = 0
     hidden = own[2](own[1](own[0](split.images))) * kept
     return (own[5](own[4](own[3](hidden))).argmax(dim=1) == split.labels).double().mean().item()
+
+
+@pytest.mark.parametrize("name", ["0", "3.1", "3.3"])
+def test_curves_are_those_of_the_whole_network(dataset, tmp_path, monkeypatch, name):
+    tail = nn.Sequential(nn.Flatten(), nn.Linear(48, 7), nn.Tanh(), nn.Linear(7, 5), nn.ReLU())
+    model = nn.Sequential(
+        nn.Conv2d(1, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), tail, nn.Linear(5, 3)
+    )
+    run = Recorder(model, tmp_path / "run", data=dataset).finish()
+    (subject,) = subjects(run, run.model(), dataset, replace(CONFIG, layers=(name,)))
+    monkeypatch.setattr("surfeit.report.removals._MEMORY", 8 * 48 * 7)  # several chunks
+    found = table("removal", measure_removals(subject, CONFIG)["removal"])
+    key = name.replace(".", "-")  # the streams' names are those of the shortened network
+    for split, images in subject.splits.items():
+        for criterion in ("magnitude", "frame_potential"):
+            order = removal_order(subject.weight, CRITERIA[criterion])
+            expected = removal_curve(subject.model, name, order, images)
+            rows = where(found, layer=name, split=split, criterion=criterion, remove="least")
+            assert rows["accuracy"].to_pylist() == pytest.approx(expected.tolist())
+        generator = Streams(CONFIG.seed).get("removal", key, 1)
+        order = removal_order(subject.weight, CRITERIA["random"], generator=generator)
+        expected = removal_curve(subject.model, name, order, images)
+        rows = where(found, split=split, criterion="random", repeat=1)
+        assert rows["accuracy"].to_pylist() == pytest.approx(expected.tolist())
 
 
 def test_choice_is_made_on_validation_and_judged_on_test(run, dataset, tables):

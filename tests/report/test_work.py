@@ -27,10 +27,10 @@ def test_work_is_what_one_counts_by_hand(network):
     image = torch.zeros(1, 1, 4, 4)
     own, after, last = 16 * 3 * 9, 16 * 2 * 27, 5 * 32 + 4 * 5
     found = work_of(network, "0", image, CONFIG)
-    assert found.removals == pytest.approx(3 * 10 * (after / 3 + last))
+    assert found.removals == pytest.approx(10 * (3 * (after / 3 + last) + own + after))
     assert found.ranks == (own + after + last) * 3 * 2
     linear = work_of(network, "3", image, CONFIG)
-    assert linear.removals == pytest.approx(5 * 10 * (4 * 5) / 5)
+    assert linear.removals == pytest.approx(10 * (4 * 5 + 5 * 32 + 4 * 5))
     assert linear.ranks == (4 * 5 * 3 + 5 * 32) * 2
 
 

@@ -33,19 +33,22 @@ def work_of(
 ) -> Work:
     """An estimate from one forward pass, which takes the layers to follow each other.
 
-    A removal takes one unit's share of the next layer and all that comes behind it; a projection
-    the layer itself, a linear one only once, and all that comes behind.
+    A removal curve takes the layer and the next once, each removal one unit's share of the next
+    layer and all that comes behind it; a projection the layer itself, a linear one only once, and
+    all that comes behind.
     """
     costs = _multiplications(model, image)
     names = list(costs)
     behind = names[names.index(name) + 1 :]
     units, inputs = weight_matrix(layer(model, name).weight).shape
     tail = sum(costs[other] for other in behind)
-    removal = tail - (costs[behind[0]] * (1 - 1 / units) if behind else 0)
+    following = costs[behind[0]] if behind else 0
+    removal = tail - following * (1 - 1 / units)
+    orders = _ORDERS + config.repeats
     ranks = sum(rank < min(units, inputs) for rank in config.ranks) + 1
     own = 1 if isinstance(layer(model, name), nn.Linear) else ranks
     return Work(
-        removals=removal * units * (_ORDERS + config.repeats),
+        removals=(removal * units + costs[name] + following) * orders,
         ranks=(tail * ranks + costs[name] * own) * _BASES,
     )
 
