@@ -28,8 +28,8 @@ class Batches:
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
         self.per_epoch = recipe.steps_per_epoch(len(split))
 
-    def at(self, step: int) -> tuple[slice, Split]:
-        """The batch of the update after `step` updates, and its place in the epoch's order."""
+    def at(self, step: int) -> tuple[slice, Tensor, Tensor]:
+        """Place in the epoch's order, images and labels of the update after `step` updates."""
         epoch, position = divmod(step, self.per_epoch)
         begin = position * self._recipe.batch_size
         index = self._order_of(epoch)[begin : begin + self._recipe.batch_size]
@@ -43,7 +43,7 @@ class Batches:
                 generator=self._streams.get("augmentation", step),
             )
         labels = self._split.labels.index_select(0, index)
-        return slice(begin, begin + len(index)), Split(images, labels)
+        return slice(begin, begin + len(index)), images, labels
 
     def labels_seen(self, step: int) -> Int64[Tensor, " seen"]:
         """The labels, in their order, of the epoch's batches up to and with `step`'s."""

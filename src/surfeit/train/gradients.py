@@ -83,10 +83,10 @@ class DenseGradient:
     """
 
     def __init__(self, names: Sequence[str], params: Params, batch_size: int) -> None:
-        self._names = list(names)
+        self._names = [(f"{name}.weight", f"{name}.bias") for name in names]
         self._grads = {name: torch.empty_like(value) for name, value in params.items()}
-        first = params[f"{self._names[0]}.weight"]
-        units = [len(params[f"{name}.weight"]) for name in self._names[:-1]]
+        first = params[self._names[0][0]]
+        units = [len(params[weight]) for weight, _ in self._names[:-1]]
         self._hidden = [first.new_empty(batch_size, count) for count in units]
         self._deltas = [first.new_empty(batch_size, count) for count in units]
         self._minus = first.new_full((batch_size, 1), -1.0)
@@ -103,19 +103,20 @@ class DenseGradient:
         """The gradients, in memory that the next call overwrites; the outputs go into `logits`."""
         count = len(images)
         inputs = [images.flatten(1), *(hidden[:count] for hidden in self._hidden)]
-        for name, below, above in zip(self._names, inputs, [*inputs[1:], logits], strict=True):
-            torch.addmm(params[f"{name}.bias"], below, params[f"{name}.weight"].T, out=above)
-            if above is not logits:
-                above.relu_()
+        for place, (weight, bias) in enumerate(self._names[:-1]):
+            above = inputs[place + 1]
+            torch.addmm(params[bias], inputs[place], params[weight].T, out=above).relu_()
+        weight, bias = self._names[-1]
+        torch.addmm(params[bias], inputs[-1], params[weight].T, out=logits)
         delta = torch.softmax(logits, 1)
         delta.scatter_add_(1, labels[:, None], self._minus[:count]).div_(count)
-        for place in reversed(range(len(self._names))):
-            name = self._names[place]
-            torch.mm(delta.T, inputs[place], out=self._grads[f"{name}.weight"])
-            torch.sum(delta, 0, out=self._grads[f"{name}.bias"])
+        for place in range(len(self._names) - 1, -1, -1):
+            weight, bias = self._names[place]
+            torch.mm(delta.T, inputs[place], out=self._grads[weight])
+            torch.sum(delta, 0, out=self._grads[bias])
             if place:
                 below = self._deltas[place - 1][:count]
-                torch.mm(delta, params[f"{name}.weight"], out=below)
+                torch.mm(delta, params[weight], out=below)
                 delta = torch.ops.aten.threshold_backward.grad_input(
                     below, inputs[place], 0, grad_input=below
                 )

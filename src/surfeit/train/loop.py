@@ -103,11 +103,9 @@ class Loop:
 
     def _update(self) -> None:
         """One optimiser update."""
-        place, batch = self._batches.at(self._step)
+        place, images, labels = self._batches.at(self._step)
         with self._global_draws():
-            grads = self._gradient(
-                self._params, self._buffers, batch.images, batch.labels, self._logits[place]
-            )
+            grads = self._gradient(self._params, self._buffers, images, labels, self._logits[place])
         if self._recipe.clip_norm is not None:
             grads = self._mask.of_gradients(grads)
         self._optimiser.step_(grads, rate(self._recipe, self._step, self._total))
