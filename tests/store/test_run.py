@@ -182,7 +182,7 @@ def test_a_damaged_or_newer_record_is_told(finished, content, words):
 
 
 def test_a_folder_without_a_run_is_told(tmp_path):
-    with pytest.raises(StoreError, match="holds no run: it has no run.json"):
+    with pytest.raises(StoreError, match=r"holds no run: it has no run\.json"):
         Run(tmp_path)
 
 

@@ -94,7 +94,7 @@ def test_errors_name_the_file_and_what_is_wrong(tmp_path):
     good, short = tmp_path / "1.safetensors", tmp_path / "2.safetensors"
     write_snapshot(good, {"w": torch.ones(4, 4)})
     short.write_bytes(good.read_bytes()[:-3])
-    with pytest.raises(StoreError, match="missing.safetensors is missing"):
+    with pytest.raises(StoreError, match=r"missing\.safetensors is missing"):
         read_snapshot(tmp_path / "missing.safetensors")
     with pytest.raises(StoreError, match=r"3.safetensors is missing"):
         read_layer([good, tmp_path / "3.safetensors"], "w")

@@ -45,7 +45,9 @@ def autograd_gradient(model: nn.Module) -> Gradient:
             loss = F.cross_entropy(outputs, labels)
         logits.copy_(outputs.detach())
         # A parameter that takes no part in the loss has the gradient zero.
-        return torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
+        grads = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
+        # The fused updates read a gradient as it lies in memory, whatever its strides say.
+        return [grad.contiguous() for grad in grads]
 
     return gradient
 

@@ -55,7 +55,9 @@ class Loop:
         own = dict(job.network.named_parameters())
         tensors = {
             # The fused updates read a weight and its gradient as they lie in memory.
-            name: value.to(device, dtype if value.is_floating_point() else None).contiguous()
+            name: value.to(device, dtype if value.is_floating_point() else None).clone(
+                memory_format=torch.contiguous_format
+            )
             for name, value in job.initial().items()
         }
         self._params = {name: tensors[name] for name in own}

@@ -1,0 +1,76 @@
+"""A small data set, small networks, and runs compared to the last bit."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from surfeit.core import Streams, digest
+from surfeit.data import Dataset, from_tensors
+from surfeit.models import initialise_, mlp
+from surfeit.store import Run, Store
+
+
+def make_dataset(*, test_seed: int = 0, count: int = 50) -> Dataset:
+    """Images of 1 x 4 x 4 around three centres; only the test split depends on `test_seed`."""
+    generator = Streams(0).get("data")
+    centres = torch.randn(3, 1, 4, 4, generator=generator)
+
+    def pair(n: int, source: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        labels = torch.randint(0, 3, (n,), generator=source)
+        return centres[labels] + torch.randn(n, 1, 4, 4, generator=source), labels
+
+    return from_tensors(
+        "blobs",
+        train=pair(count, generator),
+        validation=pair(17, generator),
+        test=pair(19, Streams(test_seed).get("test")),
+        class_names=["a", "b", "c"],
+        mean=[0.5],
+        std=[0.25],
+    )
+
+
+def small(*, input_shape=(1, 4, 4), classes=3, generator=None) -> nn.Sequential:
+    """A fully connected network, trained by the closed form."""
+    return mlp((8, 6), input_shape=input_shape, classes=classes, generator=generator)
+
+
+def normalised(*, input_shape=(1, 4, 4), classes=3, generator=None) -> nn.Sequential:
+    """A convolution with batch normalisation and dropout, trained by autograd."""
+    channels, height, width = input_shape
+    model = nn.Sequential(
+        nn.Conv2d(channels, 4, 3, padding=1),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Dropout(0.3),
+        nn.Linear(4 * height * width, classes),
+    )
+    return initialise_(model, generator or Streams(0).get("init"))
+
+
+def content(run: Run) -> dict[str, str]:
+    """All that a run holds, comparable to the last bit."""
+    digests = {str(step): digest(run.tensors(step)) for step in run.steps()}
+    return digests | {"metrics": (run.path / "metrics.jsonl").read_text()}
+
+
+def rows(run: Run) -> list[dict]:
+    return [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="session")
+def dataset() -> Dataset:
+    return make_dataset()
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
