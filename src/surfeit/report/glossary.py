@@ -27,8 +27,8 @@ ENTRIES = {
         "absolute value with the other units."
     ),
     "Hardly moved": (
-        "The weight vector after training still points where it did at the start: the inner product "
-        "of the two directions is 0.9 or more. Its length may have changed."
+        "The weight vector after training still points where it did at the start: the inner "
+        "product of the two directions is 0.9 or more. Its length may have changed."
     ),
     "Isolated": "Joined with no other unit in the graph.",
     "Cluster": "Two or more units that are joined by inner products of {cluster} or more.",
