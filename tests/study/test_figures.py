@@ -144,8 +144,8 @@ def test_spectrum_counts_every_eigenvalue_and_marks_every_spike(spectrum_tables)
         assert sum(bar.get_height() for bar in panel.patches) == 100
     spikes = next(mark for mark in after.collections if mark.get_label().startswith("spikes"))
     np.testing.assert_allclose(spikes.get_offsets()[:, 0], [4, 6, 9, 15, 22, 61])
-    assert "6 of 100 above the noise" in [text.get_text() for text in after.texts]
-    assert "0 of 100 above the noise" in [text.get_text() for text in before.texts]
+    assert "6 of 100 above the noise" in after.get_title(loc="left")
+    assert "0 of 100 above the noise" in before.get_title(loc="left")
 
 
 def test_expected_counts_add_up_to_the_bulk(spectrum_tables):
@@ -165,7 +165,7 @@ def test_spectrum_says_how_many_eigenvalues_it_leaves_out(spectrum_tables):
     before, _ = spectrum.figure(
         eigenvalues.set_column(at, "eigenvalue", [values.tolist()]), density, bulk
     ).axes
-    assert "(3 below" in before.get_title(loc="left")
+    assert "3 below" in before.get_title(loc="left")
 
 
 def test_rank_figure_draws_weights_and_update(rank_table):

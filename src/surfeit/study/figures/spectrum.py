@@ -44,7 +44,7 @@ def figure(eigenvalues: pa.Table, density: pa.Table, bulk: pa.Table) -> Figure:
             _noise(panel, _of(density, stage), _of(bulk, stage), edges)
             _spikes(panel, _of(eigenvalues, stage), _of(bulk, stage))
             panel.set(ylabel="eigenvalues", xscale="log", xlim=(edges[0], edges[-1]))
-            panel.set_title(TITLES[stage] + _left_out(_of(eigenvalues, stage), edges[0]))
+            panel.set_title(f"{TITLES[stage]}: {_words(_of(eigenvalues, stage), edges[0])}")
             panel.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
             panel.xaxis.set_major_locator(LogLocator(subs=_ticks(edges)))
             panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -118,15 +118,6 @@ def _spikes(axes: Axes, rows: pa.Table, bulk: pa.Table) -> None:
     )
     for upper in bulk["upper"].to_pylist():
         axes.axvline(upper, color=BLACK, linewidth=0.9, linestyle="--", label="edge of the noise")
-    axes.annotate(
-        f"{len(spikes)} of {rows.num_rows} above the noise",
-        (0.995, 0.93),
-        xycoords="axes fraction",
-        fontsize=8.5,
-        ha="right",
-        va="top",
-        backgroundcolor="white",
-    )
 
 
 def _ticks(edges: np.ndarray) -> tuple[float, ...]:
@@ -134,9 +125,10 @@ def _ticks(edges: np.ndarray) -> tuple[float, ...]:
     return (1,) if decades > 4 else (1, 3) if decades > 2 else (1, 2, 5)
 
 
-def _left_out(rows: pa.Table, smallest: float) -> str:
+def _words(rows: pa.Table, smallest: float) -> str:
+    text = f"{sum(rows['spike'].to_pylist())} of {rows.num_rows} above the noise"
     below = sum(value < smallest for value in rows["eigenvalue"].to_pylist())
-    return f" ({below} below {smallest:.1g} not shown)" if below else ""
+    return f"{text}, {below} below {smallest:.1g} not shown" if below else text
 
 
 def _of(table: pa.Table, stage: str) -> pa.Table:
