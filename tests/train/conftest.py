@@ -12,8 +12,8 @@ from surfeit.models import initialise_, mlp
 from surfeit.store import Run, Store
 
 
-def make_dataset(*, test_seed: int = 0, count: int = 50) -> Dataset:
-    """Images of 1 x 4 x 4 around three centres; only the test split depends on `test_seed`."""
+def make_dataset(*, wrong_test_labels: bool = False, count: int = 50) -> Dataset:
+    """Images of 1 x 4 x 4 around three centres; the test labels may be all wrong."""
     generator = Streams(0).get("data")
     centres = torch.randn(3, 1, 4, 4, generator=generator)
 
@@ -21,11 +21,14 @@ def make_dataset(*, test_seed: int = 0, count: int = 50) -> Dataset:
         labels = torch.randint(0, 3, (n,), generator=source)
         return centres[labels] + torch.randn(n, 1, 4, 4, generator=source), labels
 
+    test_images, test_labels = pair(19, Streams(0).get("test"))
+    if wrong_test_labels:  # the more is learnt, the higher the test loss: it would stop at once
+        test_labels = (test_labels + 1) % 3
     return from_tensors(
         "blobs",
         train=pair(count, generator),
         validation=pair(17, generator),
-        test=pair(19, Streams(test_seed).get("test")),
+        test=(test_images, test_labels),
         class_names=["a", "b", "c"],
         mean=[0.5],
         std=[0.25],

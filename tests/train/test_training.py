@@ -150,7 +150,7 @@ def test_a_run_trained_again_that_ends_otherwise_is_an_error(dataset, store, mon
 
 def test_the_test_split_decides_nothing(dataset, tmp_path):
     recipe = Recipe(lr=0.5, epochs=40, batch_size=16, patience=2)
-    other = make_dataset(test_seed=1)
+    other = make_dataset(wrong_test_labels=True)
     assert other.fingerprint != dataset.fingerprint
     runs = [
         train(small, data, recipe, store=Store(tmp_path / name))
@@ -270,6 +270,23 @@ def test_a_mask_of_whole_units_trains_as_the_network_without_them(dataset, tmp_p
     small_one = train(fewer, dataset, recipe, store=store, numerics=double).tensors()
     assert torch.allclose(masked["fc1.weight"][:4], small_one["fc1.weight"], atol=1e-9)
     assert torch.allclose(masked["fc2.bias"], small_one["fc2.bias"], atol=1e-9)
+
+
+def test_clipping_counts_the_gradients_of_kept_weights_alone(dataset, store):
+    model = small(generator=Streams(0).get("init")).double()
+    mask = {"fc3.weight": torch.rand(3, 6, generator=Streams(0).get("mask")) > 0.7}
+    recipe = Recipe(lr=1.0, clip_norm=0.01, steps=1, batch_size=50)
+    with torch.no_grad():
+        model.fc3.weight.mul_(mask["fc3.weight"])
+    double = Numerics(dtype="float64")
+    run = train(model, dataset, recipe, mask=mask, store=store, numerics=double)
+    F.cross_entropy(model(dataset.train.images.double()), dataset.train.labels).backward()
+    grads = {name: value.grad for name, value in model.named_parameters()}
+    grads["fc3.weight"] = grads["fc3.weight"] * mask["fc3.weight"]
+    total = sum(grad.square().sum() for grad in grads.values()) ** 0.5
+    for name, value in model.named_parameters():
+        expected = value.detach() - 0.01 / total * grads[name]
+        assert torch.allclose(run.tensors()[name], expected, rtol=1e-5, atol=1e-9)
 
 
 @pytest.mark.parametrize("mask", [None, {"fc1.weight": torch.ones(8, 16) > 0}])
