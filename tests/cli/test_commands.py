@@ -38,7 +38,7 @@ def test_train_prints_the_key_alone_on_stdout(root, capsys):
     run = Store(root).find(printed.out.strip())
     assert printed.out == f"{run.key}\n"
     assert run.status == "done"
-    assert run.metrics()["step"].to_pylist() == [0, 10, 20]
+    assert run.metrics()["step"].to_pylist() == [0, 9, 18]
     assert "classified right" in printed.err
 
 
@@ -183,12 +183,12 @@ def test_runs_lists_shows_verifies_and_deletes(root, capsys):
     assert call("runs", "show", key[:6], "--root", root) == 0
     assert json.loads(capsys.readouterr().out)["key"] == key
     assert call("runs", "verify", "--root", root) == 0
-    snapshot = Store(root).find(key).path / "snapshots" / "10.safetensors"
+    snapshot = Store(root).find(key).path / "snapshots" / "9.safetensors"
     data = bytearray(snapshot.read_bytes())
     data[-5] ^= 1
     snapshot.write_bytes(bytes(data))
     assert call("runs", "verify", key, "--root", root) == 1
-    assert "10.safetensors is damaged" in capsys.readouterr().out
+    assert "9.safetensors is damaged" in capsys.readouterr().out
     assert call("runs", "delete", key, "--root", root) == 1
     assert "--yes" in capsys.readouterr().err
     assert call("runs", "delete", key, "--yes", "--root", root) == 0

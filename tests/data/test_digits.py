@@ -13,7 +13,7 @@ def digits():
 
 
 def test_digits_have_the_documented_shapes(digits):
-    assert [len(split) for split in digits.splits.values()] == [1257, 180, 360]
+    assert [len(split) for split in digits.splits.values()] == [1077, 360, 360]
     assert (digits.input_shape, digits.classes) == ((1, 8, 8), 10)
 
 
@@ -30,7 +30,7 @@ def test_digits_splits_hold_every_image_once_with_its_label(digits):
 
 def test_digits_test_and_validation_hold_equal_counts_of_each_class(digits):
     assert digits.test.labels.bincount().tolist() == [36] * 10
-    assert digits.validation.labels.bincount().tolist() == [18] * 10
+    assert digits.validation.labels.bincount().tolist() == [36] * 10
 
 
 def test_digits_are_normalised(digits):

@@ -116,4 +116,8 @@ def _answer(table: "pa.Table", loss: float) -> tuple[tuple[str, ...], list[tuple
         spread = f" ± {statistics.stdev(counts):.1f}" if len(counts) > 1 else ""
         first = f"{remove} first" if remove else "random order"
         rows.append((criterion, first, f"{statistics.mean(counts):g}{spread} of {units}"))
-    return ("criterion", "removed", f"units that can go for at most {100 * loss:g} points of accuracy"), rows
+    return (
+        "criterion",
+        "removed",
+        f"units that can go for at most {100 * loss:g} points of accuracy",
+    ), rows

@@ -31,7 +31,7 @@ def load(name: str, root: str | Path | None = None) -> Dataset:
     """The data set called `name`, read from the files below `root`.
 
     >>> load("digits").train.images.shape
-    torch.Size([1257, 1, 8, 8])
+    torch.Size([1077, 1, 8, 8])
 
     Args:
         name: `digits`, `mnist`, `fashion-mnist` or `cifar10`.

@@ -14,15 +14,15 @@ from surfeit.data.dataset import Dataset
 from surfeit.data.pixels import Pixels, carve_by_class, normalised
 from surfeit.data.source import Source
 
-_TEST_PER_CLASS = 36
-_VALIDATION_PER_CLASS = 18
+_PER_CLASS = 36
 
 
 def load_digits(root: Path | None = None) -> Dataset:
-    """1,257 training, 180 validation and 360 test images of 1 x 8 x 8.
+    """1,077 training, 360 validation and 360 test images of 1 x 8 x 8.
 
-    Raw values are whole numbers from 0 to 16. Test and validation hold 36 and 18 images of each
-    class, drawn by fixed streams, since the original names no split.
+    Raw values are whole numbers from 0 to 16. Test and validation hold 36 images of each
+    class, drawn by fixed streams, since the original names no split. Validation is as large as
+    test: what is chosen on it (how many units can go) is worth no more than its images.
 
     Args:
         root: not used.
@@ -34,12 +34,8 @@ def load_digits(root: Path | None = None) -> Dataset:
     images = torch.from_numpy(np.asarray(values, np.uint8)).view(-1, 1, 8, 8)
     labels = torch.from_numpy(np.asarray(targets, np.int64))
     streams = Streams(0)
-    rest, test = carve_by_class(
-        Pixels(images, labels), _TEST_PER_CLASS, streams.get("test", "digits")
-    )
-    train, validation = carve_by_class(
-        rest, _VALIDATION_PER_CLASS, streams.get("validation", "digits")
-    )
+    rest, test = carve_by_class(Pixels(images, labels), _PER_CLASS, streams.get("test", "digits"))
+    train, validation = carve_by_class(rest, _PER_CLASS, streams.get("validation", "digits"))
     return normalised(
         "digits",
         {"train": train, "validation": validation, "test": test},
