@@ -25,14 +25,17 @@ class Batches:
     def __init__(self, split: Split, black: Tensor, recipe: Recipe, streams: Streams) -> None:
         self._split, self._black = split, black
         self._recipe, self._streams = recipe, streams
-        self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
+        self._epoch = -1
+        self._order = self._labels = torch.empty(0, dtype=torch.int64)
         self.per_epoch = recipe.steps_per_epoch(len(split))
 
     def at(self, step: int) -> tuple[slice, Tensor, Tensor]:
         """Place in the epoch's order, images and labels of the update after `step` updates."""
         epoch, position = divmod(step, self.per_epoch)
+        self._draw(epoch)
         begin = position * self._recipe.batch_size
-        index = self._order_of(epoch)[begin : begin + self._recipe.batch_size]
+        index = self._order[begin : begin + self._recipe.batch_size]
+        place = slice(begin, begin + len(index))
         images = self._split.images.index_select(0, index)
         if self._recipe.augmentation:
             images = shifted(
@@ -42,17 +45,18 @@ class Batches:
                 flip=self._recipe.augmentation == "crop-flip",
                 generator=self._streams.get("augmentation", step),
             )
-        labels = self._split.labels.index_select(0, index)
-        return slice(begin, begin + len(index)), images, labels
+        return place, images, self._labels[place]
 
     def labels_seen(self, step: int) -> Int64[Tensor, " seen"]:
         """The labels, in their order, of the epoch's batches up to and with `step`'s."""
         epoch, position = divmod(step, self.per_epoch)
-        index = self._order_of(epoch)[: (position + 1) * self._recipe.batch_size]
-        return self._split.labels.index_select(0, index)
+        self._draw(epoch)
+        return self._labels[: (position + 1) * self._recipe.batch_size]
 
-    def _order_of(self, epoch: int) -> Tensor:
+    def _draw(self, epoch: int) -> None:
+        """The epoch's order, and all labels in it: one gather an epoch instead of one a step."""
         if epoch != self._epoch:
             drawn = torch.randperm(len(self._split), generator=self._streams.get("order", epoch))
-            self._epoch, self._order = epoch, drawn.to(self._split.labels.device)
-        return self._order
+            self._order = drawn.to(self._split.labels.device)
+            self._labels = self._split.labels.index_select(0, self._order)
+            self._epoch = epoch

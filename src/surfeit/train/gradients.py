@@ -87,6 +87,7 @@ class DenseGradient:
     def __init__(self, names: Sequence[str], params: Params, batch_size: int) -> None:
         self._names = [(f"{name}.weight", f"{name}.bias") for name in names]
         self._grads = {name: torch.empty_like(value) for name, value in params.items()}
+        self._ordered = tuple(self._grads.values())
         first = params[self._names[0][0]]
         units = [len(params[weight]) for weight, _ in self._names[:-1]]
         self._hidden = [first.new_empty(batch_size, count) for count in units]
@@ -122,4 +123,4 @@ class DenseGradient:
                 delta = torch.ops.aten.threshold_backward.grad_input(
                     below, inputs[place], 0, grad_input=below
                 )
-        return list(self._grads.values())
+        return self._ordered

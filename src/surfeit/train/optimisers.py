@@ -1,7 +1,8 @@
 """Optimisers over a plain dict of parameters: torch's own arithmetic, our bookkeeping.
 
-The functional forms in `torch.optim` do the sums, fused into one pass over the memory where torch
-has such a kernel. They take no part in autograd and hold no reference to the parameters.
+SGD and Adam call the fused kernels that `torch.optim` calls with `fused=True`, without its sorting
+of tensors by device at every step, which takes a third of the time of an update of 266,200
+weights. The others use the functional forms in `torch.optim`.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,10 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 from torch.optim.adagrad import adagrad
-from torch.optim.adam import adam
-from torch.optim.adamw import adamw
 from torch.optim.rmsprop import rmsprop
-from torch.optim.sgd import sgd
 
 from surfeit.core import Params
 from surfeit.train.recipe import Recipe
@@ -47,6 +45,7 @@ class Optimiser:
         if not recipe.momentum:
             moments = tuple(name for name in moments if name != "momentum")
         self._moments = {name: [torch.zeros_like(p) for p in self._params] for name in moments}
+        self._update = getattr(self, f"_{recipe.optimizer}")
         # Each parameter counts for itself: torch's kernels add one to every entry of the list.
         self._counts = [torch.zeros((), dtype=torch.float32, device=p.device) for p in self._params]
 
@@ -57,14 +56,14 @@ class Optimiser:
             grads: the loss's gradients in the order of the parameters.
             lr: the learning rate of this update.
         """
-        grads = list(grads)
         if self._recipe.l1:
+            grads = list(grads)
             for index in self._weights:
                 sign = self._params[index].sign()
                 grads[index] = grads[index].add(sign, alpha=self._recipe.l1)
         if self._recipe.clip_norm is not None:
             grads = _clipped(grads, self._recipe.clip_norm)
-        getattr(self, f"_{self._recipe.optimizer}")(grads, lr)
+        self._update(grads, lr)
 
     def state(self) -> Params:
         """All state as tensors by name, for a checkpoint."""
@@ -81,49 +80,51 @@ class Optimiser:
         for name, value in self.state().items():
             value.copy_(state[name])
 
-    def _sgd(self, grads: list[Tensor], lr: float) -> None:
-        buffers = self._moments.get("momentum")
-        sgd(
+    def _sgd(self, grads: Sequence[Tensor], lr: float) -> None:
+        torch.ops.aten._fused_sgd_(
             self._params,
             grads,
-            list(buffers) if buffers else [None] * len(grads),
-            fused=True,
+            # Without momentum there are no buffers; with it they start at zero, which makes the
+            # first step like any other.
+            self._moments.get("momentum", []),
             weight_decay=self._recipe.weight_decay,
             momentum=self._recipe.momentum,
             lr=lr,
             dampening=0.0,
             nesterov=self._recipe.nesterov,
             maximize=False,
+            is_first_step=False,
         )
 
-    def _adam(self, grads: list[Tensor], lr: float) -> None:
-        self._adaptive(adam, grads, lr)
+    def _adam(self, grads: Sequence[Tensor], lr: float) -> None:
+        self._adaptive(torch.ops.aten._fused_adam_, grads, lr)
 
-    def _adamw(self, grads: list[Tensor], lr: float) -> None:
-        self._adaptive(adamw, grads, lr)
+    def _adamw(self, grads: Sequence[Tensor], lr: float) -> None:
+        self._adaptive(torch.ops.aten._fused_adamw_, grads, lr)
 
-    def _adaptive(self, update: Callable[..., None], grads: list[Tensor], lr: float) -> None:
-        update(
+    def _adaptive(self, kernel: Callable[..., None], grads: Sequence[Tensor], lr: float) -> None:
+        for count in self._counts:
+            count.add_(1)
+        kernel(
             self._params,
             grads,
             self._moments["mean"],
             self._moments["square"],
             [],
             self._counts,
-            fused=True,
-            amsgrad=False,
+            lr=lr,
             beta1=self._recipe.beta1,
             beta2=self._recipe.beta2,
-            lr=lr,
             weight_decay=self._recipe.weight_decay,
             eps=self._recipe.epsilon,
+            amsgrad=False,
             maximize=False,
         )
 
-    def _adagrad(self, grads: list[Tensor], lr: float) -> None:
+    def _adagrad(self, grads: Sequence[Tensor], lr: float) -> None:
         adagrad(
             self._params,
-            grads,
+            list(grads),
             self._moments["square"],
             self._counts,
             foreach=True,
@@ -134,10 +135,10 @@ class Optimiser:
             maximize=False,
         )
 
-    def _rmsprop(self, grads: list[Tensor], lr: float) -> None:
+    def _rmsprop(self, grads: Sequence[Tensor], lr: float) -> None:
         rmsprop(
             self._params,
-            grads,
+            list(grads),
             self._moments["square"],
             [],
             self._moments.get("momentum", []),
@@ -152,7 +153,7 @@ class Optimiser:
         )
 
 
-def _clipped(grads: list[Tensor], largest: float) -> list[Tensor]:
+def _clipped(grads: Sequence[Tensor], largest: float) -> list[Tensor]:
     """All gradients scaled by one factor so that their total norm is at most `largest`."""
     total = get_total_norm(grads)
     # Not in place: autograd may give two parameters that are added the same tensor.
