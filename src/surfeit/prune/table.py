@@ -109,7 +109,7 @@ def _plan(criteria: Mapping[str, Criterion], repeats: int) -> Iterator[_Order]:
 
 def _rows(
     place: _Order, layer: str, split: str, accuracies: Tensor
-) -> Iterator[dict[str, str | int | float]]:
+) -> Iterator[dict[str, str | int | float | None]]:
     points = accuracies.tolist()
     for removed, accuracy in enumerate(points):
         yield {
