@@ -14,15 +14,15 @@ app = App(
     name="surfeit",
     help="Surfeit measures, shows and removes the redundancy in neural networks.",
     version=surfeit.__version__,
+    help_format="plaintext",
     error_formatter=lambda error: _formatted(error),
     error_console=Console(stderr=True),
 )
-app.command(demo.demo)
-app.command(training.train)
-app.command(demo.inspect)
-app.command(pruning.prune)
-app.command(runs.app)
-app.command(datasets.app)
+# The list of commands is plain text: rendering Markdown takes longer than all the rest of it.
+for command in (demo.demo, training.train, demo.inspect, pruning.prune):
+    app.command(command, help_format="markdown")
+for group in (runs.app, datasets.app):
+    app.command(group)
 
 _INTERRUPTED = 130
 

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 from surfeit.cli.progress import telling
 from surfeit.cli.table import print_table
 
-app = App(name="data", help="List and fetch data sets.")
+app = App(name="data", help="List and fetch data sets.", help_format="markdown")
 
 
 @app.command(name="list")

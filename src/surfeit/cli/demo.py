@@ -2,7 +2,6 @@
 
 import os
 import sys
-import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -147,4 +146,6 @@ def _show(page: Path, open_page: bool | None) -> None:
     screen = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     screen = screen or sys.platform in ("darwin", "win32")
     if screen and sys.stdout.isatty() if open_page is None else open_page:
+        import webbrowser
+
         webbrowser.open(page.resolve().as_uri())

@@ -12,7 +12,7 @@ from surfeit.cli.table import print_table
 if TYPE_CHECKING:
     from surfeit.store import Run
 
-app = App(name="runs", help="List, show, verify and delete runs.")
+app = App(name="runs", help="List, show, verify and delete runs.", help_format="markdown")
 _PLACES = Places()
 
 
@@ -70,6 +70,9 @@ def verify(*runs: str, places: Places = _PLACES) -> None:
     for problem in problems:
         print(problem)
     if problems:
+        from surfeit.store.run import REPAIR
+
+        print(REPAIR, file=sys.stderr)
         sys.exit(1)
     print(f"{len(found)} runs, nothing wrong", file=sys.stderr)
 

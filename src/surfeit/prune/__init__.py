@@ -1,5 +1,6 @@
 """Removing units: criteria, the orders they give, and accuracy against removals."""
 
+from surfeit.prune.chain import Cut, cut_at
 from surfeit.prune.criteria import (
     CRITERIA,
     Criterion,
@@ -17,6 +18,8 @@ from surfeit.prune.table import removal_table
 __all__ = [
     "CRITERIA",
     "Criterion",
+    "Cut",
+    "cut_at",
     "frame_potential",
     "inner_product",
     "magnitude",

@@ -10,8 +10,7 @@ from jaxtyping import Bool, Int64
 from torch import Tensor, nn
 
 from surfeit.core import Split, Streams
-from surfeit.prune import CRITERIA, removable, removal_order, removal_table
-from surfeit.prune.chain import Cut, cut_at
+from surfeit.prune import CRITERIA, Cut, cut_at, removable, removal_order, removal_table
 from surfeit.report.config import ReportConfig
 from surfeit.report.paired import paired
 from surfeit.report.subject import Subject
