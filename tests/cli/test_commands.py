@@ -1,14 +1,20 @@
 """The commands as a user types them: what they print, where, and how they end."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from surfeit.cli import main
+from surfeit.core import Streams
+from surfeit.data import load, with_label_noise
+from surfeit.models import lenet_300_100
 from surfeit.store import Store
+from surfeit.train import Recipe, train
 
 TRAIN = ["train", "--model", "mlp-12-8", "--data", "digits", "--epochs", "2"]
 
@@ -95,7 +101,10 @@ def test_report_recipe_can_be_shortened(root, capsys):
         (["train", "--lr", "-1"], "lr must be > 0, got -1.0"),
         (["train", "--epochs", "2", "--steps", "3"], "epochs or steps"),
         (["train", "--device", "tpu"], "no device 'tpu'"),
-        (["train", "--threads", "0"], "threads must be an integer >= 1"),
+        (["train", "--threads", "0"], "threads must be an integer in [1, 1024]"),
+        (["train", "--checkpoint-seconds", "-1"], "checkpoint_seconds must be >= 0"),
+        (["train", "--model", "mlp-99999999999"], "memory"),
+        (["runs", "verify"], "there is no folder"),
         (["train", "--seed", "-4"], "seed must be an integer >= 0"),
         (["prune", "abcdef", "--layer", "fc1"], "'surfeit runs' lists"),
         (["inspect", "ab"], "at least four digits"),
@@ -112,6 +121,73 @@ def test_errors_are_one_plain_sentence_and_a_status(arguments, words, root, caps
     assert printed.err.startswith("surfeit: ")
     assert "Traceback" not in printed.err
     assert printed.out == ""
+
+
+@pytest.mark.parametrize("flag", ["--epochs", "--batch-size", "--seed", "--threads"])
+def test_a_fraction_is_not_rounded_to_a_whole_number(flag, root, capsys):
+    assert call("train", flag, "1.5", "--root", root) != 0
+    assert "must be a whole number" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_batch_larger_than_the_images_is_all_of_them(root, capsys):
+    assert call(*TRAIN, "--root", root, "--batch-size", "1000000000") == 0
+    assert Store(root).find(capsys.readouterr().out.strip()).steps() == [0, 1, 2]
+
+
+def test_interrupted_training_says_so_and_goes_on(root, capsys):
+    """Ctrl-C in a real process; the same command then says from where it goes on."""
+    command = [sys.executable, "-m", "surfeit", "train", "--root", str(root), "--epochs", "3000"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(root.glob("runs/*/*/snapshots/9*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    assert "stopped; give the same command again" in err
+    (run,) = Store(root).runs()
+    assert run.status == "interrupted"
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert "going on from step" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+
+
+def test_measuring_an_unfinished_run_says_of_which_step_it_speaks(root, tmp_path, capsys):
+    folder = Store(root).find(trained(root, capsys)).path
+    (folder / "DONE.json").unlink()
+    arguments = ["--layer", "fc1", "--criteria", "magnitude", "--out", tmp_path]
+    assert call("prune", folder, *arguments) == 0
+    assert "is interrupted: what follows is of its step 18" in capsys.readouterr().err
+
+
+def test_prune_checks_its_options_before_it_measures(root, tmp_path, capsys):
+    key = trained(root, capsys)
+    assert call("prune", key, "--layer", "fc1", "--loss", "2", "--root", root) == 1
+    assert "loss must be a fraction in [0, 1], got 2" in capsys.readouterr().err
+    (tmp_path / "file").write_text("in the way")
+    arguments = ["--layer", "fc1", "--out", tmp_path / "file"]
+    assert call("prune", key, *arguments, "--root", root) == 1
+    printed = capsys.readouterr()
+    assert "removing units" not in printed.err
+
+
+def test_a_run_on_data_without_a_name_says_what_to_do(root, capsys):
+    data = with_label_noise(load("digits"), 0.5, Streams(0).get("noise"))
+    run = train(lenet_300_100, data, Recipe(epochs=1), store=Store(root))
+    assert call("prune", run.key, "--layer", "fc1", "--root", root) == 1
+    assert "cannot be loaded by name" in capsys.readouterr().err
+
+
+def test_output_that_cannot_be_written_is_a_sentence(root, capsys):
+    trained(root, capsys)
+    command = f"{sys.executable} -m surfeit runs --root {root} > /dev/full"
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("surfeit: ")
+    assert "Traceback" not in ended.stderr
 
 
 def test_missing_data_names_the_command_that_fetches_it(root, tmp_path, capsys):
@@ -179,7 +255,7 @@ def test_runs_lists_shows_verifies_and_deletes(root, capsys):
     assert call("runs", "--root", root) == 0
     listed = capsys.readouterr().out.splitlines()
     assert listed[0].split("\t")[:3] == ["key", "state", "model"]
-    assert listed[1].split("\t")[:5] == [key[:12], "done", "mlp", "digits", "0"]
+    assert listed[1].split("\t")[:5] == [key[:12], "done", "mlp-12-8", "digits", "0"]
     assert call("runs", "show", key[:6], "--root", root) == 0
     assert json.loads(capsys.readouterr().out)["key"] == key
     assert call("runs", "verify", "--root", root) == 0

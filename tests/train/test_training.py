@@ -385,7 +385,7 @@ def test_progress_is_told_with_the_epochs_metrics(dataset, store):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"threads": 0}, "threads must be an integer >= 1, got 0"),
+        ({"threads": 0}, "threads must be an integer in \\[1, 1024\\], got 0"),
         ({"threads": True}, "threads must be an integer"),
         ({"dtype": "float16"}, "no dtype 'float16'"),
         ({"device": "tpu"}, "no device 'tpu'"),

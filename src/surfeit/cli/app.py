@@ -17,6 +17,7 @@ app = App(
     help_format="plaintext",
     error_formatter=lambda error: _formatted(error),
     error_console=Console(stderr=True),
+    suppress_keyboard_interrupt=False,
 )
 # The list of commands is plain text: rendering Markdown takes longer than all the rest of it.
 for command in (demo.demo, training.train, demo.inspect, pruning.prune):
@@ -33,18 +34,23 @@ def main(arguments: list[str] | None = None) -> None:
     With `SURFEIT_DEBUG` set, an error shows where it came from.
     """
     try:
-        app(arguments)
+        app(arguments, result_action="return_value")
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        _say("stopped; the same command goes on from the last checkpoint")
+        _say("stopped; give the same command again and it goes on from here")
         sys.exit(_INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has had enough: that is no error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(0)
     except Exception as error:
         if os.environ.get("SURFEIT_DEBUG") or not _is_users(error):
             raise
         _say(str(error))
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _drop_output()
         sys.exit(1)
 
 
@@ -52,7 +58,14 @@ def _is_users(error: Exception) -> bool:
     """Whether the message is for the user; anything else is our bug and shows its trace."""
     from surfeit.core.errors import SurfeitError
 
-    return isinstance(error, SurfeitError | ValueError)
+    # Torch has no class of its own for memory that the system refuses.
+    memory = isinstance(error, RuntimeError) and "memory" in str(error)
+    return memory or isinstance(error, SurfeitError | ValueError | OSError | MemoryError)
+
+
+def _drop_output() -> None:
+    """Sends what stdout still holds nowhere: the interpreter would fail to flush it at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(message: str) -> None:

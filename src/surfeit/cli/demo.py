@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.names import builder_of
-from surfeit.cli.options import Carrying, Machine, Places, RecipeOptions
-from surfeit.cli.progress import Teller, telling, training_teller
+from surfeit.cli.options import Carrying, Machine, Places, RecipeOptions, Whole
+from surfeit.cli.progress import Teller, say_if_unfinished, telling, training_teller
 
 if TYPE_CHECKING:
     from surfeit.data import Dataset
@@ -24,7 +24,7 @@ def demo(
     data: str = "digits",
     model: str = "lenet-300-100",
     out: Path | None = None,
-    seed: int = 0,
+    seed: Whole = 0,
     open_page: Annotated[bool | None, Parameter(name="--open")] = None,
     quiet: Annotated[bool, Parameter(negative=())] = False,
     options: RecipeOptions = _OPTIONS,
@@ -81,9 +81,9 @@ def inspect(
     layers: Annotated[tuple[str, ...] | None, Parameter(consume_multiple=True)] = None,
     out: Path | None = None,
     data: str | None = None,
-    seed: int = 0,
+    seed: Whole = 0,
     open_page: Annotated[bool | None, Parameter(name="--open")] = None,
-    threads: int = 1,
+    threads: Whole = 1,
     quiet: Annotated[bool, Parameter(negative=())] = False,
     places: Places = _PLACES,
 ) -> None:
@@ -109,9 +109,12 @@ def inspect(
         Say nothing but the report's path and errors.
     """
     found = places.store.find(run)
+    if layers == ():
+        raise ValueError(f"which layers? {found.key[:12]} has {', '.join(found.layers)}")
     dataset = places.data_of(found, data)
     folder = out or Path(f"surfeit-inspect-{found.key[:8]}")
     with telling(quiet) as teller, Machine(threads=threads).numerics.in_force():
+        say_if_unfinished(found, teller)
         page = _report(found, dataset, folder, seed=seed, teller=teller, layers=layers)
     _show(page, open_page)
 

@@ -41,6 +41,6 @@ def criteria_of(names: Iterable[str]) -> "dict[str, Criterion]":
     for name in names:
         key = name.replace("-", "_")
         if key not in CRITERIA:
-            raise unknown("criterion", name, CRITERIA)
+            raise unknown("criterion", name, [known.replace("_", "-") for known in CRITERIA])
         found[key] = CRITERIA[key]
     return found

@@ -1,16 +1,29 @@
 """Options that several commands share, as groups of flags."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, Token
 
 if TYPE_CHECKING:
     from surfeit.data import Dataset
     from surfeit.store import Run, Store
     from surfeit.train import Conduct, Moment, Numerics, Recipe
+
+
+def _whole(kind: object, tokens: Sequence[Token]) -> int | tuple[int, ...]:
+    """Whole numbers as they are written; left to itself the parser rounds 1.5 to 2."""
+    try:
+        numbers = tuple(int(token.value) for token in tokens)
+    except ValueError as error:
+        raise ValueError("it must be a whole number") from error
+    return numbers[0] if kind in (int, int | None) else numbers
+
+
+Whole = Annotated[int, Parameter(converter=_whole)]
+"""A flag that takes a whole number."""
 
 PLACES = Group("Where things are", sort_key=3)
 MACHINE = Group("How it runs", sort_key=4)
@@ -40,13 +53,19 @@ class Places:
         Raises:
             ValueError: if the run's own cannot be known or is not the one found here.
         """
-        from surfeit.data import load
+        from surfeit.data import SOURCES, load
 
         if name is not None:
             return load(name, self.data_dir)
         recorded = run.about.get("data")
         if recorded is None:
             raise ValueError(f"run {run.key[:12]} does not say what data it saw: give --data NAME")
+        if recorded not in [source.name for source in SOURCES]:
+            raise ValueError(
+                f"run {run.key[:12]} was trained on {recorded!r}, which cannot be loaded by name: "
+                "in Python use surfeit.prune or surfeit.report.write.write_report with your data, "
+                "or give --data NAME to measure on something else"
+            )
         dataset = load(recorded, self.data_dir)
         if dataset.fingerprint != run.identity["data"]:
             raise ValueError(
@@ -64,7 +83,7 @@ class Machine:
 
     device: str = "cpu"
     "cpu, cuda or cuda:1."
-    threads: int = 1
+    threads: Whole = 1
     "CPU threads; two commands side by side beat one on two threads."
 
     @property
@@ -104,11 +123,11 @@ class Carrying:
 class RecipeOptions:
     """What may be changed of a recipe."""
 
-    epochs: int | None = None
+    epochs: Whole | None = None
     "Passes over the training images."
-    steps: int | None = None
+    steps: Whole | None = None
     "Optimiser updates, instead of epochs."
-    batch_size: int | None = None
+    batch_size: Whole | None = None
     "Images a step."
     optimizer: str | None = None
     "sgd, adam, adamw, adagrad or rmsprop."
@@ -120,13 +139,15 @@ class RecipeOptions:
     "Nesterov's form of momentum."
     schedule: str | None = None
     "constant, steps, cosine or inverse."
-    milestones: Annotated[tuple[int, ...] | None, Parameter(consume_multiple=True)] = None
+    milestones: Annotated[
+        tuple[int, ...] | None, Parameter(consume_multiple=True, converter=_whole)
+    ] = None
     "Steps at which the schedule 'steps' lowers the rate."
     decay: float | None = None
     "What the rate is multiplied by at a milestone."
-    decay_steps: int | None = None
+    decay_steps: Whole | None = None
     "Of the schedule 'inverse': the step at which the rate has halved."
-    warmup_steps: int | None = None
+    warmup_steps: Whole | None = None
     "The rate rises linearly over so many steps."
     weight_decay: float | None = None
     "L2 coefficient."
@@ -134,7 +155,7 @@ class RecipeOptions:
     "L1 coefficient."
     clip_norm: float | None = None
     "The gradients' largest total norm."
-    patience: int | None = None
+    patience: Whole | None = None
     "Stop after so many epochs without a lower validation loss."
     augmentation: str | None = None
     "shift or crop-flip."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from surfeit.store import Run
     from surfeit.train import Moment
 
 
@@ -36,14 +37,15 @@ class _Plain:
     """One line a finished stage: for logs and pipes."""
 
     def __init__(self) -> None:
-        self._began: dict[str, float] = {}
+        self._began = time.monotonic()
         self._ended: set[str] = set()
 
     def stage(self, name: str, done: int, total: int) -> None:
-        began = self._began.setdefault(name, time.monotonic())
         if done >= total and name not in self._ended:
             self._ended.add(name)
-            self.say(f"{name}: done in {time.monotonic() - began:.1f} s")
+            now = time.monotonic()
+            self.say(f"{name}: done in {now - self._began:.1f} s")
+            self._began = now
 
     def say(self, sentence: str) -> None:
         print(sentence, file=sys.stderr, flush=True)
@@ -96,3 +98,10 @@ def training_teller(teller: Teller, name: str) -> "Callable[[Moment], None]":
             teller.stage(name, moment.step, moment.steps)
 
     return tell
+
+
+def say_if_unfinished(run: "Run", teller: Teller) -> None:
+    """Says so if a run that is about to be measured has not reached its end."""
+    if run.status != "done":
+        step = run.steps()[-1] if run.steps() else "none"
+        teller.say(f"run {run.key[:12]} is {run.status}: what follows is of its step {step}")

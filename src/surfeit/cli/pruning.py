@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from surfeit.cli.names import criteria_of
-from surfeit.cli.options import Machine, Places
-from surfeit.cli.progress import telling
+from surfeit.cli.options import Machine, Places, Whole
+from surfeit.cli.progress import say_if_unfinished, telling
 from surfeit.cli.table import print_table
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ def prune(
     *,
     layer: str,
     criteria: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = _CRITERIA,
-    repeats: int = 5,
+    repeats: Whole = 5,
     split: Literal["validation", "test"] = "test",
-    step: int | None = None,
+    step: Whole | None = None,
     keep_bias: Annotated[bool, Parameter(negative=())] = False,
     loss: float = 0.01,
-    seed: int = 0,
+    seed: Whole = 0,
     out: Path | None = None,
     data: str | None = None,
     quiet: Annotated[bool, Parameter(negative=())] = False,
@@ -67,6 +67,8 @@ def prune(
         Say nothing but the table and errors.
     """
     chosen = criteria_of(criteria)
+    if not 0 <= loss <= 1:
+        raise ValueError(f"loss must be a fraction in [0, 1], got {loss:g}: 0.01 is one point")
     found = places.store.find(run)
     dataset = places.data_of(found, data)
     folder = out or Path(f"surfeit-prune-{found.key[:8]}")
@@ -78,7 +80,10 @@ def prune(
     from surfeit.store import make_folder
     from surfeit.study.figures import removal, save
 
+    make_folder(folder)
     with telling(quiet) as teller, machine.numerics.in_force():
+        if step is None:
+            say_if_unfinished(found, teller)
         table = removal_table(
             found.model(step).to(machine.device),
             layer,
@@ -89,15 +94,16 @@ def prune(
             keep_bias=keep_bias,
             progress=lambda done, total: teller.stage(f"removing units of {layer}", done, total),
         )
-        make_folder(folder)
         pq.write_table(table, folder / f"removal-{layer}.parquet")
         chance = 1 / dataset.classes
         save(removal.figure(table, loss=loss, chance=chance), folder, f"removal-{layer}")
         teller.say(f"curves and figure: {folder}/removal-{layer}.parquet, .svg, .png, .pdf")
-    print_table(*_answer(table, loss))
+    print_table(*_answer(table, loss, split))
 
 
-def _answer(table: "pa.Table", loss: float) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+def _answer(
+    table: "pa.Table", loss: float, split: str
+) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
     """For each criterion and direction: how many units can go, mean and deviation over repeats."""
     import statistics
 
@@ -115,9 +121,8 @@ def _answer(table: "pa.Table", loss: float) -> tuple[tuple[str, ...], list[tuple
         units = len(next(iter(repeats.values()))) - 1
         spread = f" ± {statistics.stdev(counts):.1f}" if len(counts) > 1 else ""
         first = f"{remove} first" if remove else "random order"
-        rows.append((criterion, first, f"{statistics.mean(counts):g}{spread} of {units}"))
-    return (
-        "criterion",
-        "removed",
-        f"units that can go for at most {100 * loss:g} points of accuracy",
-    ), rows
+        rows.append(
+            (criterion.replace("_", "-"), first, f"{statistics.mean(counts):g}{spread} of {units}")
+        )
+    points = "1 point" if loss == 0.01 else f"{100 * loss:g} points"
+    return ("criterion", "removed", f"units that can go for {points} of {split} accuracy"), rows

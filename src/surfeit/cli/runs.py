@@ -26,7 +26,8 @@ def list_(*, places: Places = _PLACES) -> None:
         columns = ("key", "state", "model", "data", "seed", "steps", "test accuracy", "created")
         print_table(columns, rows)
     else:
-        print(f"no runs in {store.root}: 'surfeit train' makes one", file=sys.stderr)
+        there = "no runs in" if store.root.is_dir() else "there is no folder"
+        print(f"{there} {store.root}: 'surfeit train' makes a run", file=sys.stderr)
     for problem in store.problems():
         print(f"surfeit: {problem}", file=sys.stderr)
 
@@ -63,6 +64,8 @@ def verify(*runs: str, places: Places = _PLACES) -> None:
         Keys, unique beginnings of them or folders; all runs of the store if none is given.
     """
     store = places.store
+    if not store.root.is_dir() and not runs:
+        raise ValueError(f"there is no folder {store.root}: give --root")
     found = [store.find(text) for text in runs] or store.runs()
     problems = [problem for run in found for problem in run.verify()]
     if not runs:

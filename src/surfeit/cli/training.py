@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.names import builder_of
-from surfeit.cli.options import Carrying, Machine, Places, RecipeOptions
+from surfeit.cli.options import Carrying, Machine, Places, RecipeOptions, Whole
 from surfeit.cli.progress import telling, training_teller
 
 _PLACES, _MACHINE, _CARRYING, _OPTIONS = Places(), Machine(), Carrying(), RecipeOptions()
@@ -16,9 +16,9 @@ def train(
     model: str = "lenet-300-100",
     data: str = "digits",
     recipe: str | None = None,
-    seed: int = 0,
-    keep_every: Annotated[int, Parameter(name="--snapshot-epochs")] = 1,
-    per_decade: Annotated[int, Parameter(name="--snapshots-per-decade")] = 0,
+    seed: Whole = 0,
+    keep_every: Annotated[Whole, Parameter(name="--snapshot-epochs")] = 1,
+    per_decade: Annotated[Whole, Parameter(name="--snapshots-per-decade")] = 0,
     quiet: Annotated[bool, Parameter(negative=())] = False,
     options: RecipeOptions = _OPTIONS,
     places: Places = _PLACES,

@@ -84,8 +84,9 @@ def rebuild(architecture: dict[str, Any]) -> nn.Module:
     """
     if not is_rebuildable(architecture):
         raise ValueError(
-            f"a {architecture['class']} cannot be built from its description alone: build it with "
-            "its own code and pass it, e.g. run.model(into=MyNetwork())"
+            f"a {architecture['class']} cannot be built from its description alone, so no command "
+            "can measure it. In Python build it with its own code and pass it: "
+            "run.model(into=MyNetwork()), write_report(run, data, out, into=MyNetwork())"
         )
     if architecture["type"] == "Sequential":
         parts = [(part["name"], rebuild(part)) for part in architecture["parts"]]

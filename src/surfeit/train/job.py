@@ -2,7 +2,7 @@
 
 import copy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -46,6 +46,7 @@ class Job:
     numerics: Numerics
 
     def __post_init__(self) -> None:
+        self._check_kinds()
         _ = self.streams  # checks the seed
         self._check_trainable()
         self._check_fit()
@@ -62,6 +63,9 @@ class Job:
         """The network with its initial weights, on the CPU."""
         if isinstance(self.model, nn.Module):
             return self.model
+        if isinstance(self.model, type) and issubclass(self.model, nn.Module):
+            name = self.model.__name__
+            raise ValueError(f"model must be a module or a builder, got a class: pass {name}(...)")
         return self.model(
             input_shape=self.dataset.input_shape,
             classes=self.dataset.classes,
@@ -110,8 +114,11 @@ class Job:
         if isinstance(self.model, nn.Module):
             model = type(self.model).__name__
         else:
-            builder = getattr(self.model, "func", self.model)
-            model = getattr(builder, "__name__", type(builder).__name__).replace("_", "-")
+            builder, widths = self.model, ()
+            if isinstance(builder, partial):  # mlp with its widths
+                builder, widths = builder.func, next(iter(builder.args), ())
+            name = getattr(builder, "__name__", type(builder).__name__).replace("_", "-")
+            model = "-".join([name, *map(str, widths)])
         return {"model": model, "data": self.dataset.name}
 
     def _is_drawn(self) -> bool:
@@ -120,6 +127,18 @@ class Job:
         return digest(parameters(drawn) | buffers(drawn)) == digest(
             parameters(self.network) | buffers(self.network)
         )
+
+    def _check_kinds(self) -> None:
+        if not callable(self.model):
+            raise ValueError(
+                f"model must be a module or a builder such as lenet_300_100, got {self.model!r}"
+            )
+        if not isinstance(self.dataset, Dataset):
+            raise ValueError(
+                f'dataset must be a Dataset such as load("digits"), got {self.dataset!r}'
+            )
+        if not isinstance(self.recipe, Recipe):
+            raise ValueError(f"recipe must be a Recipe(...), got {self.recipe!r}")
 
     def _check_trainable(self) -> None:
         params = dict(self.network.named_parameters())

@@ -64,7 +64,8 @@ class Loop:
         self._buffers = {name: value for name, value in tensors.items() if name not in own}
         self._mask = HeldMask(job.mask or {}, self._params)
         self._optimiser = Optimiser(job.recipe, self._params)
-        self._gradient = gradient_of(self._model, self._params, job.recipe.batch_size)
+        largest = min(job.recipe.batch_size, len(data.train))
+        self._gradient = gradient_of(self._model, self._params, largest)
         shape = len(data.train), data.classes
         self._logits = torch.empty(shape, dtype=dtype, device=device)
         self._draws = may_draw(self._model)
@@ -198,10 +199,11 @@ class Loop:
         self._seconds = state["seconds"]
         if state["best"] is not None:
             self._best = (state["best"][0], state["best"][1])
+        self._tell(f"going on from step {self._step:,} of {self._total:,}")
 
-    def _tell(self) -> None:
+    def _tell(self, words: str = "") -> None:
         if self._conduct.progress:
-            self._conduct.progress(Moment(self._step, self._total, self._metrics))
+            self._conduct.progress(Moment(self._step, self._total, self._metrics, words))
 
     def _finish(self) -> Run:
         if self._step not in self._snapshots:

@@ -12,6 +12,7 @@ from surfeit.core import NumericsError, unknown
 from surfeit.train.recording import Conduct
 
 DType = Literal["float32", "float64"]
+_MOST_THREADS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +34,11 @@ class Numerics:
     dtype: DType = "float32"
 
     def __post_init__(self) -> None:
-        if isinstance(self.threads, bool) or not isinstance(self.threads, int) or self.threads < 1:
-            raise ValueError(f"threads must be an integer >= 1, got {self.threads!r}")
+        whole = isinstance(self.threads, int) and not isinstance(self.threads, bool)
+        if not whole or not 1 <= self.threads <= _MOST_THREADS:
+            raise ValueError(
+                f"threads must be an integer in [1, {_MOST_THREADS}], got {self.threads!r}"
+            )
         if self.dtype not in get_args(DType):
             raise unknown("dtype", self.dtype, get_args(DType))
         kind, _, slot = self.device.partition(":")

@@ -55,6 +55,8 @@ class Recorder:
         data: Dataset | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
+        if not isinstance(model, nn.Module):
+            raise ValueError(f"model must be an nn.Module, got {model!r}")
         self._model = model
         self._last = -1
         self._run: Run | None = None

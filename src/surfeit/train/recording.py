@@ -67,9 +67,16 @@ class Conduct:
         other_numerics: whether a run may go on under another torch, CPU or GPU than it began
             with; its last bits may then differ from those of an uninterrupted one.
         progress: called now and then with where the training stands.
+
+    Raises:
+        ValueError: if checkpoint_seconds is negative.
     """
 
     checkpoint_seconds: float = 10.0
     wait: bool = True
     other_numerics: bool = False
     progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        if not self.checkpoint_seconds >= 0:
+            raise ValueError(f"checkpoint_seconds must be >= 0, got {self.checkpoint_seconds}")
