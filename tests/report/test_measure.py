@@ -1,5 +1,6 @@
 """From a trained run to tables, page and files; against full forward passes where it counts."""
 
+import errno
 import json
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from surfeit.core import Split, Streams
+from surfeit.core import Split, StoreError, Streams
 from surfeit.data import from_tensors
 from surfeit.models import mlp
 from surfeit.prune import CRITERIA, removal_curve, removal_order
@@ -277,7 +278,7 @@ def test_a_failure_leaves_what_was_there(run, dataset, tmp_path, monkeypatch, sk
         raise OSError("no space")
 
     monkeypatch.setattr("surfeit.report.page.render", fail)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(StoreError, match="no space"):
         write_report(run, dataset, tmp_path, CONFIG)
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     assert (tmp_path / "report.html").read_text() == "the old page"
@@ -288,6 +289,56 @@ def test_other_data_than_the_runs_is_refused(run, dataset, tmp_path):
     with pytest.raises(ValueError, match="was trained on data of fingerprint"):
         write_report(run, other, tmp_path, CONFIG)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("place", ["a file", "a file/out", "figures", "/proc/none/out"])
+def test_where_nothing_can_be_written_is_said_before_measuring(
+    run, dataset, tmp_path, monkeypatch, place
+):
+    (tmp_path / "a file").write_text("kept")
+    (tmp_path / "figures").write_text("kept")
+    out = tmp_path if place == "figures" else tmp_path / place
+    monkeypatch.setattr("surfeit.report.measure.measure", pytest.fail)
+    with pytest.raises(StoreError, match="cannot write"):
+        write_report(run, dataset, out, CONFIG)
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"kept"}
+
+
+def test_a_folder_that_refuses_files_is_said_before_measuring(run, dataset, tmp_path, monkeypatch):
+    def refuse(**options):
+        raise PermissionError(errno.EACCES, "Permission denied", str(options["dir"]))
+
+    # A superuser may write anywhere, so the rights themselves cannot be taken away here.
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("surfeit.report.measure.measure", pytest.fail)
+    with pytest.raises(StoreError, match="you may not write there"):
+        write_report(run, dataset, tmp_path, CONFIG)
+
+
+def _unbound(run, tmp_path):
+    """The same run, by a record that does not say on what data it was trained."""
+    identity = {name: value for name, value in run.identity.items() if name != "data"}
+    writer = RunWriter(tmp_path / "run", key=run.key, identity=identity, about=run.about)
+    writer.snapshot(0, run.tensors())
+    return writer.finish({"steps": 0})
+
+
+def test_a_network_for_other_images_is_refused(run, dataset, tmp_path):
+    splits = {name: Split(split.images[..., :3], split.labels) for name, split in _named(dataset)}
+    narrow = from_tensors("narrow", **splits)
+    message = r"does not take images of shape \[1, 4, 3\] as narrow has them: .* trained on three"
+    with pytest.raises(ValueError, match=message):
+        write_report(_unbound(run, tmp_path), narrow, tmp_path / "out", CONFIG)
+
+
+def test_a_network_for_another_number_of_classes_is_refused(run, dataset, tmp_path):
+    splits = {name: Split(split.images, split.labels + 1) for name, split in _named(dataset)}
+    with pytest.raises(ValueError, match=r"has shape \[3\], the 4 classes of four need \[4\]"):
+        write_report(_unbound(run, tmp_path), from_tensors("four", **splits), tmp_path, CONFIG)
+
+
+def _named(dataset):
+    return [(name, getattr(dataset, name)) for name in ("train", "validation", "test")]
 
 
 def test_right_is_the_forward_pass(run, dataset):

@@ -14,7 +14,7 @@ from surfeit.report.noise import measure_noise
 from surfeit.report.ranks import measure_ranks
 from surfeit.report.removals import measure_removals
 from surfeit.report.schema import SCHEMAS, table
-from surfeit.report.subject import Subject, right, subjects
+from surfeit.report.subject import Subject, check_fits, right, subjects
 from surfeit.store import Run
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -51,13 +51,15 @@ def measure(
         progress: told what is being measured.
 
     Raises:
-        ValueError: if a layer named in the configuration is not in the model.
+        ValueError: if a layer named in the configuration is not in the model, or the network
+            does not take the data's images or tell apart as many classes.
 
     Cost: for each layer, 8 + repeats removal curves and 2 · ranks projections, on the validation
     and the test images.
     """
     tell = progress or silent
     model = run.model(into=into).to(dataset.test.images.device).eval()
+    check_fits(run, model, dataset)
     chosen = subjects(run, model, dataset, config)
     rows: Rows = {name: [] for name in SCHEMAS}
     for split in ("validation", "test"):

@@ -126,6 +126,29 @@ def _some(split: Split, most: float, seed: int, name: str) -> Split:
 
 
 @torch.no_grad()
+def check_fits(run: Run, model: nn.Module, dataset: Dataset) -> None:
+    """Tries one image.
+
+    Raises:
+        ValueError: if the network does not take it, or tells apart another number of classes.
+    """
+    image, trained_on = dataset.test.images[:1], run.about.get("data") or "other data"
+    try:
+        scores = model(image.to(next(model.parameters())))
+    except RuntimeError as error:
+        raise ValueError(
+            f"the network does not take images of shape {list(image.shape[1:])} as {dataset.name} "
+            f"has them: it was trained on {trained_on}; give the data it was trained on"
+        ) from error
+    if scores.dim() != 2 or scores.shape[1] != dataset.classes:
+        raise ValueError(
+            f"the network's output for an image has shape {list(scores.shape[1:])}, the "
+            f"{dataset.classes} classes of {dataset.name} need [{dataset.classes}]: it was trained "
+            f"on {trained_on}; give the data it was trained on"
+        )
+
+
+@torch.no_grad()
 def right(model: nn.Module, split: Split) -> Bool[Tensor, " n"]:
     """Which images of the split the network classifies rightly, on the CPU."""
     weight = next(model.parameters())
