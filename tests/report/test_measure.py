@@ -19,7 +19,7 @@ from surfeit.report.ranks import smallest_rank
 from surfeit.report.removals import measure_removals
 from surfeit.report.schema import SCHEMAS, table
 from surfeit.report.subject import right, subjects
-from surfeit.store import RunWriter, Store
+from surfeit.store import Run, RunWriter, Store
 from surfeit.study.tables import where
 from surfeit.train import Recipe, Recorder, train
 
@@ -219,6 +219,18 @@ def test_a_run_without_initial_weights_leaves_out_what_compares(run, dataset, tm
     assert summary["layers"]["fc1"]["movement"] is None
     assert summary["layers"]["fc1"]["rank"]["update"] is None
     assert summary["layers"]["fc1"]["removal"] is not None
+
+
+def test_an_unfinished_run_is_called_so(run, dataset, tmp_path, sketches):
+    writer = RunWriter(tmp_path / "run", key=run.key, identity=run.identity, about=run.about)
+    writer.snapshot(5, run.tensors())
+    page = write_report(Run(tmp_path / "run"), dataset, tmp_path / "out", CONFIG)
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["run"]["status"] in ("running", "interrupted")
+    assert summary["run"]["planned_steps"] == 6  # an epoch is one batch
+    assert "at step 5 of 6" in page.read_text(encoding="utf-8")
+    write_report(run, dataset, tmp_path / "out", CONFIG)
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["run"]["status"] == "done"
 
 
 class Shortcut(nn.Module):

@@ -112,6 +112,54 @@ def test_page_changes_with_the_summary(page, summary, figures, tables):
     assert "11 of 12" not in page
 
 
+def _plain(page):
+    return unescape(re.sub(r"<[^>]+>", "", page))
+
+
+def test_an_unfinished_run_is_called_so_on_top(page, summary, figures, tables):
+    assert "not finished" not in page
+    assert "To get it again" in page
+    summary["run"] |= {"status": "interrupted", "steps": 240}
+    page = render(summary, figures, tables)
+    assert "its weights at step 240 of 480" in page
+    assert page.index("not finished") < page.index('class="lead"')
+    assert "To get it again" not in page
+
+
+def test_settings_are_said_in_words(page, summary, figures, tables):
+    plain = _plain(page)
+    for text in ("all but the output layer", "each layer its own", "1,000,000,000,000"):
+        assert text in plain
+    summary["settings"] |= {"layers": ("fc1", "fc2"), "link": 0.5}
+    named = _plain(render(summary, figures, tables))
+    assert "fc1, fc2" in named
+    for page in (plain, named):
+        assert "None" not in page.split("Set before the measurement")[1].split("What the words")[0]
+
+
+def test_the_glance_says_what_its_signs_and_words_mean(page):
+    cards = page.split('class="cards"')[1].split('class="note"')[0]
+    assert "± is the standard deviation of 3 random orders" in cards
+    assert 'href="#words"' in cards
+    plain = _plain(page)
+    assert "the initial weights Z stay as they were" in plain
+    assert "It differs from layer to layer" in plain
+
+
+def test_figures_shrink_and_links_wrap_on_a_small_screen(page):
+    rules = dict(re.findall(r"^\s*([.\w ]+?) \{([^}]*)\}", page.split("</style>")[0], re.MULTILINE))
+    assert "width: 100%" in rules[".sheet svg"]
+    assert "height: auto" in rules[".sheet svg"]
+    assert "min-width" not in rules[".sheet svg"]
+    assert "flex-wrap: wrap" in page.split("</style>")[0]
+
+
+def test_the_spectrums_table_says_what_a_spike_must_pass(page):
+    plain = _plain(page)
+    assert "A spike must pass" in plain
+    assert "passes the dashed line of the figure" in plain
+
+
 def test_page_without_figures_says_that_they_are_missing(summary, tables):
     page = render(summary, {}, tables)
     assert "<svg" not in page

@@ -100,6 +100,7 @@ def spectrum_tables():
         "stage": ["initial", "final"],
         "lower": [lower] * 2,
         "upper": [upper] * 2,
+        "threshold": [1.15 * upper] * 2,
         "bulk": [100, 94],
     }
     return pa.table(eigenvalues), pa.table(curves), pa.table(bulk)

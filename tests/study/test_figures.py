@@ -148,6 +148,23 @@ def test_spectrum_counts_every_eigenvalue_and_marks_every_spike(spectrum_tables)
     assert "0 of 100 above the noise" in before.get_title(loc="left")
 
 
+def test_the_line_in_a_spectrum_parts_the_spikes_from_all_other_bars(spectrum_tables):
+    eigenvalues, density, bulk = spectrum_tables
+    # One value lies between the edge of the noise and what a spike must pass.
+    values = np.asarray(eigenvalues["eigenvalue"].to_pylist())
+    values[0] = 1.1 * bulk["upper"][0].as_py()
+    at = eigenvalues.column_names.index("eigenvalue")
+    eigenvalues = eigenvalues.set_column(at, "eigenvalue", [values.tolist()])
+    panels = spectrum.figure(eigenvalues, density, bulk).axes
+    for panel, spikes in zip(panels, (0, 6), strict=True):
+        line = _lines(panel)["a spike must pass this"].get_xdata()[0]
+        assert line == pytest.approx(bulk["threshold"][0].as_py())
+        right = sum(bar.get_height() for bar in panel.patches if bar.get_x() >= line * (1 - 1e-9))
+        left = [bar for bar in panel.patches if bar.get_x() + bar.get_width() <= line * (1 + 1e-9)]
+        assert right == spikes
+        assert sum(bar.get_height() for bar in left) == 100 - spikes
+
+
 def test_expected_counts_add_up_to_the_bulk(spectrum_tables):
     before, _ = spectrum.figure(*spectrum_tables).axes
     line = _lines(before)["expected of pure noise"]

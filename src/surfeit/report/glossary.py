@@ -35,7 +35,8 @@ ENTRIES = {
     "Rank": "The number of independent directions in a matrix.",
     "Noise, spike": (
         "Independent random weights of one variance have eigenvalues in a known range (Marchenko "
-        "and Pastur 1967); a spike is an eigenvalue clearly above it."
+        "and Pastur 1967); a spike is an eigenvalue above that range by more than noise strays: it "
+        "passes the dashed line of the figure."
     ),
     "Update": "W − Z, the weights after training less those at initialisation.",
     "Validation and test images": (

@@ -52,9 +52,9 @@ def _row(head: Sequence[str], row: Sequence[str]) -> str:
 
 
 def figure(drawing: str, caption: str) -> str:
-    """A drawing with its caption; on a narrow screen it scrolls sideways by itself."""
+    """A drawing with its caption, as wide as the page; a narrow screen shrinks it."""
     return (
-        f'<figure><div class="sheet" tabindex="0">{drawing}</div>'
+        f'<figure><div class="sheet">{drawing}</div>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
 

@@ -47,7 +47,7 @@ def render(summary: Numbers, figures: Mapping[str, str], tables: Mapping[str, pa
 
 
 def _top(summary: Numbers) -> str:
-    run, test = summary["run"], summary["accuracy"]["test"]
+    run, test, warning = summary["run"], summary["accuracy"]["test"], words.unfinished(summary)
     layers = "\n".join(_findings(name, summary) for name in summary["layers"])
     trained = (
         f"Run {run['key'][:12]}: {run['steps']:,} steps of training; test accuracy "
@@ -62,7 +62,8 @@ def _top(summary: Numbers) -> str:
     return (
         f"<header><h1>How redundant is {escape(run['model'])} on {escape(run['data'])}?</h1>\n"
         f'<p class="soft">{escape(trained)}</p></header>\n<main>\n'
-        f'<p class="lead">{escape(words.headline(summary))}</p>\n'
+        + (f'<p class="note" role="note"><b>{escape(warning)}</b></p>\n' if warning else "")
+        + f'<p class="lead">{escape(words.headline(summary))}</p>\n'
         f'<div class="cards">{_glance(summary)}</div>\n'
         f'<p class="note">{escape(words.caution(summary))}</p>\n'
         f'<nav aria-label="Parts of the report">{links}</nav>\n'
@@ -93,7 +94,13 @@ def _glance(summary: Numbers) -> str:
         "Spikes above noise",
     )
     rows = [_glance_row(name, layer) for name, layer in summary["layers"].items()]
-    return html.table("At a glance, one layer at a time", head, rows)
+    table = html.table("At a glance, one layer at a time", head, rows)
+    orders = summary["settings"]["repeats"]
+    return (
+        f'{table}<p class="soft">± is the standard deviation of {orders} random orders. What '
+        "“hardly moved”, “cluster”, “rank” and “spike” mean stands under "
+        '<a href="#words">Words</a>.</p>'
+    )
 
 
 def _glance_row(name: str, layer: Numbers) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from surfeit.data import Dataset
 from surfeit.report import html
+from surfeit.report.words import allowance
 from surfeit.store import Run
 
 Numbers = Mapping[str, Any]
@@ -18,7 +19,8 @@ def provenance(run: Run, dataset: Dataset) -> dict[str, Any]:
 
     Returns:
         key, model and data (names), fingerprint, seed, steps and epochs (of training), first and
-        last snapshot (steps), command and versions.
+        last snapshot (steps), command and versions; status ("done", "running" or "interrupted")
+        and planned_steps, those of the whole training, None where the run does not say.
     """
     steps = run.steps()
     metrics = run.metrics()
@@ -29,7 +31,9 @@ def provenance(run: Run, dataset: Dataset) -> dict[str, Any]:
         "data": run.about.get("data") or dataset.name,
         "fingerprint": dataset.fingerprint,
         "seed": run.config.get("seed"),
+        "status": run.status,
         "steps": steps[-1],
+        "planned_steps": _planned_steps(run, dataset),
         "epochs": epochs[-1] if epochs else None,
         "first_snapshot": steps[0],
         "last_snapshot": steps[-1],
@@ -37,6 +41,17 @@ def provenance(run: Run, dataset: Dataset) -> dict[str, Any]:
         "versions": dict(run.about.get("versions") or {}),
         "created": run.about.get("created"),
     }
+
+
+def _planned_steps(run: Run, dataset: Dataset) -> int | None:
+    recipe = run.config.get("recipe")
+    if not isinstance(recipe, Mapping):
+        return None
+    if recipe.get("steps") is not None:
+        return recipe["steps"]
+    if recipe.get("epochs") is None or recipe.get("batch_size") is None:
+        return None
+    return recipe["epochs"] * -(-len(dataset.train) // recipe["batch_size"])
 
 
 def _command(given: str | None) -> str | None:
@@ -59,13 +74,35 @@ def provenance_block(summary: Numbers) -> str:
         ["Versions", escape(", ".join(f"{name} {v}" for name, v in run["versions"].items()))],
     ]
     if run["command"]:
-        rows.append(["To get it again", f"<code>{escape(run['command'])}</code>"])
+        # The command trains to the end: of an unfinished run it gives another network.
+        what = "To get it again" if run["status"] == "done" else "Started by; trains it to the end"
+        rows.append([what, f"<code>{escape(run['command'])}</code>"])
     record = html.table("The run", ("What", "Value"), rows)
-    lines = [
-        [escape(name), f"<code>{escape(str(value))}</code>"] for name, value in settings.items()
-    ]
+    lines = [[escape(name), escape(text)] for name, text in setting_words(settings)]
     measured = html.table("Set before the measurement", ("Setting", "Value"), lines)
     return record + html.details("Settings of this report", measured) + html.paragraph(_FILES)
+
+
+def setting_words(settings: Numbers) -> list[tuple[str, str]]:
+    """A report's settings and their values in plain words."""
+    layers, link = settings["layers"], settings["link"]
+    return [
+        ("Layers", ", ".join(layers) if layers else "all but the output layer"),
+        ("Accuracy that may be lost", f"{allowance(settings['loss'])} ({settings['loss']:g})"),
+        ("Random orders", str(settings["repeats"])),
+        (
+            "Units are joined from an inner product of",
+            "the largest that chance gives, each layer its own" if link is None else f"{link:g}",
+        ),
+        ("Units are nearly equal from an inner product of", f"{settings['cluster']:g}"),
+        (
+            "Ranks measured",
+            f"{', '.join(map(str, settings['ranks']))}: those below a layer's own, and its own",
+        ),
+        ("Images of each split for a convolution", f"at most {settings['convolution_images']:,}"),
+        ("Multiplications for a layer", f"about {settings['work']:,.0f} at most"),
+        ("Seed of the random orders", str(settings["seed"])),
+    ]
 
 
 def _epochs(run: Numbers) -> str:

@@ -76,13 +76,21 @@ def _spectrum_table(name: str, layer: Numbers, tables: Tables) -> str:
             {"initial": "at initialisation", "final": "after training"}[stage],
             f"{found['spikes']} of {found['eigenvalues']}",
             f"{found['lower']:.3g} to {found['upper']:.3g}",
+            f"{found['threshold']:.3g}",
             f"{found['largest']:.3g}",
             _distance(found),
         ]
         for stage in ("initial", "final")
         if (found := layer["spectrum"][stage]) is not None
     ]
-    head = ("", "Above the noise", "Noise", "Largest", "Distance of bulk from noise")
+    head = (
+        "",
+        "Spikes",
+        "Noise lies at",
+        "A spike must pass",
+        "Largest",
+        "Distance of bulk from noise",
+    )
     caption = f"{name}: eigenvalues and the fitted noise"
     return html.table(caption, head, rows) if rows else ""
 
@@ -140,8 +148,10 @@ TOPICS = (
             "Each mark is a unit, as large as its weight vector is long. Two units are joined if "
             "their weight vectors point in nearly the same direction: if their inner product "
             "passes a threshold, by default the largest that chance would bring about among as "
-            "many random directions. Only who is joined with whom has a meaning, not where on "
-            "the sheet a group lies. Units that training drew together do similar work."
+            "many random directions. It differs from layer to layer, since random directions "
+            "come closer to each other where units are many and their weights few. Only who is "
+            "joined with whom has a meaning, not where on the sheet a group lies. Units that "
+            "training drew together do similar work."
         ),
         caption="units before and after training, in one scale.",
         missing="There is no graph of this layer.",
@@ -154,7 +164,9 @@ TOPICS = (
         introduction=(
             "The eigenvalues of W Wᵀ say how much the layer does in each of its directions. Random "
             "weights give the black curve (the Marchenko-Pastur law). What training adds shows as "
-            "spikes to the right of it: few directions that carry much. The axis is logarithmic."
+            "spikes to the right of it: few directions that carry much. Even pure "
+            "noise strays a little beyond the end of its curve; so only what also passes the dashed line is called a "
+            "spike. The axis is logarithmic."
         ),
         caption="eigenvalues before and after training, with the fitted noise.",
         missing="There is no spectrum of this layer.",

@@ -61,6 +61,20 @@ def headline(summary: Numbers) -> str:
     )
 
 
+def unfinished(summary: Numbers) -> str | None:
+    """That the run has not finished, and which weights these are; None if it has."""
+    run = summary["run"]
+    if run["status"] == "done":
+        return None
+    planned = run["planned_steps"]
+    of = "" if planned is None else f" of {planned:,}"
+    how = "it is being trained" if run["status"] == "running" else "its training was interrupted"
+    return (
+        f"This run is not finished ({how}): these are its weights at step {run['steps']:,}{of}, "
+        "and “after training” on this page means at that step."
+    )
+
+
 def layer_words(name: str, summary: Numbers) -> list[Finding]:
     """What was found in a layer, the answer to each question first."""
     layer, loss = summary["layers"][name], summary["settings"]["loss"]
@@ -148,7 +162,10 @@ def _rank(layer: Numbers, loss: float) -> Finding | None:
         return None
     text = f"but for {allowance(loss)}. {_test(weights['test'], loss)}"
     if update is not None:
-        text += f" Of what training added (W − Z) a rank of {update['rank']} is enough."
+        text += (
+            f" Of what training added (W − Z) a rank of {update['rank']} is enough: the initial "
+            "weights Z stay as they were, only the change is projected."
+        )
     return Finding(f"A rank of {weights['rank']} of {weights['full']} keeps the accuracy", text)
 
 

@@ -26,8 +26,8 @@ def figure(eigenvalues: pa.Table, density: pa.Table, bulk: pa.Table) -> Figure:
         eigenvalues: one row an eigenvalue and stage: `stage` ("initial" or "final"), `eigenvalue`,
             `spike` (above the noise).
         density: the fitted density at points: `stage`, `eigenvalue`, `density` (integrates to 1).
-        bulk: one row a stage: `stage`, `lower` and `upper` end of the noise, `bulk`, how many
-            eigenvalues the noise has.
+        bulk: one row a stage: `stage`, `lower` and `upper` end of the noise, `threshold` that a
+            spike must pass, `bulk`, how many eigenvalues the noise has.
 
     Raises:
         ValueError: if no eigenvalue is positive.
@@ -40,7 +40,7 @@ def figure(eigenvalues: pa.Table, density: pa.Table, bulk: pa.Table) -> Figure:
     with style():
         drawing, axes = panels(1, rows=len(stages), height=0.7 + 1.9 * len(stages), sharex=True)
         for panel, stage in zip(axes[:, 0], stages, strict=True):
-            _histogram(panel, _of(eigenvalues, stage), edges)
+            _histogram(panel, _of(eigenvalues, stage), _shifted(edges, _of(bulk, stage)))
             _noise(panel, _of(density, stage), _of(bulk, stage), edges)
             _spikes(panel, _of(eigenvalues, stage), _of(bulk, stage))
             panel.set(ylabel="eigenvalues", xscale="log", xlim=(edges[0], edges[-1]))
@@ -58,7 +58,7 @@ def figure(eigenvalues: pa.Table, density: pa.Table, bulk: pa.Table) -> Figure:
 def _bins(values: np.ndarray, bulk: pa.Table) -> np.ndarray:
     largest = values.max()
     smallest = values[values > SMALLEST * largest].min()
-    ends = [largest * 1.6, *bulk["upper"].to_pylist()]
+    ends = [largest * 1.6, *(1.1 * value for value in bulk["threshold"].to_pylist())]
     # A hard edge at zero has no place on a logarithmic axis: three decades of the bulk are shown.
     lowers = [
         max(lower, upper * 1e-3)
@@ -72,6 +72,16 @@ def _bins(values: np.ndarray, bulk: pa.Table) -> np.ndarray:
     ]
     wanted = (stop - start) / min(widths, default=(stop - start) / 40)
     return np.exp(np.linspace(start, stop, int(np.clip(wanted, 20, MOST_BINS)) + 1))
+
+
+def _shifted(edges: np.ndarray, bulk: pa.Table) -> np.ndarray:
+    """The bins moved until one begins at the threshold, so that no bar lies on both its sides."""
+    logs, threshold = np.log(edges), bulk["threshold"][0].as_py()
+    width = logs[1] - logs[0]
+    if threshold <= 0:
+        return edges
+    start = logs[0] + (np.log(threshold) - logs[0]) % width - width
+    return np.exp(start + width * np.arange(len(edges) + 1))
 
 
 def _histogram(axes: Axes, rows: pa.Table, edges: np.ndarray) -> None:
@@ -116,8 +126,10 @@ def _spikes(axes: Axes, rows: pa.Table, bulk: pa.Table) -> None:
         clip_on=False,
         zorder=4,
     )
-    for upper in bulk["upper"].to_pylist():
-        axes.axvline(upper, color=BLACK, linewidth=0.9, linestyle="--", label="edge of the noise")
+    for threshold in bulk["threshold"].to_pylist():
+        axes.axvline(
+            threshold, color=BLACK, linewidth=0.9, linestyle="--", label="a spike must pass this"
+        )
 
 
 def _ticks(edges: np.ndarray) -> tuple[float, ...]:
