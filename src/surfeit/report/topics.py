@@ -164,9 +164,9 @@ TOPICS = (
         introduction=(
             "The eigenvalues of W Wᵀ say how much the layer does in each of its directions. Random "
             "weights give the black curve (the Marchenko-Pastur law). What training adds shows as "
-            "spikes to the right of it: few directions that carry much. Even pure "
-            "noise strays a little beyond the end of its curve; so only what also passes the dashed line is called a "
-            "spike. The axis is logarithmic."
+            "spikes to the right of it: few directions that carry much. Even pure noise strays a "
+            "little beyond the end of its curve, so only what also passes the dashed line is "
+            "called a spike. The axis is logarithmic."
         ),
         caption="eigenvalues before and after training, with the fitted noise.",
         missing="There is no spectrum of this layer.",

@@ -122,7 +122,7 @@ def _spikes(axes: Axes, rows: pa.Table, bulk: pa.Table) -> None:
         color=VERMILLION,
         edgecolors="black",
         linewidths=0.5,
-        label="spikes: above the noise",
+        label="spikes",
         clip_on=False,
         zorder=4,
     )
