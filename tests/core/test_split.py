@@ -30,3 +30,16 @@ def test_split_takes_slices_and_index_and_bool_tensors():
 def test_split_error_says_what_was_given(images, labels, words):
     with pytest.raises(ValueError, match=words):
         Split(images, labels)
+
+
+def test_an_array_is_no_tensor():
+    images, labels = torch.zeros(2, 1, 2, 2), torch.zeros(2, dtype=torch.int64)
+    with pytest.raises(ValueError, match=r"images must be a torch tensor, got a ndarray: .*numpy"):
+        Split(images.numpy(), labels)
+    with pytest.raises(ValueError, match=r"labels must be a torch tensor, got a list: .*tensor\("):
+        Split(images, labels.tolist())
+
+
+def test_a_split_prints_as_one_line():
+    split = Split(torch.zeros(2, 1, 3, 4), torch.zeros(2, dtype=torch.int64))
+    assert repr(split) == "Split(2 images of 1x3x4)"

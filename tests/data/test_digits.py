@@ -44,3 +44,7 @@ def test_digits_fingerprint_stands():
     """A golden value: when it changes, every stored run on digits is another run."""
     expected = "d89eb61e14f1"
     assert load("digits").fingerprint.startswith(expected)
+
+
+def test_digits_print_as_one_line(digits):
+    assert repr(digits) == "Dataset(digits, 1077/360/360 images of 1x8x8, 10 classes)"

@@ -44,7 +44,7 @@ def changed(path, change):
         (lambda b: b[:-1], r"found 9 bytes of data, expected 10 for dimensions \[10\]"),
         (lambda b: b + b"x", "found more than 10 bytes of data, expected 10"),
         (lambda b: b[:6], "found 6 bytes, expected a header of 8"),
-        (lambda b: b"", "found magic number 0x, expected 0x00000801"),
+        (lambda b: b"", "expected an IDX file, found an empty one"),
         (lambda b: b"\1" + b[1:], "found magic number 0x01000801, expected 0x00000801"),
         (lambda b: b[:3] + b"\3" + b[4:], "0x00000803, expected 0x00000801.*1 dimension$"),
         (lambda b: b[:2] + b"\x0d" + b[3:], "type code 0x0d, expected 0x08"),

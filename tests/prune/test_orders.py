@@ -195,3 +195,11 @@ def test_errors_say_what_is_allowed():
         removal_order(weight, lambda w, g: torch.full((3,), torch.nan))
     with pytest.raises(ValueError, match=r"pairs must be >= 0, got -1\.0"):
         removal_order(weight, lambda w, g: -torch.ones(3, 3))
+
+
+def test_arrays_and_names_are_told_what_to_pass():
+    weight = torch.eye(3)
+    with pytest.raises(ValueError, match=r"weight must be a torch tensor, got a ndarray"):
+        removal_order(weight.numpy(), magnitude)
+    with pytest.raises(ValueError, match=r"a function such as surfeit.prune.magnitude, got 'fp'"):
+        removal_order(weight, "fp")

@@ -191,3 +191,17 @@ def test_done_file_lists_every_file_with_its_sum(finished):
     assert set(files) == {"run.json", "metrics.jsonl"} | {
         f"snapshots/{step}.safetensors" for step in (0, 5, 10)
     }
+
+
+def test_a_flipped_byte_is_not_measured(finished):
+    run = finished()
+    flip(run.path / "snapshots" / f"{run.steps()[-1]}.safetensors")
+    with pytest.raises(StoreError, match=r"its sha256 is not what was written.*delete what is"):
+        run.tensors()
+
+
+def test_a_damaged_record_says_what_to_do(finished):
+    run = finished()
+    (run.path / "run.json").write_text('{"schema": 1')
+    with pytest.raises(StoreError, match=r"damaged.*Delete this folder and give the command"):
+        Run(run.path)

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from surfeit.core import BusyError, StoreError
-from surfeit.store import Lease, Run, Store, default_root
+from surfeit.store import Lease, Run, Store, default_root, make_folder
 
 
 def test_find_by_key_beginning_and_folder(store, finished):
@@ -94,3 +94,25 @@ def test_default_root_is_the_variable_or_the_users_folder(monkeypatch, tmp_path)
     monkeypatch.delenv("SURFEIT_STORE")
     assert default_root().name == "store"
     assert os.fspath(tmp_path) not in repr(Store())
+
+
+def test_twins_are_told_apart_by_as_many_digits_as_it_takes(store, finished):
+    run = finished()
+    twin = run.key[:-1] + ("0" if run.key[-1] != "0" else "1")
+    shutil.copytree(run.path, store.path_of(twin))
+    with pytest.raises(StoreError) as error:
+        store.find(run.key[:6])
+    assert run.key in str(error.value)
+    assert twin in str(error.value)
+
+
+def test_a_root_that_is_a_file_is_named(tmp_path):
+    (tmp_path / "file").write_text("no store")
+    with pytest.raises(StoreError, match="is a file, not a folder of runs"):
+        Store(tmp_path / "file").runs()
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match=r"a file of that name is in the way.*is lost\.$"):
+        make_folder(tmp_path / "file")

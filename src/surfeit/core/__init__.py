@@ -3,6 +3,7 @@
 from surfeit.core.errors import (
     BusyError,
     DataError,
+    DiskError,
     DivergedError,
     DownloadError,
     NumericsError,
@@ -15,6 +16,7 @@ from surfeit.core.parameters import (
     Layer,
     Params,
     buffers,
+    check_tensor,
     digest,
     layer,
     layers,
@@ -28,6 +30,7 @@ from surfeit.core.streams import Streams
 __all__ = [
     "BusyError",
     "DataError",
+    "DiskError",
     "DivergedError",
     "DownloadError",
     "Layer",
@@ -39,6 +42,7 @@ __all__ = [
     "Streams",
     "SurfeitError",
     "buffers",
+    "check_tensor",
     "digest",
     "layer",
     "layers",

@@ -20,6 +20,10 @@ class StoreError(SurfeitError):
     """A run is missing, damaged, of a newer schema, or cannot be written."""
 
 
+class DiskError(StoreError):
+    """The disk refused to be written; what was written before is there."""
+
+
 class BusyError(StoreError):
     """Another process is writing the run at this moment."""
 

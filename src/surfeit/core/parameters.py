@@ -65,12 +65,25 @@ def layer(model: nn.Module, name: str) -> Layer:
     return found[name]
 
 
+def check_tensor(name: str, value: object) -> None:
+    """Says what to do where an array or a list is given for a tensor.
+
+    Raises:
+        ValueError: if the value is no tensor.
+    """
+    if not isinstance(value, Tensor):
+        kind = type(value).__name__
+        remedy = "torch.from_numpy(...)" if kind == "ndarray" else "torch.tensor(...)"
+        raise ValueError(f"{name} must be a torch tensor, got a {kind}: pass {remedy}")
+
+
 def weight_matrix(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, "units inputs"]:
     """The layer's weight matrix `W`: one flattened weight vector a row. A view where possible.
 
     Raises:
-        ValueError: if the tensor has fewer than two dimensions or no entries.
+        ValueError: if it is no tensor, has fewer than two dimensions or no entries.
     """
+    check_tensor("a layer's weight", weight)
     if weight.dim() < 2 or weight.numel() == 0:
         raise ValueError(
             f"a layer's weight must be [units, inputs, ...] with entries, got {list(weight.shape)}"

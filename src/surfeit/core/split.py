@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from surfeit.core.parameters import check_tensor
+
 
 @dataclass(frozen=True)
 class Split:
@@ -23,6 +25,8 @@ class Split:
     labels: Int64[Tensor, " n"]
 
     def __post_init__(self) -> None:
+        check_tensor("images", self.images)
+        check_tensor("labels", self.labels)
         if self.images.dim() != 4 or not self.images.is_floating_point():
             shape, dtype = list(self.images.shape), self.images.dtype
             raise ValueError(
@@ -36,6 +40,9 @@ class Split:
                 "a split needs as many labels as images and at least one of each, "
                 f"got {len(self.images)} images and {len(self.labels)} labels"
             )
+
+    def __repr__(self) -> str:
+        return f"Split({len(self)} images of {'x'.join(map(str, self.images.shape[1:]))})"
 
     def __len__(self) -> int:
         return len(self.images)

@@ -50,6 +50,11 @@ class Dataset:
                     f"but those of the {name} split lie in [{low}, {high}]"
                 )
 
+    def __repr__(self) -> str:
+        counts = "/".join(str(len(split)) for split in self.splits.values())
+        sides = "x".join(map(str, self.input_shape))
+        return f"Dataset({self.name}, {counts} images of {sides}, {self.classes} classes)"
+
     @property
     def splits(self) -> dict[str, Split]:
         """The splits by name, in the order train, validation, test."""

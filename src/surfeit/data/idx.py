@@ -33,6 +33,8 @@ def read_idx(path: Path, dimensions: int) -> Tensor:
             code or dimensions are other than expected; it says which.
     """
     try:
+        if path.stat().st_size == 0:
+            raise DataError(f"{path}: expected an IDX file, found an empty one")
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             return _parse(cast(BinaryIO, file), path, dimensions)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:

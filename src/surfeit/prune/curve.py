@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor, nn
 
-from surfeit.core import Split
+from surfeit.core import Split, check_tensor
 from surfeit.prune.chain import Cut, cut_at
 from surfeit.prune.chunks import images_at_once
 from surfeit.prune.terms import adder, unit_blocks
@@ -82,6 +82,7 @@ def removal_curve(
 
 
 def _checked(order: Tensor, name: str, units: int) -> Tensor:
+    check_tensor("order", order)
     if order.dtype != torch.int64 or order.dim() != 1:
         raise ValueError(f"order must be int64 [removals], got {order.dtype} {list(order.shape)}")
     listed = order.tolist()

@@ -52,7 +52,11 @@ def removal_order(
     """
     if remove not in ("least", "most"):
         raise ValueError(f"remove must be 'least' or 'most', got {remove!r}")
-    matrix = weight_matrix(weight.detach())
+    if not callable(criterion):
+        raise ValueError(
+            f"criterion must be a function such as surfeit.prune.magnitude, got {criterion!r}"
+        )
+    matrix = weight_matrix(weight).detach()
     if not bool(torch.isfinite(matrix).all()):
         raise ValueError("weights must be finite numbers, got NaN or infinity")
     given = criterion(matrix, generator)

@@ -19,7 +19,7 @@ def normalised(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, "units i
     Raises:
         ValueError: if the weight has fewer than two dimensions, no entries or non-finite ones.
     """
-    rows = weight_matrix(weight.detach())
+    rows = weight_matrix(weight).detach()
     if not bool(torch.isfinite(rows).all()):
         raise ValueError("weights must be finite, got NaN or infinite entries")
     # Dividing by the largest entry first keeps squares of tiny float32 rows from underflowing.

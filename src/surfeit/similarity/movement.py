@@ -58,8 +58,8 @@ def movement(
             f"{list(initial.shape)}"
         )
     direction, origin = normalised(weight), normalised(initial)
-    norm = weight_matrix(weight.detach()).norm(dim=1)
-    initial_norm = weight_matrix(initial.detach()).norm(dim=1)
+    norm = weight_matrix(weight).detach().norm(dim=1)
+    initial_norm = weight_matrix(initial).detach().norm(dim=1)
     angle = 2 * torch.atan2((direction - origin).norm(dim=1), (direction + origin).norm(dim=1))
     undefined = ~(direction.any(dim=1) & origin.any(dim=1))
     cosine = (direction * origin).sum(dim=1).clamp(-1, 1)

@@ -28,7 +28,7 @@ def eigenvalues(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, " units
 
     Cost: O(units · inputs · min(units, inputs)); 15 ms for 512 x 1,024 on one core.
     """
-    matrix = weight_matrix(weight.detach()).double()
+    matrix = weight_matrix(weight).detach().double()
     if not bool(torch.isfinite(matrix).all()):
         raise ValueError("weights must be finite, got NaN or infinite entries")
     units, inputs = matrix.shape

@@ -29,7 +29,7 @@ def project(weight: Float[Tensor, "units *inputs"], rank: int) -> Float[Tensor, 
     Source: Eckart and Young 1936; of trained layers, Heitmann 2020, section 3.3.
     Cost: O(units · inputs · min(units, inputs)).
     """
-    matrix = weight_matrix(weight.detach())
+    matrix = weight_matrix(weight).detach()
     check_ranks([rank], matrix)
     if rank == min(matrix.shape):
         return weight.detach().clone()

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from surfeit.core import StoreError
+from surfeit.core import DiskError, StoreError
 
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turns what the disk says while `path` is written into a `StoreError` that can be acted on."""
+    """Turns what the disk says while `path` is written into a `DiskError` that can be acted on."""
     try:
         yield
     except OSError as error:
@@ -26,10 +26,11 @@ def disk_errors(path: Path) -> Iterator[None]:
             errno.EACCES: "you may not write there: choose another folder or change its rights",
             errno.EPERM: "you may not write there: choose another folder or change its rights",
             errno.ENOTDIR: "a part of this path is a file: choose another folder",
+            errno.EEXIST: "a file of that name is in the way: choose another folder",
+            errno.ENOENT: "there is no such place, and it cannot be made: choose another folder",
         }.get(error.errno or 0, str(error))
-        raise StoreError(
-            f"cannot write {path}: {reason}. Nothing written before is lost; "
-            "give the same command again and it goes on from its last checkpoint."
+        raise DiskError(
+            f"cannot write {path}: {reason}. Nothing written before is lost."
         ) from error
 
 

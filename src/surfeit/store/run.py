@@ -24,6 +24,7 @@ REPAIR = (
     "The command that made the run makes missing files again, bit for bit: delete what is damaged "
     "and give it once more"
 )
+DISCARD = "Delete this folder and give the command that made the run again"
 
 
 class Run:
@@ -40,9 +41,12 @@ class Run:
         self.path = Path(path)
         if not (self.path / "run.json").is_file():
             raise StoreError(f"{self.path} holds no run: it has no run.json")
-        record = read_json(self.path / "run.json")
+        try:
+            record = read_json(self.path / "run.json")
+        except StoreError as error:
+            raise StoreError(f"{error}. {DISCARD}") from error
         if not isinstance(record, dict):
-            raise StoreError(f"{self.path}/run.json is damaged: it holds no record")
+            raise StoreError(f"{self.path}/run.json is damaged: it holds no record. {DISCARD}")
         schema = record.get("schema")
         if not isinstance(schema, int) or schema > SCHEMA:
             raise StoreError(
@@ -54,7 +58,9 @@ class Run:
             self.identity: dict[str, Any] = record["identity"]
             self.about: dict[str, Any] = record["about"]
         except KeyError as error:
-            raise StoreError(f"{self.path}/run.json is damaged: it has no {error}") from error
+            raise StoreError(
+                f"{self.path}/run.json is damaged: it has no {error}. {DISCARD}"
+            ) from error
 
     def __repr__(self) -> str:
         return f"Run({self.key[:12]}, {self.about.get('model')}, {self.status})"
@@ -108,9 +114,10 @@ class Run:
 
         Raises:
             ValueError: if there is no such layer or snapshot; the nearest are suggested.
-            StoreError: if a snapshot is missing or damaged.
+            StoreError: if a snapshot is missing or has another size.
 
-        Cost: reads the layer's own bytes of each file and nothing else.
+        Cost: reads the layer's own bytes of each file and nothing else; so a changed byte goes
+        unseen here, which `verify` and, for one snapshot, `tensors` would see.
         """
         if layer not in self.layers:
             raise unknown("layer", layer, self.layers)
@@ -124,9 +131,14 @@ class Run:
 
         Raises:
             ValueError: if there is no snapshot at this step; those that exist are named.
-            StoreError: if the snapshot is damaged.
+            StoreError: if the snapshot is damaged; of a finished run each byte is checked.
         """
         (path,) = self._snapshots([self._steps()[-1] if step is None else step])
+        if self.status == "done":
+            expected = FileSum(**self.done["files"][str(path.relative_to(self.path))])
+            damage = expected.differs(path)
+            if damage is not None:
+                raise StoreError(f"{damage}. {REPAIR}")
         return read_snapshot(path, self.mask)
 
     def model(self, step: int | None = None, *, into: nn.Module | None = None) -> nn.Module:

@@ -41,7 +41,11 @@ class Store:
         return self.root / "runs" / key[:2] / key
 
     def runs(self) -> list[Run]:
-        """All runs that can be read, the oldest first. `problems()` names the others."""
+        """All runs that can be read, the oldest first. `problems()` names the others.
+
+        Raises:
+            StoreError: if the root is a file.
+        """
         runs = [run for _, run in self._read() if isinstance(run, Run)]
         return sorted(runs, key=lambda run: (run.about.get("created", ""), run.key))
 
@@ -69,7 +73,11 @@ class Store:
                 f"no run {prefix!r} in {self.root}{few}: 'surfeit runs' lists those that are there"
             )
         if len(paths) > 1:
-            keys = ", ".join(path.name[: len(prefix) + 6] for path in sorted(paths))
+            names = sorted(path.name for path in paths)
+            shown = len(prefix)
+            while len({name[:shown] for name in names}) < len(names):
+                shown += 1
+            keys = ", ".join(name[: shown + 5] for name in names)
             raise StoreError(f"{prefix!r} begins the keys of {len(paths)} runs: {keys}")
         return Run(paths[0])
 
@@ -86,6 +94,8 @@ class Store:
             shutil.rmtree(run.path)
 
     def _folders(self) -> Iterator[Path]:
+        if self.root.is_file():
+            raise StoreError(f"{self.root} is a file, not a folder of runs")
         for path in (self.root / "runs").glob("??/*"):
             if path.is_dir() and not {file.name for file in path.iterdir()} <= _BEFORE_A_RUN:
                 yield path

@@ -1,12 +1,13 @@
 """Training: from a network, data and a recipe to a stored run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from surfeit.core import ProtocolError
+from surfeit.core import DiskError, ProtocolError
 from surfeit.data import Dataset
 from surfeit.models import Builder
 from surfeit.store import Lease, Run, RunWriter, Store, clear_temporary, make_folder
@@ -95,7 +96,7 @@ def _complete(folder: Path, steps: list[int]) -> Run | None:
 def _train(job: Job, folder: Path, steps: list[int], conduct: Conduct, lease: Lease) -> Run:
     before = _reopen(job, folder, conduct)
     kept = [Path(name).stem for name in before if name.startswith("snapshots/")]
-    with job.numerics.in_force():
+    with job.numerics.in_force(), _advice_on_disk_errors():
         writer = RunWriter(
             folder,
             key=job.key,
@@ -113,6 +114,15 @@ def _train(job: Job, folder: Path, steps: list[int], conduct: Conduct, lease: Le
             "machine's arithmetic is not that of the first time. Delete the run to train it anew"
         )
     return run
+
+
+@contextmanager
+def _advice_on_disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except DiskError as error:
+        advice = "Give the same command again and it goes on from its last checkpoint."
+        raise DiskError(f"{error} {advice}") from error
 
 
 def _reopen(job: Job, folder: Path, conduct: Conduct) -> dict[str, Any]:
