@@ -31,7 +31,7 @@ def curves_of(arguments: argparse.Namespace) -> Curves:
     for run in runs:
         if run.identity["data"] != dataset.fingerprint:
             raise ValueError(f"run {run.key[:12]} saw other data than {dataset.name}")
-        step = arguments.step or run.steps()[-1]
+        step = run.steps()[-1] if arguments.step is None else arguments.step
         table = removal_table(
             run.model(step),
             arguments.layer,

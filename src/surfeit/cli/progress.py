@@ -89,7 +89,7 @@ def telling(quiet: bool) -> Iterator[Teller]:
 
 
 def training_teller(teller: Teller, name: str) -> "Callable[[Moment], None]":
-    """What turns a training's moments into a stage that shows the last validation accuracy."""
+    """What turns a training's moments into a stage, and their words into sentences."""
 
     def tell(moment: "Moment") -> None:
         if moment.words:

@@ -10,6 +10,7 @@ from surfeit.data import Dataset
 from surfeit.report import html
 from surfeit.report.words import allowance
 from surfeit.store import Run
+from surfeit.train import Recipe
 
 Numbers = Mapping[str, Any]
 
@@ -45,13 +46,7 @@ def provenance(run: Run, dataset: Dataset) -> dict[str, Any]:
 
 def _planned_steps(run: Run, dataset: Dataset) -> int | None:
     recipe = run.config.get("recipe")
-    if not isinstance(recipe, Mapping):
-        return None
-    if recipe.get("steps") is not None:
-        return recipe["steps"]
-    if recipe.get("epochs") is None or recipe.get("batch_size") is None:
-        return None
-    return recipe["epochs"] * -(-len(dataset.train) // recipe["batch_size"])
+    return None if recipe is None else Recipe(**recipe).total_steps(len(dataset.train))
 
 
 def _command(given: str | None) -> str | None:
