@@ -2,6 +2,7 @@
 
 from surfeit.core.errors import (
     BusyError,
+    CollapseError,
     DataError,
     DiskError,
     DivergedError,
@@ -29,6 +30,7 @@ from surfeit.core.streams import Streams
 
 __all__ = [
     "BusyError",
+    "CollapseError",
     "DataError",
     "DiskError",
     "DivergedError",

@@ -36,6 +36,10 @@ class ProtocolError(SurfeitError):
     """An invariant that an experiment rests on was broken."""
 
 
+class CollapseError(SurfeitError):
+    """Pruning would leave a layer without a single weight."""
+
+
 class DivergedError(SurfeitError):
     """The loss or the weights stopped being finite numbers."""
 
