@@ -5,6 +5,7 @@ from surfeit.data.change import only_classes, subset, with_label_noise
 from surfeit.data.dataset import Dataset, from_tensors
 from surfeit.data.download import Progress
 from surfeit.data.fetch import fetch
+from surfeit.data.files import read_dataset, write_dataset
 from surfeit.data.root import data_root
 from surfeit.data.status import DatasetStatus, status
 
@@ -18,7 +19,9 @@ __all__ = [
     "from_tensors",
     "load",
     "only_classes",
+    "read_dataset",
     "status",
     "subset",
     "with_label_noise",
+    "write_dataset",
 ]
