@@ -46,6 +46,7 @@ def test_report_recipe_of_vgg_falls_by_ten_twice():
         ({"steps": True}, "steps must be an integer >= 1, got True"),
         ({"batch_size": None}, "batch_size must be an integer >= 1, got None"),
         ({"patience": 0}, "patience must be an integer >= 1"),
+        ({"evaluate_every": 0}, "evaluate_every must be an integer >= 1, got 0"),
         ({"augmentation_pixels": 0}, "augmentation_pixels must be an integer >= 1"),
         ({"lr": 0}, "lr must be > 0, got 0"),
         ({"lr": math.nan}, "lr must be > 0, got nan"),
@@ -103,6 +104,7 @@ CHANGES = {
     "patience": 3,
     "augmentation": "shift",
     "augmentation_pixels": 2,
+    "evaluate_every": 10,
 }
 NEEDS = {
     "nesterov": {"momentum": 0.5},

@@ -180,7 +180,7 @@ def test_an_early_stop_survives_an_interruption(tmp_path, dataset, interrupted):
     run = train(small, dataset, recipe, store=Store(tmp_path / "broken"))
     assert run.done["steps"] == whole.done["steps"]
     assert content(run) == content(whole)
-    assert run.done["best_step"] == whole.done["best_step"]
+    assert run.done["best"] == whole.done["best"]
 
 
 def test_time_goes_by_without_changing_the_end(tmp_path, dataset):

@@ -169,7 +169,11 @@ def test_early_stopping_waits_for_patience_epochs_without_a_lower_loss(dataset, 
     run = train(small, dataset, recipe, store=store)
     losses = [row["validation_loss"] for row in rows(run)]
     best = losses.index(min(losses))
-    assert run.done["best_step"] == best * 4
+    assert run.done["best"] == {
+        name: row[name]
+        for row in [rows(run)[best]]
+        for name in ("step", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
+    }
     assert len(losses) == best + 3 + 1 < 61
     assert run.steps()[-1] == run.done["steps"]
     assert train(small, dataset, recipe, store=store).key == run.key

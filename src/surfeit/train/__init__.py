@@ -1,6 +1,7 @@
 """Training and recording: recipe, the one visible loop, the recorder."""
 
 from surfeit.train.numerics import Numerics
+from surfeit.train.origin import Origin
 from surfeit.train.recipe import REPORT_RECIPES, Recipe, report_recipe
 from surfeit.train.recorder import Recorder
 from surfeit.train.recording import Conduct, Moment, Snapshots
@@ -11,6 +12,7 @@ __all__ = [
     "Conduct",
     "Moment",
     "Numerics",
+    "Origin",
     "Recipe",
     "Recorder",
     "Snapshots",

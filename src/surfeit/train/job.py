@@ -14,6 +14,7 @@ from surfeit.data import Dataset
 from surfeit.models import Builder, describe, initialise_, is_rebuildable
 from surfeit.store import SCHEMA, canonical, key_of
 from surfeit.train.numerics import Numerics
+from surfeit.train.origin import Origin
 from surfeit.train.recipe import Recipe
 
 SEMANTICS = 1
@@ -32,6 +33,7 @@ class Job:
         seed: of all random streams.
         mask: bool tensors by parameter name, True = kept, or None.
         numerics: the arithmetic.
+        origin: the step to begin at and the runs that the weights come from.
 
     Raises:
         ValueError: if the network does not fit the data, has nothing to train or frozen
@@ -44,9 +46,11 @@ class Job:
     seed: int
     mask: dict[str, torch.Tensor] | None
     numerics: Numerics
+    origin: Origin
 
     def __post_init__(self) -> None:
         self._check_kinds()
+        self._check_origin()
         _ = self.streams  # checks the seed
         self._check_trainable()
         self._check_fit()
@@ -92,13 +96,15 @@ class Job:
         }
         if self.mask:
             config["mask"] = digest(self.mask)
+        if self.origin.step:
+            config["first_step"] = self.origin.step
         return canonical(
             {
                 "schema": SCHEMA,
                 "kind": "train",
                 "semantics": SEMANTICS,
                 "config": config,
-                "parents": [],
+                "parents": self.origin.parents,
                 "data": self.dataset.fingerprint,
                 "numerics": self.numerics.in_key(),
             }
@@ -139,6 +145,14 @@ class Job:
             )
         if not isinstance(self.recipe, Recipe):
             raise ValueError(f"recipe must be a Recipe(...), got {self.recipe!r}")
+
+    def _check_origin(self) -> None:
+        total = self.recipe.total_steps(len(self.dataset.train))
+        if self.origin.step >= total:
+            raise ValueError(
+                f"a training of {total} steps cannot begin at step {self.origin.step}: "
+                f"rewind to a step below {total}"
+            )
 
     def _check_trainable(self) -> None:
         params = dict(self.network.named_parameters())

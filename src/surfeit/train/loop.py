@@ -11,6 +11,7 @@ import torch
 from surfeit.core import DivergedError, Split
 from surfeit.store import Run, RunWriter
 from surfeit.train.batches import Batches
+from surfeit.train.best import Best
 from surfeit.train.draws import lent_seed, may_draw
 from surfeit.train.evaluation import Score, evaluate, score
 from surfeit.train.gradients import gradient_of
@@ -33,7 +34,7 @@ class Loop:
 
     Args:
         job: what to train.
-        snapshots: the steps to keep, ascending, the first 0.
+        snapshots: the steps to keep, ascending, the first one the first step.
         writer: where to write, the lease being held.
         conduct: how to carry it out.
     """
@@ -69,29 +70,30 @@ class Loop:
         shape = len(data.train), data.classes
         self._logits = torch.empty(shape, dtype=dtype, device=device)
         self._draws = may_draw(self._model)
-        self._step = 0
+        self._step = self._first = job.origin.step
         self._seconds = 0.0
-        self._best: tuple[float, int] = (float("inf"), 0)
+        self._best = Best(self._params | self._buffers, keep=job.recipe.evaluate_every is not None)
         self._stopped = False
         self._metrics: dict[str, float] = {}
 
     def run(self) -> Run:
         """Trains to the end and returns the finished run."""
-        self._resume()
-        if self._step == 0:
-            self._keep()
-            self._measure()
-        began = saved = told = time.monotonic()
-        before = self._seconds
         with held_interrupts() as interrupted:
+            self._resume()
+            self._tell()
+            if self._step == self._first:
+                self._keep()
+                self._measure(whole=True)
+            began = saved = told = time.monotonic()
+            before = self._seconds
             while self._step < self._total and not self._stopped:
                 self._update()
                 self._step += 1
                 ended = self._step % self._per_epoch == 0 or self._step == self._total
                 if self._step in self._snapshots:
                     self._keep()
-                if ended:
-                    self._measure()
+                if ended or self._is_due():
+                    self._measure(whole=ended)
                 now = time.monotonic()
                 self._seconds = before + now - began
                 if interrupted() or now - saved >= self._conduct.checkpoint_seconds:
@@ -104,6 +106,11 @@ class Loop:
                     told = now
         return self._finish()
 
+    def _is_due(self) -> bool:
+        """Whether the recipe wants the validation split measured in the midst of an epoch."""
+        every = self._recipe.evaluate_every
+        return every is not None and self._step % every == 0
+
     def _update(self) -> None:
         """One optimiser update."""
         place, images, labels = self._batches.at(self._step)
@@ -113,6 +120,7 @@ class Loop:
             grads = self._mask.of_gradients(grads)
         self._optimiser.step_(grads, rate(self._recipe, self._step, self._total))
         self._mask.hold_(self._params)
+        self._mask.check(self._params)
 
     def _global_draws(self) -> AbstractContextManager[None]:
         """Dropout draws from torch's global generators alone: they are lent this step's seed."""
@@ -121,41 +129,49 @@ class Loop:
         return lent_seed(self._job.streams.seed_of("dropout", self._step), self._logits.device)
 
     def _keep(self) -> None:
-        self._mask.check(self._params)
         self._writer.snapshot(self._step, self._params | self._buffers)
 
-    def _measure(self) -> None:
-        """Writes the epoch's metrics; at step 0 there is no epoch behind, so no training score."""
+    def _measure(self, *, whole: bool) -> None:
+        """Writes a row of metrics: a whole one at an epoch's end, else the validation's alone.
+
+        At the first step there is no epoch behind, so no training score.
+        """
         last = max(self._step - 1, 0)
         row: dict[str, Any] = {
             "step": self._step,
             "epoch": self._step / self._per_epoch,
             "learning_rate": rate(self._recipe, last, self._total),
         }
-        for name, found in self._scores().items():
+        for name, found in self._scores(whole).items():
             row[f"{name}_loss"] = None if found is None else found.loss
             row[f"{name}_accuracy"] = None if found is None else found.accuracy
         self._check_finite(row)
         self._writer.record(row)
         self._metrics = {name: value for name, value in row.items() if value is not None}
-        self._judge(row["validation_loss"])
+        self._judge(row)
 
-    def _scores(self) -> dict[str, Score | None]:
+    def _scores(self, whole: bool) -> dict[str, Score | None]:
         scores: dict[str, Score | None] = {"train": None}
-        if self._step:
+        if whole and self._step > self._first:
             labels = self._batches.labels_seen(self._step - 1)
-            scores["train"] = score(self._logits[: len(labels)], labels)
+            # A training that begins within an epoch has not seen what came before.
+            same_epoch = (self._step - 1) // self._per_epoch == self._first // self._per_epoch
+            skipped = self._seen(self._first) if same_epoch else 0
+            scores["train"] = score(self._logits[skipped : len(labels)], labels[skipped:])
         tensors = self._params | self._buffers
-        for name in ("validation", "test"):
-            scores[name] = evaluate(self._model, tensors, self._splits[name])
+        scores["validation"] = evaluate(self._model, tensors, self._splits["validation"])
+        scores["test"] = evaluate(self._model, tensors, self._splits["test"]) if whole else None
         return scores
 
-    def _judge(self, loss: float) -> None:
+    def _seen(self, step: int) -> int:
+        """The images of the epoch that a step stands in, which come before it."""
+        return step % self._per_epoch * self._recipe.batch_size
+
+    def _judge(self, row: Mapping[str, Any]) -> None:
         """Early stopping, on the validation split alone."""
-        if loss < self._best[0]:
-            self._best = (loss, self._step)
+        self._best.look(row, self._params | self._buffers)
         patience = self._recipe.patience
-        if patience is not None and self._step - self._best[1] >= patience * self._per_epoch:
+        if patience is not None and self._step - self._best.step >= patience * self._per_epoch:
             self._stopped = True
 
     def _check_finite(self, row: Mapping[str, Any]) -> None:
@@ -168,14 +184,13 @@ class Loop:
         )
 
     def _save(self) -> None:
-        seen = self._step % self._per_epoch * self._recipe.batch_size
         tensors = {f"weights/{n}": v for n, v in (self._params | self._buffers).items()}
         tensors |= {f"optimiser/{name}": v for name, v in self._optimiser.state().items()}
-        tensors["logits"] = self._logits[:seen]
+        tensors |= {f"best/{name}": value for name, value in self._best.tensors.items()}
+        tensors["logits"] = self._logits[: self._seen(self._step)]
         state = {
             "step": self._step,
-            # JSON has no infinity: no loss has been measured yet.
-            "best": None if self._best[0] == float("inf") else list(self._best),
+            "best": self._best.row,
             "stopped": self._stopped,
             "seconds": self._seconds,
             "machine": self._job.numerics.machine(),
@@ -197,25 +212,34 @@ class Loop:
         self._logits[: len(tensors["logits"])] = tensors["logits"].to(self._logits)
         self._step, self._stopped = state["step"], state["stopped"]
         self._seconds = state["seconds"]
-        if state["best"] is not None:
-            self._best = (state["best"][0], state["best"][1])
+        self._best.load_(state["best"], {n: tensors[f"best/{n}"] for n in self._best.tensors})
         self._tell(f"going on from step {self._step:,} of {self._total:,}")
 
     def _tell(self, words: str = "") -> None:
         if self._conduct.progress:
-            self._conduct.progress(Moment(self._step, self._total, self._metrics, words))
+            self._conduct.progress(
+                Moment(self._step, self._total, self._metrics, words, self._job.key)
+            )
 
     def _finish(self) -> Run:
         if self._step not in self._snapshots:
             self._keep()
         summary = {
             "steps": self._step,
-            "best_step": self._best[1],
+            "best": self._best_row(),
             "stopped_early": self._stopped,
             "seconds": round(self._seconds, 3),
             "machine": self._job.numerics.machine(),
         }
         return self._writer.finish(summary)
+
+    def _best_row(self) -> dict[str, Any]:
+        """The row of the least validation loss; the test's figures only report."""
+        row = self._best.row
+        if row["test_accuracy"] is None:
+            found = evaluate(self._model, self._best.tensors, self._splits["test"])
+            row = row | {"test_loss": found.loss, "test_accuracy": found.accuracy}
+        return row
 
 
 def _cast(split: Split, dtype: torch.dtype) -> Split:

@@ -1,9 +1,10 @@
 """A recipe: everything about a training but the network, the data and the seed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args, get_type_hints
 
 from surfeit.core import unknown
+from surfeit.store import NEUTRAL
 
 Optimizer = Literal["sgd", "adam", "adamw", "adagrad", "rmsprop"]
 Schedule = Literal["constant", "steps", "cosine", "inverse"]
@@ -41,6 +42,8 @@ class Recipe:
         augmentation: `shift` (up to `augmentation_pixels` each way), `crop-flip` (the same as
             a random crop of the padded image, and a mirror image half of the time), or None.
         augmentation_pixels: how far an image is shifted at most, >= 1.
+        evaluate_every: measure the validation split every so many steps as well, and not only at
+            each epoch's end: early stopping is judged as finely as that. None for epochs alone.
 
     Raises:
         ValueError: if a value is out of its range, or an option is given that nothing would read.
@@ -68,6 +71,7 @@ class Recipe:
     patience: int | None = None
     augmentation: Augmentation | None = None
     augmentation_pixels: int = 4
+    evaluate_every: int | None = field(default=None, metadata={NEUTRAL: None})
 
     def __post_init__(self) -> None:
         if self.epochs is None and self.steps is None:
@@ -98,6 +102,7 @@ class Recipe:
 
     def _check_ranges(self) -> None:
         whole = ("epochs", "steps", "batch_size", "decay_steps", "patience", "augmentation_pixels")
+        whole += ("evaluate_every",)
         _require(self, whole, lambda v: isinstance(v, int) and v >= 1, "an integer >= 1")
         _require(self, ("lr", "epsilon", "clip_norm"), lambda v: 0 < v < float("inf"), "> 0")
         fractions = ("momentum", "beta1", "beta2", "alpha")

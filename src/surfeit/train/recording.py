@@ -15,12 +15,14 @@ class Moment:
         steps: updates of the whole training.
         metrics: the last epoch's row of metrics; empty before the first.
         words: something to tell, e.g. who else is writing the run.
+        key: the run's key.
     """
 
     step: int
     steps: int
     metrics: dict[str, float]
     words: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +32,15 @@ class Snapshots:
     Args:
         every_epochs: keep each so manieth epoch's end; 0 for none.
         per_decade: as many log-spaced steps between 1 and 10, 10 and 100, ...; 0 for none.
+        at: these steps as well; those beyond the training are left out.
 
     Raises:
-        ValueError: if a count is negative.
+        ValueError: if a count or a step is negative.
     """
 
     every_epochs: int = 1
     per_decade: int = 0
+    at: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.every_epochs < 0 or self.per_decade < 0:
@@ -44,17 +48,19 @@ class Snapshots:
                 "every_epochs and per_decade must be >= 0, "
                 f"got {self.every_epochs} and {self.per_decade}"
             )
+        if any(step < 0 for step in self.at):
+            raise ValueError(f"at must hold steps >= 0, got {self.at}")
 
-    def steps(self, total: int, per_epoch: int) -> list[int]:
-        """The steps, ascending, of a training of `total` updates, `per_epoch` an epoch."""
-        steps = {0, total}
+    def steps(self, total: int, per_epoch: int, first: int = 0) -> list[int]:
+        """The steps, ascending, of a training from step `first` to `total`."""
+        steps = {first, total, *(step for step in self.at if step <= total)}
         if self.every_epochs:
             steps.update(range(0, total, per_epoch * self.every_epochs))
         power = 0
         while self.per_decade and (step := round(10 ** (power / self.per_decade))) < total:
             steps.add(step)
             power += 1
-        return sorted(steps)
+        return sorted(step for step in steps if step >= first)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from surfeit.store import Lease, Run, RunWriter, Store, clear_temporary, make_fo
 from surfeit.train.job import Job
 from surfeit.train.loop import Loop
 from surfeit.train.numerics import Numerics, check_machine
+from surfeit.train.origin import Origin
 from surfeit.train.provenance import about
 from surfeit.train.recipe import Recipe
 from surfeit.train.recording import Conduct, Moment, Snapshots
@@ -26,6 +27,7 @@ def train(
     *,
     seed: int = 0,
     mask: Mapping[str, Tensor] | None = None,
+    origin: Origin | None = None,
     snapshots: Snapshots | None = None,
     store: Store | None = None,
     numerics: Numerics | None = None,
@@ -49,7 +51,9 @@ def train(
         recipe: how to train.
         seed: an integer >= 0; of initial weights, order, augmentation and dropout.
         mask: bool tensors by parameter name, True = kept; removed weights are exactly zero after
-            every step.
+            every step, which is checked.
+        origin: the step to begin at, for weights that were rewound to it, and the runs that weights
+            and mask were taken from; a part of the key.
         snapshots: which steps to keep; each epoch's end by default. Not a part of the key.
         store: where to; `Store()` by default.
         numerics: device, threads, precision; one CPU thread in float32 by default.
@@ -62,21 +66,23 @@ def train(
     Raises:
         ValueError: if network, data and mask do not fit together or a setting is out of range.
         DivergedError: if the loss stops being a finite number.
+        ProtocolError: if a masked weight came back to life, or a run that was trained again ended
+            with other weights.
         BusyError: if another process trains the same run and `conduct.wait` is false.
         NumericsError: if the run began on another machine's arithmetic.
-        ProtocolError: if a run that was trained again ended with other weights.
         StoreError: if the disk refuses.
     """
     numerics, conduct = numerics or Numerics(), conduct or Conduct()
-    job = Job(model, dataset, recipe, seed, dict(mask) if mask else None, numerics)
+    origin = origin or Origin()
+    job = Job(model, dataset, recipe, seed, dict(mask) if mask else None, numerics, origin)
     images = len(dataset.train)
     steps = (snapshots or Snapshots()).steps(
-        recipe.total_steps(images), recipe.steps_per_epoch(images)
+        recipe.total_steps(images), recipe.steps_per_epoch(images), origin.step
     )
     folder = (store or Store()).path_of(job.key)
     if (done := _complete(folder, steps)) is not None:
         return done
-    with Lease(make_folder(folder), wait=conduct.wait, waiting=_teller(conduct)) as lease:
+    with Lease(make_folder(folder), wait=conduct.wait, waiting=_teller(conduct, job.key)) as lease:
         if (done := _complete(folder, steps)) is not None:
             return done
         clear_temporary(folder)
@@ -137,6 +143,6 @@ def _reopen(job: Job, folder: Path, conduct: Conduct) -> dict[str, Any]:
     return files
 
 
-def _teller(conduct: Conduct) -> Callable[[str], None] | None:
+def _teller(conduct: Conduct, key: str) -> Callable[[str], None] | None:
     progress = conduct.progress
-    return None if progress is None else lambda words: progress(Moment(0, 0, {}, words))
+    return None if progress is None else lambda words: progress(Moment(0, 0, {}, words, key))
