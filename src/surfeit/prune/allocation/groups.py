@@ -1,0 +1,65 @@
+"""N:M masks: at most n of every m consecutive inputs, which some hardware multiplies faster."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from surfeit.prune.allocation.candidates import candidates
+from surfeit.prune.checks import check_alive
+from surfeit.prune.prunable import Mask
+
+
+def n_of_m_mask(
+    scores: Mapping[str, Tensor],
+    n: int = 2,
+    m: int = 4,
+    *,
+    mask: Mapping[str, Tensor] | None = None,
+) -> Mask:
+    """Keeps the n largest scores of every m consecutive inputs of each unit.
+
+    Inputs are those along the second dimension: the inputs of a linear layer, the channels of a
+    convolution (apart for each place of its kernel). A rest of r < m inputs keeps its `min(n, r)`
+    largest, so that no group keeps more than n: a first convolution on one channel stays dense.
+    With `mask`, a group of which fewer than n survive keeps them all.
+
+    Args:
+        scores: [units, inputs, ...] by parameter name.
+        n: how many to keep of each group, in [1, m].
+        m: inputs in a group.
+        mask: the mask to stay within, of the same names and shapes.
+
+    Raises:
+        ValueError: if n or m is out of range, a parameter has only one dimension, a candidate's
+            score is NaN, or scores and mask differ in names or shapes.
+        CollapseError: if a parameter would keep none, naming its layer.
+
+    Source: Mishra et al. 2021 (2:4). Cost: O(N log m).
+    """
+    if not 1 <= n <= m:
+        raise ValueError(f"n of m needs 1 <= n <= m, got n = {n} and m = {m}")
+    found = candidates(scores, mask)
+    for name, value in scores.items():
+        if value.dim() < 2:
+            raise ValueError(
+                f"n of m needs [units, inputs, ...], but {name!r} is {list(value.shape)}"
+            )
+    result = {name: _grouped(scores[name], found[name], n, m) for name in scores}
+    check_alive(result)
+    return result
+
+
+def _grouped(score: Tensor, candidate: Tensor, n: int, m: int) -> Tensor:
+    values = score.detach().cpu().movedim(1, -1)
+    allowed = candidate.movedim(1, -1)
+    inputs = values.shape[-1]
+    values = functional.pad(values, (0, -inputs % m)).unflatten(-1, (-1, m))
+    allowed = functional.pad(allowed, (0, -inputs % m)).unflatten(-1, (-1, m))
+    # Two stable sorts: by score, then candidates first, whatever a pruned weight's score is.
+    order = values.argsort(dim=-1, descending=True, stable=True)
+    candidates_first = allowed.gather(-1, order).to(torch.uint8)
+    order = order.gather(-1, candidates_first.argsort(dim=-1, descending=True, stable=True))
+    kept = torch.zeros_like(allowed).scatter_(-1, order[..., :n], True) & allowed
+    return kept.flatten(-2)[..., :inputs].movedim(-1, 1).contiguous()

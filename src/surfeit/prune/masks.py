@@ -1,0 +1,83 @@
+"""Masks: bool tensors by parameter name, True = kept; their density, and how they combine.
+
+A mask is a plain `dict[str, Tensor]` on the CPU. Here is all that takes masks as they are; masks
+from scores are in `allocation`, of whole units in `units`.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from surfeit.prune.checks import check_alike, check_alive, check_mask, check_nested
+from surfeit.prune.overlap import Overlap, Overlaps, overlap
+from surfeit.prune.prunable import Mask, prunable
+
+__all__ = [
+    "Mask",
+    "Overlap",
+    "Overlaps",
+    "check_alike",
+    "check_alive",
+    "check_mask",
+    "check_nested",
+    "densities",
+    "density",
+    "full_mask",
+    "intersect",
+    "invert",
+    "overlap",
+    "prunable",
+]
+
+
+def full_mask(model: nn.Module, also: Iterable[str] = ()) -> Mask:
+    """The mask that keeps everything: the dense network, level 0.
+
+    Args:
+        model: any module.
+        also: further parameters to prune, as in `prunable`.
+
+    Raises:
+        ValueError: as `prunable`.
+    """
+    own = dict(model.named_parameters())
+    return {name: torch.ones(own[name].shape, dtype=torch.bool) for name in prunable(model, also)}
+
+
+def density(mask: Mapping[str, Tensor]) -> float:
+    """The fraction of the mask's entries that are kept, in [0, 1].
+
+    Raises:
+        ValueError: if the mask has no entries.
+    """
+    total = sum(value.numel() for value in mask.values())
+    if total == 0:
+        raise ValueError("a mask without entries has no density: pass a mask of a model")
+    return sum(int(value.sum()) for value in mask.values()) / total
+
+
+def densities(mask: Mapping[str, Tensor]) -> dict[str, float]:
+    """The fraction of each parameter's entries that is kept, in [0, 1].
+
+    Raises:
+        ValueError: if a parameter has no entries.
+    """
+    return {name: density({name: value}) for name, value in mask.items()}
+
+
+def intersect(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Mask:
+    """What both masks keep; where only one has a parameter, the other is taken to keep it all.
+
+    Raises:
+        ValueError: if a parameter's shapes differ or it is not bool.
+    """
+    shared = a.keys() & b.keys()
+    check_alike({name: a[name] for name in shared}, {name: b[name] for name in shared})
+    either = {**a, **b}
+    return {name: a[name] & b[name] if name in shared else either[name].clone() for name in either}
+
+
+def invert(mask: Mapping[str, Tensor]) -> Mask:
+    """The mask that keeps what this one removes."""
+    return {name: ~value for name, value in mask.items()}
