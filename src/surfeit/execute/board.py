@@ -1,0 +1,83 @@
+"""Which task is next, and what became of each."""
+
+from collections.abc import Iterable
+
+from surfeit.execute.engine import Outcome
+from surfeit.execute.performance import Failure
+from surfeit.execute.task import Task, check_tasks
+
+_SETBACKS = 2
+
+
+class Board:
+    """The tasks of one call, from waiting to done or failed.
+
+    A task that lost its process, memory or disk is tried once more; every other failure stands,
+    and so do those of all tasks that build on it.
+
+    Args:
+        tasks: what is to be done, in the order of their priority.
+
+    Raises:
+        ValueError: as `check_tasks`.
+    """
+
+    def __init__(self, tasks: Iterable[Task]) -> None:
+        self.tasks = check_tasks(tasks)
+        self.active: dict[str, tuple[str, int]] = {}
+        self.keys: dict[str, str] = {}
+        self.failures: dict[str, str] = {}
+        self._setbacks = dict.fromkeys(self.tasks, 0)
+
+    @property
+    def open(self) -> bool:
+        """Whether anything is left to do."""
+        return len(self.keys) + len(self.failures) < len(self.tasks)
+
+    def take(self) -> Task | None:
+        """The first task that can begin, which is then active; None if there is none now."""
+        for name, task in self.tasks.items():
+            begun = name in self.active or name in self.keys or name in self.failures
+            if not begun and all(parent in self.keys for parent in task.parents):
+                self.active[name] = ("", 0)
+                return task
+        return None
+
+    def parents(self, task: Task) -> tuple[str, ...]:
+        """The run keys of the task's parents."""
+        return tuple(self.keys[parent] for parent in task.parents)
+
+    def began(self, name: str, key: str, steps: int) -> None:
+        """Notes which run an active task trains, and its steps."""
+        self.active[name] = (key, steps)
+
+    def end(self, name: str, result: str | Failure) -> None:
+        """Notes what an active task came to: its run key, or why it failed."""
+        del self.active[name]
+        if isinstance(result, str):
+            self.keys[name] = result
+            return
+        self._setbacks[name] += 1
+        if result.passing and self._setbacks[name] < _SETBACKS:
+            return
+        twice = "; it was tried twice" if self._setbacks[name] == _SETBACKS else ""
+        self.failures[name] = f"{name}: {result.sentence}{twice}"
+        self._give_up_on(name)
+
+    def outcome(self) -> Outcome:
+        """What came of the tasks, in their order."""
+        return Outcome(
+            {name: self.keys[name] for name in self.tasks if name in self.keys},
+            {name: self.failures[name] for name in self.tasks if name in self.failures},
+        )
+
+    def _give_up_on(self, name: str) -> None:
+        """Fails everything that builds on a task, directly or not."""
+        lost = {name}
+        while more := {
+            heir for heir, task in self.tasks.items() if lost & {*task.parents} and heir not in lost
+        }:
+            lost |= more
+        for heir in lost - {name}:
+            words = f"{heir}: not run, because it builds on {name}, which failed"
+            self.failures.setdefault(heir, words)

@@ -1,0 +1,74 @@
+"""Progress, read from the runs' own metrics by the one process that shows it."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from surfeit.execute.board import Board
+from surfeit.execute.engine import Active, Glance, Progress
+from surfeit.store import Store
+
+SECONDS = 0.5
+"""Between two glances, unless a task ends."""
+
+_TAIL_BYTES = 8192
+
+
+class Glances:
+    """Tells a caller where all tasks stand, at each task's end and twice a second at most.
+
+    Args:
+        board: the tasks.
+        store: where their runs are.
+        progress: the caller's function; None to tell nobody.
+    """
+
+    def __init__(self, board: Board, store: Path, progress: Progress | None) -> None:
+        self._board, self._store, self._progress = board, Store(store), progress
+        self._ended = -1
+        self._told = -SECONDS
+
+    def tell(self) -> None:
+        """Tells, if a task has ended since or it is time."""
+        if self._progress is None:
+            return
+        now = time.monotonic()
+        ended = len(self._board.keys) + len(self._board.failures)
+        if ended == self._ended and now - self._told < SECONDS:
+            return
+        self._ended, self._told = ended, now
+        self._progress(self._glance())
+
+    def _glance(self) -> Glance:
+        board = self._board
+        active = tuple(
+            self._active(name, *board.active[name]) for name in board.tasks if name in board.active
+        )
+        return Glance(len(board.keys), len(board.failures), len(board.tasks), active)
+
+    def _active(self, name: str, key: str, steps: int) -> Active:
+        if not key:
+            return Active(name)
+        row = last_row(self._store.path_of(key) / "metrics.jsonl")
+        numbers = {
+            column: value
+            for column, value in row.items()
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        }
+        return Active(name, key, int(numbers.get("step", 0)), steps, numbers)
+
+
+def last_row(path: Path) -> dict[str, Any]:
+    """The last whole line of a metrics file; empty if there is none yet.
+
+    Cost: reads the file's last 8 KiB, however long the training.
+    """
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
+            *lines, _ = file.read().split(b"\n")
+        row = json.loads(lines[-1])
+    except (OSError, IndexError, ValueError):
+        return {}  # what is shown is no result: whoever reads the run hears of a damaged file
+    return row if isinstance(row, dict) else {}
