@@ -250,7 +250,7 @@ def test_masked_weights_are_exactly_zero_at_every_step(dataset, store, recipe, b
 
 def test_without_the_hold_momentum_would_revive_weights(dataset, store, monkeypatch):
     mask = {"fc1.weight": small().fc1.weight.detach() > 0}
-    monkeypatch.setattr(HeldMask, "hold_", lambda self, params: None)
+    monkeypatch.setattr(HeldMask, "hold_", lambda self: None)
     with pytest.raises(ProtocolError, match=r"masked weights of fc1.weight came back to life"):
         train(small, dataset, MASKED[0], mask=mask, store=store)
 

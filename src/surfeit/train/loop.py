@@ -119,8 +119,8 @@ class Loop:
         if self._recipe.clip_norm is not None:
             grads = self._mask.of_gradients(grads)
         self._optimiser.step_(grads, rate(self._recipe, self._step, self._total))
-        self._mask.hold_(self._params)
-        self._mask.check(self._params)
+        self._mask.hold_()
+        self._mask.check()
 
     def _global_draws(self) -> AbstractContextManager[None]:
         """Dropout draws from torch's global generators alone: they are lent this step's seed."""
@@ -129,6 +129,7 @@ class Loop:
         return lent_seed(self._job.streams.seed_of("dropout", self._step), self._logits.device)
 
     def _keep(self) -> None:
+        self._mask.check_all()
         self._writer.snapshot(self._step, self._params | self._buffers)
 
     def _measure(self, *, whole: bool) -> None:
@@ -145,6 +146,7 @@ class Loop:
         for name, found in self._scores(whole).items():
             row[f"{name}_loss"] = None if found is None else found.loss
             row[f"{name}_accuracy"] = None if found is None else found.accuracy
+        self._mask.check_all()
         self._check_finite(row)
         self._writer.record(row)
         self._metrics = {name: value for name, value in row.items() if value is not None}
