@@ -4,11 +4,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
+
+from surfeit.cli.side_by_side import Screen, Watch
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.console import Console, Group
+    from rich.progress import TaskID
 
+    from surfeit.execute import Glance
     from surfeit.store import Run
     from surfeit.train import Moment
 
@@ -20,6 +24,10 @@ class Teller(Protocol):
         """Says that the stage `name` has done so many of so many parts."""
         ...
 
+    def trainings(self, glance: "Glance") -> None:
+        """Says where trainings side by side stand."""
+        ...
+
     def say(self, sentence: str) -> None:
         """Says a sentence."""
         ...
@@ -29,14 +37,18 @@ class _Silent:
     def stage(self, name: str, done: int, total: int) -> None:
         pass
 
+    def trainings(self, glance: "Glance") -> None:
+        pass
+
     def say(self, sentence: str) -> None:
         pass
 
 
 class _Plain:
-    """One line a finished stage: for logs and pipes."""
+    """One line a finished stage or training: for logs and pipes."""
 
     def __init__(self) -> None:
+        self._watch = Watch()
         self._began = time.monotonic()
         self._ended: set[str] = set()
 
@@ -47,24 +59,56 @@ class _Plain:
             self.say(f"{name}: done in {now - self._began:.1f} s")
             self._began = now
 
+    def trainings(self, glance: "Glance") -> None:
+        for ended in self._watch.look(glance, time.monotonic()):
+            self.say(ended)
+
     def say(self, sentence: str) -> None:
         print(sentence, file=sys.stderr, flush=True)
 
 
 class _Bars:
-    """A bar a stage."""
+    """A bar a stage; trainings side by side are one bar, and a line each while they run."""
 
-    def __init__(self, progress: "Progress") -> None:
-        self._progress = progress
+    def __init__(self, console: "Console") -> None:
+        from rich.live import Live
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._stages = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f} %"),
+            TimeElapsedColumn(),
+            console=console,
+        )
         self._tasks: dict[str, TaskID] = {}
+        self._screen = Screen(console)
+        self._live = Live(get_renderable=self._drawing, console=console, refresh_per_second=10)
 
     def stage(self, name: str, done: int, total: int) -> None:
         if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, total=total)
-        self._progress.update(self._tasks[name], completed=done, total=total)
+            self._tasks[name] = self._stages.add_task(name, total=total)
+        self._stages.update(self._tasks[name], completed=done, total=total)
+
+    def trainings(self, glance: "Glance") -> None:
+        self._screen.look(glance)
 
     def say(self, sentence: str) -> None:
-        self._progress.console.print(sentence, highlight=False, markup=False)
+        self._live.console.print(sentence, highlight=False, markup=False)
+
+    def _drawing(self) -> "Group":
+        from rich.console import Group
+
+        stages = [self._stages] if self._tasks else []
+        return Group(*stages, *self._screen.drawing())
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._screen.end()
+        self._live.stop()
 
 
 @contextmanager
@@ -77,15 +121,9 @@ def telling(quiet: bool) -> Iterator[Teller]:
         yield _Plain()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f} %"),
-    )
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
-        yield _Bars(progress)
+    with _Bars(Console(stderr=True)) as bars:
+        yield bars
 
 
 def training_teller(teller: Teller, name: str) -> "Callable[[Moment], None]":

@@ -1,0 +1,124 @@
+"""Trainings side by side, from one glance at them to the next: what ended, and where all stand."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.progress import TaskID
+
+    from surfeit.execute import Active, Glance
+
+_SPEED_SECONDS = 180.0  # what remains is estimated from the speed of so many last seconds
+
+
+class Watch:
+    """What has ended since the glance before: one sentence a training, for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._began: dict[str, float] = {}
+        self._gone: dict[str, Active] = {}
+        self._seen: dict[str, Active] = {}
+        self._told = 0
+
+    def look(self, glance: "Glance", now: float) -> list[str]:
+        """The sentences about what has ended.
+
+        A training that is no longer active has ended once the count of those that are over has
+        risen: before that its worker may have died, and it comes again.
+
+        Args:
+            glance: where the trainings stand.
+            now: seconds of a clock that never goes back.
+        """
+        active = {one.name: one for one in glance.active}
+        self._gone |= {name: one for name, one in self._seen.items() if name not in active}
+        self._gone = {name: one for name, one in self._gone.items() if name not in active}
+        self._seen = active
+        for name in active:
+            self._began.setdefault(name, now)
+        over = glance.done + glance.failed
+        ended = list(self._gone.values())[: over - self._told]
+        for one in ended:
+            del self._gone[one.name]
+        sentences = [self._sentence(one, glance, now) for one in ended]
+        if over > self._told and not ended:
+            # Never seen at work: they were in the store, or took less than one glance to the next.
+            sentences.append(tally(glance))
+        self._told = over
+        return sentences
+
+    def _sentence(self, one: "Active", glance: "Glance", now: float) -> str:
+        seconds = now - self._began[one.name]
+        accuracy = _accuracy(one.metrics)
+        accuracy = f", {accuracy} at step {one.step:,}" if accuracy else ""
+        return f"{one.name}: {seconds:.0f} s{accuracy} ({tally(glance)})"
+
+
+class Screen:
+    """One bar over all trainings and a line for each active one, in a terminal."""
+
+    def __init__(self, console: "Console") -> None:
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self._overall = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=18),
+            TextColumn("{task.fields[tally]}"),
+            TimeElapsedColumn(),
+            TextColumn("gone ·"),
+            TimeRemainingColumn(),
+            TextColumn("to go"),
+            console=console,
+            speed_estimate_period=_SPEED_SECONDS,
+        )
+        self._task: TaskID | None = None
+        self._active: tuple[Active, ...] = ()
+
+    def look(self, glance: "Glance") -> None:
+        """Takes a glance in; it is drawn the next time the terminal is."""
+        if self._task is None:
+            self._task = self._overall.add_task("trainings", total=glance.total, tally="")
+        # Begun trainings count by their share, so that the bar moves and what remains is known.
+        begun = sum(one.step / one.steps for one in glance.active if one.steps)
+        completed = min(glance.total, glance.done + glance.failed + begun)
+        self._overall.update(
+            self._task, completed=completed, total=glance.total, tally=tally(glance)
+        )
+        self._active = glance.active
+
+    def end(self) -> None:
+        """Nothing is active any more: what stays on the screen is the bar."""
+        self._active = ()
+
+    def drawing(self) -> "list[RenderableType]":
+        """What to draw: nothing before the first glance."""
+        from rich.table import Table
+
+        if self._task is None:
+            return []
+        lines = Table.grid(padding=(0, 3))
+        lines.add_column(no_wrap=True, overflow="ellipsis")
+        lines.add_column(no_wrap=True, justify="right")
+        lines.add_column(no_wrap=True)
+        for one in self._active:
+            step = f"step {one.step:,} of {one.steps:,}" if one.steps else "beginning"
+            lines.add_row(f"  {one.name}", step, _accuracy(one.metrics))
+        return [self._overall, lines]
+
+
+def tally(glance: "Glance") -> str:
+    """How many are done and failed: `12 of 147 done, 1 failed`."""
+    failed = f", {glance.failed} failed" if glance.failed else ""
+    return f"{glance.done} of {glance.total} done{failed}"
+
+
+def _accuracy(metrics: Mapping[str, Any] | None) -> str:
+    accuracy = (metrics or {}).get("validation_accuracy")
+    return "" if accuracy is None else f"validation {100 * accuracy:.1f} %"
