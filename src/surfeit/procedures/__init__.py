@@ -1,0 +1,1 @@
+"""Training and pruning together: tickets, supermasks."""
