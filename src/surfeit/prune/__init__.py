@@ -1,5 +1,17 @@
-"""Removing units: criteria, the orders they give, and accuracy against removals."""
+"""Masks and removals: scores, what they keep, whole units, and accuracy against removals."""
 
+from surfeit.prune.allocation import (
+    ALLOCATIONS,
+    Allocation,
+    allocation_named,
+    erk_mask,
+    global_mask,
+    layer_rates,
+    layerwise_mask,
+    level_densities,
+    n_of_m_mask,
+    uniform_mask,
+)
 from surfeit.prune.chain import Cut, cut_at
 from surfeit.prune.criteria import (
     CRITERIA,
@@ -11,22 +23,70 @@ from surfeit.prune.criteria import (
     raw_frame_potential,
 )
 from surfeit.prune.curve import removal_curve
+from surfeit.prune.masks import (
+    Mask,
+    Overlap,
+    Overlaps,
+    check_alive,
+    check_mask,
+    check_nested,
+    densities,
+    density,
+    full_mask,
+    intersect,
+    invert,
+    overlap,
+    prunable,
+)
 from surfeit.prune.orders import removal_order
 from surfeit.prune.removable import removable
+from surfeit.prune.schedules import at_step, cubic, iterative, one_shot
 from surfeit.prune.table import removal_table
+from surfeit.prune.units import unit_densities, unit_density, unit_mask, unit_mask_from_scores
 
 __all__ = [
+    "ALLOCATIONS",
     "CRITERIA",
+    "Allocation",
     "Criterion",
     "Cut",
+    "Mask",
+    "Overlap",
+    "Overlaps",
+    "allocation_named",
+    "at_step",
+    "check_alive",
+    "check_mask",
+    "check_nested",
+    "cubic",
     "cut_at",
+    "densities",
+    "density",
+    "erk_mask",
     "frame_potential",
+    "full_mask",
+    "global_mask",
     "inner_product",
+    "intersect",
+    "invert",
+    "iterative",
+    "layer_rates",
+    "layerwise_mask",
+    "level_densities",
     "magnitude",
+    "n_of_m_mask",
+    "one_shot",
+    "overlap",
+    "prunable",
     "random",
     "raw_frame_potential",
     "removable",
     "removal_curve",
     "removal_order",
     "removal_table",
+    "uniform_mask",
+    "unit_densities",
+    "unit_density",
+    "unit_mask",
+    "unit_mask_from_scores",
 ]

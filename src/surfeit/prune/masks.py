@@ -1,7 +1,7 @@
 """Masks: bool tensors by parameter name, True = kept; their density, and how they combine.
 
 A mask is a plain `dict[str, Tensor]` on the CPU. Here is all that takes masks as they are; masks
-from scores are in `allocation`, of whole units in `units`.
+from scores are in `allocation`, and more of whole units in `units`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from surfeit.prune.checks import check_alike, check_alive, check_mask, check_nested
 from surfeit.prune.overlap import Overlap, Overlaps, overlap
 from surfeit.prune.prunable import Mask, prunable
+from surfeit.prune.units import unit_mask
 
 __all__ = [
     "Mask",
@@ -28,6 +29,7 @@ __all__ = [
     "invert",
     "overlap",
     "prunable",
+    "unit_mask",
 ]
 
 

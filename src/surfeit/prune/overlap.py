@@ -4,8 +4,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scipy.special import ndtr
-from scipy.stats import hypergeom
 from torch import Tensor
 
 from surfeit.prune.checks import check_alike
@@ -102,6 +100,8 @@ def overlap(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Overlaps:
 
 
 def _of_parameter(a: Tensor, b: Tensor) -> Overlap:
+    from scipy.stats import hypergeom  # half a second of every start that asks for no overlap
+
     both, first, second, total = int((a & b).sum()), int(a.sum()), int(b.sum()), a.numel()
     expected = first * second / total if total else 0.0
     chance = second / total if total else 0.0
@@ -126,4 +126,4 @@ def _normal(difference: float, deviation: float) -> float:
     """Two-sided, corrected by half a weight since counts are whole."""
     if deviation == 0:
         return 1.0
-    return min(1.0, 2 * float(ndtr(-max(abs(difference) - 0.5, 0.0) / deviation)))
+    return math.erfc(max(abs(difference) - 0.5, 0.0) / deviation / math.sqrt(2))

@@ -94,8 +94,8 @@ def check_enough(where: str, count: int, survivors: int) -> None:
     """
     if count > survivors:
         raise ValueError(
-            f"the density asks for {count:,} weights of {where}, but the mask keeps only "
-            f"{survivors:,}: a density is of all the weights, and masks only shrink"
+            f"the density asks for {count:,} of {where}, but the mask keeps only {survivors:,}: a "
+            "density is of all there are, and masks only shrink"
         )
 
 
