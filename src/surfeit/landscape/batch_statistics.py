@@ -1,0 +1,79 @@
+"""Batch normalisation's statistics for weights that were never trained, as between two networks."""
+
+import copy
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from surfeit.core import Params, check_tensor
+
+_IMAGES_AT_ONCE = 1000
+
+
+def normalisations(model: nn.Module) -> dict[str, _BatchNorm]:
+    """The model's batch normalisations that keep running statistics, by dotted name."""
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, _BatchNorm) and module.track_running_stats
+    }
+
+
+@torch.no_grad()
+def batch_statistics(
+    model: nn.Module,
+    tensors: Mapping[str, Tensor],
+    images: Float[Tensor, "n channels height width"],
+) -> Params:
+    """Recomputes every running mean and variance under the given weights.
+
+    One pass in training mode with `momentum = None`: of `B` parts of the images, as equal as can
+    be, `mean = Σ_b mean_b / B` and `var = Σ_b var_b / B` with each part's unbiased variance. All
+    else (dropout) stays in evaluation mode; neither the model nor the tensors are changed.
+
+    Args:
+        model: the network's structure.
+        tensors: its parameters and buffers by name; the old statistics are not read.
+        images: [n, channels, height, width], normalised, on the tensors' device; n at least 2.
+
+    Returns:
+        the new `running_mean`, `running_var` and `num_batches_tracked` by buffer name; empty if
+        the model has no batch normalisation.
+
+    Raises:
+        ValueError: if there are fewer than two images, or no tensor.
+
+    Source: Izmailov et al. 2018 (`torch.optim.swa_utils.update_bn`); why, Garipov et al. 2018,
+    appendix A.2. Cost: one forward pass over the images, in parts of at most 1,000.
+    """
+    check_tensor("images", images)
+    if len(images) < 2:
+        raise ValueError(f"batch statistics need at least 2 images, got {len(images)}")
+    structure = copy.deepcopy(model).eval()
+    found = normalisations(structure)
+    if not found:
+        return {}
+    for module in found.values():
+        module.train().momentum = None
+    fresh = _fresh(found)
+    for part in images.tensor_split(-(-len(images) // _IMAGES_AT_ONCE)):
+        functional_call(structure, {**tensors, **fresh}, (part,))
+    return fresh
+
+
+def _fresh(found: Mapping[str, _BatchNorm]) -> Params:
+    """Statistics of nothing yet; a forward pass adds to them in place."""
+    fresh: Params = {}
+    for name, module in found.items():
+        prefix = f"{name}." if name else ""
+        assert module.running_mean is not None
+        assert module.running_var is not None
+        assert module.num_batches_tracked is not None
+        fresh[f"{prefix}running_mean"] = torch.zeros_like(module.running_mean)
+        fresh[f"{prefix}running_var"] = torch.ones_like(module.running_var)
+        fresh[f"{prefix}num_batches_tracked"] = torch.zeros_like(module.num_batches_tracked)
+    return fresh

@@ -1,0 +1,147 @@
+"""Loss and accuracy on the straight line between two networks, and the barrier they meet there."""
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from surfeit.core import Params, Split
+from surfeit.landscape.batch_statistics import batch_statistics, normalisations
+
+SCHEMA = pa.schema(
+    [
+        ("split", pa.string()),
+        ("t", pa.float64()),
+        ("loss", pa.float64()),
+        ("accuracy", pa.float64()),
+    ]
+)
+_IMAGES_AT_ONCE = 1000
+
+
+def between(first: Mapping[str, Tensor], second: Mapping[str, Tensor], t: float) -> Params:
+    """The network at `t` on the line, `(1 − t) first + t second`; the ends to the last bit.
+
+    Args:
+        first, second: parameters and buffers by name, of one architecture. What is no floating
+            point number (a count of batches) is the first's.
+        t: in [0, 1].
+
+    Raises:
+        ValueError: if names or shapes differ, or t is out of range.
+    """
+    if not 0 <= t <= 1:
+        raise ValueError(f"t must be in [0, 1], got {t}")
+    if first.keys() != second.keys():
+        raise ValueError(
+            "both ends must be of one architecture, but only one of them has "
+            f"{', '.join(sorted(first.keys() ^ second.keys()))}"
+        )
+    for name, value in first.items():
+        if value.shape != second[name].shape:
+            shapes = f"{list(value.shape)} and {list(second[name].shape)}"
+            raise ValueError(f"both ends must be of one architecture, but {name} is {shapes}")
+    return {
+        name: torch.lerp(value, second[name], t) if value.is_floating_point() else value.clone()
+        for name, value in first.items()
+    }
+
+
+def along_line(
+    model: nn.Module,
+    first: Mapping[str, Tensor],
+    second: Mapping[str, Tensor],
+    splits: Mapping[str, Split],
+    *,
+    points: int = 30,
+    statistics_from: Float[Tensor, "n channels height width"] | None = None,
+) -> pa.Table:
+    """Measures the network at equally spaced points of the line between two trained ones.
+
+    `w(t) = (1 − t) first + t second` for `points` values of t from 0 to 1; at each of them, both
+    ends among them, batch statistics are recomputed: an average of two networks' statistics is
+    not that of the averaged network, and its error would be taken for a barrier.
+
+    Args:
+        model: the network's structure; its own weights are not read, nothing of it is changed.
+        first, second: parameters and buffers by name, the same names and shapes.
+        splits: images and labels by name, on the tensors' device.
+        points: at least 2.
+        statistics_from: training images that batch statistics are computed from; needed where the
+            model has batch normalisation, not read elsewhere.
+
+    Returns:
+        rows `split, t, loss, accuracy`: mean cross-entropy in nats, a fraction.
+
+    Raises:
+        ValueError: if the ends do not fit each other or the model, points are fewer than 2, there
+            is no split, or the model has batch normalisation and no images for it.
+
+    Source: Goodfellow et al. 2015; 30 points, Frankle et al. 2020, section 2. Cost: `points`
+    forward passes over the splits and, with batch normalisation, over `statistics_from`.
+    """
+    if points < 2:
+        raise ValueError(f"points must be at least 2, one for each end, got {points}")
+    if not splits:
+        raise ValueError("splits must name at least one split to measure on, got none")
+    _check_fit(model, first)
+    if normalisations(model) and statistics_from is None:
+        raise ValueError(
+            "the model has batch normalisation, whose statistics must be computed anew at every "
+            "point of the line: give training images as statistics_from"
+        )
+    structure, rows = copy.deepcopy(model).eval(), []
+    for place in range(points):
+        t = place / (points - 1)
+        tensors = between(first, second, t)
+        if statistics_from is not None:
+            tensors |= batch_statistics(structure, tensors, statistics_from)
+        for name, split in splits.items():
+            loss, accuracy = _score(structure, tensors, split)
+            rows.append({"split": name, "t": t, "loss": loss, "accuracy": accuracy})
+    return pa.Table.from_pylist(rows, SCHEMA)
+
+
+def error_barrier(errors: Sequence[float] | Float[Tensor, " points"]) -> float:
+    """How much worse the worst point of a line is than its ends: the error barrier, or instability.
+
+    `barrier = max_t e(t) − (e(0) + e(1)) / 2`, at least 0 where both ends are equal.
+
+    Args:
+        errors: [points] in the order of t, both ends included: errors as fractions give a fraction,
+            losses in nats give nats.
+
+    Raises:
+        ValueError: if there are fewer than two points, or one is not finite.
+
+    Source: Frankle et al. 2020, section 2.
+    """
+    values = [float(value) for value in errors]
+    if len(values) < 2 or not all(map(math.isfinite, values)):
+        raise ValueError(f"a barrier needs two or more finite numbers, got {values}")
+    return max(values) - (values[0] + values[-1]) / 2
+
+
+def _check_fit(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    own = dict(model.named_parameters()) | dict(model.named_buffers())
+    if own.keys() != tensors.keys():
+        names = ", ".join(sorted(own.keys() ^ tensors.keys()))
+        raise ValueError(f"the model and the ends differ: only one of them has {names}")
+    for name, value in own.items():
+        if value.shape != tensors[name].shape:
+            shapes = f"{list(value.shape)} in the model, {list(tensors[name].shape)} at the ends"
+            raise ValueError(f"{name} is {shapes}")
+
+
+@torch.no_grad()
+def _score(model: nn.Module, tensors: Params, split: Split) -> tuple[float, float]:
+    parts = split.images.split(_IMAGES_AT_ONCE)
+    logits = torch.cat([functional_call(model, tensors, (part,)) for part in parts])
+    loss = F.cross_entropy(logits, split.labels).item()
+    return loss, (logits.argmax(1) == split.labels).double().mean().item()
