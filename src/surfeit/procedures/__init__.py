@@ -1,1 +1,7 @@
 """Training and pruning together: tickets, supermasks."""
+
+from surfeit.procedures.controls import CONTROLS
+from surfeit.procedures.ticket_config import TicketConfig
+from surfeit.procedures.tickets import failures, find_tickets
+
+__all__ = ["CONTROLS", "TicketConfig", "failures", "find_tickets"]

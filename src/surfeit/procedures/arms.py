@@ -1,0 +1,103 @@
+"""One training of a ticket or of a control, and what is checked around it."""
+
+from dataclasses import dataclass, field, replace
+
+from surfeit.core import Params, Streams
+from surfeit.execute import Desk
+from surfeit.procedures.controls import CONTROLS, Mask, Ticket
+from surfeit.procedures.parcels import Parcel, model_with, named
+from surfeit.procedures.protocol import check_began, check_control
+from surfeit.prune.masks import full_mask
+from surfeit.prune.prunable import prunable
+from surfeit.store import Run, Store
+from surfeit.train import Conduct, Moment, Origin, Recipe, Snapshots, train
+
+TICKET = "ticket"
+"""The arm that is no control."""
+
+_LONGEST = 2.0  # Liu et al. 2019, section 3: at most twice the epochs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begin:
+    """How a training begins: its recipe, its first step and parents, and what it keeps."""
+
+    recipe: Recipe
+    origin: Origin
+    # The first and the last alone.
+    snapshots: Snapshots = field(default_factory=lambda: Snapshots(every_epochs=0))
+
+
+def train_arm(
+    parcel: Parcel, desk: Desk, ticket: Ticket, begin: Begin, *, arm: str, level: int
+) -> Run:
+    """Trains a ticket, or one of its controls once it is sure that they differ.
+
+    Args:
+        parcel: network, data, arithmetic and seed.
+        desk: where to.
+        ticket: what is trained, or what the control is made from.
+        begin: how the ticket is trained. A control of newly drawn weights begins at step 0.
+        arm: `ticket` or a name of `CONTROLS`, whose draws are from the stream
+            ("control", arm, level).
+        level: >= 1.
+
+    Raises:
+        ProtocolError: if the control is its ticket again, or the training began otherwise.
+    """
+    weights, mask = ticket.weights, ticket.mask
+    if arm != TICKET:
+        control = CONTROLS[arm]
+        changed = control.change(ticket, Streams(parcel.seed).get("control", arm, level))
+        check_control(arm, changed, (weights, mask), moves=control.moves)
+        weights, mask = changed
+        if control.anew:
+            recipe = lengthened(parcel, mask) if control.longer else parcel.recipe
+            begin = replace(begin, recipe=recipe, origin=replace(begin.origin, step=0))
+    return train_as(parcel, desk, weights, mask, begin)
+
+
+def train_as(parcel: Parcel, desk: Desk, weights: Params, mask: Mask, begin: Begin) -> Run:
+    """Trains from these weights under this mask, and looks that it was so."""
+    told = False
+
+    def tell(moment: Moment) -> None:
+        nonlocal told
+        if not told:
+            desk.began(moment.key, moment.steps)
+            told = True
+
+    run = train(
+        named(model_with(parcel, weights), parcel.name),
+        parcel.dataset,
+        begin.recipe,
+        seed=parcel.seed,
+        mask=mask,
+        origin=begin.origin,
+        snapshots=begin.snapshots,
+        store=Store(desk.store),
+        numerics=parcel.numerics,
+        conduct=Conduct(progress=tell),
+    )
+    check_began(run, weights, mask)
+    return run
+
+
+def lengthened(parcel: Parcel, mask: Mask) -> Recipe:
+    """The recipe with `min(1 / density, 2)` times the steps, its schedule drawn out alike.
+
+    A masked network's computation is taken to be in proportion to its kept weights: exact for
+    linear layers, and where convolutions are as dense as the rest.
+    """
+    whole = full_mask(parcel.model)
+    kept = sum(int(mask.get(name, whole[name]).sum()) for name in prunable(parcel.model))
+    factor = min(sum(places.numel() for places in whole.values()) / kept, _LONGEST)
+    recipe = parcel.recipe
+    return replace(
+        recipe,
+        epochs=None,
+        steps=round(factor * recipe.total_steps(len(parcel.dataset.train))),
+        milestones=tuple(round(factor * step) for step in recipe.milestones),
+        decay_steps=None if recipe.decay_steps is None else round(factor * recipe.decay_steps),
+        warmup_steps=round(factor * recipe.warmup_steps),
+    )

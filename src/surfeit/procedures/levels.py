@@ -1,0 +1,137 @@
+"""The trainings of a search for tickets, each from JSON values and its parents' runs.
+
+These are works of `surfeit.execute`: a worker calls them with a task's configuration, and they
+return the key of the run that they trained, or found.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+
+from surfeit.core import Params, Streams
+from surfeit.execute import Desk
+from surfeit.procedures.arms import Begin, train_arm, train_as
+from surfeit.procedures.controls import Mask, Ticket
+from surfeit.procedures.parcels import Parcel, drawn_like, model_with, tensors_of, unpack
+from surfeit.procedures.protocol import check_shrinks
+from surfeit.procedures.selection import places_of, select, to_mask
+from surfeit.procedures.ticket_config import TicketConfig
+from surfeit.prune.scores import Evidence
+from surfeit.store import Run, Store
+from surfeit.train import Origin, Recipe, Snapshots
+from surfeit.train.schedules import rate
+
+
+def train_dense(config: Mapping[str, Any], desk: Desk) -> str:
+    """Trains the dense network, level 0, and keeps the step that tickets rewind to.
+
+    Args:
+        config: `parcel`, see `parcels.pack`, and `tickets`, the fields of a `TicketConfig`.
+        desk: no parents.
+
+    Returns:
+        the run's key.
+    """
+    parcel = unpack(config["parcel"])
+    keep = Snapshots(every_epochs=0, at=(config["tickets"]["rewind_to"],))
+    begin = Begin(recipe=parcel.recipe, origin=Origin(), snapshots=keep)
+    return train_as(parcel, desk, tensors_of(parcel.model), {}, begin).key
+
+
+def train_level(config: Mapping[str, Any], desk: Desk) -> str:
+    """Trains one level's ticket, or one of its controls.
+
+    Args:
+        config: as of `train_dense`, and `level` (>= 1) and `arm`.
+        desk: its parents are the dense run and, if that is another, the run that the level's mask
+            comes from: the ticket of the level before.
+
+    Returns:
+        the run's key.
+
+    Raises:
+        ProtocolError: if a mask grows, a control is its ticket again, or a training did not begin
+            with the weights that it was to begin with.
+        CollapseError: if the level would empty a layer.
+    """
+    parcel, tickets = unpack(config["parcel"]), TicketConfig(**config["tickets"])
+    store = Store(desk.store)
+    dense, before = (Run(store.path_of(desk.parents[place])) for place in (0, -1))
+    initial = dense.tensors(0)
+    ticket = Ticket(
+        weights=beginning(tickets, dense, before),
+        initial=initial,
+        kept=places_at(parcel, tickets, config["level"], dense=dense, before=before),
+        draw=partial(drawn_like, parcel, initial),
+        to_mask=partial(to_mask, tickets, parcel.model),
+    )
+    check_shrinks(ticket.mask, before.mask, level=config["level"])
+    origin = Origin(step=tickets.rewind_to, parents=desk.parents)
+    begin = Begin(recipe=_recipe(parcel, tickets), origin=origin)
+    return train_arm(parcel, desk, ticket, begin, arm=config["arm"], level=config["level"]).key
+
+
+def places_at(parcel: Parcel, config: TicketConfig, level: int, *, dense: Run, before: Run) -> Mask:
+    """The places that a level keeps, from the weights that the run before ended with.
+
+    Args:
+        parcel: network and data, for scores that look at them; arithmetic and seed.
+        config: the search.
+        level: >= 1.
+        dense: the dense run; its weights at `rewind_to` are the initial ones of scores that
+            compare with them.
+        before: the ticket of the level before, within whose mask the result lies; or the dense run.
+
+    Returns:
+        as `select`.
+    """
+    iterative = config.schedule == "iterative"
+    # One draw for all levels of one-shot pruning: their masks, too, must be nested.
+    generator = Streams(parcel.seed).get("score", *([level] if iterative else []))
+    evidence = Evidence(
+        model_with(parcel, before.tensors()),
+        initial=dense.tensors(config.rewind_to),
+        split=parcel.dataset.train,
+        mask=before.mask or None,
+        generator=generator,
+    )
+    within = places_of(config, parcel.model, before.mask) if before.mask else None
+    with parcel.numerics.in_force():
+        return select(config, evidence, level, within=within)
+
+
+def beginning(config: TicketConfig, dense: Run, before: Run) -> Params:
+    """Parameters and buffers that a ticket begins with, at removed places the dense network's.
+
+    Rewound: the dense network's at that step. Otherwise those that the level before ended with.
+    """
+    if config.retrain == "rewind":
+        return dense.tensors(config.rewind_to)
+    return overlaid(before.tensors(), before.mask, dense.tensors())
+
+
+def overlaid(weights: Params, mask: Mapping[str, torch.Tensor], under: Params) -> Params:
+    """The weights, with others at the places that the mask removed."""
+    return {
+        name: torch.where(mask[name], value, under[name]) if name in mask else value
+        for name, value in weights.items()
+    }
+
+
+def _recipe(parcel: Parcel, config: TicketConfig) -> Recipe:
+    """The tickets' recipe: for fine-tuning, the last rate of the schedule throughout."""
+    recipe = parcel.recipe
+    if config.retrain != "fine-tune":
+        return recipe
+    steps = recipe.total_steps(len(parcel.dataset.train))
+    return replace(
+        recipe,
+        lr=rate(recipe, steps - 1, steps),
+        schedule="constant",
+        milestones=(),
+        decay_steps=None,
+        warmup_steps=0,
+    )

@@ -1,0 +1,177 @@
+"""What a worker is sent: network, data, recipe and arithmetic as JSON and files."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from surfeit.core import Params, Streams, buffers, digest, load_, parameters
+from surfeit.data import Dataset, read_dataset, write_dataset
+from surfeit.models import Builder, Shape, describe, initialise_, is_rebuildable, rebuild
+from surfeit.prune.prunable import prunable
+from surfeit.train import Numerics, Recipe
+from surfeit.train.job import Job
+
+# A network that only its own code can build, while work is done in this very process.
+_LENT: ContextVar[nn.Module | None] = ContextVar("lent", default=None)
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A parcel, opened: what a training needs besides its own settings.
+
+    Args:
+        model: the network with the initial weights of the dense one.
+        name: what to call it.
+        drawn: whether those weights are drawn from the seed's stream `init` by `initialise_`.
+        dataset, recipe, numerics, seed: as for `train`.
+    """
+
+    model: nn.Module
+    name: str
+    drawn: bool
+    dataset: Dataset
+    recipe: Recipe
+    numerics: Numerics
+    seed: int
+
+
+def pack(job: Job, data: Path, folder: Path) -> dict[str, Any]:
+    """A parcel as JSON values; weights that cannot be drawn again are written to the folder.
+
+    Args:
+        job: network, recipe, seed and arithmetic.
+        data: the data set's file.
+        folder: for the weights; it must stay until the work is done.
+
+    Cost: one copy of the weights where they are a module's own.
+    """
+    architecture, own = describe(job.network), tensors_of(job.network)
+    weights = None
+    if not _is_drawn(architecture, own, job.seed):
+        path = folder / f"{digest(own)}.safetensors"
+        if not path.exists():
+            save_file({name: value.cpu().contiguous() for name, value in own.items()}, path)
+        weights = str(path)
+    return {
+        "architecture": architecture,
+        "weights": weights,
+        "name": job.names()["model"],
+        "data": str(data),
+        "recipe": asdict(job.recipe),
+        "numerics": asdict(job.numerics),
+        "seed": job.seed,
+    }
+
+
+def unpack(parcel: Mapping[str, Any]) -> Parcel:
+    """The parcel that `pack` made, in any process of this machine.
+
+    Raises:
+        ValueError: if the network can be built by its own code alone and none is lent.
+    """
+    model = _module(parcel["architecture"])
+    drawn = parcel["weights"] is None
+    if drawn:
+        initialise_(model, Streams(parcel["seed"]).get("init"))
+    else:
+        into(model, load_file(parcel["weights"]))
+    return Parcel(
+        model=model,
+        name=parcel["name"],
+        drawn=drawn,
+        dataset=read_dataset(parcel["data"]),
+        recipe=Recipe(**parcel["recipe"]),
+        numerics=Numerics(**parcel["numerics"]),
+        seed=parcel["seed"],
+    )
+
+
+@contextmanager
+def sending(dataset: Dataset, model: nn.Module, folder: Path) -> Iterator[Path]:
+    """Writes the data set for the workers and lends the network to work in this process."""
+    token = _LENT.set(model)
+    try:
+        yield write_dataset(dataset, folder / "data.safetensors")
+    finally:
+        _LENT.reset(token)
+
+
+def into(model: nn.Module, tensors: Params) -> nn.Module:
+    """The weights and statistics loaded into the model, which takes their precision."""
+    floats = [value.dtype for value in tensors.values() if value.is_floating_point()]
+    return load_(model.to(floats[0]), tensors)
+
+
+def model_with(parcel: Parcel, tensors: Params) -> nn.Module:
+    """A copy of the parcel's network with these parameters and buffers, in their precision."""
+    return into(copy.deepcopy(parcel.model), tensors)
+
+
+def drawn_like(parcel: Parcel, initial: Params, generator: torch.Generator) -> Params:
+    """A new network's parameters and buffers, of the law of the initial weights.
+
+    Where those were drawn by `initialise_`, so are these. Of any other network the law is not
+    known: each layer's own initial weights are dealt out anew over its places (the same law, if
+    they were drawn independently), and all other tensors are the initial ones.
+
+    Args:
+        parcel: the network.
+        initial: the dense network's parameters and buffers at step 0.
+        generator: what is drawn from.
+    """
+    if parcel.drawn:
+        drawn = tensors_of(initialise_(copy.deepcopy(parcel.model), generator))
+        return {name: value.to(initial[name].dtype) for name, value in drawn.items()}
+    dealt = dict(initial)
+    for name in prunable(parcel.model):
+        order = torch.randperm(initial[name].numel(), generator=generator)
+        dealt[name] = initial[name].flatten()[order].view(initial[name].shape)
+    return dealt
+
+
+def named(model: nn.Module, name: str) -> Builder:
+    """A builder that gives this very network: runs are called after their builder."""
+
+    def build(
+        *,
+        input_shape: Shape = (1, 1, 1),
+        classes: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> nn.Module:
+        del input_shape, classes, generator  # it is built already
+        return model
+
+    build.__name__ = name
+    return build
+
+
+def tensors_of(model: nn.Module) -> Params:
+    """Copies of all parameters and buffers by name."""
+    return parameters(model) | buffers(model)
+
+
+def _is_drawn(architecture: dict[str, Any], own: Params, seed: int) -> bool:
+    if not is_rebuildable(architecture):
+        return False
+    drawn = initialise_(rebuild(architecture), Streams(seed).get("init"))
+    return digest(tensors_of(drawn)) == digest(own)
+
+
+def _module(architecture: dict[str, Any]) -> nn.Module:
+    if is_rebuildable(architecture):
+        return rebuild(architecture)
+    lent = _LENT.get()
+    if lent is None or describe(lent) != architecture:
+        raise ValueError(
+            f"a {architecture['class']} cannot be built in another process, from its description "
+            "alone: use the engine InProcess()"
+        )
+    return copy.deepcopy(lent).cpu()

@@ -1,0 +1,99 @@
+"""What a search for tickets rests on, checked while it goes on; a violation is an error."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from surfeit.core import Params, ProtocolError, digest
+from surfeit.store import Run
+
+Mask = Mapping[str, Tensor]
+
+
+def check_began(run: Run, weights: Params, mask: Mask) -> None:
+    """Looks that a run began with these weights, bit for bit, and was held to this mask.
+
+    Args:
+        run: a finished run.
+        weights: parameters and buffers that it was to begin with, removed places at any value.
+        mask: bool tensors by parameter name; empty for a dense network.
+
+    Raises:
+        ProtocolError: if its first snapshot or its mask is another.
+
+    Cost: reads one snapshot.
+    """
+    if digest(run.mask) != digest(mask):
+        raise ProtocolError(f"run {run.key[:12]} was held to another mask than it was to have")
+    began, wanted = run.tensors(run.steps()[0]), held(weights, mask)
+    differing = [n for n in wanted if n not in began or digest_of(began[n]) != digest_of(wanted[n])]
+    if differing or began.keys() != wanted.keys():
+        names = ", ".join(differing) or "other names"
+        raise ProtocolError(
+            f"run {run.key[:12]} did not begin bit for bit with the weights that it was to be "
+            f"rewound to: {names} differ"
+        )
+
+
+def check_shrinks(mask: Mask, before: Mask, *, level: int) -> None:
+    """Looks that a level's mask lies in that of the level before and is smaller.
+
+    Raises:
+        ProtocolError: if it keeps what was removed before, or removes nothing.
+    """
+    for name, kept in mask.items():
+        back = int((kept & ~before[name]).sum()) if name in before else 0
+        if back:
+            raise ProtocolError(
+                f"the mask of level {level} keeps {back} weights of {name} that an earlier level "
+                "had removed"
+            )
+    removed = sum(int((~kept).sum()) for kept in mask.values())
+    if removed <= sum(int((~kept).sum()) for kept in before.values()):
+        raise ProtocolError(f"the mask of level {level} removes nothing more than the one before")
+
+
+def check_control(
+    arm: str, control: tuple[Params, Mask], ticket: tuple[Params, Mask], *, moves: bool
+) -> None:
+    """Looks that a control differs from its ticket, and keeps as many weights of each parameter.
+
+    A control of other places must differ in each parameter that can have others; one of other
+    weights must differ in each parameter that the mask names and that has more than one dimension.
+
+    Args:
+        arm: the control's name.
+        control, ticket: weights, and mask by parameter name.
+        moves: whether the control keeps other places than the ticket.
+
+    Raises:
+        ProtocolError: if the control is its ticket again, or of another density.
+    """
+    for name, kept in ticket[1].items():
+        own = control[1][name]
+        if int(own.sum()) != int(kept.sum()):
+            raise ProtocolError(
+                f"the control {arm!r} keeps {int(own.sum())} weights of {name}, its ticket "
+                f"{int(kept.sum())}"
+            )
+        if kept.dim() == 1 or (moves and bool(kept.all())):
+            continue
+        same_places = torch.equal(own, kept)
+        same_weights = torch.equal(control[0][name][own & kept], ticket[0][name][own & kept])
+        if same_places and (moves or same_weights):
+            what = "places" if moves else "weights"
+            raise ProtocolError(f"the control {arm!r} has its ticket's own {what} in {name}")
+
+
+def held(weights: Params, mask: Mask) -> Params:
+    """The weights with what the mask removes at zero; copies where there is a mask."""
+    return {
+        name: value.masked_fill(~mask[name], 0) if name in mask else value
+        for name, value in weights.items()
+    }
+
+
+def digest_of(value: Tensor) -> str:
+    """sha256 (hex) over a tensor's dtype, shape and bytes."""
+    return digest({"": value})

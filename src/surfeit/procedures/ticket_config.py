@@ -1,0 +1,120 @@
+"""The configuration of a search for tickets."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from surfeit.core import unknown
+from surfeit.procedures.controls import CONTROLS
+from surfeit.prune.scores import SCORES, UNIT_SCORES
+
+Allocation = Literal["layerwise", "global"]
+Granularity = Literal["weight", "unit"]
+Retrain = Literal["rewind", "learning-rate", "fine-tune"]
+Schedule = Literal["iterative", "one-shot"]
+
+_CHOICES = {
+    "allocation": get_args(Allocation),
+    "granularity": get_args(Granularity),
+    "retrain": get_args(Retrain),
+    "schedule": get_args(Schedule),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TicketConfig:
+    """How tickets are searched for: what is removed, and what is trained from where.
+
+    After level l a layer keeps `(1 − rate)^l` of its weights, to the nearest weight; level 0 is the
+    dense network.
+
+    Args:
+        levels: pruned levels, >= 1; with the dense network there are one more.
+        rate: removed at each level, as a fraction of what the level before kept, in (0, 1).
+        output_rate: the same of the output layer, in [0, 1), 0 to leave it whole. By default half
+            of `rate` under `layerwise`, as Frankle and Carbin do; under `global` the output layer
+            is by default a layer among the others.
+        conv_rate: the same of convolutions, in (0, 1), `layerwise` only; by default `rate`.
+        score: a name of `surfeit.prune.SCORES` or, with `granularity="unit"`, of `UNIT_SCORES`:
+            what has the least score goes.
+        allocation: `layerwise` (each layer at its own rate) or `global` (the least scores of all
+            layers together).
+        granularity: `weight`, or `unit`: whole units go, bias included (structured tickets). The
+            units of the output layer are the classes and all stay.
+        rewind_to: the step of the dense network's training whose weights a ticket begins with,
+            and at which its schedule of the rate and its data order go on.
+        retrain: `rewind` (Frankle and Carbin 2019; 2020 for later steps), `learning-rate` (the
+            weights that the level before ended with, the schedule from `rewind_to` on) or
+            `fine-tune` (those weights, at the last rate of the schedule): Renda, Frankle and
+            Carbin 2020, "Comparing rewinding and fine-tuning in neural network pruning".
+        schedule: `iterative` (each level from the weights that the level before ended with) or
+            `one-shot` (each level from those of the dense network alone, at the same density).
+        controls: names of `CONTROLS`, each trained at every pruned level.
+
+    Raises:
+        ValueError: for a name that is not there (the nearest are suggested), a value out of range,
+            or an option that nothing would read.
+    """
+
+    levels: int = 16
+    rate: float = 0.2
+    output_rate: float | None = None
+    conv_rate: float | None = None
+    score: str = "large_final"
+    allocation: Allocation = "layerwise"
+    granularity: Granularity = "weight"
+    rewind_to: int = 0
+    retrain: Retrain = "rewind"
+    schedule: Schedule = "iterative"
+    controls: tuple[str, ...] = ("reinit", "random")
+
+    def __post_init__(self) -> None:
+        if isinstance(self.controls, str):
+            raise ValueError(f"controls must be a sequence of names, got {self.controls!r}")
+        object.__setattr__(self, "controls", tuple(self.controls))
+        self._check_names()
+        for name, least in (("levels", 1), ("rewind_to", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"{name} must be an integer >= {least}, got {value!r}")
+        _check_fraction("rate", self.rate)
+        if self.conv_rate is not None:
+            _check_fraction("conv_rate", self.conv_rate)
+        if self.output_rate not in (None, 0):
+            _check_fraction("output_rate", self.output_rate)
+        self._check_needless()
+
+    def _check_names(self) -> None:
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise unknown(name, getattr(self, name), allowed)
+        scores = UNIT_SCORES if self.granularity == "unit" else SCORES
+        if self.score not in scores:
+            raise unknown(f"score of {self.granularity}s", self.score, scores)
+        check_controls(self.controls)
+
+    def _check_needless(self) -> None:
+        """An option that nothing would read is a mistake, not a setting."""
+        if self.conv_rate is not None and self.allocation == "global":
+            raise ValueError("conv_rate is a layer's own rate: it needs allocation='layerwise'")
+        if self.output_rate is not None and self.granularity == "unit":
+            raise ValueError("the output layer's units are the classes and stay: no output_rate")
+
+
+def check_controls(names: Iterable[str]) -> None:
+    """Says which control there is not.
+
+    Raises:
+        ValueError: for an unknown name (the nearest are suggested) or one given twice.
+    """
+    given = list(names)
+    for name in given:
+        if name not in CONTROLS:
+            raise unknown("control", name, CONTROLS)
+    if len(set(given)) < len(given):
+        raise ValueError(f"each control is trained once a level, got {', '.join(given)}")
+
+
+def _check_fraction(name: str, value: float | None) -> None:
+    if not isinstance(value, int | float) or not 0 < value < 1:
+        raise ValueError(f"{name} must be a fraction in (0, 1), got {value!r}")

@@ -1,0 +1,89 @@
+"""The tidy table of tickets: one row a training."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from surfeit.execute import Outcome
+from surfeit.store import Run, Store
+
+SCHEMA = pa.schema(
+    [
+        ("replicate", pa.int64()),
+        ("level", pa.int64()),
+        ("arm", pa.string()),
+        ("density", pa.float64()),
+        ("test_accuracy", pa.float64()),
+        ("validation_accuracy", pa.float64()),
+        ("early_stop_step", pa.int64()),
+        ("early_stop_accuracy", pa.float64()),
+        ("early_stop_test_accuracy", pa.float64()),
+        ("run", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training: which replicate (its seed), level and arm."""
+
+    replicate: int
+    level: int
+    arm: str
+
+    @property
+    def name(self) -> str:
+        """What the training's task is called."""
+        return f"replicate {self.replicate}, level {self.level}, {self.arm}"
+
+
+def ticket_table(rows: Sequence[Row], outcome: Outcome, store: Store) -> pa.Table:
+    """The table of these trainings, in this order; null figures where one failed.
+
+    Args:
+        rows: which trainings.
+        outcome: keys and failures by the rows' names.
+        store: where the runs are.
+    """
+    found = [
+        {"replicate": row.replicate, "level": row.level, "arm": row.arm}
+        | (figures(Run(store.path_of(outcome.keys[row.name]))) if row.name in outcome.keys else {})
+        for row in rows
+    ]
+    failures = json.dumps(outcome.failures)
+    return pa.Table.from_pylist(found, schema=SCHEMA.with_metadata({"failures": failures}))
+
+
+def figures(run: Run) -> dict[str, Any]:
+    """What the table says of a run."""
+    end, best = run.metrics().to_pylist()[-1], _best(run)
+    return {
+        "density": density_of(run),
+        "test_accuracy": end["test_accuracy"],
+        "validation_accuracy": end["validation_accuracy"],
+        "early_stop_step": best["step"],
+        "early_stop_accuracy": best["validation_accuracy"],
+        "early_stop_test_accuracy": best["test_accuracy"],
+        "run": run.key,
+    }
+
+
+def density_of(run: Run) -> float:
+    """The fraction of all layers' weights that the run's mask keeps; 1 without a mask."""
+    total = kept = 0
+    for layer in run.about["layers"]:
+        mask, size = run.mask.get(f"{layer['name']}.weight"), math.prod(layer["shape"])
+        kept += size if mask is None else int(mask.sum())
+        total += size
+    return kept / total
+
+
+def _best(run: Run) -> dict[str, Any]:
+    """The moment of the least validation loss; runs of earlier versions have it in their rows."""
+    if "best" in run.done:
+        return run.done["best"]
+    return min(run.metrics().to_pylist(), key=lambda row: row["validation_loss"])

@@ -1,0 +1,173 @@
+"""Lottery tickets: iterative pruning with rewinding, and the controls of every level."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+from torch import nn
+
+from surfeit.data import Dataset
+from surfeit.execute import Engine, InProcess, Local, Progress, Task
+from surfeit.models import Builder, describe, is_rebuildable
+from surfeit.procedures.arms import TICKET
+from surfeit.procedures.parcels import pack, sending
+from surfeit.procedures.selection import check_levels
+from surfeit.procedures.ticket_config import TicketConfig
+from surfeit.procedures.ticket_table import Row, ticket_table
+from surfeit.store import Store
+from surfeit.train import Numerics, Origin, Recipe
+from surfeit.train.job import Job
+
+_DENSE = "surfeit.procedures.levels:train_dense"
+_LEVEL = "surfeit.procedures.levels:train_level"
+
+
+def find_tickets(
+    model: nn.Module | Builder,
+    dataset: Dataset,
+    recipe: Recipe,
+    config: TicketConfig | None = None,
+    *,
+    seeds: Sequence[int] = (0,),
+    store: Store | None = None,
+    engine: Engine | None = None,
+    numerics: Numerics | None = None,
+    progress: Progress | None = None,
+) -> pa.Table:
+    """Searches for tickets level by level, with their controls, over replicates.
+
+    Level 0 trains the dense network `w_T = train(w_0)`. Level l takes the weights that level l − 1
+    ended with, removes those with the least scores, `m_l = top(score(w_T), (1 − rate)^l)` within
+    `m_(l−1)`, rewinds what is left to the dense network's weights at step k, and trains
+    `m_l ⊙ w_k` from step k on. Controls of a level are made from that ticket. Trainings that do not
+    wait for each other are done side by side.
+
+    Runs are addressed by what they depend on, so that the same call trains only what is missing:
+    what was interrupted goes on, and more levels, controls or seeds come on top.
+
+    >>> table = find_tickets(lenet_300_100, load("digits"), Recipe(epochs=20), seeds=(0, 1, 2))
+
+    Args:
+        model: a builder, its network drawn from each seed's stream `init`; or a module, whose own
+            weights are every replicate's initial ones and which is not changed. It is built anew in
+            other processes from its description; one that only its own code can build is trained in
+            this process.
+        dataset: the train split is fitted, the validation split tells the early stopping step, the
+            test split is measured and decides nothing.
+        recipe: how each level is trained. The early stopping step is as fine as its
+            `evaluate_every`; without it, as fine as an epoch.
+        config: levels, rates, score, rewinding and controls; `TicketConfig()` by default.
+        seeds: one a replicate, integers >= 0.
+        store: where runs are kept; `Store()` by default.
+        engine: `Local()` by default, or `InProcess()` for a module that cannot be built elsewhere.
+        numerics: device, threads, precision of each training; one CPU thread in float32 by default.
+        progress: called with where all trainings stand.
+
+    Returns:
+        one row a training, by replicate, level and arm:
+
+        - `replicate`: its seed; `level`: 0 for the dense network; `arm`: `ticket` (the dense
+          network's too) or a control's name;
+        - `density`: kept of the weights that may be pruned, as a fraction; with whole units, the
+          weights of removed units count as removed and those that read them do not;
+        - `test_accuracy`, `validation_accuracy`: at the end, fractions;
+        - `early_stop_step`: the step of the least validation loss, counted as the schedule does,
+          from the rewound step on; `early_stop_accuracy` and `early_stop_test_accuracy`: validation
+          and test accuracy there;
+        - `run`: its key.
+
+        A training that failed has null figures. Why is in the table's metadata: `failures(table)`.
+
+    Raises:
+        ValueError: before any training, if network, data, recipe and configuration do not fit
+            together: rewinding beyond the recipe's steps, seeds given twice, whole units of a
+            network that has none to remove.
+        CollapseError: before any training, if a level would empty a layer; both are named.
+        KeyboardInterrupt: after Ctrl-C, once every training has saved where it stands.
+
+    Source: Frankle and Carbin 2019, section 1 (strategy of appendix B, "resetting"); Frankle,
+    Dziugaite, Roy and Carbin 2020 for k > 0. Cost: (levels (1 + controls) + 1) trainings a seed,
+    and one copy of the data on the disk while they run.
+    """
+    config = TicketConfig() if config is None else config
+    if not isinstance(config, TicketConfig):
+        raise ValueError(f"config must be a TicketConfig(...), got {config!r}")
+    numerics, store = numerics or Numerics(), store or Store()
+    origin = Origin(step=config.rewind_to)
+    jobs = {
+        seed: Job(model, dataset, recipe, seed, None, numerics, origin)
+        for seed in check_seeds(seeds)
+    }
+    network = next(iter(jobs.values())).network
+    check_levels(config, network)
+    engine = engine_for(network, engine)
+    rows = [row for seed in jobs for row in _rows(config, seed)]
+    with (
+        TemporaryDirectory(prefix="surfeit-") as folder,
+        sending(dataset, network, Path(folder)) as data,
+    ):
+        parcels = {seed: pack(job, data, Path(folder)) for seed, job in jobs.items()}
+        tasks = [_task(row, config, parcels[row.replicate]) for row in rows]
+        outcome = engine.run(tasks, store=store.root, progress=progress)
+    return ticket_table(rows, outcome, store)
+
+
+def failures(table: pa.Table) -> dict[str, str]:
+    """Why trainings of a table of tickets failed: a sentence by the training's name.
+
+    They are kept as JSON in the table's metadata, `table.schema.metadata[b"failures"]`, which
+    Parquet files keep too.
+    """
+    return json.loads((table.schema.metadata or {}).get(b"failures", b"{}"))
+
+
+def check_seeds(seeds: Iterable[int]) -> list[int]:
+    """The seeds, if they are some and each is there once.
+
+    Raises:
+        ValueError: if not. (What a seed must be, `Streams` says.)
+    """
+    given = list(seeds) if isinstance(seeds, Iterable) else []
+    if not given or len(set(given)) < len(given):
+        raise ValueError(f"seeds must be different integers >= 0, one a replicate, got {seeds!r}")
+    return given
+
+
+def engine_for(network: nn.Module, engine: Engine | None) -> Engine:
+    """The engine given, or the one that can train the network.
+
+    Raises:
+        ValueError: if other processes are to train a network that they cannot build.
+    """
+    rebuilt = is_rebuildable(describe(network))
+    if engine is None:
+        return Local() if rebuilt else InProcess()
+    if not rebuilt and not isinstance(engine, InProcess):
+        raise ValueError(
+            f"a {type(network).__name__} cannot be built in another process, from its description "
+            "alone: use engine=InProcess()"
+        )
+    return engine
+
+
+def _rows(config: TicketConfig, seed: int) -> list[Row]:
+    """The trainings of a replicate, tickets before the controls of their level."""
+    arms = (TICKET, *config.controls)
+    later = [Row(seed, level, arm) for level in range(1, config.levels + 1) for arm in arms]
+    return [Row(seed, 0, TICKET), *later]
+
+
+def _task(row: Row, config: TicketConfig, parcel: Mapping[str, Any]) -> Task:
+    sent = {"parcel": parcel, "tickets": asdict(config)}
+    if row.level == 0:
+        return Task(name=row.name, kind=_DENSE, config=sent)
+    dense = Row(row.replicate, 0, TICKET).name
+    # One-shot levels all come from the dense network.
+    last = row.level - 1 if config.schedule == "iterative" else 0
+    parents = dict.fromkeys([dense, Row(row.replicate, last, TICKET).name])
+    sent |= {"level": row.level, "arm": row.arm}
+    return Task(name=row.name, kind=_LEVEL, config=sent, parents=tuple(parents))
