@@ -14,7 +14,9 @@ from typing import Any
 
 from surfeit.execute.worker import GRACE_SECONDS, serve
 
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+ONE_THREAD: dict[str, str] = dict.fromkeys(
+    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
+)
 _LAST_SECONDS = 0.3
 _LOST = 255  # what multiprocessing says of a process whose forkserver has gone
 

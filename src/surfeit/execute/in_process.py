@@ -24,12 +24,13 @@ class InProcess:
     ) -> Outcome:
         """Does the tasks, each once its parents are done, in the order given; see `Engine.run`."""
         board = Board(tasks)
-        glances = Glances(board, store, progress)
+        root = Path(store).absolute()
+        glances = Glances(board, root, progress)
         with sigterm_interrupts():
             glances.tell()
             while (task := board.take()) is not None:
                 began = partial(self._began, board, glances, task.name)
-                desk = Desk(parents=board.parents(task), store=Path(store), began=began)
+                desk = Desk(parents=board.parents(task), store=root, began=began)
                 board.end(task.name, perform(task, desk))
                 glances.tell()
         return board.outcome()

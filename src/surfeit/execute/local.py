@@ -46,8 +46,9 @@ class Local:
         """Does the tasks, each once its parents are done, in the order given; see `Engine.run`."""
         board = Board(tasks)
         with sigterm_interrupts():
-            shift = _Shift(board, Path(store), min(self.workers, len(board.tasks)))
-            glances = Glances(board, Path(store), progress)
+            root = Path(store).absolute()
+            shift = _Shift(board, root, min(self.workers, len(board.tasks)))
+            glances = Glances(board, root, progress)
             try:
                 while board.open:
                     shift.assign()
@@ -80,9 +81,7 @@ class _Shift:
             hand = self._idle()
             self._doing[hand] = task.name
             parents = self._board.parents(task)
-            # An absolute path: workers are elsewhere if this process moves.
-            store = os.path.abspath(self._store)
-            hand.send({"task": as_json(task), "parents": parents, "store": store})
+            hand.send({"task": as_json(task), "parents": parents, "store": str(self._store)})
 
     def wait(self) -> None:
         """Waits for workers, until it is time for progress, and notes what they say."""
