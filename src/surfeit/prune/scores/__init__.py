@@ -1,0 +1,53 @@
+"""Scores: what a weight or a unit is worth keeping for. Larger = kept.
+
+A score is a function `Evidence -> {parameter name: tensor like the weight}`, a unit score (module
+`units`) `Evidence -> {layer name: [units]}`; all are float64 and finite. `SCORES` and `UNIT_SCORES`
+hold them by name.
+"""
+
+from surfeit.prune.scores.brain_damage import gauss_newton_diagonal, obd
+from surfeit.prune.scores.brain_surgeon import obs, obs_update
+from surfeit.prune.scores.catalog import SCORES, UNIT_SCORES, score_named, unit_score_named
+from surfeit.prune.scores.chance import random
+from surfeit.prune.scores.evidence import Evidence, Score, UnitScore
+from surfeit.prune.scores.flow import Allocation, synflow, synflow_mask
+from surfeit.prune.scores.magnitudes import (
+    large_final,
+    large_init,
+    large_init_large_final,
+    magnitude_increase,
+    movement,
+    small_final,
+    small_init,
+    small_init_small_final,
+)
+from surfeit.prune.scores.sensitivity import grasp, snip, taylor
+
+__all__ = [
+    "SCORES",
+    "UNIT_SCORES",
+    "Allocation",
+    "Evidence",
+    "Score",
+    "UnitScore",
+    "gauss_newton_diagonal",
+    "grasp",
+    "large_final",
+    "large_init",
+    "large_init_large_final",
+    "magnitude_increase",
+    "movement",
+    "obd",
+    "obs",
+    "obs_update",
+    "random",
+    "score_named",
+    "small_final",
+    "small_init",
+    "small_init_small_final",
+    "snip",
+    "synflow",
+    "synflow_mask",
+    "taylor",
+    "unit_score_named",
+]

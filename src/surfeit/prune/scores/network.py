@@ -1,0 +1,106 @@
+"""A private copy of a network to measure on: masked, in evaluation mode, and checked."""
+
+import copy
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from surfeit.core import Layer, check_tensor, layers, unknown
+
+
+def weight_name(layer: str) -> str:
+    """The parameter name of a layer's weight; the model itself is the layer called ""."""
+    return f"{layer}.weight" if layer else "weight"
+
+
+def prunable_layers(model: nn.Module) -> dict[str, Layer]:
+    """The layers whose weight is a parameter of their own; of a shared one, the first.
+
+    Raises:
+        ValueError: if a layer computes its weight from other parameters.
+    """
+    own = dict(model.named_parameters())
+    held = {id(value) for value in own.values()}
+    found = {}
+    for name, layer in layers(model).items():
+        if weight_name(name) in own:
+            found[name] = layer
+        elif id(layer.weight) not in held:
+            raise ValueError(
+                f"layer {name!r} computes its weight from other parameters "
+                f"({', '.join(part for part, _ in layer.named_parameters())}): make the weight a "
+                "parameter first, by torch.nn.utils.parametrize.remove_parametrizations or "
+                "torch.nn.utils.prune.remove"
+            )
+    return found
+
+
+def check_mask(model: nn.Module, mask: Mapping[str, Tensor]) -> None:
+    """Says where a mask does not fit the model.
+
+    Raises:
+        ValueError: if a name is no parameter, a tensor is not bool or of another shape.
+    """
+    own = dict(model.named_parameters())
+    for name, kept in mask.items():
+        if name not in own:
+            raise unknown("parameter", name, own)
+        check_tensor(f"the mask of {name}", kept)
+        if kept.dtype != torch.bool:
+            raise ValueError(
+                f"the mask of {name} must be bool, True = kept, got {kept.dtype}: pass mask != 0"
+            )
+        _check_shape(name, "mask", kept, own[name])
+
+
+def check_initial(model: nn.Module, initial: Mapping[str, Tensor], names: list[str]) -> None:
+    """Says where initial weights do not fit the model; tensors beside `names` are not looked at.
+
+    Raises:
+        ValueError: if one of `names` is missing, of another shape or not finite.
+    """
+    own = dict(model.named_parameters())
+    missing = [name for name in names if name not in initial]
+    if missing:
+        raise ValueError(
+            f"the initial weights lack {', '.join(missing)}: pass all weights of the same "
+            "architecture, e.g. initial=run.tensors(0)"
+        )
+    for name in names:
+        check_tensor(f"the initial {name}", initial[name])
+        _check_shape(name, "initial weights", initial[name], own[name])
+        _check_finite(f"the initial {name}", initial[name])
+
+
+def private_copy(model: nn.Module, mask: Mapping[str, Tensor]) -> nn.Module:
+    """A deep copy in evaluation mode, without gradients, its removed weights at zero.
+
+    Raises:
+        ValueError: if a parameter, once masked, is not finite.
+    """
+    own = copy.deepcopy(model).eval().requires_grad_(False)
+    for name, value in own.named_parameters():
+        value.grad = None
+        if name in mask:
+            # A removed weight is zero whatever stood there: 0 x NaN would be NaN.
+            value.masked_fill_(~mask[name].to(value.device), 0.0)
+        _check_finite(name, value)
+    return own
+
+
+def _check_shape(name: str, what: str, given: Tensor, own: Tensor) -> None:
+    if given.shape != own.shape:
+        raise ValueError(
+            f"{name} is {list(own.shape)} in the model, {list(given.shape)} in the {what}: "
+            "is it of another architecture?"
+        )
+
+
+def _check_finite(name: str, value: Tensor) -> None:
+    if not bool(torch.isfinite(value).all()):
+        count = int((~torch.isfinite(value)).sum())
+        raise ValueError(
+            f"{name} must be finite to be scored, got {count} NaN or infinite entries of "
+            f"{value.numel()}: did the training diverge?"
+        )

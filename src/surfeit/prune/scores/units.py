@@ -1,0 +1,128 @@
+"""Scores of whole units: layer name -> float64 [units], larger = kept.
+
+They are of every layer with a prunable weight, the last one included. Units that the mask has
+removed whole count as not there.
+"""
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from surfeit.core import weight_matrix
+from surfeit.prune import criteria
+from surfeit.prune.scores.evidence import Evidence
+from surfeit.prune.scores.network import weight_name
+
+UnitScores = dict[str, Float64[Tensor, " units"]]
+
+
+def filter_norm(evidence: Evidence) -> UnitScores:
+    """`‖w_i‖₂`: units with long weight vectors are kept.
+
+    Source: Li et al. 2017, with the Euclidean norm for their sum of absolute weights, as the
+    criterion `magnitude` has it. Cost: O(weights).
+    """
+    return {name: criteria.magnitude(W) for name, W in _matrices(evidence).items()}
+
+
+def frame_potential(evidence: Evidence) -> UnitScores:
+    """`c_i = 2 Σ_j ⟨ŵ_i, ŵ_j⟩² - ⟨ŵ_i, ŵ_i⟩²`: units that contribute most are kept.
+
+    As the removal criterion of that name with `remove="least"` has it (the report's max_fp): units
+    along directions that many share stay, odd ones go first. Its negative is min_fp. The scores are
+    of all units at once; `removal_order` takes them anew after every removal.
+
+    Source: Heitmann 2020, section 3.1. Cost: O(units² inputs) a layer, 8 units² bytes.
+    """
+    return {name: criteria.frame_potential(W).sum(dim=1) for name, W in _matrices(evidence).items()}
+
+
+def fpgm(evidence: Evidence) -> UnitScores:
+    """`Σ_j ‖w_i - w_j‖₂`: units far from the others are kept, those near the geometric median go.
+
+    Source: He et al. 2019 (filter pruning via geometric median), equation 4. Cost: O(units² inputs)
+    a layer.
+    """
+    scores = {}
+    for name, W in _matrices(evidence).items():
+        there = evidence.kept[weight_name(name)].flatten(1).any(dim=1)
+        # Not by inner products, which leave equal weight vectors a little apart.
+        apart = torch.cdist(W, W[there], compute_mode="donot_use_mm_for_euclid_dist")
+        scores[name] = apart.sum(dim=1)
+    return scores
+
+
+def activation_correlation(evidence: Evidence) -> UnitScores:
+    """`1 - mean_{j≠i} |r_ij|`: units whose outputs others do not repeat are kept.
+
+    With r_ij Pearson's correlation of two units' outputs over the split's images (behind the
+    activation, a convolution's averaged over positions: `Evidence.activations`). A unit whose
+    output never changes says no more than a bias: it scores 0, and does not count among the others.
+    A unit without others scores 1.
+
+    Returns:
+        layer name -> [units] in [0, 1].
+
+    Raises:
+        ValueError: if there is no split, or a layer runs more than once or never.
+
+    Source: the absolute correlation of units as redundancy, as in Ayinde et al. 2019 and Heitmann
+    2020. Cost: one forward pass and O(images · units²) a layer.
+    """
+    _matrices(evidence)
+    return {name: _distinctness(outputs.double()) for name, outputs in evidence.activations.items()}
+
+
+def taylor_unit(evidence: Evidence) -> UnitScores:
+    """`(Σ_q g_q w_q)²` over its weights and bias: units whose removal changes the loss are kept.
+
+    To first order, the squared change of the mean cross-entropy when the unit's pre-activation
+    becomes zero.
+
+    Raises:
+        ValueError: if there is no split.
+
+    Source: Molchanov et al. 2019, equation 9, whose mean of squares over batches is here the square
+    of the mean over the split. Cost: one gradient.
+    """
+    g = evidence.parameter_gradients
+    scores = {}
+    for name, layer in evidence.layers.items():
+        change = (g[weight_name(name)].double() * layer.weight).flatten(1).sum(dim=1)
+        if layer.bias is not None:
+            change = change + g[f"{name}.bias" if name else "bias"].double() * layer.bias
+        scores[name] = change.square()
+    return scores
+
+
+def random(evidence: Evidence) -> UnitScores:
+    """A uniform number in [0, 1) for each unit: every order is equally likely. The control.
+
+    Raises:
+        ValueError: if the evidence has no generator.
+    """
+    return {
+        name: torch.rand(len(W), generator=evidence.draws, dtype=torch.float64).to(W.device)
+        for name, W in _matrices(evidence).items()
+    }
+
+
+def _matrices(evidence: Evidence) -> dict[str, Float64[Tensor, "units inputs"]]:
+    return {
+        name: weight_matrix(evidence.weights[weight_name(name)]).double()
+        for name in evidence.layers
+    }
+
+
+def _distinctness(outputs: Float64[Tensor, "images units"]) -> Float64[Tensor, " units"]:
+    largest = outputs.abs().amax(dim=0)
+    centred = outputs - outputs.mean(dim=0)
+    # A constant's mean is off by a few roundings: what is left of it is no signal.
+    silent = centred.abs().amax(dim=0) <= 1e-12 * largest
+    norms = centred.norm(dim=0)
+    unit = torch.where(silent, 0.0, centred / torch.where(silent, 1.0, norms))
+    r = (unit.T @ unit).abs().clamp(max=1.0)
+    r.fill_diagonal_(0.0)
+    others = (~silent).sum() - 1
+    distinct = 1 - r.sum(dim=1) / others if others > 0 else torch.ones_like(norms)
+    return torch.where(silent, 0.0, distinct)
