@@ -187,6 +187,19 @@ class Run:
         path = self.path / "mask.safetensors"
         return read_mask(path) if path.exists() else {}
 
+    def mask_at(self, step: int | None = None) -> Mapping[str, Tensor]:
+        """The mask in force after a step (the end if not given), bool tensors by parameter.
+
+        Of a run that prunes while it trains, that of its last pruning until then; of any other
+        run `mask`.
+
+        Raises:
+            StoreError: if the mask's file is damaged.
+        """
+        steps = sorted(int(path.stem) for path in (self.path / "masks").glob("*.safetensors"))
+        until = [moment for moment in steps if step is None or moment <= step]
+        return read_mask(mask_path(self.path, until[-1])) if until else self.mask
+
     def verify(self) -> list[str]:
         """What is wrong with the run's files, a sentence each; empty if nothing is.
 
@@ -244,6 +257,11 @@ class Run:
 def snapshot_path(folder: Path, step: int) -> Path:
     """Where the snapshot of a step stands in a run's folder."""
     return folder / "snapshots" / f"{step}.safetensors"
+
+
+def mask_path(folder: Path, step: int) -> Path:
+    """Where the mask that is in force from a step on stands in a run's folder."""
+    return folder / "masks" / f"{step}.safetensors"
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

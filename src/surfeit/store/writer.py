@@ -24,7 +24,7 @@ from surfeit.store.files import (
 )
 from surfeit.store.keys import SCHEMA
 from surfeit.store.lease import Lease
-from surfeit.store.run import Run, snapshot_path
+from surfeit.store.run import Run, mask_path, snapshot_path
 from surfeit.store.snapshots import write_mask, write_snapshot
 
 Identity = Mapping[str, Any]
@@ -97,6 +97,13 @@ class RunWriter:
         path = snapshot_path(self.folder, step)
         self._sums[self._name(path)] = write_snapshot(path, tensors, self._mask)
         self._unsynced.append(path)
+
+    def mask(self, step: int, mask: Mapping[str, Tensor]) -> None:
+        """Writes the mask that is in force from a step on, of a run that prunes while it trains."""
+        path = mask_path(self.folder, step)
+        make_folder(path.parent)
+        write_mask(path, mask)
+        self._sums[self._name(path)] = FileSum.read(path)
 
     def checkpoint(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
         """Makes all so far durable, then the point from which the run goes on when killed."""

@@ -2,6 +2,7 @@
 
 from surfeit.train.numerics import Numerics
 from surfeit.train.origin import Origin
+from surfeit.train.pruning import Pruning
 from surfeit.train.recipe import REPORT_RECIPES, Recipe, report_recipe
 from surfeit.train.recorder import Recorder
 from surfeit.train.recording import Conduct, Moment, Snapshots
@@ -13,6 +14,7 @@ __all__ = [
     "Moment",
     "Numerics",
     "Origin",
+    "Pruning",
     "Recipe",
     "Recorder",
     "Snapshots",

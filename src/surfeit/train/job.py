@@ -15,6 +15,7 @@ from surfeit.models import Builder, describe, initialise_, is_rebuildable
 from surfeit.store import SCHEMA, canonical, key_of
 from surfeit.train.numerics import Numerics
 from surfeit.train.origin import Origin
+from surfeit.train.pruning import Pruning
 from surfeit.train.recipe import Recipe
 
 SEMANTICS = 1
@@ -34,6 +35,7 @@ class Job:
         mask: bool tensors by parameter name, True = kept, or None.
         numerics: the arithmetic.
         origin: the step to begin at and the runs that the weights come from.
+        pruning: what is removed while training, or None.
 
     Raises:
         ValueError: if the network does not fit the data, has nothing to train or frozen
@@ -47,6 +49,7 @@ class Job:
     mask: dict[str, torch.Tensor] | None
     numerics: Numerics
     origin: Origin
+    pruning: Pruning | None
 
     def __post_init__(self) -> None:
         self._check_kinds()
@@ -96,6 +99,8 @@ class Job:
         }
         if self.mask:
             config["mask"] = digest(self.mask)
+        if self.pruning is not None:
+            config["pruning"] = self.pruning
         if self.origin.step:
             config["first_step"] = self.origin.step
         return canonical(
@@ -114,6 +119,11 @@ class Job:
     def key(self) -> str:
         """The run's key."""
         return key_of(self.identity)
+
+    def first_mask(self) -> dict[str, torch.Tensor]:
+        """What is kept at first, of all parameters that are or may come to be masked."""
+        every = self.pruning.all_kept(self.network) if self.pruning is not None else {}
+        return every | (self.mask or {})
 
     def names(self) -> dict[str, Any]:
         """What to call the network and the data set in the run's record."""
@@ -152,6 +162,13 @@ class Job:
             raise ValueError(
                 f"a training of {total} steps cannot begin at step {self.origin.step}: "
                 f"rewind to a step below {total}"
+            )
+        moments = self.pruning.moments if self.pruning is not None else ()
+        outside = [step for step, _ in moments if not self.origin.step <= step <= total]
+        if outside:
+            raise ValueError(
+                f"a training from step {self.origin.step} to {total} cannot prune at step "
+                f"{outside[0]}"
             )
 
     def _check_trainable(self) -> None:

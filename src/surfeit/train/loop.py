@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from surfeit.core import DivergedError, Split
+from surfeit.core import DivergedError, Params, Split, load_
 from surfeit.store import Run, RunWriter
 from surfeit.train.batches import Batches
 from surfeit.train.best import Best
@@ -63,7 +63,8 @@ class Loop:
         }
         self._params = {name: tensors[name] for name in own}
         self._buffers = {name: value for name, value in tensors.items() if name not in own}
-        self._mask = HeldMask(job.mask or {}, self._params)
+        self._mask = HeldMask(job.first_mask(), self._params)
+        self._moments = dict(job.pruning.moments) if job.pruning else {}
         self._optimiser = Optimiser(job.recipe, self._params)
         largest = min(job.recipe.batch_size, len(data.train))
         self._gradient = gradient_of(self._model, self._params, largest)
@@ -82,6 +83,7 @@ class Loop:
             self._resume()
             self._tell()
             if self._step == self._first:
+                self._prune()
                 self._keep()
                 self._measure(whole=True)
             began = saved = told = time.monotonic()
@@ -89,6 +91,7 @@ class Loop:
             while self._step < self._total and not self._stopped:
                 self._update()
                 self._step += 1
+                self._prune()
                 ended = self._step % self._per_epoch == 0 or self._step == self._total
                 if self._step in self._snapshots:
                     self._keep()
@@ -122,6 +125,24 @@ class Loop:
         self._mask.hold_()
         self._mask.check()
 
+    def _prune(self) -> None:
+        """Removes what the job's pruning removes at this step, if anything."""
+        pruning, density = self._job.pruning, self._moments.get(self._step)
+        if pruning is None or density is None:
+            return
+        network = copy.deepcopy(self._job.network).cpu()
+        mask = pruning.choose(
+            load_(network, self._params | self._buffers),
+            density,
+            initial=self._job.initial(),
+            split=self._job.dataset.train.to("cpu"),
+            mask=self._mask.kept(),
+            generator=self._job.streams.get("pruning", self._step),
+        )
+        self._mask.shrink_(mask)
+        self._mask.hold_()
+        self._writer.mask(self._step, mask)
+
     def _global_draws(self) -> AbstractContextManager[None]:
         """Dropout draws from torch's global generators alone: they are lent this step's seed."""
         if not self._draws:
@@ -143,6 +164,8 @@ class Loop:
             "epoch": self._step / self._per_epoch,
             "learning_rate": rate(self._recipe, last, self._total),
         }
+        if self._moments:
+            row["density"] = self._mask.density()
         for name, found in self._scores(whole).items():
             row[f"{name}_loss"] = None if found is None else found.loss
             row[f"{name}_accuracy"] = None if found is None else found.accuracy
@@ -189,6 +212,8 @@ class Loop:
         tensors = {f"weights/{n}": v for n, v in (self._params | self._buffers).items()}
         tensors |= {f"optimiser/{name}": v for name, v in self._optimiser.state().items()}
         tensors |= {f"best/{name}": value for name, value in self._best.tensors.items()}
+        if self._moments:
+            tensors |= {f"mask/{name}": kept for name, kept in self._mask.kept().items()}
         tensors["logits"] = self._logits[: self._seen(self._step)]
         state = {
             "step": self._step,
@@ -207,10 +232,9 @@ class Loop:
         check_machine(self._job.numerics, state["machine"], self._conduct)
         for name, value in (self._params | self._buffers).items():
             value.copy_(tensors[f"weights/{name}"])
-        prefix = "optimiser/"
-        self._optimiser.load_(
-            {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
-        )
+        self._optimiser.load_(_under("optimiser/", tensors))
+        if self._moments:
+            self._mask.shrink_(_under("mask/", tensors))
         self._logits[: len(tensors["logits"])] = tensors["logits"].to(self._logits)
         self._step, self._stopped = state["step"], state["stopped"]
         self._seconds = state["seconds"]
@@ -242,6 +266,10 @@ class Loop:
             found = evaluate(self._model, self._best.tensors, self._splits["test"])
             row = row | {"test_loss": found.loss, "test_accuracy": found.accuracy}
         return row
+
+
+def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> Params:
+    return {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
 
 
 def _cast(split: Split, dtype: torch.dtype) -> Split:

@@ -30,13 +30,30 @@ class HeldMask:
         if not mask:
             return
         self._flat = _gather_(params, list(mask))
-        kept = torch.ones_like(self._flat, dtype=torch.bool)
-        for name, view in _views(kept, params, list(mask)).items():
-            view.copy_(self._kept[name])
-        self._factor = kept.to(self._flat.dtype)
-        numbers = _numbers(kept).to(self._flat.dtype)
-        self._rounds = list(zip(self._flat.chunk(_ROUNDS), numbers.chunk(_ROUNDS), strict=True))
         self._round = 0
+        self._prepare()
+
+    def kept(self) -> Params:
+        """What is kept, bool by parameter name, on the CPU."""
+        return {name: kept.cpu() for name, kept in self._kept.items()}
+
+    def density(self) -> float:
+        """The fraction of the parameters' entries that is kept."""
+        counts = [(int(kept.sum()), kept.numel()) for kept in self._kept.values()]
+        return sum(kept for kept, _ in counts) / sum(every for _, every in counts)
+
+    def shrink_(self, mask: Mapping[str, Tensor]) -> None:
+        """Removes more: only what `mask` keeps too is kept from now on.
+
+        Raises:
+            ProtocolError: if it keeps what was removed before.
+        """
+        for name, kept in mask.items():
+            back = int((kept.to(self._kept[name].device) & ~self._kept[name]).sum())
+            if back:
+                raise ProtocolError(f"{back} weights of {name} that were removed are kept again")
+            self._kept[name] = kept.to(self._kept[name].device)
+        self._prepare()
 
     def hold_(self) -> None:
         """Sets the removed weights to zero.
@@ -79,6 +96,15 @@ class HeldMask:
             revived = int(((removed != 0) & ~removed.isnan()).sum())
             if revived:
                 raise ProtocolError(f"{revived} masked weights of {name} came back to life")
+
+    def _prepare(self) -> None:
+        """The factors that hold the mask, and the numbers that look whether it holds."""
+        kept = torch.ones_like(self._flat, dtype=torch.bool)
+        for name, view in _views(kept, self._params, list(self._kept)).items():
+            view.copy_(self._kept[name])
+        self._factor = kept.to(self._flat.dtype)
+        numbers = _numbers(kept).to(self._flat.dtype)
+        self._rounds = list(zip(self._flat.chunk(_ROUNDS), numbers.chunk(_ROUNDS), strict=True))
 
 
 def _gather_(params: Params, names: Sequence[str]) -> Tensor:

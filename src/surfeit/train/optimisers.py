@@ -103,7 +103,7 @@ class Optimiser:
         self._adaptive(torch.ops.aten._fused_adamw_, grads, lr)
 
     def _adaptive(self, kernel: Callable[..., None], grads: Sequence[Tensor], lr: float) -> None:
-        torch._foreach_add_(self._counts, 1)
+        torch.ops.aten._foreach_add_(self._counts, 1)
         kernel(
             self._params,
             grads,

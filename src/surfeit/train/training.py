@@ -16,6 +16,7 @@ from surfeit.train.loop import Loop
 from surfeit.train.numerics import Numerics, check_machine
 from surfeit.train.origin import Origin
 from surfeit.train.provenance import about
+from surfeit.train.pruning import Pruning
 from surfeit.train.recipe import Recipe
 from surfeit.train.recording import Conduct, Moment, Snapshots
 
@@ -28,6 +29,7 @@ def train(
     seed: int = 0,
     mask: Mapping[str, Tensor] | None = None,
     origin: Origin | None = None,
+    pruning: Pruning | None = None,
     snapshots: Snapshots | None = None,
     store: Store | None = None,
     numerics: Numerics | None = None,
@@ -54,6 +56,8 @@ def train(
             every step, which is checked.
         origin: the step to begin at, for weights that were rewound to it, and the runs that weights
             and mask were taken from; a part of the key.
+        pruning: what is removed while the training goes on; a part of the key. `Run.mask_at` gives
+            the mask of a step.
         snapshots: which steps to keep; each epoch's end by default. Not a part of the key.
         store: where to; `Store()` by default.
         numerics: device, threads, precision; one CPU thread in float32 by default.
@@ -74,7 +78,7 @@ def train(
     """
     numerics, conduct = numerics or Numerics(), conduct or Conduct()
     origin = origin or Origin()
-    job = Job(model, dataset, recipe, seed, dict(mask) if mask else None, numerics, origin)
+    job = Job(model, dataset, recipe, seed, dict(mask) if mask else None, numerics, origin, pruning)
     images = len(dataset.train)
     steps = (snapshots or Snapshots()).steps(
         recipe.total_steps(images), recipe.steps_per_epoch(images), origin.step

@@ -1,0 +1,124 @@
+"""Weights or units that are removed while a training goes on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from surfeit.core import Split, layers, unknown
+from surfeit.prune import allocation_named, full_mask, unit_mask_from_scores
+from surfeit.prune.masks import Mask
+from surfeit.prune.schedules import Steps
+from surfeit.prune.scores import Evidence, score_named, unit_score_named
+
+Granularity = Literal["weight", "unit"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pruning:
+    """What is removed in the course of a training, and when. A part of its run's key.
+
+    At each moment the score is computed anew, on the weights as they then are; what is removed
+    stays removed.
+
+    >>> gradual = Pruning(moments=cubic(0.1, begin=500, end=2_000, every=100))
+    >>> train(lenet_300_100, data, recipe, pruning=gradual).mask_at()
+
+    Args:
+        moments: pairs (step, density), steps rising, densities falling: after that many updates
+            the network is pruned to that density. `surfeit.prune.schedules` has `cubic` (Zhu and
+            Gupta 2017) and `at_step`.
+        score: a name of `surfeit.prune.scores.SCORES` or, with `granularity="unit"`, of
+            `UNIT_SCORES`.
+        allocation: a name of `surfeit.prune.ALLOCATIONS`: global, uniform or erk.
+        granularity: `weight`, or `unit`: whole units with their biases; the output layer keeps all
+            of its own.
+        images: training images that gradients and activations are averaged over, drawn anew at
+            each moment; scores of weights alone look at none.
+
+    Raises:
+        ValueError: if a name is unknown (the nearest are suggested), the moments are none or not in
+            order, or a density is outside (0, 1].
+    """
+
+    moments: Steps
+    score: str = "large_final"
+    allocation: str = "global"
+    granularity: Granularity = "weight"
+    images: int = 1000
+
+    def __post_init__(self) -> None:
+        if self.granularity not in get_args(Granularity):
+            raise unknown("granularity", self.granularity, get_args(Granularity))
+        named = unit_score_named if self.granularity == "unit" else score_named
+        named(self.score)
+        allocation_named(self.allocation)
+        if isinstance(self.images, bool) or not isinstance(self.images, int) or self.images < 1:
+            raise ValueError(f"images must be an integer >= 1, got {self.images!r}")
+        object.__setattr__(self, "moments", tuple((s, float(d)) for s, d in self.moments))
+        self._check_moments()
+
+    def all_kept(self, model: nn.Module) -> Mask:
+        """The mask that keeps everything, of all parameters that may come to be pruned."""
+        if self.granularity == "weight":
+            return full_mask(model)
+        scores = {name: torch.zeros(units) for name, units in _unit_counts(model).items()}
+        return unit_mask_from_scores(model, scores, 1.0)
+
+    def choose(
+        self,
+        model: nn.Module,
+        density: float,
+        *,
+        initial: Mapping[str, Tensor],
+        split: Split,
+        mask: Mask,
+        generator: torch.Generator,
+    ) -> Mask:
+        """The mask of a moment, within the one before.
+
+        Args:
+            model: the network as it is, on the CPU.
+            density: the fraction to keep of all weights or units, in (0, 1].
+            initial: the weights that the training began with.
+            split: the training images.
+            mask: what is kept until now.
+            generator: draws the images, and `random`'s scores.
+
+        Raises:
+            CollapseError: if a layer would be left empty.
+            ValueError: if more is to be kept than is left.
+        """
+        drawn = torch.randperm(len(split), generator=generator)[: self.images]
+        seen = Split(split.images[drawn], split.labels[drawn])
+        allocation = allocation_named(self.allocation)
+        by_unit = self.granularity == "unit"
+        # Biases that went with their units are no weights to score.
+        held = {name: kept for name, kept in mask.items() if kept.dim() > 1}
+        evidence = Evidence(model, initial=initial, split=seen, mask=held, generator=generator)
+        if by_unit:
+            scores = unit_score_named(self.score)(evidence)
+            return unit_mask_from_scores(model, scores, density, mask=mask, allocation=allocation)
+        return allocation(score_named(self.score)(evidence), density, mask=held)
+
+    def _check_moments(self) -> None:
+        if not self.moments:
+            raise ValueError("moments must hold at least one pair (step, density)")
+        for step, density in self.moments:
+            if isinstance(step, bool) or not isinstance(step, int) or step < 0:
+                raise ValueError(f"a moment's step must be an integer >= 0, got {step!r}")
+            if not 0 < density <= 1:
+                raise ValueError(f"density must be in (0, 1], got {density}")
+        for (earlier, more), (later, less) in pairwise(self.moments):
+            if later <= earlier or less > more:
+                raise ValueError(
+                    "moments must have rising steps and falling densities, got "
+                    f"({earlier}, {more}) before ({later}, {less})"
+                )
+
+
+def _unit_counts(model: nn.Module) -> dict[str, int]:
+    return {name: len(layer.weight) for name, layer in layers(model).items()}

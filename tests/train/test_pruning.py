@@ -1,0 +1,167 @@
+"""Pruning while training: gradual, at a moment, by weight and by unit."""
+
+import os
+
+import pytest
+import torch
+
+from surfeit.core import CollapseError, ProtocolError, Streams, digest
+from surfeit.prune import check_nested, density, full_mask, global_mask
+from surfeit.prune.schedules import at_step, cubic
+from surfeit.prune.scores import SCORES, UNIT_SCORES
+from surfeit.store import Store
+from surfeit.train import Origin, Pruning, Recipe, Snapshots, train
+from surfeit.train.loop import Loop
+from surfeit.train.masking import HeldMask
+
+from .conftest import content, normalised, rows, small
+
+RECIPE = Recipe(optimizer="adam", lr=0.01, weight_decay=0.1, epochs=5, batch_size=16)
+GRADUAL = Pruning(moments=cubic(0.2, begin=4, end=16, every=3))
+EVERY = Snapshots(per_decade=40)
+
+
+@pytest.mark.parametrize("builder", [small, normalised])
+def test_gradual_pruning_follows_its_schedule_and_never_gives_back(dataset, store, builder):
+    run = train(builder, dataset, RECIPE, pruning=GRADUAL, store=store, snapshots=EVERY)
+    before = full_mask(builder())
+    for step in run.steps():
+        mask = run.mask_at(step) or before
+        check_nested(mask, before)
+        wanted = min([d for s, d in GRADUAL.moments if s <= step], default=1.0)
+        total = sum(kept.numel() for kept in mask.values())
+        assert abs(density(mask) - wanted) * total <= 0.5 + 1e-9
+        weights = run.tensors(step)
+        assert all(not weights[name][~kept].any() for name, kept in mask.items())
+        before = mask
+    assert density(run.mask_at()) == pytest.approx(0.2, abs=0.01)
+    found = {row["step"]: row["density"] for row in rows(run)}
+    assert found[0] == 1.0
+    assert found[20] == density(run.mask_at())
+    assert run.verify() == []
+
+
+def test_the_mask_of_a_moment_is_that_of_the_weights_as_they_were(dataset, store):
+    moment = Pruning(moments=at_step(7, 0.3))
+    plain = train(small, dataset, RECIPE, store=store, snapshots=EVERY)
+    run = train(small, dataset, RECIPE, pruning=moment, store=store, snapshots=EVERY)
+    assert run.key != plain.key
+    assert digest(run.tensors(6)) == digest(plain.tensors(6))
+    weights = plain.tensors(7)
+    scores = {name: weights[name].abs() for name in full_mask(small())}
+    assert digest(run.mask_at(7)) == digest(global_mask(scores, 0.3))
+    assert run.mask_at(6) == {}
+
+
+def test_whole_units_go_with_their_biases(dataset, store):
+    units = Pruning(
+        moments=cubic(0.5, begin=4, end=8, every=4), score="filter_norm", granularity="unit"
+    )
+    run = train(normalised, dataset, RECIPE, pruning=units, store=store)
+    mask = run.mask_at()
+    gone = ~mask["0.bias"]
+    assert int(gone.sum()) == 2
+    model = run.model(into=normalised())
+    outputs = model[:3](dataset.test.images)
+    assert not outputs[:, gone].any()
+    assert outputs[:, ~gone].any()
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_every_score_of_weights_prunes(dataset, store, score):
+    pruning = Pruning(moments=at_step(3, 0.5), score=score, images=20, allocation="uniform")
+    run = train(small, dataset, Recipe(lr=0.1, steps=4), pruning=pruning, store=store)
+    assert density(run.mask_at()) == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("score", UNIT_SCORES)
+def test_every_score_of_units_prunes(dataset, store, score):
+    pruning = Pruning(
+        moments=at_step(0, 0.5), score=score, granularity="unit", images=20, allocation="uniform"
+    )
+    run = train(small, dataset, Recipe(lr=0.1, steps=4), pruning=pruning, store=store)
+    mask = run.mask_at()
+    kept = [int(mask[f"{name}.weight"].any(1).sum()) for name in ("fc1", "fc2", "fc3")]
+    assert sum(kept[:2]) == 7
+    assert kept[2] == 3
+
+
+def test_an_interrupted_pruning_ends_the_same(dataset, tmp_path, monkeypatch):
+    random = Pruning(moments=GRADUAL.moments, score="random")
+    whole = train(small, dataset, RECIPE, pruning=random, store=Store(tmp_path / "whole"))
+    real = Loop._update
+    for step in (1, 8, 13):
+
+        def stopped(self, step=step):
+            if self._step == step:
+                self._save()
+                raise KeyboardInterrupt
+            real(self)
+
+        monkeypatch.setattr(Loop, "_update", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            train(small, dataset, RECIPE, pruning=random, store=Store(tmp_path / "broken"))
+    monkeypatch.setattr(Loop, "_update", real)
+    run = train(small, dataset, RECIPE, pruning=random, store=Store(tmp_path / "broken"))
+    assert content(run) == content(whole)
+    assert digest(run.mask_at()) == digest(whole.mask_at())
+    assert run.done["files"].keys() == whole.done["files"].keys()
+
+
+def test_pruning_stays_within_a_mask_and_begins_where_it_is_told(dataset, store):
+    generator = Streams(0).get("mask")
+    mask = {
+        n: torch.rand(k.shape, generator=generator) < 0.6 for n, k in full_mask(small()).items()
+    }
+    later = Pruning(moments=at_step(10, 0.1))
+    run = train(
+        small, dataset, RECIPE, mask=mask, pruning=later, origin=Origin(step=9), store=store
+    )
+    check_nested(run.mask_at(), mask)
+    assert digest(run.mask_at(9)) == digest(mask)
+    assert density(run.mask_at()) == pytest.approx(0.1, abs=0.01)
+
+
+def test_a_pruning_that_gives_back_is_an_error():
+    params = {"w": torch.ones(4, 4)}
+    held = HeldMask({"w": torch.eye(4) > 0}, params)
+    with pytest.raises(ProtocolError, match="12 weights of w that were removed are kept again"):
+        held.shrink_({"w": torch.ones(4, 4) > 0})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"moments": ()}, "at least one pair"),
+        ({"moments": ((3, 1.5),)}, r"density must be in \(0, 1\], got 1.5"),
+        ({"moments": ((-3, 0.5),)}, "a moment's step must be an integer >= 0, got -3"),
+        ({"moments": ((3, 0.5), (3, 0.4))}, "rising steps and falling densities"),
+        ({"moments": ((3, 0.5), (4, 0.6))}, "rising steps and falling densities"),
+        ({"score": "large_fina"}, "did you mean 'large_final'"),
+        ({"score": "large_final", "granularity": "unit"}, "no unit score 'large_final'"),
+        ({"allocation": "globe"}, "did you mean 'global'"),
+        ({"granularity": "filter"}, "no granularity 'filter'"),
+        ({"images": 0}, "images must be an integer >= 1, got 0"),
+    ],
+)
+def test_pruning_error_says_what_was_given(options, words):
+    with pytest.raises(ValueError, match=words):
+        Pruning(**({"moments": at_step(3, 0.5)} | options))
+
+
+def test_a_moment_outside_the_training_is_refused_before_anything_is_written(dataset, store):
+    late = Pruning(moments=at_step(21, 0.5))
+    with pytest.raises(ValueError, match="from step 0 to 20 cannot prune at step 21"):
+        train(small, dataset, RECIPE, pruning=late, store=store)
+    assert not os.listdir(store.root)
+
+
+def test_a_pruning_that_would_empty_a_layer_names_it(dataset, store):
+    with pytest.raises(CollapseError, match=r"fc\d"):
+        train(
+            small,
+            dataset,
+            RECIPE,
+            pruning=Pruning(moments=at_step(1, 0.004), score="small_final"),
+            store=store,
+        )
