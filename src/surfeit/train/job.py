@@ -1,7 +1,7 @@
 """A training before it starts: what is to be trained, and the key it will have."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
@@ -48,8 +48,8 @@ class Job:
     seed: int
     mask: dict[str, torch.Tensor] | None
     numerics: Numerics
-    origin: Origin
-    pruning: Pruning | None
+    origin: Origin = field(default_factory=Origin)
+    pruning: Pruning | None = None
 
     def __post_init__(self) -> None:
         self._check_kinds()
