@@ -1,0 +1,78 @@
+"""Progress: from the runs' own metrics, twice a second at most, and at each end."""
+
+import itertools
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from surfeit.execute import Board, Glance, InProcess, Local, glances
+from surfeit.execute.glances import Glances, last_row
+from surfeit.store import Store
+
+from .conftest import task
+
+
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        ("", {}),
+        ('{"step": 1', {}),
+        ('{"step": 1}\n', {"step": 1}),
+        ('{"step": 1}\n{"step": 2}\n{"st', {"step": 2}),
+        ('{"step": 1}\nnonsense\n', {}),
+        ('{"a": "' + 5000 * "x" + '"}\n{"step": 3, "b": "' + 5000 * "y" + '"}\n', None),
+    ],
+)
+def test_last_row_is_the_last_whole_line(tmp_path, text, row):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(text)
+    found = last_row(path)
+    assert found == row if row is not None else found["step"] == 3
+
+
+def test_last_row_of_a_run_without_metrics_is_empty(tmp_path):
+    assert last_row(tmp_path / "none") == {}
+
+
+def test_glances_tell_twice_a_second_at_most_and_at_each_end(tmp_path, monkeypatch):
+    clock = itertools.count(0, 0.125)
+    monkeypatch.setattr(glances, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    told: list[Glance] = []
+    board = Board([task("a"), task("b"), task("c", parents=("a",))])
+    teller = Glances(board, tmp_path, told.append)
+    board.take(), board.take()
+    for _ in range(9):  # at 0, 0.5 and 1 s
+        teller.tell()
+    assert len(told) == 3
+    board.end("a", "key")
+    teller.tell()
+    assert [told[-1].done, told[-1].failed, told[-1].total] == [1, 0, 3]
+    assert [active.name for active in told[-1].active] == ["b"]
+    teller.tell()
+    assert len(told) == 4
+
+
+def test_glance_shows_the_last_metrics_of_an_active_run(tmp_path):
+    told: list[Glance] = []
+    board = Board([task("a")])
+    board.take()
+    folder = Store(tmp_path).path_of("ab12")
+    folder.mkdir(parents=True)
+    rows = [{"step": 7, "validation_accuracy": 0.5, "test_accuracy": None}]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    board.began("a", "ab12", 40)
+    Glances(board, tmp_path, told.append).tell()
+    (active,) = told[0].active
+    assert (active.key, active.step, active.steps) == ("ab12", 7, 40)
+    assert active.metrics == {"step": 7, "validation_accuracy": 0.5}
+
+
+@pytest.mark.parametrize("engine", [InProcess(), Local(2)], ids=["in process", "local"])
+def test_engine_tells_of_every_end(tmp_path, engine):
+    told: list[Glance] = []
+    tasks = [task("a"), task("b", "raises", error="KeyError"), task("c", parents=("b",)), task("d")]
+    engine.run(tasks, store=tmp_path, progress=told.append)
+    assert told[0].total == 4
+    assert told[0].done == 0
+    assert (told[-1].done, told[-1].failed, told[-1].active) == (2, 2, ())
