@@ -14,7 +14,7 @@ def _filled(model):
     for name, value in model.named_parameters():
         draws = torch.randn(value.shape, generator=generator, dtype=torch.float64)
         value.data = 1 + 0.3 * draws if "bn" in name and "weight" in name else 0.6 * draws
-    for name, value in model.named_buffers():
+    for value in model.buffers():
         if value.is_floating_point():
             value.copy_(0.5 + torch.rand(value.shape, generator=generator).double())
     return model.double()

@@ -134,19 +134,21 @@ def _linearised(network: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def _check_linear(network: nn.Module, ones: Tensor) -> None:
+    # Not an even image: normalisation would turn it into zeros, which are linear.
+    ramp = torch.linspace(1, 2, ones.numel()).to(ones).view_as(ones)
     try:
-        once, twice = float(network(ones).sum()), float(network(2 * ones).sum())
+        flow, once, twice = network(ones).sum(), network(ramp), network(2 * ramp)
     except ValueError as error:  # batch normalisation of a single image by its own statistics
         raise ValueError(f"synflow cannot linearise the network: {error}") from error
-    if not (abs(once) < float("inf") and abs(twice) < float("inf")):
+    if not all(bool(value.isfinite().all()) for value in (flow, once, twice)):
         raise ValueError(
-            f"synflow's flow through the network is {once}: its absolute weights multiply to more "
-            "than float64 holds"
+            f"synflow's flow through the network is {float(flow)}: its absolute weights multiply "
+            "to more than float64 holds"
         )
-    if abs(twice - 2 * once) > 1e-9 * abs(twice):
+    if bool((twice - 2 * once).abs().amax() > 1e-9 * twice.abs().amax()):
         raise ValueError(
-            f"synflow needs a network that is linear once its weights are positive: an input twice "
-            f"as large gave {twice / once if once else twice:.3g} times the output. BatchNorm with "
-            "running statistics, pools and activation modules are supported; other normalisation "
-            "and functional activations but relu are not"
+            "synflow needs a network that is linear once its weights are positive, but twice the "
+            "input did not give twice the output. BatchNorm with running statistics, pools and "
+            "activation modules are supported; other normalisation and functional activations but "
+            "relu are not"
         )
