@@ -1,0 +1,217 @@
+"""Masks of whole units: exactly zero in a forward pass, nested, deterministic."""
+
+import copy
+import re
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from surfeit.core import CollapseError, Streams
+from surfeit.models.networks import lenet_300_100
+from surfeit.prune import (
+    check_alive,
+    check_mask,
+    check_nested,
+    full_mask,
+    global_mask,
+    uniform_mask,
+    unit_densities,
+    unit_density,
+    unit_mask,
+    unit_mask_from_scores,
+)
+
+QUIETLY = settings(max_examples=30, deadline=None)
+
+
+def network():
+    """Convolution and linear layers, with and without BatchNorm, nested; no value is zero."""
+    generator = Streams(0).get("units")
+    model = nn.Sequential(
+        nn.Sequential(nn.Conv2d(2, 6, 3), nn.BatchNorm2d(6), nn.ReLU()),
+        nn.Sequential(nn.Conv2d(6, 4, 3, groups=2)),
+        nn.BatchNorm2d(4),
+        nn.Flatten(),
+        nn.Linear(16, 5),
+        nn.Tanh(),
+        nn.Linear(5, 3, bias=False),
+        nn.BatchNorm1d(3, eps=0.1),
+        nn.Linear(3, 2),
+    )
+    for value in [*model.parameters(), *model.buffers()]:
+        if value.is_floating_point():
+            value.data.copy_(torch.rand(value.shape, generator=generator) + 0.5)
+    return model
+
+
+PLACES = {"0.0": 1, "1.0": 3, "4": 5, "6": 8}  # where a layer's units can be read in the chain
+UNITS = {"0.0": 6, "1.0": 4, "4": 5, "6": 3, "8": 2}
+
+
+def masked(model, mask):
+    own = copy.deepcopy(model)
+    with torch.no_grad():
+        for name, kept in mask.items():
+            own.get_parameter(name).mul_(kept)
+    return own
+
+
+def outputs(model, layer, images):
+    """The layer's outputs behind the BatchNorm that follows it directly, [n, units, ...]."""
+    if layer == "0.0":
+        return model[0][1](model[0][0](images))
+    return model[: PLACES[layer]](images)
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["evaluated", "trained"])
+@QUIETLY
+@given(data=st.data())
+def test_removed_units_are_exactly_zero_and_the_others_unchanged(training, data):
+    layer = data.draw(st.sampled_from(list(PLACES)))
+    gone = data.draw(st.sets(st.integers(0, UNITS[layer] - 1), max_size=UNITS[layer] - 1))
+    model = network().train(training)
+    mask = unit_mask(model, {layer: sorted(gone)})
+    images = torch.randn(7, 2, 6, 6, generator=Streams(1).get("images"))
+    before = outputs(copy.deepcopy(model), layer, images)
+    after = outputs(masked(model, mask), layer, images)
+    for unit in range(UNITS[layer]):
+        if unit in gone:
+            assert bool((after[:, unit] == 0).all())
+        else:
+            assert torch.equal(after[:, unit], before[:, unit])
+            assert bool((after[:, unit] != 0).any())
+    check_mask(model, mask)
+    check_alive(mask)
+
+
+def test_a_mask_of_the_weights_alone_would_not_silence_a_unit():
+    # The planted breach: without bias and BatchNorm a "removed" unit still has an output.
+    model = network().eval()
+    mask = {"0.0.weight": unit_mask(model, {"0.0": [2]})["0.0.weight"]}
+    images = torch.randn(3, 2, 6, 6, generator=Streams(1).get("images"))
+    assert bool((outputs(masked(model, mask), "0.0", images)[:, 2] != 0).all())
+
+
+def test_unit_mask_holds_all_weights_and_the_companions_of_the_layers_named():
+    mask = unit_mask(network(), {"1.0": [0], "4": []})
+    assert set(mask) - set(full_mask(network())) == {"1.0.bias", "2.weight", "2.bias", "4.bias"}
+    assert {name: int((~kept).sum()) for name, kept in mask.items() if not kept.all()} == {
+        "1.0.weight": 27,
+        "1.0.bias": 1,
+        "2.weight": 1,
+        "2.bias": 1,
+    }
+
+
+def test_units_are_removed_by_index_or_bool_alike():
+    flags = torch.tensor([True, False, False, True, False])
+    a, b = unit_mask(network(), {"4": [0, 3, 3]}), unit_mask(network(), {"4": flags})
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize(
+    ("removed", "message"),
+    [
+        ({"fc4": [0]}, r"no layer 'fc4': did you mean 'fc\d'"),
+        ({"fc3": [10]}, "layer 'fc3' has units 0 to 9, got 10 to 10"),
+        ({"fc3": [-1]}, "layer 'fc3' has units 0 to 9, got -1 to -1"),
+        ({"fc3": torch.ones(9).bool()}, r"has 10 units, got removed units as bool \[9\]"),
+        ({"fc3": [0.5]}, "must be bool .* or a list of indices, got torch.float32"),
+    ],
+)
+def test_units_that_are_not_there_are_refused(removed, message):
+    with pytest.raises(ValueError, match=message):
+        unit_mask(lenet_300_100(), removed)
+
+
+def test_a_layer_left_without_units_is_named():
+    with pytest.raises(CollapseError, match="layer 'fc3' would be left without units: all 10"):
+        unit_mask(lenet_300_100(), {"fc3": range(10)})
+
+
+def test_normalisations_that_cannot_give_zero_are_refused():
+    plain = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, affine=False))
+    with pytest.raises(ValueError, match="'1' behind layer '0' has no weight and bias"):
+        unit_mask(plain, {"0": [1]})
+    shared = nn.BatchNorm1d(4)
+    model = nn.Sequential(nn.Linear(2, 4), shared, nn.Linear(4, 4), shared)
+    with pytest.raises(ValueError, match="follows '0', '2'"):
+        unit_mask(model, {"0": [1]})
+
+
+def test_transposed_convolutions_are_refused():
+    model = nn.Sequential(nn.ConvTranspose2d(2, 3, 3), nn.Linear(3, 2))
+    with pytest.raises(ValueError, match="'0' is a ConvTranspose2d"):
+        unit_mask(model, {"0": [1]})
+    check_mask(model, unit_mask(model, {"1": [1]}))
+
+
+def scores_of(seed):
+    generator = torch.Generator().manual_seed(seed)
+    return {name: torch.randperm(units, generator=generator) for name, units in UNITS.items()}
+
+
+@QUIETLY
+@given(seed=st.integers(0, 999), density=st.floats(0.4, 1.0))
+def test_unit_mask_from_scores_keeps_the_largest_and_the_whole_output(seed, density):
+    scores = scores_of(seed)
+    mask = unit_mask_from_scores(network(), scores, density)
+    for name, units in UNITS.items():
+        alive = mask[f"{name}.weight"].flatten(1).any(1)
+        if name == "8":
+            assert bool(alive.all())
+        else:
+            assert abs(int(alive.sum()) - density * units) <= 1 + 1e-9
+            assert torch.equal(alive, scores[name] >= units - int(alive.sum()))
+    check_mask(network(), mask)
+
+
+@pytest.mark.parametrize("allocation", [uniform_mask, global_mask])
+@QUIETLY
+@given(seed=st.integers(0, 999))
+def test_unit_masks_are_nested_from_level_to_level(allocation, seed):
+    outer = full_mask(network())
+    for level, density in enumerate((0.9, 0.8)):
+        scores = scores_of(seed + level)
+        inner = unit_mask_from_scores(network(), scores, density, mask=outer, allocation=allocation)
+        check_nested(inner, outer)
+        kept = sum(int(inner[f"{name}.weight"].flatten(1).any(1).sum()) for name in UNITS)
+        assert kept == round(density * 18) + 2
+        outer = inner
+
+
+def test_unit_mask_stays_within_a_mask_of_weights():
+    model = lenet_300_100()
+    weights = {name: torch.rand(kept.shape) < 0.5 for name, kept in full_mask(model).items()}
+    mask = unit_mask_from_scores(model, {"fc2": torch.arange(100)}, 0.5, mask=weights)
+    check_nested(mask, weights)
+    assert torch.equal(mask["fc1.weight"], weights["fc1.weight"])
+    assert torch.equal(mask["fc2.weight"][50:], weights["fc2.weight"][50:])
+    assert unit_densities(mask) == {"fc1": 1, "fc2": 0.5, "fc3": 1}
+    assert unit_density(mask) == pytest.approx(360 / 410)
+
+
+def test_unit_densities_may_differ_by_layer_and_ties_keep_the_first():
+    scores = {"fc1": torch.zeros(300), "fc2": torch.zeros(100)}
+    mask = unit_mask_from_scores(lenet_300_100(), scores, {"fc1": 0.1, "fc2": 0.25})
+    assert mask["fc1.bias"].tolist() == [True] * 30 + [False] * 270
+    assert unit_densities(mask) == {"fc1": 0.1, "fc2": 0.25, "fc3": 1}
+
+
+def test_unit_scores_that_do_not_fit_are_refused():
+    model = lenet_300_100()
+    with pytest.raises(ValueError, match=re.escape("scores of layer 'fc1' must be [300]")):
+        unit_mask_from_scores(model, {"fc1": torch.rand(300, 784)}, 0.5)
+    with pytest.raises(ValueError, match="no layer 'fc9'"):
+        unit_mask_from_scores(model, {"fc9": torch.rand(300)}, 0.5)
+    with pytest.raises(ValueError, match="the output layer 'fc3' keeps all"):
+        unit_mask_from_scores(model, {"fc3": torch.rand(10)}, 0.5)
+    with pytest.raises(ValueError, match=re.escape("density must be in (0, 1], got 0")):
+        unit_mask_from_scores(model, {"fc1": torch.rand(300)}, 0)
+    with pytest.raises(CollapseError, match="layer 'fc1'"):
+        unit_mask_from_scores(model, {"fc1": torch.rand(300)}, 0.001)
+    with pytest.raises(ValueError, match="no units"):
+        unit_density({"fc1.bias": torch.ones(3).bool()})
