@@ -41,15 +41,27 @@ from surfeit.prune.masks import (
 from surfeit.prune.orders import removal_order
 from surfeit.prune.removable import removable
 from surfeit.prune.schedules import at_step, cubic, iterative, one_shot
+from surfeit.prune.scores import (
+    SCORES,
+    UNIT_SCORES,
+    Evidence,
+    obs_update,
+    score_named,
+    synflow_mask,
+    unit_score_named,
+)
 from surfeit.prune.table import removal_table
 from surfeit.prune.units import unit_densities, unit_density, unit_mask, unit_mask_from_scores
 
 __all__ = [
     "ALLOCATIONS",
     "CRITERIA",
+    "SCORES",
+    "UNIT_SCORES",
     "Allocation",
     "Criterion",
     "Cut",
+    "Evidence",
     "Mask",
     "Overlap",
     "Overlaps",
@@ -75,6 +87,7 @@ __all__ = [
     "level_densities",
     "magnitude",
     "n_of_m_mask",
+    "obs_update",
     "one_shot",
     "overlap",
     "prunable",
@@ -84,9 +97,12 @@ __all__ = [
     "removal_curve",
     "removal_order",
     "removal_table",
+    "score_named",
+    "synflow_mask",
     "uniform_mask",
     "unit_densities",
     "unit_density",
     "unit_mask",
     "unit_mask_from_scores",
+    "unit_score_named",
 ]
