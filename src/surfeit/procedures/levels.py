@@ -66,7 +66,7 @@ def train_level(config: Mapping[str, Any], desk: Desk) -> str:
         initial=initial,
         kept=places_at(parcel, tickets, config["level"], dense=dense, before=before),
         draw=partial(drawn_like, parcel, initial),
-        to_mask=partial(to_mask, tickets, parcel.model),
+        to_mask=partial(to_mask, tickets.granularity, parcel.model),
     )
     check_shrinks(ticket.mask, before.mask, level=config["level"])
     origin = Origin(step=tickets.rewind_to, parents=desk.parents)
@@ -98,7 +98,7 @@ def places_at(parcel: Parcel, config: TicketConfig, level: int, *, dense: Run, b
         mask=before.mask or None,
         generator=generator,
     )
-    within = places_of(config, parcel.model, before.mask) if before.mask else None
+    within = places_of(config.granularity, parcel.model, before.mask) if before.mask else None
     with parcel.numerics.in_force():
         return select(config, evidence, level, within=within)
 

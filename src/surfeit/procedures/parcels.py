@@ -30,7 +30,7 @@ class Parcel:
     Args:
         model: the network with the initial weights of the dense one.
         name: what to call it.
-        drawn: whether those weights are drawn from the seed's stream `init` by `initialise_`.
+        drawn: whether initial weights are of `initialise_`'s law.
         dataset, recipe, numerics, seed: as for `train`.
     """
 
@@ -43,13 +43,15 @@ class Parcel:
     seed: int
 
 
-def pack(job: Job, data: Path, folder: Path) -> dict[str, Any]:
+def pack(job: Job, data: Path, folder: Path, *, drawn: bool = False) -> dict[str, Any]:
     """A parcel as JSON values; weights that cannot be drawn again are written to the folder.
 
     Args:
         job: network, recipe, seed and arithmetic.
         data: the data set's file.
         folder: for the weights; it must stay until the work is done.
+        drawn: whether the initial weights are of `initialise_`'s law, though not all of them of
+            the seed's stream `init`.
 
     Cost: one copy of the weights where they are a module's own.
     """
@@ -63,6 +65,7 @@ def pack(job: Job, data: Path, folder: Path) -> dict[str, Any]:
     return {
         "architecture": architecture,
         "weights": weights,
+        "drawn": drawn or weights is None,
         "name": job.names()["model"],
         "data": str(data),
         "recipe": asdict(job.recipe),
@@ -78,15 +81,14 @@ def unpack(parcel: Mapping[str, Any]) -> Parcel:
         ValueError: if the network can be built by its own code alone and none is lent.
     """
     model = _module(parcel["architecture"])
-    drawn = parcel["weights"] is None
-    if drawn:
+    if parcel["weights"] is None:
         initialise_(model, Streams(parcel["seed"]).get("init"))
     else:
         into(model, load_file(parcel["weights"]))
     return Parcel(
         model=model,
         name=parcel["name"],
-        drawn=drawn,
+        drawn=parcel["drawn"],
         dataset=read_dataset(parcel["data"]),
         recipe=Recipe(**parcel["recipe"]),
         numerics=Numerics(**parcel["numerics"]),

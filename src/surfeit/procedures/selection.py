@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from surfeit.core import CollapseError, layers
 from surfeit.procedures.controls import Mask
-from surfeit.procedures.ticket_config import TicketConfig
+from surfeit.procedures.ticket_config import Granularity, TicketConfig
 from surfeit.prune.allocation import global_mask, layer_rates, layerwise_mask
 from surfeit.prune.prunable import layer_of, prunable
 from surfeit.prune.scores import SCORES, UNIT_SCORES, Evidence
@@ -45,22 +45,18 @@ def select(
     return kept | layerwise_mask(own, _of(own, densities), mask=_of(own, within))
 
 
-def to_mask(config: TicketConfig, model: nn.Module, kept: Mapping[str, Tensor]) -> Mask:
+def to_mask(granularity: Granularity, model: nn.Module, kept: Mapping[str, Tensor]) -> Mask:
     """The mask of weights, by parameter name, that keeps these places alone."""
-    if config.granularity == "weight":
+    if granularity == "weight":
         return dict(kept)
     return unit_mask(model, {layer: ~places for layer, places in kept.items()})
 
 
-def places_of(config: TicketConfig, model: nn.Module, mask: Mapping[str, Tensor]) -> Mask:
+def places_of(granularity: Granularity, model: nn.Module, mask: Mapping[str, Tensor]) -> Mask:
     """The places that a mask of weights keeps: the reverse of `to_mask`."""
-    if config.granularity == "weight":
+    if granularity == "weight":
         return dict(mask)
-    return {
-        layer_of(name): mask[name].flatten(1).any(1)
-        for name in _removable(config, model)
-        if name in mask
-    }
+    return {layer_of(name): mask[name].flatten(1).any(1) for name in _removable("unit", model)}
 
 
 def densities_of(config: TicketConfig, model: nn.Module, level: int) -> dict[str, float]:
@@ -71,7 +67,8 @@ def densities_of(config: TicketConfig, model: nn.Module, level: int) -> dict[str
     pooled = config.allocation == "global" and config.output_rate is None
     output_rate = config.rate if pooled else config.output_rate
     rates = layer_rates(model, config.rate, output_rate=output_rate, conv_rate=config.conv_rate)
-    return {_place(config, name): (1 - rates[name]) ** level for name in _removable(config, model)}
+    names = _removable(config.granularity, model)
+    return {_place(config, name): (1 - rates[name]) ** level for name in names}
 
 
 def check_levels(config: TicketConfig, model: nn.Module) -> None:
@@ -86,6 +83,8 @@ def check_levels(config: TicketConfig, model: nn.Module) -> None:
     sizes = _sizes(config, model)
     if not sizes:
         raise ValueError(f"the network has no {config.granularity}s that may be removed")
+    if config.granularity == "unit":
+        unit_mask(model, {name: [] for name in sizes})  # says which layer's units cannot go
     before = dict(sizes)
     for level in range(1, config.levels + 1):
         counts = _counts(config, model, level, sizes)
@@ -126,14 +125,16 @@ def _sizes(config: TicketConfig, model: nn.Module) -> dict[str, int]:
     by_unit = config.granularity == "unit"
     return {
         _place(config, name): len(own[name]) if by_unit else own[name].numel()
-        for name in _removable(config, model)
+        for name in _removable(config.granularity, model)
     }
 
 
-def _removable(config: TicketConfig, model: nn.Module) -> list[str]:
+def _removable(granularity: Granularity, model: nn.Module) -> list[str]:
     """The weights that may be removed; with whole units all but those of the output layer."""
     names = prunable(model)
-    return [n for n in names if n != _output(model)] if config.granularity == "unit" else names
+    if granularity == "unit":
+        names.remove(output_weight(model))
+    return names
 
 
 def _place(config: TicketConfig, name: str) -> str:
@@ -144,11 +145,11 @@ def _place(config: TicketConfig, name: str) -> str:
 def _apart(config: TicketConfig, model: nn.Module) -> list[str]:
     """Under `global`, what is not pooled with the rest: the output layer if it has its own rate."""
     alone = config.allocation == "global" and config.output_rate is not None
-    return [_output(model)] if alone else []
+    return [output_weight(model)] if alone else []
 
 
-def _output(model: nn.Module) -> str:
-    """The name of the last layer's weight."""
+def output_weight(model: nn.Module) -> str:
+    """The name of the last layer's weight: that is taken for the output layer."""
     last = list(layers(model).values())[-1].weight
     return next(name for name, value in model.named_parameters() if value is last)
 

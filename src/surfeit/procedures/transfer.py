@@ -1,0 +1,200 @@
+"""Tickets found in one place and trained in another: other data, another optimiser."""
+
+import copy
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+import torch
+from torch import nn
+from torch.nn.utils import skip_init
+
+from surfeit.core import Streams, layers
+from surfeit.data import Dataset
+from surfeit.execute import Engine, Progress, Task
+from surfeit.models import describe, initialise_, rebuild
+from surfeit.procedures.arms import TICKET
+from surfeit.procedures.parcels import into as loaded
+from surfeit.procedures.parcels import named, pack, sending
+from surfeit.procedures.ticket_config import check_controls
+from surfeit.procedures.ticket_table import Row, ticket_table
+from surfeit.procedures.tickets import engine_for
+from surfeit.store import Run, Store
+from surfeit.train import Numerics, Recipe
+from surfeit.train.job import Job
+
+_TRANSFERRED = "surfeit.procedures.transferred:train_transferred"
+
+
+def transfer_tickets(
+    found: pa.Table,
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    controls: Iterable[str] = ("reinit",),
+    into: nn.Module | None = None,
+    store: Store | None = None,
+    engine: Engine | None = None,
+    numerics: Numerics | None = None,
+    progress: Progress | None = None,
+) -> pa.Table:
+    """Trains tickets on other data or by another recipe than they were found with.
+
+    Each ticket begins with its own mask and the weights that it began with where it was found, and
+    is trained by the whole recipe from step 0 on; so is the dense network, with the weights that
+    its tickets were rewound to. Where the number of classes differs, the output layer is exchanged:
+    newly drawn (from the seed's stream `head`, alike for all arms but newly drawn ones) and dense.
+
+    >>> first, second = halves(load("cifar10"))
+    >>> found = find_tickets(conv_2, first, recipe)
+    >>> transferred = transfer_tickets(found, second, recipe)
+
+    Args:
+        found: as from `find_tickets`, or some of its rows: those of tickets are transferred.
+        dataset: what to train on; images of a shape that the network takes.
+        recipe: how to train.
+        controls: names of `CONTROLS`, made from each ticket as it begins here.
+        into: a module of the tickets' architecture, where only its own code can build it.
+        store: where the tickets' runs are, and the new ones are kept; `Store()` by default.
+        engine, numerics, progress: as of `find_tickets`.
+
+    Returns:
+        a table as that of `find_tickets`, with the same replicates and levels.
+
+    Raises:
+        ValueError: before any training, if there is no ticket in the table, network and data do
+            not fit together, a control is unknown, or `into` is of another architecture.
+        StoreError: before any training, if a ticket's run is not in the store.
+
+    Source: Morcos, Yu, Paganini and Tian 2019, "One ticket to win them all", section 3. They draw
+    the control's mask at random; that is the control `random` here.
+    Cost: (1 + controls) trainings a ticket.
+    """
+    arms, store = (TICKET, *controls), store or Store()
+    check_controls(arms[1:])
+    tickets = _tickets(found, store)
+    dense = {row: _dense_of(run, store) for row, run in tickets.items()}
+    jobs = {
+        run.key: _job(run, dataset, recipe, numerics or Numerics(), into)
+        for run in {run.key: run for run in dense.values()}.values()
+    }
+    network = next(iter(jobs.values())).network
+    engine = engine_for(network, engine)
+    rows = {Row(at.replicate, at.level, arm): at for at in tickets for arm in _arms(at, arms)}
+    with (
+        TemporaryDirectory(prefix="surfeit-") as folder,
+        sending(dataset, network, Path(folder)) as data,
+    ):
+        parcels = {
+            run.key: pack(jobs[run.key], data, Path(folder), drawn=_is_drawn(run))
+            for run in dense.values()
+        }
+        tasks = [
+            Task(
+                name=row.name,
+                kind=_TRANSFERRED,
+                config={
+                    "parcel": parcels[dense[at].key],
+                    "ticket": tickets[at].key,
+                    "dense": dense[at].key,
+                    "rewound_to": _rewound_to(at, tickets),
+                    "level": row.level,
+                    "arm": row.arm,
+                },
+            )
+            for row, at in rows.items()
+        ]
+        outcome = engine.run(tasks, store=store.root, progress=progress)
+    return ticket_table(list(rows), outcome, store)
+
+
+def _arms(ticket: Row, arms: tuple[str, ...]) -> tuple[str, ...]:
+    """The dense network has no controls."""
+    return arms if ticket.level else arms[:1]
+
+
+def _tickets(found: pa.Table, store: Store) -> dict[Row, Run]:
+    """The runs of a table's tickets; what failed there is left out."""
+    lacking = {"replicate", "level", "arm", "run"} - set(found.column_names)
+    if lacking:
+        raise ValueError(
+            f"found must be a table of tickets as from find_tickets, it has no {sorted(lacking)}"
+        )
+    tickets = {
+        Row(row["replicate"], row["level"], TICKET): store.find(row["run"])
+        for row in found.select(["replicate", "level", "arm", "run"]).to_pylist()
+        if row["arm"] == TICKET and row["run"]
+    }
+    if not tickets:
+        raise ValueError("there is no ticket in the table: every one failed, or none was chosen")
+    return tickets
+
+
+def _dense_of(ticket: Run, store: Store) -> Run:
+    """The dense run that a ticket was found from."""
+    parents = ticket.identity["parents"]
+    dense = store.find(parents[0]) if parents else ticket
+    if dense.identity["parents"]:
+        raise ValueError(
+            f"run {ticket.key[:12]} was transferred itself: give the table that its ticket was "
+            "found in"
+        )
+    return dense
+
+
+def _rewound_to(ticket: Row, tickets: Mapping[Row, Run]) -> int:
+    """The step whose weights a ticket began with; the dense network's tickets have one as well."""
+    steps = {
+        run.config.get("first_step", 0)
+        for row, run in tickets.items()
+        if row.replicate == ticket.replicate and row.level
+    }
+    return tickets[ticket].config.get("first_step", max(steps, default=0))
+
+
+def _is_drawn(dense: Run) -> bool:
+    return dense.config["initial"] == "glorot-normal"
+
+
+def _job(
+    dense: Run, dataset: Dataset, recipe: Recipe, numerics: Numerics, into: nn.Module | None
+) -> Job:
+    """The dense network with its initial weights, as it is to be trained here."""
+    seed = dense.config["seed"]
+    model = _network(dense, into)
+    if _outputs(model) != dataset.classes:
+        exchange_head_(model, dataset.classes, Streams(seed).get("head"))
+    return Job(named(model, dense.about["model"]), dataset, recipe, seed, None, numerics)
+
+
+def _network(dense: Run, into: nn.Module | None) -> nn.Module:
+    architecture = dense.config["architecture"]
+    if into is not None and describe(into) != architecture:
+        raise ValueError(
+            f"the tickets are of another architecture than the module given: run "
+            f"{dense.key[:12]} trained {architecture}, the module is {describe(into)}"
+        )
+    model = rebuild(architecture) if into is None else copy.deepcopy(into)
+    return loaded(model, dense.tensors(0))
+
+
+def _outputs(model: nn.Module) -> int:
+    return len(list(layers(model).values())[-1].weight)
+
+
+def exchange_head_(model: nn.Module, classes: int, generator: torch.Generator) -> nn.Module:
+    """Exchanges the output layer for a newly drawn one of so many classes; returns the model.
+
+    Raises:
+        ValueError: if the last layer is not linear.
+    """
+    name, old = list(layers(model).items())[-1]
+    if not isinstance(old, nn.Linear):
+        raise ValueError(
+            f"the last layer, {name!r}, is a {type(old).__name__}: only a linear output layer can "
+            f"be exchanged for one of {classes} classes"
+        )
+    new = skip_init(nn.Linear, old.in_features, classes, bias=old.bias is not None)
+    model.set_submodule(name, initialise_(new, generator).to(old.weight.dtype))
+    return model
