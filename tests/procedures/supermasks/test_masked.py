@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from surfeit.core import Streams, digest, parameters
+from surfeit.models import mlp
 from surfeit.procedures.supermasks import BernoulliMask, EdgePopup, MaskedNetwork
 from surfeit.procedures.supermasks.masked import straight_through
 from surfeit.train import Recipe, train
@@ -59,6 +60,15 @@ def test_training_moves_scores_and_never_a_weight(masked, network, dataset, stor
     assert digest(ended.frozen()) == frozen
     assert digest(parameters(ended)) != scores
     assert digest(parameters(wrapper)) == scores  # the module given is not changed
+
+
+@BOTH
+def test_masks_learn_what_untrained_weights_do_not_know(masked, dataset, store):
+    wide = mlp((64,), input_shape=(1, 4, 4), classes=3)
+    recipe = Recipe(optimizer="adam", lr=0.05, batch_size=20, epochs=30)
+    run = train(masked(wide), dataset, recipe, store=store)
+    last = run.metrics().to_pylist()[-1]
+    assert last["test_accuracy"] > 0.85  # a third by chance
 
 
 @BOTH

@@ -9,20 +9,33 @@ from surfeit.procedures.supermasks.actions import (
     untrained,
 )
 from surfeit.procedures.supermasks.bernoulli import BernoulliMask
+from surfeit.procedures.supermasks.config import SupermaskConfig
+from surfeit.procedures.supermasks.criteria import (
+    CRITERIA,
+    large_final_same_sign,
+    untrained_table,
+)
 from surfeit.procedures.supermasks.edge_popup import EdgePopup, kaiming
 from surfeit.procedures.supermasks.masked import MaskedNetwork
 from surfeit.procedures.supermasks.sampled import sampled_accuracy
+from surfeit.procedures.supermasks.table import METHODS, supermask_table
 
 __all__ = [
+    "CRITERIA",
     "KEPT",
+    "METHODS",
     "REMOVED",
     "Action",
     "BernoulliMask",
     "EdgePopup",
     "MaskedNetwork",
+    "SupermaskConfig",
     "Weights",
     "kaiming",
+    "large_final_same_sign",
     "sampled_accuracy",
     "signed_constants",
+    "supermask_table",
     "untrained",
+    "untrained_table",
 ]

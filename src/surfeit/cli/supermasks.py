@@ -1,0 +1,149 @@
+"""`surfeit supermasks`: how well untrained networks with a mask classify."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from surfeit.cli.names import builder_of
+from surfeit.cli.options import Carrying, Machine, Places, Whole
+from surfeit.cli.progress import telling
+from surfeit.cli.table import print_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from surfeit.procedures.supermasks import SupermaskConfig
+    from surfeit.train import Moment
+
+_PLACES, _MACHINE, _CARRYING = Places(), Machine(), Carrying()
+
+
+def supermasks(
+    *,
+    model: str = "lenet-300-100",
+    data: str = "digits",
+    steps: Whole | None = None,
+    epochs: Whole | None = None,
+    replicates: Whole = 3,
+    seed: Whole = 0,
+    densities: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (0.5,),
+    out: Path | None = None,
+    quiet: Annotated[bool, Parameter(negative=())] = False,
+    places: Places = _PLACES,
+    machine: Machine = _MACHINE,
+    carrying: Carrying = _CARRYING,
+) -> None:
+    """Put masks on untrained networks and measure them: from criteria, learned, and edge-popup.
+
+    Prints the accuracy of each method beside that of the trained network, with 95 % intervals over
+    the replicates, and writes OUT/supermasks.parquet, one row a replicate and method. What is in
+    the store already is not trained again; what was interrupted goes on.
+
+    Parameters
+    ----------
+    model
+        lenet-300-100, conv-2, conv-4, conv-6, vgg19-bn, or mlp-W1-W2-... for hidden layers of
+        these widths.
+    data
+        digits (installed), mnist, fashion-mnist or cifar10; see 'surfeit data'.
+    steps
+        Optimiser updates of each training, instead of epochs.
+    epochs
+        Passes over the training images of each training; by default 15 for masks, 10 for weights.
+    replicates
+        Networks, each with weights, order and masks drawn from a seed of its own.
+    seed
+        Of the first replicate; the others have the next ones.
+    densities
+        Of edge-popup: shares of the weights that are kept, one or more.
+    out
+        Where to write; by default surfeit-supermasks-MODEL-DATA in this folder.
+    quiet
+        Say nothing but the table and errors.
+    """
+    builder = builder_of(model)
+    if replicates < 1:
+        raise ValueError(f"replicates must be at least 1, got {replicates}")
+    config = _config(steps, epochs, densities)
+    folder = out or Path(f"surfeit-supermasks-{model}-{data}")
+
+    import pyarrow.parquet as pq
+
+    from surfeit.data import load
+    from surfeit.procedures.supermasks import supermask_table
+    from surfeit.store import make_folder
+
+    dataset = load(data, places.data_dir)
+    make_folder(folder)
+    with telling(quiet) as teller, machine.numerics.in_force():
+
+        def progress(name: str, moment: "Moment") -> None:
+            if moment.words:
+                teller.say(moment.words)
+            else:
+                teller.stage(name, moment.step, moment.steps)
+
+        table = supermask_table(
+            builder,
+            dataset,
+            config,
+            seeds=range(seed, seed + replicates),
+            store=places.store,
+            numerics=machine.numerics,
+            conduct=carrying.conduct(lambda moment: None),
+            progress=progress,
+        )
+        pq.write_table(table, folder / "supermasks.parquet")
+        teller.say(f"table: {folder}/supermasks.parquet")
+    print_table(*_answer(table))
+
+
+def _config(
+    steps: int | None, epochs: int | None, densities: tuple[float, ...]
+) -> "SupermaskConfig":
+    """The configuration with every training as long as asked for.
+
+    Raises:
+        ValueError: if both lengths are given, or as `SupermaskConfig`.
+    """
+    from dataclasses import replace
+
+    from surfeit.procedures.supermasks import SupermaskConfig
+
+    config = SupermaskConfig(densities=densities)
+    if steps is None and epochs is None:
+        return config
+    recipes = {name: getattr(config, name) for name in ("trained", "learned", "rescaled", "popup")}
+    changed = {name: replace(r, steps=steps, epochs=epochs) for name, r in recipes.items()}
+    return replace(config, **changed)
+
+
+def _answer(table: "pa.Table") -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+    """For each method: density, and accuracies with their intervals over the replicates."""
+    from statistics import mean
+
+    # A row a replicate; edge-popup's densities, equal up to rounding, are apart.
+    found: dict[tuple[str, str], list[dict[str, float]]] = {}
+    for row in table.to_pylist():
+        apart = f"{100 * row['density']:.0f}" if row["method"] == "edge-popup" else ""
+        found.setdefault((row["method"], apart), []).append(row)
+    rows: list[tuple[object, ...]] = []
+    for (method, _), replicates in found.items():
+        density = 100 * mean(row["density"] for row in replicates)
+        accuracies = (
+            _interval([row[f"{split}_accuracy"] for row in replicates])
+            for split in ("validation", "test")
+        )
+        rows.append((method, f"{density:.1f}", *accuracies))
+    return ("method", "density %", "validation accuracy %", "test accuracy %"), rows
+
+
+def _interval(values: list[float]) -> str:
+    """The mean in percent, with its interval where there is more than one value."""
+    from surfeit.study.statistics import mean_interval
+
+    if len(values) < 2:
+        return f"{100 * values[0]:.1f}"
+    found = mean_interval(values)
+    return f"{100 * found.estimate:.1f} ({100 * found.lower:.1f} to {100 * found.upper:.1f})"

@@ -1,0 +1,172 @@
+"""The table of supermasks: its rows, what they rest on, and what is refused."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from surfeit.core import Streams
+from surfeit.procedures.supermasks import (
+    METHODS,
+    BernoulliMask,
+    SupermaskConfig,
+    sampled_accuracy,
+    signed_constants,
+    supermask_table,
+)
+from surfeit.procedures.supermasks.table import _load_ended_
+from surfeit.train import Conduct, Recipe, train
+
+from .conftest import small
+
+RECIPE = Recipe(optimizer="adam", lr=0.1, batch_size=20, epochs=4)
+CONFIG = SupermaskConfig(
+    trained=replace(RECIPE, lr=0.01),
+    learned=RECIPE,
+    rescaled=RECIPE,
+    popup=replace(RECIPE, lr=0.01),
+    densities=(0.5, 0.3),
+    levels=(1, 3, 5),
+    samples=3,
+)
+
+
+@pytest.fixture(scope="module")
+def made(dataset, tmp_path_factory):
+    from surfeit.store import Store
+
+    store = Store(tmp_path_factory.mktemp("supermasks"))
+    return store, supermask_table(small, dataset, CONFIG, seeds=(0, 7), store=store)
+
+
+def test_a_row_a_replicate_and_method(made):
+    _, table = made
+    rows = [(row["replicate"], row["method"]) for row in table.to_pylist()]
+    once = [*METHODS[:7], "edge-popup", "trained"]
+    assert rows == [(seed, method) for seed in (0, 7) for method in once]
+
+
+def test_every_row_names_its_run_with_its_seed_and_recipe(made):
+    store, table = made
+    recipes = {
+        "trained": CONFIG.trained,
+        "learned": RECIPE,
+        "rescaled": RECIPE,
+        "mask": CONFIG.trained,
+    }
+    for row in table.to_pylist():
+        run = store.find(row["run"])
+        assert run.config["seed"] == row["replicate"]
+        expected = recipes.get(row["method"].split("-")[0], CONFIG.popup)
+        assert run.config["recipe"]["lr"] == expected.lr
+    assert len(set(table["run"].to_pylist())) == 2 * 7
+
+
+def test_densities_and_accuracies_are_fractions_that_fit_the_method(made):
+    _, table = made
+    for row in table.to_pylist():
+        assert 0 <= row["validation_accuracy"] <= 1
+        assert 0 <= row["test_accuracy"] <= 1
+        drawn = row["method"].split("-")[0] in ("learned", "rescaled")
+        assert (row["likeliest_accuracy"] is not None) == drawn
+        if row["method"] == "trained":
+            assert row["density"] == 1.0
+        else:
+            assert 0 < row["density"] < 1
+    popped = [row["density"] for row in table.to_pylist() if row["method"] == "edge-popup"]
+    assert popped == pytest.approx([0.5, 0.3, 0.5, 0.3], abs=0.01)
+
+
+def test_learned_rows_are_means_over_drawn_masks(made, dataset):
+    store, table = made
+    row = next(r for r in table.to_pylist() if r["method"] == "rescaled-constant")
+    streams = Streams(0)
+    masked = BernoulliMask(
+        signed_constants(small(generator=streams.get("init"))),
+        generator=streams.get("thresholds"),
+        rescale=True,
+    )
+    store.find(row["run"]).model(into=masked)
+    draws = sampled_accuracy(masked, dataset.test, samples=3, generator=streams.get("draws"))
+    assert row["test_accuracy"] == pytest.approx(sum(draws) / 3)
+
+
+def test_the_same_again_trains_nothing_and_gives_the_same_table(made, dataset):
+    store, table = made
+    told = []
+    again = supermask_table(
+        small,
+        dataset,
+        CONFIG,
+        seeds=(0, 7),
+        store=store,
+        progress=lambda *moment: told.append(moment),
+    )
+    assert again.equals(table)
+    assert told == []
+
+
+def test_progress_names_the_replicate_and_the_training(dataset, store):
+    told = []
+    short = Recipe(steps=1)
+    config = SupermaskConfig(trained=short, learned=short, rescaled=short, popup=short, levels=(1,))
+    supermask_table(
+        small,
+        dataset,
+        config,
+        seeds=(3,),
+        store=store,
+        conduct=Conduct(checkpoint_seconds=0),
+        progress=lambda name, moment: told.append((name, moment.steps)),
+    )
+    assert dict(told) == dict.fromkeys(
+        [
+            "replicate 3, trained",
+            "replicate 3, learned-initial",
+            "replicate 3, learned-constant",
+            "replicate 3, rescaled-initial",
+            "replicate 3, rescaled-constant",
+            "replicate 3, edge-popup 0.5",
+        ],
+        1,
+    )
+
+
+def test_a_frozen_weight_that_changed_is_an_error(dataset, store):
+    from surfeit.core import ProtocolError
+
+    masked = BernoulliMask(small(), generator=Streams(0).get("thresholds"))
+    run = train(masked, dataset, Recipe(steps=1), store=store)
+    with torch.no_grad():
+        masked.get_buffer("network.fc2.weight")[0, 0] += 1e-6
+    with pytest.raises(
+        ProtocolError, match=r"frozen weights changed in run .*network\.fc2\.weight"
+    ):
+        _load_ended_(masked, run)
+
+
+@pytest.mark.parametrize("seeds", [(), (1, 1)])
+def test_seeds_must_be_different_and_some(seeds, dataset, store):
+    with pytest.raises(ValueError, match="seeds must be different integers"):
+        supermask_table(small, dataset, seeds=seeds, store=store)
+
+
+def test_a_module_is_refused(dataset, store):
+    with pytest.raises(ValueError, match=r"model must be a builder .* got Linear"):
+        supermask_table(nn.Linear(2, 2), dataset, store=store)  # pyright: ignore
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"densities": (0.5, 0.0)}, r"must be in \(0, 1\], got 0.0"),
+        ({"densities": (0.5, 0.5)}, "each density is asked for once"),
+        ({"levels": ()}, "levels must be integers >= 0, at least one"),
+        ({"levels": (-1,)}, "levels must be integers >= 0"),
+        ({"samples": 0}, "samples must be at least 1, got 0"),
+    ],
+)
+def test_a_configuration_out_of_range_is_refused(given, words):
+    with pytest.raises(ValueError, match=words):
+        SupermaskConfig(**given)
