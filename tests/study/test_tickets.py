@@ -8,7 +8,7 @@ import pytest
 
 from surfeit.study import mean_interval
 from surfeit.study.tables import where
-from surfeit.study.tickets import Mean, advantage, against_dense, arms, differences, levels
+from surfeit.study.tickets import Mean, advantage, against_dense, arms, differences, levels, percent
 
 
 def planted(values, controls=("reinit",)):
@@ -145,3 +145,14 @@ def test_bad_tables_are_refused_in_words(table):
         differences(twice, "x")
     with pytest.raises(ValueError, match="confidence must be in"):
         levels(table, "x", confidence=1.5)
+
+
+def test_percent_shows_three_digits_at_most_and_no_exponent():
+    assert [percent(one) for one in (1, 0.512, 0.2097, 0.0859, 0.0074, 0.000012)] == [
+        "100",
+        "51.2",
+        "21",
+        "8.6",
+        "0.74",
+        "0.0012",
+    ]

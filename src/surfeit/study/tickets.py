@@ -223,3 +223,10 @@ def _mean(values: Sequence[float], confidence: float) -> Mean:
         return Mean(1, values[0], None, None)
     interval = mean_interval(values, confidence=confidence)
     return Mean(interval.n, interval.estimate, interval.lower, interval.upper)
+
+
+def percent(density: float) -> str:
+    """A density as a page shows it: 51.2, 21, 8.6, 0.74 per cent, never with an exponent."""
+    percentage = 100 * density
+    digits = 2 if percentage < 10 else 3
+    return np.format_float_positional(float(f"{percentage:.{digits}g}"), trim="-")

@@ -23,7 +23,7 @@ from surfeit.study.figures.style import (
     style,
 )
 from surfeit.study.tables import column, where
-from surfeit.study.tickets import TICKET, arms, levels
+from surfeit.study.tickets import TICKET, arms, levels, percent
 
 OLIVE = "#8A7D00"  # the palette's yellow, dark enough to be seen on white
 STROKES = {
@@ -106,7 +106,7 @@ def _frame(axes: Axes, summary: pa.Table) -> None:
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(_labelled(density)))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _percent(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))
     if not density:
         return
     margin = max((density[0] / density[-1]) ** 0.04, 1.02)
@@ -130,14 +130,6 @@ def _labelled(density: Sequence[float]) -> list[float]:
         if np.log(chosen[-1] / one) >= max(apart, 1e-6):
             chosen.append(one)
     return chosen
-
-
-def _percent(density: float) -> str:
-    """51.2, 21, 8.6, 0.74: three digits of the percentage at most, without an exponent."""
-    percentage = 100 * density
-    return np.format_float_positional(
-        float(f"{percentage:.{2 if percentage < 10 else 3}g}"), trim="-"
-    )
 
 
 def _legend(axes: Sequence[Axes]) -> tuple[list, list[str]]:
