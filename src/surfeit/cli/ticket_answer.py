@@ -1,0 +1,154 @@
+"""What a search for tickets found, in plain sentences and as a table for people."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from surfeit.study.tickets import Mean
+
+_PHRASES = {
+    "reinit": "re-initialised controls",
+    "random": "randomly drawn controls",
+    "shuffle": "shuffled controls",
+    "scratch-e": "controls trained from scratch (scratch-e)",
+    "scratch-b": "controls trained from scratch for longer (scratch-b)",
+    "sign": "controls with their signs alone",
+    "constant": "controls with constant weights",
+    "invert": "inverted controls",
+}
+_NONE = "–"
+
+
+def sentences(table: "pa.Table") -> list[str]:
+    """The answer: tickets against each control, then against the dense network."""
+    from surfeit.study.tickets import arms
+
+    found = [_against(table, control) for control in arms(table)[1:]]
+    return [sentence for sentence in (*found, _against_dense(table)) if sentence]
+
+
+def rows(table: "pa.Table") -> tuple[list[str], list[list[str]]]:
+    """Columns and rows to print: each level's density, accuracy by arm and early-stopping step."""
+    from surfeit.study.tickets import TICKET, arms, levels, percent
+
+    names = arms(table)
+    accuracy = _by_place(levels(table, "test_accuracy"))
+    step = _by_place(levels(table, "early_stop_step"))
+    printed = []
+    for level in sorted(set(table["level"].to_pylist())):
+        density = next((row["density"] for (at, _), row in accuracy.items() if at == level), None)
+        cells = [_accuracy(accuracy.get((level, name))) for name in names]
+        if level == 0:
+            cells[1:] = [""] * (len(names) - 1)
+        kept = _NONE if density is None else f"{percent(density)} %"
+        printed.append([str(level), kept, *cells, _step(step.get((level, TICKET)))])
+    return ["level", "density", *names, "ticket's early stop"], printed
+
+
+def _against(table: "pa.Table", control: str) -> str | None:
+    from surfeit.study.tickets import advantage, percent
+
+    found = advantage(table, control, "test_accuracy")
+    if found is None:
+        return None
+    where = f"tickets at {percent(found.densest)} % density"
+    if found.levels > 1:
+        where = (
+            f"tickets between {percent(found.densest)} % and {percent(found.sparsest)} % density"
+        )
+    theirs = f"their {_PHRASES.get(control, f'{control} controls')}"
+    stop = advantage(table, control, "early_stop_step")
+    sooner = f"; {_sooner(stop.over)}" if stop else ""
+    return f"{where} {_compared(found.over, theirs)}{sooner}"
+
+
+def _compared(over: "Mean", theirs: str) -> str:
+    points = f"{abs(100 * over.mean):.2f} points of test accuracy"
+    if over.lower is None or over.upper is None:
+        side = "above" if over.mean >= 0 else "below"
+        return f"are {points} {side} {theirs} (one replicate, so no interval)"
+    if over.lower > 0:
+        return f"beat {theirs} by {points} {_range(over, 100, 2)}"
+    if over.upper < 0:
+        return f"fall behind {theirs} by {points} {_range(over, -100, 2)}"
+    change = f"{_signed(over)} points of test accuracy"
+    return f"and {theirs} cannot be told apart: {change} {_range(over, 100, 2)}"
+
+
+def _signed(over: "Mean") -> str:
+    return f"{round(100 * over.mean, 2) + 0.0:+.2f}"  # +0.00, not -0.00
+
+
+def _sooner(over: "Mean") -> str:
+    """When the validation loss is least, from the steps ticket − control."""
+    side = "sooner" if over.mean <= 0 else "later"
+    count = round(abs(over.mean))
+    by = f"{count:,} step{'' if count == 1 else 's'} {side}" if count else "at the same step"
+    words = f"the tickets' validation loss is least {by}"
+    if over.lower is None or over.upper is None:
+        return words
+    clear = over.lower > 0 or over.upper < 0
+    doubt = "" if clear else ", which may be chance"
+    return f"{words} {_range(over, -1 if over.mean <= 0 else 1, 0)}{doubt}"
+
+
+def _range(over: "Mean", scale: float, digits: int) -> str:
+    assert over.lower is not None
+    assert over.upper is not None
+    # Adding zero turns the minus of what rounds to zero into nothing.
+    ends = sorted(round(scale * end, digits) + 0.0 for end in (over.lower, over.upper))
+    lower, upper = (f"{end:,.{digits}f}" for end in ends)
+    return f"({lower} to {upper}, n = {over.n})"
+
+
+def _against_dense(table: "pa.Table") -> str | None:
+    """The smallest ticket that validation images find no worse; test images only measure it."""
+    from surfeit.study.tickets import TICKET, against_dense, levels, percent
+
+    found = _by_place(levels(table, "validation_accuracy"))
+    tickets = {level: row for (level, arm), row in found.items() if arm == TICKET}
+    if 0 not in tickets or len(tickets) == 1:
+        return None
+    dense = tickets[0]["mean"]
+    equal = [level for level, row in tickets.items() if level and row["mean"] >= dense]
+    if not equal:
+        return "no ticket is as accurate on validation images as the dense network"
+    level = max(equal)
+    over = against_dense(table, "test_accuracy", level)
+    change = f"{_signed(over)} points of test accuracy"
+    interval = f" {_range(over, 100, 2)}" if over.lower is not None else ""
+    return (
+        "the smallest ticket no worse on validation images than the dense network has "
+        f"{percent(tickets[level]['density'])} % density: {change} against it{interval}"
+    )
+
+
+def _by_place(summary: "pa.Table") -> dict[tuple[int, str], dict]:
+    return {(row["level"], row["arm"]): row for row in summary.to_pylist()}
+
+
+def _accuracy(row: dict | None) -> str:
+    if row is None:
+        return _NONE
+    spread = "" if row["upper"] is None else f" ± {100 * (row['upper'] - row['mean']):.2f}"
+    return f"{100 * row['mean']:.2f}{spread} %"
+
+
+def _step(row: dict | None) -> str:
+    if row is None:
+        return _NONE
+    spread = "" if row["upper"] is None else f" ± {row['upper'] - row['mean']:,.0f}"
+    return f"{row['mean']:,.0f}{spread}"
+
+
+def complaint(table: "pa.Table", most: int = 10) -> str | None:
+    """Which trainings failed and why, a line each for the first few; None if none did."""
+    from surfeit.procedures import failures
+
+    found = list(failures(table).values())
+    if not found:
+        return None
+    more = [f"and {len(found) - most} more"] if len(found) > most else []
+    count = f"{len(found)} of {table.num_rows} trainings failed"
+    return "\n  ".join([f"{count}; what the others found is written:", *found[:most], *more])

@@ -1,0 +1,213 @@
+"""`surfeit tickets`: the search for lottery tickets, with the controls that it is judged by."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Group, Parameter
+
+from surfeit.cli.names import builder_of
+from surfeit.cli.options import Machine, Places, RecipeOptions, Whole
+from surfeit.cli.progress import Teller, telling
+from surfeit.cli.table import print_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from surfeit.procedures.ticket_config import TicketConfig
+    from surfeit.train import Recipe
+
+SEARCH = Group("Search (what is not given is as published for the network)", sort_key=1)
+
+
+@Parameter(name="*", group=SEARCH)
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What is removed, and what is trained from where."""
+
+    rate: float | None = None
+    "Removed at each level, a fraction of what is left."
+    output_rate: float | None = None
+    "The same of the output layer."
+    conv_rate: float | None = None
+    "The same of convolutions."
+    score: str | None = None
+    "What has the least goes first: large-final, movement, snip, ...; filter-norm, ... for units."
+    granularity: str = "weight"
+    "weight, or unit for structured tickets."
+    allocation: str = "layerwise"
+    "layerwise or global."
+    rewind_to: Whole = 0
+    "The step of the dense network's training whose weights a ticket begins with."
+    retrain: str = "rewind"
+    "rewind, learning-rate or fine-tune."
+    one_shot: Annotated[bool, Parameter(negative=())] = False
+    "Every level from the dense network alone, not from the level before."
+
+    def config(self, model: str, *, levels: int, controls: str) -> "TicketConfig":
+        """The configuration of the search: what is not given is as published.
+
+        Args:
+            model: the network's name.
+            levels: pruned levels.
+            controls: names with commas between them, or none.
+
+        Raises:
+            ValueError: as `TicketConfig`.
+        """
+        from surfeit.procedures.ticket_config import TicketConfig
+
+        unit = self.granularity == "unit"
+        given = {name: getattr(self, name) for name in ("rate", "output_rate", "conv_rate")}
+        rates = self._published(model) | {k: v for k, v in given.items() if v is not None}
+        return TicketConfig(
+            levels=levels,
+            **rates,
+            score=(self.score or ("filter-norm" if unit else "large-final")).replace("-", "_"),
+            granularity=self.granularity,  # pyright: ignore[reportArgumentType]  # it checks names
+            allocation=self.allocation,  # pyright: ignore[reportArgumentType]
+            rewind_to=self.rewind_to,
+            retrain=self.retrain,  # pyright: ignore[reportArgumentType]
+            schedule="one-shot" if self.one_shot else "iterative",
+            controls=_controls(controls),
+        )
+
+    def _published(self, model: str) -> dict[str, float]:
+        """The published rates that this search reads: they are those of weights, by layer."""
+        from surfeit.procedures.published import PUBLISHED
+
+        layerwise = (self.granularity, self.allocation) == ("weight", "layerwise")
+        if model not in PUBLISHED or not layerwise:
+            return {}
+        found = PUBLISHED[model]
+        rates = {"rate": found.rate, "output_rate": found.output_rate}
+        return rates | ({} if found.conv_rate is None else {"conv_rate": found.conv_rate})
+
+
+_PLACES, _MACHINE, _OPTIONS, _SEARCH = Places(), Machine(), RecipeOptions(), Search()
+
+
+def tickets(
+    *,
+    model: str = "lenet-300-100",
+    data: str = "digits",
+    levels: Whole = 16,
+    replicates: Whole = 3,
+    controls: str = "reinit,random",
+    seed: Whole = 0,
+    evaluate_every: Whole = 100,
+    workers: Whole | None = None,
+    out: Path | None = None,
+    quiet: Annotated[bool, Parameter(negative=())] = False,
+    search: Search = _SEARCH,
+    options: RecipeOptions = _OPTIONS,
+    places: Places = _PLACES,
+    machine: Machine = _MACHINE,
+) -> None:
+    """Find lottery tickets, level by level, and train the controls that they are judged by.
+
+    Each level removes the least of the weights that the level before ended with, rewinds what is
+    left and trains it again. Prints accuracy by density and writes OUT/tickets.parquet, one row a
+    training, and the figure as SVG, PNG and PDF. Recipe and rates are those of Frankle and Carbin
+    2019 for lenet-300-100 and conv-2, -4, -6; on digits 2,000 steps are enough. Trainings run side
+    by side; none is done twice, and what was interrupted goes on.
+
+    Parameters
+    ----------
+    model
+        lenet-300-100, conv-2, conv-4, conv-6, vgg19-bn, or mlp-W1-W2-... for hidden layers of
+        these widths.
+    data
+        digits (installed), mnist, fashion-mnist or cifar10; see 'surfeit data'.
+    levels
+        Pruned levels; level 0 is the dense network.
+    replicates
+        The whole search is done for so many seeds: --seed and those that follow it.
+    controls
+        Trained at every level, with commas between them: reinit, random, shuffle, scratch-e,
+        scratch-b, sign, constant, invert; or none.
+    seed
+        The first replicate's.
+    evaluate_every
+        Steps between two looks at the validation images, which tell the early-stopping step.
+    workers
+        Trainings side by side, one thread each; as many as cores if not given.
+    out
+        Where to write; by default surfeit-tickets-MODEL-DATA in this folder.
+    quiet
+        Say nothing but the table and errors.
+    """
+    builder = builder_of(model)
+    if replicates < 1:
+        raise ValueError(f"replicates must be at least 1, got {replicates}")
+    from surfeit.data import load
+    from surfeit.execute import Local
+    from surfeit.procedures import find_tickets
+    from surfeit.store import make_folder
+
+    config = search.config(model, levels=levels, controls=controls)
+    recipe = _recipe(model, data, options, evaluate_every)
+    engine, store, numerics = Local(workers), places.store, machine.numerics
+    dataset = load(data, places.data_dir)
+    folder = out or Path(f"surfeit-tickets-{model}-{data}")
+    make_folder(folder)
+    with telling(quiet) as teller:
+        table = find_tickets(
+            builder,
+            dataset,
+            recipe,
+            config,
+            seeds=range(seed, seed + replicates),
+            store=store,
+            engine=engine,
+            numerics=numerics,
+            progress=teller.trainings,
+        )
+        _write(table, folder, teller)
+    _print(table)
+
+
+def _controls(names: str) -> tuple[str, ...]:
+    if names.strip() == "none":
+        return ()
+    return tuple(name.strip() for name in names.split(","))
+
+
+def _recipe(model: str, data: str, options: RecipeOptions, evaluate_every: int) -> "Recipe":
+    from dataclasses import replace
+
+    from surfeit.procedures.published import PUBLISHED
+    from surfeit.train import REPORT_RECIPES
+
+    if model in PUBLISHED:
+        base = PUBLISHED[model].recipe
+    else:
+        # A network without published tickets is trained as the report does, or as LeNet.
+        base = REPORT_RECIPES.get(model, PUBLISHED["lenet-300-100"].recipe)
+    if data == "digits":
+        base = replace(base, steps=2_000)
+    return replace(options.applied_to(base), evaluate_every=evaluate_every)
+
+
+def _write(table: "pa.Table", folder: Path, teller: Teller) -> None:
+    import pyarrow.parquet as pq
+
+    from surfeit.cli.ticket_answer import sentences
+    from surfeit.study import figures
+
+    for sentence in sentences(table):
+        teller.say(sentence)
+    pq.write_table(table, folder / "tickets.parquet")
+    if any(value is not None for value in table["test_accuracy"].to_pylist()):
+        figures.save(figures.tickets.figure(table), folder, "tickets")
+        teller.say(f"table and figure: {folder}/tickets.parquet, .svg, .png, .pdf")
+
+
+def _print(table: "pa.Table") -> None:
+    from surfeit.cli.ticket_answer import complaint, rows
+    from surfeit.core import SurfeitError
+
+    print_table(*rows(table))
+    failed = complaint(table)
+    if failed:
+        raise SurfeitError(failed)
