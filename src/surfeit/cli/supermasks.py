@@ -123,10 +123,10 @@ def _answer(table: "pa.Table") -> tuple[tuple[str, ...], list[tuple[object, ...]
     """For each method: density, and accuracies with their intervals over the replicates."""
     from statistics import mean
 
-    # A row a replicate; edge-popup's densities, equal up to rounding, are apart.
-    found: dict[tuple[str, str], list[dict[str, float]]] = {}
+    # Of edge-popup there is a row a density, the same in all replicates.
+    found: dict[tuple[str, float | None], list[dict[str, float]]] = {}
     for row in table.to_pylist():
-        apart = f"{100 * row['density']:.0f}" if row["method"] == "edge-popup" else ""
+        apart = row["density"] if row["method"] == "edge-popup" else None
         found.setdefault((row["method"], apart), []).append(row)
     rows: list[tuple[object, ...]] = []
     for (method, _), replicates in found.items():

@@ -1,0 +1,59 @@
+"""`surfeit supermasks` as a user types it."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from surfeit.cli import main
+from surfeit.procedures.supermasks import METHODS
+
+QUICK = ["supermasks", "--model", "mlp-12", "--steps", "3"]
+
+
+def call(*arguments: str | Path) -> int:
+    """The exit status of a command run in this process."""
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+def test_supermasks_prints_a_row_a_method_and_writes_the_table(tmp_path, capsys):
+    places = ["--root", tmp_path / "store", "--out", tmp_path / "out"]
+    more = ["--replicates", "2", "--seed", "4", "--densities", "0.5", "0.25"]
+    assert call(*QUICK, *more, *places) == 0
+    printed = capsys.readouterr()
+    first, *lines = [line.split("\t") for line in printed.out.splitlines()]
+    assert first == ["method", "density %", "validation accuracy %", "test accuracy %"]
+    assert [line[0] for line in lines] == [*METHODS[:7], "edge-popup", "trained"]
+    popped = [line[1] for line in lines if line[0] == "edge-popup"]
+    assert popped == ["50.0", "25.0"]
+    assert all(" to " in cell for line in lines for cell in line[2:])
+    table = pq.read_table(tmp_path / "out" / "supermasks.parquet")
+    assert sorted(set(table["replicate"].to_pylist())) == [4, 5]
+    assert "replicate 5, edge-popup 0.25: done" in printed.err
+
+
+def test_one_replicate_has_no_interval_and_quiet_says_nothing(tmp_path, capsys):
+    assert call(*QUICK, "--replicates", "1", "--root", tmp_path, "--out", tmp_path, "--quiet") == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "(" not in printed.out
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--model", "lenet"], "did you mean 'lenet-300-100'"),
+        (["--replicates", "0"], "replicates must be at least 1, got 0"),
+        (["--epochs", "2", "--steps", "9"], "give epochs or steps"),
+        (["--densities", "1.5"], "must be in (0, 1], got 1.5"),
+        (["--data", "minst"], "did you mean 'mnist'"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_trained(more, words, tmp_path, capsys):
+    assert call("supermasks", *more, "--root", tmp_path, "--out", tmp_path / "out") == 1
+    assert words in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
