@@ -1,7 +1,7 @@
 """Batch normalisation's statistics for weights that were never trained, as between two networks."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from jaxtyping import Float
@@ -59,21 +59,14 @@ def batch_statistics(
         return {}
     for module in found.values():
         module.train().momentum = None
-    fresh = _fresh(found)
+    fresh = _fresh(found, tensors)
     for part in images.tensor_split(-(-len(images) // _IMAGES_AT_ONCE)):
         functional_call(structure, {**tensors, **fresh}, (part,))
     return fresh
 
 
-def _fresh(found: Mapping[str, _BatchNorm]) -> Params:
+def _fresh(names: Iterable[str], tensors: Mapping[str, Tensor]) -> Params:
     """Statistics of nothing yet; a forward pass adds to them in place."""
-    fresh: Params = {}
-    for name, module in found.items():
-        prefix = f"{name}." if name else ""
-        assert module.running_mean is not None
-        assert module.running_var is not None
-        assert module.num_batches_tracked is not None
-        fresh[f"{prefix}running_mean"] = torch.zeros_like(module.running_mean)
-        fresh[f"{prefix}running_var"] = torch.ones_like(module.running_var)
-        fresh[f"{prefix}num_batches_tracked"] = torch.zeros_like(module.num_batches_tracked)
-    return fresh
+    statistics = ("running_mean", "running_var", "num_batches_tracked")
+    own = [f"{name}.{one}" if name else one for name in names for one in statistics]
+    return {name: torch.zeros_like(tensors[name]) for name in own}
