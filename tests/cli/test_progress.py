@@ -2,6 +2,7 @@
 
 import io
 import sys
+import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -146,3 +147,15 @@ def test_in_a_terminal_stages_trainings_and_sentences_share_the_screen(monkeypat
         assert words in written
     assert written.rstrip().rsplit("1 of 1 done", 1)[1].count("replicate") == 0
     assert ("\x1b[3" in written.replace("\x1b[?25", "")) == colour
+
+
+def test_in_a_terminal_nothing_scrolls_before_there_is_something_to_draw(monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with telling(False) as teller:
+        time.sleep(0.25)
+        teller.say("a sentence")
+        time.sleep(0.25)
+    assert terminal.getvalue().splitlines() == ["a sentence"]

@@ -89,9 +89,11 @@ class _Bars:
         if name not in self._tasks:
             self._tasks[name] = self._stages.add_task(name, total=total)
         self._stages.update(self._tasks[name], completed=done, total=total)
+        self._start()
 
     def trainings(self, glance: "Glance") -> None:
         self._screen.look(glance)
+        self._start()
 
     def say(self, sentence: str) -> None:
         self._live.console.print(sentence, highlight=False, markup=False)
@@ -102,8 +104,12 @@ class _Bars:
         stages = [self._stages] if self._tasks else []
         return Group(*stages, *self._screen.drawing())
 
+    def _start(self) -> None:
+        # Not before there is something to draw: each empty drawing would scroll by a line.
+        if not self._live.is_started:
+            self._live.start()
+
     def __enter__(self) -> Self:
-        self._live.start()
         return self
 
     def __exit__(self, *error: object) -> None:

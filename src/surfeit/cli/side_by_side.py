@@ -103,6 +103,8 @@ class Screen:
 
         if self._task is None:
             return []
+        if not self._active:
+            return [self._overall]
         lines = Table.grid(padding=(0, 3))
         lines.add_column(no_wrap=True, overflow="ellipsis")
         lines.add_column(no_wrap=True, justify="right")
