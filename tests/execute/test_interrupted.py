@@ -30,16 +30,14 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def trainings(data):
-    return [task(f"seed {seed}", "train_digits", seed=seed, data=data) for seed in range(3)]
-
-
-@pytest.fixture(scope="module")
-def whole(trainings, tmp_path_factory):
-    """The same trainings, uninterrupted, in this process."""
+def whole(data, tmp_path_factory):
+    """The files of the same trainings, uninterrupted, in this process."""
     store = tmp_path_factory.mktemp("whole")
-    outcome = InProcess().run(trainings, store=store)
-    return sums(store, outcome)
+    return sums(store, InProcess().run(trainings(data), store=store))
+
+
+def trainings(data, **config):
+    return [task(f"seed {n}", "train_digits", seed=n, data=data, **config) for n in range(3)]
 
 
 def sums(store, outcome):
@@ -50,107 +48,103 @@ def sums(store, outcome):
 
 
 def start(tasks, store):
-    """A process group of its own that runs the tasks, once both of its workers are training."""
-    Local(1).run([task("first")], store=store / "warm")  # this process's forkserver
-    (store / "slow").touch()
-    process = CONTEXT.Process(target=_parent, args=(tasks, store))
+    """A process group of its own that runs the tasks, once both of its workers are at work."""
+    if forkserver._forkserver._forkserver_pid is None:
+        Local(1).run([task("first")], store=store / "first")
+    both = store / "both"
+    both.unlink(missing_ok=True)
+    process = CONTEXT.Process(target=_parent, args=(tasks, store, both))
     process.start()
-    wait_for((store / "both").exists)
+    wait_for(both.exists)
     return process
 
 
-def _parent(tasks, store):
+def _parent(tasks, store, both):
     os.setpgid(0, 0)
     # A fork may use the server of the process it was forked from, if it does not wait for it.
     forkserver.ensure_running = forkserver._forkserver.ensure_running = lambda: None
 
     def progress(glance):
         if sum(active.step > 0 or active.key == "stubborn" for active in glance.active) == 2:
-            (store / "both").touch()
+            both.touch()
 
     try:
         Local(2).run(tasks, store=store, progress=progress)
     except KeyboardInterrupt:
-        status = INTERRUPTED if not workers() else 1
-        os._exit(status)
+        os._exit(INTERRUPTED)
     os._exit(ENDED)
 
 
-@pytest.mark.parametrize(
-    ("number", "group"),
-    [
-        (signal.SIGINT, False),
-        (signal.SIGINT, True),
-        (signal.SIGTERM, False),
-        (signal.SIGTERM, True),
-    ],
-    ids=["Ctrl-C to the parent", "Ctrl-C to the group", "SIGTERM", "SIGTERM to the group"],
-)
-def test_interrupted_trainings_save_stop_within_two_seconds_and_go_on(
-    tmp_path, capfd, trainings, whole, number, group
+def interrupt_all(process, number):
+    """Sends a signal to parent and workers, as to a terminal's foreground group."""
+    for worker in workers():
+        os.kill(worker, number)
+    os.killpg(process.pid, number)
+
+
+def test_trainings_interrupted_again_and_again_end_as_if_they_had_not_been(
+    tmp_path, capfd, data, whole
 ):
-    process = start(trainings, tmp_path)
+    (tmp_path / "slow").touch()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = start(trainings(data), tmp_path)
+        assert len(workers()) == 2
+        began = time.monotonic()
+        interrupt_all(process, number)
+        process.join(5)
+        assert time.monotonic() - began < 2
+        assert process.exitcode == INTERRUPTED
+        assert workers() == []
+        assert _saved(tmp_path, began) == 2
+    process = start(trainings(data), tmp_path)
     began = time.monotonic()
-    workers_then = workers()
-    if group:
-        os.killpg(process.pid, number)
-        for worker in workers_then:  # a terminal's foreground group has them all
-            os.kill(worker, number)
-    else:
-        os.kill(process.pid, number)
-    process.join(5)
-    assert time.monotonic() - began < 2
-    assert process.exitcode == INTERRUPTED
-    assert len(workers_then) == 2
-    assert len(list(tmp_path.rglob("checkpoint.safetensors"))) == 2
-    assert capfd.readouterr().err == ""
-    (tmp_path / "slow").unlink()
-    assert sums(tmp_path, Local(2).run(trainings, store=tmp_path)) == whole
-
-
-def test_workers_of_a_killed_parent_save_and_end(tmp_path, capfd, trainings, whole):
-    process = start(trainings, tmp_path)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     wait_for(lambda: workers() == [], 2)
-    process.join(1)
-    assert len(list(tmp_path.rglob("checkpoint.safetensors"))) == 2
-    assert capfd.readouterr().err == ""
+    process.join()
+    assert _saved(tmp_path, began) == 2
+
+    assert not list(tmp_path.rglob("DONE.json"))
     (tmp_path / "slow").unlink()
-    assert sums(tmp_path, Local(2).run(trainings, store=tmp_path)) == whole
+    assert sums(tmp_path, Local(2).run(trainings(data), store=tmp_path)) == whole
+    assert capfd.readouterr().err == ""
 
 
-def test_killed_worker_s_training_goes_on_from_its_checkpoint(tmp_path, data, whole):
+def _saved(store, since):
+    """How many trainings have saved where they stand since then."""
+    age = time.monotonic() - since
+    checkpoints = store.rglob("checkpoint.safetensors")
+    return sum(time.time() - path.stat().st_mtime <= age for path in checkpoints)
+
+
+def test_training_of_a_killed_worker_goes_on_from_its_checkpoint(tmp_path, data, whole):
     (tmp_path / "slow").touch()
     killed = []
 
     def progress(glance):
-        steps = [active.step for active in glance.active]
-        if not killed and steps and min(steps) > 0:
-            killed.append(workers()[0])
-            os.kill(killed[0], signal.SIGKILL)
+        if not killed and len(list(tmp_path.rglob("checkpoint.safetensors"))) == 2:
+            killed.extend(workers())
+            for worker in killed:
+                os.kill(worker, signal.SIGKILL)
             (tmp_path / "slow").unlink()
 
-    tasks = [
-        task(f"seed {seed}", "train_digits", seed=seed, data=data, checkpoint=0.05)
-        for seed in range(3)
-    ]
+    tasks = trainings(data, checkpoint=0.3)
     outcome = Local(2).run(tasks, store=tmp_path, progress=progress)
-    assert killed
+    assert len(killed) == 2
     assert sums(tmp_path, outcome) == whole
 
 
-def test_interrupt_ends_workers_that_do_not_listen(tmp_path):
-    process = start([task("a", "stubborn"), task("b", "stubborn")], tmp_path)
+def test_workers_that_do_not_listen_end_with_their_parent(tmp_path):
+    tasks = [task("a", "stubborn"), task("b", "stubborn")]
+    stores = [tmp_path / "interrupted", tmp_path / "killed"]
+    for store in stores:
+        store.mkdir()
+    interrupted, killed = (start(tasks, store) for store in stores)
+    assert len(workers()) == 4
     began = time.monotonic()
-    os.kill(process.pid, signal.SIGINT)
-    process.join(5)
+    os.kill(interrupted.pid, signal.SIGINT)  # the parent alone
+    killed.kill()
+    interrupted.join(5)
     assert time.monotonic() - began < 2
-    assert process.exitcode == INTERRUPTED
-    assert workers() == []
-
-
-def test_workers_that_do_not_listen_end_after_their_parent_was_killed(tmp_path):
-    process = start([task("a", "stubborn"), task("b", "stubborn")], tmp_path)
-    os.kill(process.pid, signal.SIGKILL)
-    process.join(1)
-    wait_for(lambda: workers() == [], 2.5)
+    assert interrupted.exitcode == INTERRUPTED
+    killed.join()
+    wait_for(lambda: workers() == [], 2)

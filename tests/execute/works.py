@@ -13,7 +13,7 @@ from surfeit.core import CollapseError, DiskError
 from surfeit.data import read_dataset
 from surfeit.models import mlp
 from surfeit.store import Store
-from surfeit.train import Conduct, Recipe, train
+from surfeit.train import Conduct, Recipe, Snapshots, train
 
 ERRORS = {
     "ValueError": ValueError("density must be in (0, 1], got 7"),
@@ -79,13 +79,14 @@ def train_digits(config, desk):
             desk.began(moment.key, moment.steps)
             begun.append(moment)
         if (desk.store / "slow").exists():
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     run = train(
         mlp((32,), input_shape=(1, 8, 8), classes=10),
         read_dataset(Path(config["data"])),
-        Recipe(optimizer="adam", lr=0.003, epochs=80, batch_size=60),
+        Recipe(optimizer="adam", lr=0.003, epochs=120, batch_size=200),
         seed=config["seed"],
+        snapshots=Snapshots(every_epochs=50),
         store=Store(desk.store),
         conduct=Conduct(checkpoint_seconds=config.get("checkpoint", 1000), progress=progress),
     )
