@@ -42,7 +42,9 @@ def select(
     pooled = {name: score for name, score in scores.items() if name not in apart}
     kept = global_mask(pooled, densities[next(iter(pooled))], mask=_of(pooled, within))
     own = {name: scores[name] for name in apart}
-    return kept | layerwise_mask(own, _of(own, densities), mask=_of(own, within))
+    if own:
+        kept |= layerwise_mask(own, _of(own, densities), mask=_of(own, within))
+    return kept
 
 
 def to_mask(granularity: Granularity, model: nn.Module, kept: Mapping[str, Tensor]) -> Mask:
@@ -90,18 +92,26 @@ def check_levels(config: TicketConfig, model: nn.Module) -> None:
         counts = _counts(config, model, level, sizes)
         for name, count in counts.items():
             if count < 1:
-                what = "units" if config.granularity == "unit" else "weights"
-                raise CollapseError(
-                    f"level {level} would leave layer {layer_of(name)!r} without {what}: "
-                    f"{sizes[name]:,} are too few for {config.levels} levels at this rate; ask "
-                    f"for at most {level - 1}, or lower the layer's rate"
-                )
+                raise _collapse(config, level, layer_of(name), sizes[name])
         if sum(counts.values()) == sum(before.values()):
             raise ValueError(
                 f"level {level} would remove nothing more than level {level - 1}: ask for "
                 f"at most {level - 1} levels, or raise the rate"
             )
         before = counts
+
+
+def _collapse(config: TicketConfig, level: int, layer: str, size: int) -> CollapseError:
+    pooled = config.allocation == "global"
+    why = (
+        "fewer are kept of all layers together than there are layers"
+        if pooled
+        else f"its {size:,} are too few for {config.levels} levels at its rate"
+    )
+    return CollapseError(
+        f"level {level} would leave layer {layer!r} without {config.granularity}s: {why}; ask for "
+        f"at most {level - 1} levels, or lower the rate"
+    )
 
 
 def _counts(

@@ -1,0 +1,117 @@
+"""Breaches of protocol, each planted and caught."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from surfeit.core import ProtocolError
+from surfeit.procedures import TicketConfig, controls, failures, levels
+from surfeit.procedures.protocol import check_began, check_control, check_shrinks
+from surfeit.train.masking import HeldMask
+
+from .conftest import LEVELS, search
+
+
+def test_a_run_that_began_elsewhere_is_noticed(found):
+    run = found.run(1)
+    weights = dict(found.run(0).tensors(4))
+    check_began(run, weights, run.mask)
+    name = "fc1.weight"
+    place = run.mask[name].nonzero()[0].tolist()
+    moved = weights[name].clone()
+    # One unit in the last place of one weight.
+    moved[*place] = torch.nextafter(moved[*place], torch.tensor(2.0))
+    with pytest.raises(ProtocolError, match=r"bit for bit .* fc1.weight differ"):
+        check_began(run, weights | {name: moved}, run.mask)
+    other = {n: kept.clone() for n, kept in run.mask.items()}
+    other[name][*place] = False
+    with pytest.raises(ProtocolError, match="held to another mask"):
+        check_began(run, weights, other)
+    with pytest.raises(ProtocolError, match="other names differ"):
+        check_began(run, {n: w for n, w in weights.items() if n != "fc1.bias"}, run.mask)
+
+
+def test_masks_that_grow_or_stand_still_are_noticed():
+    before = {"fc.weight": torch.tensor([[True, False, True]])}
+    with pytest.raises(ProtocolError, match=r"level 2 keeps 1 weights of fc.weight"):
+        check_shrinks({"fc.weight": torch.tensor([[True, True, False]])}, before, level=2)
+    with pytest.raises(ProtocolError, match="level 2 removes nothing more"):
+        check_shrinks(before, before, level=2)
+    check_shrinks(before, {}, level=1)
+    check_shrinks({"fc.weight": torch.tensor([[True, False, False]])}, before, level=2)
+
+
+def test_a_control_that_is_its_ticket_is_noticed():
+    weights = {"fc.weight": torch.tensor([[1.0, 2.0, 3.0]])}
+    mask = {"fc.weight": torch.tensor([[True, False, True]])}
+    ticket = (weights, mask)
+    with pytest.raises(ProtocolError, match=r"'shuffle' has its ticket's own places in fc.weight"):
+        check_control("shuffle", ticket, ticket, moves=True)
+    removed = {"fc.weight": torch.tensor([[1.0, 9.0, 3.0]])}  # what is removed counts for nothing
+    with pytest.raises(ProtocolError, match=r"'reinit' has its ticket's own weights in fc.weight"):
+        check_control("reinit", (removed, mask), ticket, moves=False)
+    denser = {"fc.weight": torch.tensor([[True, True, True]])}
+    with pytest.raises(ProtocolError, match=r"keeps 3 weights of fc.weight, its ticket 2"):
+        check_control("random", (weights, denser), ticket, moves=True)
+
+
+@pytest.mark.parametrize("name", ["shuffle", "random", "invert"])
+def test_a_shuffle_that_never_shuffles_trains_nothing(name, blobs, store, monkeypatch):
+    idle = replace(controls.CONTROLS[name], change=lambda ticket, _: (ticket.weights, ticket.mask))
+    monkeypatch.setattr("surfeit.procedures.arms.CONTROLS", {name: idle})
+    table = search(store, blobs, TicketConfig(levels=1, controls=(name,)))
+    row = table.to_pylist()[-1]
+    assert row["arm"] == name
+    assert row["run"] is None
+    assert row["density"] is None
+    assert "has its ticket's own places" in failures(table)[f"replicate 0, level 1, {name}"]
+    assert len(store.runs()) == 2
+
+
+def test_a_reinit_that_draws_nothing_new_trains_nothing(blobs, store, monkeypatch):
+    monkeypatch.setattr(levels, "drawn_like", lambda parcel, initial, generator: initial)
+    table = search(store, blobs, TicketConfig(levels=1, controls=("reinit",)))
+    assert table["run"].null_count == 1
+    assert "has its ticket's own weights" in next(iter(failures(table).values()))
+
+
+def test_weights_that_were_not_rewound_are_noticed(blobs, store, monkeypatch):
+    search(store, blobs, TicketConfig(levels=1, controls=()))
+    real = levels.beginning
+    keys = {run.key for run in store.runs()}
+
+    def unrewound(config, dense, before):
+        return real(replace(config, retrain="fine-tune"), dense, before)
+
+    monkeypatch.setattr(levels, "beginning", unrewound)
+    search(store, blobs, TicketConfig(levels=1, controls=()))
+    (wrong,) = [run for run in store.runs() if run.key not in keys]
+    dense = store.runs()[0]
+    with pytest.raises(ProtocolError, match="did not begin bit for bit"):
+        check_began(wrong, dense.tensors(0), wrong.mask)
+
+
+def test_masks_that_are_not_held_in_retraining_are_noticed(blobs, store, monkeypatch):
+    monkeypatch.setattr(HeldMask, "hold_", lambda self: None)
+    table = search(store, blobs, TicketConfig(levels=LEVELS, controls=("reinit",)))
+    assert table["run"].null_count == 2 * LEVELS
+    assert "came back to life" in failures(table)["replicate 0, level 1, ticket"]
+
+
+def test_negative_weights_that_are_kept_are_trained(found):
+    for level in range(1, LEVELS + 1):
+        run = found.run(level)
+        begun, ended = run.tensors(run.steps()[0]), run.tensors()
+        for name, kept in run.mask.items():
+            negative = kept & (begun[name] < 0)
+            moved = ended[name][negative] != begun[name][negative]
+            # An input or a unit may be silent on all of the images; most are not.
+            assert moved.double().mean() > 0.5
+
+
+def test_removed_weights_are_zero_at_the_end_of_every_training(found):
+    for row in found.table.to_pylist():
+        run = found.store.find(row["run"])
+        for name, kept in run.mask.items():
+            assert not bool(run.tensors()[name][~kept].any())

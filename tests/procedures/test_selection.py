@@ -1,0 +1,85 @@
+"""Which places a level keeps, against plain sorting."""
+
+import pytest
+import torch
+
+from surfeit.core import Streams
+from surfeit.models import conv_2, mlp
+from surfeit.procedures import TicketConfig
+from surfeit.procedures.selection import densities_of, places_of, select, to_mask
+from surfeit.prune.scores import Evidence
+
+MODEL = mlp((9, 7), input_shape=(1, 4, 4), classes=3, generator=Streams(0).get("init"))
+WEIGHTS = {n: value.detach() for n, value in MODEL.named_parameters() if value.dim() > 1}
+
+
+def _largest(scores: torch.Tensor, count: int) -> torch.Tensor:
+    kept = torch.zeros(scores.numel(), dtype=torch.bool)
+    kept[scores.flatten().argsort(descending=True)[:count]] = True
+    return kept.view(scores.shape)
+
+
+def test_layerwise_keeps_the_largest_of_each_layer_at_half_the_rate_in_the_last():
+    kept = select(TicketConfig(), Evidence(MODEL), 3, within=None)
+    for name, weight in WEIGHTS.items():
+        density = 0.9**3 if name == "fc3.weight" else 0.8**3
+        expected = _largest(weight.abs(), round(density * weight.numel()))
+        assert torch.equal(kept[name], expected), name
+
+
+def test_global_keeps_the_largest_of_all_layers_together():
+    kept = select(TicketConfig(allocation="global"), Evidence(MODEL), 2, within=None)
+    every = torch.cat([weight.flatten() for weight in WEIGHTS.values()])
+    expected = _largest(every.abs(), round(0.64 * every.numel()))
+    assert torch.equal(torch.cat([kept[name].flatten() for name in WEIGHTS]), expected)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+def test_global_with_a_rate_for_the_output_layer_prunes_it_by_itself(rate):
+    config = TicketConfig(allocation="global", output_rate=rate)
+    kept = select(config, Evidence(MODEL), 2, within=None)
+    last = WEIGHTS["fc3.weight"]
+    count = round((1 - rate) ** 2 * last.numel())
+    assert torch.equal(kept["fc3.weight"], _largest(last.abs(), count))
+    hidden = [weight for name, weight in WEIGHTS.items() if name != "fc3.weight"]
+    others = sum(int(kept[name].sum()) for name in kept if name != "fc3.weight")
+    assert others == round(0.64 * sum(weight.numel() for weight in hidden))
+
+
+def test_convolutions_have_a_rate_of_their_own():
+    model = conv_2(input_shape=(1, 4, 4), classes=3)
+    found = densities_of(TicketConfig(conv_rate=0.1), model, 2)
+    assert found == {
+        "conv1.weight": pytest.approx(0.81),
+        "conv2.weight": pytest.approx(0.81),
+        "fc1.weight": pytest.approx(0.64),
+        "fc2.weight": pytest.approx(0.64),
+        "fc3.weight": pytest.approx(0.81),
+    }
+
+
+@pytest.mark.parametrize("allocation", ["layerwise", "global"])
+def test_units_go_whole_and_those_of_the_output_stay(allocation):
+    config = TicketConfig(granularity="unit", score="filter_norm", rate=0.25, allocation=allocation)
+    kept = select(config, Evidence(MODEL), 1, within=None)
+    assert kept.keys() == {"fc1", "fc2"}
+    norms = {name: WEIGHTS[f"{name}.weight"].norm(dim=1) for name in kept}
+    if allocation == "layerwise":
+        expected = {name: _largest(norm, round(0.75 * len(norm))) for name, norm in norms.items()}
+        assert all(torch.equal(kept[name], expected[name]) for name in kept)
+    else:
+        every = _largest(torch.cat(list(norms.values())), 12)
+        assert torch.equal(torch.cat([kept["fc1"], kept["fc2"]]), every)
+    mask = to_mask("unit", MODEL, kept)
+    assert all(torch.equal(places_of("unit", MODEL, mask)[name], kept[name]) for name in kept)
+
+
+def test_a_level_lies_within_the_one_before():
+    config = TicketConfig(score="random")
+    before = None
+    for level in range(1, 6):
+        generator = Streams(0).get("score", level)
+        kept = select(config, Evidence(MODEL, generator=generator), level, within=before)
+        if before is not None:
+            assert all(not bool((kept[name] & ~before[name]).any()) for name in kept)
+        before = kept
