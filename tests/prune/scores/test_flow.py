@@ -126,12 +126,11 @@ def test_synflow_mask_scores_as_synflow_does(build, some_mask):
 
 
 def test_synflow_mask_works_with_the_global_allocation():
-    allocation = pytest.importorskip("surfeit.prune.allocation")
     evidence = Evidence(wide_and_narrow(), split=split(1, 20, 20))
-    mask = synflow_mask(evidence, 0.02, allocate=allocation.global_mask)
+    mask = synflow_mask(evidence, 0.02)
     assert sum(int(kept.sum()) for kept in mask.values()) == round(0.02 * 51_000)
     with pytest.raises(CollapseError):
-        synflow_mask(evidence, 0.005, allocate=allocation.global_mask, rounds=1)
+        synflow_mask(evidence, 0.005, rounds=1)
 
 
 @pytest.mark.parametrize("density", [0.0, -0.1, 0.500001, 2.0])

@@ -10,7 +10,7 @@ from surfeit.prune.scores.brain_surgeon import obs, obs_update
 from surfeit.prune.scores.catalog import SCORES, UNIT_SCORES, score_named, unit_score_named
 from surfeit.prune.scores.chance import random
 from surfeit.prune.scores.evidence import Evidence, Score, UnitScore
-from surfeit.prune.scores.flow import Allocation, synflow, synflow_mask
+from surfeit.prune.scores.flow import synflow, synflow_mask
 from surfeit.prune.scores.magnitudes import (
     large_final,
     large_init,
@@ -26,7 +26,6 @@ from surfeit.prune.scores.sensitivity import grasp, snip, taylor
 __all__ = [
     "SCORES",
     "UNIT_SCORES",
-    "Allocation",
     "Evidence",
     "Score",
     "UnitScore",

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +10,7 @@ from torch.nn.modules import activation
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from surfeit.core import Params
+from surfeit.prune.allocation import Allocation, global_mask
 from surfeit.prune.scores.evidence import Evidence
 
 # Elementwise and, on the non-negative numbers that flow here, the identity or replaced by it.
@@ -20,14 +20,6 @@ _ACTIVATIONS = (
     *(nn.Threshold, nn.Tanhshrink, nn.Hardshrink, nn.Softshrink, nn.Hardtanh, nn.Hardswish),
     nn.Hardsigmoid,
 )
-
-
-class Allocation(Protocol):
-    """A function from scores and a density to a mask, e.g. `global_mask`."""
-
-    def __call__(
-        self, scores: Params, density: float, *, mask: dict[str, Tensor] | None
-    ) -> dict[str, Tensor]: ...
 
 
 def synflow(evidence: Evidence) -> Params:
@@ -55,7 +47,7 @@ def synflow(evidence: Evidence) -> Params:
 
 
 def synflow_mask(
-    evidence: Evidence, density: float, *, allocate: Allocation, rounds: int = 100
+    evidence: Evidence, density: float, *, allocate: Allocation = global_mask, rounds: int = 100
 ) -> dict[str, Tensor]:
     """SynFlow's mask, scored anew after each of many small removals.
 
@@ -64,12 +56,12 @@ def synflow_mask(
     weights carry all of the flow, so that they score higher than any others and no layer is
     emptied while another has weights to give.
 
-    >>> synflow_mask(Evidence(model, split=dataset.train), 0.01, allocate=global_mask)
+    >>> synflow_mask(Evidence(model, split=dataset.train), 0.01)
 
     Args:
         evidence: with a split, of which only an image's shape is read.
         density: fraction of all prunable weights to keep, in (0, d_0].
-        allocate: makes a round's mask, nested in the last one, e.g. `global_mask`.
+        allocate: makes a round's mask, nested in the last one.
         rounds: at least 1; 1 is one-shot.
 
     Returns:
@@ -77,6 +69,7 @@ def synflow_mask(
 
     Raises:
         ValueError: if density or rounds are out of range, or as `synflow` does.
+        CollapseError: if a layer would be left without weights all the same.
 
     Source: Tanaka et al. 2020, algorithm 1. Cost: `rounds` gradients for one image.
     """
