@@ -52,10 +52,22 @@ def test_layerwise_mask_never_rounds_a_tiny_layer_to_zero():
 
 
 def test_uniform_mask_never_rounds_a_tiny_layer_to_zero():
-    with pytest.raises(CollapseError, match="layer 'fc2'"):
-        uniform_mask(SCORES, 0.08)
-    # 0.6 weights of the small layer and 10.4 of the large one: 11 in all, one of them small
-    assert int(uniform_mask(SCORES, 0.104)["fc2.weight"].sum()) == 1
+    def mask_of(tiny, large):
+        return uniform_mask(
+            {"a.weight": torch.rand(tiny, 1), "b.weight": torch.rand(large, 1)}, 0.1
+        )
+
+    # 0.6 and 10.8 weights, 11 in all: one of them the tiny layer's, though 10.8 lost more.
+    assert {name: int(kept.sum()) for name, kept in mask_of(6, 108).items()} == {
+        "a.weight": 1,
+        "b.weight": 10,
+    }
+    # 0.4 weights round to none, although there would be one left over.
+    with pytest.raises(CollapseError, match="layer 'a'"):
+        mask_of(4, 106)
+    # 0.6 and 0.6 weights, 1 in all: not for both.
+    with pytest.raises(CollapseError, match="layer 'b'"):
+        mask_of(6, 6)
 
 
 def test_level_densities_never_round_a_tiny_layer_to_zero():
@@ -76,6 +88,14 @@ def test_more_than_survives_is_refused(allocate):
     mask = {name: score.remainder(2) > 0 for name, score in SCORES.items()}
     with pytest.raises(ValueError, match=r"asks for .* but the mask keeps only \d+"):
         allocate(SCORES, 0.9, mask=mask)
+
+
+def test_uniform_mask_refuses_what_no_parameter_alone_lacks():
+    # 10.9 weights of each are asked for: 10 of each survive, but 22 in all do not.
+    scores = {name: torch.arange(20.0).view(20, 1) for name in ("a.weight", "b.weight")}
+    mask = {name: score < 10 for name, score in scores.items()}
+    with pytest.raises(ValueError, match=r"asks for 22 of all parameters together.*only 20"):
+        uniform_mask(scores, 0.545, mask=mask)
 
 
 def test_layerwise_mask_names_where_more_is_asked_for_than_survives():

@@ -65,7 +65,6 @@ def erk_mask(
     found = candidates(scores, mask)
     total = density * sum(value.numel() for value in found.values())
     limits = {name: int(value.sum()) for name, value in found.items()}
-    check_enough("all parameters together", round(total), sum(limits.values()))
     shares = _filled({name: sum(value.shape) for name, value in found.items()}, limits, total)
     return keep_counts(scores, _counts(shares, density, found), found)
 
@@ -85,18 +84,20 @@ def _filled(sides: Mapping[str, int], limits: Mapping[str, int], total: float) -
 
 def _counts(shares: Mapping[str, float], density: float, found: Mask) -> dict[str, int]:
     """Whole counts that add up to `round(density N)`, each within one weight of its share."""
+    for name, share in shares.items():
+        if share < 0.5:  # whatever the others leave over: the same layer at the same density
+            raise collapse(name, found[name].numel())
     limits = {name: int(value.sum()) for name, value in found.items()}
+    total = round(density * sum(value.numel() for value in found.values()))
+    check_enough("all parameters together", total, sum(limits.values()))
     counts = {name: min(_floor(share), limits[name]) for name, share in shares.items()}
-    rest = round(density * sum(value.numel() for value in found.values())) - sum(counts.values())
+    rest = total - sum(counts.values())
     # A layer of less than one weight goes first: it must not be rounded away for a larger one.
     order = sorted(shares, key=lambda name: (counts[name] > 0, counts[name] - shares[name]))
     while rest > 0:
         for name in [name for name in order if counts[name] < limits[name]][:rest]:
             counts[name] += 1
             rest -= 1
-    for name, share in shares.items():
-        if share < 0.5 or counts[name] == 0:
-            raise collapse(name, found[name].numel())
     return counts
 
 
