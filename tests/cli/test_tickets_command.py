@@ -1,21 +1,19 @@
 """`surfeit tickets`: what it asks the search for, what it says, prints and writes, how it ends."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import surfeit.execute
 import surfeit.procedures
 import surfeit.study.figures
 from surfeit.cli import main
 from surfeit.cli.ticket_answer import complaint, rows, sentences
-from surfeit.execute import Active, Glance
+from surfeit.execute import Active, Glance, InProcess
 from surfeit.procedures.ticket_table import SCHEMA
-from surfeit.procedures.tickets import find_tickets
 from surfeit.study.figures import save
 
 SMALL = {"--model": "mlp-12", "--data": "digits", "--steps": "40"}
@@ -182,6 +180,14 @@ def test_many_failures_are_counted_not_listed():
     assert complaint(planted()) is None
 
 
+def test_what_failed_itself_is_named_before_what_was_not_run_for_its_sake():
+    reasons = {"b": "b: not run, because it builds on a, which failed", "a": "a: no memory"}
+    table = planted().replace_schema_metadata({"failures": json.dumps(reasons)})
+    words = complaint(table)
+    assert words is not None
+    assert [line.strip()[0] for line in words.splitlines()[1:]] == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -265,7 +271,10 @@ def test_the_answer_of_one_replicate_has_no_interval():
 
 
 def test_the_answer_counts_steps_in_plain_words():
-    for steps, words in ((0, "least at the same step (0 to 0,"), (1, "least 1 step sooner (1")):
+    for steps, words in (
+        (0, "least at the same step (0 to 0, n = 3)"),
+        (1, "least 1 step sooner (1"),
+    ):
         table = planted().to_pylist()
         for row in table:
             row["early_stop_step"] = 500 + steps * (row["arm"] == "reinit")
@@ -286,19 +295,27 @@ def test_the_dense_network_is_compared_by_validation_images_alone():
     assert dense == "no ticket is as accurate on validation images as the dense network"
 
 
-def test_tickets_on_digits_from_the_command_to_the_files(tmp_path):
-    """The real search, in its worker processes; the same command again trains nothing."""
-    flags = ["--levels", "1", "--replicates", "2", "--controls", "reinit", "--workers", "2"]
-    places = ["--root", str(tmp_path / "store"), "--out", str(tmp_path / "out")]
+def test_tickets_on_digits_from_the_command_to_the_files(tmp_path, monkeypatch, capsys):
+    """The real search, in this process; the same command again trains nothing."""
+    monkeypatch.setattr(surfeit.execute, "Local", lambda workers: InProcess())
+    monkeypatch.setattr(surfeit.study.figures, "save", lambda drawing, folder, name: {})
     small = [word for pair in SMALL.items() for word in pair]
-    command = [sys.executable, "-m", "surfeit", "tickets", *small, *flags, *places]
-    first = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert [line.split("\t")[:2] for line in first.stdout.splitlines()[1:]] == [
+    flags = ["--levels", "1", "--replicates", "2", "--controls", "reinit"]
+    places = ["--root", tmp_path / "store", "--out", tmp_path / "out"]
+    printed, written = [], []
+    for _ in range(2):
+        assert call("tickets", *small, *flags, *places) == 0
+        printed.append(capsys.readouterr())
+        marks = sorted((tmp_path / "store").glob("runs/*/*/DONE.json"))
+        written.append([mark.stat().st_mtime_ns for mark in marks])
+    assert [line.split("\t")[:2] for line in printed[0].out.splitlines()[1:]] == [
         ["0", "100 %"],
         ["1", "81.3 %"],
     ]
+    assert "6 of 6 done" in printed[0].err
+    assert printed[0].out == printed[1].out
+    assert len(written[0]) == 6
+    assert written[0] == written[1]
     table = pq.read_table(tmp_path / "out" / "tickets.parquet")
-    assert table.num_rows == 2 * 3
+    assert table.num_rows == 6
     assert None not in table["run"].to_pylist()
-    assert "6 of 6 done" in first.stderr
-    assert surfeit.procedures.find_tickets is find_tickets

@@ -89,7 +89,7 @@ def _sooner(over: "Mean") -> str:
     if over.lower is None or over.upper is None:
         return words
     clear = over.lower > 0 or over.upper < 0
-    doubt = "" if clear else ", which may be chance"
+    doubt = "" if clear or not count else ", which may be chance"
     return f"{words} {_range(over, -1 if over.mean <= 0 else 1, 0)}{doubt}"
 
 
@@ -146,9 +146,10 @@ def complaint(table: "pa.Table", most: int = 10) -> str | None:
     """Which trainings failed and why, a line each for the first few; None if none did."""
     from surfeit.procedures import failures
 
-    found = list(failures(table).values())
+    # What failed itself before what was not run for its sake.
+    found = sorted(failures(table).values(), key=lambda one: "not run, because" in one)
     if not found:
         return None
     more = [f"and {len(found) - most} more"] if len(found) > most else []
     count = f"{len(found)} of {table.num_rows} trainings failed"
-    return "\n  ".join([f"{count}; what the others found is written:", *found[:most], *more])
+    return "\n  ".join([f"{count}; the others are written:", *found[:most], *more])
