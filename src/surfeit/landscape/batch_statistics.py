@@ -47,8 +47,8 @@ def batch_statistics(
     Raises:
         ValueError: if there are fewer than two images, or no tensor.
 
-    Source: Izmailov et al. 2018 (`torch.optim.swa_utils.update_bn`); why, Garipov et al. 2018,
-    appendix A.2. Cost: one forward pass over the images, in parts of at most 1,000.
+    Source: Izmailov et al. 2018 (`torch.optim.swa_utils.update_bn`); why, Garipov et al. 2018.
+    Cost: one forward pass over the images, in parts of at most 1,000.
     """
     check_tensor("images", images)
     if len(images) < 2:
