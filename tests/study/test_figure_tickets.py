@@ -126,9 +126,18 @@ def test_wide_intervals_of_two_replicates_do_not_press_the_lines_flat():
 
 
 def test_dense_network_alone_and_equal_values_still_give_a_figure():
-    drawing = tickets.figure(planted(levels=0, replicates=1))
-    bottom, top = drawing.axes[0].get_ylim()
-    assert bottom < top
+    for panel in tickets.figure(planted(levels=0, replicates=1)).axes:
+        bottom, top = panel.get_ylim()
+        assert bottom < panel.get_lines()[0].get_ydata()[0] < top
+
+
+def test_steps_are_named_by_whole_numbers():
+    rows = planted(levels=2, replicates=1, controls=()).to_pylist()
+    for row in rows:
+        row["early_stop_step"] = 20
+    stop = tickets.figure(pa.Table.from_pylist(rows)).axes[1]
+    bottom, top = stop.get_ylim()
+    assert [tick for tick in stop.get_yticks() if bottom <= tick <= top] == [20]
 
 
 def test_figure_is_the_same_bytes_every_time(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from surfeit.study.figures.style import (
     BLACK,
@@ -71,6 +71,7 @@ def figure(table: pa.Table) -> Figure:
             _frame(panel, summaries[name])
             panel.set(title=title, xlabel="density: weights kept (%)", ylabel=label)
         percent_axis(axes[0][0])
+        axes[0][1].yaxis.set_major_locator(MaxNLocator(integer=True))
         axes[0][1].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         handles, labels = _legend(axes[0])
         place = {"loc": "outside lower center", "ncols": 5, "handlelength": 3.4}
@@ -109,15 +110,16 @@ def _frame(axes: Axes, summary: pa.Table) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))
     if not density:
         return
-    margin = max((density[0] / density[-1]) ** 0.04, 1.02)
-    axes.set_xlim(density[0] * margin, density[-1] / margin)
+    factor = max((density[0] / density[-1]) ** 0.04, 1.02)
+    axes.set_xlim(density[0] * factor, density[-1] / factor)
     mean = column(summary, "mean")
-    span = float(mean.max() - mean.min()) or 0.01 * float(abs(mean).max()) or 1.0
+    span = float(mean.max() - mean.min())
+    margin = 0.05 * span or 0.01 * float(abs(mean).max()) or 1.0
     lowest = np.nanmin([*column(summary, "lower"), mean.min()])
     highest = np.nanmax([*column(summary, "upper"), mean.max()])
     # Two replicates have intervals that would press the lines flat: bands may leave the panel.
     bottom, top = max(lowest, mean.min() - span), min(highest, mean.max() + span)
-    axes.set_ylim(bottom - 0.05 * span, top + 0.05 * span)
+    axes.set_ylim(bottom - margin, top + margin)
 
 
 def _labelled(density: Sequence[float]) -> list[float]:
