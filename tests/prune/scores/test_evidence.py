@@ -273,6 +273,13 @@ def test_other_impossible_evidence_is_refused(build):
         _ = Evidence(nn.Sequential(nn.ConvTranspose2d(2, 2, 2))).layers
 
 
+def test_outputs_that_depend_on_the_batch_are_refused(images):
+    norm = nn.BatchNorm2d(2, track_running_stats=False)
+    model = nn.Sequential(norm, nn.Flatten(), nn.Linear(8, 3)).double()
+    with pytest.raises(ValueError, match=r"'0' keeps no running statistics.*track_running_stats"):
+        _ = Evidence(model, split=images()).gradients
+
+
 class Twice(nn.Module):
     def __init__(self, times):
         super().__init__()

@@ -158,7 +158,7 @@ class Squashed(nn.Module):
     [
         Squashed(),
         nn.Sequential(nn.Flatten(), nn.Linear(4, 4), nn.LayerNorm(4), nn.Linear(4, 2)),
-        nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2, track_running_stats=False)),
+        nn.Sequential(nn.Conv2d(1, 2, 1), nn.GroupNorm(1, 2)),
     ],
 )
 def test_synflow_says_where_the_network_stays_nonlinear(model):
@@ -168,6 +168,14 @@ def test_synflow_says_where_the_network_stays_nonlinear(model):
     model = nn.Sequential(model, nn.Flatten())
     with pytest.raises(ValueError, match="linear once its weights are positive"):
         synflow(Evidence(model, split=split(1, 2, 2)))
+
+
+def test_synflow_sees_through_an_activation_that_is_used_twice():
+    tanh = nn.Tanh()
+    parts = (nn.Linear(4, 4), tanh, nn.Linear(4, 4), tanh, nn.Linear(4, 2))
+    scores = synflow(Evidence(nn.Sequential(nn.Flatten(), *parts), split=split(1, 2, 2)))
+    sums = [float(value.sum()) for value in scores.values()]
+    assert sums == pytest.approx([sums[0]] * 3, rel=1e-9)
 
 
 def test_synflow_says_where_the_flow_leaves_float64():

@@ -28,7 +28,7 @@ def obd(evidence: Evidence) -> Params:
     Raises:
         ValueError: as `gauss_newton_diagonal`.
 
-    Source: LeCun, Denker and Solla 1990, equation 5. Cost: as `gauss_newton_diagonal`.
+    Source: LeCun, Denker and Solla 1990, section 2. Cost: as `gauss_newton_diagonal`.
     """
     h = gauss_newton_diagonal(evidence)
     return {name: h[name] * w.double().square() / 2 for name, w in evidence.weights.items()}
@@ -53,7 +53,7 @@ def gauss_newton_diagonal(evidence: Evidence) -> Params:
         ValueError: if there is no split, a prunable parameter is no weight of a Linear or
             convolution layer, or a layer runs more than once or never in a forward pass.
 
-    Source: LeCun et al. 1990, section 3 (the approximation); Dangel, Kunstner and Hennig 2020
+    Source: LeCun et al. 1990 (the approximation); Dangel, Kunstner and Hennig 2020
     (the exact diagonal by square roots). Cost: a backward pass a class over the split and, for
     convolutions, about as much again for each image's own gradient.
     """

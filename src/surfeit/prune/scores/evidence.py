@@ -13,6 +13,7 @@ from surfeit.prune.scores.loss import mean_gradients, mean_hessian_vector_produc
 from surfeit.prune.scores.network import (
     check_initial,
     check_mask,
+    check_statistics,
     private_copy,
     prunable_layers,
     weight_name,
@@ -55,7 +56,7 @@ class Evidence:
     split: Split | None = None
     mask: Mapping[str, Tensor] | None = None
     generator: torch.Generator | None = None
-    batch_size: int = 500
+    batch_size: int = 250
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -131,13 +132,15 @@ class Evidence:
         """The split, once the network has taken one of its images.
 
         Raises:
-            ValueError: if there is none, or the network does not fit it.
+            ValueError: if there is none, the network does not fit it, or a BatchNorm keeps no running
+                statistics, so that an image's outputs depend on those beside it.
         """
         if self.split is None:
             raise ValueError(
                 "this score needs images and labels, and no split was given: pass "
                 "Evidence(model, split=dataset.train)"
             )
+        check_statistics(self.network)
         _check_fits(self.network, self.split)
         return self.split
 

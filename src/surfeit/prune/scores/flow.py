@@ -36,8 +36,8 @@ def synflow(evidence: Evidence) -> Params:
 
     Raises:
         ValueError: if the evidence has no split (only an image's shape is read), R is not finite,
-            or the network stays nonlinear (normalisation without running statistics, or
-            saturating activations that are no modules).
+            or the network stays nonlinear (normalisation other than BatchNorm with
+            running statistics, or saturating activations that are no modules).
 
     Source: Tanaka, Kunin, Yamins and Ganguli 2020, sections 4 and 5; biases and running means are
     at zero here, as for new networks, so that the layers' sums are equal for trained ones too.
@@ -112,9 +112,9 @@ def _flow_of(evidence: Evidence) -> Callable[[Params], Params]:
 def _linearised(network: nn.Module) -> nn.Module:
     own = copy.deepcopy(network).double()
     for module in list(own.modules()):
-        for name, child in module.named_children():
+        for name, child in module._modules.items():  # named_children leaves repeated modules out
             if isinstance(child, _ACTIVATIONS):
-                setattr(module, name, nn.Identity())
+                module._modules[name] = nn.Identity()
     with torch.no_grad():
         for module in own.modules():
             if isinstance(module, _BatchNorm) and module.running_mean is not None:
@@ -129,10 +129,7 @@ def _linearised(network: nn.Module) -> nn.Module:
 def _check_linear(network: nn.Module, ones: Tensor) -> None:
     # Not an even image: normalisation would turn it into zeros, which are linear.
     ramp = torch.linspace(1, 2, ones.numel()).to(ones).view_as(ones)
-    try:
-        flow, once, twice = network(ones).sum(), network(ramp), network(2 * ramp)
-    except ValueError as error:  # batch normalisation of a single image by its own statistics
-        raise ValueError(f"synflow cannot linearise the network: {error}") from error
+    flow, once, twice = network(ones).sum(), network(ramp), network(2 * ramp)
     if not all(bool(value.isfinite().all()) for value in (flow, once, twice)):
         raise ValueError(
             f"synflow's flow through the network is {float(flow)}: its absolute weights multiply "
@@ -141,7 +138,6 @@ def _check_linear(network: nn.Module, ones: Tensor) -> None:
     if bool((twice - 2 * once).abs().amax() > 1e-9 * twice.abs().amax()):
         raise ValueError(
             "synflow needs a network that is linear once its weights are positive, but twice the "
-            "input did not give twice the output. BatchNorm with running statistics, pools and "
-            "activation modules are supported; other normalisation and functional activations but "
-            "relu are not"
+            "input did not give twice the output. BatchNorm, pools and activation modules are "
+            "supported; other normalisation and functional activations but relu are not"
         )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from surfeit.core import Layer, check_tensor, layers, unknown
 
@@ -87,6 +88,20 @@ def private_copy(model: nn.Module, mask: Mapping[str, Tensor]) -> nn.Module:
             value.masked_fill_(~mask[name].to(value.device), 0.0)
         _check_finite(name, value)
     return own
+
+
+def check_statistics(network: nn.Module) -> None:
+    """Says so if an image's outputs depend on those beside it, and so on the batch size.
+
+    Raises:
+        ValueError: if a batch normalisation keeps no running statistics.
+    """
+    for name, module in network.named_modules():
+        if isinstance(module, _BatchNorm) and module.running_mean is None:
+            raise ValueError(
+                f"{name!r} keeps no running statistics, so that an image's outputs depend on the "
+                "others beside it: scores that look at images need track_running_stats=True"
+            )
 
 
 def _check_shape(name: str, what: str, given: Tensor, own: Tensor) -> None:

@@ -17,8 +17,8 @@ def snip(evidence: Evidence) -> Params:
     It is |∂L/∂c| at c = 1 for a gate c on the weight. The paper divides by the sum over all
     weights, which changes no order.
 
-    Source: Lee, Ajanthan and Torr 2019 (SNIP), equations 4 and 5; there for initial weights and one
-    batch, here for whatever weights the model has, over the split. Cost: one gradient.
+    Source: Lee, Ajanthan and Torr 2019 (SNIP), section 4; there for initial weights and one batch,
+    here for whatever weights the model has, over the split. Cost: one gradient.
     """
     g = evidence.gradients
     return {name: (g[name].double() * w).abs() for name, w in evidence.weights.items()}
@@ -31,9 +31,9 @@ def grasp(evidence: Evidence) -> Params:
     score is half of that change, `S = -w ⊙ Hg`, and removes the weights of the *largest* S; ours is
     its negative, as larger = kept everywhere here.
 
-    Source: Wang, Zhang and Grosse 2020 (GraSP), equations 8 and 9, algorithm 1. Their program
-    divides the outputs by a temperature of 200 and takes ten images a class in training mode; here
-    the temperature is 1. Cost: one gradient and one Hessian-vector product.
+    Source: Wang, Zhang and Grosse 2020 (GraSP), algorithm 1. Their program divides the outputs by a
+    temperature of 200 and takes a few images a class in training mode; here the temperature is 1.
+    Cost: one gradient and one Hessian-vector product.
     """
     flow = evidence.hessian_vector_product(evidence.gradients)
     return {name: flow[name].double() * w for name, w in evidence.weights.items()}
@@ -44,7 +44,7 @@ def taylor(evidence: Evidence) -> Params:
 
     The order is that of `snip`; sums and means over groups of weights differ.
 
-    Source: Molchanov et al. 2019, equation 8, whose mean of squares over batches is here the square
+    Source: Molchanov et al. 2019, section 3, whose mean of squares over batches is here the square
     of the mean over the split. Cost: one gradient.
     """
     return {name: torch.square(value) for name, value in snip(evidence).items()}

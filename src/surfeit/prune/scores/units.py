@@ -40,7 +40,7 @@ def frame_potential(evidence: Evidence) -> UnitScores:
 def fpgm(evidence: Evidence) -> UnitScores:
     """`Σ_j ‖w_i - w_j‖₂`: units far from the others are kept, those near the geometric median go.
 
-    Source: He et al. 2019 (filter pruning via geometric median), equation 4. Cost: O(units² inputs)
+    Source: He et al. 2019 (filter pruning via geometric median). Cost: O(units² inputs)
     a layer.
     """
     scores = {}
@@ -66,8 +66,8 @@ def activation_correlation(evidence: Evidence) -> UnitScores:
     Raises:
         ValueError: if there is no split, or a layer runs more than once or never.
 
-    Source: the absolute correlation of units as redundancy, as in Ayinde et al. 2019 and Heitmann
-    2020. Cost: one forward pass and O(images · units²) a layer.
+    The plain measure of linear redundancy between outputs, of no single source. Cost: one forward
+    pass and O(images · units²) a layer.
     """
     _matrices(evidence)
     return {name: _distinctness(outputs.double()) for name, outputs in evidence.activations.items()}
@@ -82,7 +82,7 @@ def taylor_unit(evidence: Evidence) -> UnitScores:
     Raises:
         ValueError: if there is no split.
 
-    Source: Molchanov et al. 2019, equation 9, whose mean of squares over batches is here the square
+    Source: Molchanov et al. 2019, section 3, whose mean of squares over batches is here the square
     of the mean over the split. Cost: one gradient.
     """
     g = evidence.parameter_gradients
