@@ -132,8 +132,8 @@ class Evidence:
         """The split, once the network has taken one of its images.
 
         Raises:
-            ValueError: if there is none, the network does not fit it, or a BatchNorm keeps no running
-                statistics, so that an image's outputs depend on those beside it.
+            ValueError: if there is none, the network does not fit it, or a BatchNorm keeps no
+                running statistics, so that an image's outputs depend on those beside it.
         """
         if self.split is None:
             raise ValueError(
