@@ -90,6 +90,7 @@ def test_local_replaces_workers_that_die_and_tries_their_task_once_more(tmp_path
 def test_local_workers_have_one_thread_this_environment_and_nothing_of_the_script(
     tmp_path, monkeypatch
 ):
+    Local(1).run([task("first")], store=tmp_path)  # the forkserver has started
     monkeypatch.setenv("SURFEIT_DATA", "/changed/after/the/forkserver/started")
     tasks = [task(str(n), "surroundings") for n in range(5)]
     outcome = Local(2).run(tasks, store=tmp_path)

@@ -127,7 +127,8 @@ def _start_forkserver() -> None:
     """Starts the forkserver, if none runs yet, with one thread and without signals.
 
     It inherits what is blocked here, and so do its workers until they are ready for signals: no
-    Ctrl-C finds one of them half started.
+    Ctrl-C finds one of them half started. It serves all calls of this process and ends soon after
+    it, or, if that was while torch loads, once it has loaded.
     """
     resource_tracker.ensure_running()  # first: it unblocks what it finds blocked
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})

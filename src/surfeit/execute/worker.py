@@ -72,7 +72,7 @@ def _result(result: str | Failure) -> dict[str, Any]:
 
 def _began(pipe: Connection, key: str, steps: int) -> None:
     with suppress(OSError):  # the work is worth more than its progress
-        _send(pipe, {"began": key, "steps": steps})
+        _send(pipe, {"began": str(key), "steps": int(steps)})
 
 
 def _send(pipe: Connection, message: Mapping[str, Any]) -> None:
