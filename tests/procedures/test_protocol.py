@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from surfeit.core import ProtocolError
-from surfeit.procedures import TicketConfig, controls, failures, levels
+from surfeit.procedures import TicketConfig, arms, controls, failures, levels
 from surfeit.procedures.protocol import check_began, check_control, check_shrinks
 from surfeit.train.masking import HeldMask
 
@@ -76,20 +76,31 @@ def test_a_reinit_that_draws_nothing_new_trains_nothing(blobs, store, monkeypatc
     assert "has its ticket's own weights" in next(iter(failures(table).values()))
 
 
-def test_weights_that_were_not_rewound_are_noticed(blobs, store, monkeypatch):
-    search(store, blobs, TicketConfig(levels=1, controls=()))
-    real = levels.beginning
-    keys = {run.key for run in store.runs()}
+def test_a_training_that_begins_with_other_weights_fails(blobs, store, monkeypatch):
+    """As where weights are drawn again after the seed was set, or not rewound at all."""
+    real = arms.model_with
 
-    def unrewound(config, dense, before):
-        return real(replace(config, retrain="fine-tune"), dense, before)
+    def nudged(parcel, tensors):
+        return real(parcel, tensors | {"fc2.bias": tensors["fc2.bias"] + 1e-6})
 
-    monkeypatch.setattr(levels, "beginning", unrewound)
-    search(store, blobs, TicketConfig(levels=1, controls=()))
-    (wrong,) = [run for run in store.runs() if run.key not in keys]
-    dense = store.runs()[0]
-    with pytest.raises(ProtocolError, match="did not begin bit for bit"):
-        check_began(wrong, dense.tensors(0), wrong.mask)
+    monkeypatch.setattr(arms, "model_with", nudged)
+    table = search(store, blobs, TicketConfig(levels=1, controls=()))
+    assert table["run"].null_count == 2
+    told = failures(table)["replicate 0, level 0, ticket"]
+    assert "did not begin bit for bit" in told
+    assert "fc2.bias differ" in told
+
+
+def test_a_mask_that_grows_trains_nothing(blobs, store, monkeypatch):
+    real = levels.select
+
+    def careless(config, evidence, level, *, within):
+        return real(replace(config, score="small_final"), evidence, level, within=None)
+
+    monkeypatch.setattr(levels, "select", careless)
+    table = search(store, blobs, TicketConfig(levels=2, controls=()))
+    assert "that an earlier level had removed" in failures(table)["replicate 0, level 2, ticket"]
+    assert table["run"].null_count == 1
 
 
 def test_masks_that_are_not_held_in_retraining_are_noticed(blobs, store, monkeypatch):
