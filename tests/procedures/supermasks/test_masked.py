@@ -139,6 +139,12 @@ def _computed() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.utils.parametrizations.weight_norm(nn.Linear(16, 3)))
 
 
+def _tied() -> nn.Module:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 16), nn.Linear(16, 16))
+    model[2].weight = model[1].weight
+    return model
+
+
 @BOTH
 @pytest.mark.parametrize(
     ("network", "words"),
@@ -147,6 +153,7 @@ def _computed() -> nn.Module:
         (lambda: nn.Sequential(nn.ReLU()), "no Linear or convolution layer"),
         (_computed, "weights of 1 are no parameters of their own"),
         (lambda: popup(small()), "frozen already"),
+        (_tied, "two layers share one weight"),
     ],
 )
 def test_a_network_that_cannot_be_masked_is_refused(masked, network, words):

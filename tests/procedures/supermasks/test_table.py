@@ -8,12 +8,15 @@ from torch import nn
 
 from surfeit.core import Streams
 from surfeit.procedures.supermasks import (
+    CRITERIA,
+    KEPT,
     METHODS,
     BernoulliMask,
     SupermaskConfig,
     sampled_accuracy,
     signed_constants,
     supermask_table,
+    untrained_table,
 )
 from surfeit.procedures.supermasks.table import _load_ended_
 from surfeit.train import Conduct, Recipe, train
@@ -27,7 +30,7 @@ CONFIG = SupermaskConfig(
     rescaled=RECIPE,
     popup=replace(RECIPE, lr=0.01),
     densities=(0.5, 0.3),
-    levels=(1, 3, 5),
+    levels=tuple(range(1, 10)),
     samples=3,
 )
 
@@ -76,6 +79,30 @@ def test_densities_and_accuracies_are_fractions_that_fit_the_method(made):
             assert 0 < row["density"] < 1
     popped = [row["density"] for row in table.to_pylist() if row["method"] == "edge-popup"]
     assert popped == pytest.approx([0.5, 0.3, 0.5, 0.3], abs=0.01)
+
+
+def test_masks_by_criterion_are_of_the_level_that_validation_chooses(made, dataset):
+    store, table = made
+    disagreements = 0
+    for row in table.to_pylist():
+        kept = {"mask-initial": "rewind", "mask-constant": "signed_constant"}.get(row["method"])
+        if kept is None:
+            continue
+        run = store.find(row["run"])
+        rows = untrained_table(
+            run.model(0),
+            run.model(),
+            dataset,
+            streams=Streams(row["replicate"]),
+            levels=CONFIG.levels,
+            criteria={"large_final_same_sign": CRITERIA["large_final_same_sign"]},
+            kept={kept: KEPT[kept]},
+        ).to_pylist()
+        best = max(rows, key=lambda found: found["validation_accuracy"])
+        for name in ("density", "validation_accuracy", "test_accuracy"):
+            assert row[name] == best[name]
+        disagreements += best["test_accuracy"] < max(found["test_accuracy"] for found in rows)
+    assert disagreements  # or the test could not tell which split chose
 
 
 def test_learned_rows_are_means_over_drawn_masks(made, dataset):

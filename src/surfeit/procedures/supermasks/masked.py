@@ -26,7 +26,8 @@ class MaskedNetwork(nn.Module, ABC):
         scores: first scores by the name of the weight (`"fc1.weight"`), shaped like it.
 
     Raises:
-        ValueError: if it is no module, has no layer, or a layer's weight is computed from others.
+        ValueError: if it is no module, has no layer, or a layer's weight is computed from others
+            or shared with another layer.
     """
 
     def __init__(self, network: nn.Module, scores: Mapping[str, Tensor]) -> None:
@@ -146,6 +147,8 @@ def check_network(network: object) -> nn.Module:
             f"the weights of {', '.join(computed)} are no parameters of their own "
             "(parametrised, or frozen already): give the plain network"
         )
+    if len({id(layer.weight) for layer in found.values()}) < len(found):
+        raise ValueError("two layers share one weight, which two masks cannot: untie them first")
     return network
 
 
