@@ -71,7 +71,7 @@ def figure(table: pa.Table) -> Figure:
             _frame(panel, summaries[name])
             panel.set(title=title, xlabel="density: weights kept (%)", ylabel=label)
         percent_axis(axes[0][0])
-        axes[0][1].yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes[0][1].yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes[0][1].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         handles, labels = _legend(axes[0])
         place = {"loc": "outside lower center", "ncols": 5, "handlelength": 3.4}
