@@ -240,11 +240,29 @@ def test_one_shot_masks_all_come_from_the_dense_network_and_are_nested(blobs, st
             assert torch.equal(kept, dense[name].abs() >= threshold)
 
 
-@pytest.mark.parametrize("score", ["snip", "random", "movement"])
-def test_other_scores_find_nested_tickets_too(score, blobs, store):
-    table = search(store, blobs, replace(PLAIN, score=score))
+@pytest.mark.parametrize(
+    ("score", "schedule"),
+    [("snip", "iterative"), ("random", "iterative"), ("random", "one-shot")],
+)
+def test_other_scores_find_nested_tickets_too(score, schedule, blobs, store):
+    table = search(store, blobs, replace(PLAIN, score=score, schedule=schedule))
     assert failures(table) == {}
     assert table["density"].to_pylist()[-1] == pytest.approx(0.65, abs=0.01)
+    first, second = (store.find(key).mask for key in table["run"].to_pylist()[1:])
+    assert all(not bool((second[name] & ~kept).any()) for name, kept in first.items())
+
+
+def test_a_global_level_that_empties_a_layer_fails_by_its_name(blobs, store, monkeypatch):
+    def lopsided(evidence):
+        return {n: w.abs() * (n != "fc2.weight") for n, w in evidence.weights.items()}
+
+    scores = {"large_final": lopsided}
+    monkeypatch.setattr("surfeit.procedures.selection.SCORES", scores)
+    config = replace(PLAIN, allocation="global", rate=0.4)
+    table = search(store, blobs, config)
+    assert table["run"].null_count == 2
+    told = failures(table)["replicate 0, level 1, ticket"]
+    assert "level 1 would leave a layer without weights: layer 'fc2'" in told
 
 
 def test_structured_tickets_units_put_out_exact_zeros(blobs, store):

@@ -77,7 +77,7 @@ def shuffle(ticket: Ticket, generator: torch.Generator) -> tuple[Params, Mask]:
     again is drawn once more.
 
     Source: Frankle, Dziugaite, Roy and Carbin 2021, "Pruning neural networks at initialization:
-    why are we missing the mark?", section 5 (layerwise shuffling).
+    why are we missing the mark?" (shuffling within layers).
     """
     places = {name: _shuffled(kept, generator) for name, kept in ticket.kept.items()}
     return ticket.weights, ticket.to_mask(places)
@@ -116,7 +116,7 @@ def scratch(ticket: Ticket, generator: torch.Generator) -> tuple[Params, Mask]:
 def sign(ticket: Ticket, generator: torch.Generator) -> tuple[Params, Mask]:
     """The ticket's signs with one magnitude a layer: `sign(w) · sd(initial weights of the layer)`.
 
-    Source: Zhou et al. 2019, section 4 ("constant, init sign"). A weight of exactly zero stays.
+    Source: Zhou et al. 2019, mask-1 actions ("constant, init sign"). A weight of zero stays zero.
     """
     del generator  # nothing is drawn
     spread = {name: _spread(ticket.initial[name]) for name in _weights(ticket.mask)}
@@ -130,7 +130,7 @@ def constant(ticket: Ticket, generator: torch.Generator) -> tuple[Params, Mask]:
     Beside `sign` it tells what the signs are worth. (One and the same signed number for all kept
     weights would leave units alike, which no training could then tell apart.)
 
-    Source: Zhou et al. 2019, section 4 ("constant, random sign").
+    Source: Zhou et al. 2019, mask-1 actions ("constant, random sign").
     """
     signed = {}
     for name in _weights(ticket.mask):

@@ -25,7 +25,7 @@ def halves(dataset: Dataset, seed: int = 0) -> tuple[Dataset, Dataset]:
     Raises:
         ValueError: if a class that is there has a single training image.
 
-    Source: Morcos, Yu, Paganini and Tian 2019, section 3.3 (CIFAR-10a and CIFAR-10b).
+    Source: Morcos, Yu, Paganini and Tian 2019 (CIFAR-10a and CIFAR-10b).
     """
     generator, labels = Streams(seed).get("halves"), dataset.train.labels.cpu()
     parts: tuple[list[Tensor], list[Tensor]] = ([], [])

@@ -34,11 +34,26 @@ def select(
     """
     by_unit = config.granularity == "unit"
     found = (UNIT_SCORES if by_unit else SCORES)[config.score](evidence)
-    densities = densities_of(config, evidence.model, level)
+    try:
+        return _allocated(config, evidence.model, level, found, within)
+    except CollapseError as error:
+        raise CollapseError(
+            f"level {level} would leave a layer without {config.granularity}s: {error}"
+        ) from error
+
+
+def _allocated(
+    config: TicketConfig,
+    model: nn.Module,
+    level: int,
+    found: Mapping[str, Tensor],
+    within: Mapping[str, Tensor] | None,
+) -> Mask:
+    densities = densities_of(config, model, level)
     scores = {name: found[name] for name in densities}
     if config.allocation == "layerwise":
         return layerwise_mask(scores, densities, mask=within)
-    apart = _apart(config, evidence.model)
+    apart = _apart(config, model)
     pooled = {name: score for name, score in scores.items() if name not in apart}
     kept = global_mask(pooled, densities[next(iter(pooled))], mask=_of(pooled, within))
     own = {name: scores[name] for name in apart}

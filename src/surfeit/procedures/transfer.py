@@ -67,7 +67,7 @@ def transfer_tickets(
             not fit together, a control is unknown, or `into` is of another architecture.
         StoreError: before any training, if a ticket's run is not in the store.
 
-    Source: Morcos, Yu, Paganini and Tian 2019, "One ticket to win them all", section 3. They draw
+    Source: Morcos, Yu, Paganini and Tian 2019, "One ticket to win them all". They draw
     the control's mask at random; that is the control `random` here.
     Cost: (1 + controls) trainings a ticket.
     """
