@@ -207,7 +207,7 @@ def test_wrong_arguments_are_named_before_any_training(dataset, store):
         measure(dataset, store, config=InstabilityConfig(steps=(12,)))
     with pytest.raises(ValueError, match="seeds must be different integers"):
         measure(dataset, store, seeds=(1, 1))
-    with pytest.raises(ValueError, match=r"the mask names fc9\.weight"):
+    with pytest.raises(ValueError, match=r"no parameter 'fc9\.weight'"):
         measure(dataset, store, mask={"fc9.weight": torch.ones(1, 1, dtype=torch.bool)})
     assert store.runs() == []
     trunk = store.find(measure(dataset, store)["trunk"][0].as_py())

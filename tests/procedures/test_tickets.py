@@ -352,5 +352,5 @@ def test_too_many_levels_are_refused_before_any_training(blobs, store):
 
 def test_a_ticket_of_another_architecture_is_no_mask_for_a_network(found, blobs):
     other = mlp((9, 6), input_shape=(1, 4, 4), classes=3)
-    with pytest.raises(ValueError, match=r"the mask of fc2.weight must be bool \[6, 9\]"):
+    with pytest.raises(ValueError, match=r"'fc2.weight' is \[6, 9\] in the model"):
         train(other, blobs, Recipe(steps=2), mask=found.run(1).mask, store=found.store)

@@ -115,7 +115,7 @@ def test_check_mask_refuses_a_ticket_of_another_architecture():
 def test_check_mask_refuses_what_is_not_bool():
     mask = full_mask(lenet_300_100())
     mask["fc2.weight"] = mask["fc2.weight"].float()
-    with pytest.raises(ValueError, match=r"'fc2.weight' must be a bool tensor.*float32"):
+    with pytest.raises(ValueError, match=r"the mask of fc2.weight must be bool.*float32"):
         check_mask(lenet_300_100(), mask)
 
 

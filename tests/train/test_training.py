@@ -354,13 +354,17 @@ def frozen():
         (nn.Flatten(), {}, "no parameters to train"),
         (frozen(), {}, r"but fc2.bias have requires_grad=False"),
         (small, {"seed": -1}, "seed must be an integer >= 0"),
-        (small, {"mask": {"fc9.weight": torch.ones(1) > 0}}, "the mask names fc9.weight, which is"),
+        (small, {"mask": {"fc9.weight": torch.ones(1) > 0}}, "no parameter 'fc9.weight': did you"),
         (
             small,
             {"mask": {"fc1.bias": torch.ones(8)}},
-            r"must be bool \[8\], got torch.float32 \[8\]",
+            "the mask of fc1.bias must be bool, True = kept, got torch.float32",
         ),
-        (small, {"mask": {"fc1.bias": torch.ones(7) > 0}}, r"got torch.bool \[7\]"),
+        (
+            small,
+            {"mask": {"fc1.bias": torch.ones(7) > 0}},
+            r"'fc1.bias' is \[8\] in the model, \[7\] in the mask",
+        ),
     ],
 )
 def test_what_does_not_fit_is_told_before_anything_is_written(

@@ -77,6 +77,30 @@ def check_tensor(name: str, value: object) -> None:
         raise ValueError(f"{name} must be a torch tensor, got a {kind}: pass {remedy}")
 
 
+def check_mask_fits(model: nn.Module, mask: Mapping[str, Tensor]) -> None:
+    """Says where a mask does not fit a model; parameters that it does not name are kept.
+
+    Raises:
+        ValueError: if a name is no parameter of the model (the nearest are suggested), a tensor is
+            not bool or of another shape.
+    """
+    own = dict(model.named_parameters())
+    for name, kept in mask.items():
+        if name not in own:
+            hint = unknown("parameter", name, own)
+            raise ValueError(f"the mask is of another architecture: the model has {hint}")
+        check_tensor(f"the mask of {name}", kept)
+        if kept.dtype != torch.bool:
+            raise ValueError(
+                f"the mask of {name} must be bool, True = kept, got {kept.dtype}: pass mask != 0"
+            )
+        if kept.shape != own[name].shape:
+            raise ValueError(
+                f"the mask is of another architecture: {name!r} is {list(own[name].shape)} in the "
+                f"model, {list(kept.shape)} in the mask"
+            )
+
+
 def weight_matrix(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, "units inputs"]:
     """The layer's weight matrix `W`: one flattened weight vector a row. A view where possible.
 

@@ -61,7 +61,7 @@ def cut_at(model: nn.Module, name: str, *, dtype: torch.dtype) -> Cut:
     """
     _check_layer(layer(model, name), name)
     own = _copy(model, dtype)
-    chain = list(_leaves(own, ""))
+    chain = list(leaves(own, ""))
     start = _place(chain, name)
     stop = start + 1
     while stop < len(chain) and not isinstance(chain[stop][1], Layer):
@@ -120,14 +120,15 @@ def _place(chain: list[tuple[str, nn.Module]], name: str) -> int:
     return place
 
 
-def _leaves(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
+def leaves(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
+    """The modules of a (nested) `nn.Sequential` called `name`, by dotted name, in their order."""
     # A subclass may do more than its parts in a row: only Sequential's own forward is a chain.
     if type(module).forward is not nn.Sequential.forward:
         yield name, module
         return
     for child_name, child in module._modules.items():  # named_children leaves repeated modules out
         if child is not None:
-            yield from _leaves(child, f"{name}.{child_name}" if name else child_name)
+            yield from leaves(child, f"{name}.{child_name}" if name else child_name)
 
 
 def _check_layer(module: nn.Module, name: str) -> None:

@@ -6,7 +6,7 @@ from numbers import Real
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import CollapseError, ProtocolError, unknown
+from surfeit.core import CollapseError, ProtocolError, check_mask_fits
 from surfeit.prune.prunable import layer_of, prunable, unit_parameters
 
 
@@ -26,17 +26,7 @@ def check_mask(model: nn.Module, mask: Mapping[str, Tensor], *, also: Iterable[s
         ProtocolError: if it removes from a bias or a normalisation that nobody named.
     """
     allowed = prunable(model, also)
-    own = dict(model.named_parameters())
-    for name, value in mask.items():
-        if name not in own:
-            hint = unknown("parameter", name, own)
-            raise ValueError(f"the mask is of another architecture: the model has {hint}")
-        _check_bool(name, value)
-        if value.shape != own[name].shape:
-            raise ValueError(
-                f"the mask is of another architecture: {name!r} is {list(own[name].shape)} in the "
-                f"model, {list(value.shape)} in the mask"
-            )
+    check_mask_fits(model, mask)
     for name in allowed:
         if name not in mask:
             raise ValueError(

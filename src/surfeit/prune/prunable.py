@@ -1,12 +1,13 @@
 """Which parameters a mask may hold: the layers' weights, and what belongs to a unit as a whole."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from surfeit.core import Layer, layers, unknown
+from surfeit.prune.chain import leaves
 
 Mask = dict[str, Tensor]  # bool by parameter name, True = kept, on the CPU
 
@@ -66,7 +67,7 @@ def normalisations(model: nn.Module) -> dict[str, dict[str, _BatchNorm]]:
     names = {id(module): name for name, module in layers(model).items()}
     found: dict[str, dict[str, _BatchNorm]] = {}
     for chain_name, chain in model.named_modules():
-        for (_, module), (name, follower) in pairwise(_leaves(chain, chain_name)):
+        for (_, module), (name, follower) in pairwise(leaves(chain, chain_name)):
             if isinstance(module, Layer) and isinstance(follower, _BatchNorm):
                 found.setdefault(names[id(module)], {})[name] = follower
     return found
@@ -75,13 +76,3 @@ def normalisations(model: nn.Module) -> dict[str, dict[str, _BatchNorm]]:
 def layer_of(name: str) -> str:
     """The layer that a parameter belongs to: `"block.fc1"` of `"block.fc1.weight"`."""
     return name.removesuffix(".weight").removesuffix(".bias")
-
-
-def _leaves(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
-    # A subclass may do more than its parts in a row: only Sequential's own forward is a chain.
-    if type(module).forward is not nn.Sequential.forward:
-        yield name, module
-        return
-    for child_name, child in module._modules.items():  # named_children leaves repeated modules out
-        if child is not None:
-            yield from _leaves(child, f"{name}.{child_name}" if name else child_name)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from surfeit.core import Params, Streams, buffers, digest, parameters
+from surfeit.core import Params, Streams, buffers, check_mask_fits, digest, parameters
 from surfeit.data import Dataset
 from surfeit.models import Builder, describe, initialise_, is_rebuildable
 from surfeit.store import SCHEMA, canonical, key_of
@@ -58,7 +58,7 @@ class Job:
         self._check_trainable()
         self._check_fit()
         self._check_last_batch()
-        self._check_mask()
+        check_mask_fits(self.network, self.mask or {})
 
     @cached_property
     def streams(self) -> Streams:
@@ -217,14 +217,3 @@ class Job:
                 f"the network does not take images of shape {shape} as "
                 f"{self.dataset.name} has them: {error}"
             ) from error
-
-    def _check_mask(self) -> None:
-        params = dict(self.network.named_parameters())
-        for name, kept in (self.mask or {}).items():
-            if name not in params:
-                raise ValueError(f"the mask names {name}, which is no parameter of the network")
-            if kept.dtype != torch.bool or kept.shape != params[name].shape:
-                raise ValueError(
-                    f"the mask of {name} must be bool {list(params[name].shape)}, "
-                    f"got {kept.dtype} {list(kept.shape)}"
-                )

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Bool, Float64
 from torch import Tensor
 
-from surfeit.core import Layer, Params
+from surfeit.core import Layer, Params, check_mask_fits
 from surfeit.prune.scores.evidence import Evidence
 from surfeit.prune.scores.inputs import scored_layers, second_moments
-from surfeit.prune.scores.network import check_mask, weight_name
+from surfeit.prune.scores.network import weight_name
 
 _DAMPING = 1e-4
 
@@ -69,7 +69,7 @@ def obs_update(
 
     Source: Hassibi and Stork 1993, equation 5, for many weights at once. Cost: as `obs`.
     """
-    check_mask(evidence.network, mask)
+    check_mask_fits(evidence.network, mask)
     if set(mask) != set(evidence.names):
         raise ValueError(f"the mask must name {', '.join(evidence.names)}, got {', '.join(mask)}")
     psi = _damped(evidence, damping)

@@ -8,11 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from surfeit.core import Layer, Params, Split, unknown
+from surfeit.core import Layer, Params, Split, check_mask_fits, unknown
 from surfeit.prune.scores.loss import mean_gradients, mean_hessian_vector_product
 from surfeit.prune.scores.network import (
     check_initial,
-    check_mask,
     check_statistics,
     private_copy,
     prunable_layers,
@@ -62,7 +61,7 @@ class Evidence:
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
         if self.mask is not None:
-            check_mask(self.model, self.mask)
+            check_mask_fits(self.model, self.mask)
         if not self.names:
             raise ValueError("there is nothing to score: the model has no Linear or Conv layers")
         if self.initial is not None:

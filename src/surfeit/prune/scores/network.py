@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from surfeit.core import Layer, check_tensor, layers, unknown
+from surfeit.core import Layer, check_tensor, layers
 
 
 def weight_name(layer: str) -> str:
@@ -35,24 +35,6 @@ def prunable_layers(model: nn.Module) -> dict[str, Layer]:
                 "torch.nn.utils.prune.remove"
             )
     return found
-
-
-def check_mask(model: nn.Module, mask: Mapping[str, Tensor]) -> None:
-    """Says where a mask does not fit the model.
-
-    Raises:
-        ValueError: if a name is no parameter, a tensor is not bool or of another shape.
-    """
-    own = dict(model.named_parameters())
-    for name, kept in mask.items():
-        if name not in own:
-            raise unknown("parameter", name, own)
-        check_tensor(f"the mask of {name}", kept)
-        if kept.dtype != torch.bool:
-            raise ValueError(
-                f"the mask of {name} must be bool, True = kept, got {kept.dtype}: pass mask != 0"
-            )
-        _check_shape(name, "mask", kept, own[name])
 
 
 def check_initial(model: nn.Module, initial: Mapping[str, Tensor], names: list[str]) -> None:
