@@ -2,13 +2,14 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from surfeit.core import DivergedError, ProtocolError, Streams, digest, parameters
+from surfeit.core import DivergedError, ProtocolError, Split, Streams, digest, parameters
 from surfeit.models import conv_2, mlp
 from surfeit.store import Store
 from surfeit.train import Conduct, Numerics, Recipe, Snapshots, train
@@ -419,3 +420,18 @@ def test_cuda_trains_like_the_cpu_and_twice_the_same(dataset, tmp_path):
     cpu = train(small, dataset, recipe, store=Store(tmp_path / "cpu"))
     cuda_run = train(small, dataset, recipe, store=Store(tmp_path / "a"), numerics=cuda)
     assert torch.allclose(cpu.weights("fc1"), cuda_run.weights("fc1"), atol=1e-3)
+
+
+def test_where_images_lie_in_memory_changes_no_bit(dataset, tmp_path):
+    def moved(split):
+        room = torch.empty(split.images.numel() + 1)
+        room[1:] = split.images.reshape(-1)
+        return Split(room[1:].view(split.images.shape), split.labels)
+
+    odd = replace(dataset, **{name: moved(split) for name, split in dataset.splits.items()})
+    assert all(split.images.data_ptr() % 64 for split in odd.splits.values())
+    runs = [
+        train(small, data, RECIPE, store=Store(tmp_path / name))
+        for name, data in (("a", dataset), ("b", odd))
+    ]
+    assert content(runs[0]) == content(runs[1])

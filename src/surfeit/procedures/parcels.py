@@ -4,7 +4,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from surfeit.core import Params, Split, Streams, buffers, digest, load_, parameters
+from surfeit.core import Params, Streams, buffers, digest, load_, parameters
 from surfeit.data import Dataset, read_dataset, write_dataset
 from surfeit.models import Builder, Shape, describe, initialise_, is_rebuildable, rebuild
 from surfeit.prune.prunable import prunable
@@ -89,7 +89,7 @@ def unpack(parcel: Mapping[str, Any]) -> Parcel:
         model=model,
         name=parcel["name"],
         drawn=parcel["drawn"],
-        dataset=_measured_alike(read_dataset(parcel["data"])),
+        dataset=read_dataset(parcel["data"]),
         recipe=Recipe(**parcel["recipe"]),
         numerics=Numerics(**parcel["numerics"]),
         seed=parcel["seed"],
@@ -165,21 +165,6 @@ def _is_drawn(architecture: dict[str, Any], own: Params, seed: int) -> bool:
         return False
     drawn = initialise_(rebuild(architecture), Streams(seed).get("init"))
     return digest(tensors_of(drawn)) == digest(own)
-
-
-def _measured_alike(dataset: Dataset) -> Dataset:
-    """The data set with validation and test images where torch itself would put them.
-
-    Images mapped from a file lie at odd addresses, where matrix products add up in another order:
-    losses would differ in their last bits from those measured on the data set in memory. Training
-    images are gathered batch by batch, wherever they lie, and stay shared.
-    """
-    measured = {
-        name: Split(split.images.clone(), split.labels)
-        for name, split in dataset.splits.items()
-        if name != "train"
-    }
-    return replace(dataset, **measured)
 
 
 def _module(architecture: dict[str, Any]) -> nn.Module:
