@@ -60,7 +60,9 @@ def one_level(dataset: Dataset, recipe: Recipe, density: float, *, look: bool = 
         return time.perf_counter() - begin
 
 
-def search(dataset: Dataset, recipe: Recipe, levels: int, replicates: int) -> tuple[float, int]:
+def search(
+    dataset: Dataset, recipe: Recipe, levels: int, replicates: int, root: str | None
+) -> tuple[float, int]:
     """Seconds of the whole search on all cores, and its trainings."""
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
@@ -70,7 +72,7 @@ def search(dataset: Dataset, recipe: Recipe, levels: int, replicates: int) -> tu
             recipe,
             TicketConfig(levels=levels),
             seeds=range(replicates),
-            store=Store(folder),
+            store=Store(root or folder),
             engine=Local(),
         )
         seconds = time.perf_counter() - begin
@@ -132,6 +134,7 @@ def main() -> None:
     parser.add_argument("--replicates", type=int, default=3)
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--turns", type=int, default=5, help="of one level and the plain loop")
+    parser.add_argument("--root", help="keep the search's runs in this store, empty at first")
     parser.add_argument("--no-search", action="store_true", help="the single levels alone")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -158,7 +161,7 @@ def main() -> None:
     print(f"  plain loop, one level   {plain:8.2f} s: {plain / masked:.2f} times ours")
     if given.no_search:
         return
-    seconds, trainings = search(dataset, recipe, given.levels, given.replicates)
+    seconds, trainings = search(dataset, recipe, given.levels, given.replicates, given.root)
     workers = cores()
     alike = plain * trainings
     print(f"{given.levels} levels x {given.replicates} replicates: {trainings} trainings")
