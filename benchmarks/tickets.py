@@ -29,8 +29,7 @@ from surfeit.core import Split, Streams
 from surfeit.data import Dataset, load
 from surfeit.execute import Local, cores
 from surfeit.models import lenet_300_100
-from surfeit.procedures.ticket_config import TicketConfig
-from surfeit.procedures.tickets import failures, find_tickets
+from surfeit.procedures.tickets import TicketConfig, failures, find_tickets
 from surfeit.prune import full_mask
 from surfeit.store import Store
 from surfeit.train import Recipe, Snapshots, train

@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import surfeit.execute
-import surfeit.procedures
+import surfeit.procedures.tickets
 import surfeit.study.figures
 from surfeit.cli import main
 from surfeit.cli.ticket_answer import complaint, rows, sentences
 from surfeit.execute import Active, Glance, InProcess
-from surfeit.procedures.ticket_table import SCHEMA
+from surfeit.procedures.tickets.table import SCHEMA
 from surfeit.study.figures import save
 
 SMALL = {"--model": "mlp-12", "--data": "digits", "--steps": "40"}
@@ -68,7 +68,7 @@ def asked(monkeypatch):
         more["progress"](Glance(1, 0, 2, ()))
         return noted["table"]
 
-    monkeypatch.setattr(surfeit.procedures, "find_tickets", stand_in)
+    monkeypatch.setattr(surfeit.procedures.tickets, "find_tickets", stand_in)
     monkeypatch.setattr(surfeit.study.figures, "save", lambda drawing, folder, name: {})
     return noted
 
@@ -241,7 +241,7 @@ def test_interrupted_tickets_end_with_130_and_say_how_to_go_on(
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(surfeit.procedures, "find_tickets", interrupted)
+    monkeypatch.setattr(surfeit.procedures.tickets, "find_tickets", interrupted)
     assert call("tickets", "--out", tmp_path) == 130
     assert "give the same command again and it goes on" in capsys.readouterr().err
 

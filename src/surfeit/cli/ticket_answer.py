@@ -144,7 +144,7 @@ def _step(row: dict | None) -> str:
 
 def complaint(table: "pa.Table", most: int = 10) -> str | None:
     """Which trainings failed and why, a line each for the first few; None if none did."""
-    from surfeit.procedures import failures
+    from surfeit.procedures.tickets import failures
 
     # What failed itself before what was not run for its sake.
     found = sorted(failures(table).values(), key=lambda one: "not run, because" in one)

@@ -14,7 +14,7 @@ from surfeit.cli.table import print_table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from surfeit.procedures.ticket_config import TicketConfig
+    from surfeit.procedures.tickets import TicketConfig
     from surfeit.train import Recipe
 
 SEARCH = Group("Search (what is not given is as published for the network)", sort_key=1)
@@ -55,7 +55,7 @@ class Search:
         Raises:
             ValueError: as `TicketConfig`.
         """
-        from surfeit.procedures.ticket_config import TicketConfig
+        from surfeit.procedures.tickets import TicketConfig
 
         unit = self.granularity == "unit"
         given = {name: getattr(self, name) for name in ("rate", "output_rate", "conv_rate")}
@@ -74,7 +74,7 @@ class Search:
 
     def _published(self, model: str) -> dict[str, float]:
         """The published rates that this search reads: they are those of weights, by layer."""
-        from surfeit.procedures.published import PUBLISHED
+        from surfeit.procedures.tickets import PUBLISHED
 
         layerwise = (self.granularity, self.allocation) == ("weight", "layerwise")
         if model not in PUBLISHED or not layerwise:
@@ -142,7 +142,7 @@ def tickets(
         raise ValueError(f"replicates must be at least 1, got {replicates}")
     from surfeit.data import load
     from surfeit.execute import Local
-    from surfeit.procedures import find_tickets
+    from surfeit.procedures.tickets import find_tickets
     from surfeit.store import make_folder
 
     config = search.config(model, levels=levels, controls=controls)
@@ -176,7 +176,7 @@ def _controls(names: str) -> tuple[str, ...]:
 def _recipe(model: str, data: str, options: RecipeOptions, evaluate_every: int) -> "Recipe":
     from dataclasses import replace
 
-    from surfeit.procedures.published import PUBLISHED
+    from surfeit.procedures.tickets import PUBLISHED
     from surfeit.train import REPORT_RECIPES
 
     if model in PUBLISHED:

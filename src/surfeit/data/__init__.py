@@ -6,6 +6,7 @@ from surfeit.data.dataset import Dataset, from_tensors
 from surfeit.data.download import Progress
 from surfeit.data.fetch import fetch
 from surfeit.data.files import read_dataset, write_dataset
+from surfeit.data.halves import halves
 from surfeit.data.root import data_root
 from surfeit.data.status import DatasetStatus, status
 
@@ -17,6 +18,7 @@ __all__ = [
     "data_root",
     "fetch",
     "from_tensors",
+    "halves",
     "load",
     "only_classes",
     "read_dataset",

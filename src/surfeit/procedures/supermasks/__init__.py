@@ -1,4 +1,4 @@
-"""Untrained networks with a mask: from a trained network's weights, learned, or popped up."""
+"""Untrained networks with a mask: from trained weights, learned, popped up, or constructed."""
 
 from surfeit.procedures.supermasks.actions import (
     KEPT,
@@ -8,8 +8,10 @@ from surfeit.procedures.supermasks.actions import (
     signed_constants,
     untrained,
 )
+from surfeit.procedures.supermasks.approximation import approximation_error
 from surfeit.procedures.supermasks.bernoulli import BernoulliMask
 from surfeit.procedures.supermasks.config import SupermaskConfig
+from surfeit.procedures.supermasks.construction import Construction, construct
 from surfeit.procedures.supermasks.criteria import (
     CRITERIA,
     large_final_same_sign,
@@ -27,10 +29,13 @@ __all__ = [
     "REMOVED",
     "Action",
     "BernoulliMask",
+    "Construction",
     "EdgePopup",
     "MaskedNetwork",
     "SupermaskConfig",
     "Weights",
+    "approximation_error",
+    "construct",
     "kaiming",
     "large_final_same_sign",
     "sampled_accuracy",

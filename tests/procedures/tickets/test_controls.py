@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from surfeit.core import Streams
 from surfeit.models import initialise_, mlp
-from surfeit.procedures.controls import CONTROLS, Ticket
 from surfeit.procedures.parcels import tensors_of
-from surfeit.procedures.protocol import check_control
+from surfeit.procedures.tickets.controls import CONTROLS, Ticket
+from surfeit.procedures.tickets.protocol import check_control
 from surfeit.prune.masks import check_alive
 from surfeit.prune.units import unit_mask
 

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from surfeit.core import Streams, digest
-from surfeit.data import Dataset
-from surfeit.data.dataset import fingerprint_of
+from surfeit.data.dataset import Dataset, fingerprint_of
 
 
 def halves(dataset: Dataset, seed: int = 0) -> tuple[Dataset, Dataset]:

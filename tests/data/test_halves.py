@@ -3,10 +3,18 @@
 import pytest
 import torch
 
-from surfeit.data import Dataset
-from surfeit.procedures import halves
+from surfeit.core import Streams
+from surfeit.data import Dataset, from_tensors, halves
 
-from .conftest import make_blobs
+
+def make_blobs() -> Dataset:
+    generator = Streams(0).get("blobs")
+
+    def pair(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        labels = torch.randint(0, 3, (count,), generator=generator)
+        return torch.randn(count, 1, 4, 4, generator=generator), labels
+
+    return from_tensors("blobs", train=pair(50), validation=pair(17), test=pair(19))
 
 
 def test_halves_part_the_training_images_class_by_class():

@@ -17,9 +17,9 @@ from surfeit.data import Dataset
 from surfeit.execute import Engine, Outcome, Progress, Task
 from surfeit.landscape import along_line
 from surfeit.models import Builder
-from surfeit.procedures.barriers import LINES, SIDES
+from surfeit.procedures.instability.barriers import LINES, SIDES
 from surfeit.procedures.parcels import pack, sending
-from surfeit.procedures.tickets import check_seeds, engine_for
+from surfeit.procedures.replicates import check_seeds, engine_for
 from surfeit.store import Run, Store
 from surfeit.train import Numerics, Origin, Recipe
 from surfeit.train.job import Job
@@ -191,7 +191,7 @@ def _lines(
 
 
 def _tasks(study: _Study, seed: int, parcel: dict[str, Any], folder: Path) -> Iterator[Task]:
-    kind, trunk = "surfeit.procedures.branches:train_", study.trunks.get(seed)
+    kind, trunk = "surfeit.procedures.instability.branches:train_", study.trunks.get(seed)
     if trunk is None:
         mask, path = study.jobs[seed].mask, None
         if mask:

@@ -1,7 +1,6 @@
 """Lottery tickets: iterative pruning with rewinding, and the controls of every level."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,19 +10,20 @@ import pyarrow as pa
 from torch import nn
 
 from surfeit.data import Dataset
-from surfeit.execute import Engine, InProcess, Local, Progress, Task
-from surfeit.models import Builder, describe, is_rebuildable
-from surfeit.procedures.arms import TICKET
+from surfeit.execute import Engine, Progress, Task
+from surfeit.models import Builder
 from surfeit.procedures.parcels import pack, sending
-from surfeit.procedures.selection import check_levels
-from surfeit.procedures.ticket_config import TicketConfig
-from surfeit.procedures.ticket_table import Row, ticket_table
+from surfeit.procedures.replicates import check_seeds, engine_for
+from surfeit.procedures.tickets.arms import TICKET
+from surfeit.procedures.tickets.config import TicketConfig
+from surfeit.procedures.tickets.selection import check_levels
+from surfeit.procedures.tickets.table import Row, ticket_table
 from surfeit.store import Store
 from surfeit.train import Numerics, Origin, Recipe
 from surfeit.train.job import Job
 
-_DENSE = "surfeit.procedures.levels:train_dense"
-_LEVEL = "surfeit.procedures.levels:train_level"
+_DENSE = "surfeit.procedures.tickets.levels:train_dense"
+_LEVEL = "surfeit.procedures.tickets.levels:train_level"
 
 
 def find_tickets(
@@ -114,44 +114,6 @@ def find_tickets(
         tasks = [_task(row, config, parcels[row.replicate]) for row in rows]
         outcome = engine.run(tasks, store=store.root, progress=progress)
     return ticket_table(rows, outcome, store)
-
-
-def failures(table: pa.Table) -> dict[str, str]:
-    """Why trainings of a table of tickets failed: a sentence by the training's name.
-
-    They are kept as JSON in the table's metadata, `table.schema.metadata[b"failures"]`, which
-    Parquet files keep too.
-    """
-    return json.loads((table.schema.metadata or {}).get(b"failures", b"{}"))
-
-
-def check_seeds(seeds: Iterable[int]) -> list[int]:
-    """The seeds, if they are some and each is there once.
-
-    Raises:
-        ValueError: if not. (What a seed must be, `Streams` says.)
-    """
-    given = list(seeds) if isinstance(seeds, Iterable) else []
-    if not given or len(set(given)) < len(given):
-        raise ValueError(f"seeds must be different integers >= 0, one a replicate, got {seeds!r}")
-    return given
-
-
-def engine_for(network: nn.Module, engine: Engine | None) -> Engine:
-    """The engine given, or the one that can train the network.
-
-    Raises:
-        ValueError: if other processes are to train a network that they cannot build.
-    """
-    rebuilt = is_rebuildable(describe(network))
-    if engine is None:
-        return Local() if rebuilt else InProcess()
-    if not rebuilt and not isinstance(engine, InProcess):
-        raise ValueError(
-            f"a {type(network).__name__} cannot be built in another process, from its description "
-            "alone: use engine=InProcess()"
-        )
-    return engine
 
 
 def _rows(config: TicketConfig, seed: int) -> list[Row]:

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 
 from surfeit.core import Params, Streams
 from surfeit.execute import Desk
-from surfeit.procedures.controls import CONTROLS, Mask, Ticket
 from surfeit.procedures.parcels import Parcel, model_with, named
-from surfeit.procedures.protocol import check_began, check_control
+from surfeit.procedures.tickets.controls import CONTROLS, Mask, Ticket
+from surfeit.procedures.tickets.protocol import check_began, check_control
 from surfeit.prune.masks import full_mask
 from surfeit.prune.prunable import prunable
 from surfeit.store import Run, Store

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from surfeit.core import Streams
-from surfeit.procedures.arms import TICKET
+from surfeit.procedures.tickets.arms import TICKET
 from surfeit.prune.anatomy import anatomy_table
 from surfeit.store import Run, Store
 

@@ -10,9 +10,9 @@ from torch import nn
 from surfeit.core import StoreError, Streams, digest
 from surfeit.execute import InProcess
 from surfeit.models import initialise_, mlp
-from surfeit.procedures import CONTROLS, TicketConfig, failures, transfer_tickets
-from surfeit.procedures.transfer import exchange_head_
-from surfeit.procedures.transferred import fitting, granularity_of
+from surfeit.procedures.tickets import CONTROLS, TicketConfig, failures, transfer_tickets
+from surfeit.procedures.tickets.transfer import exchange_head_
+from surfeit.procedures.tickets.transferred import fitting, granularity_of
 from surfeit.prune.units import unit_mask
 from surfeit.store import Store
 from surfeit.study.tables import where

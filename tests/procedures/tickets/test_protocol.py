@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from surfeit.core import ProtocolError
-from surfeit.procedures import TicketConfig, arms, controls, failures, levels
-from surfeit.procedures.protocol import check_began, check_control, check_shrinks
+from surfeit.procedures.tickets import TicketConfig, arms, controls, failures, levels
+from surfeit.procedures.tickets.protocol import check_began, check_control, check_shrinks
 from surfeit.train.masking import HeldMask
 
 from .conftest import LEVELS, search
@@ -59,7 +59,7 @@ def test_a_control_that_is_its_ticket_is_noticed():
 @pytest.mark.parametrize("name", ["shuffle", "random", "invert"])
 def test_a_shuffle_that_never_shuffles_trains_nothing(name, blobs, store, monkeypatch):
     idle = replace(controls.CONTROLS[name], change=lambda ticket, _: (ticket.weights, ticket.mask))
-    monkeypatch.setattr("surfeit.procedures.arms.CONTROLS", {name: idle})
+    monkeypatch.setattr("surfeit.procedures.tickets.arms.CONTROLS", {name: idle})
     table = search(store, blobs, TicketConfig(levels=1, controls=(name,)))
     row = table.to_pylist()[-1]
     assert row["arm"] == name

@@ -8,8 +8,8 @@ from safetensors.torch import load_file
 
 from surfeit.core import Streams
 from surfeit.execute import Desk
-from surfeit.procedures.arms import Begin, train_as
 from surfeit.procedures.parcels import tensors_of, unpack
+from surfeit.procedures.tickets.arms import Begin, train_as
 from surfeit.store import Run, Store
 from surfeit.train import Origin, Snapshots
 

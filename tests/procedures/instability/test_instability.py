@@ -14,9 +14,9 @@ from surfeit.data import from_tensors
 from surfeit.execute import InProcess
 from surfeit.landscape import along_line, error_barrier
 from surfeit.models import initialise_, mlp
-from surfeit.procedures.barriers import LINES, barriers
-from surfeit.procedures.branches import branch_seed
 from surfeit.procedures.instability import InstabilityConfig, instability_lines, lines_from
+from surfeit.procedures.instability.barriers import LINES, barriers
+from surfeit.procedures.instability.branches import branch_seed
 from surfeit.store import Store
 from surfeit.train import Recipe
 

@@ -14,17 +14,17 @@ from surfeit.core import Streams, layers
 from surfeit.data import Dataset
 from surfeit.execute import Engine, Progress, Task
 from surfeit.models import describe, initialise_, rebuild
-from surfeit.procedures.arms import TICKET
 from surfeit.procedures.parcels import into as loaded
 from surfeit.procedures.parcels import named, pack, sending
-from surfeit.procedures.ticket_config import check_controls
-from surfeit.procedures.ticket_table import Row, ticket_table
-from surfeit.procedures.tickets import engine_for
+from surfeit.procedures.replicates import engine_for
+from surfeit.procedures.tickets.arms import TICKET
+from surfeit.procedures.tickets.config import check_controls
+from surfeit.procedures.tickets.table import Row, ticket_table
 from surfeit.store import Run, Store
 from surfeit.train import Numerics, Recipe
 from surfeit.train.job import Job
 
-_TRANSFERRED = "surfeit.procedures.transferred:train_transferred"
+_TRANSFERRED = "surfeit.procedures.tickets.transferred:train_transferred"
 
 
 def transfer_tickets(

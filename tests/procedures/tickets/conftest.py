@@ -11,7 +11,7 @@ from surfeit.core import Streams
 from surfeit.data import Dataset, from_tensors
 from surfeit.execute import InProcess
 from surfeit.models import mlp
-from surfeit.procedures import CONTROLS, TicketConfig, find_tickets
+from surfeit.procedures.tickets import CONTROLS, TicketConfig, find_tickets
 from surfeit.store import Run, Store
 from surfeit.study.tables import where
 from surfeit.train import Recipe

@@ -6,8 +6,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from surfeit.core import CollapseError, layers
-from surfeit.procedures.controls import Mask
-from surfeit.procedures.ticket_config import Granularity, TicketConfig
+from surfeit.procedures.tickets.config import Granularity, TicketConfig
+from surfeit.procedures.tickets.controls import Mask
 from surfeit.prune.allocation import global_mask, layer_rates, layerwise_mask
 from surfeit.prune.prunable import layer_of, prunable
 from surfeit.prune.scores import SCORES, UNIT_SCORES, Evidence

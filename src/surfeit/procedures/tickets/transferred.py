@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 from surfeit.core import Params
 from surfeit.execute import Desk
-from surfeit.procedures.arms import Begin, train_arm, train_as
-from surfeit.procedures.controls import Mask, Ticket
-from surfeit.procedures.levels import overlaid
 from surfeit.procedures.parcels import drawn_like, tensors_of, unpack
-from surfeit.procedures.selection import output_weight, places_of, to_mask
-from surfeit.procedures.ticket_config import Granularity
+from surfeit.procedures.tickets.arms import Begin, train_arm, train_as
+from surfeit.procedures.tickets.config import Granularity
+from surfeit.procedures.tickets.controls import Mask, Ticket
+from surfeit.procedures.tickets.levels import overlaid
+from surfeit.procedures.tickets.selection import output_weight, places_of, to_mask
 from surfeit.prune.masks import check_mask, full_mask
 from surfeit.store import Store
 from surfeit.train import Origin

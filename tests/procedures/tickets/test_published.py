@@ -1,6 +1,6 @@
 import pytest
 
-from surfeit.procedures.published import PUBLISHED, published
+from surfeit.procedures.tickets.published import PUBLISHED, published
 
 # Frankle and Carbin 2019, figure 2, typed by hand: lr, steps, convolutions, output.
 FIGURE_2 = {

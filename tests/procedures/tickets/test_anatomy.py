@@ -1,6 +1,6 @@
 import pytest
 
-from surfeit.procedures.anatomy import ticket_anatomy
+from surfeit.procedures.tickets.anatomy import ticket_anatomy
 from surfeit.prune import densities
 from surfeit.prune.anatomy import QUANTITIES, anatomy_table
 from surfeit.study.tables import where

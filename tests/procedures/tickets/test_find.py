@@ -12,8 +12,8 @@ from torch import nn
 from surfeit.core import CollapseError, Streams, digest, parameters
 from surfeit.execute import InProcess, Local
 from surfeit.models import lenet_300_100, mlp
-from surfeit.procedures import CONTROLS, TicketConfig, failures, find_tickets
-from surfeit.procedures.ticket_table import SCHEMA
+from surfeit.procedures.tickets import CONTROLS, TicketConfig, failures, find_tickets
+from surfeit.procedures.tickets.table import SCHEMA
 from surfeit.prune.units import unit_densities
 from surfeit.study.tickets import differences
 from surfeit.train import Numerics, Recipe, train
@@ -257,7 +257,7 @@ def test_a_global_level_that_empties_a_layer_fails_by_its_name(blobs, store, mon
         return {n: w.abs() * (n != "fc2.weight") for n, w in evidence.weights.items()}
 
     scores = {"large_final": lopsided}
-    monkeypatch.setattr("surfeit.procedures.selection.SCORES", scores)
+    monkeypatch.setattr("surfeit.procedures.tickets.selection.SCORES", scores)
     config = replace(PLAIN, allocation="global", rate=0.4)
     table = search(store, blobs, config)
     assert table["run"].null_count == 2

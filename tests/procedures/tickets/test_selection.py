@@ -5,8 +5,8 @@ import torch
 
 from surfeit.core import Streams
 from surfeit.models import conv_2, mlp
-from surfeit.procedures import TicketConfig
-from surfeit.procedures.selection import densities_of, places_of, select, to_mask
+from surfeit.procedures.tickets import TicketConfig
+from surfeit.procedures.tickets.selection import densities_of, places_of, select, to_mask
 from surfeit.prune.scores import Evidence
 
 MODEL = mlp((9, 7), input_shape=(1, 4, 4), classes=3, generator=Streams(0).get("init"))

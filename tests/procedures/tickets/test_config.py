@@ -5,8 +5,8 @@ from torch import nn
 
 from surfeit.core import CollapseError
 from surfeit.models import mlp
-from surfeit.procedures import TicketConfig
-from surfeit.procedures.selection import check_levels
+from surfeit.procedures.tickets import TicketConfig
+from surfeit.procedures.tickets.selection import check_levels
 
 SMALL = mlp((9, 7), input_shape=(1, 4, 4), classes=3)
 

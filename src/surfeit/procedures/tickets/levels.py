@@ -13,12 +13,12 @@ import torch
 
 from surfeit.core import Params, Streams
 from surfeit.execute import Desk
-from surfeit.procedures.arms import Begin, train_arm, train_as
-from surfeit.procedures.controls import Mask, Ticket
 from surfeit.procedures.parcels import Parcel, drawn_like, model_with, tensors_of, unpack
-from surfeit.procedures.protocol import check_shrinks
-from surfeit.procedures.selection import places_of, select, to_mask
-from surfeit.procedures.ticket_config import TicketConfig
+from surfeit.procedures.tickets.arms import Begin, train_arm, train_as
+from surfeit.procedures.tickets.config import TicketConfig
+from surfeit.procedures.tickets.controls import Mask, Ticket
+from surfeit.procedures.tickets.protocol import check_shrinks
+from surfeit.procedures.tickets.selection import places_of, select, to_mask
 from surfeit.prune.scores import Evidence
 from surfeit.store import Run, Store
 from surfeit.train import Origin, Recipe, Snapshots

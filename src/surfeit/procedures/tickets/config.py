@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from surfeit.core import unknown
-from surfeit.procedures.controls import CONTROLS
+from surfeit.procedures.tickets.controls import CONTROLS
 from surfeit.prune.scores import SCORES, UNIT_SCORES
 
 Allocation = Literal["layerwise", "global"]

@@ -58,6 +58,15 @@ def ticket_table(rows: Sequence[Row], outcome: Outcome, store: Store) -> pa.Tabl
     return pa.Table.from_pylist(found, schema=SCHEMA.with_metadata({"failures": failures}))
 
 
+def failures(table: pa.Table) -> dict[str, str]:
+    """Why trainings of a table of tickets failed: a sentence by the training's name.
+
+    They are kept as JSON in the table's metadata, `table.schema.metadata[b"failures"]`, which
+    Parquet files keep too.
+    """
+    return json.loads((table.schema.metadata or {}).get(b"failures", b"{}"))
+
+
 def figures(run: Run) -> dict[str, Any]:
     """What the table says of a run."""
     end, best = run.metrics().to_pylist()[-1], _best(run)

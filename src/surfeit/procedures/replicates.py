@@ -1,0 +1,37 @@
+"""Which replicates a procedure trains, and by which engine."""
+
+from collections.abc import Iterable
+
+from torch import nn
+
+from surfeit.execute import Engine, InProcess, Local
+from surfeit.models import describe, is_rebuildable
+
+
+def check_seeds(seeds: Iterable[int]) -> list[int]:
+    """The seeds, if they are some and each is there once.
+
+    Raises:
+        ValueError: if not. (What a seed must be, `Streams` says.)
+    """
+    given = list(seeds) if isinstance(seeds, Iterable) else []
+    if not given or len(set(given)) < len(given):
+        raise ValueError(f"seeds must be different integers >= 0, one a replicate, got {seeds!r}")
+    return given
+
+
+def engine_for(network: nn.Module, engine: Engine | None) -> Engine:
+    """The engine given, or the one that can train the network.
+
+    Raises:
+        ValueError: if other processes are to train a network that they cannot build.
+    """
+    rebuilt = is_rebuildable(describe(network))
+    if engine is None:
+        return Local() if rebuilt else InProcess()
+    if not rebuilt and not isinstance(engine, InProcess):
+        raise ValueError(
+            f"a {type(network).__name__} cannot be built in another process, from its description "
+            "alone: use engine=InProcess()"
+        )
+    return engine

@@ -1,0 +1,20 @@
+"""Lottery tickets: searched for with their controls, trained elsewhere, and looked at."""
+
+from surfeit.procedures.tickets.anatomy import ticket_anatomy
+from surfeit.procedures.tickets.config import TicketConfig
+from surfeit.procedures.tickets.controls import CONTROLS
+from surfeit.procedures.tickets.find import find_tickets
+from surfeit.procedures.tickets.published import PUBLISHED, published
+from surfeit.procedures.tickets.table import failures
+from surfeit.procedures.tickets.transfer import transfer_tickets
+
+__all__ = [
+    "CONTROLS",
+    "PUBLISHED",
+    "TicketConfig",
+    "failures",
+    "find_tickets",
+    "published",
+    "ticket_anatomy",
+    "transfer_tickets",
+]
