@@ -8,7 +8,17 @@ from rich.console import Console
 from rich.text import Text
 
 import surfeit
-from surfeit.cli import datasets, demo, pruning, runs, supermasks, tickets, training
+from surfeit.cli import (
+    anatomy,
+    datasets,
+    demo,
+    instability,
+    pruning,
+    runs,
+    supermasks,
+    tickets,
+    training,
+)
 
 app = App(
     name="surfeit",
@@ -20,9 +30,17 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 # The list of commands is plain text: rendering Markdown takes longer than all the rest of it.
-for command in (demo.demo, training.train, demo.inspect, pruning.prune, tickets.tickets):
+for command in (
+    demo.demo,
+    training.train,
+    demo.inspect,
+    pruning.prune,
+    tickets.tickets,
+    anatomy.anatomy,
+    instability.instability,
+    supermasks.supermasks,
+):
     app.command(command, help_format="markdown")
-app.command(supermasks.supermasks, help_format="markdown")
 for group in (runs.app, datasets.app):
     app.command(group)
 

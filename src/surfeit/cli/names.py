@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from surfeit.models import Builder
     from surfeit.prune import Criterion
+    from surfeit.train import Recipe
 
 MODELS = ("lenet-300-100", "conv-2", "conv-4", "conv-6", "vgg19-bn")
 
@@ -44,3 +45,21 @@ def criteria_of(names: Iterable[str]) -> "dict[str, Criterion]":
             raise unknown("criterion", name, [known.replace("_", "-") for known in CRITERIA])
         found[key] = CRITERIA[key]
     return found
+
+
+def published_recipe(model: str, data: str) -> "Recipe":
+    """How tickets of a network were trained where they were published.
+
+    A network without published tickets is trained as the report does, or as LeNet; on digits 2,000
+    steps are enough.
+    """
+    from dataclasses import replace
+
+    from surfeit.procedures.tickets import PUBLISHED
+    from surfeit.train import REPORT_RECIPES
+
+    if model in PUBLISHED:
+        base = PUBLISHED[model].recipe
+    else:
+        base = REPORT_RECIPES.get(model, PUBLISHED["lenet-300-100"].recipe)
+    return replace(base, steps=2_000) if data == "digits" else base

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from surfeit.train import Conduct, Moment, Numerics, Recipe
 
 
-def _whole(kind: object, tokens: Sequence[Token]) -> int | tuple[int, ...]:
+def whole_numbers(kind: object, tokens: Sequence[Token]) -> int | tuple[int, ...]:
     """Whole numbers as they are written; left to itself the parser rounds 1.5 to 2."""
     try:
         numbers = tuple(int(token.value) for token in tokens)
@@ -22,7 +22,7 @@ def _whole(kind: object, tokens: Sequence[Token]) -> int | tuple[int, ...]:
     return numbers[0] if kind in (int, int | None) else numbers
 
 
-Whole = Annotated[int, Parameter(converter=_whole)]
+Whole = Annotated[int, Parameter(converter=whole_numbers)]
 """A flag that takes a whole number."""
 
 PLACES = Group("Where things are", sort_key=3)
@@ -140,7 +140,7 @@ class RecipeOptions:
     schedule: str | None = None
     "constant, steps, cosine or inverse."
     milestones: Annotated[
-        tuple[int, ...] | None, Parameter(consume_multiple=True, converter=_whole)
+        tuple[int, ...] | None, Parameter(consume_multiple=True, converter=whole_numbers)
     ] = None
     "Steps at which the schedule 'steps' lowers the rate."
     decay: float | None = None

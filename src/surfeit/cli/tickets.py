@@ -1,12 +1,12 @@
 """`surfeit tickets`: the search for lottery tickets, with the controls that it is judged by."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from surfeit.cli.names import builder_of
+from surfeit.cli.names import builder_of, published_recipe
 from surfeit.cli.options import Machine, Places, RecipeOptions, Whole
 from surfeit.cli.progress import Teller, telling
 from surfeit.cli.table import print_table
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from surfeit.procedures.tickets import TicketConfig
-    from surfeit.train import Recipe
 
 SEARCH = Group("Search (what is not given is as published for the network)", sort_key=1)
 
@@ -146,7 +145,9 @@ def tickets(
     from surfeit.store import make_folder
 
     config = search.config(model, levels=levels, controls=controls)
-    recipe = _recipe(model, data, options, evaluate_every)
+    recipe = replace(
+        options.applied_to(published_recipe(model, data)), evaluate_every=evaluate_every
+    )
     engine, store, numerics = Local(workers), places.store, machine.numerics
     dataset = load(data, places.data_dir)
     folder = out or Path(f"surfeit-tickets-{model}-{data}")
@@ -171,22 +172,6 @@ def _controls(names: str) -> tuple[str, ...]:
     if names.strip() == "none":
         return ()
     return tuple(name.strip() for name in names.split(","))
-
-
-def _recipe(model: str, data: str, options: RecipeOptions, evaluate_every: int) -> "Recipe":
-    from dataclasses import replace
-
-    from surfeit.procedures.tickets import PUBLISHED
-    from surfeit.train import REPORT_RECIPES
-
-    if model in PUBLISHED:
-        base = PUBLISHED[model].recipe
-    else:
-        # A network without published tickets is trained as the report does, or as LeNet.
-        base = REPORT_RECIPES.get(model, PUBLISHED["lenet-300-100"].recipe)
-    if data == "digits":
-        base = replace(base, steps=2_000)
-    return replace(options.applied_to(base), evaluate_every=evaluate_every)
 
 
 def _write(table: "pa.Table", folder: Path, teller: Teller) -> None:

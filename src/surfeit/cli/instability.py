@@ -1,0 +1,146 @@
+"""`surfeit instability`: do two trainings that part at a step end in one basin?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from surfeit.cli.names import builder_of, published_recipe
+from surfeit.cli.options import Machine, Places, RecipeOptions, Whole, whole_numbers
+from surfeit.cli.progress import telling
+from surfeit.cli.table import print_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_PLACES, _MACHINE, _OPTIONS = Places(), Machine(), RecipeOptions()
+
+
+def instability(
+    *,
+    model: str = "lenet-300-100",
+    data: str = "digits",
+    part_at: Annotated[
+        tuple[int, ...], Parameter(consume_multiple=True, converter=whole_numbers)
+    ] = (0, 100),
+    replicates: Whole = 3,
+    seed: Whole = 0,
+    points: Whole = 30,
+    workers: Whole | None = None,
+    out: Path | None = None,
+    quiet: Annotated[bool, Parameter(negative=())] = False,
+    options: RecipeOptions = _OPTIONS,
+    places: Places = _PLACES,
+    machine: Machine = _MACHINE,
+) -> None:
+    """Train two networks on from one's weights at a step, and measure the line between their ends.
+
+    Prints the error barrier on the line for each step: how much more the worst point errs than the
+    mean of both ends. Below 2 points the training is called stable, and tickets rewound to that
+    step are found (Frankle et al. 2020). Writes OUT/lines.parquet, OUT/barriers.parquet and the
+    figure. Recipes are those of 'surfeit tickets'.
+
+    Parameters
+    ----------
+    model
+        lenet-300-100, conv-2, conv-4, conv-6, vgg19-bn, or mlp-W1-W2-... for hidden layers of
+        these widths.
+    data
+        digits (installed), mnist, fashion-mnist or cifar10; see 'surfeit data'.
+    part_at
+        The steps at which the two trainings part, ascending.
+    replicates
+        Everything is done for so many seeds: --seed and those that follow it.
+    seed
+        The first replicate's.
+    points
+        On each line, both ends included.
+    workers
+        Trainings side by side, one thread each; as many as cores if not given.
+    out
+        Where to write; by default surfeit-instability-MODEL-DATA in this folder.
+    quiet
+        Say nothing but the table and errors.
+    """
+    builder = builder_of(model)
+    if replicates < 1:
+        raise ValueError(f"replicates must be at least 1, got {replicates}")
+    import pyarrow.parquet as pq
+
+    from surfeit.data import load
+    from surfeit.execute import Local
+    from surfeit.procedures.instability import (
+        STABLE,
+        InstabilityConfig,
+        barriers,
+        instability_lines,
+    )
+    from surfeit.store import make_folder
+    from surfeit.study.figures import line, save
+
+    config = InstabilityConfig(steps=part_at, points=points)
+    recipe = options.applied_to(published_recipe(model, data))
+    engine, dataset = Local(workers), load(data, places.data_dir)
+    folder = out or Path(f"surfeit-instability-{model}-{data}")
+    make_folder(folder)
+    with telling(quiet) as teller:
+        lines = instability_lines(
+            builder,
+            dataset,
+            recipe,
+            config,
+            seeds=range(seed, seed + replicates),
+            store=places.store,
+            engine=engine,
+            numerics=machine.numerics,
+            progress=teller.trainings,
+        )
+        found = barriers(lines)
+        pq.write_table(lines, folder / "lines.parquet")
+        pq.write_table(found, folder / "barriers.parquet")
+        save(line.figure(lines, found, threshold=STABLE), folder, "lines")
+        teller.say(f"tables and figure: {folder}/lines.parquet, barriers.parquet, lines.svg, ...")
+    print_table(*_answer(found, STABLE))
+    _complain(found)
+
+
+def _answer(found: "pa.Table", stable: float) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """For each step the barrier on test and training images, and whether it is low."""
+    from statistics import mean
+
+    cells: dict[tuple[int, str], list[float]] = {}
+    for row in found.to_pylist():
+        known = [] if row["barrier"] is None else [row["barrier"]]
+        cells.setdefault((row["step"], row["split"]), []).extend(known)
+    rows = []
+    for step in sorted({step for step, _ in cells}):
+        test = cells[step, "test"]
+        verdict = "–" if not test else "stable" if mean(test) < stable else "unstable"
+        rows.append((f"{step:,}", _interval(test), _interval(cells[step, "train"]), verdict))
+    return ("parted at", "barrier on test images", "on training images", "training"), rows
+
+
+def _interval(values: list[float]) -> str:
+    """Points of error: the mean, with its interval where there is more than one value."""
+    from surfeit.study.statistics import mean_interval
+
+    if not values:
+        return "–"
+    if len(values) < 2:
+        return f"{100 * values[0]:.2f} points"
+    over = mean_interval(values)
+    return (
+        f"{100 * over.estimate:.2f} points "
+        f"({100 * over.lower:.2f} to {100 * over.upper:.2f}, n = {over.n})"
+    )
+
+
+def _complain(found: "pa.Table") -> None:
+    from surfeit.core import SurfeitError
+    from surfeit.procedures.tickets import failures
+
+    sentences = failures(found)
+    if sentences:
+        raise SurfeitError(
+            "\n  ".join([f"{len(sentences)} trainings failed:", *sentences.values()])
+        )

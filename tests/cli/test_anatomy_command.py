@@ -1,0 +1,87 @@
+"""`surfeit anatomy` and `surfeit instability`: what they print and write of small searches."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from surfeit.cli import main
+
+SMALL = ["--model", "mlp-12", "--data", "digits", "--steps", "40", "--workers", "1"]
+
+
+def call(*arguments: str | Path) -> int:
+    """The exit status of a command run in this process."""
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory) -> tuple[Path, Path]:
+    """The folder and the store of a search of two levels, two replicates."""
+    folder, root = tmp_path_factory.mktemp("tickets"), tmp_path_factory.mktemp("store")
+    few = ["--levels", "2", "--replicates", "2", "--controls", "random", "--rate", "0.5"]
+    assert call("tickets", *SMALL, *few, "--out", folder, "--root", root, "--quiet") == 0
+    return folder, root
+
+
+def test_anatomy_prints_a_row_a_layer_and_writes_all_levels(searched, capsys):
+    folder, root = searched
+    assert call("anatomy", folder, "--root", root, "--over", "inputs") == 0
+    printed = capsys.readouterr()
+    lines = [line.split("\t") for line in printed.out.splitlines()]
+    assert [line[0] for line in lines] == ["layer", "fc1", "fc2"]
+    assert lines[1][1] == "25 %"
+    assert "tickets of level 2" in printed.err
+    table = pq.read_table(folder / "anatomy.parquet")
+    assert set(table["level"].to_pylist()) == {1, 2}
+    assert set(table["replicate"].to_pylist()) == {0, 1}
+    values = [
+        row["value"]
+        for row in table.to_pylist()
+        if (row["level"], row["arm"], row["layer"], row["quantity"])
+        == (2, "ticket", "fc1", "travel")
+    ]
+    assert lines[1][4].startswith(f"{sum(values) / 2:.2f} (")
+    assert (folder / "anatomy.svg").stat().st_size > 1000
+    assert call("anatomy", folder, "--root", root, "--level", "1", "--quiet") == 0
+    assert "50 %" in capsys.readouterr().out
+
+
+def test_anatomy_refuses_what_is_not_there(searched, tmp_path, capsys):
+    folder, root = searched
+    assert call("anatomy", tmp_path, "--root", root) == 1
+    assert "'surfeit tickets --out" in capsys.readouterr().err
+    assert call("anatomy", folder, "--root", root, "--level", "3") == 1
+    assert "level must be one of 1 to 2, got 3" in capsys.readouterr().err
+    assert call("anatomy", folder, "--root", tmp_path) == 1
+    assert "no run" in capsys.readouterr().err
+
+
+def test_instability_prints_a_barrier_a_step_and_writes_lines(tmp_path, capsys):
+    parts = ["--part-at", "0", "20", "--replicates", "2", "--points", "5"]
+    assert call("instability", *SMALL, *parts, "--out", tmp_path / "out") == 0
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [line[0] for line in lines] == ["parted at", "0", "20"]
+    assert all("points (" in line[1] and line[3] in ("stable", "unstable") for line in lines[1:])
+    assert pq.read_table(tmp_path / "out" / "lines.parquet").num_rows == 2 * 2 * 2 * 5
+    assert pq.read_table(tmp_path / "out" / "barriers.parquet").num_rows == 2 * 2 * 2
+    assert (tmp_path / "out" / "lines.svg").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--part-at", "40"], "steps must be below the recipe's 40, got 40"),
+        (["--part-at", "20", "0"], "ascending integers >= 0, got (20, 0)"),
+        (["--points", "1"], "points must be at least 2"),
+        (["--replicates", "0"], "replicates must be at least 1, got 0"),
+    ],
+)
+def test_instability_refuses_before_any_training(tmp_path, capsys, flags, words):
+    assert call("instability", *SMALL, *flags, "--out", tmp_path, "--root", tmp_path / "s") == 1
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "s").exists()
