@@ -5,7 +5,8 @@
 Three figures, each measured side by side in this run:
 
 1. one level masked against the same training unmasked, and how much of it the looking at the mask
-   takes (they take turns on one core, and the median of their ratios counts);
+   takes (they take turns on one core, and the median of their ratios counts), beside the matrix
+   products of its steps alone;
 2. the whole search: levels x replicates x (ticket + 2 controls) + dense, on all cores;
 3. what the plain loop takes for one level of it, and so, times the number of trainings over the
    cores, what it would take for all: a computed figure, printed as such. It measures what ours
@@ -25,6 +26,7 @@ import torch.nn.functional as F
 from torch.nn.utils import prune
 
 from images import made_up
+from products import bare, peak
 from surfeit.core import Split, Streams
 from surfeit.data import Dataset, load
 from surfeit.execute import Local, cores
@@ -147,13 +149,19 @@ def main() -> None:
             one_level(dataset, recipe, 0.5),
             one_level(dataset, recipe, 0.5, look=False),
             plain_level(dataset, recipe),
+            bare(dataset, recipe.batch_size, given.steps),
+            peak(),
         )
         for _ in range(given.turns)
     ]
-    dense, masked, _, plain = (statistics.median(part) for part in zip(*turns, strict=True))
+    medians = (statistics.median(part) for part in zip(*turns, strict=True))
+    dense, masked, _, plain, products, _ = medians
     cost = statistics.median(turn[1] / turn[0] for turn in turns) - 1
     look = statistics.median(turn[1] / turn[2] for turn in turns) - 1
     print(f"LeNet-300-100, {dataset.name}, Adam, batch 60, {given.steps:,} steps, one thread")
+    best = max(turn[5] for turn in turns)
+    print(f"  peak of a product       {best / 1e9:8.1f} GFLOP/s")
+    print(f"  the steps' products     {products:8.2f} s")
     print(f"  one level unmasked      {dense:8.2f} s (median of {given.turns} turns)")
     print(f"  one level masked        {masked:8.2f} s: {100 * cost:+.1f} %")
     print(f"  looking at the mask     {100 * look:+8.1f} %")
