@@ -1,0 +1,106 @@
+"""Claims on tickets from a search's table: accuracy and early stopping against density.
+
+    python docs/results/tickets.py FOLDER
+
+FOLDER is what `surfeit tickets` wrote. Printed as tables: each level's test accuracy by arm and the
+ticket's advantage over each control in points; its early-stopping step and by what factor a control
+stops later; and the keys of the tickets' runs. Means over replicates with Student's 95 % interval,
+differences and ratios paired by replicate.
+"""
+
+import argparse
+import math
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from surfeit.study.statistics import mean_interval
+from surfeit.study.tables import where
+from surfeit.study.tickets import TICKET, arms, differences, levels, percent
+
+
+def heading(columns: list[str]) -> None:
+    """Prints a table's first two lines."""
+    print(f"\n| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")
+
+
+def cell(row: dict | None, scale: float = 100, digits: int = 2) -> str:
+    """Mean and interval; the plain value of a single replicate."""
+    if row is None:
+        return ""
+    mean = f"{scale * row['mean']:.{digits}f}"
+    if row["lower"] is None:
+        return mean
+    lower, upper = (f"{scale * row[end]:.{digits}f}" for end in ("lower", "upper"))
+    return f"{mean} ({lower} to {upper})"
+
+
+def by_place(summary: pa.Table) -> dict[tuple[int, str], dict]:
+    """Rows by level and arm."""
+    return {(row["level"], row["arm"]): row for row in summary.to_pylist()}
+
+
+def accuracies(table: pa.Table) -> None:
+    """Test accuracy by level and arm, and the advantage over each control."""
+    names = arms(table)
+    found, over = (by_place(f(table, "test_accuracy")) for f in (levels, differences))
+    heading(["level", "density, %", *names, *(f"{TICKET} − {name}" for name in names[1:])])
+    for level in sorted({level for level, _ in found}):
+        density = percent(found[level, TICKET]["density"])
+        cells = [cell(found.get((level, name))) for name in names]
+        gains = [cell(over.get((level, name))) for name in names[1:]]
+        print(f"| {level} | {density} | {' | '.join(cells + gains)} |")
+
+
+def stops(table: pa.Table) -> None:
+    """The step of the least validation loss, and how many times later a control has it."""
+    names = arms(table)
+    found = by_place(levels(table, "early_stop_step"))
+    heading(["level", "density, %", *names, *(f"{name} / {TICKET}" for name in names[1:])])
+    for level in sorted({level for level, _ in found}):
+        density = percent(found[level, TICKET]["density"])
+        cells = [cell(found.get((level, name)), 1, 0) for name in names]
+        times = [ratio(table, level, name) for name in names[1:]]
+        print(f"| {level} | {density} | {' | '.join(cells + times)} |")
+
+
+def ratio(table: pa.Table, level: int, control: str) -> str:
+    """The geometric mean of control / ticket over replicates."""
+    steps = [
+        {
+            row["replicate"]: row["early_stop_step"]
+            for row in where(table, level=level, arm=arm).to_pylist()
+        }
+        for arm in (control, TICKET)
+    ]
+    logs = [math.log(steps[0][one] / steps[1][one]) for one in steps[1] if one in steps[0]]
+    if len(logs) < 2:
+        return f"{math.exp(logs[0]):.2f}" if logs else ""
+    found = mean_interval(logs)
+    mean, lower, upper = (math.exp(part) for part in (found.estimate, found.lower, found.upper))
+    return f"{mean:.2f} ({lower:.2f} to {upper:.2f})"
+
+
+def keys(table: pa.Table) -> None:
+    """The tickets' runs."""
+    replicates = sorted(set(table["replicate"].to_pylist()))
+    heading(["level", *(f"replicate {one}" for one in replicates)])
+    tickets = where(table, arm=TICKET).to_pylist()
+    runs = {(row["level"], row["replicate"]): row["run"] for row in tickets}
+    for level in sorted({level for level, _ in runs}):
+        cells = (f"`{(runs.get((level, one)) or 'failed')[:12]}`" for one in replicates)
+        print(f"| {level} | {' | '.join(cells)} |")
+
+
+def main() -> None:
+    """Reads and prints."""
+    parser = argparse.ArgumentParser(description="Tables of a search for tickets.")
+    parser.add_argument("folder", type=Path)
+    table = pq.read_table(parser.parse_args().folder / "tickets.parquet")
+    for part in (accuracies, stops, keys):
+        part(table)
+
+
+if __name__ == "__main__":
+    main()
