@@ -88,10 +88,15 @@ class HeldMask:
             stretch, numbers = self._rounds[self._round]
             self._round = (self._round + 1) % len(self._rounds)
             if torch.dot(stretch, numbers).item() != 0:
-                self.check_all()
+                self._count()
 
     def check_all(self) -> None:
         """As `check`, all of them."""
+        if self._kept and any(torch.dot(*part).item() != 0 for part in self._rounds):
+            self._count()
+
+    def _count(self) -> None:
+        """Says which removed weights are not zero, and how many."""
         for name, kept in self._kept.items():
             removed = self._params[name][~kept]
             revived = int(((removed != 0) & ~removed.isnan()).sum())

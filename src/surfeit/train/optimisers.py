@@ -24,6 +24,8 @@ _MOMENTS = {
     "rmsprop": ("square", "momentum"),
 }
 
+_FUSED = ("sgd", "adam", "adamw")
+
 
 class Optimiser:
     """A recipe's optimiser with its state over a fixed list of parameters.
@@ -46,8 +48,11 @@ class Optimiser:
             moments = tuple(name for name in moments if name != "momentum")
         self._moments = {name: [torch.zeros_like(p) for p in self._params] for name in moments}
         self._update = getattr(self, f"_{recipe.optimizer}")
-        # Each parameter counts for itself: torch's kernels add one to every entry of the list.
-        self._counts = [torch.zeros((), dtype=torch.float32, device=p.device) for p in self._params]
+        # Torch's unfused updates add one to every entry of the list; the fused ones only read it,
+        # and a count for all is added to in a sixth of the time.
+        count = torch.zeros((), dtype=torch.float32, device=self._params[0].device)
+        shared = recipe.optimizer in _FUSED
+        self._counts = [count if shared else count.clone() for _ in self._params]
 
     def step_(self, grads: Sequence[Tensor], lr: float) -> None:
         """Changes the parameters in place by one update at the rate `lr`.
@@ -72,13 +77,14 @@ class Optimiser:
             for moment, values in self._moments.items()
             for name, value in zip(self._names, values, strict=True)
         }
-        counts = {f"count/{n}": count for n, count in zip(self._names, self._counts, strict=True)}
-        return state | counts
+        return state | {"count": self._counts[0]}
 
     def load_(self, state: Params) -> None:
         """Takes up the state that `state` gave."""
         for name, value in self.state().items():
             value.copy_(state[name])
+        for count in self._counts:
+            count.copy_(state["count"])
 
     def _sgd(self, grads: Sequence[Tensor], lr: float) -> None:
         torch.ops.aten._fused_sgd_(
@@ -103,7 +109,7 @@ class Optimiser:
         self._adaptive(torch.ops.aten._fused_adamw_, grads, lr)
 
     def _adaptive(self, kernel: Callable[..., None], grads: Sequence[Tensor], lr: float) -> None:
-        torch.ops.aten._foreach_add_(self._counts, 1)
+        self._counts[0].add_(1)
         kernel(
             self._params,
             grads,

@@ -119,7 +119,8 @@ def _frame(axes: Axes, summary: pa.Table) -> None:
     highest = np.nanmax([*column(summary, "upper"), mean.max()])
     # Two replicates have intervals that would press the lines flat: bands may leave the panel.
     bottom, top = max(lowest, mean.min() - span), min(highest, mean.max() + span)
-    axes.set_ylim(bottom - margin, top + margin)
+    # Neither an accuracy nor a step is below zero, whatever an interval says.
+    axes.set_ylim(max(bottom - margin, 0.0), top + margin)
 
 
 def _labelled(density: Sequence[float]) -> list[float]:
