@@ -4,7 +4,8 @@
 
 FOLDER is what `surfeit tickets` wrote. Printed as tables: each level's test accuracy by arm and the
 ticket's advantage over each control in points; its early-stopping step and by what factor a control
-stops later; and the keys of the tickets' runs. Means over replicates with Student's 95 % interval,
+stops later; where `surfeit anatomy` has looked at them, how tickets' weights lie and travel; and
+the keys of the tickets' runs. Means over replicates with Student's 95 % interval,
 differences and ratios paired by replicate.
 """
 
@@ -82,6 +83,32 @@ def ratio(table: pa.Table, level: int, control: str) -> str:
     return f"{mean:.2f} ({lower:.2f} to {upper:.2f})"
 
 
+def anatomies(table: pa.Table, shown: tuple[int, ...] = (1, 4, 7, 10, 13, 16)) -> None:
+    """Spread over units and inputs, of tickets and random controls, and distances travelled."""
+    columns = ["units", "inputs", "units, `random`", "travelled", "others", "signs, %", "others, %"]
+    heading(["level", "layer", *columns])
+    for level in shown:
+        for layer in dict.fromkeys(table["layer"].to_pylist()):
+            part = where(table, level=level, layer=layer)
+            spreads = [("units", TICKET), ("inputs", TICKET), ("units", "random")]
+            cells = [mean_of(part, f"{over}_dispersion", arm=arm) for over, arm in spreads]
+            for quantity, scale in (("travel", 1), ("sign_changes", 100)):
+                cells += [mean_of(part, quantity, end, scale) for end in ("value", "null")]
+            print(f"| {level} | {layer} | {' | '.join(cells)} |")
+
+
+def mean_of(
+    part: pa.Table, quantity: str, end: str = "value", scale: float = 1, arm: str = TICKET
+) -> str:
+    """Mean and interval over replicates of one quantity of the anatomy."""
+    rows = where(part, quantity=quantity, arm=arm).to_pylist()
+    values = [row[end] for row in rows if row[end] is not None]
+    if len(values) < 2:
+        return f"{scale * values[0]:.2f}" if values else ""
+    found = mean_interval(values)
+    return cell({"mean": found.estimate, "lower": found.lower, "upper": found.upper}, scale)
+
+
 def keys(table: pa.Table) -> None:
     """The tickets' runs."""
     replicates = sorted(set(table["replicate"].to_pylist()))
@@ -97,9 +124,13 @@ def main() -> None:
     """Reads and prints."""
     parser = argparse.ArgumentParser(description="Tables of a search for tickets.")
     parser.add_argument("folder", type=Path)
-    table = pq.read_table(parser.parse_args().folder / "tickets.parquet")
-    for part in (accuracies, stops, keys):
-        part(table)
+    folder = parser.parse_args().folder
+    table = pq.read_table(folder / "tickets.parquet")
+    accuracies(table)
+    stops(table)
+    if (folder / "anatomy.parquet").is_file():
+        anatomies(pq.read_table(folder / "anatomy.parquet"))
+    keys(table)
 
 
 if __name__ == "__main__":
