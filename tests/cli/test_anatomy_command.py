@@ -59,6 +59,11 @@ def test_anatomy_refuses_what_is_not_there(searched, tmp_path, capsys):
     assert "level must be one of 1 to 2, got 3" in capsys.readouterr().err
     assert call("anatomy", folder, "--root", tmp_path) == 1
     assert "no run" in capsys.readouterr().err
+    pq.write_table(pq.read_table(folder / "tickets.parquet").drop_columns(["arm"]), tmp_path / "a")
+    assert call("anatomy", tmp_path / "a", "--root", root) == 1
+    assert "must be a table of tickets as from find_tickets, it has no arm" in (
+        capsys.readouterr().err
+    )
 
 
 def test_instability_prints_a_barrier_a_step_and_writes_lines(tmp_path, capsys):

@@ -80,6 +80,9 @@ def anatomy(
 
 
 def _level(found: "pa.Table", level: int | None) -> int:
+    from surfeit.procedures.tickets.table import check_found
+
+    check_found(found)
     there = sorted(
         {
             row["level"]
@@ -96,6 +99,7 @@ def _level(found: "pa.Table", level: int | None) -> int:
 
 def _draw(tickets: "pa.Table", table: "pa.Table", over: str, folder: Path, places: Places) -> None:
     """Draws the first replicate's ticket."""
+    from surfeit.procedures.tickets.table import dense_of
     from surfeit.prune.anatomy import count_table, distance_table
     from surfeit.study.figures import anatomy as figures
     from surfeit.study.figures import save
@@ -103,7 +107,7 @@ def _draw(tickets: "pa.Table", table: "pa.Table", over: str, folder: Path, place
 
     row = next(row for row in tickets.to_pylist() if row["run"] is not None)
     run = places.store.find(row["run"])
-    dense = places.store.find(run.identity["parents"][0])
+    dense = dense_of(run, places.store)
     mask = {name: kept for name, kept in run.mask.items() if kept.dim() > 1}
     begun = dense.tensors(run.steps()[0])
     mine = where(table, replicate=row["replicate"], level=row["level"], arm=row["arm"])

@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import pytest
 
+from surfeit.execute import InProcess
+from surfeit.procedures.tickets import transfer_tickets
 from surfeit.procedures.tickets.anatomy import ticket_anatomy
 from surfeit.prune import densities
 from surfeit.prune.anatomy import QUANTITIES, anatomy_table
 from surfeit.study.tables import where
 
-from .conftest import LEVELS, REWIND
+from .conftest import LEVELS, RECIPE, REWIND
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +60,15 @@ def test_anatomy_error_says_what_is_wrong(found):
         ticket_anatomy(where(found.table, level=0), store=found.store)
     with pytest.raises(ValueError, match="draws must be >= 0, got -1"):
         ticket_anatomy(found.table, store=found.store, draws=-1)
+    with pytest.raises(ValueError, match="as from find_tickets, it has no arm, run"):
+        ticket_anatomy(found.table.drop_columns(["run", "arm"]), store=found.store)
+
+
+def test_transferred_tickets_have_no_dense_way_to_be_measured_against(found, blobs):
+    """Their parent is a ticket: in its run the weights that are not kept never move."""
+    few = where(found.table, level=1, arm="ticket")
+    recipe = replace(RECIPE, optimizer="sgd")
+    options = {"controls": (), "store": found.store, "engine": InProcess()}
+    moved = transfer_tickets(few, blobs, recipe, **options)
+    with pytest.raises(ValueError, match="was transferred itself: give the table"):
+        ticket_anatomy(moved, store=found.store)

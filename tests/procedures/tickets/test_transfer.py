@@ -114,7 +114,7 @@ def test_bad_transfers_are_refused_before_any_training(found, tmp_path):
         _transfer(found, controls=("rienit",))
     with pytest.raises(ValueError, match="there is no ticket in the table"):
         _transfer(found, table=where(found.table, arm="reinit"))
-    with pytest.raises(ValueError, match=r"it has no \['run'\]"):
+    with pytest.raises(ValueError, match="it has no run"):
         _transfer(found, table=found.table.drop_columns("run"))
     with pytest.raises(ValueError, match="tickets are of another architecture"):
         _transfer(found, into=mlp((9, 6), input_shape=(1, 4, 4), classes=3))

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from surfeit.core import Streams
 from surfeit.procedures.tickets.arms import TICKET
+from surfeit.procedures.tickets.table import check_found, dense_of
 from surfeit.prune.anatomy import anatomy_table
 from surfeit.store import Run, Store
 
@@ -37,7 +38,8 @@ def ticket_anatomy(
         `QUANTITIES` says what each quantity is and what its null.
 
     Raises:
-        ValueError: if there is no row of level 1 or above, or draws is negative.
+        ValueError: if there is no row of level 1 or above, draws is negative, a column is missing,
+            or a ticket was transferred: nothing dense was trained to the weights that it keeps.
         StoreError: if a run is not in the store.
 
     Source: claims on where tickets' weights lie and how far they go: Zhou, Lan, Liu and Yosinski
@@ -46,6 +48,7 @@ def ticket_anatomy(
     """
     if draws < 0:
         raise ValueError(f"draws must be >= 0, got {draws}")
+    check_found(found)
     store = store or Store()
     rows = [row for row in found.to_pylist() if row["level"] > 0 and row["run"] is not None]
     if not rows:
@@ -62,7 +65,7 @@ def ticket_anatomy(
 
 def _anatomy(row: dict, store: Store, draws: int) -> pa.Table:
     run = store.find(row["run"])
-    dense = store.find(run.identity["parents"][0])
+    dense = dense_of(run, store)
     generator = Streams(row["replicate"]).get("anatomy", row["level"], row["arm"])
     mine = row["arm"] == TICKET
     return anatomy_table(

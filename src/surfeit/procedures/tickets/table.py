@@ -58,6 +58,37 @@ def ticket_table(rows: Sequence[Row], outcome: Outcome, store: Store) -> pa.Tabl
     return pa.Table.from_pylist(found, schema=SCHEMA.with_metadata({"failures": failures}))
 
 
+def check_found(found: pa.Table) -> None:
+    """Looks that a table is one of trainings by replicate, level and arm.
+
+    Raises:
+        ValueError: if it lacks a column, naming it.
+    """
+    lacking = {"replicate", "level", "arm", "run"} - set(found.column_names)
+    if lacking:
+        raise ValueError(
+            "found must be a table of tickets as from find_tickets, it has no "
+            f"{', '.join(sorted(lacking))}"
+        )
+
+
+def dense_of(ticket: Run, store: Store) -> Run:
+    """The dense run that a ticket was found from; a dense run itself.
+
+    Raises:
+        ValueError: if the ticket was transferred, so that it comes from a ticket.
+        StoreError: if the dense run is not in the store.
+    """
+    parents = ticket.identity["parents"]
+    dense = store.find(parents[0]) if parents else ticket
+    if dense.identity["parents"]:
+        raise ValueError(
+            f"run {ticket.key[:12]} was transferred itself: give the table that its ticket was "
+            "found in"
+        )
+    return dense
+
+
 def failures(table: pa.Table) -> dict[str, str]:
     """Why trainings of a table of tickets failed: a sentence by the training's name.
 

@@ -19,7 +19,7 @@ from surfeit.procedures.parcels import named, pack, sending
 from surfeit.procedures.replicates import engine_for
 from surfeit.procedures.tickets.arms import TICKET
 from surfeit.procedures.tickets.config import check_controls
-from surfeit.procedures.tickets.table import Row, ticket_table
+from surfeit.procedures.tickets.table import Row, check_found, dense_of, ticket_table
 from surfeit.store import Run, Store
 from surfeit.train import Numerics, Recipe
 from surfeit.train.job import Job
@@ -74,7 +74,7 @@ def transfer_tickets(
     arms, store = (TICKET, *controls), store or Store()
     check_controls(arms[1:])
     tickets = _tickets(found, store)
-    dense = {row: _dense_of(run, store) for row, run in tickets.items()}
+    dense = {row: dense_of(run, store) for row, run in tickets.items()}
     jobs = {
         run.key: _job(run, dataset, recipe, numerics or Numerics(), into)
         for run in {run.key: run for run in dense.values()}.values()
@@ -116,11 +116,7 @@ def _arms(ticket: Row, arms: tuple[str, ...]) -> tuple[str, ...]:
 
 def _tickets(found: pa.Table, store: Store) -> dict[Row, Run]:
     """The runs of a table's tickets; what failed there is left out."""
-    lacking = {"replicate", "level", "arm", "run"} - set(found.column_names)
-    if lacking:
-        raise ValueError(
-            f"found must be a table of tickets as from find_tickets, it has no {sorted(lacking)}"
-        )
+    check_found(found)
     tickets = {
         Row(row["replicate"], row["level"], TICKET): store.find(row["run"])
         for row in found.select(["replicate", "level", "arm", "run"]).to_pylist()
@@ -129,18 +125,6 @@ def _tickets(found: pa.Table, store: Store) -> dict[Row, Run]:
     if not tickets:
         raise ValueError("there is no ticket in the table: every one failed, or none was chosen")
     return tickets
-
-
-def _dense_of(ticket: Run, store: Store) -> Run:
-    """The dense run that a ticket was found from."""
-    parents = ticket.identity["parents"]
-    dense = store.find(parents[0]) if parents else ticket
-    if dense.identity["parents"]:
-        raise ValueError(
-            f"run {ticket.key[:12]} was transferred itself: give the table that its ticket was "
-            "found in"
-        )
-    return dense
 
 
 def _rewound_to(ticket: Row, tickets: Mapping[Row, Run]) -> int:
