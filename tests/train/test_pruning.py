@@ -165,3 +165,23 @@ def test_a_pruning_that_would_empty_a_layer_names_it(dataset, store):
             pruning=Pruning(moments=at_step(1, 0.004), score="small_final"),
             store=store,
         )
+
+
+def test_the_mask_of_a_moment_has_the_parameters_that_the_training_was_masked_in(dataset, store):
+    mask = {**full_mask(small()), "fc1.bias": torch.arange(8) < 5}
+    run = train(small, dataset, RECIPE, mask=mask, pruning=GRADUAL, store=store)
+    assert digest({"fc1.bias": run.mask_at()["fc1.bias"]}) == digest({"fc1.bias": mask["fc1.bias"]})
+    assert run.mask_at().keys() == mask.keys()
+
+
+def test_a_training_that_prunes_is_judged_from_its_last_pruning_on(dataset, store):
+    overfits = Recipe(lr=1.0, epochs=20, batch_size=16, patience=2)
+    late = Pruning(moments=((4, 0.9), (60, 0.1)))
+    plain = train(small, dataset, overfits, store=store)
+    assert plain.done["steps"] < 60, "the test would not see a training that stops too early"
+    run = train(small, dataset, overfits, pruning=late, store=store)
+    losses = {row["step"]: row["validation_loss"] for row in rows(run)}
+    judged = {step: loss for step, loss in losses.items() if step >= 60}
+    assert min(losses, key=losses.__getitem__) < 60, "nor one that reports a denser network"
+    assert run.done["best"]["step"] == min(judged, key=judged.__getitem__)
+    assert run.done["steps"] == run.done["best"]["step"] + 8

@@ -66,6 +66,7 @@ class Loop:
         self._buffers = {name: value for name, value in tensors.items() if name not in own}
         self._mask = HeldMask(job.first_mask(), self._params)
         self._moments = dict(job.pruning.moments) if job.pruning else {}
+        self._judged_from = max(self._moments, default=job.origin.step)
         self._optimiser = Optimiser(job.recipe, self._params)
         largest = min(job.recipe.batch_size, len(data.train))
         self._gradient = gradient_of(self._model, self._params, largest)
@@ -142,7 +143,7 @@ class Loop:
         )
         self._mask.shrink_(mask)
         self._mask.hold_()
-        self._writer.mask(self._step, mask)
+        self._writer.mask(self._step, self._mask.kept())
 
     def _global_draws(self) -> AbstractContextManager[None]:
         """Dropout draws from torch's global generators alone: they are lent this step's seed."""
@@ -194,7 +195,9 @@ class Loop:
         return step % self._per_epoch * self._recipe.batch_size
 
     def _judge(self, row: Mapping[str, Any]) -> None:
-        """Early stopping, on the validation split alone."""
+        """Early stopping, on the validation split alone, once all that is to go has gone."""
+        if self._step < self._judged_from:
+            return
         self._best.look(row, self._params | self._buffers)
         patience = self._recipe.patience
         if patience is not None and self._step - self._best.step >= patience * self._per_epoch:

@@ -38,7 +38,8 @@ class Recipe:
         weight_decay: L2 coefficient, >= 0: adds `weight_decay · w` to every gradient.
         l1: L1 coefficient, >= 0: adds `l1 · sign(w)` to the gradients of weights, not of biases.
         clip_norm: the gradients' largest total Euclidean norm, or None.
-        patience: stop after so many epochs without a lower validation loss, or None.
+        patience: stop after so many epochs without a lower validation loss, or None. A training
+            that prunes is judged from its last pruning on: a denser network is not what is wanted.
         augmentation: `shift` (up to `augmentation_pixels` each way), `crop-flip` (the same as
             a random crop of the padded image, and a mirror image half of the time), or None.
         augmentation_pixels: how far an image is shifted at most, >= 1.

@@ -53,11 +53,12 @@ def train(
         recipe: how to train.
         seed: an integer >= 0; of initial weights, order, augmentation and dropout.
         mask: bool tensors by parameter name, True = kept; removed weights are exactly zero after
-            every step, which is checked.
+            every step, which is checked: an eighth of them each step, all at each measurement and
+            snapshot.
         origin: the step to begin at, for weights that were rewound to it, and the runs that weights
             and mask were taken from; a part of the key.
         pruning: what is removed while the training goes on; a part of the key. `Run.mask_at` gives
-            the mask of a step.
+            the mask of a step; what early stopping judges begins with the last pruning.
         snapshots: which steps to keep; each epoch's end by default. Not a part of the key.
         store: where to; `Store()` by default.
         numerics: device, threads, precision; one CPU thread in float32 by default.
@@ -65,7 +66,8 @@ def train(
 
     Returns:
         The finished run: metrics each epoch (the training score is that of the epoch's batches as
-        they were trained on; validation and test are measured after it), weights in snapshots.
+        they were trained on; validation and test are measured after it), weights in snapshots, and
+        in `run.done["best"]` step, losses and accuracies of the least validation loss.
 
     Raises:
         ValueError: if network, data and mask do not fit together or a setting is out of range.
