@@ -4,9 +4,10 @@ import os
 
 import pytest
 import torch
+from torch import nn
 
 from surfeit.core import CollapseError, ProtocolError, Streams, digest
-from surfeit.prune import check_nested, density, full_mask, global_mask
+from surfeit.prune import check_nested, density, full_mask, global_mask, unit_mask
 from surfeit.prune.schedules import at_step, cubic
 from surfeit.prune.scores import SCORES, UNIT_SCORES
 from surfeit.store import Store
@@ -153,6 +154,39 @@ def test_a_moment_outside_the_training_is_refused_before_anything_is_written(dat
     late = Pruning(moments=at_step(21, 0.5))
     with pytest.raises(ValueError, match="from step 0 to 20 cannot prune at step 21"):
         train(small, dataset, RECIPE, pruning=late, store=store)
+    assert not os.listdir(store.root)
+
+
+@pytest.mark.parametrize("allocation", ["global", "uniform", "erk"])
+@pytest.mark.parametrize("granularity", ["weight", "unit"])
+def test_keeping_more_than_the_mask_does_is_refused_before_anything_is_written(
+    dataset, store, allocation, granularity
+):
+    first = full_mask(small())
+    if granularity == "weight":
+        generator, score = Streams(0).get("mask"), "large_final"
+        mask = {n: torch.rand(k.shape, generator=generator) < 0.4 for n, k in first.items()}
+    else:
+        mask, score = unit_mask(small(), {"fc1": range(5), "fc2": range(4)}), "filter_norm"
+    greedy = Pruning(
+        moments=at_step(15, 0.9), allocation=allocation, granularity=granularity, score=score
+    )
+    with pytest.raises(ValueError, match="but the mask keeps only"):
+        train(small, dataset, RECIPE, mask=mask, pruning=greedy, store=store)
+    assert not os.listdir(store.root)
+
+
+def test_units_that_cannot_be_removed_are_refused_before_anything_is_written(dataset, store):
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3),
+        nn.BatchNorm2d(4, affine=False),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(16, 3),
+    )
+    units = Pruning(moments=at_step(15, 0.5), score="filter_norm", granularity="unit")
+    with pytest.raises(ValueError, match="has no weight and bias"):
+        train(model, dataset, RECIPE, pruning=units, store=store)
     assert not os.listdir(store.root)
 
 

@@ -39,7 +39,7 @@ class Job:
 
     Raises:
         ValueError: if the network does not fit the data, has nothing to train or frozen
-            parameters, or the mask does not fit the network.
+            parameters, the mask does not fit the network, or the pruning neither of them.
     """
 
     model: nn.Module | Builder
@@ -59,6 +59,8 @@ class Job:
         self._check_fit()
         self._check_last_batch()
         check_mask_fits(self.network, self.mask or {})
+        if self.pruning is not None:
+            self.pruning.check(self.network, self.first_mask())
 
     @cached_property
     def streams(self) -> Streams:

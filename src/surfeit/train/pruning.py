@@ -1,6 +1,7 @@
 """Weights or units that are removed while a training goes on."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, get_args
@@ -8,7 +9,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import Split, layers, unknown
+from surfeit.core import CollapseError, Split, layers, unknown
 from surfeit.prune import allocation_named, full_mask, unit_mask_from_scores
 from surfeit.prune.masks import Mask
 from surfeit.prune.schedules import Steps
@@ -65,8 +66,25 @@ class Pruning:
         """The mask that keeps everything, of all parameters that may come to be pruned."""
         if self.granularity == "weight":
             return full_mask(model)
-        scores = {name: torch.zeros(units) for name, units in _unit_counts(model).items()}
-        return unit_mask_from_scores(model, scores, 1.0)
+        return unit_mask_from_scores(model, _no_unit_scores(model), 1.0)
+
+    def check(self, model: nn.Module, mask: Mapping[str, Tensor]) -> None:
+        """Says before a training what its first moment would refuse, whatever the scores are.
+
+        Args:
+            model: the network.
+            mask: what is kept at first, of all that may come to be pruned.
+
+        Raises:
+            ValueError: if more is to be kept than is left.
+        """
+        if self.granularity == "unit":
+            scores = _no_unit_scores(model)
+        else:
+            scores = {name: torch.zeros(kept.shape) for name, kept in _weights(mask).items()}
+        # Which layers a global allocation empties depends on the scores.
+        with suppress(CollapseError):
+            self._allocated(model, scores, self.moments[0][1], mask)
 
     def choose(
         self,
@@ -94,15 +112,23 @@ class Pruning:
         """
         drawn = torch.randperm(len(split), generator=generator)[: self.images]
         seen = Split(split.images[drawn], split.labels[drawn])
+        evidence = Evidence(
+            model, initial=initial, split=seen, mask=_weights(mask), generator=generator
+        )
+        named = unit_score_named if self.granularity == "unit" else score_named
+        return self._allocated(model, named(self.score)(evidence), density, mask)
+
+    def _allocated(
+        self,
+        model: nn.Module,
+        scores: Mapping[str, Tensor],
+        density: float,
+        mask: Mapping[str, Tensor],
+    ) -> Mask:
         allocation = allocation_named(self.allocation)
-        by_unit = self.granularity == "unit"
-        # Biases that went with their units are no weights to score.
-        held = {name: kept for name, kept in mask.items() if kept.dim() > 1}
-        evidence = Evidence(model, initial=initial, split=seen, mask=held, generator=generator)
-        if by_unit:
-            scores = unit_score_named(self.score)(evidence)
+        if self.granularity == "unit":
             return unit_mask_from_scores(model, scores, density, mask=mask, allocation=allocation)
-        return allocation(score_named(self.score)(evidence), density, mask=held)
+        return allocation(scores, density, mask=_weights(mask))
 
     def _check_moments(self) -> None:
         if not self.moments:
@@ -120,5 +146,10 @@ class Pruning:
                 )
 
 
-def _unit_counts(model: nn.Module) -> dict[str, int]:
-    return {name: len(layer.weight) for name, layer in layers(model).items()}
+def _weights(mask: Mapping[str, Tensor]) -> Mask:
+    """The mask without the biases that went with their units: they are no weights to score."""
+    return {name: kept for name, kept in mask.items() if kept.dim() > 1}
+
+
+def _no_unit_scores(model: nn.Module) -> dict[str, Tensor]:
+    return {name: torch.zeros(len(layer.weight)) for name, layer in layers(model).items()}
