@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 from surfeit.core import CollapseError
-from surfeit.models import mlp
+from surfeit.models import conv_2, mlp
 from surfeit.procedures.tickets import TicketConfig
 from surfeit.procedures.tickets.selection import check_levels
 
@@ -80,6 +80,12 @@ def test_levels_are_allowed_up_to_the_one_before_the_collapse():
 def test_a_level_that_would_remove_nothing_is_refused():
     with pytest.raises(ValueError, match="level 1 would remove nothing more than level 0"):
         check_levels(TicketConfig(levels=1, rate=1e-4), SMALL)
+
+
+def test_a_rate_for_convolutions_needs_a_convolution():
+    with pytest.raises(ValueError, match=r"conv_rate = 0.1 is of convolutions, and the network"):
+        check_levels(TicketConfig(levels=1, conv_rate=0.1), SMALL)
+    check_levels(TicketConfig(levels=1, conv_rate=0.1), conv_2(input_shape=(1, 4, 4), classes=3))
 
 
 def test_networks_without_anything_to_remove_are_refused():

@@ -87,7 +87,8 @@ def lengthened(parcel: Parcel, mask: Mask) -> Recipe:
     """The recipe with `min(1 / density, 2)` times the steps, its schedule drawn out alike.
 
     A masked network's computation is taken to be in proportion to its kept weights: exact for
-    linear layers, and where convolutions are as dense as the rest.
+    single weights of linear layers, and where convolutions are as dense as the rest. With whole
+    units it is less than that, since weights that read a removed unit count as kept.
     """
     whole = full_mask(parcel.model)
     kept = sum(int(mask.get(name, whole[name]).sum()) for name in prunable(parcel.model))

@@ -36,7 +36,10 @@ class TicketConfig:
             is by default a layer among the others.
         conv_rate: the same of convolutions, in (0, 1), `layerwise` only; by default `rate`.
         score: a name of `surfeit.prune.SCORES` or, with `granularity="unit"`, of `UNIT_SCORES`:
-            what has the least score goes.
+            what has the least score goes. Every score is of the weights that the level before ended
+            with and is computed once a level: so `snip`, `grasp` and `synflow` are not the masks
+            before training that they were published for, and `synflow` is iterated no oftener
+            than there are levels (`synflow_mask` does its 100 rounds).
         allocation: `layerwise` (each layer at its own rate) or `global` (the least scores of all
             layers together).
         granularity: `weight`, or `unit`: whole units go, bias included (structured tickets). The

@@ -105,7 +105,8 @@ def scratch(ticket: Ticket, generator: torch.Generator) -> tuple[Params, Mask]:
     the dense network's computation: `min(1 / density, 2)` times the steps.
 
     Source: Liu et al. 2019, "Rethinking the value of network pruning", section 3 and the authors'
-    code for single weights, which draws with variance 2 / (kept weights an input channel).
+    code for single weights, which draws with variance 2 / (kept weights an input channel). At most
+    twice the epochs is what they take on ImageNet.
     """
     weights, mask = ticket.draw(generator), ticket.mask
     for name in _weights(mask):
@@ -146,6 +147,9 @@ def invert(ticket: Ticket, generator: torch.Generator) -> tuple[Params, Mask]:
     Where more were removed than are kept, they are drawn from all the removed; where fewer, all
     the removed are kept and the rest is drawn from the ticket's own. A layer of which nothing was
     removed stays as it is.
+
+    Source: none of its own. Frankle et al. 2021 invert the scores instead and keep the least; here
+    any removed place is as good as another.
     """
     places = {name: _inverted(kept, generator) for name, kept in ticket.kept.items()}
     return ticket.weights, ticket.to_mask(places)

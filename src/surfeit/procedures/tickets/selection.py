@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 from surfeit.core import CollapseError, layers
 from surfeit.procedures.tickets.config import Granularity, TicketConfig
@@ -94,14 +95,20 @@ def check_levels(config: TicketConfig, model: nn.Module) -> None:
     Raises:
         CollapseError: naming layer and level. (What a `global` allocation leaves of a layer shows
             in its scores only; here the weights must suffice for one a layer.)
-        ValueError: if there is nothing to remove, or a level would keep all that the one before
-            kept.
+        ValueError: if there is nothing to remove, a level would keep all that the one before kept,
+            or there is a rate for convolutions and no convolution.
     """
     sizes = _sizes(config, model)
     if not sizes:
         raise ValueError(f"the network has no {config.granularity}s that may be removed")
     if config.granularity == "unit":
         unit_mask(model, {name: [] for name in sizes})  # says which layer's units cannot go
+    if config.conv_rate is not None and not any(
+        isinstance(module, _ConvNd) for module in layers(model).values()
+    ):
+        raise ValueError(
+            f"conv_rate = {config.conv_rate} is of convolutions, and the network has none"
+        )
     before = dict(sizes)
     for level in range(1, config.levels + 1):
         counts = _counts(config, model, level, sizes)
