@@ -6,8 +6,8 @@ from torch import nn
 
 from surfeit.core import Streams, parameters
 from surfeit.procedures.supermasks import (
-    CRITERIA,
     KEPT,
+    MASK_CRITERIA,
     REMOVED,
     large_final_same_sign,
     untrained,
@@ -55,10 +55,10 @@ def test_table_has_a_row_for_each_criterion_level_and_pair_of_actions(dataset):
         removed=REMOVED,
     )
     rows = table.to_pylist()
-    assert len(rows) == len(CRITERIA) * 2 * len(KEPT) * len(REMOVED)
+    assert len(rows) == len(MASK_CRITERIA) * 2 * len(KEPT) * len(REMOVED)
     keys = [tuple(row[name] for name in ("criterion", "level", "kept", "removed")) for row in rows]
     assert len(set(keys)) == len(keys)
-    assert {row["criterion"] for row in rows} == set(CRITERIA)
+    assert {row["criterion"] for row in rows} == set(MASK_CRITERIA)
 
 
 def test_a_row_is_the_accuracy_of_the_masked_untrained_network(dataset):
@@ -71,7 +71,7 @@ def test_a_row_is_the_accuracy_of_the_masked_untrained_network(dataset):
         dataset,
         streams=Streams(0),
         levels=(2,),
-        criteria={"large_final": CRITERIA["large_final"]},
+        criteria={"large_final": MASK_CRITERIA["large_final"]},
         kept={"signed_constant": KEPT["signed_constant"]},
     ).to_pylist()
     mask = {}

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from surfeit.core import Streams
+from surfeit.core import ProtocolError, Streams
 from surfeit.procedures.supermasks import (
-    CRITERIA,
     KEPT,
+    MASK_CRITERIA,
     METHODS,
     BernoulliMask,
     SupermaskConfig,
@@ -95,7 +95,7 @@ def test_masks_by_criterion_are_of_the_level_that_validation_chooses(made, datas
             dataset,
             streams=Streams(row["replicate"]),
             levels=CONFIG.levels,
-            criteria={"large_final_same_sign": CRITERIA["large_final_same_sign"]},
+            criteria={"large_final_same_sign": MASK_CRITERIA["large_final_same_sign"]},
             kept={kept: KEPT[kept]},
         ).to_pylist()
         best = max(rows, key=lambda found: found["validation_accuracy"])
@@ -160,9 +160,22 @@ def test_progress_names_the_replicate_and_the_training(dataset, store):
     )
 
 
-def test_a_frozen_weight_that_changed_is_an_error(dataset, store):
-    from surfeit.core import ProtocolError
+def test_masks_of_weights_trained_from_another_network_are_an_error(dataset, store):
+    """As where a builder draws from a generator of its own, seeded when it is too late."""
+    calls = []
 
+    def unsteady(**options):
+        calls.append(1)
+        network = small(**options)
+        with torch.no_grad():
+            network.fc1.weight[0, 0] += 1e-6 * len(calls)
+        return network
+
+    with pytest.raises(ProtocolError, match=r"did not begin bit for bit .* fc1.weight differ"):
+        supermask_table(unsteady, dataset, CONFIG, seeds=(0,), store=store)
+
+
+def test_a_frozen_weight_that_changed_is_an_error(dataset, store):
     masked = BernoulliMask(small(), generator=Streams(0).get("thresholds"))
     run = train(masked, dataset, Recipe(steps=1), store=store)
     with torch.no_grad():

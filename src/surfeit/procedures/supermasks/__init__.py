@@ -13,7 +13,7 @@ from surfeit.procedures.supermasks.bernoulli import BernoulliMask
 from surfeit.procedures.supermasks.config import SupermaskConfig
 from surfeit.procedures.supermasks.construction import Construction, construct
 from surfeit.procedures.supermasks.criteria import (
-    CRITERIA,
+    MASK_CRITERIA,
     large_final_same_sign,
     untrained_table,
 )
@@ -23,8 +23,8 @@ from surfeit.procedures.supermasks.sampled import sampled_accuracy
 from surfeit.procedures.supermasks.table import METHODS, supermask_table
 
 __all__ = [
-    "CRITERIA",
     "KEPT",
+    "MASK_CRITERIA",
     "METHODS",
     "REMOVED",
     "Action",

@@ -48,10 +48,10 @@ _NAMES = (
     "random",
 )
 
-CRITERIA: Mapping[str, Score] = MappingProxyType(
+MASK_CRITERIA: Mapping[str, Score] = MappingProxyType(
     {name: SCORES[name] for name in _NAMES} | {"large_final_same_sign": large_final_same_sign}
 )
-"""The mask criteria of Zhou et al. 2019 by name."""
+"""The mask criteria of Zhou et al. 2019 by name: scores of weights, not of units to remove."""
 
 _REWIND: Mapping[str, Action] = MappingProxyType({"rewind": rewind})
 _ZERO: Mapping[str, Action] = MappingProxyType({"zero": zero})
@@ -75,7 +75,7 @@ def untrained_table(
     dataset: Dataset,
     *,
     streams: Streams,
-    criteria: Mapping[str, Score] = CRITERIA,
+    criteria: Mapping[str, Score] = MASK_CRITERIA,
     levels: Sequence[int] = tuple(range(1, 25)),
     rate: float = 0.2,
     kept: Mapping[str, Action] = _REWIND,

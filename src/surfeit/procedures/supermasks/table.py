@@ -11,6 +11,8 @@ from torch import nn
 from surfeit.core import ProtocolError, Streams
 from surfeit.data import Dataset
 from surfeit.models import Builder
+from surfeit.procedures.parcels import tensors_of
+from surfeit.procedures.replicates import check_seeds
 from surfeit.procedures.supermasks.actions import rewind, signed_constant, signed_constants
 from surfeit.procedures.supermasks.bernoulli import BernoulliMask
 from surfeit.procedures.supermasks.config import SupermaskConfig
@@ -22,6 +24,7 @@ from surfeit.procedures.supermasks.criteria import (
 from surfeit.procedures.supermasks.edge_popup import EdgePopup, kaiming
 from surfeit.procedures.supermasks.masked import MaskedNetwork
 from surfeit.procedures.supermasks.sampled import sampled_accuracy
+from surfeit.procedures.tickets.protocol import check_began
 from surfeit.prune.masks import density
 from surfeit.store import Run, Store
 from surfeit.train import Conduct, Moment, Numerics, Recipe, Snapshots, train
@@ -106,7 +109,8 @@ def supermask_table(
     Raises:
         ValueError: if the seeds are not different, the model is a module (give its builder), or as
             `train`.
-        ProtocolError: if a frozen weight changed.
+        ProtocolError: if a frozen weight changed, or the weights that masks by criterion are taken
+            from were not trained from the untrained network that they are put on.
 
     Sources: Zhou et al. 2019, table 1; Ramanujan et al. 2020. Cost: 5 trainings a replicate and
     one for each density.
@@ -117,8 +121,6 @@ def supermask_table(
             f"model must be a builder such as lenet_300_100, which draws a network for each seed, "
             f"got {type(model).__name__}"
         )
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds must be different integers >= 0, one a replicate, got {seeds}")
     desk = _Desk(
         dataset=dataset,
         store=store or Store(),
@@ -126,7 +128,7 @@ def supermask_table(
         conduct=conduct or Conduct(),
         progress=progress,
     )
-    rows = [row for seed in seeds for row in _rows(model, config, seed, desk)]
+    rows = [row for seed in check_seeds(seeds) for row in _rows(model, config, seed, desk)]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
@@ -167,6 +169,7 @@ def _rows(
         generator=streams.get("init"),
     )
     run = desk.train("trained", model, config.trained, seed)
+    check_began(run, tensors_of(network), {})
     base = {"replicate": seed, "likeliest_accuracy": None}
     yield from (base | row for row in _by_criterion(network, run, config, streams, desk))
     for rescale, constant in ((False, False), (False, True), (True, False), (True, True)):
