@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.names import builder_of, published_recipe
-from surfeit.cli.options import Machine, Places, RecipeOptions, Whole, whole_numbers
+from surfeit.cli.options import Machine, Places, RecipeOptions, Whole, seeds_of, whole_numbers
 from surfeit.cli.progress import telling
 from surfeit.cli.table import print_table
 
@@ -63,9 +63,7 @@ def instability(
     quiet
         Say nothing but the table and errors.
     """
-    builder = builder_of(model)
-    if replicates < 1:
-        raise ValueError(f"replicates must be at least 1, got {replicates}")
+    builder, seeds = builder_of(model), seeds_of(seed, replicates)
     import pyarrow.parquet as pq
 
     from surfeit.data import load
@@ -90,7 +88,7 @@ def instability(
             dataset,
             recipe,
             config,
-            seeds=range(seed, seed + replicates),
+            seeds=seeds,
             store=places.store,
             engine=engine,
             numerics=machine.numerics,

@@ -22,6 +22,17 @@ def whole_numbers(kind: object, tokens: Sequence[Token]) -> int | tuple[int, ...
     return numbers[0] if kind in (int, int | None) else numbers
 
 
+def seeds_of(first: int, replicates: int) -> range:
+    """The seeds of so many replicates: the first one's and those that follow it.
+
+    Raises:
+        ValueError: if there is no replicate.
+    """
+    if replicates < 1:
+        raise ValueError(f"replicates must be at least 1, got {replicates}")
+    return range(first, first + replicates)
+
+
 Whole = Annotated[int, Parameter(converter=whole_numbers)]
 """A flag that takes a whole number."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.names import builder_of
-from surfeit.cli.options import Carrying, Machine, Places, Whole
+from surfeit.cli.options import Carrying, Machine, Places, Whole, seeds_of
 from surfeit.cli.progress import telling
 from surfeit.cli.table import print_table
 
@@ -62,9 +62,7 @@ def supermasks(
     quiet
         Say nothing but the table and errors.
     """
-    builder = builder_of(model)
-    if replicates < 1:
-        raise ValueError(f"replicates must be at least 1, got {replicates}")
+    builder, seeds = builder_of(model), seeds_of(seed, replicates)
     config = _config(steps, epochs, densities)
     folder = out or Path(f"surfeit-supermasks-{model}-{data}")
 
@@ -88,7 +86,7 @@ def supermasks(
             builder,
             dataset,
             config,
-            seeds=range(seed, seed + replicates),
+            seeds=seeds,
             store=places.store,
             numerics=machine.numerics,
             conduct=carrying.conduct(lambda moment: None),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter
 
 from surfeit.cli.names import builder_of, published_recipe
-from surfeit.cli.options import Machine, Places, RecipeOptions, Whole
+from surfeit.cli.options import Machine, Places, RecipeOptions, Whole, seeds_of
 from surfeit.cli.progress import Teller, telling
 from surfeit.cli.table import print_table
 
@@ -136,9 +136,7 @@ def tickets(
     quiet
         Say nothing but the table and errors.
     """
-    builder = builder_of(model)
-    if replicates < 1:
-        raise ValueError(f"replicates must be at least 1, got {replicates}")
+    builder, seeds = builder_of(model), seeds_of(seed, replicates)
     from surfeit.data import load
     from surfeit.execute import Local
     from surfeit.procedures.tickets import find_tickets
@@ -158,7 +156,7 @@ def tickets(
             dataset,
             recipe,
             config,
-            seeds=range(seed, seed + replicates),
+            seeds=seeds,
             store=store,
             engine=engine,
             numerics=numerics,
