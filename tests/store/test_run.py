@@ -205,3 +205,25 @@ def test_a_damaged_record_says_what_to_do(finished):
     (run.path / "run.json").write_text('{"schema": 1')
     with pytest.raises(StoreError, match=r"damaged.*Delete this folder and give the command"):
         Run(run.path)
+
+
+def test_mask_at_is_the_last_one_until_then_and_never_another_for_one_that_is_missing(writer):
+    masks = {step: {"fc1.weight": weights_at(step)["fc1.weight"] > 0} for step in (0, 3, 7)}
+    writing = writer(mask=masks[0])
+    writing.snapshot(0, weights_at(0))
+    for step in (3, 7):
+        writing.mask(step, masks[step])
+    run = writing.finish({"steps": 10})
+    found = {step: run.mask_at(step)["fc1.weight"] for step in (0, 2, 3, 6, 7, 10)}
+    for step, from_step in {0: 0, 2: 0, 3: 3, 6: 3, 7: 7, 10: 7}.items():
+        assert torch.equal(found[step], masks[from_step]["fc1.weight"])
+    assert torch.equal(run.mask_at()["fc1.weight"], masks[7]["fc1.weight"])
+
+    (run.path / "masks" / "7.safetensors").unlink()
+    assert torch.equal(run.mask_at(6)["fc1.weight"], masks[3]["fc1.weight"])
+    for step in (7, None):
+        with pytest.raises(StoreError, match=r"7\.safetensors is missing"):
+            run.mask_at(step)
+    (run.path / "mask.safetensors").unlink()
+    with pytest.raises(StoreError, match=r"mask\.safetensors is missing"):
+        _ = Run(run.path).mask

@@ -97,11 +97,7 @@ class Run:
 
     def steps(self) -> list[int]:
         """The steps of the snapshots, ascending; in a finished run, of those it finished with."""
-        if self.status == "done":
-            paths = [Path(name) for name in self.done["files"] if name.startswith("snapshots/")]
-        else:
-            paths = list((self.path / "snapshots").glob("*.safetensors"))
-        return sorted(int(path.stem) for path in paths if path.stem.isdigit())
+        return self._steps_in("snapshots")
 
     def weights(
         self, layer: str, steps: list[int] | None = None
@@ -163,10 +159,13 @@ class Run:
         return load_(model, tensors).eval()
 
     def metrics(self) -> pa.Table:
-        """The metrics, one row an epoch: accuracies as fractions, losses in nats, NaN as null.
+        """The metrics, one row a measurement: accuracies as fractions, losses in nats, NaN as null.
 
         Columns of `surfeit.train`: step, epoch, learning_rate, then loss and accuracy for each of
-        train, validation and test. A run being written shows its rows so far.
+        train, validation and test. Its rows are of each epoch's end; of steps between, where the
+        recipe measures them (`evaluate_every`), with the validation's figures alone. A run that
+        prunes has `density` too: of all parameters that may be masked. A run being written shows
+        its rows so far.
 
         Raises:
             StoreError: if a whole line is damaged, or a finished run's file is missing.
@@ -185,7 +184,8 @@ class Run:
     def mask(self) -> Mapping[str, Tensor]:
         """The mask that the run was trained under, bool tensors by parameter; empty if none."""
         path = self.path / "mask.safetensors"
-        return read_mask(path) if path.exists() else {}
+        finished_with = self.status == "done" and path.name in self.done["files"]
+        return read_mask(path) if path.exists() or finished_with else {}
 
     def mask_at(self, step: int | None = None) -> Mapping[str, Tensor]:
         """The mask in force after a step (the end if not given), bool tensors by parameter.
@@ -194,10 +194,9 @@ class Run:
         run `mask`.
 
         Raises:
-            StoreError: if the mask's file is damaged.
+            StoreError: if the mask's file is missing or damaged.
         """
-        steps = sorted(int(path.stem) for path in (self.path / "masks").glob("*.safetensors"))
-        until = [moment for moment in steps if step is None or moment <= step]
+        until = [moment for moment in self._steps_in("masks") if step is None or moment <= step]
         return read_mask(mask_path(self.path, until[-1])) if until else self.mask
 
     def verify(self) -> list[str]:
@@ -232,6 +231,13 @@ class Run:
             except StoreError as error:
                 problems.append(str(error))
         return problems
+
+    def _steps_in(self, folder: str) -> list[int]:
+        if self.status == "done":
+            paths = [Path(name) for name in self.done["files"] if name.startswith(f"{folder}/")]
+        else:
+            paths = list((self.path / folder).glob("*.safetensors"))
+        return sorted(int(path.stem) for path in paths if path.stem.isdigit())
 
     def _steps(self) -> list[int]:
         steps = self.steps()
