@@ -1,5 +1,7 @@
 """The anatomy of a ticket against enumeration, closed forms and planted differences."""
 
+import subprocess
+import sys
 from itertools import combinations
 
 import numpy as np
@@ -354,3 +356,14 @@ MASK = torch.ones(2, 3, dtype=torch.bool)
 def test_wrong_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_scipy_is_loaded_by_measuring_and_not_by_importing():
+    code = (
+        "import sys, surfeit.train, surfeit.prune.anatomy as anatomy, torch\n"
+        "before = 'scipy' in sys.modules\n"
+        "anatomy.spread(torch.eye(3) > 0)\n"
+        "print(before, 'scipy.stats' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "False True\n"

@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Bool, Int64
-from scipy.stats import chi2, hypergeom
 from torch import Tensor
 
 from surfeit.core import check_tensor, unknown
@@ -154,6 +153,8 @@ def null_counts(groups: int, size: int, kept: int) -> np.ndarray:
             "groups and size must be at least 1 and kept in [0, groups · size], "
             f"got {groups}, {size} and {kept}"
         )
+    from scipy.stats import hypergeom  # a second of every worker's start, if at the top
+
     return hypergeom.pmf(np.arange(size + 1), weights, kept, size)
 
 
@@ -186,6 +187,8 @@ def _falling(value: int, order: int) -> int:
 
 def _matched_p(dispersion: float, variance: float) -> float:
     """Two-sided, from a scaled chi-square of mean 1 and this variance."""
+    from scipy.stats import chi2
+
     freedom = 2 / variance
     tails = chi2.cdf(freedom * dispersion, freedom), chi2.sf(freedom * dispersion, freedom)
     return float(min(1.0, 2 * min(tails)))

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 
 import pyarrow as pa
 import torch
-from scipy.stats import binomtest
 from torch import Tensor
 
 from surfeit.core import check_tensor, unknown
@@ -193,6 +192,8 @@ def _ticket_ways(mask: Tensor, ways: _Ways) -> Iterator[_Row]:
 def _share(quantity: str, count: int, n: int, null: float | None, p_value: float | None) -> _Row:
     if n == 0:
         return _Row(quantity=quantity, value=math.nan, null=null, p_value=p_value, n=0)
+    from scipy.stats import binomtest  # here, since it takes a second of a worker's start
+
     ends = binomtest(count, n).proportion_ci(method="wilson")
     return _Row(
         quantity=quantity,

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy.stats import binomtest, mannwhitneyu, wilcoxon
 from torch import Tensor
 
 from surfeit.core import check_tensor
@@ -118,6 +117,8 @@ def travel(
     kept, others = moved[chosen].numpy(force=True), moved[~chosen].numpy(force=True)
     further, p_value = math.nan, 1.0
     if len(kept) and len(others):
+        from scipy.stats import mannwhitneyu  # here, since it takes a second of a worker's start
+
         found = mannwhitneyu(kept, others, method="asymptotic")
         further = float(found.statistic) / (len(kept) * len(others))
         p_value = 1.0 if math.isnan(found.pvalue) else float(found.pvalue)
@@ -170,12 +171,16 @@ def paired_distance_p(first: Float[Tensor, " n"], second: Float[Tensor, " n"]) -
     difference = (first - second).numpy(force=True)
     if not difference.any():
         return 1.0
+    from scipy.stats import wilcoxon
+
     found: Any = wilcoxon(difference, method="asymptotic")
     return float(found.pvalue)
 
 
 def paired_sign_p(first: Bool[Tensor, " n"], second: Bool[Tensor, " n"]) -> float:
     """Two-sided p-value that signs change as often in two trainings (McNemar 1947, exact)."""
+    from scipy.stats import binomtest
+
     only = int((first & ~second).sum()), int((second & ~first).sum())
     return float(binomtest(only[0], sum(only)).pvalue) if sum(only) else 1.0
 
