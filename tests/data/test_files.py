@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from surfeit.core import DataError
+from surfeit.core import DataError, DiskError
 from surfeit.data import load, only_classes, read_dataset, write_dataset
 
 
@@ -28,3 +28,8 @@ def test_read_names_a_file_that_is_no_data_set(tmp_path):
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(DataError, match="holds no data set"):
         read_dataset(path)
+
+
+def test_write_says_what_the_disk_refused(tmp_path):
+    with pytest.raises(DiskError, match=r"cannot write the data set to .*nowhere/data.safetensors"):
+        write_dataset(load("digits"), tmp_path / "nowhere" / "data.safetensors")

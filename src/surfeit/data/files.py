@@ -6,7 +6,7 @@ from pathlib import Path
 import safetensors.torch
 from safetensors import SafetensorError, safe_open
 
-from surfeit.core import DataError, Split
+from surfeit.core import DataError, DiskError, Split
 from surfeit.data.dataset import Dataset
 
 _SPLITS = ("train", "validation", "test")
@@ -23,7 +23,7 @@ def write_dataset(dataset: Dataset, path: Path | str) -> Path:
         the path.
 
     Raises:
-        OSError: if the disk refuses.
+        DiskError: if the disk refuses: it is full, or the folder is not there.
 
     Cost: one copy of the data: 220 MB for MNIST.
     """
@@ -38,7 +38,10 @@ def write_dataset(dataset: Dataset, path: Path | str) -> Path:
         "class_names": dataset.class_names,
         "fingerprint": dataset.fingerprint,
     }
-    safetensors.torch.save_file(tensors, path, metadata={"dataset": json.dumps(about)})
+    try:
+        safetensors.torch.save_file(tensors, path, metadata={"dataset": json.dumps(about)})
+    except (SafetensorError, OSError) as error:
+        raise DiskError(f"cannot write the data set to {path}: {error}") from error
     return Path(path)
 
 
