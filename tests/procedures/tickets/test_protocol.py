@@ -4,13 +4,22 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from surfeit.core import ProtocolError
+from surfeit.models import initialise_
 from surfeit.procedures.tickets import TicketConfig, arms, controls, failures, levels
 from surfeit.procedures.tickets.protocol import check_began, check_control, check_shrinks
 from surfeit.train.masking import HeldMask
 
 from .conftest import LEVELS, search
+
+
+def normalised(*, input_shape=(1, 4, 4), classes=3, generator=None):
+    """A convolution with batch normalisation."""
+    del input_shape
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten())
+    return initialise_(model.append(nn.Linear(16, classes)), generator)
 
 
 def test_a_run_that_began_elsewhere_is_noticed(found):
@@ -38,6 +47,8 @@ def test_masks_that_grow_or_stand_still_are_noticed():
         check_shrinks({"fc.weight": torch.tensor([[True, True, False]])}, before, level=2)
     with pytest.raises(ProtocolError, match="level 2 removes nothing more"):
         check_shrinks(before, before, level=2)
+    with pytest.raises(ProtocolError, match=r"level 2 keeps 1 weights of fc.weight"):
+        check_shrinks({"other.weight": torch.zeros(1, 3, dtype=torch.bool)}, before, level=2)
     check_shrinks(before, {}, level=1)
     check_shrinks({"fc.weight": torch.tensor([[True, False, False]])}, before, level=2)
 
@@ -54,6 +65,9 @@ def test_a_control_that_is_its_ticket_is_noticed():
     denser = {"fc.weight": torch.tensor([[True, True, True]])}
     with pytest.raises(ProtocolError, match=r"keeps 3 weights of fc.weight, its ticket 2"):
         check_control("random", (weights, denser), ticket, moves=True)
+    wider = mask | {"norm.weight": torch.tensor([True, False])}
+    with pytest.raises(ProtocolError, match=r"of norm.weight only one of the control 'random'"):
+        check_control("random", (weights, wider), ticket, moves=True)
 
 
 @pytest.mark.parametrize("name", ["shuffle", "random", "invert"])
@@ -100,6 +114,29 @@ def test_a_mask_that_grows_trains_nothing(blobs, store, monkeypatch):
     monkeypatch.setattr(levels, "select", careless)
     table = search(store, blobs, TicketConfig(levels=2, controls=()))
     assert "that an earlier level had removed" in failures(table)["replicate 0, level 2, ticket"]
+    assert table["run"].null_count == 1
+
+
+def test_normalisation_is_left_whole_at_every_level(blobs, store):
+    table = search(store, blobs, TicketConfig(levels=2, controls=("shuffle",)), model=normalised)
+    assert failures(table) == {}
+    for row in table.to_pylist()[1:]:
+        run = store.find(row["run"])
+        assert run.mask.keys() == {"0.weight", "4.weight"}
+        assert bool((run.tensors()["1.weight"] != 0).all())
+
+
+def test_a_mask_that_takes_normalisation_for_weights_trains_nothing(blobs, store, monkeypatch):
+    """As in public code, whose scores are of every parameter that is called weight."""
+    real = levels.select
+
+    def careless(config, evidence, level, *, within):
+        scale = torch.tensor([True, False, True, True])
+        return real(config, evidence, level, within=within) | {"1.weight": scale}
+
+    monkeypatch.setattr(levels, "select", careless)
+    table = search(store, blobs, TicketConfig(levels=1, controls=()), model=normalised)
+    assert "normalisations are never pruned" in failures(table)["replicate 0, level 1, ticket"]
     assert table["run"].null_count == 1
 
 

@@ -19,6 +19,7 @@ from surfeit.procedures.tickets.config import TicketConfig
 from surfeit.procedures.tickets.controls import Mask, Ticket
 from surfeit.procedures.tickets.protocol import check_shrinks
 from surfeit.procedures.tickets.selection import places_of, select, to_mask
+from surfeit.prune.masks import check_mask
 from surfeit.prune.scores import Evidence
 from surfeit.store import Run, Store
 from surfeit.train import Origin, Recipe, Snapshots
@@ -53,8 +54,8 @@ def train_level(config: Mapping[str, Any], desk: Desk) -> str:
         the run's key.
 
     Raises:
-        ProtocolError: if a mask grows, a control is its ticket again, or a training did not begin
-            with the weights that it was to begin with.
+        ProtocolError: if a mask grows or removes from a normalisation, a control is its ticket
+            again, or a training did not begin with the weights that it was to begin with.
         CollapseError: if the level would empty a layer.
     """
     parcel, tickets = unpack(config["parcel"]), TicketConfig(**config["tickets"])
@@ -68,6 +69,7 @@ def train_level(config: Mapping[str, Any], desk: Desk) -> str:
         draw=partial(drawn_like, parcel, initial),
         to_mask=partial(to_mask, tickets.granularity, parcel.model),
     )
+    check_mask(parcel.model, ticket.mask)
     check_shrinks(ticket.mask, before.mask, level=config["level"])
     origin = Origin(step=tickets.rewind_to, parents=desk.parents)
     begin = Begin(recipe=_recipe(parcel, tickets), origin=origin)

@@ -42,8 +42,9 @@ def check_shrinks(mask: Mask, before: Mask, *, level: int) -> None:
     Raises:
         ProtocolError: if it keeps what was removed before, or removes nothing.
     """
-    for name, kept in mask.items():
-        back = int((kept & ~before[name]).sum()) if name in before else 0
+    for name, kept in before.items():
+        # What the mask does not name is kept.
+        back = int((~kept & mask[name]).sum() if name in mask else (~kept).sum())
         if back:
             raise ProtocolError(
                 f"the mask of level {level} keeps {back} weights of {name} that an earlier level "
@@ -68,8 +69,12 @@ def check_control(
         moves: whether the control keeps other places than the ticket.
 
     Raises:
-        ProtocolError: if the control is its ticket again, or of another density.
+        ProtocolError: if the control is its ticket again, of another density, or masks other
+            parameters.
     """
+    if control[1].keys() != ticket[1].keys():
+        other = ", ".join(sorted(control[1].keys() ^ ticket[1].keys()))
+        raise ProtocolError(f"of {other} only one of the control {arm!r} and its ticket has a mask")
     for name, kept in ticket[1].items():
         own = control[1][name]
         if int(own.sum()) != int(kept.sum()):
