@@ -78,6 +78,7 @@ class Board:
             heir for heir, task in self.tasks.items() if lost & {*task.parents} and heir not in lost
         }:
             lost |= more
-        for heir in lost - {name}:
-            words = f"{heir}: not run, because it builds on {name}, which failed"
-            self.failures.setdefault(heir, words)
+        for heir in self.tasks:
+            if heir in lost - {name}:
+                words = f"{heir}: not run, because it builds on {name}, which failed"
+                self.failures.setdefault(heir, words)
