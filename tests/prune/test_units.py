@@ -205,6 +205,8 @@ def test_unit_scores_that_do_not_fit_are_refused():
     model = lenet_300_100()
     with pytest.raises(ValueError, match=re.escape("scores of layer 'fc1' must be [300]")):
         unit_mask_from_scores(model, {"fc1": torch.rand(300, 784)}, 0.5)
+    with pytest.raises(ValueError, match=r"scores of layer 'fc1' must be a torch tensor, got a li"):
+        unit_mask_from_scores(model, {"fc1": [0.5] * 300}, 0.5)  # pyright: ignore
     with pytest.raises(ValueError, match="no layer 'fc9'"):
         unit_mask_from_scores(model, {"fc9": torch.rand(300)}, 0.5)
     with pytest.raises(ValueError, match="the output layer 'fc3' keeps all"):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import CollapseError, layer, layers, unknown
+from surfeit.core import CollapseError, check_tensor, layer, layers, unknown
 from surfeit.prune.allocation import Allocation, layerwise_mask, uniform_mask
 from surfeit.prune.checks import check_alike
 from surfeit.prune.prunable import Mask, layer_of, normalisations, prunable, unit_parameters
@@ -135,6 +135,7 @@ def _check_scores(model: nn.Module, scores: Mapping[str, Tensor]) -> None:
     for name, score in scores.items():
         units = len(layer(model, name).weight)
         _check_removable(model, name)
+        check_tensor(f"the scores of layer {name!r}", score)
         if score.shape != (units,):
             raise ValueError(
                 f"the scores of layer {name!r} must be [{units}], one a unit, "
