@@ -111,7 +111,8 @@ def along_line(
 def error_barrier(errors: Sequence[float] | Float[Tensor, " points"]) -> float:
     """How much worse the worst point of a line is than its ends: the error barrier, or instability.
 
-    `barrier = max_t e(t) − (e(0) + e(1)) / 2`, at least 0 where both ends are equal.
+    `barrier = max_t e(t) − (e(0) + e(1)) / 2`. It is never negative: where nothing on the line is
+    worse than its ends, it is half of their difference.
 
     Args:
         errors: [points] in the order of t, both ends included: errors as fractions give a fraction,
