@@ -48,7 +48,7 @@ def accuracies(table: pa.Table) -> None:
     found, over = (by_place(f(table, "test_accuracy")) for f in (levels, differences))
     heading(["level", "density, %", *names, *(f"{TICKET} − {name}" for name in names[1:])])
     for level in sorted({level for level, _ in found}):
-        density = percent(found[level, TICKET]["density"])
+        density = percent(next(row["density"] for (at, _), row in found.items() if at == level))
         cells = [cell(found.get((level, name))) for name in names]
         gains = [cell(over.get((level, name))) for name in names[1:]]
         print(f"| {level} | {density} | {' | '.join(cells + gains)} |")
@@ -60,18 +60,22 @@ def stops(table: pa.Table) -> None:
     found = by_place(levels(table, "early_stop_step"))
     heading(["level", "density, %", *names, *(f"{name} / {TICKET}" for name in names[1:])])
     for level in sorted({level for level, _ in found}):
-        density = percent(found[level, TICKET]["density"])
+        density = percent(next(row["density"] for (at, _), row in found.items() if at == level))
         cells = [cell(found.get((level, name)), 1, 0) for name in names]
         times = [ratio(table, level, name) for name in names[1:]]
         print(f"| {level} | {density} | {' | '.join(cells + times)} |")
 
 
 def ratio(table: pa.Table, level: int, control: str) -> str:
-    """The geometric mean of control / ticket over replicates."""
+    """The geometric mean of control / ticket over replicates.
+
+    Without those of which one failed or never got better than before its first step.
+    """
     steps = [
         {
             row["replicate"]: row["early_stop_step"]
             for row in where(table, level=level, arm=arm).to_pylist()
+            if row["early_stop_step"]
         }
         for arm in (control, TICKET)
     ]
