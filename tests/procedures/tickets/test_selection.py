@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from surfeit.core import Streams
+from surfeit.core import CollapseError, Streams
 from surfeit.models import conv_2, mlp
 from surfeit.procedures.tickets import TicketConfig
 from surfeit.procedures.tickets.selection import densities_of, places_of, select, to_mask
@@ -72,6 +74,47 @@ def test_units_go_whole_and_those_of_the_output_stay(allocation):
         assert torch.equal(torch.cat([kept["fc1"], kept["fc2"]]), every)
     mask = to_mask("unit", MODEL, kept)
     assert all(torch.equal(places_of("unit", MODEL, mask)[name], kept[name]) for name in kept)
+
+
+def _coarse(spread: int):
+    """The small network with few different weights, so that most scores are ties; or all equal."""
+    model = mlp((9, 7), input_shape=(1, 4, 4), classes=3, generator=Streams(0).get("init"))
+    with torch.no_grad():
+        for weight in (value for value in model.parameters() if value.dim() > 1):
+            weight.copy_((weight * spread).round() + 1)
+    return model
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    spread=st.sampled_from([0, 1, 3]),
+    allocation=st.sampled_from(["layerwise", "global"]),
+    granularity=st.sampled_from(["weight", "unit"]),
+    rate=st.floats(0.05, 0.6),
+)
+def test_levels_of_tied_scores_are_nested_and_within_one_place_of_what_was_asked(
+    spread, allocation, granularity, rate
+):
+    model = _coarse(spread)
+    score = "filter_norm" if granularity == "unit" else "large_final"
+    config = TicketConfig(rate=rate, score=score, allocation=allocation, granularity=granularity)
+    before = None
+    for level in range(1, 5):
+        try:
+            kept = select(config, Evidence(model), level, within=before)
+        except CollapseError:
+            # At high rates; of equal scores `global` keeps the first, and none of a later layer.
+            assert rate > 0.2 or allocation == "global"
+            return
+        wanted = densities_of(config, model, level)
+        parts = [[name] for name in kept] if allocation == "layerwise" else [list(kept)]
+        for names in parts:
+            count = sum(int(kept[name].sum()) for name in names)
+            size = sum(kept[name].numel() for name in names)
+            assert abs(count - wanted[names[0]] * size) <= 0.5 + 1e-9
+        if before is not None:
+            assert all(not bool((kept[name] & ~before[name]).any()) for name in kept)
+        before = kept
 
 
 def test_a_level_lies_within_the_one_before():
