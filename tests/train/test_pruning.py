@@ -109,6 +109,46 @@ def test_an_interrupted_pruning_ends_the_same(dataset, tmp_path, monkeypatch):
     assert run.done["files"].keys() == whole.done["files"].keys()
 
 
+def test_a_training_killed_after_a_mask_was_written_and_before_a_checkpoint_ends_the_same(
+    dataset, tmp_path, monkeypatch
+):
+    random = Pruning(moments=GRADUAL.moments, score="random")
+    whole = train(small, dataset, RECIPE, pruning=random, store=Store(tmp_path / "whole"))
+    keep, prune = Loop._keep, Loop._prune
+
+    def killed(self):
+        prune(self)
+        if self._step == 9:
+            self._save()
+        if self._step == 13:
+            assert (self._writer.folder / "masks" / "13.safetensors").exists()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Loop, "_prune", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(small, dataset, RECIPE, pruning=random, store=Store(tmp_path / "broken"))
+    monkeypatch.setattr(Loop, "_prune", prune)
+    began = []
+    monkeypatch.setattr(Loop, "_keep", lambda self: (began.append(self._step), keep(self)))
+    run = train(small, dataset, RECIPE, pruning=random, store=Store(tmp_path / "broken"))
+    assert began[0] == 12, "it did not go on from the checkpoint at step 9"
+    assert content(run) == content(whole)
+    assert run.done["files"].keys() == whole.done["files"].keys()
+    for step in (8, 10, 13):
+        assert digest(run.mask_at(step)) == digest(whole.mask_at(step))
+
+
+def test_a_score_has_one_key_however_its_name_is_written(dataset, store):
+    dashes = Pruning(moments=at_step(3, 0.5), score="large-final")
+    assert dashes == Pruning(moments=at_step(3, 0.5))
+    recipe = Recipe(lr=0.1, steps=4)
+    runs = [
+        train(small, dataset, recipe, pruning=pruning, store=store)
+        for pruning in (dashes, Pruning(moments=at_step(3, 0.5)))
+    ]
+    assert runs[0].key == runs[1].key
+
+
 def test_pruning_stays_within_a_mask_and_begins_where_it_is_told(dataset, store):
     generator = Streams(0).get("mask")
     mask = {
@@ -126,7 +166,7 @@ def test_pruning_stays_within_a_mask_and_begins_where_it_is_told(dataset, store)
 def test_a_pruning_that_gives_back_is_an_error():
     params = {"w": torch.ones(4, 4)}
     held = HeldMask({"w": torch.eye(4) > 0}, params)
-    with pytest.raises(ProtocolError, match="12 weights of w that were removed are kept again"):
+    with pytest.raises(ProtocolError, match="12 weights of 'w' that were removed are kept again"):
         held.shrink_({"w": torch.ones(4, 4) > 0})
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from surfeit.core import Params, ProtocolError
+from surfeit.prune import check_nested
 
 _ROUNDS = 8
 _ALIGNMENT = 16  # numbers: products are fastest on memory that begins at a cache line
@@ -48,11 +49,9 @@ class HeldMask:
         Raises:
             ProtocolError: if it keeps what was removed before.
         """
-        for name, kept in mask.items():
-            back = int((kept.to(self._kept[name].device) & ~self._kept[name]).sum())
-            if back:
-                raise ProtocolError(f"{back} weights of {name} that were removed are kept again")
-            self._kept[name] = kept.to(self._kept[name].device)
+        inner = {name: kept.to(self._kept[name].device) for name, kept in mask.items()}
+        check_nested(inner, {name: self._kept[name] for name in inner})
+        self._kept |= inner
         self._prepare()
 
     def hold_(self) -> None:

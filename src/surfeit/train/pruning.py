@@ -56,6 +56,7 @@ class Pruning:
             raise unknown("granularity", self.granularity, get_args(Granularity))
         named = unit_score_named if self.granularity == "unit" else score_named
         named(self.score)
+        object.__setattr__(self, "score", self.score.replace("-", "_"))  # one key for both
         allocation_named(self.allocation)
         if isinstance(self.images, bool) or not isinstance(self.images, int) or self.images < 1:
             raise ValueError(f"images must be an integer >= 1, got {self.images!r}")
