@@ -1,6 +1,7 @@
 """Instability: the right trainings from the right weights, and the barriers of their lines."""
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 
 from surfeit.core import Streams, digest
-from surfeit.data import from_tensors
+from surfeit.data import from_tensors, halves
 from surfeit.execute import InProcess
 from surfeit.landscape import along_line, error_barrier
 from surfeit.models import initialise_, mlp
@@ -213,3 +214,16 @@ def test_wrong_arguments_are_named_before_any_training(dataset, store):
     trunk = store.find(measure(dataset, store)["trunk"][0].as_py())
     with pytest.raises(ValueError, match="has no snapshot at step 3 to part from; it has 0, 5, 12"):
         lines_from({0: trunk}, dataset, RECIPE, InstabilityConfig(steps=(3,)), store=store)
+
+
+def test_trainings_part_from_runs_of_their_own_data_and_recipe_alone(dataset, store):
+    trunk = {0: store.find(measure(dataset, store)["trunk"][0].as_py())}
+    count = len(store.runs())
+    with pytest.raises(ValueError, match="was trained by another recipe: batch_size, lr differ"):
+        lines_from(trunk, dataset, replace(RECIPE, lr=0.1, batch_size=8), CONFIG, store=store)
+    with pytest.raises(ValueError, match="was trained on other data than blobs.* as it is here"):
+        lines_from(trunk, halves(dataset)[0], RECIPE, CONFIG, store=store)
+    assert len(store.runs()) == count
+    seldom = replace(RECIPE, evaluate_every=5)
+    found = lines_from(trunk, dataset, seldom, CONFIG, store=store, engine=InProcess())
+    assert found["error"].null_count == 0

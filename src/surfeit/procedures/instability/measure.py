@@ -20,7 +20,7 @@ from surfeit.models import Builder
 from surfeit.procedures.instability.barriers import LINES, SIDES
 from surfeit.procedures.parcels import pack, sending
 from surfeit.procedures.replicates import check_seeds, engine_for
-from surfeit.store import Run, Store
+from surfeit.store import Run, Store, canonical
 from surfeit.train import Numerics, Origin, Recipe
 from surfeit.train.job import Job
 
@@ -138,23 +138,43 @@ def lines_from(
         as `instability_lines`.
 
     Raises:
-        ValueError: before any training, if a run has no snapshot at a step.
+        ValueError: before any training, if a run has no snapshot at a step, or was trained on other
+            data or by another recipe (how often it was measured aside).
     """
     numerics, store = numerics or Numerics(), store or Store()
     jobs = {}
     for seed in check_seeds(trunks):
         run = trunks[seed]
-        missing = sorted(set(config.steps) - set(run.steps()))
-        if missing:
-            raise ValueError(
-                f"run {run.key[:12]} has no snapshot at step {missing[0]} to part from; "
-                f"it has {', '.join(map(str, run.steps()))}"
-            )
+        _check_trunk(run, dataset, recipe, config)
         jobs[seed] = Job(
             run.model(), dataset, recipe, seed, dict(run.mask) or None, numerics, Origin()
         )
     keys = {seed: run.key for seed, run in trunks.items()}
     return _lines(_Study(jobs, config, keys), store, engine, progress)
+
+
+def _check_trunk(run: Run, dataset: Dataset, recipe: Recipe, config: InstabilityConfig) -> None:
+    """Says so if others cannot part from the run: they are to go on as it did, from its weights."""
+    missing = sorted(set(config.steps) - set(run.steps()))
+    if missing:
+        raise ValueError(
+            f"run {run.key[:12]} has no snapshot at step {missing[0]} to part from; "
+            f"it has {', '.join(map(str, run.steps()))}"
+        )
+    if run.identity["data"] != dataset.fingerprint:
+        raise ValueError(
+            f"run {run.key[:12]} was trained on other data than {dataset.name} as it is here"
+        )
+    theirs, ours = run.config["recipe"], canonical(recipe)
+    differing = [
+        name
+        for name in sorted(theirs.keys() | ours.keys())
+        if theirs.get(name) != ours.get(name) and name != "evaluate_every"
+    ]
+    if differing:
+        raise ValueError(
+            f"run {run.key[:12]} was trained by another recipe: {', '.join(differing)} differ"
+        )
 
 
 @dataclass(frozen=True)
