@@ -33,8 +33,9 @@ def check_mask(model: nn.Module, mask: Mapping[str, Tensor], *, also: Iterable[s
                 f"the mask says nothing of {name!r}: start from full_mask(model), or the mask is "
                 f"of another architecture (it has {', '.join(mask) or 'no parameters'})"
             )
-    for name in mask.keys() - set(allowed):
-        _check_whole_units(model, mask, name)
+    for name in mask:
+        if name not in allowed:
+            _check_whole_units(model, mask, name)
 
 
 def check_alike(

@@ -13,7 +13,7 @@ class Moment:
     Args:
         step: updates made.
         steps: updates of the whole training.
-        metrics: the last epoch's row of metrics; empty before the first.
+        metrics: the last row of metrics, without what it did not measure; empty before the first.
         words: something to tell, e.g. who else is writing the run.
         key: the run's key.
     """

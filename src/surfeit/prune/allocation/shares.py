@@ -22,7 +22,8 @@ def uniform_mask(
     """Keeps the largest scores of each parameter, at the same density everywhere.
 
     Each parameter is within one weight of `density n`, and all together keep exactly
-    `round(density N)`: the weights left over by rounding down go where most was cut off.
+    `round(density N)`: the weights left over by rounding down go where most was cut off. (Where
+    `mask` leaves no room for one there, another parameter takes it, and may get a second one.)
 
     Args:
         scores: as in `global_mask`.
