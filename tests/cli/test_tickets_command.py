@@ -194,6 +194,7 @@ def test_what_failed_itself_is_named_before_what_was_not_run_for_its_sake():
         (["--model", "lenet"], "did you mean 'lenet-300-100'"),
         (["--data", "minst"], "did you mean 'mnist'"),
         (["--score", "large-finl"], "did you mean 'large_final'"),
+        (["--score", "?"], "one of large_final, small_final"),
         (["--controls", "reinit,randm"], "did you mean 'random'"),
         (["--controls", "reinit,reinit"], "each control is trained once a level"),
         (["--controls", ""], "no control ''"),

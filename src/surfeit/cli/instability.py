@@ -21,7 +21,7 @@ def instability(
     model: str = "lenet-300-100",
     data: str = "digits",
     part_at: Annotated[
-        tuple[int, ...], Parameter(consume_multiple=True, converter=whole_numbers)
+        tuple[int, ...], Parameter(consume_multiple=True, negative=(), converter=whole_numbers)
     ] = (0, 100),
     replicates: Whole = 3,
     seed: Whole = 0,
@@ -51,9 +51,9 @@ def instability(
     part_at
         The steps at which the two trainings part, ascending.
     replicates
-        Everything is done for so many seeds: --seed and those that follow it.
+        Times that everything is done, each with a seed of its own.
     seed
-        The first replicate's.
+        Of the first replicate; the others have the next ones.
     points
         On each line, both ends included.
     workers

@@ -27,7 +27,7 @@ def supermasks(
     epochs: Whole | None = None,
     replicates: Whole = 3,
     seed: Whole = 0,
-    densities: Annotated[tuple[float, ...], Parameter(consume_multiple=True)] = (0.5,),
+    densities: Annotated[tuple[float, ...], Parameter(consume_multiple=True, negative=())] = (0.5,),
     out: Path | None = None,
     quiet: Annotated[bool, Parameter(negative=())] = False,
     places: Places = _PLACES,
@@ -39,6 +39,10 @@ def supermasks(
     Prints the accuracy of each method beside that of the trained network, with 95 % intervals over
     the replicates, and writes OUT/supermasks.parquet, one row a replicate and method. What is in
     the store already is not trained again; what was interrupted goes on.
+
+    Methods: mask-... from trained weights, learned-... with trained probabilities, rescaled-... the
+    same with weights scaled up by what is removed; each on the initial weights and on constants
+    with their signs. Then edge-popup on random constants, and the network trained without a mask.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from surfeit.procedures.tickets import TicketConfig
 
-SEARCH = Group("Search (what is not given is as published for the network)", sort_key=1)
+SEARCH = Group("Search (rates not given are as published for the network)", sort_key=1)
 
 
 @Parameter(name="*", group=SEARCH)
@@ -25,13 +25,13 @@ class Search:
     """What is removed, and what is trained from where."""
 
     rate: float | None = None
-    "Removed at each level, a fraction of what is left."
+    "Removed at each level, a fraction of what is left; 0.2 where none is published."
     output_rate: float | None = None
-    "The same of the output layer."
+    "The same of the output layer; layerwise, half of --rate where none is published."
     conv_rate: float | None = None
     "The same of convolutions."
     score: str | None = None
-    "What has the least goes first: large-final, movement, snip, ...; filter-norm, ... for units."
+    "Of which the least goes first: large-final, ...; filter-norm, ... of units; any other lists all."
     granularity: str = "weight"
     "weight, or unit for structured tickets."
     allocation: str = "layerwise"
@@ -108,8 +108,10 @@ def tickets(
     Each level removes the least of the weights that the level before ended with, rewinds what is
     left and trains it again. Prints accuracy by density and writes OUT/tickets.parquet, one row a
     training, and the figure as SVG, PNG and PDF. Recipe and rates are those of Frankle and Carbin
-    2019 for lenet-300-100 and conv-2, -4, -6; on digits 2,000 steps are enough. Trainings run side
-    by side; none is done twice, and what was interrupted goes on.
+    2019 for lenet-300-100 (50,000 steps a training) and conv-2, -4, -6; on digits they are 2,000
+    steps. There are LEVELS x (1 + controls) + 1 trainings a replicate, by default 147 in all: give
+    --steps for shorter ones. They run side by side; none is done twice, and what was interrupted
+    goes on.
 
     Parameters
     ----------
@@ -121,12 +123,12 @@ def tickets(
     levels
         Pruned levels; level 0 is the dense network.
     replicates
-        The whole search is done for so many seeds: --seed and those that follow it.
+        Times that the whole search is done, each with a seed of its own.
     controls
         Trained at every level, with commas between them: reinit, random, shuffle, scratch-e,
         scratch-b, sign, constant, invert; or none.
     seed
-        The first replicate's.
+        Of the first replicate; the others have the next ones.
     evaluate_every
         Steps between two looks at the validation images, which tell the early-stopping step.
     workers

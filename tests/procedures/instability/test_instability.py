@@ -221,7 +221,7 @@ def test_trainings_part_from_runs_of_their_own_data_and_recipe_alone(dataset, st
     count = len(store.runs())
     with pytest.raises(ValueError, match="was trained by another recipe: batch_size, lr differ"):
         lines_from(trunk, dataset, replace(RECIPE, lr=0.1, batch_size=8), CONFIG, store=store)
-    with pytest.raises(ValueError, match="was trained on other data than blobs.* as it is here"):
+    with pytest.raises(ValueError, match=r"was trained on other data than blobs.* as it is here"):
         lines_from(trunk, halves(dataset)[0], RECIPE, CONFIG, store=store)
     assert len(store.runs()) == count
     seldom = replace(RECIPE, evaluate_every=5)

@@ -201,7 +201,8 @@ def test_a_module_is_refused(dataset, store):
     ("given", "words"),
     [
         ({"densities": (0.5, 0.0)}, r"must be in \(0, 1\], got 0.0"),
-        ({"densities": (0.5, 0.5)}, "each density is asked for once"),
+        ({"densities": (0.5, 0.5)}, "densities must be different ones, at least one"),
+        ({"densities": ()}, r"at least one, got \(\)"),
         ({"levels": ()}, "levels must be integers >= 0, at least one"),
         ({"levels": (-1,)}, "levels must be integers >= 0"),
         ({"samples": 0}, "samples must be at least 1, got 0"),

@@ -45,8 +45,10 @@ class SupermaskConfig:
         object.__setattr__(self, "levels", tuple(self.levels))
         for density in self.densities:
             check_density(density)
-        if len(set(self.densities)) < len(self.densities):
-            raise ValueError(f"each density is asked for once, got {self.densities}")
+        if not self.densities or len(set(self.densities)) < len(self.densities):
+            raise ValueError(
+                f"densities must be different ones, at least one, got {self.densities}"
+            )
         if not self.levels or min(self.levels) < 0:
             raise ValueError(f"levels must be integers >= 0, at least one, got {self.levels}")
         if self.samples < 1:
