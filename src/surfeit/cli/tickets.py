@@ -31,7 +31,7 @@ class Search:
     conv_rate: float | None = None
     "The same of convolutions."
     score: str | None = None
-    "Of which the least goes first: large-final, ...; filter-norm, ... of units; any other lists all."
+    "The least goes first: large-final, ..., or of units filter-norm, ...; any other lists them."
     granularity: str = "weight"
     "weight, or unit for structured tickets."
     allocation: str = "layerwise"
