@@ -123,11 +123,13 @@ def test_wrong_masks_are_refused():
     network = small()
     own = parameters(network)
     shape = own["fc1.weight"].shape
-    with pytest.raises(ValueError, match=r"fc9\.weight, which is no parameter of the network"):
+    with pytest.raises(ValueError, match=r"no parameter 'fc9\.weight'"):
         untrained(network, {"fc9.weight": torch.ones(shape) > 0}, own)
     with pytest.raises(ValueError, match="which is no parameter of the trained weights"):
         untrained(network, {"fc1.weight": torch.ones(shape) > 0}, {})
-    with pytest.raises(ValueError, match=r"must be bool \[8, 16\], got torch.float32 \[8, 16\]"):
+    with pytest.raises(
+        ValueError, match=r"the mask of fc1.weight must be bool, .* got torch.float32"
+    ):
         untrained(network, {"fc1.weight": torch.ones(shape)}, own)
     with pytest.raises(ValueError, match=r"trained fc1.weight must be \[8, 16\] .* got \[2\]"):
         untrained(network, {"fc1.weight": torch.ones(shape) > 0}, {"fc1.weight": torch.ones(2)})

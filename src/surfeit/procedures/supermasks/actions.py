@@ -14,7 +14,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import Params, Streams, layers
+from surfeit.core import Params, Streams, check_mask_fits, layers
 from surfeit.procedures.supermasks.masked import check_network
 
 
@@ -151,9 +151,10 @@ def untrained(
     """
     result = copy.deepcopy(check_network(network))
     params: Params = dict(result.named_parameters())
+    check_mask_fits(result, mask)
     generator = generator or Streams(0).get("actions")
     for name, chosen in mask.items():
-        _check(name, chosen, params, trained)
+        _check(name, params[name], trained)
         weights = Weights(
             initial=params[name].detach().clone(),
             trained=trained[name],
@@ -165,17 +166,11 @@ def untrained(
     return result
 
 
-def _check(name: str, chosen: Tensor, params: Params, trained: Mapping[str, Tensor]) -> None:
-    if name not in params or name not in trained:
-        where = "network" if name not in params else "trained weights"
-        raise ValueError(f"the mask names {name}, which is no parameter of the {where}")
-    if chosen.dtype != torch.bool or chosen.shape != params[name].shape:
+def _check(name: str, weight: Tensor, trained: Mapping[str, Tensor]) -> None:
+    if name not in trained:
+        raise ValueError(f"the mask names {name}, which is no parameter of the trained weights")
+    if trained[name].shape != weight.shape:
         raise ValueError(
-            f"the mask of {name} must be bool {list(params[name].shape)}, "
-            f"got {chosen.dtype} {list(chosen.shape)}"
-        )
-    if trained[name].shape != params[name].shape:
-        raise ValueError(
-            f"the trained {name} must be {list(params[name].shape)} as the network's, "
+            f"the trained {name} must be {list(weight.shape)} as the network's, "
             f"got {list(trained[name].shape)}"
         )

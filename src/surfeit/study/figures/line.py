@@ -43,9 +43,10 @@ def figure(
 ) -> Figure:
     """Error along the lines (left, one line a step) and the barrier against the step (right).
 
-    On the left replicates are averaged at each point and the highest barrier is marked. On the
-    right every replicate is a point and the line their mean. What a training that failed left out
-    is not drawn.
+    On the left replicates are averaged at each point and the highest barrier of these means is
+    marked: where replicates are worst at different points it is lower than the mean of their own.
+    On the right every replicate is a point and the line their mean. What a training that failed
+    left out is not drawn.
 
     Args:
         lines: one row a point: `replicate`, `step`, `split`, `t`, `error` (fraction).
