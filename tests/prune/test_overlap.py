@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.stats import hypergeom
 
 from surfeit.core import Streams
 from surfeit.prune import overlap
@@ -108,3 +109,20 @@ def test_overlap_refuses_masks_that_are_not_alike():
         overlap(a, {"x": torch.ones(4).bool()})
     with pytest.raises(ValueError, match="without parameters"):
         overlap({}, {})
+
+
+@pytest.mark.parametrize("both", [(10, 6), (11, 7), (12, 8), (8, 5), (13, 8)])
+def test_the_overall_p_value_is_near_that_of_the_sum_of_two_layers(both):
+    sizes = {"x": (40, 20, 20), "y": (30, 12, 15)}  # all, kept by a, kept by b
+    laws = [hypergeom(*size).pmf(np.arange(21)) for size in sizes.values()]
+    chances = np.convolve(*laws)
+    distance = np.abs(np.arange(len(chances)) - 16)
+    exact = chances[distance >= abs(sum(both) - 16)].sum()
+    a = {name: mask_of(range(kept), total) for name, (total, kept, _) in sizes.items()}
+    b = {
+        name: mask_of([*range(shared), *range(kept, kept + other - shared)], total)
+        for (name, (total, kept, other)), shared in zip(sizes.items(), both, strict=True)
+    }
+    found = overlap(a, b).overall
+    assert (found.both, found.expected) == (sum(both), pytest.approx(16))
+    assert found.p_value == pytest.approx(exact, abs=0.01)
