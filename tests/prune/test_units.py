@@ -217,3 +217,11 @@ def test_unit_scores_that_do_not_fit_are_refused():
         unit_mask_from_scores(model, {"fc1": torch.rand(300)}, 0.001)
     with pytest.raises(ValueError, match="no units"):
         unit_density({"fc1.bias": torch.ones(3).bool()})
+
+
+def test_unit_mask_keeps_what_the_mask_says_of_other_parameters():
+    model = lenet_300_100()
+    before = {**full_mask(model), "fc3.bias": torch.arange(10) < 7}
+    mask = unit_mask_from_scores(model, {"fc1": torch.arange(300.0)}, 0.5, mask=before)
+    assert torch.equal(mask["fc3.bias"], before["fc3.bias"])
+    check_nested(mask, before)
