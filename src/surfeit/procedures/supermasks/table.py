@@ -121,19 +121,19 @@ def supermask_table(
             f"model must be a builder such as lenet_300_100, which draws a network for each seed, "
             f"got {type(model).__name__}"
         )
-    desk = _Desk(
+    ground = _Ground(
         dataset=dataset,
         store=store or Store(),
         numerics=numerics or Numerics(),
         conduct=conduct or Conduct(),
         progress=progress,
     )
-    rows = [row for seed in check_seeds(seeds) for row in _rows(model, config, seed, desk)]
+    rows = [row for seed in check_seeds(seeds) for row in _rows(model, config, seed, ground)]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Desk:
+class _Ground:
     """All trainings' common ground."""
 
     dataset: Dataset
@@ -160,31 +160,31 @@ class _Desk:
 
 
 def _rows(
-    model: Builder, config: SupermaskConfig, seed: int, desk: _Desk
+    model: Builder, config: SupermaskConfig, seed: int, ground: _Ground
 ) -> Iterator[dict[str, Any]]:
     streams = Streams(seed)
     network = model(
-        input_shape=desk.dataset.input_shape,
-        classes=desk.dataset.classes,
+        input_shape=ground.dataset.input_shape,
+        classes=ground.dataset.classes,
         generator=streams.get("init"),
     )
-    run = desk.train("trained", model, config.trained, seed)
+    run = ground.train("trained", model, config.trained, seed)
     check_began(run, tensors_of(network), {})
     base = {"replicate": seed, "likeliest_accuracy": None}
-    yield from (base | row for row in _by_criterion(network, run, config, streams, desk))
+    yield from (base | row for row in _by_criterion(network, run, config, streams, ground))
     for rescale, constant in ((False, False), (False, True), (True, False), (True, True)):
         method = f"{'rescaled' if rescale else 'learned'}-{'constant' if constant else 'initial'}"
         weights = signed_constants(network) if constant else network
         masked = BernoulliMask(weights, generator=streams.get("thresholds"), rescale=rescale)
         recipe = config.rescaled if rescale else config.learned
-        learned = desk.train(method, masked, recipe, seed)
+        learned = ground.train(method, masked, recipe, seed)
         _load_ended_(masked, learned)
-        found = _of_draws(masked, config.samples, streams, desk.dataset)
+        found = _of_draws(masked, config.samples, streams, ground.dataset)
         yield base | {"method": method, "run": learned.key} | found
     for share in config.densities:
         weights = signed_constants(kaiming(network, streams.get("kaiming"), density=share))
         popup = EdgePopup(weights, density=share, generator=streams.get("scores"))
-        popped = desk.train(f"edge-popup {share:g}", popup, config.popup, seed)
+        popped = ground.train(f"edge-popup {share:g}", popup, config.popup, seed)
         _load_ended_(popup, popped)
         row = {"method": "edge-popup", "density": density(popup.mask()), "run": popped.key}
         yield base | row | _at_end(popped)
@@ -192,12 +192,12 @@ def _rows(
 
 
 def _by_criterion(
-    network: nn.Module, run: Run, config: SupermaskConfig, streams: Streams, desk: _Desk
+    network: nn.Module, run: Run, config: SupermaskConfig, streams: Streams, ground: _Ground
 ) -> Iterator[dict[str, Any]]:
     table = untrained_table(
         network,
         run.model(),
-        desk.dataset,
+        ground.dataset,
         streams=streams,
         criteria={"large_final_same_sign": large_final_same_sign},
         levels=config.levels,
