@@ -246,7 +246,7 @@ def test_level_densities_remove_the_rate_of_what_survives(shapes, seed, rate, le
     mask = {name: torch.ones_like(score, dtype=torch.bool) for name, score in scores.items()}
     for level in range(levels):
         before = {name: int(kept.sum()) for name, kept in mask.items()}
-        wanted = level_densities(mask, dict.fromkeys(mask, rate))
+        wanted = masked_or_collapse(level_densities, mask, dict.fromkeys(mask, rate))
         inner = layerwise_mask(distinct(shapes, seed + level), wanted, mask=mask)
         check_nested(inner, mask)
         assert {n: int(kept.sum()) for n, kept in inner.items()} == {
