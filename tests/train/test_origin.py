@@ -136,6 +136,26 @@ def test_an_interrupted_training_with_fine_measurements_ends_the_same(
     assert run.done["best"] == whole.done["best"]
 
 
+def test_the_weights_of_the_best_moment_survive_an_interruption(dataset, tmp_path, monkeypatch):
+    whole = train(small, dataset, EVERY, store=Store(tmp_path / "whole"))
+    best = whole.done["best"]["step"]
+    assert best % 4, "the test would not see weights that are looked at again at the end"
+    real = Loop._update
+
+    def stopped(self):
+        if self._step == best + 1:
+            self._save()
+            raise KeyboardInterrupt
+        real(self)
+
+    monkeypatch.setattr(Loop, "_update", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        train(small, dataset, EVERY, store=Store(tmp_path / "broken"))
+    monkeypatch.setattr(Loop, "_update", real)
+    run = train(small, dataset, EVERY, store=Store(tmp_path / "broken"))
+    assert run.done["best"] == whole.done["best"]
+
+
 def test_a_weight_that_comes_back_to_life_is_found_within_eight_steps(dataset, store, monkeypatch):
     mask = {"fc1.weight": small().fc1.weight.detach() > 0}
     removed = (~mask["fc1.weight"]).nonzero()

@@ -138,6 +138,39 @@ def test_a_training_killed_after_a_mask_was_written_and_before_a_checkpoint_ends
         assert digest(run.mask_at(step)) == digest(whole.mask_at(step))
 
 
+def test_a_mask_that_is_missing_at_the_checkpoint_is_written_again(dataset, tmp_path, monkeypatch):
+    whole = train(small, dataset, RECIPE, pruning=GRADUAL, store=Store(tmp_path / "whole"))
+    real, folders = Loop._update, []
+
+    def stopped(self):
+        if self._step == 13:
+            self._save()
+            folders.append(self._writer.folder)
+            raise KeyboardInterrupt
+        real(self)
+
+    monkeypatch.setattr(Loop, "_update", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        train(small, dataset, RECIPE, pruning=GRADUAL, store=Store(tmp_path / "broken"))
+    monkeypatch.setattr(Loop, "_update", real)
+    (folders[0] / "masks" / "10.safetensors").unlink()
+    run = train(small, dataset, RECIPE, pruning=GRADUAL, store=Store(tmp_path / "broken"))
+    assert content(run) == content(whole)
+    assert digest(run.mask_at(10)) == digest(whole.mask_at(10))
+
+
+def test_each_moment_draws_anew(dataset, store, monkeypatch):
+    seeds, choose = [], Pruning.choose
+
+    def seen(self, *args, generator, **kwargs):
+        seeds.append(generator.initial_seed())
+        return choose(self, *args, generator=generator, **kwargs)
+
+    monkeypatch.setattr(Pruning, "choose", seen)
+    train(small, dataset, RECIPE, pruning=GRADUAL, store=store)
+    assert len(set(seeds)) == len(GRADUAL.moments)
+
+
 def test_a_score_has_one_key_however_its_name_is_written(dataset, store):
     dashes = Pruning(moments=at_step(3, 0.5), score="large-final")
     assert dashes == Pruning(moments=at_step(3, 0.5))
