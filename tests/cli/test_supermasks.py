@@ -43,6 +43,13 @@ def test_one_replicate_has_no_interval_and_quiet_says_nothing(tmp_path, capsys):
     assert "(" not in printed.out
 
 
+def test_a_network_too_small_for_its_levels_is_told_before_anything_is_trained(tmp_path, capsys):
+    places = ["--root", tmp_path / "store", "--out", tmp_path / "out"]
+    assert call("supermasks", "--model", "mlp-1", "--steps", "3", *places) == 1
+    assert "would leave layer 'fc1' without weights" in capsys.readouterr().err
+    assert not (tmp_path / "store").exists()
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -50,6 +57,7 @@ def test_one_replicate_has_no_interval_and_quiet_says_nothing(tmp_path, capsys):
         (["--replicates", "0"], "replicates must be at least 1, got 0"),
         (["--epochs", "2", "--steps", "9"], "give epochs or steps"),
         (["--densities", "1.5"], "must be in (0, 1], got 1.5"),
+        (["--levels", "0"], "levels must be integers >= 0, at least one"),
         (["--data", "minst"], "did you mean 'mnist'"),
     ],
 )

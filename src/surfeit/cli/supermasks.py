@@ -27,6 +27,7 @@ def supermasks(
     epochs: Whole | None = None,
     replicates: Whole = 3,
     seed: Whole = 0,
+    levels: Whole = 24,
     densities: Annotated[tuple[float, ...], Parameter(consume_multiple=True, negative=())] = (0.5,),
     out: Path | None = None,
     quiet: Annotated[bool, Parameter(negative=())] = False,
@@ -59,6 +60,9 @@ def supermasks(
         Networks, each with weights, order and masks drawn from a seed of its own.
     seed
         Of the first replicate; the others have the next ones.
+    levels
+        Of masks by criterion: the best of 1 to so many on validation images; 0.8 of a layer is kept
+        at 1, 0.64 at 2, ...
     densities
         Of edge-popup: shares of the weights that are kept, one or more.
     out
@@ -67,7 +71,7 @@ def supermasks(
         Say nothing but the table and errors.
     """
     builder, seeds = builder_of(model), seeds_of(seed, replicates)
-    config = _config(steps, epochs, densities)
+    config = _config(steps, epochs, range(1, levels + 1), densities)
     folder = out or Path(f"surfeit-supermasks-{model}-{data}")
 
     import pyarrow.parquet as pq
@@ -102,7 +106,7 @@ def supermasks(
 
 
 def _config(
-    steps: int | None, epochs: int | None, densities: tuple[float, ...]
+    steps: int | None, epochs: int | None, levels: range, densities: tuple[float, ...]
 ) -> "SupermaskConfig":
     """The configuration with every training as long as asked for.
 
@@ -113,7 +117,7 @@ def _config(
 
     from surfeit.procedures.supermasks import SupermaskConfig
 
-    config = SupermaskConfig(densities=densities)
+    config = SupermaskConfig(levels=tuple(levels), densities=densities)
     if steps is None and epochs is None:
         return config
     recipes = {name: getattr(config, name) for name in ("trained", "learned", "rescaled", "popup")}

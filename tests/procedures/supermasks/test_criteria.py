@@ -117,4 +117,4 @@ def test_wrong_arguments_are_refused(dataset):
     with pytest.raises(ValueError, match=r"rate must be in \[0, 1\)"):
         untrained_table(network, trained, dataset, streams=Streams(0), rate=1.0)
     with pytest.raises(ValueError, match="initial"):
-        untrained_table(normalised(), trained, dataset, streams=Streams(0))
+        untrained_table(normalised(), trained, dataset, streams=Streams(0), levels=(1,))

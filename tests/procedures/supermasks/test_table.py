@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from surfeit.core import ProtocolError, Streams
+from surfeit.core import CollapseError, ProtocolError, Streams
 from surfeit.procedures.supermasks import (
     KEPT,
     MASK_CRITERIA,
@@ -190,6 +190,16 @@ def test_a_frozen_weight_that_changed_is_an_error(dataset, store):
 def test_seeds_must_be_different_and_some(seeds, dataset, store):
     with pytest.raises(ValueError, match="seeds must be different integers"):
         supermask_table(small, dataset, seeds=seeds, store=store)
+
+
+def test_a_level_that_would_empty_a_layer_is_named_before_any_training(dataset, store):
+    config = replace(CONFIG, levels=(3, 40))
+    words = (
+        r"level 40 would leave layer 'fc\d' without weights: its \d+ are too few; ask for levels"
+    )
+    with pytest.raises(CollapseError, match=words):
+        supermask_table(small, dataset, config, seeds=(0,), store=store)
+    assert store.runs() == []
 
 
 def test_a_module_is_refused(dataset, store):

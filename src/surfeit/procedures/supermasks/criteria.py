@@ -9,11 +9,12 @@ import pyarrow as pa
 import torch
 from torch import nn
 
-from surfeit.core import Params, Streams, buffers, parameters
+from surfeit.core import CollapseError, Params, Streams, buffers, parameters
 from surfeit.data import Dataset
 from surfeit.procedures.supermasks.actions import Action, rewind, untrained, zero
 from surfeit.prune.allocation import layer_rates, layerwise_mask
 from surfeit.prune.masks import density
+from surfeit.prune.prunable import layer_of
 from surfeit.prune.scores import SCORES, Evidence, Score
 from surfeit.train.evaluation import evaluate
 
@@ -119,6 +120,7 @@ def untrained_table(
         )
     if min(levels) < 0:
         raise ValueError(f"levels must be integers >= 0, got {list(levels)}")
+    check_levels(network, levels, rate=rate)
     final = parameters(trained)
     rows: list[dict[str, Any]] = []
     for criterion, level in product(criteria, levels):
@@ -134,6 +136,22 @@ def untrained_table(
             )
             rows.append(row | {"kept": one, "removed": other} | accuracies(made, dataset))
     return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def check_levels(network: nn.Module, levels: Sequence[int], *, rate: float = 0.2) -> None:
+    """Says which level of `untrained_table` would leave a layer without weights.
+
+    Raises:
+        CollapseError: naming level and layer.
+    """
+    own = dict(network.named_parameters())
+    for level in sorted(levels):
+        for name, share in _densities(network, rate, level).items():
+            if round(share * own[name].numel()) < 1:
+                raise CollapseError(
+                    f"level {level} would leave layer {layer_of(name)!r} without weights: its "
+                    f"{own[name].numel():,} are too few; ask for levels below {level}"
+                )
 
 
 def accuracies(network: nn.Module, dataset: Dataset) -> dict[str, float]:

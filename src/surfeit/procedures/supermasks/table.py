@@ -18,6 +18,7 @@ from surfeit.procedures.supermasks.bernoulli import BernoulliMask
 from surfeit.procedures.supermasks.config import SupermaskConfig
 from surfeit.procedures.supermasks.criteria import (
     accuracies,
+    check_levels,
     large_final_same_sign,
     untrained_table,
 )
@@ -109,6 +110,7 @@ def supermask_table(
     Raises:
         ValueError: if the seeds are not different, the model is a module (give its builder), or as
             `train`.
+        CollapseError: before any training, if a level would leave a layer without weights.
         ProtocolError: if a frozen weight changed, or the weights that masks by criterion are taken
             from were not trained from the untrained network that they are put on.
 
@@ -128,7 +130,9 @@ def supermask_table(
         conduct=conduct or Conduct(),
         progress=progress,
     )
-    rows = [row for seed in check_seeds(seeds) for row in _rows(model, config, seed, ground)]
+    networks = {seed: _network(model, dataset, seed) for seed in check_seeds(seeds)}
+    check_levels(next(iter(networks.values())), config.levels)
+    rows = [row for seed in networks for row in _rows(model, networks[seed], config, seed, ground)]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
@@ -159,15 +163,16 @@ class _Ground:
         )
 
 
+def _network(model: Builder, dataset: Dataset, seed: int) -> nn.Module:
+    """The untrained network of a replicate."""
+    shape = {"input_shape": dataset.input_shape, "classes": dataset.classes}
+    return model(**shape, generator=Streams(seed).get("init"))
+
+
 def _rows(
-    model: Builder, config: SupermaskConfig, seed: int, ground: _Ground
+    model: Builder, network: nn.Module, config: SupermaskConfig, seed: int, ground: _Ground
 ) -> Iterator[dict[str, Any]]:
     streams = Streams(seed)
-    network = model(
-        input_shape=ground.dataset.input_shape,
-        classes=ground.dataset.classes,
-        generator=streams.get("init"),
-    )
     run = ground.train("trained", model, config.trained, seed)
     check_began(run, tensors_of(network), {})
     base = {"replicate": seed, "likeliest_accuracy": None}
