@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from surfeit.core import DivergedError, Params, Split, load_
+from surfeit.core import DivergedError, Params, load_
 from surfeit.store import Run, RunWriter
 from surfeit.train.batches import Batches
 from surfeit.train.best import Best
 from surfeit.train.draws import lent_seed, may_draw
-from surfeit.train.evaluation import Score, evaluate, score
+from surfeit.train.evaluation import Score, evaluate, placed, score
 from surfeit.train.gradients import gradient_of
 from surfeit.train.interrupts import held_interrupts
 from surfeit.train.job import Job
@@ -24,7 +24,6 @@ from surfeit.train.recording import Conduct, Moment
 from surfeit.train.schedules import rate
 
 _TELL_SECONDS = 0.2
-_ALIGNMENT = 64  # bytes: where torch puts its own tensors
 
 
 class Loop:
@@ -48,7 +47,7 @@ class Loop:
         self._recipe = job.recipe
         device, dtype = job.numerics.device, job.numerics.torch_dtype
         data = job.dataset.to(device)
-        self._splits = _placed(data.splits, dtype)
+        self._splits = placed(data.splits, dtype)
         self._batches = Batches(self._splits["train"], data.black, job.recipe, job.streams)
         self._per_epoch = self._batches.per_epoch
         self._total = job.recipe.total_steps(len(data.train))
@@ -274,20 +273,3 @@ class Loop:
 
 def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> Params:
     return {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
-
-
-def _placed(splits: Mapping[str, Split], dtype: torch.dtype) -> dict[str, Split]:
-    """The splits in a precision, and where torch itself would put what is measured whole.
-
-    Products over images at odd addresses, as views and mapped files have them, add up in another
-    order, and losses would differ in their last bits. Training images are gathered batch by batch,
-    wherever they lie.
-    """
-    return {
-        name: Split(_aligned(split.images.to(dtype), name), split.labels)
-        for name, split in splits.items()
-    }
-
-
-def _aligned(images: torch.Tensor, name: str) -> torch.Tensor:
-    return images if name == "train" or images.data_ptr() % _ALIGNMENT == 0 else images.clone()
