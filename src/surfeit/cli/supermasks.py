@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from surfeit.procedures.supermasks import SupermaskConfig
-    from surfeit.train import Moment
 
 _PLACES, _MACHINE, _CARRYING = Places(), Machine(), Carrying()
 
@@ -29,6 +28,7 @@ def supermasks(
     seed: Whole = 0,
     levels: Whole = 24,
     densities: Annotated[tuple[float, ...], Parameter(consume_multiple=True, negative=())] = (0.5,),
+    workers: Whole | None = None,
     out: Path | None = None,
     quiet: Annotated[bool, Parameter(negative=())] = False,
     places: Places = _PLACES,
@@ -65,6 +65,8 @@ def supermasks(
         at 1, 0.64 at 2, ...
     densities
         Of edge-popup: shares of the weights that are kept, one or more.
+    workers
+        Trainings side by side, one thread each; as many as cores if not given.
     out
         Where to write; by default surfeit-supermasks-MODEL-DATA in this folder.
     quiet
@@ -77,29 +79,26 @@ def supermasks(
     import pyarrow.parquet as pq
 
     from surfeit.data import load
-    from surfeit.procedures.supermasks import supermask_table
+    from surfeit.execute import Local
+    from surfeit.procedures.supermasks import supermask_table, train_supermasks
     from surfeit.store import make_folder
 
-    dataset = load(data, places.data_dir)
+    engine, dataset = Local(workers), load(data, places.data_dir)
     make_folder(folder)
-    with telling(quiet) as teller, machine.numerics.in_force():
-
-        def progress(name: str, moment: "Moment") -> None:
-            if moment.words:
-                teller.say(moment.words)
-            else:
-                teller.stage(name, moment.step, moment.steps)
-
-        table = supermask_table(
+    shared = {"seeds": seeds, "store": places.store, "numerics": machine.numerics}
+    conduct = carrying.conduct(lambda moment: None)
+    with telling(quiet) as teller:
+        train_supermasks(
             builder,
             dataset,
             config,
-            seeds=seeds,
-            store=places.store,
-            numerics=machine.numerics,
-            conduct=carrying.conduct(lambda moment: None),
-            progress=progress,
+            engine=engine,
+            conduct=conduct,
+            progress=teller.trainings,
+            **shared,
         )
+        with machine.numerics.in_force():
+            table = supermask_table(builder, dataset, config, conduct=conduct, **shared)
         pq.write_table(table, folder / "supermasks.parquet")
         teller.say(f"table: {folder}/supermasks.parquet")
     print_table(*_answer(table))

@@ -20,6 +20,7 @@ from surfeit.procedures.supermasks.criteria import (
 from surfeit.procedures.supermasks.edge_popup import EdgePopup, kaiming
 from surfeit.procedures.supermasks.masked import MaskedNetwork
 from surfeit.procedures.supermasks.sampled import sampled_accuracy
+from surfeit.procedures.supermasks.side_by_side import train_supermasks
 from surfeit.procedures.supermasks.table import METHODS, supermask_table
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "sampled_accuracy",
     "signed_constants",
     "supermask_table",
+    "train_supermasks",
     "untrained",
     "untrained_table",
 ]

@@ -13,7 +13,7 @@ from surfeit.data import Dataset
 from surfeit.models import Builder
 from surfeit.procedures.parcels import tensors_of
 from surfeit.procedures.replicates import check_seeds
-from surfeit.procedures.supermasks.actions import rewind, signed_constant, signed_constants
+from surfeit.procedures.supermasks.actions import rewind, signed_constant
 from surfeit.procedures.supermasks.bernoulli import BernoulliMask
 from surfeit.procedures.supermasks.config import SupermaskConfig
 from surfeit.procedures.supermasks.criteria import (
@@ -22,13 +22,14 @@ from surfeit.procedures.supermasks.criteria import (
     large_final_same_sign,
     untrained_table,
 )
-from surfeit.procedures.supermasks.edge_popup import EdgePopup, kaiming
+from surfeit.procedures.supermasks.edge_popup import EdgePopup
 from surfeit.procedures.supermasks.masked import MaskedNetwork
 from surfeit.procedures.supermasks.sampled import sampled_accuracy
+from surfeit.procedures.supermasks.subjects import KEEP, subjects
 from surfeit.procedures.tickets.protocol import check_began
 from surfeit.prune.masks import density
 from surfeit.store import Run, Store
-from surfeit.train import Conduct, Moment, Numerics, Recipe, Snapshots, train
+from surfeit.train import Conduct, Moment, Numerics, Recipe, train
 
 METHODS = (
     "mask-initial",
@@ -81,7 +82,8 @@ def supermask_table(
     - `edge-popup`: signed Kaiming constants, drawn anew, under `EdgePopup`, a row a density;
     - `trained`: the network with its weights trained and no mask.
 
-    What is stored already is not trained again; what was interrupted goes on.
+    What is stored already is not trained again; what was interrupted goes on. Trainings are done
+    one after another; `train_supermasks`, called before, does them side by side.
 
     >>> supermask_table(lenet_300_100, load("mnist"), seeds=range(3))
 
@@ -156,7 +158,7 @@ class _Ground:
             self.dataset,
             recipe,
             seed=seed,
-            snapshots=Snapshots(every_epochs=0),
+            snapshots=KEEP,
             store=self.store,
             numerics=self.numerics,
             conduct=replace(self.conduct, progress=tell),
@@ -177,22 +179,19 @@ def _rows(
     check_began(run, tensors_of(network), {})
     base = {"replicate": seed, "likeliest_accuracy": None}
     yield from (base | row for row in _by_criterion(network, run, config, streams, ground))
-    for rescale, constant in ((False, False), (False, True), (True, False), (True, True)):
-        method = f"{'rescaled' if rescale else 'learned'}-{'constant' if constant else 'initial'}"
-        weights = signed_constants(network) if constant else network
-        masked = BernoulliMask(weights, generator=streams.get("thresholds"), rescale=rescale)
-        recipe = config.rescaled if rescale else config.learned
-        learned = ground.train(method, masked, recipe, seed)
-        _load_ended_(masked, learned)
-        found = _of_draws(masked, config.samples, streams, ground.dataset)
-        yield base | {"method": method, "run": learned.key} | found
-    for share in config.densities:
-        weights = signed_constants(kaiming(network, streams.get("kaiming"), density=share))
-        popup = EdgePopup(weights, density=share, generator=streams.get("scores"))
-        popped = ground.train(f"edge-popup {share:g}", popup, config.popup, seed)
-        _load_ended_(popup, popped)
-        row = {"method": "edge-popup", "density": density(popup.mask()), "run": popped.key}
-        yield base | row | _at_end(popped)
+    for name, subject in subjects(network, config, seed).items():
+        if name == "trained":
+            continue
+        ended = ground.train(name, subject.module, subject.recipe, seed)
+        masked = subject.module
+        assert isinstance(masked, BernoulliMask | EdgePopup)
+        _load_ended_(masked, ended)
+        if isinstance(masked, BernoulliMask):
+            found = _of_draws(masked, config.samples, streams, ground.dataset)
+            yield base | {"method": name, "run": ended.key} | found
+        else:
+            row = {"method": "edge-popup", "density": density(masked.mask()), "run": ended.key}
+            yield base | row | _at_end(ended)
     yield base | {"method": "trained", "density": 1.0, "run": run.key} | _at_end(run)
 
 
