@@ -9,7 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from surfeit.core import DivergedError, ProtocolError, Split, Streams, digest, parameters
+from surfeit.core import (
+    CollapseError,
+    DivergedError,
+    ProtocolError,
+    Split,
+    Streams,
+    digest,
+    parameters,
+)
 from surfeit.models import conv_2, mlp
 from surfeit.store import Store
 from surfeit.train import Conduct, Numerics, Recipe, Snapshots, train
@@ -374,6 +382,18 @@ def test_what_does_not_fit_is_told_before_anything_is_written(
     with pytest.raises(ValueError, match=words):
         train(model, dataset, RECIPE, store=store, **options)
     assert not os.listdir(store.root)
+
+
+def test_a_mask_that_empties_a_layer_is_refused_before_anything_is_written(dataset, store):
+    mask = {name: value > 9 for name, value in small().named_parameters() if name == "fc2.weight"}
+    with pytest.raises(CollapseError, match=r"layer 'fc2' would be left without weights"):
+        train(small, dataset, RECIPE, mask=mask, store=store)
+    assert not os.listdir(store.root)
+
+
+def test_a_mask_may_remove_all_of_a_bias(dataset, store):
+    run = train(small, dataset, RECIPE, mask={"fc1.bias": torch.zeros(8) > 0}, store=store)
+    assert not run.tensors()["fc1.bias"].any()
 
 
 def test_a_last_batch_of_one_image_is_refused_for_batch_normalisation(dataset, store):

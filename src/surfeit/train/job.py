@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from surfeit.core import Params, Streams, buffers, check_mask_fits, digest, parameters
 from surfeit.data import Dataset
 from surfeit.models import Builder, describe, initialise_, is_rebuildable
+from surfeit.prune import check_alive
 from surfeit.store import SCHEMA, canonical, key_of
 from surfeit.train.numerics import Numerics
 from surfeit.train.origin import Origin
@@ -40,6 +41,7 @@ class Job:
     Raises:
         ValueError: if the network does not fit the data, has nothing to train or frozen
             parameters, the mask does not fit the network, or the pruning neither of them.
+        CollapseError: if the mask leaves a layer without a single weight.
     """
 
     model: nn.Module | Builder
@@ -58,7 +60,7 @@ class Job:
         self._check_trainable()
         self._check_fit()
         self._check_last_batch()
-        check_mask_fits(self.network, self.mask or {})
+        self._check_mask()
         if self.pruning is not None:
             self.pruning.check(self.network, self.first_mask())
 
@@ -190,6 +192,12 @@ class Job:
                 f"{self.dataset.name} has {self.dataset.classes} classes, the network gives "
                 f"outputs of shape {list(outputs.shape)} for one image"
             )
+
+    def _check_mask(self) -> None:
+        mask = self.mask or {}
+        check_mask_fits(self.network, mask)
+        # Weights only: a layer may do without its bias, but not without all of its inputs.
+        check_alive({name: kept for name, kept in mask.items() if kept.dim() > 1})
 
     def _check_last_batch(self) -> None:
         """Batch normalisation cannot train on one value a channel, which a last batch may be."""

@@ -71,6 +71,7 @@ def train(
 
     Raises:
         ValueError: if network, data and mask do not fit together or a setting is out of range.
+        CollapseError: if the mask leaves a layer without a single weight; nothing is written.
         DivergedError: if the loss stops being a finite number.
         ProtocolError: if a masked weight came back to life, or a run that was trained again ended
             with other weights.
