@@ -320,3 +320,21 @@ def test_tickets_on_digits_from_the_command_to_the_files(tmp_path, monkeypatch, 
     table = pq.read_table(tmp_path / "out" / "tickets.parquet")
     assert table.num_rows == 6
     assert None not in table["run"].to_pylist()
+
+
+def test_a_dense_network_that_learnt_nothing_is_told_and_nothing_is_claimed(
+    asked, tmp_path, capsys
+):
+    table = planted()
+    still = [
+        0 if level == 0 else step
+        for level, step in zip(
+            *(table[n].to_pylist() for n in ("level", "early_stop_step")), strict=True
+        )
+    ]
+    place = table.column_names.index("early_stop_step")
+    asked["table"] = table.set_column(place, "early_stop_step", pa.array(still, pa.int64()))
+    assert call("tickets", "--out", tmp_path) == 0
+    said = capsys.readouterr().err
+    assert "the dense network learnt nothing" in said
+    assert "beat" not in said

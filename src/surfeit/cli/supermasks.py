@@ -151,4 +151,5 @@ def _interval(values: list[float]) -> str:
     if len(values) < 2:
         return f"{100 * values[0]:.1f}"
     found = mean_interval(values)
-    return f"{100 * found.estimate:.1f} ({100 * found.lower:.1f} to {100 * found.upper:.1f})"
+    lower, upper = max(found.lower, 0.0), min(found.upper, 1.0)  # an accuracy is a fraction
+    return f"{100 * found.estimate:.1f} ({100 * lower:.1f} to {100 * upper:.1f})"

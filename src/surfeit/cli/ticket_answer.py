@@ -24,6 +24,11 @@ def sentences(table: "pa.Table") -> list[str]:
     """The answer: tickets against each control, then against the dense network."""
     from surfeit.study.tickets import arms
 
+    if _learnt_nothing(table):
+        return [
+            "the dense network learnt nothing: its validation loss is least before the first step, "
+            "so its tickets say nothing. Lower the learning rate, or train for longer"
+        ]
     found = [_against(table, control) for control in arms(table)[1:]]
     return [sentence for sentence in (*found, _against_dense(table)) if sentence]
 
@@ -44,6 +49,16 @@ def rows(table: "pa.Table") -> tuple[list[str], list[list[str]]]:
         kept = _NONE if density is None else f"{percent(density)} %"
         printed.append([str(level), kept, *cells, _step(step.get((level, TICKET)))])
     return ["level", "density", *names, "ticket's early stop"], printed
+
+
+def _learnt_nothing(table: "pa.Table") -> bool:
+    """Whether no replicate's dense network ever had a lower validation loss than untrained."""
+    from surfeit.study.tables import where
+
+    steps = [
+        step for step in where(table, level=0)["early_stop_step"].to_pylist() if step is not None
+    ]
+    return bool(steps) and max(steps) == 0
 
 
 def _against(table: "pa.Table", control: str) -> str | None:
