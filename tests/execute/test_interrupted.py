@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and kill -9 of the parent, with real trainings that lose nothing.
+"""Ctrl-C, SIGTERM, SIGHUP and kill -9 of the parent, with real trainings that lose nothing.
 
 The parents are forks of this process that use its forkserver: torch is loaded once for all.
 """
@@ -86,7 +86,7 @@ def test_trainings_interrupted_again_and_again_end_as_if_they_had_not_been(
     tmp_path, capfd, data, whole
 ):
     (tmp_path / "slow").touch()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         process = start(trainings(data), tmp_path)
         assert len(workers()) == 2
         began = time.monotonic()

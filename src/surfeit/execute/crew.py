@@ -12,7 +12,7 @@ from multiprocessing import connection, forkserver, resource_tracker
 from types import ModuleType
 from typing import Any
 
-from surfeit.execute.worker import GRACE_SECONDS, serve
+from surfeit.execute.worker import ENDS, GRACE_SECONDS, serve
 
 ONE_THREAD: dict[str, str] = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
@@ -131,7 +131,7 @@ def _start_forkserver() -> None:
     it, or, if that was while torch loads, once it has loaded.
     """
     resource_tracker.ensure_running()  # first: it unblocks what it finds blocked
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
     environment = {name: os.environ.get(name) for name in ONE_THREAD}
     os.environ.update(ONE_THREAD)
     try:

@@ -78,7 +78,7 @@ class Engine(Protocol):
 
         Raises:
             ValueError: before anything runs, if the tasks do not fit together.
-            KeyboardInterrupt: after Ctrl-C or SIGTERM, once every training has saved where it
-                stands; the same call goes on from there.
+            KeyboardInterrupt: after Ctrl-C, SIGTERM or SIGHUP, once every training has saved
+                where it stands; the same call goes on from there.
         """
         ...

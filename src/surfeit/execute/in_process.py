@@ -7,7 +7,7 @@ from pathlib import Path
 from surfeit.execute.board import Board
 from surfeit.execute.engine import Outcome, Progress
 from surfeit.execute.glances import Glances
-from surfeit.execute.interrupts import sigterm_interrupts
+from surfeit.execute.interrupts import ends_interrupt
 from surfeit.execute.performance import perform
 from surfeit.execute.task import Desk, Task
 
@@ -26,7 +26,7 @@ class InProcess:
         board = Board(tasks)
         root = Path(store).absolute()
         glances = Glances(board, root, progress)
-        with sigterm_interrupts():
+        with ends_interrupt():
             glances.tell()
             while (task := board.take()) is not None:
                 began = partial(self._began, board, glances, task.name)

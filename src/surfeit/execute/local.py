@@ -10,7 +10,7 @@ from surfeit.execute.board import Board
 from surfeit.execute.crew import Hand, stop
 from surfeit.execute.engine import Outcome, Progress
 from surfeit.execute.glances import SECONDS, Glances
-from surfeit.execute.interrupts import sigterm_interrupts
+from surfeit.execute.interrupts import ends_interrupt
 from surfeit.execute.performance import Failure, as_json
 from surfeit.execute.task import Task
 
@@ -19,7 +19,7 @@ class Local:
     """Does tasks side by side in processes of this machine.
 
     A worker that dies is replaced and its task tried once more, which goes on from the run's last
-    checkpoint. Ctrl-C and SIGTERM let every training save where it stands and raise
+    checkpoint. Ctrl-C, SIGTERM and SIGHUP let every training save where it stands and raise
     KeyboardInterrupt within two seconds; if this process is killed, its workers notice and end.
 
     >>> Local().run([Task(name="a", kind="surfeit.procedures...:...")], store=Path("store"))
@@ -45,7 +45,7 @@ class Local:
     ) -> Outcome:
         """Does the tasks, each once its parents are done, in the order given; see `Engine.run`."""
         board = Board(tasks)
-        with sigterm_interrupts():
+        with ends_interrupt():
             root = Path(store).absolute()
             shift = _Shift(board, root, min(self.workers, len(board.tasks)))
             glances = Glances(board, root, progress)

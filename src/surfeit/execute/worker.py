@@ -26,14 +26,17 @@ from surfeit.execute.task import Desk
 GRACE_SECONDS = 1.5
 """What a training has to save where it stands, once it was told to stop."""
 
+ENDS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+"""What ends a process; a terminal sends it to workers too."""
+
 _TOLD_TO_STOP = 128 + signal.SIGTERM
 
 
 def serve(pipe: Connection, environment: Mapping[str, str]) -> None:
     """A worker's whole life. Never returns: nothing of the interpreter's own ending may be shown.
 
-    SIGTERM makes a training save and end, and everything else end at once. Ctrl-C is left to the
-    parent, which then sends SIGTERM.
+    SIGTERM makes a training save and end, and everything else end at once. Ctrl-C and SIGHUP are
+    left to the parent, which then sends SIGTERM.
     """
     status = _TOLD_TO_STOP
     with suppress(KeyboardInterrupt):  # a second signal, while the first is being answered
@@ -81,7 +84,7 @@ def _send(pipe: Connection, message: Mapping[str, Any]) -> None:
 
 def _take_signals() -> None:
     # Blocked until all is in place; a thread that starts meanwhile never takes one.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGTERM, _stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})

@@ -1,11 +1,15 @@
 """What a worker is sent: network, data, recipe and arithmetic as JSON and files."""
 
 import copy
+import fcntl
+import os
+import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 import torch
@@ -14,6 +18,7 @@ from torch import nn
 
 from surfeit.core import Params, Streams, buffers, digest, load_, parameters
 from surfeit.data import Dataset, read_dataset, write_dataset
+from surfeit.execute.interrupts import ends_interrupt
 from surfeit.models import Builder, Shape, describe, initialise_, is_rebuildable, rebuild
 from surfeit.prune.prunable import prunable
 from surfeit.train import Numerics, Recipe
@@ -21,6 +26,8 @@ from surfeit.train.job import Job
 
 # A network that only its own code can build, while work is done in this very process.
 _LENT: ContextVar[nn.Module | None] = ContextVar("lent", default=None)
+
+_PREFIX, _OWNER = "surfeit-parcels-", "owner"
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,22 @@ def unpack(parcel: Mapping[str, Any]) -> Parcel:
 
 
 @contextmanager
+def parcel_folder() -> Iterator[Path]:
+    """A temporary folder for parcels, which goes with whatever ends the work.
+
+    Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt while it is there. What a process that was
+    killed has left is removed by the next one's call: the folder's file `owner` is locked as long
+    as the process that made it lives.
+    """
+    _remove_left_folders()
+    with ends_interrupt(), TemporaryDirectory(prefix=_PREFIX) as name:
+        with open(Path(name, f".{_OWNER}"), "w") as owner:
+            fcntl.flock(owner, fcntl.LOCK_EX)
+            os.rename(owner.name, Path(name, _OWNER))  # nobody meets it before it is locked
+            yield Path(name)
+
+
+@contextmanager
 def sending(dataset: Dataset, model: nn.Module, folder: Path) -> Iterator[Path]:
     """Writes the data set for the workers and lends the network to work in this process."""
     token = _LENT.set(model)
@@ -158,6 +181,14 @@ def named(model: nn.Module, name: str) -> Builder:
 def tensors_of(model: nn.Module) -> Params:
     """Copies of all parameters and buffers by name."""
     return parameters(model) | buffers(model)
+
+
+def _remove_left_folders() -> None:
+    for path in Path(gettempdir()).glob(f"{_PREFIX}*/{_OWNER}"):
+        # Another's folder, or one whose owner lives or takes it away itself.
+        with suppress(OSError), open(path) as owner:
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def _is_drawn(architecture: dict[str, Any], own: Params, seed: int) -> bool:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +17,7 @@ from surfeit.execute import Engine, Outcome, Progress, Task
 from surfeit.landscape import along_line
 from surfeit.models import Builder
 from surfeit.procedures.instability.barriers import LINES, SIDES
-from surfeit.procedures.parcels import pack, sending
+from surfeit.procedures.parcels import pack, parcel_folder, sending
 from surfeit.procedures.replicates import check_seeds, engine_for
 from surfeit.store import Run, Store, canonical
 from surfeit.train import Numerics, Origin, Recipe
@@ -196,13 +195,13 @@ def _lines(
     first = next(iter(study.jobs.values()))
     engine = engine_for(first.network, engine)
     with (
-        TemporaryDirectory(prefix="surfeit-") as folder,
-        sending(first.dataset, first.network, Path(folder)) as data,
+        parcel_folder() as folder,
+        sending(first.dataset, first.network, folder) as data,
     ):
         tasks = [
             task
             for seed, job in study.jobs.items()
-            for task in _tasks(study, seed, pack(job, data, Path(folder)), Path(folder))
+            for task in _tasks(study, seed, pack(job, data, folder), folder)
         ]
         outcome = engine.run(tasks, store=store.root, progress=progress)
     rows = [row for pair in study.pairs() for row in _line(study, pair, outcome, store)]

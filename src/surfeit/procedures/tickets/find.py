@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +10,7 @@ from torch import nn
 from surfeit.data import Dataset
 from surfeit.execute import Engine, Progress, Task
 from surfeit.models import Builder
-from surfeit.procedures.parcels import pack, sending
+from surfeit.procedures.parcels import pack, parcel_folder, sending
 from surfeit.procedures.replicates import check_seeds, engine_for
 from surfeit.procedures.tickets.arms import TICKET
 from surfeit.procedures.tickets.config import TicketConfig
@@ -107,10 +105,10 @@ def find_tickets(
     engine = engine_for(network, engine)
     rows = [row for seed in jobs for row in _rows(config, seed)]
     with (
-        TemporaryDirectory(prefix="surfeit-") as folder,
-        sending(dataset, network, Path(folder)) as data,
+        parcel_folder() as folder,
+        sending(dataset, network, folder) as data,
     ):
-        parcels = {seed: pack(job, data, Path(folder)) for seed, job in jobs.items()}
+        parcels = {seed: pack(job, data, folder) for seed, job in jobs.items()}
         tasks = [_task(row, config, parcels[row.replicate]) for row in rows]
         outcome = engine.run(tasks, store=store.root, progress=progress)
     return ticket_table(rows, outcome, store)

@@ -2,8 +2,6 @@
 
 import copy
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import torch
@@ -15,7 +13,7 @@ from surfeit.data import Dataset
 from surfeit.execute import Engine, Progress, Task
 from surfeit.models import describe, initialise_, rebuild
 from surfeit.procedures.parcels import into as loaded
-from surfeit.procedures.parcels import named, pack, sending
+from surfeit.procedures.parcels import named, pack, parcel_folder, sending
 from surfeit.procedures.replicates import engine_for
 from surfeit.procedures.tickets.arms import TICKET
 from surfeit.procedures.tickets.config import check_controls
@@ -83,11 +81,11 @@ def transfer_tickets(
     engine = engine_for(network, engine)
     rows = {Row(at.replicate, at.level, arm): at for at in tickets for arm in _arms(at, arms)}
     with (
-        TemporaryDirectory(prefix="surfeit-") as folder,
-        sending(dataset, network, Path(folder)) as data,
+        parcel_folder() as folder,
+        sending(dataset, network, folder) as data,
     ):
         parcels = {
-            run.key: pack(jobs[run.key], data, Path(folder), drawn=_is_drawn(run))
+            run.key: pack(jobs[run.key], data, folder, drawn=_is_drawn(run))
             for run in dense.values()
         }
         tasks = [
