@@ -4,7 +4,16 @@ import pytest
 import torch
 from torch import nn
 
-from surfeit.core import buffers, digest, layer, layers, load_, parameters, weight_matrix
+from surfeit.core import (
+    buffers,
+    check_mask_fits,
+    digest,
+    layer,
+    layers,
+    load_,
+    parameters,
+    weight_matrix,
+)
 
 
 def network() -> nn.Sequential:
@@ -55,6 +64,13 @@ def test_layers_are_linear_and_convolutions_in_order():
     assert layer(nested, "0.0") is nested[0][0]
     with pytest.raises(ValueError, match=r"no layer '0.1': did you mean '0.0'"):
         layer(nested, "0.1")
+
+
+@pytest.mark.parametrize("mask", [[torch.ones(3, 8) > 0], torch.ones(3, 8) > 0, 0.5])
+def test_a_mask_that_is_no_mapping_is_told_what_it_must_be(mask):
+    words = f"by parameter name, True = kept, got a {type(mask).__name__}: pass"
+    with pytest.raises(ValueError, match=words):
+        check_mask_fits(network(), mask)
 
 
 def test_weight_matrix_flattens_each_unit():

@@ -374,6 +374,11 @@ def frozen():
             {"mask": {"fc1.bias": torch.ones(7) > 0}},
             r"'fc1.bias' is \[8\] in the model, \[7\] in the mask",
         ),
+        (small, {"mask": [torch.ones(8, 16) > 0]}, "mask must be bool tensors .* got a list: pass"),
+        (small, {"mask": torch.ones(8, 16) > 0}, "mask must be bool tensors .* got a Tensor: pass"),
+        (small, {"pruning": 0.1}, "pruning must be a Pruning, got 0.1: pass Pruning"),
+        (small, {"origin": 3}, "origin must be an Origin, got 3: pass Origin"),
+        (small, {"origin": 0}, "origin must be an Origin, got 0: pass Origin"),
     ],
 )
 def test_what_does_not_fit_is_told_before_anything_is_written(

@@ -77,13 +77,28 @@ def check_tensor(name: str, value: object) -> None:
         raise ValueError(f"{name} must be a torch tensor, got a {kind}: pass {remedy}")
 
 
+def check_mask_kind(mask: object) -> None:
+    """Says what a mask is where something else is given for one.
+
+    Raises:
+        ValueError: if it is not a mapping.
+    """
+    if not isinstance(mask, Mapping):
+        raise ValueError(
+            "a mask must be bool tensors by parameter name, True = kept, got a "
+            f'{type(mask).__name__}: pass {{"fc1.weight": kept, ...}}, or start from '
+            "surfeit.prune.full_mask(model)"
+        )
+
+
 def check_mask_fits(model: nn.Module, mask: Mapping[str, Tensor]) -> None:
     """Says where a mask does not fit a model; parameters that it does not name are kept.
 
     Raises:
-        ValueError: if a name is no parameter of the model (the nearest are suggested), a tensor is
-            not bool or of another shape.
+        ValueError: if the mask is no mapping, a name is no parameter of the model (the nearest are
+            suggested), a tensor is not bool or of another shape.
     """
+    check_mask_kind(mask)
     own = dict(model.named_parameters())
     for name, kept in mask.items():
         if name not in own:

@@ -159,6 +159,16 @@ class Job:
             )
         if not isinstance(self.recipe, Recipe):
             raise ValueError(f"recipe must be a Recipe(...), got {self.recipe!r}")
+        if not isinstance(self.origin, Origin):
+            raise ValueError(
+                f"origin must be an Origin, got {self.origin!r}: pass Origin(step=..., "
+                "parents=(run.key,)), or nothing to begin at step 0"
+            )
+        if self.pruning is not None and not isinstance(self.pruning, Pruning):
+            raise ValueError(
+                f"pruning must be a Pruning, got {self.pruning!r}: pass "
+                "Pruning(moments=at_step(step, density))"
+            )
 
     def _check_origin(self) -> None:
         total = self.recipe.total_steps(len(self.dataset.train))

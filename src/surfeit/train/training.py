@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from surfeit.core import DiskError, ProtocolError
+from surfeit.core import DiskError, ProtocolError, check_mask_kind
 from surfeit.data import Dataset
 from surfeit.models import Builder
 from surfeit.store import Lease, Run, RunWriter, Store, clear_temporary, make_folder
@@ -80,7 +80,9 @@ def train(
         StoreError: if the disk refuses.
     """
     numerics, conduct = numerics or Numerics(), conduct or Conduct()
-    origin = origin or Origin()
+    origin = Origin() if origin is None else origin
+    if mask is not None:
+        check_mask_kind(mask)
     job = Job(model, dataset, recipe, seed, dict(mask) if mask else None, numerics, origin, pruning)
     images = len(dataset.train)
     steps = (snapshots or Snapshots()).steps(
