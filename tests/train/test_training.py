@@ -374,6 +374,14 @@ def frozen():
             {"mask": {"fc1.bias": torch.ones(7) > 0}},
             r"'fc1.bias' is \[8\] in the model, \[7\] in the mask",
         ),
+        (Noisy, {}, r"got a class: pass Noisy\(...\), whose .* or a builder, def build\(\*, input"),
+        (
+            lambda: small(),
+            {},
+            r"takes other arguments .* write def build\(\*, input_shape, classes, generator\): ...",
+        ),
+        (lambda images, **_: small(), {}, r"\(missing a required argument: 'images'\)"),
+        (lambda **_: None, {}, "returned a NoneType: it must return the module"),
         (small, {"mask": [torch.ones(8, 16) > 0]}, "mask must be bool tensors .* got a list: pass"),
         (small, {"mask": torch.ones(8, 16) > 0}, "mask must be bool tensors .* got a Tensor: pass"),
         (small, {"pruning": 0.1}, "pruning must be a Pruning, got 0.1: pass Pruning"),
@@ -394,6 +402,14 @@ def test_a_mask_that_empties_a_layer_is_refused_before_anything_is_written(datas
     with pytest.raises(CollapseError, match=r"layer 'fc2' would be left without weights"):
         train(small, dataset, RECIPE, mask=mask, store=store)
     assert not os.listdir(store.root)
+
+
+def test_an_error_of_a_builders_own_is_left_as_it_is(dataset, store):
+    def build(*, input_shape, classes, generator):
+        raise TypeError("mine")
+
+    with pytest.raises(TypeError, match=r"^mine$"):
+        train(build, dataset, RECIPE, store=store)
 
 
 def test_a_mask_may_remove_all_of_a_bias(dataset, store):

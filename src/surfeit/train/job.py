@@ -14,6 +14,7 @@ from surfeit.data import Dataset
 from surfeit.models import Builder, describe, initialise_, is_rebuildable
 from surfeit.prune import check_alive
 from surfeit.store import SCHEMA, canonical, key_of
+from surfeit.train.building import built
 from surfeit.train.numerics import Numerics
 from surfeit.train.origin import Origin
 from surfeit.train.pruning import Pruning
@@ -72,16 +73,7 @@ class Job:
     @cached_property
     def network(self) -> nn.Module:
         """The network with its initial weights, on the CPU."""
-        if isinstance(self.model, nn.Module):
-            return self.model
-        if isinstance(self.model, type) and issubclass(self.model, nn.Module):
-            name = self.model.__name__
-            raise ValueError(f"model must be a module or a builder, got a class: pass {name}(...)")
-        return self.model(
-            input_shape=self.dataset.input_shape,
-            classes=self.dataset.classes,
-            generator=self.streams.get("init"),
-        )
+        return built(self.model, self.dataset, self.streams.get("init"))
 
     def initial(self) -> Params:
         """Copies of the initial parameters and buffers, masked weights at zero."""

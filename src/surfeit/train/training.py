@@ -46,8 +46,10 @@ def train(
     >>> run = train(lenet_300_100, load("digits"), Recipe(epochs=10), seed=0)
 
     Args:
-        model: a builder such as `lenet_300_100`, its network drawn from the seed's stream `init`;
-            or a module, whose own weights are the initial ones and which is not changed.
+        model: a builder such as `lenet_300_100`, its network drawn from the seed's stream `init`
+            (of your own: `def build(*, input_shape, classes, generator)`, which draws its weights
+            from the generator and returns the module); or a module, whose own weights are the
+            initial ones, whatever the seed, and which is not changed.
         dataset: the train split is fitted, the validation split may stop the training, the test
             split is measured and decides nothing.
         recipe: how to train.
