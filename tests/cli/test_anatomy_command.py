@@ -63,11 +63,26 @@ def test_anatomy_refuses_what_is_not_there(searched, tmp_path, capsys):
     assert "level must be one of 1 to 2, got 3" in capsys.readouterr().err
     assert call("anatomy", folder, "--root", tmp_path) == 1
     assert "no run" in capsys.readouterr().err
-    pq.write_table(pq.read_table(folder / "tickets.parquet").drop_columns(["arm"]), tmp_path / "a")
-    assert call("anatomy", tmp_path / "a", "--root", root) == 1
-    assert "must be a table of tickets as from find_tickets, it has no arm" in (
-        capsys.readouterr().err
-    )
+
+
+def test_anatomy_refuses_a_file_that_is_no_table_of_tickets(searched, tmp_path, capsys):
+    folder, root = searched
+    path, table = tmp_path / "tickets.parquet", pq.read_table(folder / "tickets.parquet")
+    pq.write_table(table, path)
+    whole, text = path.read_bytes(), table["level"].cast("string")
+    others = [table.drop_columns(["arm"]), table.drop_columns(["run"])]
+    others += [table.drop_columns(["level"]).append_column("level", text)]
+    for other, column in zip(others, ("arm", "run", "level"), strict=True):
+        pq.write_table(other, path)
+        assert call("anatomy", tmp_path, "--root", root) == 1
+        words = f"{path} is no table of tickets, see its column {column}: 'surfeit tickets --out"
+        assert words in capsys.readouterr().err
+    half = len(whole) // 4
+    for damaged in (b"", whole[:half], b"\xff" * half + whole[half:], whole[:-40] + bytes(40)):
+        path.write_bytes(damaged)
+        assert call("anatomy", tmp_path, "--root", root) == 1
+        words = f"{path} is damaged or no Parquet file: 'surfeit tickets --out {tmp_path}' writes"
+        assert words in capsys.readouterr().err
 
 
 def test_instability_prints_a_barrier_a_step_and_writes_lines(tmp_path, capsys):
@@ -104,7 +119,8 @@ def test_a_training_is_called_stable_only_where_its_interval_is(barriers, word):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--part-at", "40"], "steps must be below the recipe's 40, got 40"),
+        (["--part-at", "40"], "--part-at holds step 40, but the training has 40 steps"),
+        ([], "--part-at holds step 100, but the training has 40 steps"),
         (["--part-at", "20", "0"], "ascending integers >= 0, got (20, 0)"),
         (["--points", "1"], "points must be at least 2"),
         (["--replicates", "0"], "replicates must be at least 1, got 0"),

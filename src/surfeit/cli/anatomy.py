@@ -53,14 +53,11 @@ def anatomy(
     """
     import pyarrow.parquet as pq
 
-    from surfeit.core import DataError
     from surfeit.procedures.tickets import ticket_anatomy
     from surfeit.study.tables import where
 
     path = folder / "tickets.parquet" if folder.is_dir() else folder
-    if not path.is_file():
-        raise DataError(f"{path} is not there: 'surfeit tickets --out {folder}' writes it")
-    found = pq.read_table(path)
+    found = _read(path)
     shown = _level(found, level)
     with telling(quiet) as teller:
         table = ticket_anatomy(
@@ -79,10 +76,30 @@ def anatomy(
     print_table(*_answer(where(table, level=shown, arm="ticket")))
 
 
-def _level(found: "pa.Table", level: int | None) -> int:
-    from surfeit.procedures.tickets.table import check_found
+def _read(path: Path) -> "pa.Table":
+    """The table of a search, of which all columns are as the search wrote them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    check_found(found)
+    from surfeit.core import DataError
+
+    writes = f"'surfeit tickets --out {path.parent}' writes it"
+    if not path.is_file():
+        raise DataError(f"{path} is not there: {writes}")
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} is damaged or no Parquet file: {writes} anew") from error
+    texts = (pa.types.is_string, pa.types.is_large_string)
+    kinds = {"replicate": (pa.types.is_integer,), "level": (pa.types.is_integer,)}
+    for name, kind in (kinds | {"arm": texts, "run": texts}).items():
+        held = table.column_names.count(name) == 1
+        if not (held and any(fits(table.field(name).type) for fits in kind)):
+            raise DataError(f"{path} is no table of tickets, see its column {name}: {writes} anew")
+    return table
+
+
+def _level(found: "pa.Table", level: int | None) -> int:
     there = sorted(
         {
             row["level"]

@@ -80,6 +80,12 @@ def instability(
     config = InstabilityConfig(steps=part_at, points=points)
     recipe = options.applied_to(published_recipe(model, data))
     engine, dataset = Local(workers), load(data, places.data_dir)
+    total = recipe.total_steps(len(dataset.train))
+    if max(part_at) >= total:
+        raise ValueError(
+            f"--part-at holds step {max(part_at)}, but the training has {total} steps: give "
+            "earlier steps, or more --steps"
+        )
     folder = out or Path(f"surfeit-instability-{model}-{data}")
     make_folder(folder)
     with telling(quiet) as teller:

@@ -112,11 +112,14 @@ def parcel_folder() -> Iterator[Path]:
     as the process that made it lives.
     """
     _remove_left_folders()
-    with ends_interrupt(), TemporaryDirectory(prefix=_PREFIX) as name:
-        with open(Path(name, f".{_OWNER}"), "w") as owner:
-            fcntl.flock(owner, fcntl.LOCK_EX)
-            os.rename(owner.name, Path(name, _OWNER))  # nobody meets it before it is locked
-            yield Path(name)
+    with (
+        ends_interrupt(),
+        TemporaryDirectory(prefix=_PREFIX) as name,
+        open(Path(name, f".{_OWNER}"), "w") as owner,
+    ):
+        fcntl.flock(owner, fcntl.LOCK_EX)
+        os.rename(owner.name, Path(name, _OWNER))  # nobody meets it before it is locked
+        yield Path(name)
 
 
 @contextmanager
