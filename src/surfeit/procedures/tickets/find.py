@@ -53,8 +53,9 @@ def find_tickets(
         model: a builder, its network drawn from each seed's stream `init`; or a module, whose own
             weights are every replicate's initial ones and which is not changed: then replicates
             differ in what training draws (such as the order of the images) alone, and intervals
-            over them leave the variation of initial weights out. A module is built anew in other processes from its description; one
-            that only its own code can build is trained in this process.
+            over them leave the variation of initial weights out. A module is built anew in other
+            processes from its description; one that only its own code can build is trained in this
+            process.
         dataset: the train split is fitted, the validation split tells the early stopping step, the
             test split is measured and decides nothing.
         recipe: how each level is trained. The early stopping step is as fine as its
