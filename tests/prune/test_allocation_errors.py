@@ -170,3 +170,10 @@ def test_allocations_are_found_by_name_and_the_nearest_suggested():
     assert allocation_named("global") is global_mask
     with pytest.raises(ValueError, match="no allocation 'globl': did you mean 'global'"):
         allocation_named("globl")
+
+
+@pytest.mark.parametrize("densities", [0.3, [0.3, 0.3], None])
+def test_densities_that_are_not_by_name_are_told_of_uniform_mask(densities):
+    words = re.escape(f'such as {{"fc1.weight": 0.3, ...}}, got {densities!r}: ')
+    with pytest.raises(ValueError, match=rf"{words}.* pass it to uniform_mask"):
+        layerwise_mask(SCORES, densities)

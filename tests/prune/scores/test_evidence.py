@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from surfeit.core import Split, Streams, buffers, digest, parameters
+from surfeit.data import from_tensors
 from surfeit.prune.scores import SCORES, UNIT_SCORES, Evidence, snip, synflow
 
 KINDS = ["dense", "convolutional"]
@@ -241,6 +242,15 @@ def test_splits_that_do_not_fit_are_refused(build, images):
         _ = Evidence(build(), split=Split(split.images, torch.full((7,), 3))).gradients
     with pytest.raises(ValueError, match=r"must return \[images, classes\]"):
         _ = Evidence(build("convolutional")[:3], split=images("convolutional")).gradients
+
+
+def test_a_data_set_given_for_a_split_is_told_of_its_train_split(build, images):
+    split = images()
+    data = from_tensors("mine", train=split, validation=split, test=split)
+    with pytest.raises(ValueError, match=r"a Split, got a Dataset: pass data\.train"):
+        Evidence(build(), split=data)
+    with pytest.raises(ValueError, match=r"got a tuple: .*Split\(images, labels\)"):
+        Evidence(build(), split=(split.images, split.labels))
 
 
 def test_vectors_that_do_not_fit_are_refused(build, images):

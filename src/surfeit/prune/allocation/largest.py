@@ -65,9 +65,17 @@ def layerwise_mask(
         mask: the mask to stay within, of the same names and shapes.
 
     Raises:
-        ValueError: as `global_mask`; or if the names of densities and scores differ.
+        ValueError: as `global_mask`; or if the densities are not by name (one for all is
+            `uniform_mask`'s), or their names and those of the scores differ.
         CollapseError: if a parameter's count rounds to none, naming its layer.
     """
+    if not isinstance(densities, Mapping):
+        raise ValueError(
+            "densities must be by parameter name, such as "
+            f'{{"{next(iter(scores), "fc1.weight")}": 0.3, ...}}, got {densities!r}: '
+            "layerwise_mask takes one of each parameter's own; for the same density everywhere "
+            "pass it to uniform_mask"
+        )
     check_names("density", densities, scores)
     for name in scores:
         check_density(densities[name], f" for {name!r}")

@@ -45,8 +45,8 @@ class Evidence:
         batch_size: images at a time; changes results by rounding only.
 
     Raises:
-        ValueError: if the mask or the initial weights are not the model's, a layer's weight is no
-            parameter, or batch_size is not positive.
+        ValueError: if the mask or the initial weights are not the model's, the split is no `Split`,
+            a layer's weight is no parameter, or batch_size is not positive.
     """
 
     model: nn.Module
@@ -60,6 +60,12 @@ class Evidence:
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        if self.split is not None and not isinstance(self.split, Split):
+            raise ValueError(
+                "split must be images and labels, a Split, got a "
+                f"{type(self.split).__name__}: pass data.train of a Dataset, or "
+                "Split(images, labels)"
+            )
         if self.mask is not None:
             check_mask_fits(self.model, self.mask)
         if not self.names:
