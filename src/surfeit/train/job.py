@@ -225,7 +225,9 @@ class Job:
                 return trial(image)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             shape = list(self.dataset.input_shape)
+            # What torch says of shapes that do not fit is of matrices that nobody sees.
+            words = "" if isinstance(error, RuntimeError) else f": {error}"
             raise ValueError(
                 f"the network does not take images of shape {shape} as "
-                f"{self.dataset.name} has them: {error}"
+                f"{self.dataset.name} has them{words}"
             ) from error

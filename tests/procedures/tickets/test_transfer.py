@@ -17,7 +17,7 @@ from surfeit.prune.units import unit_mask
 from surfeit.store import Store
 from surfeit.study.tables import where
 
-from .conftest import LEVELS, RECIPE, REWIND, make_blobs, search
+from .conftest import CONFIG, LEVELS, RECIPE, REWIND, make_blobs, search
 
 OTHER = make_blobs(name="others")
 FEWER = make_blobs(name="fewer", classes=2)
@@ -108,7 +108,7 @@ def test_bad_transfers_are_refused_before_any_training(found, tmp_path):
             for name, split in wide.splits.items()
         },
     )
-    with pytest.raises(ValueError, match=r"does not take images of shape \[1, 8, 8\]"):
+    with pytest.raises(ValueError, match=r"take images of shape \[1, 8, 8\] as \w+ has them$"):
         _transfer(found, stretched)
     with pytest.raises(ValueError, match="no control 'rienit': did you mean 'reinit'"):
         _transfer(found, controls=("rienit",))
@@ -116,11 +116,28 @@ def test_bad_transfers_are_refused_before_any_training(found, tmp_path):
         _transfer(found, table=where(found.table, arm="reinit"))
     with pytest.raises(ValueError, match="it has no run"):
         _transfer(found, table=found.table.drop_columns("run"))
+    with pytest.raises(
+        ValueError, match=r"as from find_tickets, got a NoneType: pass find_tickets"
+    ):
+        transfer_tickets(None, OTHER, RECIPE, store=found.store)
     with pytest.raises(ValueError, match="tickets are of another architecture"):
         _transfer(found, into=mlp((9, 6), input_shape=(1, 4, 4), classes=3))
     with pytest.raises(StoreError, match="no run"):
         _transfer(found, store=Store(tmp_path / "empty"))
     assert len(found.store.runs()) == before
+
+
+def test_tickets_of_ones_own_network_ask_for_it_before_any_training(blobs, store):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3), nn.Softplus())  # none that is described
+    table = search(store, blobs, replace(CONFIG, levels=1), model=model)
+    before = len(store.runs())
+    options = {"engine": InProcess(), "store": store, "controls": ()}
+    with pytest.raises(
+        ValueError, match=r"cannot be built .* transfer_tickets\(..., into=model\)$"
+    ):
+        transfer_tickets(table, OTHER, RECIPE, **options)
+    assert len(store.runs()) == before
+    assert failures(transfer_tickets(table, OTHER, RECIPE, into=model, **options)) == {}
 
 
 def test_a_transferred_ticket_is_not_transferred_again(found):

@@ -62,8 +62,13 @@ def check_found(found: pa.Table) -> None:
     """Looks that a table is one of trainings by replicate, level and arm.
 
     Raises:
-        ValueError: if it lacks a column, naming it.
+        ValueError: if it is no table, or lacks a column, naming it.
     """
+    if not isinstance(found, pa.Table):
+        raise ValueError(
+            "found must be a table of tickets as from find_tickets, got a "
+            f"{type(found).__name__}: pass find_tickets(...), or some of its rows"
+        )
     lacking = {"replicate", "level", "arm", "run"} - set(found.column_names)
     if lacking:
         raise ValueError(

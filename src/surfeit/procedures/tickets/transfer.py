@@ -11,7 +11,7 @@ from torch.nn.utils import skip_init
 from surfeit.core import Streams, layers
 from surfeit.data import Dataset
 from surfeit.execute import Engine, Progress, Task
-from surfeit.models import describe, initialise_, rebuild
+from surfeit.models import describe, initialise_, is_rebuildable, rebuild
 from surfeit.procedures.parcels import into as loaded
 from surfeit.procedures.parcels import named, pack, parcel_folder, sending
 from surfeit.procedures.replicates import engine_for
@@ -62,7 +62,8 @@ def transfer_tickets(
 
     Raises:
         ValueError: before any training, if there is no ticket in the table, network and data do
-            not fit together, a control is unknown, or `into` is of another architecture.
+            not fit together, a control is unknown, or `into` is of another architecture or wanted
+            and not given.
         StoreError: before any training, if a ticket's run is not in the store.
 
     Source: Morcos, Yu, Paganini and Tian 2019, "One ticket to win them all". They draw
@@ -156,6 +157,11 @@ def _network(dense: Run, into: nn.Module | None) -> nn.Module:
         raise ValueError(
             f"the tickets are of another architecture than the module given: run "
             f"{dense.key[:12]} trained {architecture}, the module is {describe(into)}"
+        )
+    if into is None and not is_rebuildable(architecture):
+        raise ValueError(
+            f"a {architecture['class']} cannot be built from its description alone: build it with "
+            "its own code and pass it, transfer_tickets(..., into=model)"
         )
     model = rebuild(architecture) if into is None else copy.deepcopy(into)
     return loaded(model, dense.tensors(0))
