@@ -4,14 +4,18 @@ import inspect
 import json
 import os
 import signal
+import threading
 import time
+from multiprocessing import forkserver
+from pathlib import Path
 
 import pytest
 
+from surfeit.core import SurfeitError
 from surfeit.execute import InProcess, Local
 
 from . import works
-from .conftest import task
+from .conftest import task, workers
 from .works import log
 
 TASKS = [
@@ -85,6 +89,39 @@ def test_local_replaces_workers_that_die_and_tries_their_task_once_more(tmp_path
     )
     assert outcome.failures["ended"].startswith("ended: its process ended with exit code 143")
     assert outcome.failures["lost"].endswith("because it builds on twice, which failed")
+
+
+def test_local_replaces_a_forkserver_that_is_killed_while_it_starts_a_worker(tmp_path):
+    Local(1).run([task("first")], store=tmp_path)
+    server = forkserver._forkserver._forkserver_pid
+    os.kill(server, signal.SIGSTOP)
+    killing = threading.Timer(0.3, os.kill, (server, signal.SIGKILL))
+    killing.start()
+    assert set(Local(1).run([task("a")], store=tmp_path).keys) == {"a"}
+    assert forkserver._forkserver._forkserver_pid != server
+
+
+def test_local_replaces_a_forkserver_that_is_killed_while_workers_work(tmp_path):
+    killed = []
+
+    def progress(glance):
+        if not killed and any(active.key == "stubborn" for active in glance.active):
+            killed.extend(workers())
+            os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+
+    tasks = [task("a", "stubborn", times=1), task("b")]
+    assert set(Local(1).run(tasks, store=tmp_path, progress=progress).keys) == {"a", "b"}
+    assert not any(Path(f"/proc/{worker}").exists() for worker in killed)
+
+
+def test_local_says_so_if_no_worker_can_be_started(tmp_path, monkeypatch):
+    def refuse(self):
+        raise EOFError
+
+    monkeypatch.setattr("multiprocessing.process.BaseProcess.start", refuse)
+    monkeypatch.setattr("surfeit.execute.crew._LAST_SECONDS", 0)
+    with pytest.raises(SurfeitError, match="the process that forks them ended each time"):
+        Local(1).run([task("a")], store=tmp_path)
 
 
 def test_local_workers_have_one_thread_this_environment_and_nothing_of_the_script(

@@ -63,7 +63,10 @@ def surroundings(config, desk):
 
 
 def stubborn(config, desk):
-    """Hears no signal but the last."""
+    """Hears no signal but the last; `times` is how often, always if it is not given."""
+    note(desk, "stubborn")
+    if log(desk.store).count("stubborn") > config.get("times", 1000):
+        return "obeyed"
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     desk.began("stubborn", 1)
     time.sleep(60)

@@ -12,12 +12,14 @@ from multiprocessing import connection, forkserver, resource_tracker
 from types import ModuleType
 from typing import Any
 
+from surfeit.core import SurfeitError
 from surfeit.execute.worker import ENDS, GRACE_SECONDS, serve
 
 ONE_THREAD: dict[str, str] = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
 )
 _LAST_SECONDS = 0.3
+_TRIES = 3
 _LOST = 255  # what multiprocessing says of a process whose forkserver has gone
 
 
@@ -38,11 +40,24 @@ class Hand:
         )
 
     def start(self) -> None:
-        """Starts the process: seconds for the first one while torch loads, then milliseconds."""
-        _start_forkserver()
-        with _no_main():
-            self._process.start()
-        self._theirs.close()
+        """Starts the process: seconds for the first one while torch loads, then milliseconds.
+
+        Raises:
+            SurfeitError: if the forkserver ends each time, whoever or whatever ends it.
+        """
+        for _ in range(_TRIES):
+            try:
+                _start_forkserver()
+                with _no_main():
+                    self._process.start()
+                self._theirs.close()
+                return
+            except (EOFError, ConnectionError):  # it has ended; it is started anew
+                time.sleep(_LAST_SECONDS)
+        raise SurfeitError(
+            "no worker can be started: the process that forks them ended each time, as it does "
+            "when memory runs out. Free some memory, or give fewer workers"
+        )
 
     @property
     def signs(self) -> list[Any]:
@@ -79,6 +94,8 @@ class Hand:
         """How a process that died did so, in a few words."""
         self._process.join(_LAST_SECONDS)
         code = self._process.exitcode
+        if code == _LOST:
+            return "was lost with the process that had forked it"
         if code == -signal.SIGKILL:
             return "was killed by SIGKILL, as the system does when memory runs out"
         if code is not None and code < 0:
