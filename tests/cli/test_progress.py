@@ -3,7 +3,7 @@
 import io
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from rich.console import Console
@@ -27,6 +27,7 @@ class Glance:
     total: int
     active: tuple = ()
     failed: int = 0
+    ended: tuple = ()
 
 
 FIRST = Active("replicate 0, level 3, ticket", 1200, 4000, {"validation_accuracy": 0.979})
@@ -45,16 +46,20 @@ def screen():
     return Screen(Console(file=io.StringIO(), width=80))
 
 
-def test_watch_tells_each_training_once_when_it_has_ended():
+def end(one, step=0, **more):
+    return replace(one, step=step, metrics={"validation_accuracy": 0.98} if step else {}, **more)
+
+
+def test_watch_tells_each_training_once_when_it_has_ended_with_its_last_figures():
     watch = Watch()
     assert watch.look(Glance(0, 9, (FIRST, SECOND)), 10.0) == []
     assert watch.look(Glance(0, 9, (FIRST, SECOND)), 20.0) == []
-    assert watch.look(Glance(1, 9, (SECOND,)), 41.0) == [
-        "replicate 0, level 3, ticket: 31 s, validation 97.9 % at step 1,200 (1 of 9 done)"
+    assert watch.look(Glance(1, 9, (SECOND,), ended=(end(FIRST, 4000),)), 41.0) == [
+        "replicate 0, level 3, ticket: 31 s, validation 98.0 % at step 4,000 (1 of 9 done)"
     ]
     assert watch.look(Glance(1, 9, (SECOND,)), 42.0) == []
-    assert watch.look(Glance(1, 9, (), failed=1), 50.0) == [
-        "replicate 1, level 3, ticket: 40 s (1 of 9 done, 1 failed)"
+    assert watch.look(Glance(1, 9, (), failed=1, ended=(end(SECOND, key=""),)), 50.0) == [
+        "replicate 1, level 3, ticket: failed after 40 s (1 of 9 done, 1 failed)"
     ]
 
 
@@ -63,14 +68,31 @@ def test_watch_says_nothing_of_a_training_whose_worker_died_until_it_is_over():
     watch.look(Glance(0, 2, (FIRST, SECOND)), 0.0)
     assert watch.look(Glance(0, 2, (SECOND,)), 5.0) == []
     assert watch.look(Glance(0, 2, (FIRST, SECOND)), 6.0) == []
-    (sentence,) = watch.look(Glance(1, 2, (SECOND,)), 9.0)
+    (sentence,) = watch.look(Glance(1, 2, (SECOND,), ended=(end(FIRST, 4000),)), 9.0)
     assert sentence.startswith("replicate 0, level 3, ticket: 9 s")
 
 
-def test_watch_counts_trainings_that_were_never_seen_at_work():
+def test_watch_sums_up_what_was_in_the_store_once_a_training_begins_or_all_are_over():
+    stored, beginning = Active("stored"), Active("beginning", key="")
+    watch = Watch()
+    assert watch.look(Glance(1, 9, (beginning,), ended=(stored,)), 1.0) == []
+    assert watch.look(Glance(3, 9, (beginning,), ended=(stored, stored)), 2.0) == []
+    assert watch.look(Glance(3, 9, (FIRST,)), 3.0) == ["in the store already: 3 (3 of 9 done)"]
+    assert watch.look(Glance(3, 9, (FIRST,)), 4.0) == []
+    (_, last) = watch.look(Glance(9, 9, (), ended=(*[stored] * 5, end(FIRST, 4000))), 5.0)
+    assert last.startswith("replicate 0, level 3, ticket: 2 s")
+    again = Watch().look(Glance(9, 9, (), ended=(stored,) * 9), 0.0)
+    assert again == ["in the store already: 9 (9 of 9 done)"]
+
+
+def test_watch_counts_what_was_never_begun_and_what_an_engine_does_not_name():
     watch = Watch()
     assert watch.look(Glance(80, 147, (FIRST,)), 1.0) == ["80 of 147 done"]
     assert watch.look(Glance(80, 147, (FIRST,)), 2.0) == []
+    heirs = (Active("heir", key=""),) * 2
+    assert watch.look(Glance(80, 147, (FIRST,), failed=2, ended=heirs), 3.0) == [
+        "80 of 147 done, 2 failed"
+    ]
 
 
 def test_screen_is_one_bar_and_a_line_each_active_training():
@@ -123,7 +145,7 @@ def test_without_a_terminal_a_line_each_training_and_quiet_none(capsys):
     for quiet in (False, True):
         with telling(quiet) as teller:
             teller.trainings(Glance(0, 1, (FIRST,)))
-            teller.trainings(Glance(1, 1))
+            teller.trainings(Glance(1, 1, ended=(end(FIRST, 4000),)))
         printed = capsys.readouterr()
         assert printed.out == ""
         assert printed.err.count("replicate 0, level 3, ticket") == (0 if quiet else 1)

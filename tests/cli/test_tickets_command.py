@@ -1,6 +1,7 @@
 """`surfeit tickets`: what it asks the search for, what it says, prints and writes, how it ends."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -65,7 +66,7 @@ def asked(monkeypatch):
         noted.update(model=model, dataset=dataset, recipe=recipe, config=config, **more)
         working = Active("replicate 0, level 1, ticket", "abcd", 50, 100, {})
         more["progress"](Glance(0, 0, 2, (working,)))
-        more["progress"](Glance(1, 0, 2, ()))
+        more["progress"](Glance(1, 0, 2, (), (replace(working, step=100),)))
         return noted["table"]
 
     monkeypatch.setattr(surfeit.procedures.tickets, "find_tickets", stand_in)

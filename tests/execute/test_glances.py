@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from surfeit.execute import Board, Glance, InProcess, Local, glances
+from surfeit.execute import Board, Failure, Glance, InProcess, Local, glances
 from surfeit.execute.glances import Glances, last_row
 from surfeit.store import Store
 
@@ -66,6 +66,31 @@ def test_glance_shows_the_last_metrics_of_an_active_run(tmp_path):
     (active,) = told[0].active
     assert (active.key, active.step, active.steps) == ("ab12", 7, 40)
     assert active.metrics == {"step": 7, "validation_accuracy": 0.5}
+
+
+def test_glance_shows_the_last_metrics_of_what_has_ended_and_what_was_stored(tmp_path):
+    told: list[Glance] = []
+    board = Board([task(name) for name in "abcd"])
+    glances = Glances(board, tmp_path, told.append)
+    path = Store(tmp_path).path_of("ab12")
+    path.mkdir(parents=True)
+    (path / "metrics.jsonl").write_text('{"step": 0, "validation_accuracy": 0.1}\n')
+    for _ in range(3):
+        board.take()
+    board.began("a", "ab12", 40), board.began("b", "cd34", 40)
+    glances.tell()
+    with open(path / "metrics.jsonl", "a") as file:
+        file.write('{"step": 40, "validation_accuracy": 0.9}\n')
+    board.end("a", "ab12"), board.end("b", Failure("bad")), board.end("c", "ab12")
+    glances.tell()
+    a, b, c = told[-1].ended
+    assert (a.name, a.step, a.steps, a.metrics["validation_accuracy"]) == ("a", 40, 40, 0.9)
+    assert (b.name, b.key, b.steps) == ("b", "", 40)
+    assert (c.name, c.key, c.steps, c.metrics) == ("c", "ab12", 0, {})
+    board.take()
+    board.end("d", "ab12")
+    glances.tell()
+    assert [one.name for one in told[-1].ended] == ["d"]
 
 
 @pytest.mark.parametrize("engine", [InProcess(), Local(2)], ids=["in process", "local"])

@@ -17,39 +17,39 @@ class Watch:
 
     def __init__(self) -> None:
         self._began: dict[str, float] = {}
-        self._gone: dict[str, Active] = {}
-        self._seen: dict[str, Active] = {}
+        self._stored = 0
         self._told = 0
 
     def look(self, glance: "Glance", now: float) -> list[str]:
         """The sentences about what has ended.
 
-        A training that is no longer active has ended once the count of those that are over has
-        risen: before that its worker may have died, and it comes again.
+        Trainings that were in the store already are counted in one sentence, once another begins.
 
         Args:
             glance: where the trainings stand.
             now: seconds of a clock that never goes back.
         """
-        active = {one.name: one for one in glance.active}
-        self._gone |= {name: one for name, one in self._seen.items() if name not in active}
-        self._gone = {name: one for name, one in self._gone.items() if name not in active}
-        self._seen = active
-        for name in active:
-            self._began.setdefault(name, now)
+        for one in glance.active:
+            self._began.setdefault(one.name, now)
+        trained = [one for one in glance.ended if one.steps]
+        self._stored += sum(bool(one.key and not one.steps) for one in glance.ended)
         over = glance.done + glance.failed
-        ended = list(self._gone.values())[: over - self._told]
-        for one in ended:
-            del self._gone[one.name]
-        sentences = [self._sentence(one, glance, now) for one in ended]
-        if over > self._told and not ended:
-            # Never seen at work: they were in the store, or took less than one glance to the next.
-            sentences.append(tally(glance))
+        at_work = bool(trained) or any(one.steps for one in glance.active)
+        sentences = self._of_stored(glance) if at_work or over == glance.total else []
+        sentences += [self._sentence(one, glance, now) for one in trained]
+        if over > self._told and not sentences and not self._stored:
+            sentences = [tally(glance)]
         self._told = over
         return sentences
 
+    def _of_stored(self, glance: "Glance") -> list[str]:
+        count, self._stored = self._stored, 0
+        return [f"in the store already: {count} ({tally(glance)})"] if count else []
+
     def _sentence(self, one: "Active", glance: "Glance", now: float) -> str:
-        seconds = now - self._began[one.name]
+        seconds = now - self._began.get(one.name, now)
+        if not one.key:
+            return f"{one.name}: failed after {seconds:.0f} s ({tally(glance)})"
         accuracy = _accuracy(one.metrics)
         accuracy = f", {accuracy} at step {one.step:,}" if accuracy else ""
         return f"{one.name}: {seconds:.0f} s{accuracy} ({tally(glance)})"

@@ -25,6 +25,7 @@ class Board:
     def __init__(self, tasks: Iterable[Task]) -> None:
         self.tasks = check_tasks(tasks)
         self.active: dict[str, tuple[str, int]] = {}
+        self.begun: dict[str, int] = {}
         self.keys: dict[str, str] = {}
         self.failures: dict[str, str] = {}
         self._setbacks = dict.fromkeys(self.tasks, 0)
@@ -50,6 +51,7 @@ class Board:
     def began(self, name: str, key: str, steps: int) -> None:
         """Notes which run an active task trains, and its steps."""
         self.active[name] = (key, steps)
+        self.begun[name] = steps
 
     def end(self, name: str, result: str | Failure) -> None:
         """Notes what an active task came to: its run key, or why it failed."""

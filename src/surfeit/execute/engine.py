@@ -36,12 +36,15 @@ class Glance:
         failed: tasks that failed, or were not run because one that they build on failed.
         total: all tasks.
         active: those that are being done, in the order of the tasks.
+        ended: those that are done or failed since the glance before. One that failed has no key;
+            of one whose run was in the store already, nothing was begun, `steps` is 0.
     """
 
     done: int
     failed: int
     total: int
     active: tuple[Active, ...]
+    ended: tuple[Active, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class Glances:
 
     def __init__(self, board: Board, store: Path, progress: Progress | None) -> None:
         self._board, self._store, self._progress = board, Store(store), progress
-        self._ended = -1
+        self._ended: set[str] | None = None  # those told of; None before the first glance
         self._told = -SECONDS
 
     def tell(self) -> None:
@@ -34,22 +34,28 @@ class Glances:
         if self._progress is None:
             return
         now = time.monotonic()
-        ended = len(self._board.keys) + len(self._board.failures)
+        ended = {*self._board.keys, *self._board.failures}
         if ended == self._ended and now - self._told < SECONDS:
             return
+        new = ended - (self._ended or set())
         self._ended, self._told = ended, now
-        self._progress(self._glance())
+        self._progress(self._glance(new))
 
-    def _glance(self) -> Glance:
+    def _glance(self, new: set[str]) -> Glance:
         board = self._board
         active = tuple(
             self._active(name, *board.active[name]) for name in board.tasks if name in board.active
         )
-        return Glance(len(board.keys), len(board.failures), len(board.tasks), active)
+        ended = tuple(
+            self._active(name, board.keys.get(name, ""), board.begun.get(name, 0))
+            for name in board.tasks
+            if name in new
+        )
+        return Glance(len(board.keys), len(board.failures), len(board.tasks), active, ended)
 
     def _active(self, name: str, key: str, steps: int) -> Active:
-        if not key:
-            return Active(name)
+        if not (key and steps):
+            return Active(name, key, 0, steps)
         row = last_row(self._store.path_of(key) / "metrics.jsonl")
         numbers = {
             column: value
