@@ -1,6 +1,8 @@
 """`surfeit tickets`: what it asks the search for, what it says, prints and writes, how it ends."""
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -149,6 +151,40 @@ def test_quiet_tickets_say_nothing_but_the_table(asked, tmp_path, capsys):
     printed = capsys.readouterr()
     assert printed.err == ""
     assert printed.out.startswith("level\t")
+
+
+@pytest.mark.parametrize("refused", ["tickets.parquet", "tickets.png"])
+def test_where_the_disk_is_full_the_table_is_printed_and_the_file_named(
+    drawn, tmp_path, capsys, monkeypatch, refused
+):
+    replace_ = os.replace
+
+    def full(source, target):
+        if Path(target).name == refused:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace_(source, target)
+
+    monkeypatch.setattr("os.replace", full)
+    assert call("tickets", "--out", tmp_path) == 1
+    printed = capsys.readouterr()
+    assert f"surfeit: cannot write {tmp_path}/{refused}: the disk is full" in printed.err
+    assert printed.out.startswith("level\t")
+    assert len(printed.out.splitlines()) == 5
+    assert not [path for path in tmp_path.iterdir() if refused in path.name]
+
+
+def test_an_anatomy_of_other_tickets_is_removed_and_one_of_these_is_kept(asked, tmp_path, capsys):
+    assert call("tickets", "--out", tmp_path) == 0
+    names = {"anatomy.parquet", "anatomy.svg"}
+    for name in (*names, "anatomy.txt"):
+        (tmp_path / name).touch()
+    assert call("tickets", "--out", tmp_path) == 0
+    assert names <= {path.name for path in tmp_path.iterdir()}
+    assert "removed" not in capsys.readouterr().err
+    asked["table"] = planted(gain=0.02)
+    assert call("tickets", "--out", tmp_path) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"tickets.parquet", "anatomy.txt"}
+    assert f"removed {tmp_path}/anatomy.*" in capsys.readouterr().err
 
 
 def test_failed_trainings_are_told_after_everything_is_written(asked, tmp_path, capsys):

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from surfeit.cli.options import Places, Whole
 from surfeit.cli.progress import telling
-from surfeit.cli.table import print_table
+from surfeit.cli.table import print_table, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,8 +51,6 @@ def anatomy(
     quiet
         Say nothing but the table and errors.
     """
-    import pyarrow.parquet as pq
-
     from surfeit.procedures.tickets import ticket_anatomy
     from surfeit.study.tables import where
 
@@ -66,14 +64,14 @@ def anatomy(
             draws=draws,
             progress=lambda done, total: teller.stage("looking at tickets", done, total),
         )
-        pq.write_table(table, path.parent / "anatomy.parquet")
-        _draw(where(found, level=shown, arm="ticket"), table, over, path.parent, places)
-        teller.say(f"table and figure: {path.parent}/anatomy.parquet, .svg, .png, .pdf")
         teller.say(
             f"tickets of level {shown}; spread is the variance of kept weights, 1 by chance; "
             "travelled in initial standard deviations, means over replicates"
         )
     print_table(*_answer(where(table, level=shown, arm="ticket")))
+    write_table(table, path.parent / "anatomy.parquet")
+    _draw(where(found, level=shown, arm="ticket"), table, over, path.parent, places)
+    teller.say(f"table and figure: {path.parent}/anatomy.parquet, .svg, .png, .pdf")
 
 
 def _read(path: Path) -> "pa.Table":

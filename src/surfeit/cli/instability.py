@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from surfeit.cli.names import builder_of, published_recipe
 from surfeit.cli.options import Machine, Places, RecipeOptions, Whole, seeds_of, whole_numbers
 from surfeit.cli.progress import telling
-from surfeit.cli.table import print_table
+from surfeit.cli.table import print_table, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,8 +64,6 @@ def instability(
         Say nothing but the table and errors.
     """
     builder, seeds = builder_of(model), seeds_of(seed, replicates)
-    import pyarrow.parquet as pq
-
     from surfeit.data import load
     from surfeit.execute import Local
     from surfeit.procedures.instability import (
@@ -101,11 +99,11 @@ def instability(
             progress=teller.trainings,
         )
         found = barriers(lines)
-        pq.write_table(lines, folder / "lines.parquet")
-        pq.write_table(found, folder / "barriers.parquet")
-        save(line.figure(lines, found, threshold=STABLE), folder, "lines")
-        teller.say(f"tables and figure: {folder}/lines.parquet, barriers.parquet, lines.svg, ...")
     print_table(*_answer(found, STABLE))
+    write_table(lines, folder / "lines.parquet")
+    write_table(found, folder / "barriers.parquet")
+    save(line.figure(lines, found, threshold=STABLE), folder, "lines")
+    teller.say(f"tables and figure: {folder}/lines.parquet, barriers.parquet, lines.svg, ...")
     _complain(found)
 
 

@@ -1,7 +1,13 @@
-"""Plain tables on stdout: columns for people in a terminal, tabs for programs in a pipe."""
+"""Tables: on stdout columns for people and tabs for programs, in files Parquet."""
 
 import sys
 from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -14,3 +20,18 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         print("  ".join(cells).rstrip())
+
+
+def write_table(table: "pa.Table", path: Path) -> None:
+    """Writes a table as Parquet, whole or not at all; the folder must be there.
+
+    Raises:
+        StoreError: if the disk refuses, naming the file.
+    """
+    import pyarrow.parquet as pq
+
+    from surfeit.store import write_atomically
+
+    written = BytesIO()
+    pq.write_table(table, written)
+    write_atomically(path, written.getvalue(), sync=False)

@@ -9,7 +9,7 @@ from cyclopts import Group, Parameter
 from surfeit.cli.names import builder_of, published_recipe
 from surfeit.cli.options import Machine, Places, RecipeOptions, Whole, seeds_of
 from surfeit.cli.progress import Teller, telling
-from surfeit.cli.table import print_table
+from surfeit.cli.table import print_table, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -164,8 +164,10 @@ def tickets(
             numerics=numerics,
             progress=teller.trainings,
         )
-        _write(table, folder, teller)
+        _say_answer(table, teller)
     _print(table)
+    _write(table, folder, teller)
+    _complain(table)
 
 
 def _controls(names: str) -> tuple[str, ...]:
@@ -174,25 +176,50 @@ def _controls(names: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in names.split(","))
 
 
-def _write(table: "pa.Table", folder: Path, teller: Teller) -> None:
-    import pyarrow.parquet as pq
-
+def _say_answer(table: "pa.Table", teller: Teller) -> None:
     from surfeit.cli.ticket_answer import sentences
-    from surfeit.study import figures
 
     for sentence in sentences(table):
         teller.say(sentence)
-    pq.write_table(table, folder / "tickets.parquet")
+
+
+def _print(table: "pa.Table") -> None:
+    from surfeit.cli.ticket_answer import rows
+
+    print_table(*rows(table))
+
+
+def _write(table: "pa.Table", folder: Path, teller: Teller) -> None:
+    from surfeit.study import figures
+
+    path = folder / "tickets.parquet"
+    kinds = () if _holds(path, table) else ("parquet", "svg", "png", "pdf")
+    others = [file for kind in kinds if (file := folder / f"anatomy.{kind}").is_file()]
+    write_table(table, path)
+    for other in others:
+        other.unlink()
+    if others:
+        teller.say(f"removed {folder}/anatomy.*: it was of other tickets than these")
     if any(value is not None for value in table["test_accuracy"].to_pylist()):
         figures.save(figures.tickets.figure(table), folder, "tickets")
         teller.say(f"table and figure: {folder}/tickets.parquet, .svg, .png, .pdf")
 
 
-def _print(table: "pa.Table") -> None:
-    from surfeit.cli.ticket_answer import complaint, rows
+def _holds(path: Path, table: "pa.Table") -> bool:
+    """Whether a file holds this very table."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path).equals(table)
+    except (pa.ArrowException, OSError):  # none is there, or it is damaged
+        return False
+
+
+def _complain(table: "pa.Table") -> None:
+    from surfeit.cli.ticket_answer import complaint
     from surfeit.core import SurfeitError
 
-    print_table(*rows(table))
     failed = complaint(table)
     if failed:
         raise SurfeitError(failed)

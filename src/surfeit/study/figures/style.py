@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
+
+from surfeit.store import make_folder, write_atomically
 
 # Okabe and Ito 2008: told apart by all common kinds of colour vision.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -86,8 +89,11 @@ def save(figure: Figure, folder: Path, name: str) -> dict[str, Path]:
 
     Returns:
         the three paths by "svg", "png" and "pdf".
+
+    Raises:
+        StoreError: if the disk refuses a file, naming it; no part of it is left.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     nameless: dict[str, dict[str, Any]] = {
         "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
         "png": {"Software": None},
@@ -103,5 +109,7 @@ def save(figure: Figure, folder: Path, name: str) -> dict[str, Path]:
             figure.draw_without_rendering()
             figure.set_layout_engine("none")
         for kind, path in paths.items():
-            figure.savefig(path, format=kind, dpi=DPI, metadata=nameless[kind])
+            drawn = BytesIO()
+            figure.savefig(drawn, format=kind, dpi=DPI, metadata=nameless[kind])
+            write_atomically(path, drawn.getvalue(), sync=False)
     return paths
