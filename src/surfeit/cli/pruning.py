@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from surfeit.cli.names import criteria_of
 from surfeit.cli.options import Machine, Places, Whole
 from surfeit.cli.progress import say_if_unfinished, telling
-from surfeit.cli.table import print_table
+from surfeit.cli.table import print_table, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,8 +73,6 @@ def prune(
     dataset = places.data_of(found, data)
     folder = out or Path(f"surfeit-prune-{found.key[:8]}")
 
-    import pyarrow.parquet as pq
-
     from surfeit.core import Streams
     from surfeit.prune import removal_table
     from surfeit.store import make_folder
@@ -94,7 +92,7 @@ def prune(
             keep_bias=keep_bias,
             progress=lambda done, total: teller.stage(f"removing units of {layer}", done, total),
         )
-        pq.write_table(table, folder / f"removal-{layer}.parquet")
+        write_table(table, folder / f"removal-{layer}.parquet")
         chance = 1 / dataset.classes
         save(removal.figure(table, loss=loss, chance=chance), folder, f"removal-{layer}")
         teller.say(f"curves and figure: {folder}/removal-{layer}.parquet, .svg, .png, .pdf")

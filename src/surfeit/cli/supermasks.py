@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from surfeit.cli.names import builder_of
 from surfeit.cli.options import Carrying, Machine, Places, Whole, seeds_of
 from surfeit.cli.progress import telling
-from surfeit.cli.table import print_table
+from surfeit.cli.table import print_table, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,8 +76,6 @@ def supermasks(
     config = _config(steps, epochs, range(1, levels + 1), densities)
     folder = out or Path(f"surfeit-supermasks-{model}-{data}")
 
-    import pyarrow.parquet as pq
-
     from surfeit.data import load
     from surfeit.execute import Local
     from surfeit.procedures.supermasks import supermask_table, train_supermasks
@@ -99,7 +97,7 @@ def supermasks(
         )
         with machine.numerics.in_force():
             table = supermask_table(builder, dataset, config, conduct=conduct, **shared)
-        pq.write_table(table, folder / "supermasks.parquet")
+        write_table(table, folder / "supermasks.parquet")
         teller.say(f"table: {folder}/supermasks.parquet")
     print_table(*_answer(table))
 
