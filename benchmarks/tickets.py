@@ -4,9 +4,10 @@
 
 Three figures, each measured side by side in this run:
 
-1. one level masked against the same training unmasked, and how much of it the looking at the mask
-   takes (they take turns on one core, and the median of their ratios counts), beside the matrix
-   products of its steps alone;
+1. one level masked against the same training unmasked (they take turns on one core, and the median
+   of their ratios counts), beside the matrix products of its steps alone; and, call by call, what
+   holding the mask and looking at it take of an update, which other work on the machine blurs
+   less: the median call over the median update;
 2. the whole search: levels x replicates x (ticket + 2 controls) + dense, on all cores;
 3. what the plain loop takes for one level of it, and so, times the number of trainings over the
    cores, what it would take for all: a computed figure, printed as such. It measures what ours
@@ -19,6 +20,8 @@ import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from unittest.mock import patch
 
 import torch
@@ -35,20 +38,20 @@ from surfeit.procedures.tickets import TicketConfig, failures, find_tickets
 from surfeit.prune import full_mask
 from surfeit.store import Store
 from surfeit.train import Recipe, Snapshots, train
+from surfeit.train.loop import Loop
 from surfeit.train.masking import HeldMask
 
 EVERY = 100
 
 
-def one_level(dataset: Dataset, recipe: Recipe, density: float, *, look: bool = True) -> float:
-    """Seconds of one training at a density, with or without looking at the mask each step."""
+def one_level(dataset: Dataset, recipe: Recipe, density: float) -> float:
+    """Seconds of one training at a density."""
     generator = Streams(0).get("benchmark")
     mask = {
         name: torch.rand(kept.shape, generator=generator) < density
         for name, kept in full_mask(lenet_300_100()).items()
     }
-    looking = HeldMask.check if look else lambda self: None
-    with tempfile.TemporaryDirectory() as folder, patch.object(HeldMask, "check", looking):
+    with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
         train(
             lenet_300_100,
@@ -59,6 +62,27 @@ def one_level(dataset: Dataset, recipe: Recipe, density: float, *, look: bool = 
             store=Store(folder),
         )
         return time.perf_counter() - begin
+
+
+def calls(dataset: Dataset, recipe: Recipe) -> tuple[float, float]:
+    """What holding a mask and looking at it take of an update, as fractions of its median."""
+    seconds: dict[str, list[float]] = {}
+    with ExitStack() as stack:
+        for owner, name in ((HeldMask, "hold_"), (HeldMask, "check"), (Loop, "_update")):
+            timed = _timed(getattr(owner, name), seconds.setdefault(name, []))
+            stack.enter_context(patch.object(owner, name, timed))
+        one_level(dataset, recipe, 0.5)
+    hold, check, update = (statistics.median(seconds[n]) for n in ("hold_", "check", "_update"))
+    return hold / update, check / update
+
+
+def _timed(call: Callable[..., None], seconds: list[float]) -> Callable[..., None]:
+    def timed(*arguments: object) -> None:
+        begin = time.perf_counter()
+        call(*arguments)
+        seconds.append(time.perf_counter() - begin)
+
+    return timed
 
 
 def search(
@@ -147,7 +171,6 @@ def main() -> None:
         (
             one_level(dataset, recipe, 1.0),
             one_level(dataset, recipe, 0.5),
-            one_level(dataset, recipe, 0.5, look=False),
             plain_level(dataset, recipe),
             bare(dataset, recipe.batch_size, given.steps),
             peak(),
@@ -155,16 +178,17 @@ def main() -> None:
         for _ in range(given.turns)
     ]
     medians = (statistics.median(part) for part in zip(*turns, strict=True))
-    dense, masked, _, plain, products, _ = medians
+    dense, masked, plain, products, _ = medians
     cost = statistics.median(turn[1] / turn[0] for turn in turns) - 1
-    look = statistics.median(turn[1] / turn[2] for turn in turns) - 1
+    hold, look = calls(dataset, recipe)
     print(f"LeNet-300-100, {dataset.name}, Adam, batch 60, {given.steps:,} steps, one thread")
-    best = max(turn[5] for turn in turns)
+    best = max(turn[4] for turn in turns)
     print(f"  peak of a product       {best / 1e9:8.1f} GFLOP/s")
     print(f"  the steps' products     {products:8.2f} s")
     print(f"  one level unmasked      {dense:8.2f} s (median of {given.turns} turns)")
     print(f"  one level masked        {masked:8.2f} s: {100 * cost:+.1f} %")
-    print(f"  looking at the mask     {100 * look:+8.1f} %")
+    print(f"  holding, of an update   {100 * hold:8.1f} %")
+    print(f"  looking, of an update   {100 * look:8.1f} %")
     print(f"  plain loop, one level   {plain:8.2f} s: {plain / masked:.2f} times ours")
     if given.no_search:
         return
