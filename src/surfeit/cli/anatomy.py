@@ -66,7 +66,7 @@ def anatomy(
         )
         teller.say(
             f"tickets of level {shown}; spread is the variance of kept weights, 1 by chance; "
-            "travelled in initial standard deviations; means over replicates, p the largest of theirs"
+            "travelled in initial standard deviations; means of replicates, their largest p"
         )
     print_table(*_answer(where(table, level=shown, arm="ticket")))
     write_table(table, path.parent / "anatomy.parquet")
