@@ -4,7 +4,7 @@ import copy
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
@@ -18,10 +18,11 @@ from torch import nn
 
 from surfeit.core import Params, Streams, buffers, digest, load_, parameters
 from surfeit.data import Dataset, read_dataset, write_dataset
+from surfeit.execute import Desk
 from surfeit.execute.interrupts import ends_interrupt
 from surfeit.models import Builder, Shape, describe, initialise_, is_rebuildable, rebuild
 from surfeit.prune.prunable import prunable
-from surfeit.train import Numerics, Recipe
+from surfeit.train import Moment, Numerics, Recipe
 from surfeit.train.job import Job
 
 # A network that only its own code can build, while work is done in this very process.
@@ -130,6 +131,19 @@ def sending(dataset: Dataset, model: nn.Module, folder: Path) -> Iterator[Path]:
         yield write_dataset(dataset, folder / "data.safetensors")
     finally:
         _LENT.reset(token)
+
+
+def announcing(desk: Desk) -> Callable[[Moment], None]:
+    """A training's progress that tells the desk, once, which run began and its steps."""
+    told = False
+
+    def tell(moment: Moment) -> None:
+        nonlocal told
+        if not told:
+            desk.began(moment.key, moment.steps)
+            told = True
+
+    return tell
 
 
 def into(model: nn.Module, tensors: Params) -> nn.Module:

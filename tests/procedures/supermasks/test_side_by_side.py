@@ -58,6 +58,7 @@ def test_subjects_leave_the_network_as_it_was(dataset):
         "edge-popup 0.5",
         "edge-popup 0.3",
     ]
+    assert all(build().module is not None for build in found.values())
     assert all(value.equal(before[name]) for name, value in network.state_dict().items())
 
 

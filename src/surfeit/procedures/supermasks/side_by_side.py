@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from torch import nn
-
 from surfeit.core import SurfeitError
 from surfeit.data import Dataset
 from surfeit.execute import Engine, Progress, Task
@@ -74,17 +72,13 @@ def train_supermasks(
                 config={"parcel": parcels[seed], "subject": name, **settings},
             )
             for seed, job in jobs.items()
-            for name in _names(job.network, config, seed)
+            for name in subjects(job.network, config, seed)
         ]
         outcome = engine_for(network, engine).run(tasks, store=store.root, progress=progress)
     if outcome.failures:
         count = f"{len(outcome.failures)} of {len(tasks)} trainings failed; the others are stored:"
         raise SurfeitError("\n  ".join([count, *outcome.failures.values()]))
     return outcome.keys
-
-
-def _names(network: nn.Module, config: SupermaskConfig, seed: int) -> list[str]:
-    return list(subjects(network, config, seed))
 
 
 def _settings(conduct: Conduct) -> dict[str, float | bool]:

@@ -1,20 +1,21 @@
 """What is trained for a comparison of supermasks: each method's module and recipe."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import nn
 
 from surfeit.core import Streams
 from surfeit.execute import Desk
-from surfeit.procedures.parcels import named, unpack
+from surfeit.procedures.parcels import announcing, named, unpack
 from surfeit.procedures.supermasks.actions import signed_constants
 from surfeit.procedures.supermasks.bernoulli import BernoulliMask
 from surfeit.procedures.supermasks.config import SupermaskConfig
 from surfeit.procedures.supermasks.edge_popup import EdgePopup, kaiming
 from surfeit.store import Store
-from surfeit.train import Conduct, Moment, Recipe, Snapshots, train
+from surfeit.train import Conduct, Recipe, Snapshots, train
 
 KEEP = Snapshots(every_epochs=0)
 """Of a supermask's training the first and the last snapshot suffice."""
@@ -28,8 +29,12 @@ class Subject:
     recipe: Recipe
 
 
-def subjects(network: nn.Module, config: SupermaskConfig, seed: int) -> dict[str, Subject]:
+def subjects(
+    network: nn.Module, config: SupermaskConfig, seed: int
+) -> dict[str, Callable[[], Subject]]:
     """All that one replicate trains, by name: `trained`, `learned-initial`, ..., `edge-popup 0.5`.
+
+    Each is built when it is called for: the names alone cost nothing.
 
     Args:
         network: the untrained network of the replicate, which is not changed.
@@ -37,17 +42,27 @@ def subjects(network: nn.Module, config: SupermaskConfig, seed: int) -> dict[str
         seed: of thresholds, scores and constants, each from its own stream.
     """
     streams = Streams(seed)
-    found = {"trained": Subject(network, config.trained)}
+    found = {"trained": partial(Subject, network, config.trained)}
     for rescale, constant in ((False, False), (False, True), (True, False), (True, True)):
         method = f"{'rescaled' if rescale else 'learned'}-{'constant' if constant else 'initial'}"
-        weights = signed_constants(network) if constant else network
-        masked = BernoulliMask(weights, generator=streams.get("thresholds"), rescale=rescale)
-        found[method] = Subject(masked, config.rescaled if rescale else config.learned)
+        recipe = config.rescaled if rescale else config.learned
+        found[method] = partial(_learned, network, recipe, streams, rescale, constant)
     for share in config.densities:
-        weights = signed_constants(kaiming(network, streams.get("kaiming"), density=share))
-        popup = EdgePopup(weights, density=share, generator=streams.get("scores"))
-        found[f"edge-popup {share:g}"] = Subject(popup, config.popup)
+        found[f"edge-popup {share:g}"] = partial(_popped, network, config.popup, streams, share)
     return found
+
+
+def _learned(
+    network: nn.Module, recipe: Recipe, streams: Streams, rescale: bool, constant: bool
+) -> Subject:
+    weights = signed_constants(network) if constant else network
+    generator = streams.get("thresholds")
+    return Subject(BernoulliMask(weights, generator=generator, rescale=rescale), recipe)
+
+
+def _popped(network: nn.Module, recipe: Recipe, streams: Streams, share: float) -> Subject:
+    weights = signed_constants(kaiming(network, streams.get("kaiming"), density=share))
+    return Subject(EdgePopup(weights, density=share, generator=streams.get("scores")), recipe)
 
 
 def train_subject(config: Mapping[str, Any], desk: Desk) -> str:
@@ -63,17 +78,9 @@ def train_subject(config: Mapping[str, Any], desk: Desk) -> str:
     """
     parcel = unpack(config["parcel"])
     chosen = config_of(config["supermasks"])
-    subject = subjects(parcel.model, chosen, parcel.seed)[config["subject"]]
+    subject = subjects(parcel.model, chosen, parcel.seed)[config["subject"]]()
     # The weights' own training is called after their builder, as it is when trained here.
     plain = config["subject"] == "trained"
-    told = False
-
-    def tell(moment: Moment) -> None:
-        nonlocal told
-        if not told:
-            desk.began(moment.key, moment.steps)
-            told = True
-
     return train(
         named(subject.module, parcel.name) if plain else subject.module,
         parcel.dataset,
@@ -82,7 +89,7 @@ def train_subject(config: Mapping[str, Any], desk: Desk) -> str:
         snapshots=KEEP,
         store=Store(desk.store),
         numerics=parcel.numerics,
-        conduct=Conduct(**config["conduct"], progress=tell),
+        conduct=Conduct(**config["conduct"], progress=announcing(desk)),
     ).key
 
 

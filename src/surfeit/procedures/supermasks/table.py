@@ -30,6 +30,7 @@ from surfeit.procedures.tickets.protocol import check_began
 from surfeit.prune.masks import density
 from surfeit.store import Run, Store
 from surfeit.train import Conduct, Moment, Numerics, Recipe, train
+from surfeit.train.building import built
 
 METHODS = (
     "mask-initial",
@@ -132,7 +133,9 @@ def supermask_table(
         conduct=conduct or Conduct(),
         progress=progress,
     )
-    networks = {seed: _network(model, dataset, seed) for seed in check_seeds(seeds)}
+    networks = {
+        seed: built(model, dataset, Streams(seed).get("init")) for seed in check_seeds(seeds)
+    }
     check_levels(next(iter(networks.values())), config.levels)
     rows = [row for seed in networks for row in _rows(model, networks[seed], config, seed, ground)]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
@@ -165,12 +168,6 @@ class _Ground:
         )
 
 
-def _network(model: Builder, dataset: Dataset, seed: int) -> nn.Module:
-    """The untrained network of a replicate."""
-    shape = {"input_shape": dataset.input_shape, "classes": dataset.classes}
-    return model(**shape, generator=Streams(seed).get("init"))
-
-
 def _rows(
     model: Builder, network: nn.Module, config: SupermaskConfig, seed: int, ground: _Ground
 ) -> Iterator[dict[str, Any]]:
@@ -179,9 +176,10 @@ def _rows(
     check_began(run, tensors_of(network), {})
     base = {"replicate": seed, "likeliest_accuracy": None}
     yield from (base | row for row in _by_criterion(network, run, config, streams, ground))
-    for name, subject in subjects(network, config, seed).items():
+    for name, build in subjects(network, config, seed).items():
         if name == "trained":
             continue
+        subject = build()
         ended = ground.train(name, subject.module, subject.recipe, seed)
         masked = subject.module
         assert isinstance(masked, BernoulliMask | EdgePopup)

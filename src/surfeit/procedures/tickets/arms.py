@@ -4,13 +4,13 @@ from dataclasses import dataclass, field, replace
 
 from surfeit.core import Params, Streams
 from surfeit.execute import Desk
-from surfeit.procedures.parcels import Parcel, model_with, named
+from surfeit.procedures.parcels import Parcel, announcing, model_with, named
 from surfeit.procedures.tickets.controls import CONTROLS, Mask, Ticket
 from surfeit.procedures.tickets.protocol import check_began, check_control
 from surfeit.prune.masks import full_mask
 from surfeit.prune.prunable import prunable
 from surfeit.store import Run, Store
-from surfeit.train import Conduct, Moment, Origin, Recipe, Snapshots, train
+from surfeit.train import Conduct, Origin, Recipe, Snapshots, train
 
 TICKET = "ticket"
 """The arm that is no control."""
@@ -59,14 +59,6 @@ def train_arm(
 
 def train_as(parcel: Parcel, desk: Desk, weights: Params, mask: Mask, begin: Begin) -> Run:
     """Trains from these weights under this mask, and looks that it was so."""
-    told = False
-
-    def tell(moment: Moment) -> None:
-        nonlocal told
-        if not told:
-            desk.began(moment.key, moment.steps)
-            told = True
-
     run = train(
         named(model_with(parcel, weights), parcel.name),
         parcel.dataset,
@@ -77,7 +69,7 @@ def train_as(parcel: Parcel, desk: Desk, weights: Params, mask: Mask, begin: Beg
         snapshots=begin.snapshots,
         store=Store(desk.store),
         numerics=parcel.numerics,
-        conduct=Conduct(progress=tell),
+        conduct=Conduct(progress=announcing(desk)),
     )
     check_began(run, weights, mask)
     return run
