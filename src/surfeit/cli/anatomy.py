@@ -114,7 +114,7 @@ def _level(found: "pa.Table", level: int | None) -> int:
 
 def _draw(tickets: "pa.Table", table: "pa.Table", over: str, folder: Path, places: Places) -> None:
     """Draws the first replicate's ticket."""
-    from surfeit.procedures.tickets.table import dense_of
+    from surfeit.procedures.tickets.anatomy import origins
     from surfeit.prune.anatomy import count_table, distance_table
     from surfeit.study.figures import anatomy as figures
     from surfeit.study.figures import save
@@ -122,9 +122,7 @@ def _draw(tickets: "pa.Table", table: "pa.Table", over: str, folder: Path, place
 
     row = next(row for row in tickets.to_pylist() if row["run"] is not None)
     run = places.store.find(row["run"])
-    dense = dense_of(run, places.store)
-    mask = {name: kept for name, kept in run.mask.items() if kept.dim() > 1}
-    begun = dense.tensors(run.steps()[0])
+    mask, begun, dense = origins(run, places.store)
     mine = where(table, replicate=row["replicate"], level=row["level"], arm=row["arm"])
     distances = distance_table(mask, begun, dense.tensors())
     save(figures.figure(count_table(mask), distances, anatomy=mine, over=over), folder, "anatomy")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from surfeit.core import Streams
+from surfeit.core import Params, Streams
 from surfeit.procedures.tickets.arms import TICKET
 from surfeit.procedures.tickets.table import check_found, dense_of
 from surfeit.prune.anatomy import anatomy_table
@@ -65,12 +65,12 @@ def ticket_anatomy(
 
 def _anatomy(row: dict, store: Store, draws: int) -> pa.Table:
     run = store.find(row["run"])
-    dense = dense_of(run, store)
+    mask, begun, dense = origins(run, store)
     generator = Streams(row["replicate"]).get("anatomy", row["level"], row["arm"])
     mine = row["arm"] == TICKET
     return anatomy_table(
-        _weights_of(run),
-        dense.tensors(run.steps()[0]),
+        mask,
+        begun,
         # A control's own places and weights have no way in the dense network to be compared with.
         dense=dense.tensors() if mine else None,
         ticket=run.tensors() if mine else None,
@@ -79,9 +79,15 @@ def _anatomy(row: dict, store: Store, draws: int) -> pa.Table:
     )
 
 
-def _weights_of(run: Run) -> dict:
-    """The mask of weights alone: biases go with their units and have no places to lie in."""
-    return {name: kept for name, kept in run.mask.items() if kept.dim() > 1}
+def origins(run: Run, store: Store) -> tuple[Params, Params, Run]:
+    """The mask of a ticket's weights, what they all were when it began, and its dense run.
+
+    The mask is of weights alone: biases go with their units and have no places to lie in. Removed
+    weights are those of the dense network at the step that the ticket was rewound to.
+    """
+    dense = dense_of(run, store)
+    mask = {name: kept for name, kept in run.mask.items() if kept.dim() > 1}
+    return mask, dense.tensors(run.steps()[0]), dense
 
 
 def _placed(row: dict, table: pa.Table) -> pa.Table:
