@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from surfeit.core import Split, Streams, buffers, digest, load_, parameters
+from surfeit.core.evaluation import evaluate
 from surfeit.landscape import along_line, batch_statistics, between, error_barrier
 from surfeit.models import initialise_, mlp
-from surfeit.train.evaluation import evaluate
 
 
 def stream(name="line"):

@@ -1,4 +1,4 @@
-"""Random streams, parameters as plain dicts, splits and errors."""
+"""Random streams, parameters as plain dicts, splits and scores on them, errors."""
 
 from surfeit.core.errors import (
     BusyError,
@@ -13,6 +13,7 @@ from surfeit.core.errors import (
     SurfeitError,
     unknown,
 )
+from surfeit.core.evaluation import Score, evaluate, score
 from surfeit.core.parameters import (
     Layer,
     Params,
@@ -41,6 +42,7 @@ __all__ = [
     "NumericsError",
     "Params",
     "ProtocolError",
+    "Score",
     "Split",
     "StoreError",
     "Streams",
@@ -50,10 +52,12 @@ __all__ = [
     "check_mask_kind",
     "check_tensor",
     "digest",
+    "evaluate",
     "layer",
     "layers",
     "load_",
     "parameters",
+    "score",
     "unknown",
     "weight_matrix",
 ]

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from surfeit.core import Params, Split
+from surfeit.core import Params, Split, evaluate
 from surfeit.landscape.batch_statistics import batch_statistics, normalisations
 
 SCHEMA = pa.schema(
@@ -22,7 +20,6 @@ SCHEMA = pa.schema(
         ("accuracy", pa.float64()),
     ]
 )
-_IMAGES_AT_ONCE = 1000
 
 
 def between(first: Mapping[str, Tensor], second: Mapping[str, Tensor], t: float) -> Params:
@@ -103,8 +100,8 @@ def along_line(
         if statistics_from is not None:
             tensors |= batch_statistics(structure, tensors, statistics_from)
         for name, split in splits.items():
-            loss, accuracy = _score(structure, tensors, split)
-            rows.append({"split": name, "t": t, "loss": loss, "accuracy": accuracy})
+            found = evaluate(structure, tensors, split)
+            rows.append({"split": name, "t": t, "loss": found.loss, "accuracy": found.accuracy})
     return pa.Table.from_pylist(rows, SCHEMA)
 
 
@@ -138,11 +135,3 @@ def _check_fit(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         if value.shape != tensors[name].shape:
             shapes = f"{list(value.shape)} in the model, {list(tensors[name].shape)} at the ends"
             raise ValueError(f"{name} is {shapes}")
-
-
-@torch.no_grad()
-def _score(model: nn.Module, tensors: Params, split: Split) -> tuple[float, float]:
-    parts = split.images.split(_IMAGES_AT_ONCE)
-    logits = torch.cat([functional_call(model, tensors, (part,)) for part in parts])
-    loss = F.cross_entropy(logits, split.labels).item()
-    return loss, (logits.argmax(1) == split.labels).double().mean().item()

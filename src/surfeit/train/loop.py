@@ -8,18 +8,18 @@ from typing import Any
 
 import torch
 
-from surfeit.core import DivergedError, Params, load_
+from surfeit.core import DivergedError, Params, Score, evaluate, load_, score
 from surfeit.store import Run, RunWriter
 from surfeit.train.batches import Batches
 from surfeit.train.best import Best
 from surfeit.train.draws import lent_seed, may_draw
-from surfeit.train.evaluation import Score, evaluate, placed, score
 from surfeit.train.gradients import gradient_of
 from surfeit.train.interrupts import held_interrupts
 from surfeit.train.job import Job
 from surfeit.train.masking import HeldMask
 from surfeit.train.numerics import check_machine
 from surfeit.train.optimisers import Optimiser
+from surfeit.train.placement import placed
 from surfeit.train.recording import Conduct, Moment
 from surfeit.train.schedules import rate
 

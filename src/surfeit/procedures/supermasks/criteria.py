@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from surfeit.core import CollapseError, Params, Streams, buffers, parameters
+from surfeit.core.evaluation import evaluate
 from surfeit.data import Dataset
 from surfeit.procedures.supermasks.actions import Action, rewind, untrained, zero
 from surfeit.prune.allocation import layer_rates, layerwise_mask
 from surfeit.prune.masks import density
 from surfeit.prune.prunable import layer_of
 from surfeit.prune.scores import SCORES, Evidence, Score
-from surfeit.train.evaluation import evaluate
 
 
 def large_final_same_sign(evidence: Evidence) -> Params:

@@ -4,8 +4,8 @@ import torch
 
 from surfeit.core import Split, parameters
 from surfeit.core import buffers as buffers_of
+from surfeit.core.evaluation import evaluate
 from surfeit.procedures.supermasks.bernoulli import BernoulliMask
-from surfeit.train.evaluation import evaluate
 
 
 def sampled_accuracy(

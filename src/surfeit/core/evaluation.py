@@ -1,6 +1,5 @@
 """Loss and accuracy of a network on a split."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -9,10 +8,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from surfeit.core import Params, Split
+from surfeit.core.parameters import Params
+from surfeit.core.split import Split
 
 _IMAGES_AT_ONCE = 1000
-_ALIGNMENT = 64  # bytes: where torch puts its own tensors
 
 
 @dataclass(frozen=True)
@@ -49,20 +48,3 @@ def evaluate(model: nn.Module, tensors: Params, split: Split) -> Score:
     finally:
         model.train(training)
     return score(logits, split.labels)
-
-
-def placed(splits: Mapping[str, Split], dtype: torch.dtype) -> dict[str, Split]:
-    """The splits in a precision, and where torch itself would put what is measured whole.
-
-    Products over images at odd addresses, as views and mapped files have them, add up in another
-    order, and losses would differ in their last bits. Training images are gathered batch by batch,
-    wherever they lie.
-    """
-    return {
-        name: Split(_aligned(split.images.to(dtype), name), split.labels)
-        for name, split in splits.items()
-    }
-
-
-def _aligned(images: torch.Tensor, name: str) -> torch.Tensor:
-    return images if name == "train" or images.data_ptr() % _ALIGNMENT == 0 else images.clone()
