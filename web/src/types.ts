@@ -1,0 +1,279 @@
+// What the rooms of the viewer say to each other. Words are those of the Python side.
+
+/** Everything that can be opened. */
+export interface Catalog {
+  timelines: Timeline[];
+  /** What could not be opened, a sentence each. */
+  problems: string[];
+}
+
+/** One thing that changes along one axis: a run over its steps, or a ticket search over its levels. */
+export interface Timeline {
+  id: string;
+  name: string;
+  axis: "step" | "level";
+  status: "done" | "running" | "interrupted";
+  moments: Moment[];
+  layers: Layer[];
+  /** Why unit outputs or accuracies are not to be had, a sentence; null where they are. */
+  withoutData: string | null;
+}
+
+/** One place on the axis. */
+export interface Moment {
+  /** The step or the level; ascending within a timeline. */
+  at: number;
+  epoch: number | null;
+  /** The run whose weights are shown. */
+  run: string;
+}
+
+export interface Layer {
+  name: string;
+  kind: "linear" | "convolution";
+  units: number;
+  inputs: number;
+  /** The inner product that chance does not reach in this layer: where links begin by default. */
+  chance: number;
+}
+
+export type SourceOfSimilarity = "weights" | "outputs";
+
+/** Which picture is asked for. */
+export interface Query {
+  timeline: string;
+  layer: string;
+  source: SourceOfSimilarity;
+  /** A moment's `at`. */
+  at: number;
+  /** Another timeline whose units of the same layer are added, or null. */
+  merged: string | null;
+}
+
+/** The graph of one layer at one moment. Links are sorted: the nearest two units come first. */
+export interface GraphFrame {
+  /** Units in all; those of a merged run come after the first run's. */
+  units: number;
+  /** Units of the first run; equal to `units` unless two are merged. */
+  own: number;
+  norm: Float32Array;
+  /** Angle between the weight vector and its initial one, radians; NaN where unknown. */
+  angle: Float32Array;
+  /** Fraction of the unit's weights that a mask keeps, in [0, 1]; 1 without a mask. */
+  kept: Float32Array;
+  source: Uint16Array;
+  target: Uint16Array;
+  /** Quantised cosine distance of each link: inner product = 1 - 2 apart / 65535. Ascending. */
+  apart: Uint16Array;
+  /** Links are complete from this inner product on; below it some are left out. */
+  floor: number;
+  /** The nearest neighbours of each unit, [units * neighbours], nearest first; null if not carried. */
+  nearest: Uint16Array | null;
+  nearestApart: Uint16Array | null;
+  neighbours: number;
+  /** What the user should know of this picture, a sentence, or null. */
+  note: string | null;
+}
+
+/** The eigenvalues of one layer at one moment and the noise fitted to them. */
+export interface SpectrumFrame {
+  /** Descending; those that are zero by the layer's shape are left out. */
+  eigenvalues: Float32Array;
+  /** The fitted Marchenko-Pastur density, on ascending eigenvalues; empty if there is no fit. */
+  densityAt: Float32Array;
+  density: Float32Array;
+  /** Edges of the noise, and what a spike must pass; null without a fit. */
+  fit: { lower: number; upper: number; threshold: number; spikes: number; fits: boolean } | null;
+  /** Squared loadings of the leading eigenvectors on the units, [leading * units], rows sum to 1. */
+  leading: number;
+  loadings: Float32Array;
+  units: number;
+  note: string | null;
+}
+
+/** Removal orders of one layer at one moment and, with data, what they cost. */
+export interface RemovalFrame {
+  units: number;
+  /** Images that accuracies are measured on; 0 without data. */
+  images: number;
+  split: string;
+  criteria: RemovalOrder[];
+  note: string | null;
+}
+
+export interface RemovalOrder {
+  /** "magnitude", "frame_potential" or "inner_product". */
+  name: string;
+  /** Units in the order in which they go, least important first. */
+  order: Uint16Array;
+  /** Accuracy (fraction) after 0, 1, ..., units removals; null without data. */
+  accuracy: Float32Array | null;
+}
+
+/** The metrics of a timeline, one row a measurement; NaN where nothing was measured. */
+export interface Learning {
+  /** Steps, or levels. */
+  at: Float64Array;
+  /** By column, "train_accuracy" or "density" say: fractions and nats. */
+  columns: Record<string, Float64Array>;
+}
+
+/** Where pictures come from: a server, the page itself, or a notebook. Failures are Errors whose
+ * message is a sentence for the user. */
+export interface Source {
+  catalog(): Promise<Catalog>;
+  /** One timeline as it is now: a run being written grows. */
+  timeline(id: string): Promise<Timeline>;
+  graph(query: Query, signal?: AbortSignal): Promise<GraphFrame>;
+  spectrum(query: Query, signal?: AbortSignal): Promise<SpectrumFrame>;
+  removal(query: Query, signal?: AbortSignal): Promise<RemovalFrame>;
+  learning(timeline: string): Promise<Learning>;
+  /** Whether timelines may grow and others may be merged: true for a server. */
+  readonly live: boolean;
+}
+
+export type ColourBy = "cluster" | "norm" | "movement" | "removal" | "model" | "kept";
+
+export interface Forces {
+  charge: number;
+  gravity: number;
+  length: number;
+  strength: number;
+  collision: number;
+}
+
+/** All that the address holds. Defaults are left out of it. */
+export interface ViewState {
+  run: string | null;
+  merged: string | null;
+  layer: string | null;
+  source: SourceOfSimilarity;
+  /** A moment's `at`; null: the last one, followed while the run is written. */
+  at: number | null;
+  /** Least link weight exp(-(1 - inner product) / sigma^2); null: the layer's chance level. */
+  cut: number | null;
+  sigma: number;
+  colour: ColourBy;
+  criterion: string;
+  forces: Forces;
+  selected: readonly number[];
+  pinned: readonly number[];
+  twins: boolean;
+  frozen: boolean;
+  /** Models (0: own, 1: merged) that the legend has switched off. */
+  hidden: readonly number[];
+  /** Steps of the slider a second. */
+  speed: number;
+  loop: boolean;
+}
+
+/** How each unit is drawn; one entry a unit. */
+export interface Appearance {
+  /** 0xRRGGBB. */
+  colour: Uint32Array;
+  /** Radius in pixels at zoom 1; 0 hides the unit and its links. */
+  radius: Float32Array;
+  /** 0 to 1: units that lost their weights fade. */
+  opacity: Float32Array;
+  /** 0 circle, 1 square, 2 ring (isolated). */
+  shape: Uint8Array;
+}
+
+/** The graph as an element on the page. It lays out and draws, in a worker where there is one. */
+export interface GraphView {
+  readonly element: HTMLElement;
+  /** Another picture: units keep their places, links are exchanged. `fresh` begins anew. */
+  setFrame(frame: GraphFrame, options: { fresh: boolean }): void;
+  /** Links with `apart` up to this are drawn and pull; sigma gives their strength. */
+  setLinks(options: { maxApart: number; sigma: number; twins: boolean }): void;
+  setAppearance(appearance: Appearance): void;
+  setForces(forces: Forces): void;
+  setSelected(units: readonly number[]): void;
+  setHovered(unit: number | null): void;
+  setPinned(units: readonly number[]): void;
+  setFrozen(frozen: boolean): void;
+  setDark(dark: boolean): void;
+  /** With reduced motion the layout is settled first and then shown at rest. */
+  setReducedMotion(reduced: boolean): void;
+  /** Lays out from fresh places. */
+  reset(): void;
+  /** Brings all units into sight. */
+  fit(): void;
+  zoomBy(factor: number): void;
+  /** What is drawn now, with places in pixels of the element. */
+  snapshot(): Promise<Snapshot>;
+  on(listener: Partial<GraphEvents>): void;
+  destroy(): void;
+}
+
+export interface GraphEvents {
+  /** A click, a drag over an area (shift), or a click beside (empty). `add` with shift or ctrl. */
+  select(units: number[], add: boolean): void;
+  hover(unit: number | null): void;
+  /** A unit was dragged to a place and stays there. */
+  pin(unit: number): void;
+  /** About twice a second, and when it comes to rest. */
+  status(status: GraphStatus): void;
+}
+
+export interface GraphStatus {
+  settled: boolean;
+  /** Pictures drawn a second, and links in the last one. */
+  drawn: number;
+  links: number;
+  /** Whether a worker does the work. */
+  worker: boolean;
+}
+
+/** A picture as it stands, enough to be drawn again elsewhere. */
+export interface Snapshot {
+  width: number;
+  height: number;
+  /** [units * 2], pixels from the top left. */
+  places: Float32Array;
+  zoom: number;
+  /** Pairs of units and the opacity of each link. */
+  links: Uint16Array;
+  opacity: Float32Array;
+  appearance: Appearance;
+  /** Pairs of twins, if they are joined. */
+  twins: Uint16Array;
+}
+
+/** What the legend says of the colours. */
+export interface Legend {
+  title: string;
+  /** Kinds, each with its colour 0xRRGGBB and shape; or a scale from low to high. */
+  entries: { label: string; colour: number; shape: number; model?: number }[];
+  scale: { colours: number[]; low: string; high: string } | null;
+}
+
+/** What a chart may ask of the viewer. */
+export interface ChartActions {
+  select(units: number[], add: boolean): void;
+  hover(unit: number | null): void;
+  /** Moves the one slider to the moment nearest to this step or level. */
+  goTo(at: number): void;
+}
+
+/** What all charts are drawn from; null: not there yet, a string: why it never will be. */
+export interface ChartModel {
+  timeline: Timeline;
+  layer: Layer;
+  at: number;
+  frame: GraphFrame | null;
+  learning: Learning | string | null;
+  spectrum: SpectrumFrame | string | null;
+  removal: RemovalFrame | string | null;
+  appearance: Appearance | null;
+  selected: readonly number[];
+  hovered: number | null;
+  dark: boolean;
+}
+
+/** A chart as an element on the page. */
+export interface Chart {
+  readonly element: HTMLElement;
+  update(model: ChartModel): void;
+  destroy(): void;
+}

@@ -1,0 +1,16 @@
+import { resolve } from "node:path";
+
+import { defineConfig } from "vite";
+
+// One ES module with its worker and its style inside: the page, the export and the notebook load
+// this file and nothing else.
+export default defineConfig({
+  build: {
+    lib: { entry: resolve(import.meta.dirname, "src/main.ts"), formats: ["es"], fileName: () => "viewer.js" },
+    outDir: resolve(import.meta.dirname, "../src/surfeit/viewer/static"),
+    emptyOutDir: true,
+    target: "es2022",
+    sourcemap: false,
+  },
+  worker: { format: "es" },
+});
