@@ -1,0 +1,202 @@
+// How each unit looks, and what the legend says of it, from a picture and the viewer's state.
+import type { Appearance, ColourBy, GraphFrame, Legend, ViewState } from "../types.ts";
+import { countWithin } from "./apart.ts";
+import { GREY, OKABE_ITO, viridis } from "./colour.ts";
+import { components } from "./components.ts";
+
+/** What appearance depends on beside the picture and the state. */
+export interface Extra {
+  /** Links up to this make the components. */
+  maxApart: number;
+  /** Units in the order in which they go; null if there is none. */
+  order: Uint16Array | null;
+  dark: boolean;
+}
+
+type Kinds = Legend["entries"];
+type Painted = { colour: Uint32Array; isolated: Uint8Array | null; legend: Legend };
+
+const CIRCLE = 0;
+const SQUARE = 1;
+const RING = 2;
+const LEAST_RADIUS = 2;
+const MOST_RADIUS = 9;
+// Components of fewer units are not told apart by colour.
+const SMALL = 3;
+const COMPONENT_COLOURS = [
+  OKABE_ITO.blue,
+  OKABE_ITO.green,
+  OKABE_ITO.vermillion,
+  OKABE_ITO.purple,
+  OKABE_ITO.skyBlue,
+];
+
+const PAINTERS: Record<ColourBy, (frame: GraphFrame, shown: Uint8Array, state: ViewState, extra: Extra) => Painted> = {
+  cluster: (frame, shown, _state, extra) => byComponent(frame, shown, extra.maxApart),
+  norm: (frame, shown) => byNorm(frame, shown),
+  movement: (frame, shown) => byMovement(frame, shown),
+  removal: (frame, _shown, state, extra) => byRemoval(frame, extra.order, state.criterion),
+  model: (frame) => byModel(frame),
+  kept: (frame) => byKept(frame),
+};
+
+/** The units' colours, sizes and shapes, and their legend. */
+export function appearanceOf(
+  frame: GraphFrame,
+  state: ViewState,
+  extra: Extra,
+): { appearance: Appearance; legend: Legend } {
+  const shown = shownUnits(frame, state.hidden);
+  const { colour, isolated, legend } = PAINTERS[state.colour](frame, shown, state, extra);
+  const merged = frame.own < frame.units;
+  const shape = Uint8Array.from(shown, (_, unit) => {
+    if (merged) return unit < frame.own ? CIRCLE : SQUARE;
+    return isolated?.[unit] ? RING : CIRCLE;
+  });
+  const opacity = Float32Array.from(frame.kept, (kept) => 0.3 + 0.7 * Math.sqrt(clamped(kept)));
+  const entries = merged ? [...legend.entries, ...modelKinds(frame, state, extra.dark)] : legend.entries;
+  return {
+    appearance: { colour, radius: radii(frame, shown), opacity, shape },
+    legend: { ...legend, entries },
+  };
+}
+
+/** 1 for each unit that is drawn: its model is on and a mask left it some weight. */
+function shownUnits(frame: GraphFrame, hidden: readonly number[]): Uint8Array {
+  return Uint8Array.from(frame.kept, (kept, unit) =>
+    kept > 0 && !hidden.includes(unit < frame.own ? 0 : 1) ? 1 : 0,
+  );
+}
+
+/** Linear in the norm, so that units which training left small are visibly small. */
+function radii(frame: GraphFrame, shown: Uint8Array): Float32Array {
+  const [, most] = range(frame.norm, shown);
+  return Float32Array.from(frame.norm, (norm, unit) => {
+    if (!shown[unit]) return 0;
+    const share = most > 0 && Number.isFinite(norm) ? norm / most : 0;
+    return LEAST_RADIUS + (MOST_RADIUS - LEAST_RADIUS) * clamped(share);
+  });
+}
+
+function byComponent(frame: GraphFrame, shown: Uint8Array, maxApart: number): Painted {
+  const { of, sizes } = components(frame, countWithin(frame.apart, maxApart), shown);
+  const coloured = Math.min(sizes.filter((size) => size >= SMALL).length, COMPONENT_COLOURS.length);
+  const isolated = Uint8Array.from(of, (component) => (sizes[component] === 1 ? 1 : 0));
+  const colour = Uint32Array.from(of, (component, unit) => {
+    if (isolated[unit]) return OKABE_ITO.orange;
+    return component >= 0 && component < coloured ? COMPONENT_COLOURS[component] : GREY;
+  });
+  const entries = componentKinds(sizes, coloured);
+  return { colour, isolated, legend: { title: "Components", entries, scale: null } };
+}
+
+function componentKinds(sizes: number[], coloured: number): Kinds {
+  const entries: Kinds = sizes.slice(0, coloured).map((size, place) => ({
+    label: `${place === 0 ? "largest component" : `component ${place + 1}`}: ${counted(size)}`,
+    colour: COMPONENT_COLOURS[place],
+    shape: CIRCLE,
+  }));
+  const small = sizes.slice(coloured).filter((size) => size > 1);
+  if (small.length > 0) {
+    const units = small.reduce((sum, size) => sum + size, 0);
+    const groups = small.length === 1 ? "1 small component" : `${small.length} small components`;
+    entries.push({ label: `${groups}: ${counted(units)}`, colour: GREY, shape: CIRCLE });
+  }
+  const alone = sizes.filter((size) => size === 1).length;
+  if (alone > 0) entries.push({ label: `isolated: ${counted(alone)}`, colour: OKABE_ITO.orange, shape: RING });
+  return entries;
+}
+
+function byNorm(frame: GraphFrame, shown: Uint8Array): Painted {
+  const [low, high] = range(frame.norm, shown);
+  const legend = scaled("Norm of the weight vector", short(low), short(high));
+  return { colour: byScale(frame.norm, low, high), isolated: null, legend };
+}
+
+function byMovement(frame: GraphFrame, shown: Uint8Array): Painted {
+  const [low, high] = range(frame.angle, shown);
+  const degrees = (angle: number): string => `${Math.round((angle * 180) / Math.PI)}°`;
+  const title = "Angle from the initial weight vector";
+  const legend = scaled(title, degrees(low), degrees(high));
+  if (!frame.angle.some(Number.isFinite)) return unknown(frame.units, title, "not known here");
+  return { colour: byScale(frame.angle, low, high), isolated: null, legend };
+}
+
+function byRemoval(frame: GraphFrame, order: Uint16Array | null, criterion: string): Painted {
+  const title = `Removal order by ${criterion.replaceAll("_", " ")}`;
+  if (order === null) return unknown(frame.units, title, "not known here");
+  const colour = new Uint32Array(frame.units).fill(GREY);
+  const last = Math.max(order.length - 1, 1);
+  order.forEach((unit, place) => {
+    if (unit < colour.length) colour[unit] = viridis(1 - place / last);
+  });
+  const legend = scaled(title, "first to go", "last to go");
+  legend.scale?.colours.reverse();
+  return { colour, isolated: null, legend };
+}
+
+function byModel(frame: GraphFrame): Painted {
+  const colour = Uint32Array.from(frame.norm, (_, unit) => modelColour(unit < frame.own ? 0 : 1));
+  const entries: Kinds =
+    frame.own < frame.units ? [] : [{ label: counted(frame.units), colour: modelColour(0), shape: CIRCLE }];
+  return { colour, isolated: null, legend: { title: "Model", entries, scale: null } };
+}
+
+function byKept(frame: GraphFrame): Painted {
+  const legend = scaled("Weights kept by the mask", "0 %", "100 %");
+  return { colour: byScale(frame.kept, 0, 1), isolated: null, legend };
+}
+
+/** One entry a model, by which it can be switched off; coloured only where colour tells the models. */
+function modelKinds(frame: GraphFrame, state: ViewState, dark: boolean): Kinds {
+  const plain = dark ? 0xdddddd : 0x444444;
+  return [state.run ?? "first model", state.merged ?? "second model"].map((name, model) => ({
+    label: `${name}: ${counted(model === 0 ? frame.own : frame.units - frame.own)}`,
+    colour: state.colour === "model" ? modelColour(model) : plain,
+    shape: model === 0 ? CIRCLE : SQUARE,
+    model,
+  }));
+}
+
+function modelColour(model: number): number {
+  return model === 0 ? OKABE_ITO.blue : OKABE_ITO.vermillion;
+}
+
+function unknown(units: number, title: string, label: string): Painted {
+  const entries: Kinds = [{ label, colour: GREY, shape: CIRCLE }];
+  return { colour: new Uint32Array(units).fill(GREY), isolated: null, legend: { title, entries, scale: null } };
+}
+
+function byScale(values: Float32Array, low: number, high: number): Uint32Array {
+  const width = high > low ? high - low : 1;
+  return Uint32Array.from(values, (value) => (Number.isFinite(value) ? viridis((value - low) / width) : GREY));
+}
+
+function scaled(title: string, low: string, high: string): Legend {
+  const colours = Array.from({ length: 16 }, (_, step) => viridis(step / 15));
+  return { title, entries: [], scale: { colours, low, high } };
+}
+
+/** The least and the greatest finite value of the units that are shown; zeros if there is none. */
+function range(values: Float32Array, shown: Uint8Array): [number, number] {
+  let low = Infinity;
+  let high = -Infinity;
+  values.forEach((value, unit) => {
+    if (!shown[unit] || !Number.isFinite(value)) return;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  });
+  return low <= high ? [low, high] : [0, 0];
+}
+
+function counted(units: number): string {
+  return units === 1 ? "1 unit" : `${units} units`;
+}
+
+function short(value: number): string {
+  return Number(value.toPrecision(2)).toString();
+}
+
+function clamped(value: number): number {
+  return Math.min(Math.max(value, 0), 1);
+}
