@@ -212,6 +212,8 @@ export interface GraphEvents {
   hover(unit: number | null): void;
   /** A unit was dragged to a place and stays there. */
   pin(unit: number): void;
+  /** A pinned unit was let go by a double click. */
+  unpin(unit: number): void;
   /** About twice a second, and when it comes to rest. */
   status(status: GraphStatus): void;
 }
