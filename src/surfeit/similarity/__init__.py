@@ -12,6 +12,7 @@ from surfeit.similarity.graph import (
 from surfeit.similarity.groups import clusters, components, isolated
 from surfeit.similarity.layout import force_layout
 from surfeit.similarity.movement import Movement, hardly_moved, movement
+from surfeit.similarity.strongest import strongest_links
 
 __all__ = [
     "Graph",
@@ -29,5 +30,6 @@ __all__ = [
     "movement",
     "nearest_neighbours",
     "normalised",
+    "strongest_links",
     "total_frame_potential",
 ]

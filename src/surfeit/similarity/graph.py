@@ -138,7 +138,7 @@ def cosine_graph(
         inner_product = inner_product_of(cutoff, sigma)
     rows = normalised(weight)
     found, values = [], []
-    for start, similar in _blocks(rows):
+    for start, similar in similarity_blocks(rows):
         kept = (similar >= inner_product).triu(start + 1)
         found.append(kept.nonzero().T + similar.new_tensor([[start], [0]], dtype=torch.int64))
         values.append(similar[kept])
@@ -177,14 +177,20 @@ def nearest_neighbours(
     if not 1 <= count < len(rows):
         raise ValueError(f"count must be from 1 to {len(rows) - 1}, got {count}")
     found = []
-    for start, similar in _blocks(rows):
+    for start, similar in similarity_blocks(rows):
         similar.nan_to_num_(0.0).diagonal(start).fill_(-math.inf)
         found.append(similar.topk(count, dim=1))
     return torch.cat([best.indices for best in found]), torch.cat([best.values for best in found])
 
 
-def _blocks(rows: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """Blocks of rows of the similarity matrix with their first row; NaN for zero rows."""
+def similarity_blocks(
+    rows: Float[Tensor, "units inputs"],
+) -> Iterator[tuple[int, Float[Tensor, "block units"]]]:
+    """Blocks of rows of the matrix of inner products with their first row; NaN for zero rows.
+
+    Args:
+        rows: normalised weight vectors.
+    """
     absent = ~rows.any(dim=1)
     for start in range(0, len(rows), _BLOCK):
         block = slice(start, start + _BLOCK)
