@@ -3,23 +3,29 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+STATIC := src/surfeit/viewer/static
+WEB := $(shell find web \( -name node_modules -o -name tests -o -name __pycache__ \) -prune -o -type f -print)
 
 .PHONY: demo test lint clean
+.NOTPARALLEL:
 
-demo: .venv/.installed  ## Train a network on digits and report where it is redundant.
+demo: .venv/.installed $(STATIC)/stamp  ## Train a network on digits and report where it is redundant.
 	@$(BIN)/surfeit demo --out demo
 
-test: .venv/.installed-dev  ## Run the tests.
+test: export SURFEIT_REQUIRE_VIEWER = 1
+test: .venv/.installed-dev $(STATIC)/stamp  ## Run the tests of the viewer and of all the rest.
+	@$(BIN)/python web/building.py test
 	@$(BIN)/python -m pytest
 
 lint: .venv/.installed-dev  ## Format, rules, types and the order of the floors.
-	@$(BIN)/ruff format --check src tests benchmarks
-	@$(BIN)/ruff check src tests benchmarks
+	@$(BIN)/ruff format --check src tests benchmarks web/building.py hatch_build.py
+	@$(BIN)/ruff check src tests benchmarks web/building.py hatch_build.py
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
+	@$(BIN)/python web/building.py run check
 
-clean:  ## Delete the environment and what the demo wrote.
-	@rm -rf .venv demo
+clean:  ## Delete the environment, the built viewer and what the demo wrote.
+	@rm -rf .venv demo web/node_modules $(STATIC)
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -36,3 +42,10 @@ clean:  ## Delete the environment and what the demo wrote.
 	@echo "Installing Surfeit, PyTorch and the tests' tools into .venv (once)" >&2
 	@$(PIP) --editable '.[dev]'
 	@touch .venv/.installed $@
+
+# The installation builds the viewer too; this is for what has changed in web/ since. Only the tests
+# insist on it: without the viewer everything else works.
+$(STATIC)/stamp: $(WEB) | .venv/.installed
+	@echo "Building the viewer" >&2
+	@$(BIN)/python web/building.py 2>/dev/null || $(PIP) --no-deps --editable .
+	@test ! -f $(STATIC)/failure.txt || { echo "The viewer was not built:"; cat $(STATIC)/failure.txt; } >&2
