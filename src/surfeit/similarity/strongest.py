@@ -1,4 +1,4 @@
-"""The nearest pairs of units of a layer, the strongest links first, however many units there are."""
+"""The nearest pairs of a layer's units, the strongest first, however many units there are."""
 
 import torch
 from jaxtyping import Float, Int64
