@@ -1,0 +1,207 @@
+// Every unit by its norm and by the angle it has turned from its start, coloured as the graph.
+
+import { scaleLinear } from "d3-scale";
+
+import type { Chart, ChartActions, ChartModel, GraphFrame } from "../types";
+import { areaOf, drawAxes, ticksOf, type Area } from "./axes";
+import { hex, mark } from "./dom";
+import { watchKeys } from "./keys";
+import { watchPointer, type Place } from "./pointer";
+import { createChart, type Paper, type Parts } from "./shell";
+import { count, degrees, moment, plain } from "./words";
+
+const SIZE = 5; // pixels across a point
+const REACH = 10; // pixels within which a pointer finds a unit
+const UNKNOWN = 22; // pixels left of the axis for units without an angle
+
+interface Shown {
+  frame: GraphFrame;
+  area: Area;
+  /** Places in pixels, [units * 2]; NaN for hidden units. */
+  places: Float32Array;
+  /** Units shown, the smallest norm first. */
+  ranked: number[];
+}
+
+/** Norms and movement. A click selects a unit, dragging those within the rectangle. */
+export function createMovementChart(actions: ChartActions): Chart {
+  return createChart((paper) => movementParts(paper, actions), "movement");
+}
+
+function movementParts(paper: Paper, actions: ChartActions): Parts {
+  let shown: Shown | null = null;
+  let model: ChartModel | null = null;
+  let cursor = 0;
+  let brush: [Place, Place] | null = null;
+  const retrace = (): void => {
+    paper.over.replaceChildren();
+    if (shown && model) trace(paper, shown, model, brush);
+  };
+  const name = (unit: number): string => (shown ? unitWords(shown.frame, unit) : "");
+  const stopPointer = watchPointer(paper.overlay, {
+    over(place) {
+      const unit = place && shown ? nearest(shown, place) : null;
+      actions.hover(unit);
+      if (unit === null || !place) paper.tip(null);
+      else paper.tip(name(unit), place.x, place.y);
+    },
+    click(place, add) {
+      const unit = shown ? nearest(shown, place) : null;
+      actions.select(unit === null ? [] : [unit], add);
+    },
+    drag(from, to) {
+      brush = [from, to];
+      paper.tip(count(shown ? within(shown, from, to).length : 0, "unit"), to.x, to.y);
+      retrace();
+    },
+    drop(from, to, add) {
+      brush = null;
+      paper.tip(null);
+      if (from && shown) actions.select(within(shown, from, to), add);
+      retrace();
+    },
+  });
+  const keys = watchKeys(paper.overlay, "Units by norm; Enter selects, Shift extends", {
+    count: () => shown?.ranked.length ?? 0,
+    current: () => cursor,
+    text: (place) => name(shown?.ranked[place] ?? 0),
+    go(place) {
+      cursor = place;
+      actions.hover(shown?.ranked[place] ?? null);
+    },
+    choose: (from, to, add) =>
+      actions.select(shown?.ranked.slice(Math.min(from, to), Math.max(from, to) + 1) ?? [], add),
+  });
+  return {
+    name: "movement",
+    title: "Norms and movement",
+    message: ({ frame }) => (frame === null ? "Computing norms and angles…" : null),
+    depends: ({ frame, appearance }) => [frame, appearance],
+    draw(_, next) {
+      shown = drawUnits(paper, next, next.frame as GraphFrame);
+      cursor = Math.min(cursor, Math.max(shown.ranked.length - 1, 0));
+    },
+    trace(_, next) {
+      model = next;
+      retrace();
+    },
+    reading: (next) => reading(next, next.frame as GraphFrame),
+    after: keys.refresh,
+    stop() {
+      stopPointer();
+      keys.stop();
+    },
+  };
+}
+
+function drawUnits(paper: Paper, model: ChartModel, frame: GraphFrame): Shown {
+  const whole = areaOf(paper.width, paper.height);
+  const strangers = frame.angle.some(Number.isNaN);
+  const area = strangers ? { ...whole, left: whole.left + UNKNOWN } : whole;
+  const [most, turned] = [largest(frame.norm), (largest(frame.angle) * 180) / Math.PI];
+  const x = scaleLinear([0, Math.max(90, Math.ceil(turned / 30) * 30)], [area.left, area.right]);
+  const y = scaleLinear([0, most > 0 ? most : 1], [area.bottom, area.top]).nice(4);
+  const across = { label: "angle moved from the start (degrees)", ticks: degreeTicks(x.domain()[1]).map((value) => ({ place: x(value), text: String(value) })) };
+  if (strangers) across.ticks.unshift({ place: whole.left + 6, text: "?" });
+  drawAxes(paper.base, { ...area, left: whole.left }, across, { label: "norm of the weight vector", ticks: ticksOf(y, 4, plain) });
+  const places = new Float32Array(2 * frame.units).fill(NaN);
+  for (let unit = 0; unit < frame.units; unit += 1) {
+    if (isHidden(model, frame, unit)) continue;
+    const angle = frame.angle[unit];
+    places[2 * unit] = Number.isNaN(angle) ? whole.left + 6 : x((180 * angle) / Math.PI);
+    places[2 * unit + 1] = y(frame.norm[unit]);
+  }
+  drawPoints(paper, model, frame, places);
+  const ranked = Array.from(frame.norm, (_, unit) => unit).filter((unit) => !Number.isNaN(places[2 * unit]));
+  return { frame, area: whole, places, ranked: ranked.sort((a, b) => frame.norm[a] - frame.norm[b] || a - b) };
+}
+
+function degreeTicks(last: number): number[] {
+  return Array.from({ length: Math.floor(last / 30) + 1 }, (_, step) => 30 * step);
+}
+
+function largest(values: Float32Array): number {
+  return values.reduce((most, value) => (value > most ? value : most), 0);
+}
+
+function isHidden(model: ChartModel, frame: GraphFrame, unit: number): boolean {
+  const { appearance } = model;
+  return appearance !== null && appearance.radius.length === frame.units && appearance.radius[unit] === 0;
+}
+
+/** Points of one look are one path: each a stroke of no length, its round or square cap the mark. */
+function drawPoints(paper: Paper, model: ChartModel, frame: GraphFrame, places: Float32Array): void {
+  const look = model.appearance?.colour.length === frame.units ? model.appearance : null;
+  const paths = new Map<string, string[]>();
+  for (let unit = 0; unit < frame.units; unit += 1) {
+    if (Number.isNaN(places[2 * unit])) continue;
+    const [colour, shape] = look ? [hex(look.colour[unit]), look.shape[unit]] : ["", 0];
+    const opacity = look ? Math.round(10 * Math.max(look.opacity[unit], 0.15)) / 10 : 1;
+    const key = `${colour}|${shape}|${opacity}`;
+    const path = paths.get(key) ?? [];
+    path.push(`M${places[2 * unit].toFixed(1)} ${places[2 * unit + 1].toFixed(1)}h0`);
+    paths.set(key, path);
+  }
+  const scarce = frame.units > 1000 ? 0.6 : 1;
+  for (const [key, path] of paths) {
+    const [colour, shape, opacity] = key.split("|");
+    const cap = shape === "1" ? "square" : "round";
+    const stroke = colour || "currentColor";
+    const d = path.join("");
+    const points = mark(paper.base, "g", { class: "chart-points", "data-units": path.length, opacity: 0.85 * Number(opacity) });
+    mark(points, "path", { d, fill: "none", stroke, "stroke-linecap": cap, "stroke-width": SIZE * scarce * (shape === "1" ? 0.9 : 1) });
+    if (shape === "2") mark(points, "path", { class: "chart-hole", d, fill: "none", "stroke-linecap": "round", "stroke-width": SIZE * scarce * 0.45 });
+  }
+}
+
+function trace(paper: Paper, shown: Shown, model: ChartModel, brush: [Place, Place] | null): void {
+  const ring = (unit: number, kind: string, radius: number): void => {
+    const [x, y] = [shown.places[2 * unit], shown.places[2 * unit + 1]];
+    if (x > 0) mark(paper.over, "circle", { class: kind, cx: x, cy: y, r: radius, "data-unit": unit });
+  };
+  for (const unit of model.selected) ring(unit, "chart-chosen", 4.5);
+  if (model.hovered !== null) ring(model.hovered, "chart-hover", 6);
+  if (!brush) return;
+  const [from, to] = brush;
+  const size = { width: Math.abs(to.x - from.x), height: Math.abs(to.y - from.y) };
+  mark(paper.over, "rect", { class: "chart-brush", x: Math.min(from.x, to.x), y: Math.min(from.y, to.y), ...size });
+}
+
+function nearest({ places }: Shown, at: Place): number | null {
+  let [best, least]: [number | null, number] = [null, REACH];
+  for (let unit = 0; unit < places.length / 2; unit += 1) {
+    const distance = Math.hypot(places[2 * unit] - at.x, places[2 * unit + 1] - at.y);
+    if (distance <= least) [best, least] = [unit, distance];
+  }
+  return best;
+}
+
+function within({ places }: Shown, from: Place, to: Place): number[] {
+  const [left, right] = [Math.min(from.x, to.x), Math.max(from.x, to.x)];
+  const [top, bottom] = [Math.min(from.y, to.y), Math.max(from.y, to.y)];
+  const units: number[] = [];
+  for (let unit = 0; unit < places.length / 2; unit += 1) {
+    const [x, y] = [places[2 * unit], places[2 * unit + 1]];
+    if (x >= left && x <= right && y >= top && y <= bottom) units.push(unit);
+  }
+  return units;
+}
+
+function unitWords(frame: GraphFrame, unit: number): string {
+  const angle = frame.angle[unit];
+  const moved = Number.isNaN(angle) ? "angle unknown" : `moved ${degrees(angle)}`;
+  const model = unit >= frame.own ? ` of the second run` : "";
+  return `unit ${unit >= frame.own ? unit - frame.own : unit}${model}: norm ${plain(frame.norm[unit])}, ${moved}`;
+}
+
+function reading(model: ChartModel, frame: GraphFrame): string {
+  const known = frame.angle.filter((angle) => !Number.isNaN(angle)).sort();
+  if (known.length === 0) return "No first snapshot of these units is stored, so how far they turned is unknown; only their norms are shown.";
+  const furthest = known[known.length - 1];
+  if (furthest < 1e-6) return `At ${moment(model)} no unit has moved yet.`;
+  const unit = frame.angle.indexOf(furthest);
+  const middle = known[Math.floor((known.length - 1) / 2)];
+  const strangers = frame.units - known.length;
+  const unknown = strangers > 0 ? ` The angle of ${count(strangers, "unit")} is unknown (at “?”).` : "";
+  return `Half of the units have turned by ${degrees(middle)} or less at ${moment(model)}, unit ${unit} by ${degrees(furthest)}.${unknown}`;
+}

@@ -1,0 +1,227 @@
+// What removing units costs: one line a criterion, the selection at its places in each order.
+
+import { scaleLinear } from "d3-scale";
+import { line as pathOf } from "d3-shape";
+
+import type { Chart, ChartActions, ChartModel, RemovalFrame, RemovalOrder } from "../types";
+import { areaOf, drawAxes, ticksOf, type Area, type Tick } from "./axes";
+import { mark } from "./dom";
+import { watchKeys } from "./keys";
+import { watchPointer, type Place } from "./pointer";
+import { legendEntry, line, strokeOf } from "./series";
+import { createChart, type Paper, type Parts } from "./shell";
+import { count, ordinal, percent, spoken } from "./words";
+
+interface Scales {
+  area: Area;
+  /** Pixel of a number of removed units, and back. */
+  x: (removed: number) => number;
+  removedAt(pixel: number): number;
+  /** Pixel of a criterion's curve after so many removals. */
+  y(index: number, removed: number): number;
+}
+
+interface Shown {
+  frame: RemovalFrame;
+  scales: Scales;
+  /** By criterion: the place of each unit in the order, counted from 1. */
+  places: Uint16Array[];
+}
+
+/** Removal curves. Dragging selects the units removed within the interval, in the order of the pressed criterion. */
+export function createRemovalChart(actions: ChartActions): Chart {
+  return createChart((paper) => removalParts(paper, actions), "removal");
+}
+
+function removalParts(paper: Paper, actions: ChartActions): Parts {
+  let active = 0;
+  let cursor = 0;
+  let shown: Shown | null = null;
+  let brush: [number, number] | null = null;
+  let model: ChartModel | null = null;
+  const order = (): RemovalOrder | undefined => shown?.frame.criteria[active];
+  const unitsWithin = (from: number, to: number): number[] => {
+    const [first, last] = [Math.max(Math.ceil(Math.min(from, to)), 1), Math.floor(Math.max(from, to))];
+    return Array.from(order()?.order.slice(first - 1, Math.max(last, 0)) ?? []);
+  };
+  const retrace = (): void => {
+    if (!model || !shown) return;
+    paper.over.replaceChildren();
+    trace(paper, model, shown, active, brush);
+  };
+  const over = (place: Place | null): void => {
+    const unit = place && shown && order() ? unitAt(shown.scales, order() as RemovalOrder, place.x) : null;
+    actions.hover(unit);
+    if (unit === null || !place) paper.tip(null);
+    else paper.tip(unitWords(order() as RemovalOrder, shown?.places[active][unit] ?? 0), place.x, place.y);
+  };
+  const stopPointer = watchPointer(paper.overlay, {
+    over,
+    click(place, add) {
+      const unit = shown && order() ? unitAt(shown.scales, order() as RemovalOrder, place.x) : null;
+      actions.select(unit === null ? [] : [unit], add);
+    },
+    drag(from, to) {
+      brush = [from.x, to.x];
+      paper.tip(count(shown ? unitsWithin(...ends(shown.scales, from, to)).length : 0, "unit"), to.x, to.y);
+      retrace();
+    },
+    drop(from, to, add) {
+      brush = null;
+      paper.tip(null);
+      if (from && shown) actions.select(unitsWithin(...ends(shown.scales, from, to)), add);
+      retrace();
+    },
+  });
+  const keys = watchKeys(paper.overlay, "Units in the order of removal; Enter selects, Shift extends", {
+    count: () => order()?.order.length ?? 0,
+    current: () => cursor,
+    text: (place) => (order() ? unitWords(order() as RemovalOrder, place + 1) : ""),
+    go(place) {
+      cursor = place;
+      actions.hover(order()?.order[place] ?? null);
+    },
+    choose: (from, to, add) => actions.select(unitsWithin(from + 1, to + 1), add),
+  });
+  const press = (index: number): void => {
+    active = index;
+    paper.redraw();
+  };
+  return {
+    name: "removal",
+    title: "Removing units",
+    message: ({ removal }) => messageOf(removal),
+    depends: ({ removal }) => [removal, active],
+    draw(_, next) {
+      const frame = next.removal as RemovalFrame;
+      active = Math.min(active, frame.criteria.length - 1);
+      shown = { frame, scales: scalesOf(paper, frame), places: frame.criteria.map(placesOf) };
+      drawCurves(paper, shown, active);
+      drawLegend(paper, frame, active, press);
+    },
+    trace(_, next) {
+      model = next;
+      retrace();
+    },
+    reading: (next) => reading(next.removal as RemovalFrame, next.selected, active),
+    after: keys.refresh,
+    stop() {
+      stopPointer();
+      keys.stop();
+    },
+  };
+}
+
+function messageOf(removal: RemovalFrame | string | null): string | null {
+  if (removal === null) return "Computing what removing units costs…";
+  if (typeof removal === "string") return removal;
+  return removal.criteria.length > 0 ? null : (removal.note ?? "There is no removal order of this layer.");
+}
+
+function placesOf({ order }: RemovalOrder): Uint16Array {
+  const places = new Uint16Array(order.length);
+  order.forEach((unit, place) => (places[unit] = place + 1));
+  return places;
+}
+
+function scalesOf(paper: Paper, frame: RemovalFrame): Scales {
+  const area = areaOf(paper.width, paper.height);
+  const x = scaleLinear([0, Math.max(frame.units, 1)], [area.left, area.right]);
+  const curves = frame.criteria.map(({ accuracy }) => accuracy);
+  const row = (area.bottom - area.top) / Math.max(curves.length, 1);
+  const y = percentScale(curves, area);
+  return {
+    area,
+    x,
+    removedAt: (pixel) => x.invert(pixel),
+    y(index, removed) {
+      const curve = curves[index];
+      return curve ? y(curve[Math.min(removed, curve.length - 1)]) : area.top + row * (index + 0.5);
+    },
+  };
+}
+
+function percentScale(curves: (Float32Array | null)[], area: Area): ReturnType<typeof scaleLinear<number, number>> {
+  const highest = Math.max(0, ...curves.map((curve) => (curve ? Math.max(...curve) : 0)));
+  return scaleLinear([0, highest > 0 ? highest : 1], [area.bottom, area.top]).nice(4);
+}
+
+function drawCurves(paper: Paper, { frame, scales }: Shown, active: number): void {
+  const { area, x } = scales;
+  const curves = frame.criteria.map(({ accuracy }) => accuracy);
+  const measured = curves.some((curve) => curve !== null);
+  const ticks: Tick[] = measured ? ticksOf(percentScale(curves, area), 4, (value) => String(Math.round(100 * value))) : [];
+  const across = ticksOf(scaleLinear([0, frame.units], [area.left, area.right]), (area.right - area.left) / 60, (value) => value.toLocaleString("en"));
+  drawAxes(paper.base, area, { label: "units removed", ticks: across }, { label: measured ? `${frame.split} accuracy (%)` : "order of removal", ticks });
+  frame.criteria.forEach((criterion, index) => {
+    const points = Array.from(criterion.accuracy ?? [0, criterion.order.length], (_, place) => (criterion.accuracy ? place : place * criterion.order.length));
+    const path = pathOf<number>((removed) => x(removed), (removed) => scales.y(index, removed));
+    const weight = index === active ? "chart-strong" : "chart-quiet";
+    mark(paper.base, "path", { ...line(strokeOf(criterion.name), weight), "data-criterion": criterion.name, d: path(points) ?? "" });
+  });
+}
+
+function drawLegend(paper: Paper, frame: RemovalFrame, active: number, press: (index: number) => void): void {
+  const focused = paper.legend.contains(paper.legend.ownerDocument.activeElement);
+  paper.legend.replaceChildren();
+  frame.criteria.forEach(({ name }, index) => {
+    const button = legendEntry(paper.legend, "button", strokeOf(name), spoken(name));
+    button.setAttribute("aria-pressed", String(index === active));
+    button.title = `Brush in the order of ${spoken(name)}`;
+    button.addEventListener("click", () => press(index));
+    if (focused && index === active) button.focus();
+  });
+}
+
+function trace(paper: Paper, model: ChartModel, { frame, scales, places }: Shown, active: number, brush: [number, number] | null): void {
+  const { area } = scales;
+  if (brush) {
+    const [from, to] = brush.map((pixel) => Math.min(Math.max(pixel, area.left), area.right)).sort((a, b) => a - b);
+    mark(paper.over, "rect", { class: "chart-brush", x: from, y: area.top, width: to - from, height: area.bottom - area.top });
+  }
+  frame.criteria.forEach(({ name }, index) => {
+    for (const unit of model.selected) {
+      const place = places[index][unit];
+      if (!place) continue;
+      const at = { cx: scales.x(place), cy: scales.y(index, place), r: index === active ? 4 : 3 };
+      mark(paper.over, "circle", { class: `chart-point series-point ${strokeOf(name).colour}`, "data-unit": unit, ...at });
+    }
+    const hovered = model.hovered === null ? 0 : (places[index][model.hovered] ?? 0);
+    if (hovered) mark(paper.over, "circle", { class: "chart-hover", cx: scales.x(hovered), cy: scales.y(index, hovered), r: 6 });
+  });
+}
+
+function ends(scales: Scales, from: Place, to: Place): [number, number] {
+  return [scales.removedAt(from.x), scales.removedAt(to.x)];
+}
+
+function unitAt(scales: Scales, { order }: RemovalOrder, pixel: number): number | null {
+  const place = Math.round(scales.removedAt(pixel));
+  return place >= 1 && place <= order.length ? order[place - 1] : null;
+}
+
+function unitWords(criterion: RemovalOrder, place: number): string {
+  const cost = criterion.accuracy ? `, ${percent(criterion.accuracy[place])} left` : "";
+  return `unit ${criterion.order[place - 1]}: ${ordinal(place)} by ${spoken(criterion.name)}${cost}`;
+}
+
+const BEARABLE = 0.01; // accuracy
+
+function reading(frame: RemovalFrame, selected: readonly number[], active: number): string {
+  const criterion = frame.criteria[Math.min(active, frame.criteria.length - 1)];
+  const curve = criterion.accuracy;
+  const own = selected.filter((unit) => unit < frame.units);
+  const chosen = own.length > 0 ? ` ${placesWords(criterion, own)}` : "";
+  if (!curve) return `${frame.note ?? "Accuracies are not known; the lines show the orders alone."}${chosen}`;
+  let bearable = 0;
+  while (bearable + 1 < curve.length && curve[bearable + 1] >= curve[0] - BEARABLE) bearable += 1;
+  const cost = `By ${spoken(criterion.name)}, ${bearable.toLocaleString("en")} of ${count(frame.units, "unit")} go before more than 1 % of ${frame.images.toLocaleString("en")} ${frame.split} images is lost.`;
+  return cost + chosen;
+}
+
+function placesWords(criterion: RemovalOrder, units: number[]): string {
+  const places = placesOf(criterion);
+  const sorted = units.map((unit) => places[unit]).sort((a, b) => a - b);
+  if (sorted.length === 1) return `Unit ${units[0]} goes ${ordinal(sorted[0])}.`;
+  return `The ${count(sorted.length, "selected unit")} go ${ordinal(sorted[0])} to ${ordinal(sorted[sorted.length - 1])}.`;
+}

@@ -1,0 +1,186 @@
+// The layer's eigenvalues on a logarithmic axis, the noise fitted to them, and the spikes above it.
+
+import { max } from "d3-array";
+import { scaleLinear, scaleLog } from "d3-scale";
+import { line as pathOf } from "d3-shape";
+
+import type { Chart, ChartActions, SpectrumFrame } from "../types";
+import { areaOf, drawAxes, ticksOf, type Area } from "./axes";
+import { binsOf, carriersOf, sharesOf, spikesOf } from "./eigenvalues";
+import { mark } from "./dom";
+import { watchKeys } from "./keys";
+import { watchPointer, type Place } from "./pointer";
+import { createChart, type Paper, type Parts } from "./shell";
+import { count, ordinal, percent, plain } from "./words";
+
+const STRIP = 26; // pixels beneath the histogram, for the spikes
+const REACH = 12; // pixels within which a pointer finds a spike
+
+interface Shown {
+  frame: SpectrumFrame;
+  area: Area;
+  x: (eigenvalue: number) => number;
+  spikes: number[];
+}
+
+/** The spectrum. A click on a spike selects the units that carry half of its squared loading. */
+export function createSpectrumChart(actions: ChartActions): Chart {
+  return createChart((paper) => spectrumParts(paper, actions), "spectrum");
+}
+
+function spectrumParts(paper: Paper, actions: ChartActions): Parts {
+  let shown: Shown | null = null;
+  let cursor = 0;
+  let selected: readonly number[] = [];
+  const choose = (spike: number, add: boolean): void => {
+    if (shown && spike < shown.frame.leading) actions.select(carriersOf(shown.frame, spike), add);
+  };
+  const stopPointer = watchPointer(paper.overlay, {
+    over(place) {
+      const spike = place && shown ? spikeAt(shown, place) : null;
+      if (spike === null || !place || !shown) paper.tip(null);
+      else paper.tip(spikeWords(shown, spike, selected), place.x, place.y);
+    },
+    click(place, add) {
+      const spike = shown ? spikeAt(shown, place) : null;
+      if (spike === null) actions.select([], add);
+      else choose(spike, add);
+    },
+    drop(from, to, add) {
+      if (!from || !shown) return;
+      const [low, high] = [Math.min(from.x, to.x), Math.max(from.x, to.x)];
+      const within = shown.spikes.map((_, spike) => spike).filter((spike) => isWithin(shown as Shown, spike, low, high));
+      const frame = shown.frame;
+      actions.select([...new Set(within.filter((spike) => spike < frame.leading).flatMap((spike) => carriersOf(frame, spike)))], add);
+    },
+  });
+  const keys = watchKeys(paper.overlay, "Spikes of the spectrum; Enter selects the units that carry one", {
+    count: () => shown?.spikes.length ?? 0,
+    current: () => cursor,
+    text: (spike) => (shown ? spikeWords(shown, spike, selected) : ""),
+    go: (spike) => {
+      cursor = spike;
+      if (shown) paper.tip(spikeWords(shown, spike, selected), shown.x(shown.spikes[spike]), shown.area.top);
+    },
+    choose: (_, spike, add) => choose(spike, add),
+  });
+  return {
+    name: "spectrum",
+    title: "Eigenvalues of W Wᵀ",
+    message: ({ spectrum }) => messageOf(spectrum),
+    depends: ({ spectrum }) => [spectrum],
+    draw(_, model) {
+      shown = drawSpectrum(paper, model.spectrum as SpectrumFrame);
+      cursor = 0;
+    },
+    trace(_, model) {
+      selected = model.selected;
+      if (shown) traceShares(paper, shown, selected);
+    },
+    reading: (model) => reading(model.spectrum as SpectrumFrame, model.selected),
+    after: keys.refresh,
+    stop() {
+      stopPointer();
+      keys.stop();
+    },
+  };
+}
+
+function messageOf(spectrum: SpectrumFrame | string | null): string | null {
+  if (spectrum === null) return "Computing the eigenvalues…";
+  if (typeof spectrum === "string") return spectrum;
+  const positive = spectrum.eigenvalues.some((value) => value > 0);
+  return positive ? null : (spectrum.note ?? "All eigenvalues are zero: the layer has no weights left.");
+}
+
+function drawSpectrum(paper: Paper, frame: SpectrumFrame): Shown {
+  const area = areaOf(paper.width, paper.height, STRIP);
+  const { edges, counts } = binsOf(frame);
+  const x = scaleLog([edges[0], edges[edges.length - 1]], [area.left, area.right]).clamp(true);
+  const y = scaleLinear([0, Math.max(1, max(counts) ?? 1)], [area.bottom, area.top]).nice(4);
+  const decades = Math.log10(edges[edges.length - 1] / edges[0]);
+  const round = x.ticks().filter((value) => isRound(value, decades));
+  const ticks = round.map((value) => ({ place: x(value), text: plain(value) }));
+  const whole = ticksOf(y, 4, String).filter(({ text }) => !text.includes("."));
+  const labels = { label: "eigenvalue (logarithmic)", ticks };
+  drawAxes(paper.base, area, labels, { label: "eigenvalues", ticks: whole }, area.bottom + STRIP);
+  counts.forEach((number, bin) => {
+    if (number === 0) return;
+    const [left, right] = [x(edges[bin]), x(edges[bin + 1])];
+    const size = { x: left, y: y(number), width: Math.max(right - left - 0.5, 0.5), height: area.bottom - y(number) };
+    mark(paper.base, "rect", { class: "chart-bar", "data-count": number, ...size });
+  });
+  mark(paper.base, "line", { class: "chart-axis", x1: area.left, x2: area.right, y1: area.bottom, y2: area.bottom });
+  const spikes = spikesOf(frame);
+  if (frame.fit) drawNoise(paper, frame, area, x, (value) => y(Math.min(value, y.domain()[1])), Math.log(edges[1] / edges[0]));
+  return { frame, area, x, spikes };
+}
+
+function isRound(value: number, decades: number): boolean {
+  const digit = Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9));
+  return (decades > 4 ? [1] : decades > 2 ? [1, 3] : [1, 2, 5]).includes(digit);
+}
+
+/** The count that pure noise would leave in each bin, its edges, and what a spike must pass. */
+function drawNoise(paper: Paper, frame: SpectrumFrame, area: Area, x: (value: number) => number, y: (value: number) => number, width: number): void {
+  const fit = frame.fit as NonNullable<SpectrumFrame["fit"]>;
+  const bulk = frame.eigenvalues.length - fit.spikes;
+  const points = Array.from(frame.densityAt, (at, row) => [at, bulk * frame.density[row] * at * width] as const);
+  const path = pathOf<readonly [number, number]>(([at]) => x(at), ([, number]) => y(number));
+  mark(paper.base, "path", { class: "chart-noise", d: path(points.filter(([at]) => at > 0)) ?? "" });
+  const upright = { y1: area.top, y2: area.bottom };
+  mark(paper.base, "line", { class: "chart-edge", x1: x(fit.upper), x2: x(fit.upper), ...upright });
+  mark(paper.base, "line", { class: "chart-threshold", x1: x(fit.threshold), x2: x(fit.threshold), ...upright });
+  const room = x(fit.threshold) < area.right - 110;
+  const words = { x: x(fit.threshold) + (room ? 5 : -5), y: area.top + 9, "text-anchor": room ? "start" : "end" };
+  mark(paper.base, "text", { class: "chart-words", ...words }, "a spike must pass this");
+}
+
+/** Each spike as a stem beneath; with a selection, how much of it lies there. */
+function traceShares(paper: Paper, { frame, area, x, spikes }: Shown, selected: readonly number[]): void {
+  const floor = area.bottom + STRIP;
+  const shares = sharesOf(frame, selected);
+  spikes.forEach((eigenvalue, spike) => {
+    const place = x(eigenvalue);
+    mark(paper.over, "line", { class: "chart-spike", x1: place, x2: place, y1: floor - 1, y2: area.bottom + 4, "data-spike": spike });
+    const share = shares[spike];
+    if (share === undefined) return;
+    const height = share * (STRIP - 5);
+    mark(paper.over, "line", { class: "chart-share", x1: place, x2: place, y1: floor - 1, y2: floor - 1 - height, "data-share": share.toFixed(4) });
+  });
+}
+
+function spikeAt({ x, spikes }: Shown, place: Place): number | null {
+  let best: number | null = null;
+  spikes.forEach((eigenvalue, spike) => {
+    const distance = Math.abs(x(eigenvalue) - place.x);
+    if (distance <= REACH && (best === null || distance < Math.abs(x(spikes[best]) - place.x))) best = spike;
+  });
+  return best;
+}
+
+function isWithin({ x, spikes }: Shown, spike: number, low: number, high: number): boolean {
+  const place = x(spikes[spike]);
+  return place >= low && place <= high;
+}
+
+function spikeWords({ frame, spikes }: Shown, spike: number, selected: readonly number[]): string {
+  const name = `${ordinal(spike + 1)} spike, ${plain(spikes[spike])}`;
+  if (spike >= frame.leading) return `${name}: its eigenvector was not kept`;
+  const share = sharesOf(frame, selected)[spike];
+  const carriers = `half of it on ${count(carriersOf(frame, spike).length, "unit")}`;
+  return share === undefined ? `${name}: ${carriers}` : `${name}: ${percent(share, 0)} on the selection, ${carriers}`;
+}
+
+function reading(frame: SpectrumFrame, selected: readonly number[]): string {
+  const { fit, note } = frame;
+  const number = frame.eigenvalues.length;
+  const verb = fit?.spikes === 1 ? "stands" : "stand";
+  const first = fit
+    ? `${fit.spikes} of ${count(number, "eigenvalue")} ${verb} above the noise${fit.fits ? "" : ", which fits badly here"}.`
+    : (note ?? `${count(number, "eigenvalue")}; noise could not be fitted to them.`);
+  const share = sharesOf(frame, selected)[0];
+  if (share === undefined) return first;
+  const own = selected.filter((unit) => unit < frame.units);
+  return `${first} The ${count(own.length, "selected unit")} carr${own.length === 1 ? "ies" : "y"} ${percent(share, 0)} of the largest.`;
+}

@@ -1,0 +1,53 @@
+// Numbers as the charts say them.
+
+import type { ChartModel, Moment, Timeline } from "../types";
+
+/** A fraction in percent: 0.9812 -> "98.1 %". */
+export function percent(fraction: number, digits = 1): string {
+  return `${(100 * fraction).toFixed(digits)} %`;
+}
+
+/** A count with its thing: 1 unit, 2 units, 4,096 units. */
+export function count(number: number, thing: string): string {
+  return `${number.toLocaleString("en")} ${thing}${number === 1 ? "" : "s"}`;
+}
+
+/** Three significant digits, without an exponent where that stays short. */
+export function plain(value: number): string {
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-4 || size >= 1e6)) return value.toExponential(1).replace("e+", "e");
+  return String(Number(value.toPrecision(3)));
+}
+
+/** 1st, 2nd, 3rd, 4th, 11th. */
+export function ordinal(number: number): string {
+  const last = number % 100;
+  const ending = last > 10 && last < 14 ? "th" : (["th", "st", "nd", "rd"][number % 10] ?? "th");
+  return `${number.toLocaleString("en")}${ending}`;
+}
+
+/** Radians in whole degrees. */
+export function degrees(angle: number): string {
+  return `${Math.round((180 * angle) / Math.PI)}°`;
+}
+
+/** "magnitude", "frame potential": a name as one says it. */
+export function spoken(name: string): string {
+  return name.replaceAll("_", " ");
+}
+
+/** The moment at this place of the axis, or the nearest one. */
+export function momentAt(timeline: Timeline, at: number): Moment | null {
+  let best: Moment | null = null;
+  for (const moment of timeline.moments)
+    if (best === null || Math.abs(moment.at - at) < Math.abs(best.at - at)) best = moment;
+  return best;
+}
+
+/** Where the viewer stands: "epoch 12", "step 300" or "level 4". */
+export function moment(model: ChartModel): string {
+  const found = momentAt(model.timeline, model.at);
+  if (model.timeline.axis === "level") return `level ${model.at}`;
+  if (found?.epoch != null) return `epoch ${Number(found.epoch.toFixed(2))}`;
+  return `step ${model.at.toLocaleString("en")}`;
+}
