@@ -175,6 +175,7 @@ def test_a_constant_layer_is_one_spike_without_noise(weight):
     assert math.isnan(found.distance)
     assert not found.fits
     assert found.density(torch.ones(3)).isnan().all()
+    assert [len(values) for values in found.curve()] == [0, 0]
     assert found.distribution(torch.tensor([-1.0, 0.0, 1.0])).tolist() == [0, 1, 1]
 
 
@@ -201,3 +202,14 @@ def test_matrices_that_are_no_noise_do_not_crash(weight):
 def test_wrong_arguments_are_named(values, shape, options, message):
     with pytest.raises(ValueError, match=message):
         fit_marchenko_pastur(torch.tensor(values), shape, **options)
+
+
+def test_curve_is_the_density_on_ascending_eigenvalues_between_the_edges():
+    found = fit(noise((100, 300), 3))
+    x, density = found.curve(50)
+    assert len(x) == 50
+    assert found.lower < x[0] < x[-1] < found.upper
+    assert (x.diff() > 0).all()
+    assert torch.equal(density, found.density(x))
+    ratios = x[1:] / x[:-1]
+    torch.testing.assert_close(ratios, ratios[:1].expand(49))

@@ -2,15 +2,11 @@
 
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from surfeit.core import weight_matrix
 from surfeit.report.subject import Subject
 from surfeit.spectra import MarchenkoPastur, eigenvalues, fit_marchenko_pastur
 
 Rows = dict[str, list[dict[str, Any]]]
-_POINTS = 400
 
 
 def measure_noise(subject: Subject) -> Rows:
@@ -31,7 +27,7 @@ def measure_noise(subject: Subject) -> Rows:
             {**about, "eigenvalue": value, "spike": value > fit.threshold} for value in real
         ]
         rows["bulk"].append({**about, **_fitted(fit), "eigenvalues": len(real), "largest": real[0]})
-        rows["density"] += [{**about, **point} for point in _density(fit, found)]
+        rows["density"] += [{**about, **point} for point in _density(fit)]
     return rows
 
 
@@ -50,15 +46,6 @@ def _fitted(fit: MarchenkoPastur) -> dict[str, Any]:
     }
 
 
-def _density(fit: MarchenkoPastur, like: Tensor) -> list[dict[str, float]]:
-    if fit.variance == 0:
-        return []
-    start = max(fit.lower, fit.upper * 1e-6)
-    inner = torch.linspace(0, 1, _POINTS + 2, dtype=torch.float64)[1:-1]
-    # Even on the logarithmic axis of the figure.
-    x = start * (fit.upper / start) ** inner
-    density = fit.density(x.to(like))
-    return [
-        {"eigenvalue": point, "density": value}
-        for point, value in zip(x.tolist(), density.tolist(), strict=True)
-    ]
+def _density(fit: MarchenkoPastur) -> list[dict[str, float]]:
+    x, density = (values.tolist() for values in fit.curve())
+    return [{"eigenvalue": at, "density": value} for at, value in zip(x, density, strict=True)]

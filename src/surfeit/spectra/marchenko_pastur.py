@@ -76,6 +76,18 @@ class MarchenkoPastur:
         value = root / (2 * math.pi * self.variance * self.noise_shape[0] * safe)
         return torch.where(inside, value, 0)
 
+    def curve(self, points: int = 400) -> tuple[Float[Tensor, " points"], Float[Tensor, " points"]]:
+        """The density between the edges, for a figure: eigenvalues, ascending, and densities there.
+
+        The eigenvalues are even on a logarithmic axis; none if the variance is 0.
+        """
+        if self.variance == 0:
+            return torch.empty(0, dtype=torch.float64), torch.empty(0, dtype=torch.float64)
+        start = max(self.lower, self.upper * 1e-6)
+        inner = torch.linspace(0, 1, points + 2, dtype=torch.float64)[1:-1]
+        x = start * (self.upper / start) ** inner
+        return x, self.density(x)
+
     def distribution(self, x: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         """The law's distribution function at eigenvalues `x`, in [0, 1]."""
         if self.variance == 0:
