@@ -1,0 +1,44 @@
+// What a saved picture is made of.
+
+import type { Legend, Snapshot } from "../types";
+
+/** All that a saved picture shows. */
+export interface Saving {
+  snapshot: Snapshot;
+  legend: Legend;
+  title: string;
+  subtitle: string;
+  selected: readonly number[];
+}
+
+/** One shape; lines and marks lie in the plot's own pixels, as the snapshot's places do. */
+export type Shape =
+  | { kind: "line"; points: number[]; colour: string; width: number; opacity: number; dash?: number[] }
+  | { kind: "circle"; x: number; y: number; radius: number; opacity: number; unit?: number } & Paint
+  | { kind: "rect"; x: number; y: number; width: number; height: number; opacity: number; unit?: number } & Paint
+  | { kind: "text"; x: number; y: number; text: string; size: number; bold: boolean; anchor: "start" | "end" };
+
+interface Paint {
+  fill: string;
+  stroke: string;
+  strokeWidth: number;
+}
+
+/** A picture: the graph is clipped to its own rectangle, `around` lies outside it. */
+export interface Picture {
+  width: number;
+  height: number;
+  /** Where the graph's rectangle begins, from the top. */
+  top: number;
+  plot: { width: number; height: number };
+  graph: Shape[];
+  around: Shape[];
+}
+
+export const INK = "#1f2328";
+export const FONT = "DejaVu Sans, Verdana, Arial, sans-serif";
+
+/** Whether a unit is drawn at all. */
+export function isDrawn({ places, appearance }: Snapshot, unit: number): boolean {
+  return appearance.radius[unit] > 0 && Number.isFinite(places[2 * unit]) && Number.isFinite(places[2 * unit + 1]);
+}
