@@ -37,10 +37,10 @@ def eigenvalues(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, " units
 def leading_eigenvectors(
     weight: Float[Tensor, "units *inputs"], count: int
 ) -> Float[Tensor, "count units"]:
-    """The eigenvectors `u_k` of `W Wᵀ` with the largest eigenvalues: which units a direction is in.
+    """The eigenvectors `u_k` of `W Wᵀ` with the largest eigenvalues: which units they are in.
 
-    `W Wᵀ u_k = λ_k u_k`, `‖u_k‖ = 1`, falling λ. With more units than inputs they come from those of
-    `Wᵀ W`: `u_k = W v_k / ‖W v_k‖`. The sign is open, and so are directions within equal
+    `W Wᵀ u_k = λ_k u_k`, `‖u_k‖ = 1`, falling λ. With more units than inputs they come from those
+    of `Wᵀ W`: `u_k = W v_k / ‖W v_k‖`. The sign is open, and so are directions within equal
     eigenvalues. Those of eigenvalues below 1e-12 of the largest are left out: they are rounding.
 
     Args:

@@ -1,0 +1,44 @@
+"""A timeline in the words of the page."""
+
+from typing import Any
+
+from surfeit.similarity import chance_inner_product
+from surfeit.viewer.records import LayerShape
+from surfeit.viewer.timelines import Timeline
+
+
+def described(timeline: Timeline, without_data: str | None) -> dict[str, Any]:
+    """A timeline as JSON values, with its moments and layers.
+
+    Args:
+        timeline: a run or tickets.
+        without_data: why images are not to be had, or None.
+    """
+    return {
+        "id": timeline.id,
+        "name": timeline.name,
+        "axis": timeline.axis,
+        "status": timeline.status,
+        "moments": [
+            {"at": moment.at, "epoch": moment.epoch, "run": moment.run}
+            for moment in timeline.moments()
+        ],
+        "layers": [_layer(layer) for layer in timeline.layers],
+        "withoutData": without_data,
+        "note": timeline.note,
+    }
+
+
+def chance_of(layer: LayerShape) -> float:
+    """The inner product that chance does not reach in a layer; 1 for a single unit: no pairs."""
+    return chance_inner_product(layer.units, layer.inputs) if layer.units > 1 else 1.0
+
+
+def _layer(layer: LayerShape) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "kind": "convolution" if layer.convolution else "linear",
+        "units": layer.units,
+        "inputs": layer.inputs,
+        "chance": chance_of(layer),
+    }

@@ -1,0 +1,155 @@
+"""All that can be opened: runs and ticket searches, by the names that addresses use."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from surfeit.core import DataError, Split, StoreError, Streams
+from surfeit.data import Dataset
+from surfeit.store import Run, Store
+from surfeit.viewer.run_timeline import RunTimeline
+from surfeit.viewer.timelines import Timeline
+
+DatasetOf = Callable[[Run], Dataset]
+MOST_IMAGES = 1_000
+
+
+class UnknownTimelineError(ValueError):
+    """There is no run or ticket search of this name."""
+
+
+class Library:
+    """The timelines that may be looked at, found anew at each `catalog`.
+
+    Nothing outside the store and the folders given is ever read: names from an address are looked
+    up among what was found there.
+
+    Args:
+        store: where runs are; with nothing given, all of them can be opened.
+        given: runs, their keys or folders, folders of ticket searches or their tables.
+        dataset_of: gives the data a run was trained on; raises a ValueError or DataError that says
+            why they are not there. Without it nothing needs data.
+
+    Raises:
+        StoreError, ValueError: if something given cannot be opened at all.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        given: Sequence[Run | str | Path] = (),
+        *,
+        dataset_of: DatasetOf | None = None,
+    ) -> None:
+        self.store = store
+        self._given = tuple(given)
+        self._dataset_of = dataset_of
+        self._lock, self._loading = threading.Lock(), threading.Lock()
+        self._images: dict[str, Split | str] = {}
+        self._found: dict[str, Timeline] = {}
+        self.problems: list[str] = []
+        self.reload()
+
+    def reload(self) -> list[Timeline]:
+        """Looks again for what can be opened, the oldest first."""
+        problems: list[str] = []
+        found = {timeline.id: timeline for timeline in self._search(problems)}
+        with self._lock:
+            self._found, self.problems = found, problems
+        return list(found.values())
+
+    def get(self, identifier: str) -> Timeline:
+        """The timeline of this name.
+
+        Raises:
+            UnknownTimelineError: if there is none.
+        """
+        if identifier not in self._found:
+            self.reload()
+        found = self._found.get(identifier)
+        if found is None:
+            raise UnknownTimelineError(
+                f"no run {identifier[:80]!r} here: it may have been deleted; reload the page"
+            )
+        return found
+
+    def images(self, timeline: Timeline, at: int) -> Split:
+        """Up to 1,000 validation images of the data that was trained on, on the CPU.
+
+        Raises:
+            ValueError: if the data are not there, with the reason.
+        """
+        run, _ = timeline.place(at)
+        key = _data_key(run)
+        with self._loading:  # two panels that ask at once need the images only once
+            found = self._images.get(key)
+            if not isinstance(found, Split):
+                found = self._load(run)
+                self._images[key] = found
+        if isinstance(found, str):
+            raise ValueError(found)
+        return found
+
+    def without_data(self, timeline: Timeline, *, load: bool = False) -> str | None:
+        """Why images are not to be had, a sentence; None where they are or it is not known yet.
+
+        Args:
+            timeline: a run or tickets.
+            load: find out, which may take seconds; else say what is known.
+        """
+        moments = timeline.moments()
+        if not moments:
+            return None
+        run, _ = timeline.place(moments[-1].at)
+        if self._dataset_of is None:
+            return "the data that the network was trained on are not given"
+        if load:
+            try:
+                self.images(timeline, moments[-1].at)
+            except ValueError as error:
+                return str(error)
+        known = self._images.get(_data_key(run))
+        return known if isinstance(known, str) else None
+
+    def _load(self, run: Run) -> Split | str:
+        if self._dataset_of is None:
+            return "the data that the network was trained on are not given"
+        try:
+            split = self._dataset_of(run).validation
+        except (ValueError, DataError) as error:
+            return str(error)
+        if len(split) <= MOST_IMAGES:
+            return split
+        generator = Streams(0).get("viewer", "images")
+        chosen = torch.randperm(len(split), generator=generator)[:MOST_IMAGES].sort().values
+        return split[chosen].to("cpu")  # a copy: the other images can go
+
+    def _search(self, problems: list[str]) -> Iterator[Timeline]:
+        if not self._given:
+            problems += self.store.problems()
+            yield from self._all_runs(problems)
+        for entry in self._given:
+            yield from self._open(entry)
+
+    def _all_runs(self, problems: list[str]) -> Iterator[Timeline]:
+        root = self.store.root.resolve()
+        for run in self.store.runs():
+            if not run.path.resolve().is_relative_to(root):
+                problems.append(f"{run.path} leads outside {root}: it is not read")
+                continue
+            try:
+                yield RunTimeline(run)
+            except StoreError as error:
+                problems.append(str(error))
+
+    def _open(self, entry: Run | str | Path) -> Iterator[Timeline]:
+        yield RunTimeline(entry if isinstance(entry, Run) else self.store.find(entry))
+
+
+def _data_key(run: Run) -> str:
+    """What tells data apart: their fingerprint and name; without one, every run is by itself."""
+    fingerprint: Any = run.identity.get("data")
+    return f"{fingerprint} {run.about.get('data')}" if fingerprint else run.key

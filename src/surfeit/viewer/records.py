@@ -1,0 +1,79 @@
+"""What a run's record and files say, for timelines: layers, links that lead out, time stamps."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from surfeit.core import StoreError
+from surfeit.store import Run
+from surfeit.store.run import snapshot_path
+
+
+@dataclass(frozen=True)
+class LayerShape:
+    """A layer as its run's record describes it.
+
+    Args:
+        name: dotted name.
+        convolution: whether it is one; else it is linear.
+        units: rows of its weight matrix.
+        inputs: columns of its weight matrix.
+    """
+
+    name: str
+    convolution: bool
+    units: int
+    inputs: int
+
+
+def layer_shapes(run: Run) -> list[LayerShape]:
+    """The layers as a run's record describes them.
+
+    Raises:
+        StoreError: if the record does not.
+    """
+    try:
+        return [_shape(entry) for entry in run.about["layers"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(
+            f"{run.path}/run.json is damaged: it does not describe the layers ({error!r})"
+        ) from error
+
+
+def inside(folder: Path, path: Path) -> None:
+    """Looks that a file is not a link to somewhere outside its folder.
+
+    Raises:
+        StoreError: if it is.
+    """
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise StoreError(f"{path} leads outside {folder}: it is not read")
+
+
+def stamp_of(run: Run, step: int) -> str:
+    """What changes when a snapshot, the first one or a mask until then is written anew."""
+    masks = [path for path in run.path.glob("masks/*.safetensors") if path.stem.isdigit()]
+    paths = {snapshot_path(run.path, place) for place in (step, run.steps()[0])}
+    paths |= {path for path in masks if int(path.stem) <= step}
+    stamps = [_stamp(path) for path in (run.path / "mask.safetensors", *sorted(paths))]
+    return " ".join([run.key, str(step), *filter(None, stamps)])
+
+
+def _shape(entry: Mapping[str, Any]) -> LayerShape:
+    units, *rest = entry["shape"]
+    return LayerShape(
+        name=str(entry["name"]),
+        convolution="Conv" in entry["kind"],
+        units=int(units),
+        inputs=math.prod(int(side) for side in rest),
+    )
+
+
+def _stamp(path: Path) -> str | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return f"{path.name}:{found.st_size}:{found.st_mtime_ns}"

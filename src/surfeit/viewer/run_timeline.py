@@ -1,0 +1,83 @@
+"""A run over its steps."""
+
+import numpy as np
+import pyarrow as pa
+
+from surfeit.core import StoreError
+from surfeit.store import Run
+from surfeit.store.run import Status
+from surfeit.viewer.records import inside, layer_shapes
+from surfeit.viewer.timelines import Learning, Moment, Timeline
+
+
+class RunTimeline(Timeline):
+    """A run over its steps: a moment for each snapshot that is on the disk.
+
+    Args:
+        run: any run, a running one too.
+
+    Raises:
+        StoreError: if its record does not describe its layers.
+    """
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run.key, name_of(run), "step", layer_shapes(run))
+        self._run = run
+
+    @property
+    def status(self) -> Status:
+        """`done`, `running` or `interrupted`."""
+        return self._run.status
+
+    @property
+    def note(self) -> str | None:
+        """Whether it has no snapshots to show."""
+        if self._run.steps():
+            return None
+        later = ": the first one is still to come" if self.status == "running" else ""
+        return f"run {self.id[:12]} has no snapshots{later}"
+
+    def moments(self) -> list[Moment]:
+        """A moment for each snapshot; epochs from the metrics, where these can be read."""
+        try:
+            rows = self._metrics().to_pylist()
+        except StoreError:  # the weights can still be seen; `learning` says what is wrong
+            rows = []
+        epochs = {row.get("step"): row.get("epoch") for row in rows}
+        return [Moment(step, epochs.get(step), self.id) for step in self._run.steps()]
+
+    def place(self, at: int) -> tuple[Run, int]:
+        """The run itself and the step."""
+        return self._run, at
+
+    def learning(self) -> Learning:
+        """The metrics by step.
+
+        Raises:
+            StoreError: if they are damaged.
+        """
+        return learning_of(self._metrics(), "step")
+
+    def _metrics(self) -> pa.Table:
+        inside(self._run.path, self._run.path / "metrics.jsonl")
+        return self._run.metrics()
+
+
+def name_of(run: Run) -> str:
+    """What a run is called: its model, its data and its seed, as far as they are known."""
+    name, data, seed = run.about.get("model"), run.about.get("data"), run.config.get("seed")
+    words = str(name or "a network") + (f" on {data}" if data else "")
+    return words if seed is None else f"{words}, seed {seed}"
+
+
+def learning_of(table: pa.Table, axis: str) -> Learning:
+    """The numeric columns of a table by one of them; empty if that is not there."""
+    if axis not in table.column_names:
+        return Learning(np.empty(0), {})
+    numbers = {
+        name: table[name].cast(pa.float64()).to_numpy()
+        for name in table.column_names
+        if pa.types.is_integer(table[name].type) or pa.types.is_floating(table[name].type)
+    }
+    at = numbers.pop(axis)
+    return Learning(at, numbers)

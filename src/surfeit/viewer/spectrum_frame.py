@@ -1,0 +1,91 @@
+"""The eigenvalues of a layer at one moment and the noise fitted to them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from surfeit.core import weight_matrix
+from surfeit.spectra import (
+    MarchenkoPastur,
+    eigenvalues,
+    fit_marchenko_pastur,
+    leading_eigenvectors,
+)
+from surfeit.viewer.wire import encode
+
+LEADING = 16
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SpectrumFrame:
+    """A layer's spectrum; the names are those of the page.
+
+    Args:
+        units: of the layer.
+        eigenvalues: float32, falling; those that are zero by the layer's shape are left out.
+        fit: the noise's, or None where nothing can be fitted.
+        loadings: float32 [leading, units], squared entries of the leading eigenvectors of `W Wᵀ`.
+        note: why there is no fit, or that it is a description only; a sentence, or None.
+    """
+
+    units: int
+    eigenvalues: np.ndarray
+    fit: MarchenkoPastur | None
+    loadings: np.ndarray
+    note: str | None
+
+    def packed(self) -> bytes:
+        """The frame in the bytes that `surfeit.viewer.wire` describes."""
+        empty = np.empty(0, np.float32)
+        at, density = (empty, empty) if self.fit is None else self.fit.curve()
+        header = {
+            "units": self.units,
+            "leading": len(self.loadings),
+            "fit": None if self.fit is None else _edges(self.fit),
+            "note": self.note,
+        }
+        arrays = {
+            "eigenvalues": self.eigenvalues,
+            "density_at": np.asarray(at, np.float32),
+            "density": np.asarray(density, np.float32),
+            "loadings": self.loadings,
+        }
+        return encode(header, arrays)
+
+
+def spectrum_frame(weight: Float[Tensor, "units *inputs"]) -> SpectrumFrame:
+    """A layer's eigenvalues, its noise and who is in its leading directions.
+
+    Raises:
+        ValueError: if a weight is not finite.
+
+    Cost: O(units · inputs · min(units, inputs)).
+    """
+    matrix = weight_matrix(weight)
+    found = eigenvalues(matrix)
+    fit, note = None, None
+    try:
+        fit = fit_marchenko_pastur(found, matrix.shape)
+    except ValueError as error:
+        note = f"no noise is fitted: {error}"
+    if fit is not None and not fit.fits:
+        note = "the bulk does not look like noise: edges and spikes are descriptions only"
+    return SpectrumFrame(
+        units=len(matrix),
+        eigenvalues=found[: min(matrix.shape)].numpy().astype(np.float32),
+        fit=fit,
+        loadings=leading_eigenvectors(matrix, LEADING).square().numpy().astype(np.float32),
+        note=note,
+    )
+
+
+def _edges(fit: MarchenkoPastur) -> dict[str, float | int | bool]:
+    return {
+        "lower": fit.lower,
+        "upper": fit.upper,
+        "threshold": fit.threshold,
+        "spikes": fit.spike_count,
+        "fits": fit.fits,
+    }

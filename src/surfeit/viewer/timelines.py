@@ -1,0 +1,192 @@
+"""What can be looked at: something that has weights at moments along one axis."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, final
+
+import numpy as np
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from surfeit.core import StoreError, unknown
+from surfeit.store import Run
+from surfeit.store.run import Status, snapshot_path
+from surfeit.viewer.records import LayerShape, inside, stamp_of
+
+Axis = Literal["step", "level"]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One place on the axis.
+
+    Args:
+        at: the step or the level.
+        epoch: passes over the training set until then; None where unknown.
+        run: key of the run whose weights are shown.
+    """
+
+    at: int
+    epoch: float | None
+    run: str
+
+
+@dataclass(frozen=True)
+class Learning:
+    """The metrics of a timeline, one row a measurement.
+
+    Args:
+        at: float64 [rows], steps or levels.
+        columns: by name float64 [rows], accuracies as fractions, losses in nats; NaN where
+            nothing was measured.
+    """
+
+    at: np.ndarray
+    columns: Mapping[str, np.ndarray]
+
+
+class Timeline(ABC):
+    """One thing that changes along one axis: a run over its steps, tickets over their levels.
+
+    It reads what is on the disk at every call, so that what is being written is followed.
+
+    Args:
+        identifier: letters, digits and dashes; stands in addresses.
+        name: what it is called on the page.
+        axis: what its moments are counted in.
+        layers: the layers of its network.
+    """
+
+    def __init__(
+        self, identifier: str, name: str, axis: Axis, layers: Sequence[LayerShape]
+    ) -> None:
+        self.id = identifier
+        self.name = name
+        self.axis: Axis = axis
+        self.layers = tuple(layers)
+
+    @property
+    @abstractmethod
+    def status(self) -> Status:
+        """Whether it is complete, being written, or left unfinished."""
+
+    @property
+    @abstractmethod
+    def note(self) -> str | None:
+        """What is missing from it, a sentence, or None."""
+
+    @abstractmethod
+    def moments(self) -> list[Moment]:
+        """All moments there are now, ascending."""
+
+    @abstractmethod
+    def place(self, at: int) -> tuple[Run, int]:
+        """The run and the step whose snapshot is shown at a moment."""
+
+    @abstractmethod
+    def learning(self) -> Learning:
+        """The metrics so far.
+
+        Raises:
+            StoreError: if they are damaged.
+        """
+
+    @final
+    def moment(self, at: int | None = None) -> int:
+        """The moment asked for, the last one if none is.
+
+        Raises:
+            StoreError: if there are no moments at all.
+            ValueError: if there is no such moment.
+        """
+        there = [moment.at for moment in self.moments()]
+        if not there:
+            raise StoreError(self.note or f"{self.name} has no snapshots")
+        if at is None:
+            return there[-1]
+        if at not in there:
+            raise ValueError(
+                f"{self.name} has nothing at {self.axis} {at}; "
+                f"it has {len(there)} {self.axis}s from {there[0]} to {there[-1]}"
+            )
+        return at
+
+    @final
+    def moment_until(self, at: int) -> int:
+        """The last moment that is not after `at`; the first one if all are.
+
+        Raises:
+            StoreError: if there are no moments at all.
+        """
+        self.moment()
+        there = [moment.at for moment in self.moments()]
+        return max((moment for moment in there if moment <= at), default=there[0])
+
+    @final
+    def layer(self, name: str) -> LayerShape:
+        """The layer of that name.
+
+        Raises:
+            ValueError: if there is none; the nearest are suggested.
+        """
+        found = {layer.name: layer for layer in self.layers}
+        if name not in found:
+            raise unknown("layer", name, found)
+        return found[name]
+
+    @final
+    def weights(
+        self, layer: str, at: int
+    ) -> tuple[Float[Tensor, "units inputs"], Bool[Tensor, "units inputs"] | None]:
+        """The layer's weight matrix at a moment, and which weights a mask keeps, if one is set.
+
+        Raises:
+            ValueError: if there is no such layer or moment.
+            StoreError: if the snapshot is missing or damaged.
+        """
+        self.layer(layer)
+        run, step = self.place(self.moment(at))
+        path = snapshot_path(run.path, step)
+        inside(run.path, path)
+        inside(run.path, run.path / "mask.safetensors")
+        kept = run.mask_at(step).get(f"{layer}.weight")
+        return run.weights(layer, [step])[0], None if kept is None else kept.flatten(1)
+
+    @final
+    def initial(self, layer: str, at: int) -> Float[Tensor, "units inputs"] | None:
+        """The weight matrix that the training shown at a moment began with; None if not kept.
+
+        Raises:
+            ValueError: if there is no such layer or moment.
+            StoreError: if the first snapshot is damaged.
+        """
+        self.layer(layer)
+        run, _ = self.place(self.moment(at))
+        first = run.steps()[0]
+        if first != run.config.get("first_step", 0):
+            return None
+        inside(run.path, snapshot_path(run.path, first))
+        return run.weights(layer, [first])[0]
+
+    @final
+    def model(self, at: int) -> nn.Module:
+        """The network at a moment, in evaluation mode.
+
+        Raises:
+            ValueError: if there is no such moment, or the network cannot be built again.
+            StoreError: if the snapshot is damaged; of a finished run each byte is checked.
+        """
+        run, step = self.place(self.moment(at))
+        inside(run.path, snapshot_path(run.path, step))
+        return run.model(step)
+
+    @final
+    def stamp(self, at: int) -> str:
+        """What is different as soon as another snapshot stands at a moment.
+
+        Raises:
+            ValueError: if there is no such moment.
+        """
+        run, step = self.place(self.moment(at))
+        return stamp_of(run, step)

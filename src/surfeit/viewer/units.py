@@ -1,0 +1,77 @@
+"""The units of a layer as the graph needs them: a direction each, and what else is known."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from surfeit.similarity import movement, normalised
+
+
+@dataclass(frozen=True, kw_only=True)
+class Units:
+    """Some units of one layer or, merged, of two.
+
+    Args:
+        rows: what is compared, [units, inputs] or [units, images]: weight vectors or outputs.
+        norm: [units], length of the weight vectors.
+        angle: [units], between weight vector and initial one, radians; NaN where unknown.
+        kept: [units], the fraction of weights that a mask keeps; 1 without a mask.
+    """
+
+    rows: Float[Tensor, "units columns"]
+    norm: Float[Tensor, " units"]
+    angle: Float[Tensor, " units"]
+    kept: Float[Tensor, " units"]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def beside(self, other: "Units") -> "Units":
+        """These units, and those of another layer behind them.
+
+        Raises:
+            ValueError: if the two have nothing to be compared by: other numbers of columns.
+        """
+        if self.rows.shape[1] != other.rows.shape[1]:
+            raise ValueError(
+                "the two layers cannot be merged: their units have "
+                f"{self.rows.shape[1]} and {other.rows.shape[1]} inputs"
+            )
+        return Units(
+            rows=torch.cat([self.rows, other.rows.to(self.rows)]),
+            norm=torch.cat([self.norm, other.norm.to(self.norm)]),
+            angle=torch.cat([self.angle, other.angle.to(self.angle)]),
+            kept=torch.cat([self.kept, other.kept.to(self.kept)]),
+        )
+
+
+def units_of(
+    weight: Float[Tensor, "units inputs"],
+    *,
+    initial: Float[Tensor, "units inputs"] | None = None,
+    mask: Bool[Tensor, "units inputs"] | None = None,
+    rows: Float[Tensor, "units columns"] | None = None,
+) -> Units:
+    """The units of a layer, compared by their weight vectors or by what is given.
+
+    Args:
+        weight: the layer's weight matrix.
+        initial: the one that training began with, if known.
+        mask: True = kept, if there is one.
+        rows: what is compared instead of weight vectors.
+
+    Raises:
+        ValueError: if a weight is not finite.
+    """
+    normalised(weight)  # says what is wrong with it
+    if initial is not None:
+        angle = movement(weight, initial).angle
+    else:
+        angle = torch.full((len(weight),), math.nan)
+    kept = torch.ones(len(weight)) if mask is None else mask.float().mean(dim=1)
+    return Units(
+        rows=weight if rows is None else rows, norm=weight.norm(dim=1), angle=angle, kept=kept
+    )
