@@ -15,8 +15,11 @@ export interface Timeline {
   status: "done" | "running" | "interrupted";
   moments: Moment[];
   layers: Layer[];
-  /** Why unit outputs or accuracies are not to be had, a sentence; null where they are. */
+  /** Why unit outputs or accuracies are not to be had, a sentence; null where they are. In a
+   * catalog it is also null where that is not known yet: `Source.timeline` finds out. */
   withoutData: string | null;
+  /** What is missing, a sentence: a run without snapshots has no moments. */
+  note?: string | null;
 }
 
 /** One place on the axis. */
@@ -67,7 +70,8 @@ export interface GraphFrame {
   apart: Uint16Array;
   /** Links are complete from this inner product on; below it some are left out. */
   floor: number;
-  /** The nearest neighbours of each unit, [units * neighbours], nearest first; null if not carried. */
+  /** The nearest neighbours of each unit, [units * neighbours], nearest first; null if not carried.
+   * A unit's own number stands where there is none: it has no direction, or too few others have. */
   nearest: Uint16Array | null;
   nearestApart: Uint16Array | null;
   neighbours: number;
