@@ -1,0 +1,72 @@
+// Turns packs into the frames of types.ts.
+import type { GraphFrame, Learning, RemovalFrame, RemovalOrder, SpectrumFrame } from "../types";
+import { arrayOf, decode, type Pack } from "./wire";
+
+export function graphFrame(bytes: ArrayBuffer): GraphFrame {
+  const pack = decode(bytes);
+  return {
+    units: numberOf(pack, "units"),
+    own: numberOf(pack, "own"),
+    norm: arrayOf(pack, "norm", "f4"),
+    angle: arrayOf(pack, "angle", "f4"),
+    kept: arrayOf(pack, "kept", "f4"),
+    source: arrayOf(pack, "source", "u2"),
+    target: arrayOf(pack, "target", "u2"),
+    apart: arrayOf(pack, "apart", "u2"),
+    floor: numberOf(pack, "floor"),
+    nearest: pack.arrays.has("nearest") ? arrayOf(pack, "nearest", "u2") : null,
+    nearestApart: pack.arrays.has("nearest") ? arrayOf(pack, "nearest_apart", "u2") : null,
+    neighbours: numberOf(pack, "neighbours"),
+    note: noteOf(pack),
+  };
+}
+
+export function spectrumFrame(bytes: ArrayBuffer): SpectrumFrame {
+  const pack = decode(bytes);
+  return {
+    eigenvalues: arrayOf(pack, "eigenvalues", "f4"),
+    densityAt: arrayOf(pack, "density_at", "f4"),
+    density: arrayOf(pack, "density", "f4"),
+    fit: (pack.header["fit"] as SpectrumFrame["fit"]) ?? null,
+    leading: numberOf(pack, "leading"),
+    loadings: arrayOf(pack, "loadings", "f4"),
+    units: numberOf(pack, "units"),
+    note: noteOf(pack),
+  };
+}
+
+export function removalFrame(bytes: ArrayBuffer): RemovalFrame {
+  const pack = decode(bytes);
+  const criteria = (pack.header["criteria"] as string[]).map((name, place): RemovalOrder => ({
+    name,
+    order: arrayOf(pack, `order_${place}`, "u2"),
+    accuracy: pack.arrays.has(`accuracy_${place}`) ? arrayOf(pack, `accuracy_${place}`, "f4") : null,
+  }));
+  return {
+    units: numberOf(pack, "units"),
+    images: numberOf(pack, "images"),
+    split: String(pack.header["split"]),
+    criteria,
+    note: noteOf(pack),
+  };
+}
+
+export function learningOf(bytes: ArrayBuffer): Learning {
+  const pack = decode(bytes);
+  const names = pack.header["columns"] as string[];
+  const columns = names.map((name, place) => [name, arrayOf(pack, `column_${place}`, "f8")] as const);
+  return { at: arrayOf(pack, "at", "f8"), columns: Object.fromEntries(columns) };
+}
+
+function numberOf(pack: Pack, name: string): number {
+  const found = pack.header[name];
+  if (typeof found !== "number") {
+    throw new Error(`The data lack "${name}": another version of Surfeit wrote them.`);
+  }
+  return found;
+}
+
+function noteOf(pack: Pack): string | null {
+  const found = pack.header["note"];
+  return typeof found === "string" ? found : null;
+}

@@ -1,0 +1,56 @@
+// Pictures from the local server of `surfeit view`.
+import type { Catalog, Query, Source, Timeline } from "../types";
+import { graphFrame, learningOf, removalFrame, spectrumFrame } from "./frames";
+
+/** A source that asks the server at `base` ("" for the page's own), which knows us by the token. */
+export function httpSource(base: string, token: string): Source {
+  const root = base === "" || base.endsWith("/") ? base : `${base}/`;
+  const ask = (path: string, signal?: AbortSignal): Promise<Response> => answered(`${root}api/${path}`, token, signal);
+  const bytes = async (path: string, signal?: AbortSignal): Promise<ArrayBuffer> => (await ask(path, signal)).arrayBuffer();
+  return {
+    live: true,
+    catalog: async () => (await (await ask("catalog")).json()) as Catalog,
+    timeline: async (id) => (await (await ask(`timelines/${encodeURIComponent(id)}`)).json()) as Timeline,
+    graph: async (query, signal) => graphFrame(await bytes(pathOf("graph", query), signal)),
+    spectrum: async (query, signal) => spectrumFrame(await bytes(pathOf("spectrum", query), signal)),
+    removal: async (query, signal) => removalFrame(await bytes(pathOf("removal", query), signal)),
+    learning: async (timeline) => learningOf(await bytes(`timelines/${encodeURIComponent(timeline)}/learning`)),
+  };
+}
+
+function pathOf(picture: string, query: Query): string {
+  const asked = new URLSearchParams({ layer: query.layer, source: query.source, at: String(query.at) });
+  if (query.merged !== null) {
+    asked.set("merged", query.merged);
+  }
+  return `timelines/${encodeURIComponent(query.timeline)}/${picture}?${asked.toString()}`;
+}
+
+async function answered(address: string, token: string, signal?: AbortSignal): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(address, { headers: { Authorization: `Bearer ${token}` }, signal: signal ?? null });
+  } catch (error) {
+    if (signal?.aborted === true) {
+      throw error;
+    }
+    throw new Error("The viewer's server does not answer: is `surfeit view` still running?");
+  }
+  if (!response.ok) {
+    throw new Error(await sentenceOf(response));
+  }
+  return response;
+}
+
+/** What the server says is wrong. */
+async function sentenceOf(response: Response): Promise<string> {
+  try {
+    const { error } = (await response.json()) as { error?: unknown };
+    if (typeof error === "string" && error !== "") {
+      return error;
+    }
+  } catch {
+    // No JSON: what follows is all that can be said.
+  }
+  return `The server answers with error ${response.status}.`;
+}
