@@ -31,7 +31,7 @@ _BESIDE_SOURCES = (
     "tsconfig.json",
     "vite.config.ts",
 )
-_CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT")
+_CERTIFICATES = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT")
 _LAST_LINES = 12
 
 
@@ -105,7 +105,7 @@ def environment(node_path: Path) -> dict[str, str]:
     bundle = next((path for path in named if path), None)
     if bundle is not None:
         variables["NODE_EXTRA_CA_CERTS"] = bundle
-    elif "NODE_EXTRA_CA_CERTS" not in variables:
+    else:
         variables["NODE_USE_SYSTEM_CA"] = "1"
     return variables
 
