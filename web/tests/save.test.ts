@@ -45,17 +45,17 @@ describe("the SVG", () => {
   });
 
   it("draws each unit where and as large as the view does, and no hidden one", () => {
-    const { places, appearance } = SAVING.snapshot;
-    for (const unit of [0, 1, 2, 3]) {
+    const { places, appearance, zoom } = SAVING.snapshot;
+    for (const unit of [0, 1, 3]) {
       const circle = graph.querySelector(`circle#unit-${unit}`) as Element;
       expect(Number(circle.getAttribute("cx"))).toBeCloseTo(places[2 * unit], 3);
       expect(Number(circle.getAttribute("cy"))).toBeCloseTo(places[2 * unit + 1], 3);
-      expect(Number(circle.getAttribute("r"))).toBeCloseTo(appearance.radius[unit], 3);
+      expect(Number(circle.getAttribute("r"))).toBeCloseTo(zoom * appearance.radius[unit], 3);
     }
     for (const unit of [4, 5]) {
       const square = graph.querySelector(`rect#unit-${unit}`) as Element;
       const side = Number(square.getAttribute("width"));
-      expect(side).toBeCloseTo(2 * HALF_SIDE * appearance.radius[unit], 2);
+      expect(side).toBeCloseTo(2 * HALF_SIDE * zoom * appearance.radius[unit], 2);
       expect(Number(square.getAttribute("x")) + side / 2).toBeCloseTo(places[2 * unit], 2);
     }
     expect(graph.querySelector("#unit-6")).toBeNull();
@@ -64,6 +64,7 @@ describe("the SVG", () => {
   it("draws rings hollow, and a ring around each selected unit that is drawn", () => {
     expect(graph.querySelector("#unit-2")?.getAttribute("fill")).toBe("#ffffff");
     expect(graph.querySelector("#unit-2")?.getAttribute("stroke")).toBe("#e69f00");
+    expect(graph.querySelector("#unit-2")?.getAttribute("r")).toBe("8");
     expect(graph.querySelectorAll('circle[fill="none"]')).toHaveLength(2);
   });
 
@@ -71,11 +72,26 @@ describe("the SVG", () => {
     const paths = [...graph.querySelectorAll("path")];
     const links = paths.filter((path) => !path.hasAttribute("stroke-dasharray"));
     const opacities = links.map((path) => Number(path.getAttribute("stroke-opacity")));
-    expect(opacities).toEqual([0.025, 0.25, 0.5, 0.9]);
+    expect(opacities).toEqual([0.1, 0.2, 0.7, 0.9]);
     expect(links.map((path) => path.getAttribute("d")?.split("M").length)).toEqual([2, 2, 2, 3]);
     expect(links[3].getAttribute("d")).toBe("M100 80L220.25 160.5M220.25 160.5L340 90");
     const twins = paths.filter((path) => path.hasAttribute("stroke-dasharray"));
     expect(twins.map((path) => path.getAttribute("d"))).toEqual(["M100 80L300 280"]);
+  });
+
+  it("dims what is not selected, as the page does, and nothing without a selection", () => {
+    const opacity = (unit: number): string | null => graph.querySelector(`#unit-${unit}`)?.getAttribute("opacity") ?? null;
+    expect([0, 1, 2, 5].map(opacity)).toEqual(["0.3", null, "0.15", "0.75"]);
+    const plain = parsed(toSvg({ ...SAVING, selected: [] }));
+    expect(plain.querySelector("#unit-0")?.hasAttribute("opacity")).toBe(false);
+    expect(plain.querySelectorAll('#graph circle[fill="none"]')).toHaveLength(0);
+  });
+
+  it("breaks many links of one opacity into paths that are drawn fast", () => {
+    const count = 5000;
+    const snapshot = { ...SAVING.snapshot, links: new Uint16Array(2 * count).fill(1, 0, 1), opacity: new Float32Array(count).fill(0.1) };
+    const paths = [...parsed(toSvg({ ...SAVING, snapshot, selected: [] })).querySelectorAll("#graph path:not([stroke-dasharray])")];
+    expect(paths.map((path) => (path.getAttribute("d")?.split("M").length ?? 0) - 1)).toEqual([2048, 2048, 904]);
   });
 
   it("needs nothing from anywhere and carries no script or style", () => {
@@ -83,7 +99,7 @@ describe("the SVG", () => {
   });
 
   it("draws the legend with every entry and the whole scale beneath the graph", () => {
-    const legend = root.querySelector("#legend") as Element;
+    const legend = root.querySelector("#words") as Element;
     const words = [...legend.querySelectorAll("text")].map((text) => text.textContent);
     for (const { label } of SAVING.legend.entries) expect(words).toContain(label);
     for (const fill of ["#440154", "#21918c", "#fde725"]) expect(legend.querySelector(`rect[fill="${fill}"]`)).not.toBeNull();
@@ -118,6 +134,9 @@ describe("the JSON", () => {
     expect(view.nodes.x).toEqual([100, 220.25, 340, 60, 500, 300, 0]);
     expect(view.nodes.colour[2]).toBe("#e69f00");
     expect(view.links.source).toEqual([0, 1, 0, 2, 1]);
+    expect(view.nodes.radius).toEqual([13.5, 6.75, 9, 7.5, 10.5, 12, 0]);
+    expect(view.nodes.opacity).toEqual([0.3, 1, 0.15, 0.3, 0.3, 0.75, 1]);
+    expect(view.links.opacity).toEqual([0.9, 0.9, 0.2, 0.1, 0.7]);
     expect(view.links.target).toEqual([1, 2, 3, 4, 5]);
     expect(view.twins).toEqual([[0, 5], [1, 6]]);
     expect(view.legend).toEqual(SAVING.legend);
@@ -144,7 +163,7 @@ describe("the PNG", () => {
     const svg = parsed(toSvg(SAVING));
     expect(calls.filter(([name]) => name === "arc")).toHaveLength(svg.querySelectorAll("circle").length);
     expect(calls.filter(([name]) => name === "fillText")).toHaveLength(svg.querySelectorAll("text").length);
-    expect(calls.find(([name]) => name === "arc")?.slice(1, 4)).toEqual([100, 80, 9]);
+    expect(calls.find(([name]) => name === "arc")?.slice(1, 4)).toEqual([100, 80, 13.5]);
   });
 
   it("says so where the browser has no canvas", async () => {

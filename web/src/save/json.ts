@@ -1,27 +1,28 @@
 // The view as JSON: `surfeit figure` draws the same places again with matplotlib.
 
 import type { ViewState } from "../types";
+import { drawnOf } from "./drawn";
 import { hex } from "./marks";
-import { isDrawn, type Saving } from "./shapes";
+import type { Saving } from "./shapes";
 
 export const FORMAT = "surfeit-view";
 export const VERSION = 1;
 
-/** The saved view; `address` is the hash that opens it again. */
+/** The saved view, sizes and opacities as drawn; `address` is the hash that opens it again. */
 export function toView(saving: Saving, state: ViewState, address: string): string {
   const { snapshot, legend, title, subtitle, selected } = saving;
   const { appearance, places } = snapshot;
-  const units = Array.from(appearance.radius, (_, unit) => unit);
-  const drawn = units.map((unit) => isDrawn(snapshot, unit));
+  const { radius, opacity, links: strength } = drawnOf(saving);
+  const place = (unit: number, axis: 0 | 1): number => (radius[unit] > 0 ? short(places[2 * unit + axis]) : 0);
   const nodes = {
-    x: units.map((unit) => (drawn[unit] ? short(places[2 * unit]) : 0)),
-    y: units.map((unit) => (drawn[unit] ? short(places[2 * unit + 1]) : 0)),
-    radius: units.map((unit) => (drawn[unit] ? short(appearance.radius[unit]) : 0)),
+    x: radius.map((_, unit) => place(unit, 0)),
+    y: radius.map((_, unit) => place(unit, 1)),
+    radius: radius.map(short),
     colour: Array.from(appearance.colour, hex),
-    opacity: Array.from(appearance.opacity, short),
+    opacity: opacity.map(short),
     shape: Array.from(appearance.shape),
   };
-  const links = { source: every(snapshot.links, 0), target: every(snapshot.links, 1), opacity: Array.from(snapshot.opacity, short) };
+  const links = { source: every(snapshot.links, 0), target: every(snapshot.links, 1), opacity: strength.map(short) };
   const sources = every(snapshot.twins, 0);
   const twins = every(snapshot.twins, 1).map((target, pair) => [sources[pair], target]);
   const { width, height, zoom } = snapshot;
@@ -38,7 +39,7 @@ export function toView(saving: Saving, state: ViewState, address: string): strin
     nodes,
     links,
     twins,
-    selected: selected.filter((unit) => unit < units.length),
+    selected: selected.filter((unit) => unit < radius.length),
     legend,
   });
 }

@@ -1,7 +1,7 @@
 // The legend of a saved picture, in rows beneath it.
 
 import type { Legend } from "../types";
-import { HALF_SIDE, paintOf } from "./marks";
+import { hex, markAt, paintOf } from "./marks";
 import type { Shape } from "./shapes";
 
 const ROW = 18;
@@ -29,9 +29,7 @@ export function legendShapes(legend: Legend, width: number, left: number, top: n
   placesOf(legend, width).forEach(({ x, row }, index) => {
     const { label, colour, shape } = legend.entries[index];
     const [cx, cy] = [first + x + 6, top + down + ROW * row + 8];
-    const paint = { ...paintOf(shape, colour, 5), opacity: 1 };
-    if (shape === 1) shapes.push({ kind: "rect", x: cx - 5 * HALF_SIDE, y: cy - 5 * HALF_SIDE, width: 10 * HALF_SIDE, height: 10 * HALF_SIDE, ...paint });
-    else shapes.push({ kind: "circle", x: cx, y: cy, radius: 5, ...paint });
+    shapes.push(markAt(cx, cy, shape, { ...paintOf(shape, colour, 5.5), opacity: 1 }));
     shapes.push(text(label, cx + 10, cy + 4));
   });
   return shapes;
@@ -57,7 +55,7 @@ function scaleShapes({ colours, low, high }: NonNullable<Legend["scale"]>, left:
   const start = left + low.length * LETTER + 6;
   const step = SCALE_WIDTH / Math.max(colours.length, 1);
   const boxes: Shape[] = colours.map((colour, index) => {
-    const paint = { fill: paintOf(0, colour, 1).fill, stroke: "none", strokeWidth: 0, opacity: 1 };
+    const paint = { fill: hex(colour), stroke: "none", strokeWidth: 0, opacity: 1 };
     return { kind: "rect", x: start + step * index, y: top + 3, width: step + 0.3, height: 10, ...paint };
   });
   return [text(low, left, top + 12), ...boxes, text(high, start + SCALE_WIDTH + 6, top + 12)];

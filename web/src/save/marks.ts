@@ -1,16 +1,18 @@
 // The mark of each unit: circle, square or ring, and a ring around what is selected.
 
 import type { Snapshot } from "../types";
-import { INK, isDrawn, type Shape } from "./shapes";
+import type { Drawn, Shape } from "./shapes";
 
 /** Half a square's side, as a share of the radius of the circle of the same area. */
 export const HALF_SIDE = Math.sqrt(Math.PI) / 2;
 
+const LEAST = 1; // pixels: what is smaller would not be seen
+
 /** Every drawn unit's mark, then the rings of the selected ones. */
-export function nodeShapes(snapshot: Snapshot, selected: readonly number[]): Shape[] {
-  const units = Array.from(snapshot.appearance.radius, (_, unit) => unit).filter((unit) => isDrawn(snapshot, unit));
-  const rings = selected.filter((unit) => unit < snapshot.appearance.radius.length && isDrawn(snapshot, unit));
-  return [...units.map((unit) => markOf(snapshot, unit)), ...rings.map((unit) => ringAround(snapshot, unit))];
+export function nodeShapes(snapshot: Snapshot, drawn: Drawn, selected: readonly number[]): Shape[] {
+  const units = drawn.radius.map((_, unit) => unit).filter((unit) => drawn.radius[unit] > 0);
+  const rings = selected.filter((unit) => drawn.radius[unit] > 0);
+  return [...units.map((unit) => markOf(snapshot, drawn, unit)), ...rings.map((unit) => ringAround(snapshot, drawn, unit))];
 }
 
 /** 0xRRGGBB as "#rrggbb". */
@@ -18,23 +20,28 @@ export function hex(colour: number): string {
   return `#${colour.toString(16).padStart(6, "0")}`;
 }
 
-/** How a mark of this shape is painted: a ring is hollow. */
-export function paintOf(shape: number, colour: number, radius: number): { fill: string; stroke: string; strokeWidth: number } {
-  if (shape === 2) return { fill: "#ffffff", stroke: hex(colour), strokeWidth: Math.max(1, 0.35 * radius) };
-  return { fill: hex(colour), stroke: "#ffffff", strokeWidth: 0.6 };
+/** How a mark of this shape is painted, and how large: a ring is hollow and keeps to its radius. */
+export function paintOf(shape: number, colour: number, radius: number, zoom = 1): { radius: number; fill: string; stroke: string; strokeWidth: number } {
+  const size = Math.max(shape === 2 ? radius - 1 : radius, LEAST);
+  if (shape === 2) return { radius: size, fill: "#ffffff", stroke: hex(colour), strokeWidth: Math.max(1.5 * Math.min(zoom, 1.5), 1) };
+  return { radius: size, fill: hex(colour), stroke: "#ffffff", strokeWidth: 0.75 };
 }
 
-function markOf({ places, appearance }: Snapshot, unit: number): Shape {
-  const radius = appearance.radius[unit];
-  const shape = appearance.shape[unit];
-  const [x, y] = [places[2 * unit], places[2 * unit + 1]];
-  const paint = { ...paintOf(shape, appearance.colour[unit], radius), opacity: appearance.opacity[unit], unit };
-  if (shape !== 1) return { kind: "circle", x, y, radius, ...paint };
+/** A mark at a place: a circle, or a square of the same area. */
+export function markAt(x: number, y: number, shape: number, paint: ReturnType<typeof paintOf> & { opacity: number; unit?: number }): Shape {
+  if (shape !== 1) return { kind: "circle", x, y, ...paint };
+  const { radius, ...rest } = paint;
   const half = HALF_SIDE * radius;
-  return { kind: "rect", x: x - half, y: y - half, width: 2 * half, height: 2 * half, ...paint };
+  return { kind: "rect", x: x - half, y: y - half, width: 2 * half, height: 2 * half, ...rest };
 }
 
-function ringAround({ places, appearance }: Snapshot, unit: number): Shape {
-  const place = { x: places[2 * unit], y: places[2 * unit + 1], radius: appearance.radius[unit] + 3 };
-  return { kind: "circle", ...place, fill: "none", stroke: INK, strokeWidth: 1.5, opacity: 1 };
+function markOf({ places, appearance, zoom }: Snapshot, { radius, opacity }: Drawn, unit: number): Shape {
+  const shape = appearance.shape[unit];
+  const paint = paintOf(shape, appearance.colour[unit], radius[unit], zoom);
+  return markAt(places[2 * unit], places[2 * unit + 1], shape, { ...paint, opacity: opacity[unit], unit });
+}
+
+function ringAround({ places }: Snapshot, { radius }: Drawn, unit: number): Shape {
+  const place = { x: places[2 * unit], y: places[2 * unit + 1], radius: radius[unit] + 1.5 };
+  return { kind: "circle", ...place, fill: "none", stroke: "#000000", strokeWidth: 2.5, opacity: 1 };
 }

@@ -1,55 +1,66 @@
 // The view as a list of shapes, light and with its legend: what both the SVG and the PNG are drawn from.
 
 import type { Snapshot } from "../types";
+import { drawnOf } from "./drawn";
 import { legendHeight, legendShapes } from "./legend";
 import { nodeShapes } from "./marks";
-import { INK, isDrawn, type Picture, type Saving, type Shape } from "./shapes";
+import type { Drawn, Picture, Saving, Shape } from "./shapes";
 
 const MARGIN = 14;
-const OPACITIES = 40; // links whose opacities differ by less are one shape
+const LINES = 2048; // in one path, as on the page
+const LINK = "#7d8590";
+const TWIN = "#444444";
 
 /** The picture of what is drawn now. */
 export function pictureOf(saving: Saving): Picture {
   const { snapshot, legend, title, subtitle } = saving;
+  const drawn = drawnOf(saving);
   const top = subtitle ? 54 : 36;
   const under = top + snapshot.height;
-  const graph = [...linkShapes(snapshot), ...twinShapes(snapshot), ...nodeShapes(snapshot, saving.selected)];
+  const room = snapshot.width - 2 * MARGIN;
   const around: Shape[] = [heading(title, 24, 15, true)];
   if (subtitle) around.push(heading(subtitle, 43, 11, false));
-  around.push(...legendShapes(legend, snapshot.width - 2 * MARGIN, MARGIN, under + 8));
-  const height = under + legendHeight(legend, snapshot.width - 2 * MARGIN) + 16;
-  return { width: snapshot.width, height, top, plot: { width: snapshot.width, height: snapshot.height }, graph, around };
+  return {
+    width: snapshot.width,
+    height: under + legendHeight(legend, room) + 16,
+    top,
+    plot: { width: snapshot.width, height: snapshot.height },
+    graph: [...linkShapes(snapshot, drawn), ...twinShapes(snapshot, drawn), ...nodeShapes(snapshot, drawn, saving.selected)],
+    around: [...around, ...legendShapes(legend, room, MARGIN, under + 8)],
+  };
 }
 
 function heading(text: string, y: number, size: number, bold: boolean): Shape {
   return { kind: "text", x: MARGIN, y, text, size, bold, anchor: "start" };
 }
 
-/** Pairs of drawn units as x, y, x, y. */
-function ends(snapshot: Snapshot, pairs: Uint16Array, pair: number): number[] | null {
+/** A pair of drawn units as x, y, x, y. */
+function ends({ places }: Snapshot, { radius }: Drawn, pairs: Uint16Array, pair: number): number[] | null {
   const [a, b] = [pairs[2 * pair], pairs[2 * pair + 1]];
-  if (!isDrawn(snapshot, a) || !isDrawn(snapshot, b)) return null;
-  const { places } = snapshot;
+  if (!(radius[a] > 0 && radius[b] > 0)) return null;
   return [places[2 * a], places[2 * a + 1], places[2 * b], places[2 * b + 1]];
 }
 
-/** Links of about one opacity are one shape, the faintest beneath. */
-function linkShapes(snapshot: Snapshot): Shape[] {
-  const groups = new Map<number, number[]>();
-  for (let link = 0; link < snapshot.opacity.length; link += 1) {
-    const level = Math.ceil(OPACITIES * snapshot.opacity[link] - 0.5) || Math.sign(snapshot.opacity[link]);
-    const points = level > 0 ? ends(snapshot, snapshot.links, link) : null;
-    if (!points) continue;
-    const group = groups.get(level);
-    if (group) group.push(...points);
-    else groups.set(level, points);
-  }
-  const levels = [...groups.keys()].sort((a, b) => a - b);
-  return levels.map((level) => ({ kind: "line", points: groups.get(level) as number[], colour: INK, width: 0.8, opacity: level / OPACITIES }));
+/** Links of one opacity are one path, or a few, the faintest beneath. */
+function linkShapes(snapshot: Snapshot, drawn: Drawn): Shape[] {
+  const groups = new Map<number, number[][]>();
+  drawn.links.forEach((opacity, link) => {
+    const points = ends(snapshot, drawn, snapshot.links, link);
+    if (!points) return;
+    const level = Math.max(Math.round(1000 * opacity), 1);
+    const paths = groups.get(level) ?? [[]];
+    groups.set(level, paths);
+    if (paths[paths.length - 1].length >= 4 * LINES) paths.push([]);
+    paths[paths.length - 1].push(...points);
+  });
+  const levels = [...groups].sort(([a], [b]) => a - b);
+  return levels.flatMap(([level, paths]) =>
+    paths.map((points): Shape => ({ kind: "line", points, colour: LINK, width: 0.8, opacity: level / 1000 })),
+  );
 }
 
-function twinShapes(snapshot: Snapshot): Shape[] {
+function twinShapes(snapshot: Snapshot, drawn: Drawn): Shape[] {
   const points: number[] = [];
-  for (let pair = 0; pair < snapshot.twins.length / 2; pair += 1) points.push(...(ends(snapshot, snapshot.twins, pair) ?? []));
-  return points.length > 0 ? [{ kind: "line", points, colour: "#d55e00", width: 1, opacity: 0.7, dash: [4, 3] }] : [];
+  for (let pair = 0; pair < snapshot.twins.length / 2; pair += 1) points.push(...(ends(snapshot, drawn, snapshot.twins, pair) ?? []));
+  return points.length > 0 ? [{ kind: "line", points, colour: TWIN, width: 1, opacity: 0.55, dash: [4, 3] }] : [];
 }

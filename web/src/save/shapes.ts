@@ -11,6 +11,15 @@ export interface Saving {
   selected: readonly number[];
 }
 
+/** The graph as it is drawn: zoomed, and where units are selected the others dimmed. */
+export interface Drawn {
+  /** Pixels; 0 where a unit is hidden. */
+  radius: number[];
+  opacity: number[];
+  /** Of each link. */
+  links: number[];
+}
+
 /** One shape; lines and marks lie in the plot's own pixels, as the snapshot's places do. */
 export type Shape =
   | { kind: "line"; points: number[]; colour: string; width: number; opacity: number; dash?: number[] }
@@ -37,8 +46,3 @@ export interface Picture {
 
 export const INK = "#1f2328";
 export const FONT = "DejaVu Sans, Verdana, Arial, sans-serif";
-
-/** Whether a unit is drawn at all. */
-export function isDrawn({ places, appearance }: Snapshot, unit: number): boolean {
-  return appearance.radius[unit] > 0 && Number.isFinite(places[2 * unit]) && Number.isFinite(places[2 * unit + 1]);
-}

@@ -14,7 +14,7 @@ export function toSvg(saving: Saving): string {
     `<desc>${escaped(saving.subtitle)}</desc>`,
     `<rect width="100%" height="100%" fill="#ffffff"/>`,
     plot(picture),
-    `<g id="legend">`,
+    `<g id="words">`,
     ...picture.around.map(element),
     `</g>`,
     `</svg>`,
