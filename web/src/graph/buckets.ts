@@ -1,0 +1,48 @@
+// Links in a few buckets of one opacity each: sorted by weight they are contiguous, and each bucket
+// is drawn as one path.
+import { countWithin, maxApartOf, weightOf } from "./apart.ts";
+
+export const BUCKETS = 8;
+
+export interface Buckets {
+  /** Where each bucket ends among the links; the last entry is their number. */
+  ends: number[];
+  /** Opacity of each bucket, the strongest links first. */
+  opacity: number[];
+}
+
+const MOST = 0.6;
+const LEAST = 0.05;
+
+/** Buckets of equal width in weight, between the strongest and the weakest link. */
+export function bucketsOf(apart: Uint16Array, sigma: number): Buckets {
+  const count = apart.length;
+  const strongest = count > 0 ? weightOf(apart[0], sigma) : 1;
+  const weakest = count > 0 ? weightOf(apart[count - 1], sigma) : 0;
+  const ink = inkOf(count);
+  const ends: number[] = [];
+  const opacity: number[] = [];
+  for (let bucket = 0; bucket < BUCKETS; bucket++) {
+    const last = bucket === BUCKETS - 1;
+    const edge = strongest + ((weakest - strongest) * (bucket + 1)) / BUCKETS;
+    ends.push(last ? count : countWithin(apart, maxApartOf(edge, sigma)));
+    opacity.push(ink * (1 - (0.75 * bucket) / (BUCKETS - 1)));
+  }
+  return { ends, opacity };
+}
+
+/** Many links lie over one another: each gets less, so that they stay faint beneath the units. */
+function inkOf(links: number): number {
+  return Math.min(Math.max(MOST * Math.sqrt(600 / Math.max(links, 1)), LEAST), MOST);
+}
+
+/** The opacity of each link. */
+export function opacityOf(buckets: Buckets): Float32Array {
+  const opacity = new Float32Array(buckets.ends[buckets.ends.length - 1]);
+  let start = 0;
+  buckets.ends.forEach((end, bucket) => {
+    opacity.fill(buckets.opacity[bucket], start, end);
+    start = end;
+  });
+  return opacity;
+}

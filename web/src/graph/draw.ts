@@ -1,0 +1,162 @@
+// Draws a scene: faint links beneath, units upon them, what is selected on top.
+import { css } from "./colour.ts";
+import { drawLinks, drawLinksOf, type Screen } from "./drawLinks.ts";
+import type { Scene } from "./scene.ts";
+import { twinPairs } from "./scene.ts";
+
+/** What is needed of a canvas's context, in a worker as on the page. */
+export type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
+
+const DIMMED = 0.3;
+const LEAST_DRAWN = 1;
+
+/** Places of all units in pixels of the device. */
+export function screenOf(scene: Scene): Screen {
+  const { bodies, camera, ratio } = scene;
+  const screen = { x: new Float32Array(bodies.units), y: new Float32Array(bodies.units) };
+  for (let unit = 0; unit < bodies.units; unit++) {
+    screen.x[unit] = (bodies.x[unit] * camera.zoom + camera.left) * ratio;
+    screen.y[unit] = (bodies.y[unit] * camera.zoom + camera.top) * ratio;
+  }
+  return screen;
+}
+
+/** Clears the canvas and draws all; `links` draws the faint ones, directly or from memory. */
+export function draw(context: Context, scene: Scene, screen: Screen, links: (faint: number) => void): void {
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.globalAlpha = 1;
+  context.clearRect(0, 0, scene.width * scene.ratio, scene.height * scene.ratio);
+  const chosen = scene.selected.size > 0;
+  links(chosen ? 0.4 : 1);
+  context.globalAlpha = 1;
+  if (scene.twins > 0) drawTwins(context, scene, screen);
+  if (chosen || scene.hovered !== null) drawLinksOf(context, scene, screen, highlighted(scene));
+  drawUnits(context, scene, screen);
+  drawRings(context, scene, screen);
+  if (scene.area !== null) drawArea(context, scene);
+}
+
+/** Draws the faint links, the strongest `limit` of them. */
+export function drawFaint(context: Context, scene: Scene, screen: Screen, limit: number): void {
+  drawLinks(context, scene, screen, limit);
+}
+
+function highlighted(scene: Scene): Uint8Array {
+  const units = new Uint8Array(scene.bodies.units);
+  for (const unit of scene.selected) units[unit] = 1;
+  if (scene.hovered !== null) units[scene.hovered] = 1;
+  return units;
+}
+
+function drawTwins(context: Context, scene: Scene, screen: Screen): void {
+  const pairs = twinPairs(scene.bodies.units, scene.twins, scene.bodies.radius);
+  context.beginPath();
+  for (let pair = 0; pair < pairs.length; pair += 2) {
+    context.moveTo(screen.x[pairs[pair]], screen.y[pairs[pair]]);
+    context.lineTo(screen.x[pairs[pair + 1]], screen.y[pairs[pair + 1]]);
+  }
+  context.strokeStyle = scene.dark ? "#cccccc" : "#444444";
+  context.globalAlpha = 0.55;
+  context.lineWidth = scene.ratio;
+  context.setLineDash([4 * scene.ratio, 3 * scene.ratio]);
+  context.stroke();
+  context.setLineDash([]);
+  context.globalAlpha = 1;
+}
+
+/** Units of one look in one path. */
+function drawUnits(context: Context, scene: Scene, screen: Screen): void {
+  const { order, appearance, selected } = scene;
+  const dimmed = (unit: number): boolean => selected.size > 0 && !selected.has(unit) && unit !== scene.hovered;
+  let start = 0;
+  while (start < order.length) {
+    const first = order[start];
+    const isDimmed = dimmed(first);
+    let end = start + 1;
+    while (end < order.length && sameLook(scene, first, order[end]) && dimmed(order[end]) === isDimmed) end += 1;
+    context.globalAlpha = appearance.opacity[first] * (isDimmed ? DIMMED : 1);
+    drawBatch(context, scene, screen, order.subarray(start, end));
+    start = end;
+  }
+  context.globalAlpha = 1;
+}
+
+function sameLook(scene: Scene, a: number, b: number): boolean {
+  const { colour, opacity, shape } = scene.appearance;
+  return colour[a] === colour[b] && opacity[a] === opacity[b] && shape[a] === shape[b];
+}
+
+function drawBatch(context: Context, scene: Scene, screen: Screen, units: Uint16Array): void {
+  const { appearance, camera, ratio, dark } = scene;
+  const { shape, colour } = appearance;
+  const ring = shape[units[0]] === 2;
+  const paper = dark ? "#111418" : "#ffffff";
+  const scale = camera.zoom * ratio;
+  const [right, bottom] = [scene.width * ratio, scene.height * ratio];
+  context.beginPath();
+  for (const unit of units) {
+    const [x, y] = [screen.x[unit], screen.y[unit]];
+    const radius = Math.max(appearance.radius[unit] * scale - (ring ? ratio : 0), LEAST_DRAWN);
+    if (x + radius < 0 || y + radius < 0 || x - radius > right || y - radius > bottom) continue;
+    trace(context, shape[unit], x, y, radius);
+  }
+  context.fillStyle = ring ? paper : css(colour[units[0]]);
+  context.strokeStyle = ring ? css(colour[units[0]]) : paper;
+  context.lineWidth = ring ? Math.max(1.5 * ratio * Math.min(scale, 1.5), ratio) : 0.75 * ratio;
+  context.fill();
+  context.stroke();
+}
+
+function trace(context: Context, shape: number, x: number, y: number, radius: number): void {
+  if (shape === 1) {
+    // As large as the circle, by area.
+    const half = radius * 0.886;
+    context.rect(x - half, y - half, 2 * half, 2 * half);
+    return;
+  }
+  context.moveTo(x + radius, y);
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+}
+
+/** Rings around what is selected and hovered, a dot in what is pinned. */
+function drawRings(context: Context, scene: Scene, screen: Screen): void {
+  const ink = scene.dark ? "#ffffff" : "#000000";
+  const outline = (units: Iterable<number>, gap: number, width: number): void => {
+    context.beginPath();
+    for (const unit of units) {
+      if (!(scene.bodies.radius[unit] > 0)) continue;
+      const radius = (scene.bodies.radius[unit] * scene.camera.zoom + gap) * scene.ratio;
+      trace(context, 0, screen.x[unit], screen.y[unit], radius);
+    }
+    context.strokeStyle = ink;
+    context.lineWidth = width * scene.ratio;
+    context.stroke();
+  };
+  outline(scene.selected, 1.5, 2.5);
+  if (scene.hovered !== null) outline([scene.hovered], 3, 1.5);
+  drawPins(context, scene, screen, ink);
+}
+
+function drawPins(context: Context, scene: Scene, screen: Screen, ink: string): void {
+  if (scene.pinned.size === 0) return;
+  context.beginPath();
+  for (const unit of scene.pinned) {
+    if (!(scene.bodies.radius[unit] > 0)) continue;
+    trace(context, 0, screen.x[unit], screen.y[unit], 2 * scene.ratio);
+  }
+  context.fillStyle = ink;
+  context.fill();
+  context.strokeStyle = scene.dark ? "#000000" : "#ffffff";
+  context.lineWidth = scene.ratio;
+  context.stroke();
+}
+
+function drawArea(context: Context, scene: Scene): void {
+  const { area, ratio } = scene;
+  if (area === null) return;
+  context.lineWidth = ratio;
+  context.strokeStyle = scene.dark ? "#ffffff" : "#000000";
+  context.setLineDash([3 * ratio, 3 * ratio]);
+  context.strokeRect(area.x0 * ratio, area.y0 * ratio, (area.x1 - area.x0) * ratio, (area.y1 - area.y0) * ratio);
+  context.setLineDash([]);
+}

@@ -1,0 +1,67 @@
+// Draws links, a path for each opacity. Lines are a pixel of the device wide: thin lines are drawn
+// several times faster than wide ones.
+import type { Context } from "./draw.ts";
+import type { Scene } from "./scene.ts";
+
+/** Places of the units in pixels of the device. */
+export interface Screen {
+  x: Float32Array;
+  y: Float32Array;
+}
+
+// Paths of more lines take longer than their parts.
+const LINES = 2048;
+
+/** The strongest `limit` links. */
+export function drawLinks(context: Context, scene: Scene, screen: Screen, limit: number): void {
+  const { ends, opacity } = scene.buckets;
+  const faint = context.globalAlpha;
+  context.strokeStyle = scene.dark ? "#8a929b" : "#7d8590";
+  context.lineWidth = 1;
+  let start = 0;
+  ends.forEach((bucketEnd, bucket) => {
+    const end = Math.min(bucketEnd, limit);
+    context.globalAlpha = faint * opacity[bucket];
+    for (let first = start; first < end; first += LINES) {
+      strokeRange(context, scene, screen, first, Math.min(first + LINES, end));
+    }
+    start = Math.max(start, end);
+  });
+}
+
+function strokeRange(context: Context, scene: Scene, screen: Screen, start: number, end: number): void {
+  const { source, target } = scene.springs;
+  const { x, y } = screen;
+  const right = scene.width * scene.ratio;
+  const bottom = scene.height * scene.ratio;
+  context.beginPath();
+  for (let link = start; link < end; link++) {
+    const a = source[link];
+    const b = target[link];
+    const aside = (x[a] < 0 && x[b] < 0) || (x[a] > right && x[b] > right);
+    if (aside || (y[a] < 0 && y[b] < 0) || (y[a] > bottom && y[b] > bottom)) continue;
+    context.moveTo(x[a], y[a]);
+    context.lineTo(x[b], y[b]);
+  }
+  context.stroke();
+}
+
+/** The links that end at one of the given units, emphasised. */
+export function drawLinksOf(context: Context, scene: Scene, screen: Screen, units: Uint8Array): void {
+  const { source, target, count } = scene.springs;
+  let lines = 0;
+  context.beginPath();
+  for (let link = 0; link < count; link++) {
+    const a = source[link];
+    const b = target[link];
+    if (!units[a] && !units[b]) continue;
+    context.moveTo(screen.x[a], screen.y[a]);
+    context.lineTo(screen.x[b], screen.y[b]);
+    lines += 1;
+  }
+  context.strokeStyle = scene.dark ? "#ffffff" : "#000000";
+  context.lineWidth = scene.ratio;
+  context.globalAlpha = Math.min(Math.max(6 / Math.sqrt(Math.max(lines, 1)), 0.12), 0.7);
+  context.stroke();
+  context.globalAlpha = 1;
+}

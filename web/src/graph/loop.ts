@@ -1,0 +1,123 @@
+// When to lay out and when to draw: a step and a picture a frame while something moves, a last
+// whole picture when it rests, then nothing.
+import { alike, between, fitted } from "./camera.ts";
+import { COLD } from "./layout.ts";
+import type { Told } from "./messages.ts";
+import { createPace } from "./pace.ts";
+import { type Canvas, createPainter } from "./painter.ts";
+import { isMoving, renew, type State, step } from "./state.ts";
+
+export interface Loop {
+  /** Something changed: draw at the next frame. */
+  wake(): void;
+  stop(): void;
+}
+
+// Milliseconds of layout before a fresh picture is first shown.
+const HEAD_START = 30;
+// With reduced motion: milliseconds of layout at a time, and in all.
+const QUIET_SLICE = 16;
+const QUIET_TIME = 2500;
+const STATUS_EVERY = 500;
+// A picture is whole again so long after the camera's last move.
+const WHOLE_AFTER = 160;
+
+export function createLoop(
+  state: State,
+  canvas: Canvas,
+  canvasOf: () => Canvas,
+  tell: (told: Told) => void,
+): Loop {
+  const painter = createPainter(canvas, canvasOf);
+  const pace = createPace();
+  let asked: number | null = null;
+  let stopped = false;
+  let seen = -1;
+  let wholeAt = 0;
+  let toldAt = -Infinity;
+  let quietSince: number | null = null;
+  let announced = true;
+
+  function wake(): void {
+    if (asked === null && !stopped) asked = requestAnimationFrame(frame);
+  }
+
+  function frame(now: number): void {
+    asked = null;
+    if (state.scene.width === 0 || state.scene.height === 0) return;
+    const fresh = state.fresh;
+    renew(state);
+    const unseen = (state.reduced && state.dragged === null) || state.quiet;
+    if (isMoving(state) && unseen) return settleQuietly(now);
+    quietSince = null;
+    state.quiet = false;
+    if (fresh) headStart();
+    else if (isMoving(state)) step(state);
+    const following = follow(fresh || unseen);
+    paint(now, isMoving(state) || following);
+  }
+
+  function headStart(): void {
+    const end = performance.now() + HEAD_START;
+    while (isMoving(state) && performance.now() < end) step(state);
+  }
+
+  /** Lays out unseen, a slice at a time, so that commands are heard in between. */
+  function settleQuietly(now: number): void {
+    quietSince ??= now;
+    const end = performance.now() + QUIET_SLICE;
+    while (isMoving(state) && performance.now() < end) step(state);
+    if (now - quietSince > QUIET_TIME) state.layout.heat = Math.min(state.layout.heat, COLD);
+    announced = false;
+    wake();
+  }
+
+  /** Brings the camera toward all units; whether it is still on its way. */
+  function follow(atOnce: boolean): boolean {
+    if (!state.following) return false;
+    const { scene } = state;
+    const goal = fitted(scene.bodies, scene.width, scene.height);
+    if (alike(scene.camera, goal)) return false;
+    const next = atOnce ? goal : between(scene.camera, goal, 0.12);
+    scene.camera = alike(next, goal) ? goal : next;
+    state.version += 1;
+    return scene.camera !== goal;
+  }
+
+  function paint(now: number, moving: boolean): void {
+    const { scene, version } = state;
+    if (version !== seen) {
+      const wait = !moving && seen >= 0 && scene.springs.count > pace.limit;
+      wholeAt = wait ? now + WHOLE_AFTER : now;
+      seen = version;
+    }
+    const whole = !moving && now >= wholeAt;
+    if (whole) {
+      painter.resting(scene, version);
+      pace.pause();
+    } else {
+      painter.moving(scene, pace.limit);
+      pace.drawn(now, scene.springs.count);
+      wake();
+    }
+    report(now, moving, whole ? scene.springs.count : Math.min(pace.limit, scene.springs.count));
+  }
+
+  function report(now: number, moving: boolean, links: number): void {
+    const settled = !moving;
+    if (!settled) announced = false;
+    const due = settled ? !announced : now - toldAt >= STATUS_EVERY;
+    if (!due) return;
+    announced = settled;
+    toldAt = now;
+    tell({ kind: "status", status: { settled, drawn: pace.rate(), links } });
+  }
+
+  return {
+    wake,
+    stop() {
+      stopped = true;
+      if (asked !== null) cancelAnimationFrame(asked);
+    },
+  };
+}

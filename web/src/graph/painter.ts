@@ -1,0 +1,60 @@
+// Paints scenes on a canvas, and remembers the faint links of a picture at rest, so that pointing
+// at units does not draw them all again.
+import { draw, drawFaint, screenOf, type Context } from "./draw.ts";
+import type { Scene } from "./scene.ts";
+
+/** A canvas of the page or of a worker. */
+export type Canvas = HTMLCanvasElement | OffscreenCanvas;
+
+export interface Painter {
+  /** Draws the scene with the strongest `limit` links. */
+  moving(scene: Scene, limit: number): void;
+  /** Draws the scene with all links; those of the same version only once. */
+  resting(scene: Scene, version: number): void;
+}
+
+export function createPainter(canvas: Canvas, canvasOf: () => Canvas): Painter {
+  const context = contextOf(canvas);
+  const memory = canvasOf();
+  const remembered = contextOf(memory);
+  let known = -1;
+  return {
+    moving(scene, limit) {
+      fitSize(canvas, scene);
+      const screen = screenOf(scene);
+      draw(context, scene, screen, (faint) => {
+        context.globalAlpha = faint;
+        drawFaint(context, scene, screen, limit);
+      });
+    },
+    resting(scene, version) {
+      fitSize(canvas, scene);
+      const screen = screenOf(scene);
+      if (known !== version) {
+        fitSize(memory, scene);
+        remembered.clearRect(0, 0, memory.width, memory.height);
+        remembered.globalAlpha = 1;
+        drawFaint(remembered, scene, screen, Infinity);
+        known = version;
+      }
+      draw(context, scene, screen, (faint) => {
+        context.globalAlpha = faint;
+        if (memory.width > 0 && memory.height > 0) context.drawImage(memory, 0, 0);
+      });
+    },
+  };
+}
+
+function contextOf(canvas: Canvas): Context {
+  const context = canvas.getContext("2d") as Context | null;
+  if (context === null) throw new Error("This browser cannot draw on a canvas.");
+  return context;
+}
+
+function fitSize(canvas: Canvas, scene: Scene): void {
+  const width = Math.round(scene.width * scene.ratio);
+  const height = Math.round(scene.height * scene.ratio);
+  // Setting a size clears the canvas, even to the same one.
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+}

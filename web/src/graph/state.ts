@@ -1,0 +1,157 @@
+// The engine's state: the picture that is shown, how it is laid out, and what must be made anew
+// before the next one.
+import type { Appearance, Forces, GraphFrame } from "../types.ts";
+import { FARTHEST } from "./apart.ts";
+import { createBodies, resizeBodies } from "./bodies.ts";
+import { bucketsOf } from "./buckets.ts";
+import { DEFAULT_FORCES } from "./forces.ts";
+import { COLD, createLayout, type Layout, WARM } from "./layout.ts";
+import { drawingOrder, plainAppearance, type Scene } from "./scene.ts";
+import { createSprings, NO_SPRINGS } from "./springs.ts";
+
+export interface State {
+  frame: GraphFrame;
+  options: { maxApart: number; sigma: number; twins: boolean };
+  forces: Forces;
+  layout: Layout;
+  scene: Scene;
+  frozen: boolean;
+  reduced: boolean;
+  /** A picture that begins frozen: it is settled unseen, then stays. */
+  quiet: boolean;
+  /** The camera keeps all units in sight, until the user moves it. */
+  following: boolean;
+  /** The unit under the pointer that is being dragged. */
+  dragged: number | null;
+  /** Reached by the keyboard. */
+  focus: number | null;
+  /** Units begin in fresh places; springs must be made; units changed their radii. */
+  fresh: boolean;
+  slack: boolean;
+  /** Counts changes of what the faint links look like. */
+  version: number;
+}
+
+const NOTHING: GraphFrame = {
+  units: 0,
+  own: 0,
+  norm: new Float32Array(0),
+  angle: new Float32Array(0),
+  kept: new Float32Array(0),
+  source: new Uint16Array(0),
+  target: new Uint16Array(0),
+  apart: new Uint16Array(0),
+  floor: 1,
+  nearest: null,
+  nearestApart: null,
+  neighbours: 0,
+  note: null,
+};
+
+export function createState(): State {
+  const bodies = createBodies(0);
+  const appearance = plainAppearance(0);
+  return {
+    frame: NOTHING,
+    options: { maxApart: FARTHEST, sigma: 1, twins: false },
+    forces: DEFAULT_FORCES,
+    layout: createLayout(bodies),
+    scene: {
+      ...{ width: 0, height: 0, ratio: 1, dark: false },
+      camera: { zoom: 1, left: 0, top: 0 },
+      bodies,
+      springs: NO_SPRINGS,
+      buckets: bucketsOf(NO_SPRINGS.apart, 1),
+      appearance,
+      order: new Uint16Array(0),
+      selected: new Set(),
+      pinned: new Set(),
+      ...{ hovered: null, twins: 0, area: null },
+    },
+    ...{ frozen: false, reduced: false, quiet: false, following: true, dragged: null, focus: null },
+    ...{ fresh: false, slack: false, version: 0 },
+  };
+}
+
+/** Another picture; units keep their places unless they are others. */
+export function setFrame(state: State, frame: GraphFrame, fresh: boolean): void {
+  const { scene } = state;
+  state.frame = frame;
+  state.slack = true;
+  if (!fresh && frame.units === scene.bodies.units) return;
+  scene.bodies = createBodies(frame.units);
+  state.layout = createLayout(scene.bodies);
+  if (scene.appearance.radius.length !== frame.units) scene.appearance = plainAppearance(frame.units);
+  resizeBodies(scene.bodies, scene.appearance.radius);
+  holdPinned(state);
+  state.dragged = null;
+  state.focus = null;
+  scene.hovered = null;
+  state.fresh = true;
+  state.following = true;
+}
+
+/** New looks; units of another radius need other room, and those that come or go other springs. */
+export function setAppearance(state: State, appearance: Appearance): void {
+  const { scene } = state;
+  if (appearance.radius.length !== scene.bodies.units) return;
+  const before = scene.appearance.radius;
+  const now = appearance.radius;
+  if (now.some((radius, unit) => radius > 0 !== before[unit] > 0)) state.slack = true;
+  else if (now.some((radius, unit) => radius !== before[unit])) reheat(state, WARM / 3);
+  scene.appearance = appearance;
+  resizeBodies(scene.bodies, now);
+  scene.order = drawingOrder(appearance, scene.bodies.active);
+}
+
+export function setPinned(state: State, units: readonly number[]): void {
+  const before = state.scene.pinned;
+  const now = new Set(units);
+  state.scene.pinned = now;
+  holdPinned(state);
+  if ([...before].some((unit) => !now.has(unit))) reheat(state, WARM);
+}
+
+/** Pinned and dragged units stay; all others are free. */
+export function holdPinned(state: State): void {
+  const { held } = state.scene.bodies;
+  held.fill(0);
+  for (const unit of state.scene.pinned) if (unit < held.length) held[unit] = 1;
+  if (state.dragged !== null) held[state.dragged] = 1;
+}
+
+/** Sets the layout in motion, unless it is frozen or hotter. */
+export function reheat(state: State, heat: number): void {
+  state.layout.heat = Math.max(state.layout.heat, heat);
+}
+
+export function isMoving(state: State): boolean {
+  const free = !state.frozen || state.quiet;
+  return free && state.layout.heat > COLD && state.scene.bodies.active.length > 0;
+}
+
+/** Makes what changed anew: springs, buckets, first places. */
+export function renew(state: State): void {
+  const { scene } = state;
+  if (state.slack) {
+    scene.springs = createSprings(state.frame, scene.bodies.radius, state.options);
+    scene.buckets = bucketsOf(scene.springs.apart, state.options.sigma);
+    scene.order = drawingOrder(scene.appearance, scene.bodies.active);
+    scene.twins = state.options.twins && state.frame.own < state.frame.units ? state.frame.own : 0;
+    state.slack = false;
+    state.version += 1;
+    reheat(state, WARM);
+  }
+  if (state.fresh) {
+    state.layout.begin(scene.springs, state.forces);
+    state.fresh = false;
+    state.quiet = state.frozen;
+    state.version += 1;
+  }
+}
+
+/** One step of the layout. */
+export function step(state: State): void {
+  state.layout.step(state.scene.springs, state.forces);
+  state.version += 1;
+}
