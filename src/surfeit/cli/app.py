@@ -18,6 +18,7 @@ from surfeit.cli import (
     supermasks,
     tickets,
     training,
+    viewing,
 )
 
 app = App(
@@ -34,6 +35,9 @@ for command in (
     demo.demo,
     training.train,
     demo.inspect,
+    viewing.view,
+    viewing.export,
+    viewing.figure,
     pruning.prune,
     tickets.tickets,
     anatomy.anatomy,

@@ -14,7 +14,13 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 from starlette.routing import BaseRoute, Mount, Route
 
 from surfeit.core import StoreError, SurfeitError
@@ -34,7 +40,7 @@ _OURS = "something is wrong in Surfeit itself: the terminal of 'surfeit view' sa
 _GONE = 499  # nobody reads it; the number that other servers note for a closed connection
 
 
-def application(pictures: "Pictures", token: str) -> Starlette:
+def application(pictures: "Pictures", token: str, *, once: str | None = None) -> Starlette:
     """The local server's application (ASGI).
 
     The page is at `/?token=...`; pictures lie under `/api`, with the token as a bearer or in the
@@ -44,15 +50,25 @@ def application(pictures: "Pictures", token: str) -> Starlette:
     Args:
         pictures: computes or recalls what is shown, of the runs in its library and of no others.
         token: the secret in the address.
+        once: another secret: `/open/ONCE` leads to the page, the first time that it is asked for.
     """
+    unused = {once} - {None}
 
     def page(request: Request) -> Response:
         if not has_token(request, token):
             return PlainTextResponse(f"Surfeit: {NO_TOKEN}.\n", status_code=403)
         return HTMLResponse(assets.page())
 
+    def opened(request: Request) -> Response:
+        given = request.path_params["once"]
+        if request.method != "GET" or given not in unused:
+            return PlainTextResponse(f"Surfeit: {NO_TOKEN}.\n", status_code=403)
+        unused.remove(given)
+        return RedirectResponse(f"/?token={token}", status_code=303)
+
     routes = [
         Route("/", page),
+        Route("/open/{once}", opened),
         *(_public(path, kind, read) for path, kind, read in _FILES),
         Mount(
             "/api",

@@ -1,0 +1,198 @@
+"""`surfeit view`, `export` and `figure`: a layer's graph over time, live, in a file, on paper."""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from surfeit.cli.browser import show
+from surfeit.cli.options import Places, Whole
+from surfeit.cli.progress import Teller, telling
+
+if TYPE_CHECKING:
+    from surfeit.data import Dataset
+    from surfeit.viewer.library import Library
+    from surfeit.viewer.serve import Serving
+    from surfeit.viewer.timelines import Timeline
+
+_PLACES = Places()
+
+
+def view(
+    *runs: str,
+    port: Whole = 0,
+    open_page: Annotated[bool | None, Parameter(name="--open")] = None,
+    data: str | None = None,
+    quiet: Annotated[bool, Parameter(negative=())] = False,
+    places: Places = _PLACES,
+) -> None:
+    """Look at runs in the browser; print the page's address on stdout. Ctrl-C ends it.
+
+    The page shows a layer's weight vectors as a graph over the training, with the charts that
+    belong to it. It is served to this machine only, and to who knows the address. A run that is
+    being trained is followed.
+
+    Parameters
+    ----------
+    runs
+        Keys, unique beginnings of them or folders, also a folder that 'surfeit tickets' wrote; all
+        runs of the store if none is given.
+    port
+        Where to serve; 0 chooses a free port.
+    open_page
+        Show the page in a browser; by default where there is a screen.
+    data
+        The data set to measure on, where the runs do not say.
+    quiet
+        Say nothing but the address and errors.
+    """
+    from surfeit.viewer.assets import viewer_script
+    from surfeit.viewer.cache import Cache, cache_folder
+    from surfeit.viewer.pictures import Pictures
+    from surfeit.viewer.serve import serving
+    from surfeit.viewer.server import application
+
+    viewer_script()  # before anything is opened: without it there is nothing to see
+    library = _library(places, runs, data)
+    place = _beginning(library, runs)
+    pictures = Pictures(library, Cache(cache_folder(places.store)))
+    token, once = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    page = application(pictures, token, once=once)
+    with serving(page, port) as server, telling(quiet) as teller:
+        print(f"{server.address}/?token={token}{place}", flush=True)
+        teller.say("Ctrl-C ends the viewer")
+        # What a browser is started with, other users of this machine can read.
+        show(f"{server.address}/open/{once}{place}", open_page)
+        _until_interrupted(server, teller)
+    _leave(server)
+
+
+def export(
+    run: str,
+    *,
+    layer: Annotated[tuple[str, ...], Parameter(consume_multiple=True)],
+    out: Path | None = None,
+    merged: str | None = None,
+    links: Whole | None = None,
+    data: str | None = None,
+    open_page: Annotated[bool | None, Parameter(name="--open")] = None,
+    quiet: Annotated[bool, Parameter(negative=())] = False,
+    places: Places = _PLACES,
+) -> None:
+    """Write a layer's graph over the training as one HTML file; print its path on stdout.
+
+    The file works from disk and without a network: it asks for nothing from anywhere.
+
+    Parameters
+    ----------
+    run
+        Its key, a unique beginning of it, its folder, or a folder that 'surfeit tickets' wrote.
+    layer
+        A layer's name, such as fc1, or several.
+    out
+        The file to write; by default surfeit-graph-KEY.html in this folder.
+    merged
+        Another run, whose units of the same layers are added.
+    links
+        The most links of one snapshot; by default as many as the viewer shows.
+    data
+        The data set to measure removals on, where the run does not say.
+    open_page
+        Show the file in a browser; by default where there is a screen.
+    quiet
+        Say nothing but the path and errors.
+    """
+    from surfeit.viewer.export import export as write
+
+    timeline = _timeline(places, run)
+    other = None if merged is None else _timeline(places, merged)
+    with telling(quiet) as teller:
+        page = write(
+            timeline,
+            layer,
+            out or Path(f"surfeit-graph-{timeline.id[:8]}.html"),
+            merged=other,
+            links=links,
+            dataset=_dataset(places, timeline, data, teller),
+        )
+    print(page)
+    show(page.resolve().as_uri(), open_page)
+
+
+def figure(
+    view: Path,
+    *,
+    out: Path | None = None,
+) -> None:
+    """Draw a view that was saved from the page again, as a figure; print its path on stdout.
+
+    Parameters
+    ----------
+    view
+        The file that the page saved: VIEW.json.
+    out
+        The file to write: .svg, .png or .pdf; by default VIEW.svg beside VIEW.json.
+    """
+    from surfeit.study.figures import save_as
+    from surfeit.study.figures.view import figure as draw
+    from surfeit.viewer.saved import read_view
+
+    path = out or view.with_suffix(".svg")
+    save_as(draw(read_view(view)), path)
+    print(path)
+
+
+def _library(places: Places, runs: tuple[str, ...], data: str | None) -> "Library":
+    from surfeit.viewer.library import Library
+
+    return Library(places.store, runs, dataset_of=lambda run: places.data_of(run, data))
+
+
+def _beginning(library: "Library", runs: tuple[str, ...]) -> str:
+    """What the address says of the first view: one run that is asked for is opened."""
+    from surfeit.core import StoreError
+
+    timelines = library.reload()
+    if not timelines:
+        for problem in library.problems:
+            print(f"surfeit: {problem}", file=sys.stderr)
+        raise StoreError(f"no runs to look at in {library.store.root}: 'surfeit train' makes one")
+    return f"#v=1&run={timelines[0].id}" if len(runs) == 1 else ""
+
+
+def _timeline(places: Places, run: str) -> "Timeline":
+    return _library(places, (run,), None).reload()[0]
+
+
+def _dataset(
+    places: Places, timeline: "Timeline", data: str | None, teller: Teller
+) -> "Dataset | None":
+    """The data to measure removals on; without them the rest is still to be seen."""
+    from surfeit.core import DataError
+
+    run, _ = timeline.place(timeline.moment())
+    try:
+        return places.data_of(run, data)
+    except (ValueError, DataError) as error:
+        if data is not None:
+            raise
+        teller.say(f"without the accuracies of removals: {error}")
+        return None
+
+
+def _until_interrupted(server: "Serving", teller: Teller) -> None:
+    try:
+        server.wait()
+    except KeyboardInterrupt:
+        teller.say("the viewer has ended")
+
+
+def _leave(server: "Serving") -> None:
+    """Ends the process where a picture is still being computed, which would hold it up."""
+    if server.thread.is_alive():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
