@@ -1,0 +1,63 @@
+// Where the view's state is kept: in the page's address, or in a notebook's model.
+
+export interface Address {
+  read(): string;
+  write(hash: string): void;
+  /** Hears of changes made from outside. Returns what ends it. */
+  listen(changed: (hash: string) => void): () => void;
+  /** What to copy so that others see this view. */
+  link(hash: string): string;
+}
+
+/** The address of the page that the viewer is alone on. */
+export function pageAddress(): Address {
+  return {
+    read: () => location.hash,
+    write(hash) {
+      if (hash === location.hash || (hash === "" && location.hash === "")) return;
+      history.replaceState(history.state, "", hash === "" ? location.pathname + location.search : hash);
+    },
+    listen(changed) {
+      const heard = (): void => changed(location.hash);
+      addEventListener("hashchange", heard);
+      return () => removeEventListener("hashchange", heard);
+    },
+    link: (hash) => location.href.replace(/#.*$/, "") + hash,
+  };
+}
+
+/** What anywidget gives us of a widget's Python side. */
+export interface WidgetModel {
+  get(name: string): unknown;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
+  on(name: string, heard: () => void): void;
+  off(name: string, heard: () => void): void;
+}
+
+/** The address that a notebook keeps in its cell. */
+export function widgetAddress(model: WidgetModel): Address {
+  const read = (): string => {
+    const told = model.get("state");
+    return typeof told === "string" ? told : "";
+  };
+  return {
+    read,
+    write(hash) {
+      if (hash === read()) return;
+      model.set("state", hash);
+      model.save_changes();
+    },
+    listen(changed) {
+      const heard = (): void => changed(read());
+      model.on("change:state", heard);
+      return () => model.off("change:state", heard);
+    },
+    link: (hash) => hash,
+  };
+}
+
+/** An address that leads nowhere, where the page has none to give. */
+export function noAddress(): Address {
+  return { read: () => "", write: () => undefined, listen: () => () => undefined, link: (hash) => hash };
+}

@@ -1,0 +1,130 @@
+// What follows from the model: the scene, the cutoff in all its units, what is known of each unit,
+// and how it looks. Each is computed anew only where what it rests on has changed.
+
+import { apartOf, innerProductOf, maxApartOf, weightOf } from "../graph/apart";
+import { appearanceOf } from "../graph/appearance";
+import type { Appearance, GraphFrame, Layer, Legend, RemovalFrame, ViewState } from "../types";
+import { factsOf, placesOf, type Facts } from "./facts";
+import type { Model } from "./model";
+import { queryOf, sceneOf, type Scene } from "./scene";
+import { search } from "./search";
+import { DEFAULT_STATE } from "./state";
+import { remember } from "./store";
+
+/** All that a part of the page is drawn from. */
+export interface View {
+  model: Model;
+  state: ViewState;
+  /** What is shown; a sentence where nothing can be, null while the catalog is read. */
+  scene: Scene | string | null;
+  /** The picture of this run and layer, be it an earlier moment's; null until one comes. */
+  frame: GraphFrame | null;
+  /** Whether the picture is of the very moment. */
+  current: boolean;
+  maxApart: number;
+  /** The cutoff as an inner product and as a link weight. */
+  innerProduct: number;
+  weight: number;
+  facts: Facts | null;
+  order: Uint16Array | null;
+  /** Each unit's place in the removal order, from 1. */
+  places: Uint16Array | null;
+  /** Units that the search means, a sentence where it is wrong, null without a search. */
+  found: Uint8Array | string | null;
+  appearance: Appearance | null;
+  legend: Legend | null;
+}
+
+const FADED = 0.12;
+
+/** A function from models to views that remembers the last of each thing it computes. */
+export function createDerive(): (model: Model) => View {
+  const scenes = remember(sceneOf);
+  const facts = remember(factsOf);
+  const places = remember(placesOf);
+  const appearances = remember(paint);
+  const faded = remember(fade);
+  const finds = remember((text: string, from: Facts, ranks: Uint16Array | null, state: ViewState) =>
+    search(text, { ...from, places: ranks, selected: state.selected, pinned: state.pinned }),
+  );
+  const looks = remember(lookOf);
+  // Only what a scene depends on, so that it stays the same one while colours change.
+  const wishes = remember((run: string | null, merged: string | null, layer: string | null, at: number | null) => ({ run, merged, layer, at }));
+  return (model) => {
+    const { state } = model;
+    const scene = model.catalog ? scenes(model.catalog, wishes(state.run, state.merged, state.layer, state.at)) : null;
+    const shown = isScene(scene) ? model.shown : null;
+    const frame = shown && isScene(scene) && alike(shown.query, queryOf(scene, state)) ? shown.frame : null;
+    const maxApart = cutoffOf(isScene(scene) ? scene.layer : null, state);
+    const order = orderOf(model.removal, state.criterion);
+    const known = frame && facts(frame, maxApart, state.hidden);
+    const ranks = frame && order ? places(order, frame.units) : null;
+    const found = known ? finds(model.search, known, ranks, state) : null;
+    const names = isScene(scene) ? scene : null;
+    const look = looks(state.colour, state.criterion, state.hidden, names?.timeline.name ?? null, names?.merged?.name ?? null);
+    const picture = frame && appearances(frame, look, maxApart, order, model.dark);
+    return {
+      model,
+      state,
+      scene,
+      frame,
+      current: frame !== null && isScene(scene) && shown?.query.at === scene.moment.at && !model.waiting,
+      maxApart,
+      innerProduct: innerProductOf(maxApart),
+      weight: weightOf(maxApart, state.sigma),
+      facts: known,
+      order,
+      places: ranks,
+      found,
+      appearance: picture && faded(picture.appearance, typeof found === "string" ? null : found),
+      legend: picture?.legend ?? null,
+    };
+  };
+}
+
+export function isScene(scene: Scene | string | null): scene is Scene {
+  return scene !== null && typeof scene !== "string";
+}
+
+/** The greatest `apart` of a link: by the state, or where chance ends in this layer. */
+export function cutoffOf(layer: Layer | null, state: ViewState): number {
+  if (state.cut !== null) return maxApartOf(state.cut, state.sigma);
+  return layer ? apartOf(layer.chance) : 0;
+}
+
+/** The units of a picture painted for paper: light, and nothing faded by a search. */
+export function paperAppearance(view: View): { appearance: Appearance; legend: Legend } | null {
+  if (!view.frame || !isScene(view.scene)) return null;
+  const { scene, state } = view;
+  const named = { ...state, run: scene.timeline.name, merged: scene.merged?.name ?? null };
+  return appearanceOf(view.frame, named, { maxApart: view.maxApart, order: view.order, dark: false });
+}
+
+function lookOf(
+  colour: ViewState["colour"],
+  criterion: string,
+  hidden: readonly number[],
+  run: string | null,
+  merged: string | null,
+): ViewState {
+  return { ...DEFAULT_STATE, colour, criterion, hidden, run, merged };
+}
+
+function paint(frame: GraphFrame, look: ViewState, maxApart: number, order: Uint16Array | null, dark: boolean) {
+  return appearanceOf(frame, look, { maxApart, order, dark });
+}
+
+/** Units that a search does not mean step back. */
+function fade(appearance: Appearance, found: Uint8Array | null): Appearance {
+  if (!found) return appearance;
+  return { ...appearance, opacity: appearance.opacity.map((opacity, unit) => (found[unit] ? opacity : opacity * FADED)) };
+}
+
+function orderOf(removal: RemovalFrame | string | null, criterion: string): Uint16Array | null {
+  if (removal === null || typeof removal === "string") return null;
+  return removal.criteria.find(({ name }) => name === criterion)?.order ?? null;
+}
+
+function alike(one: object, other: object): boolean {
+  return JSON.stringify({ ...one, at: 0 }) === JSON.stringify({ ...other, at: 0 });
+}

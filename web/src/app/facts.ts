@@ -1,0 +1,72 @@
+// What is known of each unit in the picture at the present cutoff: for the table, the search, the
+// selection and the words above the graph.
+
+import { countWithin } from "../graph/apart";
+import { components } from "../graph/components";
+import type { GraphFrame } from "../types";
+
+export interface Facts {
+  units: number;
+  own: number;
+  norm: Float32Array;
+  /** Radians from the initial weight vector; NaN where unknown. */
+  angle: Float32Array;
+  kept: Float32Array;
+  /** Links of each unit. */
+  links: Uint16Array;
+  /** The component of each unit, 1 the largest; 0 for units that are not drawn. */
+  cluster: Int32Array;
+  /** Units in each component, the largest first. */
+  sizes: number[];
+  /** Links that are drawn, units with one at least, and units without. */
+  drawn: number;
+  linked: number;
+  isolated: number;
+  /** Whether links are left out of the picture at this cutoff. */
+  capped: boolean;
+}
+
+/** Counts links and components at a cutoff; units of models that are switched off take no part. */
+export function factsOf(frame: GraphFrame, maxApart: number, hidden: readonly number[]): Facts {
+  const seen = Uint8Array.from(frame.kept, (kept, unit) => Number(kept > 0 && !hidden.includes(unit < frame.own ? 0 : 1)));
+  const count = countWithin(frame.apart, maxApart);
+  const { of, sizes } = components(frame, count, seen);
+  const links = new Uint16Array(frame.units);
+  let drawn = 0;
+  for (let link = 0; link < count; link += 1) {
+    const source = frame.source[link]!;
+    const target = frame.target[link]!;
+    if (!seen[source] || !seen[target]) continue;
+    links[source]! += 1;
+    links[target]! += 1;
+    drawn += 1;
+  }
+  const isolated = sizes.filter((size) => size === 1).length;
+  return {
+    units: frame.units,
+    own: frame.own,
+    norm: frame.norm,
+    angle: frame.angle,
+    kept: frame.kept,
+    links,
+    cluster: of.map((component) => component + 1),
+    sizes,
+    drawn,
+    linked: sizes.reduce((sum, size) => sum + size, 0) - isolated,
+    isolated,
+    capped: count === frame.apart.length && 1 - (2 * maxApart) / 65535 < frame.floor,
+  };
+}
+
+/** The place of each unit in an order, from 1; 0 for units that are not in it. */
+export function placesOf(order: Uint16Array, units: number): Uint16Array {
+  const places = new Uint16Array(units);
+  order.forEach((unit, place) => {
+    if (unit < units) places[unit] = place + 1;
+  });
+  return places;
+}
+
+export function degrees(radians: number): number {
+  return (radians * 180) / Math.PI;
+}

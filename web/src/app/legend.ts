@@ -1,0 +1,73 @@
+// What the colours and shapes mean. Entries of a run switch it off and on.
+
+import { css } from "../graph/colour";
+import type { Legend } from "../types";
+import type { Actions } from "./actions";
+import { h } from "./dom";
+import type { Part } from "./part";
+import { remember } from "./store";
+
+const SVG = "http://www.w3.org/2000/svg";
+type Entry = Legend["entries"][number];
+
+export function createLegend(actions: Actions): Part {
+  const element = h("section", { class: "legend", "aria-label": "Legend" });
+  const draw = remember((text: string) => {
+    const given = text === "" ? null : (JSON.parse(text) as { legend: Legend; hidden: number[] });
+    element.hidden = given === null;
+    const focused = element.querySelector<HTMLElement>(":focus")?.dataset["model"];
+    if (given) element.replaceChildren(...contents(given.legend, given.hidden, actions));
+    if (focused !== undefined) element.querySelector<HTMLElement>(`[data-model="${focused}"]`)?.focus();
+  });
+  return {
+    element,
+    update({ legend, state }) {
+      draw(legend ? JSON.stringify({ legend, hidden: state.hidden }) : "");
+    },
+  };
+}
+
+function contents(legend: Legend, hidden: readonly number[], actions: Actions): Node[] {
+  const entries = h("ul", {}, ...legend.entries.map((entry) => h("li", {}, entryOf(entry, hidden, actions))));
+  return [h("h2", {}, legend.title), ...(legend.scale ? [scaleOf(legend.scale)] : []), ...(legend.entries.length > 0 ? [entries] : [])];
+}
+
+function entryOf(entry: Entry, hidden: readonly number[], actions: Actions): HTMLElement {
+  const { model } = entry;
+  if (model === undefined) return h("span", { class: "entry" }, markOf(entry), entry.label);
+  return h("button", {
+    type: "button", class: "entry", "data-model": model, title: "Show or hide the units of this run",
+    "aria-pressed": !hidden.includes(model) ? "true" : "false", onclick: () => actions.toggleModel(model),
+  }, markOf(entry), entry.label);
+}
+
+/** The mark as the graph draws it: circle, square or ring. */
+function markOf({ colour, shape }: Entry): SVGElement {
+  const square = shape === 1;
+  const mark = document.createElementNS(SVG, square ? "rect" : "circle");
+  const places = square ? { x: 2.5, y: 2.5, width: 9, height: 9 } : { cx: 7, cy: 7, r: shape === 2 ? 4 : 5 };
+  const paint = shape === 2 ? { fill: "none", stroke: css(colour), "stroke-width": 2 } : { fill: css(colour) };
+  for (const [name, value] of Object.entries({ ...places, ...paint })) mark.setAttribute(name, String(value));
+  return picture(14, 14, mark);
+}
+
+function scaleOf(scale: NonNullable<Legend["scale"]>): HTMLElement {
+  const width = 140;
+  const each = width / scale.colours.length;
+  const blocks = scale.colours.map((colour, at) => {
+    const block = document.createElementNS(SVG, "rect");
+    const places = { x: at * each, y: 0, width: each + 0.5, height: 10, fill: css(colour) };
+    for (const [name, value] of Object.entries(places)) block.setAttribute(name, String(value));
+    return block;
+  });
+  return h("div", { class: "scale" }, picture(width, 10, ...blocks), h("p", {}, h("span", {}, scale.low), h("span", {}, scale.high)));
+}
+
+function picture(width: number, height: number, ...children: Element[]): SVGElement {
+  const drawing = document.createElementNS(SVG, "svg");
+  for (const [name, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" })) {
+    drawing.setAttribute(name, String(value));
+  }
+  drawing.append(...children);
+  return drawing;
+}

@@ -1,0 +1,143 @@
+// Brings in what the state asks for: the graph of the moment, the moments that play comes to next,
+// and the pictures beside it. What is no longer wanted is called back.
+
+import type { GraphFrame, Learning, Query, RemovalFrame, Source, SpectrumFrame } from "../types";
+import { isGone, sentenceOf } from "./failures";
+import { createLatest } from "./latest";
+import type { Model } from "./model";
+import { queryOf, sceneOf, type Scene } from "./scene";
+import { calledBack, createShelf } from "./shelf";
+import type { Store } from "./store";
+
+const FRAMES_KEPT = 48;
+const FETCHED_AHEAD = 3;
+
+export interface Loader {
+  /** Reads the catalog; again, where the server had gone. */
+  open(): Promise<void>;
+  destroy(): void;
+}
+
+export function createLoader(store: Store<Model>, source: Source): Loader {
+  const frames = createFrames(store, source);
+  const beside = createBeside(store, source);
+  const follow = (): void => {
+    const { catalog, state, gone } = store.get();
+    if (!catalog || gone) return;
+    const scene = sceneOf(catalog, state);
+    if (typeof scene === "string") {
+      store.set({ shown: null, waiting: false });
+      return;
+    }
+    frames.want(scene);
+    beside.want(scene);
+  };
+  const unsubscribe = store.subscribe(follow);
+  return {
+    async open() {
+      try {
+        store.set({ catalog: await source.catalog(), gone: false, failure: null });
+        frames.again();
+        beside.again();
+        follow();
+      } catch (problem) {
+        store.set(isGone(problem) ? { gone: true } : { failure: sentenceOf(problem), waiting: false });
+      }
+    },
+    destroy() {
+      unsubscribe();
+      frames.destroy();
+      beside.destroy();
+    },
+  };
+}
+
+function createFrames(store: Store<Model>, source: Source) {
+  const shelf = createShelf<GraphFrame>(FRAMES_KEPT);
+  let wanted = "";
+
+  function show(query: Query, frame: GraphFrame): void {
+    store.set({ shown: { query, frame }, waiting: false, failure: null });
+  }
+
+  async function fetchFor(query: Query, key: string): Promise<void> {
+    try {
+      const frame = await shelf.fetch(key, (signal) => source.graph(query, signal));
+      if (key === wanted) show(query, frame);
+    } catch (problem) {
+      if (key !== wanted || calledBack(problem)) return;
+      store.set({ waiting: false, ...(isGone(problem) ? { gone: true } : { failure: sentenceOf(problem) }) });
+    }
+  }
+
+  /** Fetches the moments that play will come to; their failures are told of when it is there. */
+  function ahead(scene: Scene): string[] {
+    const { state, playing, waiting } = store.get();
+    if (!playing) return [];
+    const next = scene.timeline.moments.slice(scene.index + 1, scene.index + 1 + FETCHED_AHEAD);
+    return next.map((moment) => {
+      const query = queryOf(scene, state, moment.at);
+      const key = JSON.stringify(query);
+      if (!waiting) shelf.fetch(key, (signal) => source.graph(query, signal)).catch(() => undefined);
+      return key;
+    });
+  }
+
+  return {
+    want(scene: Scene): void {
+      const query = queryOf(scene, store.get().state);
+      const key = JSON.stringify(query);
+      shelf.keepOnly(new Set([key, ...ahead(scene)]));
+      if (key === wanted) return;
+      wanted = key;
+      const here = shelf.get(key);
+      if (here) return show(query, here);
+      store.set({ waiting: true, failure: null });
+      void fetchFor(query, key);
+    },
+    again(): void {
+      wanted = "";
+    },
+    destroy: shelf.clear,
+  };
+}
+
+function createBeside(store: Store<Model>, source: Source) {
+  const sameLayer = (old: Query, next: Query): boolean =>
+    old.timeline === next.timeline && old.layer === next.layer && old.source === next.source;
+  const failed = (problem: unknown): string => {
+    if (isGone(problem)) store.set({ gone: true });
+    return sentenceOf(problem);
+  };
+  const common = { keyOf: (query: Query) => JSON.stringify(query), alike: sameLayer, failed, pause: 120, room: FRAMES_KEPT };
+  const spectrum = createLatest<Query, SpectrumFrame>({
+    ...common,
+    load: (query, signal) => source.spectrum(query, signal),
+    tell: (value) => store.set({ spectrum: value }),
+  });
+  const removal = createLatest<Query, RemovalFrame>({
+    ...common,
+    load: (query, signal) => source.removal(query, signal),
+    tell: (value) => store.set({ removal: value }),
+  });
+  const learning = createLatest<{ id: string; moments: number }, Learning>({
+    load: (wish) => source.learning(wish.id),
+    keyOf: (wish) => JSON.stringify(wish),
+    alike: (old, next) => old.id === next.id,
+    tell: (value) => store.set({ learning: value }),
+    failed,
+    pause: 0,
+    room: 4,
+  });
+  const all = [spectrum, removal, learning];
+  return {
+    want(scene: Scene): void {
+      const query = { ...queryOf(scene, store.get().state), merged: null };
+      spectrum.want(query);
+      removal.want(query);
+      learning.want({ id: scene.timeline.id, moments: scene.timeline.moments.length });
+    },
+    again: () => all.forEach((one) => one.again()),
+    destroy: () => all.forEach((one) => one.destroy()),
+  };
+}

@@ -1,0 +1,69 @@
+// A slider with its number beside it, either of which can be moved.
+
+import { field, freshId, h } from "./dom";
+import type { Range } from "./limits";
+
+export interface NumberField {
+  readonly element: HTMLElement;
+  show(value: number): void;
+  setRange(range: Range): void;
+}
+
+export interface NumberFieldOptions {
+  label: string;
+  range: Range;
+  /** Places after the point. */
+  places: number;
+  title?: string;
+  changed(value: number): void;
+}
+
+/** Both controls tell of the same number. */
+export function createNumberField(options: NumberFieldOptions): NumberField {
+  const id = freshId("number");
+  const { min, max, step } = options.range;
+  const slider = h("input", { type: "range", min, max, step, id, oninput: () => options.changed(Number(slider.value)) });
+  const number = createNumberInput(`${options.label}, as a number`, options.changed);
+  const element = h("div", { class: "number", title: options.title ?? null }, h("label", { for: id }, options.label), slider, number.element);
+  return {
+    element,
+    show(value) {
+      const text = String(Number(value.toFixed(options.places)));
+      if (slider.value !== text) slider.value = text;
+      const [least, most] = [Number(slider.min), Number(slider.max)];
+      slider.style.setProperty("--share", String(most > least ? Math.min(1, Math.max(0, (value - least) / (most - least))) : 0));
+      number.show(text);
+    },
+    setRange(range) {
+      slider.min = String(range.min);
+      slider.max = String(range.max);
+      slider.step = String(range.step);
+    },
+  };
+}
+
+/** A field for a number that is taken on Enter or when it is left; what is no number is undone. */
+export function createNumberInput(label: string, changed: (value: number) => void): { element: HTMLInputElement; show(text: string): void } {
+  let shown = "";
+  const take = (): void => {
+    const value = Number(element.value.trim().replace(",", "."));
+    if (element.value.trim() !== "" && Number.isFinite(value) && element.value !== shown) changed(value);
+    element.value = shown;
+  };
+  const element = h("input", {
+    type: "text", inputmode: "decimal", autocomplete: "off", "aria-label": label,
+    onchange: take,
+    onkeydown: (event: KeyboardEvent) => {
+      if (event.key === "Escape") element.value = shown;
+    },
+  });
+  return {
+    element,
+    show(text) {
+      shown = text;
+      if (element.value !== text && element.getRootNode() instanceof Node && !element.matches(":focus")) element.value = text;
+    },
+  };
+}
+
+export { field };

@@ -1,0 +1,71 @@
+// The rows of the table of units and their order.
+
+import { degrees, type Facts } from "./facts";
+
+export interface Row {
+  unit: number;
+  norm: number;
+  /** Degrees. */
+  moved: number;
+  links: number;
+  /** 0: not drawn. */
+  cluster: number;
+  /** Percent of the weights. */
+  kept: number;
+  /** Place in the removal order; NaN where unknown. */
+  place: number;
+}
+
+export type Column = keyof Row;
+
+export interface Order {
+  column: Column;
+  descending: boolean;
+}
+
+export const COLUMNS: Record<Column, { label: string; title: string; text(row: Row): string }> = {
+  unit: { label: "unit", title: "Number of the unit", text: (row) => String(row.unit) },
+  norm: { label: "norm", title: "Norm of its weight vector", text: (row) => row.norm.toPrecision(3) },
+  moved: { label: "moved", title: "Angle from its initial weight vector", text: (row) => (Number.isFinite(row.moved) ? `${row.moved.toFixed(0)}°` : "–") },
+  links: { label: "links", title: "Links at this cutoff", text: (row) => String(row.links) },
+  cluster: { label: "comp.", title: "Component, 1 the largest", text: (row) => (row.cluster === 0 ? "–" : String(row.cluster)) },
+  kept: { label: "kept", title: "Weights that the mask keeps", text: (row) => `${row.kept.toFixed(0)} %` },
+  place: { label: "order", title: "Place in the removal order, first to go is 1", text: (row) => (Number.isFinite(row.place) ? String(row.place) : "–") },
+};
+
+/** The rows of the units that a search means; all without one. */
+export function rowsOf(facts: Facts, places: Uint16Array | null, found: Uint8Array | null): Row[] {
+  const rows: Row[] = [];
+  for (let unit = 0; unit < facts.units; unit += 1) {
+    if (found && !found[unit]) continue;
+    rows.push({
+      unit,
+      norm: facts.norm[unit]!,
+      moved: degrees(facts.angle[unit]!),
+      links: facts.links[unit]!,
+      cluster: facts.cluster[unit]!,
+      kept: 100 * facts.kept[unit]!,
+      place: places?.[unit] || NaN,
+    });
+  }
+  return rows;
+}
+
+/** The rows in order; equal ones by number, those without a value last either way. */
+export function sorted(rows: readonly Row[], { column, descending }: Order): Row[] {
+  const sign = descending ? -1 : 1;
+  return [...rows].sort((one, other) => {
+    const [left, right] = [one[column], other[column]];
+    if (Number.isNaN(left) || Number.isNaN(right)) return Number(Number.isNaN(left)) - Number(Number.isNaN(right)) || one.unit - other.unit;
+    return sign * (left - right) || one.unit - other.unit;
+  });
+}
+
+/** The columns worth showing. */
+export function columnsOf(facts: Facts, places: Uint16Array | null): Column[] {
+  const all: Column[] = ["unit", "norm", "links", "cluster"];
+  if (facts.angle.some(Number.isFinite)) all.splice(2, 0, "moved");
+  if (facts.kept.some((kept) => kept < 1)) all.push("kept");
+  if (places) all.push("place");
+  return all;
+}

@@ -1,0 +1,125 @@
+// Taking the view along: a picture, a file for `surfeit figure`, or a link.
+
+import { toPng, toSvg, toView, type Saving } from "../save";
+import type { GraphView, ViewState } from "../types";
+import type { Actions } from "./actions";
+import type { Address } from "./address";
+import { isScene, paperAppearance, type View } from "./derive";
+import { sentenceOf } from "./failures";
+import { h, icon } from "./dom";
+import type { Part } from "./part";
+import { formatState } from "./state";
+import { leadOf, linksOf, momentName, momentOf } from "./words";
+
+const DOWN = "M7 1.500h2v7l2.300-2.300 1.400 1.400L8 12.300 3.300 7.600l1.400-1.400L7 8.500zM2 13h12v1.500H2z";
+
+export function createSaveMenu(actions: Actions, graph: GraphView, address: Address): Part {
+  let view: View | null = null;
+  const item = (label: string, does: (view: View) => Promise<string>): HTMLElement =>
+    h("li", {}, h("button", { type: "button", onclick: () => void run(does) }, label));
+  const menu = h("details", { class: "menu" },
+    h("summary", { title: "Save or share this view" }, icon(DOWN), "Save"),
+    h("ul", {},
+      item("Picture (PNG)", (now) => savePng(now, graph)),
+      item("Picture (SVG)", (now) => saveSvg(now, graph)),
+      item("File for `surfeit figure` (JSON)", (now) => saveView(now, graph)),
+      item("Copy link to this view", (now) => copyLink(now, address))));
+
+  async function run(does: (view: View) => Promise<string>): Promise<void> {
+    menu.open = false;
+    if (!view?.frame) return actions.say("There is no picture to save yet.");
+    try {
+      actions.say(await does(view));
+    } catch (problem) {
+      actions.say(`That did not work: ${sentenceOf(problem)}`);
+    }
+  }
+
+  const leave = (event: Event): void => {
+    if (menu.open && !event.composedPath().includes(menu)) menu.open = false;
+  };
+  const escape = (event: KeyboardEvent): void => {
+    if (event.key !== "Escape" || !menu.open) return;
+    menu.open = false;
+    menu.querySelector("summary")?.focus();
+    event.stopPropagation();
+  };
+  menu.addEventListener("keydown", escape);
+  document.addEventListener("pointerdown", leave);
+  return {
+    element: menu,
+    update(next) {
+      view = next;
+    },
+    destroy: () => document.removeEventListener("pointerdown", leave),
+  };
+}
+
+async function savePng(view: View, graph: GraphView): Promise<string> {
+  return download(await toPng(await savingOf(view, graph)), `${fileName(view)}.png`);
+}
+
+async function saveSvg(view: View, graph: GraphView): Promise<string> {
+  return download(new Blob([toSvg(await savingOf(view, graph))], { type: "image/svg+xml" }), `${fileName(view)}.svg`);
+}
+
+async function saveView(view: View, graph: GraphView): Promise<string> {
+  const state = explicit(view);
+  const text = toView(await savingOf(view, graph), state, formatState(state));
+  const name = `${fileName(view)}.json`;
+  await download(new Blob([text], { type: "application/json" }), name);
+  return `Saved. Draw it with: surfeit figure ${name}`;
+}
+
+async function copyLink(view: View, address: Address): Promise<string> {
+  const link = address.link(formatState(explicit(view)));
+  try {
+    await navigator.clipboard.writeText(link);
+    return "Link copied.";
+  } catch {
+    return `The link could not be copied by itself; here it is: ${link}`;
+  }
+}
+
+/** The state with its run, layer and moment named, so that it means the same elsewhere. */
+function explicit({ state, scene }: View): ViewState {
+  if (!isScene(scene)) return state;
+  return {
+    ...state,
+    run: scene.timeline.id.slice(0, scene.timeline.id.startsWith("tickets-") ? undefined : 12),
+    merged: scene.merged?.id ?? null,
+    layer: scene.layer.name,
+    at: scene.moment.at,
+  };
+}
+
+async function savingOf(view: View, graph: GraphView): Promise<Saving> {
+  const paper = paperAppearance(view);
+  const snapshot = await graph.snapshot();
+  if (!paper) throw new Error("There is no picture to save yet");
+  const scene = isScene(view.scene) ? view.scene : null;
+  return {
+    snapshot: { ...snapshot, appearance: paper.appearance },
+    legend: paper.legend,
+    title: scene ? `${scene.timeline.name}, ${scene.layer.name}, ${momentOf(scene)}` : "",
+    subtitle: `${leadOf(view)} ${linksOf(view)}`,
+    selected: view.state.selected,
+  };
+}
+
+/** "6f0cab05b9c6-fc1-epoch-12" */
+function fileName({ scene }: View): string {
+  if (!isScene(scene)) return "surfeit";
+  const words = [scene.timeline.id.slice(0, 12), scene.layer.name, momentName(scene.timeline, scene.moment)];
+  return words.join("-").replace(/[^A-Za-z0-9.]+/g, "-");
+}
+
+async function download(blob: Blob, name: string): Promise<string> {
+  const address = URL.createObjectURL(blob);
+  const link = h("a", { href: address, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  return `Saved as ${name}.`;
+}

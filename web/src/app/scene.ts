@@ -1,0 +1,115 @@
+// What a state means where it is opened: which run, layer and moment are to be shown, and what has
+// to be said where they are not those that were asked for.
+
+import type { Catalog, Layer, Moment, Query, Timeline, ViewState } from "../types";
+import { nearestNames } from "./nearest";
+
+/** What is shown. */
+export interface Scene {
+  timeline: Timeline;
+  merged: Timeline | null;
+  layer: Layer;
+  moment: Moment;
+  /** The moment's place among the timeline's moments. */
+  index: number;
+  /** What was asked for and is not there, a sentence each. */
+  notices: string[];
+}
+
+/** What of a state a scene rests on. */
+export type Wish = Pick<ViewState, "run" | "merged" | "layer" | "at">;
+
+/** The scene of a state; a sentence where there is nothing to show. */
+export function sceneOf(catalog: Catalog, state: Wish): Scene | string {
+  const notices: string[] = [];
+  const timeline = timelineOf(catalog, state.run, notices);
+  if (!timeline) return "There are no runs here yet. Record one with `surfeit train`, then reload this page.";
+  const lacking = lackOf(timeline);
+  if (lacking) return [...notices, lacking].join(" ");
+  const layer = layerOf(timeline, state.layer, notices);
+  const index = state.at === null ? timeline.moments.length - 1 : nearestIndex(timeline.moments, state.at);
+  return {
+    timeline,
+    merged: mergedOf(catalog, timeline, layer, state.merged, notices),
+    layer,
+    index,
+    moment: timeline.moments[index]!,
+    notices,
+  };
+}
+
+/** The picture that a scene needs. */
+export function queryOf(scene: Scene, state: ViewState, at = scene.moment.at): Query {
+  return {
+    timeline: scene.timeline.id,
+    layer: scene.layer.name,
+    source: state.source,
+    at,
+    merged: scene.merged?.id ?? null,
+  };
+}
+
+/** The timelines whose units of the layer may be added to these: same layer, same inputs. */
+export function mergeable(catalog: Catalog, timeline: Timeline, layer: Layer): Timeline[] {
+  return catalog.timelines.filter(
+    (other) =>
+      other.id !== timeline.id &&
+      other.moments.length > 0 &&
+      other.layers.some(({ name, inputs }) => name === layer.name && inputs === layer.inputs),
+  );
+}
+
+/** The moment nearest to a step or level; the later one of two that are as near. */
+export function nearestIndex(moments: readonly Moment[], at: number): number {
+  let best = 0;
+  moments.forEach((moment, index) => {
+    if (Math.abs(moment.at - at) <= Math.abs(moments[best]!.at - at)) best = index;
+  });
+  return best;
+}
+
+/** A run by its identity, or by its beginning, or by a longer key than is known here. */
+export function findTimeline(timelines: readonly Timeline[], wanted: string): Timeline | undefined {
+  return (
+    timelines.find(({ id }) => id === wanted) ??
+    timelines.find(({ id }) => wanted.length >= 4 && (id.startsWith(wanted) || wanted.startsWith(id)))
+  );
+}
+
+function timelineOf(catalog: Catalog, wanted: string | null, notices: string[]): Timeline | undefined {
+  const first = catalog.timelines.find(({ moments }) => moments.length > 0) ?? catalog.timelines[0];
+  if (wanted === null || !first) return first;
+  const found = findTimeline(catalog.timelines, wanted);
+  if (!found) notices.push(`There is no run ${wanted} here; this is ${first.name}.`);
+  return found ?? first;
+}
+
+function lackOf(timeline: Timeline): string | null {
+  if (timeline.layers.length === 0) return `${timeline.name} has no layer that could be shown.`;
+  if (timeline.moments.length > 0) return null;
+  if (timeline.status === "running") return `${timeline.name} has no snapshot yet; the first one will appear here.`;
+  return `${timeline.name} was recorded without snapshots, so its weights cannot be shown. Choose another run, or train again with snapshots.`;
+}
+
+function layerOf(timeline: Timeline, wanted: string | null, notices: string[]): Layer {
+  const first = timeline.layers[0]!;
+  if (wanted === null) return first;
+  const found = timeline.layers.find(({ name }) => name === wanted);
+  if (found) return found;
+  const near = nearestNames(wanted, timeline.layers.map(({ name }) => name));
+  notices.push(`${timeline.name} has no layer ${wanted}; near it are ${near.join(", ")}. This is ${near[0]}.`);
+  return timeline.layers.find(({ name }) => name === near[0]) ?? first;
+}
+
+function mergedOf(
+  catalog: Catalog,
+  timeline: Timeline,
+  layer: Layer,
+  wanted: string | null,
+  notices: string[],
+): Timeline | null {
+  if (wanted === null) return null;
+  const found = findTimeline(mergeable(catalog, timeline, layer), wanted);
+  if (!found) notices.push(`Run ${wanted} has no layer like ${layer.name} here, so it is not added.`);
+  return found ?? null;
+}

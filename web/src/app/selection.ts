@@ -1,0 +1,79 @@
+// The selected units: what is known of each, and its nearest neighbours.
+
+import type { Actions } from "./actions";
+import type { View } from "./derive";
+import { h } from "./dom";
+import { foldable } from "./fold";
+import { neighboursOf, type Neighbour } from "./neighbours";
+import type { Part } from "./part";
+import { remember } from "./store";
+import { unitFacts, unitName } from "./unitwords";
+import { plural, short } from "./words";
+
+const IN_FULL = 3;
+
+export function createSelection(actions: Actions): Part {
+  const inside = h("div", { class: "selection" });
+  const element = foldable("Selection", true, inside);
+  const relevant = remember(
+    (frame: unknown, facts: unknown, places: unknown, selected: unknown, pinned: unknown) =>
+      ({ frame, facts, places, selected, pinned }),
+  );
+  let last: object | null = null;
+  return {
+    element,
+    update(view) {
+      const now = relevant(view.frame, view.facts, view.places, view.state.selected, view.state.pinned);
+      if (now === last) return;
+      last = now;
+      const focused = focusedKey(inside);
+      inside.replaceChildren(...contents(view, actions));
+      if (focused !== null) inside.querySelector<HTMLElement>(`[data-focus="${focused}"]`)?.focus();
+    },
+  };
+}
+
+function focusedKey(inside: HTMLElement): string | null {
+  return inside.querySelector<HTMLElement>(":focus")?.dataset["focus"] ?? null;
+}
+
+function contents(view: View, actions: Actions): Node[] {
+  const { selected } = view.state;
+  const known = view.facts ? selected.filter((unit) => unit < view.facts!.units) : [];
+  if (known.length === 0) return [h("p", { class: "hint" }, "Click a unit to see its nearest neighbours. Shift-click adds to the selection; Shift-drag selects an area.")];
+  const recent = known.slice(-IN_FULL).reverse();
+  const rest = known.length - recent.length;
+  const head = h("div", { class: "buttons" },
+    h("span", { class: "count" }, `${plural(known.length, "unit")} selected`),
+    h("button", { type: "button", "data-focus": "clear", onclick: () => actions.select([], false) }, "Clear"));
+  return [
+    head,
+    ...recent.map((unit) => unitCard(view, unit, actions)),
+    ...(rest > 0 ? [h("p", { class: "hint" }, `and ${plural(rest, "more unit")}, marked in the table of units`)] : []),
+  ];
+}
+
+function unitCard(view: View, unit: number, actions: Actions): HTMLElement {
+  const pinned = view.state.pinned.includes(unit);
+  const facts = h("dl", {});
+  for (const [name, value] of unitFacts(view, unit)) facts.append(h("dt", {}, name), h("dd", {}, value));
+  const neighbours = view.frame ? neighboursOf(view.frame, unit) : [];
+  return h("article", { class: "unit" },
+    h("div", { class: "unit-head" },
+      h("h3", {}, unitName(view, unit)),
+      h("button", { type: "button", class: "link", "data-focus": `pin-${unit}`, "aria-pressed": pinned, onclick: () => actions.togglePin(unit) }, pinned ? "Release" : "Pin")),
+    facts,
+    neighbours.length > 0 ? neighbourList(view, unit, neighbours, actions) : h("p", { class: "hint" }, "No neighbour is known."));
+}
+
+function neighbourList(view: View, unit: number, neighbours: Neighbour[], actions: Actions): HTMLElement {
+  const name = `Nearest to ${unitName(view, unit)}`;
+  return h("table", { class: "neighbours" },
+    h("caption", {}, name),
+    h("thead", {}, h("tr", {}, ...["unit", "angle", "inner product"].map((label) => h("th", { scope: "col" }, label)))),
+    h("tbody", {}, ...neighbours.map((one) =>
+      h("tr", { onmouseenter: () => actions.hover(one.unit), onmouseleave: () => actions.hover(null) },
+        h("td", {}, h("button", { type: "button", class: "link", "data-focus": `near-${unit}-${one.unit}`, title: `Select ${unitName(view, one.unit)}`, onclick: (event: MouseEvent) => actions.select([one.unit], event.shiftKey) }, unitName(view, one.unit))),
+        h("td", {}, `${one.angle.toFixed(1)}°`),
+        h("td", {}, short(one.innerProduct))))));
+}

@@ -1,0 +1,134 @@
+// What the address holds: the view's state as text and back. Defaults are left out, numbers that
+// are out of range are brought into it, and what is not known is passed over.
+
+import { DEFAULT_FORCES, RANGES } from "../graph/forces";
+import type { ColourBy, Forces, ViewState } from "../types";
+import { DEFAULT_SIGMA, DEFAULT_SPEED, MOST_UNITS, SIGMA, SPEED, within } from "./limits";
+import { formatNumbers, parseNumbers } from "./numbers";
+
+export const COLOURS: readonly ColourBy[] = ["cluster", "norm", "movement", "removal", "model", "kept"];
+const FORCES = Object.keys(DEFAULT_FORCES) as (keyof Forces)[];
+
+export const DEFAULT_STATE: ViewState = {
+  run: null,
+  merged: null,
+  layer: null,
+  source: "weights",
+  at: null,
+  cut: null,
+  sigma: DEFAULT_SIGMA,
+  colour: "cluster",
+  criterion: "magnitude",
+  forces: DEFAULT_FORCES,
+  selected: [],
+  pinned: [],
+  twins: false,
+  frozen: false,
+  hidden: [],
+  speed: DEFAULT_SPEED,
+  loop: false,
+};
+
+/** The least weight that a link between opposite units has: no cutoff lies below it. */
+export function leastCut(sigma: number): number {
+  return Math.exp(-2 / sigma ** 2);
+}
+
+/** The state that an address's hash tells of; everything else is as by default. */
+export function parseState(hash: string): ViewState {
+  const given = entries(hash);
+  const sigma = within(number(given, "sigma") ?? DEFAULT_SIGMA, SIGMA);
+  const cut = number(given, "cut");
+  const at = number(given, "t");
+  return {
+    run: given.get("run") || null,
+    merged: given.get("with") || null,
+    layer: given.get("layer") || null,
+    source: given.get("source") === "outputs" ? "outputs" : "weights",
+    at: at === null ? null : Math.max(0, at),
+    cut: cut === null ? null : Math.min(1, Math.max(leastCut(sigma), cut)),
+    sigma,
+    colour: COLOURS.find((name) => name === given.get("colour")) ?? "cluster",
+    criterion: given.get("by") || DEFAULT_STATE.criterion,
+    forces: parseForces(given),
+    selected: parseNumbers(given.get("sel") ?? "", MOST_UNITS),
+    pinned: parseNumbers(given.get("pin") ?? "", MOST_UNITS),
+    twins: given.get("twins") === "1",
+    frozen: given.get("frozen") === "1",
+    hidden: parseNumbers(given.get("hide") ?? "", 2),
+    speed: within(number(given, "speed") ?? DEFAULT_SPEED, SPEED),
+    loop: given.get("loop") === "1",
+  };
+}
+
+/** The hash that tells of a state, beginning with `#`; empty where all is as by default. */
+export function formatState(state: ViewState): string {
+  const parts: [string, string | null][] = [
+    ["run", state.run],
+    ["with", state.merged],
+    ["layer", state.layer],
+    ["source", state.source === "outputs" ? "outputs" : null],
+    ["t", state.at === null ? null : String(state.at)],
+    ["cut", state.cut === null ? null : brief(state.cut)],
+    ["sigma", state.sigma === DEFAULT_SIGMA ? null : brief(state.sigma)],
+    ["colour", state.colour === "cluster" ? null : state.colour],
+    ["by", state.criterion === DEFAULT_STATE.criterion ? null : state.criterion],
+    ...FORCES.map((name): [string, string | null] => [name, forceText(state.forces, name)]),
+    ["sel", formatNumbers(state.selected)],
+    ["pin", formatNumbers(state.pinned)],
+    ["twins", state.twins ? "1" : null],
+    ["frozen", state.frozen ? "1" : null],
+    ["hide", formatNumbers(state.hidden)],
+    ["speed", state.speed === DEFAULT_SPEED ? null : brief(state.speed)],
+    ["loop", state.loop ? "1" : null],
+  ];
+  const told = parts.filter(([, value]) => value !== null && value !== "");
+  if (told.length === 0) return "";
+  return `#v=1&${told.map(([name, value]) => `${name}=${encoded(value as string)}`).join("&")}`;
+}
+
+function entries(hash: string): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const part of hash.replace(/^#/, "").split("&")) {
+    const at = part.indexOf("=");
+    if (at > 0) found.set(decoded(part.slice(0, at)), decoded(part.slice(at + 1)));
+  }
+  return found;
+}
+
+function parseForces(given: Map<string, string>): Forces {
+  const forces = { ...DEFAULT_FORCES };
+  for (const name of FORCES) {
+    const value = number(given, name);
+    if (value !== null) forces[name] = within(value, RANGES[name]);
+  }
+  return forces;
+}
+
+function forceText(forces: Forces, name: keyof Forces): string | null {
+  return forces[name] === DEFAULT_FORCES[name] ? null : brief(forces[name]);
+}
+
+function number(given: Map<string, string>, name: string): number | null {
+  const text = given.get(name)?.trim();
+  if (!text) return null;
+  const value = Number(text);
+  return Number.isFinite(value) ? value : null;
+}
+
+/** Five significant digits, without the zero before the point. */
+function brief(value: number): string {
+  return String(Number(value.toPrecision(5))).replace(/^(-?)0\./, "$1.");
+}
+
+function encoded(text: string): string {
+  return encodeURIComponent(text).replaceAll("%2C", ",").replaceAll("%2F", "/").replaceAll("%2B", "+");
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,83 @@
+// The choices above the graph: run, layer, what likeness rests on, a second run, colours.
+
+import type { ColourBy, SourceOfSimilarity, Timeline } from "../types";
+import type { Actions } from "./actions";
+import { isScene, type View } from "./derive";
+import { field, fillSelect, h } from "./dom";
+import type { Part } from "./part";
+import { mergeable } from "./scene";
+import { CRITERIA, criterionName, SIMILARITY } from "./words";
+
+const COLOUR_NAMES: Record<ColourBy, string> = {
+  cluster: "component",
+  norm: "norm",
+  movement: "angle moved",
+  removal: "removal order",
+  kept: "weights kept",
+  model: "run",
+};
+
+/** The row of choices. `several`: whether other runs can be shown beside this one. */
+export function createToolbar(actions: Actions, several: boolean): Part {
+  const choice = (chosen: (value: string) => void): HTMLSelectElement =>
+    h("select", { onchange: (event: Event) => chosen((event.target as HTMLSelectElement).value) });
+  const run = choice(actions.chooseRun);
+  const layer = choice(actions.chooseLayer);
+  const source = choice((value) => actions.change({ source: value as SourceOfSimilarity }));
+  const merged = choice((value) => actions.chooseMerged(value || null));
+  const colour = choice((value) => actions.chooseColour(value as ColourBy));
+  const criterion = choice((value) => actions.change({ criterion: value }));
+  const twins = h("input", { type: "checkbox", onchange: () => actions.change({ twins: twins.checked }) });
+  const joined = h("label", { class: "check", title: "Joins each unit to the unit of the same number in the other run" }, twins, "join twins");
+  const mergedField = field("beside", merged);
+  const criterionField = field("by", criterion);
+  const element = h("div", { class: "toolbar", role: "group", "aria-label": "What is shown" },
+    field("run", run), field("layer", layer), field("likeness of", source), mergedField, joined, field("colour", colour), criterionField);
+  return {
+    element,
+    update(view) {
+      const scene = isScene(view.scene) ? view.scene : null;
+      fillSelect(run, (view.model.catalog?.timelines ?? []).map(runOption), scene?.timeline.id ?? view.state.run ?? "");
+      fillSelect(layer, (scene?.timeline.layers ?? []).map((one) => ({ value: one.name, label: `${one.name} (${one.units} units)` })), scene?.layer.name ?? "");
+      fillSelect(source, sources(scene?.timeline ?? null), view.state.source);
+      fillSelect(merged, mergedOptions(view), scene?.merged?.id ?? "");
+      fillSelect(colour, colours(scene?.merged != null), view.state.colour);
+      fillSelect(criterion, criteria(view), view.state.criterion);
+      mergedField.hidden = !several || merged.options.length < 2;
+      joined.hidden = !scene?.merged;
+      twins.checked = view.state.twins;
+      criterionField.hidden = view.state.colour !== "removal";
+    },
+  };
+}
+
+function runOption({ id, name, status, moments }: Timeline): { value: string; label: string } {
+  const state = moments.length === 0 ? " (no snapshots)" : status === "running" ? " (running)" : "";
+  return { value: id, label: name + state };
+}
+
+function sources(timeline: Timeline | null) {
+  return (Object.keys(SIMILARITY) as SourceOfSimilarity[]).map((value) => {
+    const disabled = value === "outputs" && timeline?.withoutData != null;
+    return { value, label: SIMILARITY[value].label + (disabled ? " (no data)" : ""), disabled };
+  });
+}
+
+function mergedOptions(view: View) {
+  const none = { value: "", label: "no other run" };
+  if (!isScene(view.scene) || !view.model.catalog) return [none];
+  const others = mergeable(view.model.catalog, view.scene.timeline, view.scene.layer);
+  return [none, ...others.map(({ id, name }) => ({ value: id, label: name }))];
+}
+
+function colours(two: boolean) {
+  return (Object.keys(COLOUR_NAMES) as ColourBy[])
+    .filter((value) => two || value !== "model")
+    .map((value) => ({ value, label: COLOUR_NAMES[value] }));
+}
+
+function criteria(view: View) {
+  const { removal } = view.model;
+  const names = removal !== null && typeof removal !== "string" ? removal.criteria.map(({ name }) => name) : Object.keys(CRITERIA);
+  return names.map((value) => ({ value, label: criterionName(value) }));
+}

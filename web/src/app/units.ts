@@ -1,0 +1,144 @@
+// The units as a table beside the graph: sortable, and its rows select.
+
+import type { Actions } from "./actions";
+import type { View } from "./derive";
+import { h, say } from "./dom";
+import { foldable } from "./fold";
+import type { Part } from "./part";
+import { COLUMNS, columnsOf, rowsOf, sorted, type Column, type Order, type Row } from "./rows";
+import { unitName } from "./unitwords";
+import { counted, plural } from "./words";
+
+const AT_FIRST = 100;
+const WHILE_PLAYING = 500;
+
+export function createUnits(actions: Actions): Part {
+  let order: Order = { column: "unit", descending: false };
+  let most = AT_FIRST;
+  let view: View | null = null;
+  let drawn: readonly unknown[] = [];
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  let active = -1;
+
+  const head = h("tr", { role: "row" });
+  const body = h("tbody", { role: "rowgroup" });
+  const table = h("table", { class: "units", role: "grid", "aria-label": "Units", "aria-multiselectable": "true" }, h("thead", { role: "rowgroup" }, head), body);
+  const scroll = h("div", { class: "scroll" }, table);
+  const count = h("p", { class: "hint" });
+  const more = h("button", { type: "button", onclick: () => ((most = Infinity), redraw()) }, "Show all");
+  const element = foldable("Units", true, count, scroll, more);
+  element.addEventListener("toggle", () => redraw());
+
+  function sortBy(column: Column): void {
+    order = { column, descending: order.column === column ? !order.descending : column !== "unit" && column !== "cluster" };
+    redraw();
+  }
+
+  function redraw(): void {
+    drawn = [];
+    if (view) draw(view);
+  }
+
+  function draw(now: View): void {
+    if (!element.open || !now.facts) return;
+    const found = typeof now.found === "string" ? null : now.found;
+    const needs = [now.facts, now.places, found, order, most];
+    if (needs.some((need, at) => need !== drawn[at])) {
+      drawn = needs;
+      const rows = sorted(rowsOf(now.facts, now.places, found), order);
+      const columns = columnsOf(now.facts, now.places);
+      const refocus = body.contains(focused(body));
+      head.replaceChildren(...columns.map((column) => heading(column, order, sortBy)));
+      body.replaceChildren(...rows.slice(0, most).map((row) => rowElement(now, row, columns)));
+      if (refocus) rowAt(active)?.focus();
+      say(count, found ? `${counted(rows.length)} of ${plural(now.facts.units, "unit")}` : plural(rows.length, "unit"));
+      more.hidden = rows.length <= most;
+    }
+    markSelected(body, now.state.selected, rowAt(active) ? active : -1);
+  }
+
+  const rowAt = (unit: number): HTMLElement | null => body.querySelector(`[data-unit="${unit}"]`);
+
+  body.addEventListener("click", (event) => {
+    const unit = unitAt(event);
+    if (unit === null) return;
+    active = unit;
+    actions.select([unit], event.shiftKey || event.ctrlKey || event.metaKey);
+  });
+  body.addEventListener("mouseover", (event) => actions.hover(unitAt(event)));
+  body.addEventListener("mouseleave", () => actions.hover(null));
+  body.addEventListener("keydown", (event) => {
+    const row = focused(body);
+    if (!row) return;
+    if (event.key === "Enter" || event.key === " ") actions.select([Number(row.dataset["unit"])], event.key === " " || event.shiftKey);
+    else if (!moveFocus(row, event.key, (unit) => (active = unit))) return;
+    event.preventDefault();
+  });
+
+  return {
+    element,
+    update(next) {
+      view = next;
+      if (!next.model.playing) return draw(next);
+      timer ??= setTimeout(() => {
+        timer = null;
+        if (view) draw(view);
+      }, WHILE_PLAYING);
+    },
+    destroy() {
+      if (timer !== null) clearTimeout(timer);
+    },
+  };
+}
+
+function heading(column: Column, order: Order, sortBy: (column: Column) => void): HTMLElement {
+  const { label, title } = COLUMNS[column];
+  const now = order.column === column ? (order.descending ? "descending" : "ascending") : "none";
+  return h("th", { role: "columnheader", scope: "col", "aria-sort": now },
+    h("button", { type: "button", title: `${title}; click to sort`, onclick: () => sortBy(column) }, label));
+}
+
+function rowElement(view: View, row: Row, columns: Column[]): HTMLElement {
+  return h("tr", { role: "row", "data-unit": row.unit, tabindex: -1, title: unitName(view, row.unit) },
+    ...columns.map((column) => h("td", { role: "gridcell" }, COLUMNS[column].text(row))));
+}
+
+/** Marks the selected rows; one row alone can be reached by Tab. */
+function markSelected(body: HTMLElement, selected: readonly number[], active: number): void {
+  const chosen = new Set(selected);
+  const rows = [...body.children] as HTMLElement[];
+  for (const [at, row] of rows.entries()) {
+    const unit = Number(row.dataset["unit"]);
+    const now = String(chosen.has(unit));
+    if (row.getAttribute("aria-selected") !== now) row.setAttribute("aria-selected", now);
+    row.tabIndex = (active < 0 ? at === 0 : unit === active) ? 0 : -1;
+  }
+}
+
+function moveFocus(row: HTMLElement, key: string, moved: (unit: number) => void): boolean {
+  const body = row.parentElement;
+  const next: Record<string, Element | null | undefined> = {
+    ArrowDown: row.nextElementSibling,
+    ArrowUp: row.previousElementSibling,
+    Home: body?.firstElementChild,
+    End: body?.lastElementChild,
+  };
+  if (!Object.hasOwn(next, key)) return false;
+  const to = next[key];
+  if (to instanceof HTMLElement) {
+    row.tabIndex = -1;
+    to.tabIndex = 0;
+    moved(Number(to.dataset["unit"]));
+    to.focus();
+  }
+  return true;
+}
+
+function focused(body: HTMLElement): HTMLElement | null {
+  return body.querySelector<HTMLElement>("tr:focus");
+}
+
+function unitAt(event: Event): number | null {
+  const row = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-unit]") : null;
+  return row ? Number(row.dataset["unit"]) : null;
+}

@@ -1,0 +1,32 @@
+// What a unit is called and what is said of it.
+
+import { degrees } from "./facts";
+import { isScene, type View } from "./derive";
+import { criterionName, plural, short } from "./words";
+
+/** "17", or "17 of the second run". */
+export function unitName(view: View, unit: number): string {
+  const own = view.facts?.own ?? Infinity;
+  if (unit < own) return `unit ${unit}`;
+  const other = isScene(view.scene) ? view.scene.merged?.name : null;
+  return `unit ${unit - own} of ${other ?? "the other run"}`;
+}
+
+/** Pairs of a name and a value. */
+export function unitFacts(view: View, unit: number): [string, string][] {
+  const { facts, places, state } = view;
+  if (!facts || unit >= facts.units) return [];
+  const told: [string, string][] = [["norm", short(facts.norm[unit]!)]];
+  const angle = facts.angle[unit]!;
+  if (Number.isFinite(angle)) told.push(["angle moved", `${degrees(angle).toFixed(1)}°`]);
+  if (places?.[unit]) told.push([`removal by ${criterionName(state.criterion)}`, `${places[unit]} of ${view.order?.length ?? 0}`]);
+  if (facts.kept[unit]! < 1) told.push(["weights kept", `${(100 * facts.kept[unit]!).toFixed(1)} %`]);
+  told.push(["component", clusterWords(facts.cluster[unit]!, facts.sizes, facts.links[unit]!)]);
+  return told;
+}
+
+function clusterWords(cluster: number, sizes: number[], links: number): string {
+  if (cluster === 0) return "not drawn";
+  if (links === 0) return "isolated";
+  return `${cluster} (${plural(sizes[cluster - 1] ?? 0, "unit")}), ${plural(links, "link")}`;
+}

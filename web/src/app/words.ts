@@ -1,0 +1,86 @@
+// The page's sentences about what is seen.
+
+import type { Moment, Timeline, ViewState } from "../types";
+import { isScene, type View } from "./derive";
+import type { Scene } from "./scene";
+
+const ENGLISH = "en-US";
+
+/** 9600 as "9,600". */
+export function counted(number: number): string {
+  return number.toLocaleString(ENGLISH);
+}
+
+export function plural(number: number, one: string, many = `${one}s`): string {
+  return `${counted(number)} ${number === 1 ? one : many}`;
+}
+
+/** An inner product or a weight in at most three places after the point, small ones in full. */
+export function short(value: number): string {
+  if (value === 0) return "0";
+  if (Math.abs(value) < 0.001) return value.toExponential(1);
+  return String(Number(value.toFixed(Math.abs(value) < 0.1 ? 3 : 2)));
+}
+
+export const SIMILARITY: Record<ViewState["source"], { label: string; alike: string }> = {
+  weights: { label: "weight vectors", alike: "whose weight vectors point the same way, inner product" },
+  outputs: { label: "unit outputs", alike: "whose outputs on the same images point the same way, cosine" },
+};
+
+/** What the picture is, in one sentence. */
+export function leadOf(view: View): string {
+  if (!isScene(view.scene)) return view.scene === null ? "Reading what there is to see…" : "";
+  const { layer, timeline, merged } = view.scene;
+  const marks = merged
+    ? `Each mark is a unit of ${layer.name}: circles of ${timeline.name}, squares of ${merged.name}`
+    : `Each mark is a unit of ${layer.name}`;
+  return `${marks}; joined are units ${SIMILARITY[view.state.source].alike} at least ${short(view.innerProduct)}.`;
+}
+
+/** "epoch 12 of 40 · step 9,600", or "level 3 of 12". */
+export function momentOf(scene: Scene): string {
+  const { timeline, moment } = scene;
+  const last = timeline.moments[timeline.moments.length - 1]!;
+  if (timeline.axis === "level") return `level ${counted(moment.at)} of ${counted(last.at)}`;
+  const step = `step ${counted(moment.at)}`;
+  if (moment.epoch === null || last.epoch === null) return `${step} of ${counted(last.at)}`;
+  return `epoch ${counted(moment.epoch)} of ${counted(last.epoch)} · ${step}`;
+}
+
+/** "epoch 12", short enough for a slider to say. */
+export function momentName(timeline: Timeline, moment: Moment): string {
+  if (timeline.axis === "level") return `level ${counted(moment.at)}`;
+  return moment.epoch === null ? `step ${counted(moment.at)}` : `epoch ${counted(moment.epoch)}`;
+}
+
+/** "210 linked units, 90 isolated · 4,312 links from inner product 0.21". */
+export function linksOf(view: View): string {
+  if (!view.facts) return "";
+  const { linked, isolated, drawn } = view.facts;
+  const kind = view.state.source === "outputs" ? "cosine" : "inner product";
+  return `${plural(linked, "linked unit")}, ${counted(isolated)} isolated · ${plural(drawn, "link")} from ${kind} ${short(view.innerProduct)}`;
+}
+
+/** What a screen reader is told when the moment or the links change. */
+export function spokenOf(view: View): string {
+  if (!isScene(view.scene) || !view.facts || !view.current) return "";
+  const { timeline, moment } = view.scene;
+  return `${momentName(timeline, moment)}: ${plural(view.facts.drawn, "link")}, ${plural(view.facts.isolated, "isolated unit")}`;
+}
+
+/** What is left out of the picture at this cutoff, or null. */
+export function capOf(view: View): string | null {
+  if (!view.facts?.capped || !view.frame) return null;
+  const carried = counted(view.frame.source.length);
+  return `Only the ${carried} nearest pairs are carried, so links are complete from inner product ${short(view.frame.floor)} on; weaker ones are not drawn.`;
+}
+
+export const CRITERIA: Record<string, string> = {
+  magnitude: "magnitude",
+  frame_potential: "frame potential",
+  inner_product: "inner product",
+};
+
+export function criterionName(name: string): string {
+  return CRITERIA[name] ?? name.replaceAll("_", " ");
+}
