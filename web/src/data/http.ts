@@ -34,7 +34,8 @@ async function answered(address: string, token: string, signal?: AbortSignal): P
     if (signal?.aborted === true) {
       throw error;
     }
-    throw new Error("The viewer's server does not answer: is `surfeit view` still running?");
+    // The name tells the page that it is not this picture alone that is missing.
+    throw Object.assign(new Error("The viewer's server does not answer: is `surfeit view` still running?"), { name: "ServerGone" });
   }
   if (!response.ok) {
     throw new Error(await sentenceOf(response));
