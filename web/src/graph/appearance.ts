@@ -68,12 +68,14 @@ function shownUnits(frame: GraphFrame, hidden: readonly number[]): Uint8Array {
   );
 }
 
-/** Linear in the norm, so that units which training left small are visibly small. */
+/** Linear in the norm, so that units which training left small are visibly small: from the least
+ * norm, or half the greatest if all are greater. */
 function radii(frame: GraphFrame, shown: Uint8Array): Float32Array {
-  const [, most] = range(frame.norm, shown);
+  const [least, most] = range(frame.norm, shown);
+  const low = Math.min(least, most / 2);
   return Float32Array.from(frame.norm, (norm, unit) => {
     if (!shown[unit]) return 0;
-    const share = most > 0 && Number.isFinite(norm) ? norm / most : 0;
+    const share = most > low && Number.isFinite(norm) ? (norm - low) / (most - low) : 0;
     return LEAST_RADIUS + (MOST_RADIUS - LEAST_RADIUS) * clamped(share);
   });
 }

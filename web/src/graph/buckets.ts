@@ -12,7 +12,7 @@ export interface Buckets {
 }
 
 const MOST = 0.6;
-const LEAST = 0.05;
+const LEAST = 0.025;
 
 /** Buckets of equal width in weight, between the strongest and the weakest link. */
 export function bucketsOf(apart: Uint16Array, sigma: number): Buckets {
@@ -26,14 +26,14 @@ export function bucketsOf(apart: Uint16Array, sigma: number): Buckets {
     const last = bucket === BUCKETS - 1;
     const edge = strongest + ((weakest - strongest) * (bucket + 1)) / BUCKETS;
     ends.push(last ? count : countWithin(apart, maxApartOf(edge, sigma)));
-    opacity.push(ink * (1 - (0.75 * bucket) / (BUCKETS - 1)));
+    opacity.push(ink * (1 - (0.65 * bucket) / (BUCKETS - 1)));
   }
   return { ends, opacity };
 }
 
 /** Many links lie over one another: each gets less, so that they stay faint beneath the units. */
 function inkOf(links: number): number {
-  return Math.min(Math.max(MOST * Math.sqrt(600 / Math.max(links, 1)), LEAST), MOST);
+  return Math.min(Math.max(MOST * (1200 / Math.max(links, 1)) ** 0.75, LEAST), MOST);
 }
 
 /** The opacity of each link. */

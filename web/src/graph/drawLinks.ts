@@ -16,7 +16,7 @@ const LINES = 2048;
 export function drawLinks(context: Context, scene: Scene, screen: Screen, limit: number): void {
   const { ends, opacity } = scene.buckets;
   const faint = context.globalAlpha;
-  context.strokeStyle = scene.dark ? "#8a929b" : "#7d8590";
+  context.strokeStyle = scene.dark ? "#98a1ab" : "#5f6771";
   context.lineWidth = 1;
   let start = 0;
   ends.forEach((bucketEnd, bucket) => {

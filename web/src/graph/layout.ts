@@ -22,7 +22,7 @@ export const WARM = 0.3;
 const COOLING = 0.0245;
 const FRICTION = 0.4;
 // Weaker gravity lets isolated units settle outside the others.
-const ISOLATED_GRAVITY = 0.6;
+const ISOLATED_GRAVITY = 0.85;
 
 export function createLayout(bodies: Bodies, crowd: Crowd = createCrowd(bodies.units)): Layout {
   return {

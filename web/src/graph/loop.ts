@@ -97,14 +97,13 @@ export function createLoop(
       pace.pause();
     } else {
       painter.moving(scene, pace.limit);
-      pace.drawn(now, scene.springs.count);
+      pace.drawn(now, scene.springs.count, scene.bodies.units);
       wake();
     }
-    report(now, moving, whole ? scene.springs.count : Math.min(pace.limit, scene.springs.count));
+    report(now, whole, whole ? scene.springs.count : Math.min(pace.limit, scene.springs.count));
   }
 
-  function report(now: number, moving: boolean, links: number): void {
-    const settled = !moving;
+  function report(now: number, settled: boolean, links: number): void {
     if (!settled) announced = false;
     const due = settled ? !announced : now - toldAt >= STATUS_EVERY;
     if (!due) return;

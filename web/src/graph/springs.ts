@@ -34,14 +34,16 @@ export function createSprings(
   options: { maxApart: number; sigma: number },
 ): Springs {
   const links = shownLinks(frame, radius, options.maxApart);
-  const weight = Float32Array.from(links.apart, (apart) => weightOf(apart, options.sigma));
+  const weight = weights(links.apart, options.sigma);
   const degree = new Uint32Array(frame.units);
   const load = new Float64Array(frame.units);
   for (let link = 0; link < links.count; link++) {
-    for (const unit of [links.source[link], links.target[link]]) {
-      degree[unit] += 1;
-      load[unit] += weight[link];
-    }
+    const source = links.source[link];
+    const target = links.target[link];
+    degree[source] += 1;
+    degree[target] += 1;
+    load[source] += weight[link];
+    load[target] += weight[link];
   }
   // As in D3: over the lesser load, and the freer end moves more.
   const stiffness = new Float32Array(links.count);
@@ -53,6 +55,16 @@ export function createSprings(
     share[link] = degree[source] / (degree[source] + degree[target]);
   }
   return { ...links, stiffness, share, degree };
+}
+
+/** The weight of each link; links are sorted, so equal ones follow each other. */
+function weights(apart: Uint16Array, sigma: number): Float32Array {
+  const weight = new Float32Array(apart.length);
+  for (let link = 0; link < apart.length; link++) {
+    const same = link > 0 && apart[link] === apart[link - 1];
+    weight[link] = same ? weight[link - 1] : weightOf(apart[link], sigma);
+  }
+  return weight;
 }
 
 function shownLinks(
