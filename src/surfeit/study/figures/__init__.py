@@ -9,6 +9,7 @@ from surfeit.study.figures import (
     removal,
     spectrum,
     tickets,
+    view,
 )
 from surfeit.study.figures.style import save
 
@@ -22,4 +23,5 @@ __all__ = [
     "save",
     "spectrum",
     "tickets",
+    "view",
 ]

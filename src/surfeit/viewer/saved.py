@@ -1,0 +1,104 @@
+"""Reads the JSON that the viewer saves a view in, and says what is wrong with it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from surfeit.study.figures.view import MARKERS, Entry, Scale, View
+from surfeit.viewer.fields import FieldError, Fields, colour, shown, whole
+
+FORMAT, VERSION = "surfeit-view", 1
+LEAST_SIZE = 1.0  # pixels
+LEAST_ZOOM = 1e-6
+
+
+def read_view(path: Path) -> View:
+    """The view that is saved at `path`: what `surfeit.study.figures.view.figure` draws.
+
+    Raises:
+        ValueError: if there is no such file, it is no JSON or of another kind, was saved by a newer
+            version, or a field is missing, of another kind or out of range: one sentence with the
+            path and the field.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"no file {path}: save a view as JSON in the viewer first") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError):
+        raise ValueError(f"{path} is not JSON: save the view again in the viewer") from None
+    try:
+        return _view(found)
+    except FieldError as error:
+        raise ValueError(f"{path} cannot be drawn: {error}") from None
+
+
+def _view(found: Any) -> View:
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise FieldError("it is not a view that the viewer saved")
+    fields = Fields(found)
+    _check_version(fields.get("version"))
+    nodes, links = fields.inner("nodes"), fields.inner("links")
+    x = nodes.numbers("x")
+    units = len(x)
+    source = links.indices("source", units)
+    title, entries, scale = _legend(fields.inner("legend"))
+    return View(
+        title=fields.text("title"),
+        subtitle=fields.text("subtitle"),
+        width=fields.number("width", least=LEAST_SIZE),
+        height=fields.number("height", least=LEAST_SIZE),
+        zoom=fields.number("zoom", least=LEAST_ZOOM),
+        address=fields.text("address"),
+        places=np.stack([x, nodes.numbers("y", units)], axis=1),
+        radius=nodes.numbers("radius", units, least=0),
+        colour=tuple(nodes.entries("colour", colour, units)),
+        opacity=nodes.numbers("opacity", units, least=0, most=1),
+        shape=nodes.indices("shape", len(MARKERS), units),
+        links=np.stack([source, links.indices("target", units, len(source))], axis=1),
+        link_opacity=links.numbers("opacity", len(source), least=0, most=1),
+        twins=fields.pairs("twins", units),
+        selected=fields.indices("selected", units),
+        legend=title,
+        entries=entries,
+        scale=scale,
+    )
+
+
+def _check_version(version: Any) -> None:
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise FieldError(f"version must be a whole number from 1, got {shown(version)}")
+    if version > VERSION:
+        raise FieldError(
+            f"a newer Surfeit saved it (version {version} of the format, this one reads {VERSION})"
+        )
+
+
+def _legend(fields: Fields) -> tuple[str, tuple[Entry, ...], Scale | None]:
+    entries = tuple(fields.entries("entries", _entry))
+    scale = None if fields.get("scale") is None else _scale(fields.inner("scale"))
+    return fields.text("title"), entries, scale
+
+
+def _entry(value: Any, name: str) -> Entry:
+    fields = Fields(value, name)
+    return Entry(
+        label=fields.text("label"),
+        colour=_hex(fields.get("colour"), fields.path("colour")),
+        shape=whole(fields.get("shape"), fields.path("shape"), len(MARKERS) - 1),
+    )
+
+
+def _scale(fields: Fields) -> Scale:
+    colours = tuple(fields.entries("colours", _hex))
+    if not colours:
+        raise FieldError(f"{fields.path('colours')} must hold at least one colour")
+    return Scale(colours=colours, low=fields.text("low"), high=fields.text("high"))
+
+
+def _hex(value: Any, name: str) -> str:
+    """The legend's colours are numbers 0xRRGGBB."""
+    return f"#{whole(value, name, 0xFFFFFF):06x}"
