@@ -8,6 +8,7 @@ from surfeit.similarity.graph import (
     cutoff_of,
     inner_product_of,
     nearest_neighbours,
+    similarity_blocks,
 )
 from surfeit.similarity.groups import clusters, components, isolated
 from surfeit.similarity.layout import force_layout
@@ -30,6 +31,7 @@ __all__ = [
     "movement",
     "nearest_neighbours",
     "normalised",
+    "similarity_blocks",
     "strongest_links",
     "total_frame_potential",
 ]

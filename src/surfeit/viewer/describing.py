@@ -1,10 +1,13 @@
-"""A timeline in the words of the page."""
+"""A timeline and its metrics in the words of the page."""
 
 from typing import Any
 
+import numpy as np
+
 from surfeit.similarity import chance_inner_product
 from surfeit.viewer.records import LayerShape
-from surfeit.viewer.timelines import Timeline
+from surfeit.viewer.timelines import Learning, Timeline
+from surfeit.viewer.wire import encode
 
 
 def described(timeline: Timeline, without_data: str | None) -> dict[str, Any]:
@@ -27,6 +30,17 @@ def described(timeline: Timeline, without_data: str | None) -> dict[str, Any]:
         "withoutData": without_data,
         "note": timeline.note,
     }
+
+
+def packed_learning(learning: Learning) -> bytes:
+    """Metrics in the bytes that `surfeit.viewer.wire` describes."""
+    names = list(learning.columns)
+    arrays = {"at": np.asarray(learning.at, np.float64)}
+    arrays |= {
+        f"column_{place}": np.asarray(learning.columns[name], np.float64)
+        for place, name in enumerate(names)
+    }
+    return encode({"columns": names}, arrays)
 
 
 def chance_of(layer: LayerShape) -> float:

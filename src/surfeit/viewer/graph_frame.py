@@ -62,7 +62,7 @@ class GraphFrame:
 
 
 def graph_frame(
-    units: Units, *, own: int | None = None, links: int | None = None, silent: str | None = None
+    units: Units, *, own: int | None = None, links: int | None = None, note: str | None = None
 ) -> GraphFrame:
     """The graph of some units: their strongest links and everyone's nearest neighbours.
 
@@ -70,7 +70,7 @@ def graph_frame(
         units: of one layer, or of two merged.
         own: how many are of the first run; all if not given.
         links: the most links to carry; `default_links` if not given.
-        silent: what to say of units without a direction, after their number.
+        note: what is to be known of it.
 
     Raises:
         ValueError: if there are more than 65,536 units, or `links` is negative.
@@ -100,7 +100,7 @@ def graph_frame(
         neighbours=nearest.shape[1],
         nearest=nearest,
         nearest_apart=nearest_apart,
-        note=_note(count - len(live), silent),
+        note=note,
     )
 
 
@@ -134,10 +134,3 @@ def _nothing(like: Tensor) -> tuple[Tensor, Tensor]:
 
 def _float(values: Tensor) -> np.ndarray:
     return values.float().numpy()
-
-
-def _note(without: int, silent: str | None) -> str | None:
-    if without == 0:
-        return None
-    who = "1 unit has" if without == 1 else f"{without} units have"
-    return f"{who} no direction: {silent or 'all weights are zero'}"

@@ -118,14 +118,9 @@ class Library:
         if self._dataset_of is None:
             return "the data that the network was trained on are not given"
         try:
-            split = self._dataset_of(run).validation
+            return some_images(self._dataset_of(run))
         except (ValueError, DataError) as error:
             return str(error)
-        if len(split) <= MOST_IMAGES:
-            return split
-        generator = Streams(0).get("viewer", "images")
-        chosen = torch.randperm(len(split), generator=generator)[:MOST_IMAGES].sort().values
-        return split[chosen].to("cpu")  # a copy: the other images can go
 
     def _search(self, problems: list[str]) -> Iterator[Timeline]:
         if not self._given:
@@ -147,6 +142,16 @@ class Library:
 
     def _open(self, entry: Run | str | Path) -> Iterator[Timeline]:
         yield RunTimeline(entry if isinstance(entry, Run) else self.store.find(entry))
+
+
+def some_images(dataset: Dataset) -> Split:
+    """Up to 1,000 validation images, the same at every call, on the CPU."""
+    split = dataset.validation.to("cpu")
+    if len(split) <= MOST_IMAGES:
+        return split
+    generator = Streams(0).get("viewer", "images")
+    chosen = torch.randperm(len(split), generator=generator)[:MOST_IMAGES].sort().values
+    return split[chosen]  # a copy: the other images can go
 
 
 def _data_key(run: Run) -> str:

@@ -1,29 +1,21 @@
 """Every picture that can be asked for, as bytes: for the server, the export and the notebook."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-import torch
-
-from surfeit.core import SurfeitError, unknown
+from surfeit.core import Split, SurfeitError, unknown
 from surfeit.viewer.cache import Cache
-from surfeit.viewer.describing import described
+from surfeit.viewer.describing import described, packed_learning
 from surfeit.viewer.graph_frame import graph_frame
 from surfeit.viewer.library import Library
-from surfeit.viewer.outputs import unit_outputs
-from surfeit.viewer.removal_frame import removal_frame
+from surfeit.viewer.places import Place, joined
 from surfeit.viewer.spectrum_frame import spectrum_frame
-from surfeit.viewer.timelines import Timeline
-from surfeit.viewer.units import Units, units_of
-from surfeit.viewer.wire import encode
 
 SEMANTICS = 1
 """Goes up when a picture of the same weights changes, so that older ones are not shown."""
 
 SOURCES = ("weights", "outputs")
-_SILENT = {"outputs": "they answer none of the images"}
 
 
 @dataclass(frozen=True)
@@ -112,52 +104,37 @@ class Pictures:
 
     def learning(self, identifier: str) -> bytes:
         """The metrics of a timeline so far."""
-        found = self.library.get(identifier).learning()
-        names = list(found.columns)
-        arrays = {"at": np.asarray(found.at, np.float64)}
-        arrays |= {
-            f"column_{place}": np.asarray(found.columns[name], np.float64)
-            for place, name in enumerate(names)
-        }
-        return encode({"columns": names}, arrays)
+        return packed_learning(self.library.get(identifier).learning())
 
-    def _resolved(self, query: Query) -> "_Place":
+    def _resolved(self, query: Query) -> Place:
         timeline = self.library.get(query.timeline)
         timeline.layer(query.layer)
-        return _Place(timeline, timeline.moment(query.at), query.layer)
+        return Place(timeline, query.layer, timeline.moment(query.at))
 
-    def _other(self, query: Query, at: int) -> "_Place":
+    def _other(self, query: Query, at: int) -> Place:
         """The merged timeline's place: the last of its moments that is not later."""
         assert query.merged is not None
         timeline = self.library.get(query.merged)
         timeline.layer(query.layer)
-        return _Place(timeline, timeline.moment_until(at), query.layer)
+        return Place(timeline, query.layer, timeline.moment_until(at))
 
-    def _name(self, kind: str, places: list["_Place"], *options: object) -> str:
+    def _name(self, kind: str, places: list[Place], *options: object) -> str:
         stamps = [[place.timeline.stamp(place.at), place.layer] for place in places]
         return json.dumps([SEMANTICS, kind, stamps, options])
 
-    def _graph(self, places: list["_Place"], query: Query) -> bytes:
-        found = [self._units(place, query.source) for place in places]
-        units, notes = found[0]
-        own = len(units)
-        for other, note in found[1:]:
-            units, notes = units.beside(other), notes or note
-        frame = graph_frame(units, own=own, links=query.links, silent=_SILENT.get(query.source))
-        if notes:
-            frame = replace(frame, note=". ".join(filter(None, (frame.note, notes))))
-        return frame.packed()
+    def _graph(self, places: list[Place], query: Query) -> bytes:
+        units, own, note = joined(
+            [place.units(query.source, self._images(place, query.source)) for place in places],
+            query.source,
+        )
+        return graph_frame(units, own=own, links=query.links, note=note).packed()
 
-    def _units(self, place: "_Place", source: str) -> tuple[Units, str | None]:
-        weight, mask = place.weights()
-        rows, note = None, None
-        if source == "outputs":
-            images = self.library.images(place.timeline, place.at)
-            rows, note = unit_outputs(place.timeline.model(place.at), place.layer, images)
-        initial = place.timeline.initial(place.layer, place.at)
-        return units_of(weight, initial=initial, mask=mask, rows=rows), note
+    def _images(self, place: Place, source: str) -> Split | None:
+        if source == "weights":
+            return None
+        return self.library.images(place.timeline, place.at)
 
-    def _obstacle(self, place: "_Place") -> str | None:
+    def _obstacle(self, place: Place) -> str | None:
         """Why there are no accuracies, if there are none."""
         try:
             self.library.images(place.timeline, place.at)
@@ -165,26 +142,6 @@ class Pictures:
             return f"no accuracies: {error}"
         return None
 
-    def _removal(self, place: "_Place", note: str | None) -> bytes:
-        weight, model, images = place.weights()[0], None, None
-        if note is None:
-            images = self.library.images(place.timeline, place.at)
-            try:
-                model = place.timeline.model(place.at)
-            except ValueError as error:
-                note = f"no accuracies: {error}"
-        return removal_frame(
-            weight, model=model, layer=place.layer, images=images, note=note
-        ).packed()
-
-
-@dataclass(frozen=True)
-class _Place:
-    """One layer at one moment."""
-
-    timeline: Timeline
-    at: int
-    layer: str
-
-    def weights(self) -> tuple[torch.Tensor, torch.Tensor | None]:
-        return self.timeline.weights(self.layer, self.at)
+    def _removal(self, place: Place, note: str | None) -> bytes:
+        images = self.library.images(place.timeline, place.at) if note is None else None
+        return place.removal(images, note).packed()

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from surfeit.similarity import movement, normalised
 
+_WITHOUT = {"weights": "all weights are zero", "outputs": "no image gets an answer"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Units:
@@ -75,3 +77,12 @@ def units_of(
     return Units(
         rows=weight if rows is None else rows, norm=weight.norm(dim=1), angle=angle, kept=kept
     )
+
+
+def note_of(units: Units, source: str) -> str | None:
+    """What is to be said of units without a direction, a sentence; None if all have one."""
+    without = int((~units.rows.any(dim=1)).sum())
+    if without == 0:
+        return None
+    who = "1 unit has" if without == 1 else f"{without} units have"
+    return f"{who} no direction: {_WITHOUT[source]}"
