@@ -1,0 +1,122 @@
+// Colours, sizes, shapes and legends.
+import { describe, expect, it } from "vitest";
+
+import type { GraphFrame } from "../src/types.ts";
+import { appearanceOf } from "../src/graph/appearance.ts";
+import { css, GREY, mixed, OKABE_ITO, viridis } from "../src/graph/colour.ts";
+import { frameOf, stateOf } from "./graph.fixtures.ts";
+
+const ALL = { maxApart: 65535, order: null, dark: false };
+
+/** Units 0-4 in a chain, 5-7 in another, 8 and 9 a pair, 10 and 11 alone. */
+function planted(changes: Partial<GraphFrame> = {}): GraphFrame {
+  return {
+    ...frameOf(12, 7),
+    source: Uint16Array.of(0, 1, 2, 3, 5, 6, 8),
+    target: Uint16Array.of(1, 2, 3, 4, 6, 7, 9),
+    apart: Uint16Array.of(1, 2, 3, 4, 5, 6, 7),
+    ...changes,
+  };
+}
+
+describe("colours", () => {
+  it("run through viridis from violet to yellow, and no further", () => {
+    expect([viridis(-1), viridis(0), viridis(1), viridis(2)]).toEqual([0x440154, 0x440154, 0xfde725, 0xfde725]);
+    expect(mixed(0x000000, 0xffffff, 0.5)).toBe(0x808080);
+    expect([css(0x00ff), css(0x123456, 0.5), css(0xffffff, 2)]).toEqual(["#0000ff", "#12345680", "#ffffff"]);
+  });
+});
+
+describe("by component", () => {
+  it("gives the largest blue, the isolated orange rings, and counts them", () => {
+    const { appearance, legend } = appearanceOf(planted(), stateOf(), ALL);
+    expect(appearance.colour[0]).toBe(OKABE_ITO.blue);
+    expect(appearance.colour[6]).toBe(OKABE_ITO.green);
+    expect(appearance.colour[8]).toBe(GREY);
+    expect([appearance.colour[11], appearance.shape[11]]).toEqual([OKABE_ITO.orange, 2]);
+    expect(appearance.shape[0]).toBe(0);
+    expect(legend.entries.map((entry) => entry.label)).toEqual([
+      "largest component: 5 units",
+      "component 2: 3 units",
+      "1 small component: 2 units",
+      "isolated: 2 units",
+    ]);
+  });
+
+  it("follows the cutoff", () => {
+    const { legend } = appearanceOf(planted(), stateOf(), { ...ALL, maxApart: 0 });
+    expect(legend.entries.map((entry) => entry.label)).toEqual(["isolated: 12 units"]);
+  });
+});
+
+describe("by a quantity", () => {
+  it("colours norms from the least to the greatest and sizes units by them", () => {
+    const norm = Float32Array.from({ length: 12 }, (_, unit) => unit);
+    const { appearance, legend } = appearanceOf(planted({ norm }), stateOf({ colour: "norm" }), ALL);
+    expect([appearance.colour[0], appearance.colour[11]]).toEqual([viridis(0), viridis(1)]);
+    expect([legend.scale?.low, legend.scale?.high]).toEqual(["0", "11"]);
+    expect([appearance.radius[0], appearance.radius[11]]).toEqual([2, 9]);
+  });
+
+  it("says where movement is unknown", () => {
+    const angle = new Float32Array(12).fill(NaN);
+    const unknown = appearanceOf(planted({ angle }), stateOf({ colour: "movement" }), ALL);
+    expect(unknown.legend.scale).toBeNull();
+    expect(unknown.legend.entries[0].label).toBe("not known here");
+    angle[3] = Math.PI / 2;
+    const known = appearanceOf(planted({ angle }), stateOf({ colour: "movement" }), ALL);
+    expect(known.legend.scale?.high).toBe("90°");
+    expect(known.appearance.colour[0]).toBe(GREY);
+  });
+
+  it("shows removal from the first to go, light, to the last, dark", () => {
+    const order = Uint16Array.from({ length: 12 }, (_, place) => 11 - place);
+    const { appearance, legend } = appearanceOf(planted(), stateOf({ colour: "removal" }), { ...ALL, order });
+    expect([appearance.colour[11], appearance.colour[0]]).toEqual([viridis(1), viridis(0)]);
+    expect(legend.scale?.colours[0]).toBe(viridis(1));
+    expect(legend.title).toBe("Removal order by magnitude");
+  });
+
+  it("fades what a mask took, and hides what it took whole", () => {
+    const kept = new Float32Array(12).fill(1);
+    kept[2] = 0.1;
+    kept[3] = 0;
+    const { appearance, legend } = appearanceOf(planted({ kept }), stateOf({ colour: "kept" }), ALL);
+    expect(appearance.opacity[2]).toBeLessThan(appearance.opacity[0]);
+    expect([appearance.radius[3], appearance.radius[2] > 0]).toEqual([0, true]);
+    expect(legend.scale?.high).toBe("100 %");
+    const parts = appearanceOf(planted({ kept }), stateOf(), ALL).legend.entries;
+    expect(parts[0].label).toBe("largest component: 3 units");
+  });
+
+  it("stays finite on norms that are not", () => {
+    const norm = new Float32Array(12).fill(NaN);
+    for (const colour of ["cluster", "norm", "movement", "removal", "model", "kept"] as const) {
+      const { appearance } = appearanceOf(planted({ norm }), stateOf({ colour }), ALL);
+      expect(appearance.radius.every(Number.isFinite)).toBe(true);
+    }
+  });
+});
+
+describe("two models", () => {
+  const merged = planted({ own: 5 });
+
+  it("always differ in shape, and the legend can switch them", () => {
+    for (const colour of ["cluster", "norm", "model"] as const) {
+      const { appearance, legend } = appearanceOf(merged, stateOf({ colour, merged: "second" }), ALL);
+      expect([appearance.shape[0], appearance.shape[11]]).toEqual([0, 1]);
+      const models = legend.entries.filter((entry) => entry.model !== undefined);
+      expect(models.map((entry) => [entry.model, entry.label])).toEqual([
+        [0, "first: 5 units"],
+        [1, "second: 7 units"],
+      ]);
+    }
+  });
+
+  it("are blue and vermillion by model, and vanish when switched off", () => {
+    const state = stateOf({ colour: "model", merged: "second", hidden: [1] });
+    const { appearance } = appearanceOf(merged, state, ALL);
+    expect([appearance.colour[0], appearance.colour[5]]).toEqual([OKABE_ITO.blue, OKABE_ITO.vermillion]);
+    expect([appearance.radius[0] > 0, appearance.radius[5]]).toEqual([true, 0]);
+  });
+});
