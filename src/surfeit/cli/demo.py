@@ -1,12 +1,11 @@
 """`surfeit demo` and `surfeit inspect`: a report on a network's redundancy."""
 
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from surfeit.cli.browser import show
 from surfeit.cli.names import builder_of
 from surfeit.cli.options import Carrying, Machine, Places, RecipeOptions, Whole
 from surfeit.cli.progress import Teller, say_if_unfinished, telling, training_teller
@@ -146,9 +145,4 @@ def _recipe(model: str, data: str) -> "Recipe":
 
 def _show(page: Path, open_page: bool | None) -> None:
     print(page)
-    screen = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-    screen = screen or sys.platform in ("darwin", "win32")
-    if screen and sys.stdout.isatty() if open_page is None else open_page:
-        import webbrowser
-
-        webbrowser.open(page.resolve().as_uri())
+    show(page.resolve().as_uri(), open_page)
