@@ -2,7 +2,7 @@
 
 import { DEFAULT_FORCES } from "../graph/forces";
 import { apartOf, weightOf } from "../graph/apart";
-import type { ColourBy, Forces, GraphStatus, ViewState } from "../types";
+import type { ColourBy, Forces, GraphStatus, SourceOfSimilarity, ViewState } from "../types";
 import { cutoffOf, isScene } from "./derive";
 import { clamp, SIGMA, within } from "./limits";
 import type { Model } from "./model";
@@ -44,6 +44,7 @@ function createChoices(store: Store<Model>, change: Change) {
       store.set({ playing: false });
       change({ run, layer, at: null, merged: null, selected: [], pinned: [], hidden: [] });
     },
+    chooseSource: (source: SourceOfSimilarity) => change({ source, cut: null }),
     chooseLayer(layer: string): void {
       change({ layer, cut: null, selected: [], pinned: [] });
     },

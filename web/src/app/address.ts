@@ -57,6 +57,29 @@ export function widgetAddress(model: WidgetModel): Address {
   };
 }
 
+const WRITE_EVERY = 250;
+
+/** Writes an address at most so often: browsers refuse those who write it with every frame. */
+export function createWriter(address: Address): { write(hash: string): void; stop(): void } {
+  let waiting: string | null = null;
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const send = (): void => {
+    timer = null;
+    if (waiting !== null) address.write(waiting);
+    waiting = null;
+  };
+  return {
+    write(hash) {
+      waiting = hash;
+      timer ??= setTimeout(send, WRITE_EVERY);
+    },
+    stop() {
+      if (timer !== null) clearTimeout(timer);
+      send();
+    },
+  };
+}
+
 /** An address that leads nowhere, where the page has none to give. */
 export function noAddress(): Address {
   return { read: () => "", write: () => undefined, listen: () => () => undefined, link: (hash) => hash };

@@ -4,7 +4,7 @@ import { chartStyle } from "../charts";
 import { createGraphView } from "../graph/view";
 import type { GraphView, Source } from "../types";
 import { createActions, type Actions } from "./actions";
-import { noAddress, type Address } from "./address";
+import { createWriter, noAddress, type Address } from "./address";
 import { createCanvas } from "./canvas";
 import { createChartColumn } from "./chartcolumn";
 import { createCutoff } from "./cutoff";
@@ -56,13 +56,15 @@ export function mountViewer(element: HTMLElement, source: Source, options: Mount
   page.element.classList.toggle("whole", options.whole ?? false);
 
   const derive = createDerive();
+  const writer = createWriter(address);
   const draw = (model: Model): void => {
     const view = derive(model);
     page.update(view);
-    address.write(formatState(model.state));
+    if (!model.playing) writer.write(formatState(model.state));
   };
   const endings = [
     store.subscribe(draw),
+    writer.stop,
     address.listen((hash) => store.set({ state: parseState(hash) })),
     createPlayer(store, actions.goToIndex),
     follow(store, source, loader),

@@ -1,13 +1,13 @@
 // The cutoff in both its units, and how strongly links pull.
 
 import type { Actions } from "./actions";
-import { isScene, type View } from "./derive";
+import { defaultInnerProduct, isScene, type View } from "./derive";
 import { h, say } from "./dom";
 import { SIGMA } from "./limits";
 import { createNumberField, createNumberInput } from "./numberfield";
 import type { Part } from "./part";
 import { foldable } from "./fold";
-import { capOf, short } from "./words";
+import { capOf, short, SIMILARITY } from "./words";
 
 export function createCutoff(actions: Actions): Part {
   const inner = createNumberField({
@@ -25,20 +25,21 @@ export function createCutoff(actions: Actions): Part {
     title: "A link weighs exp(−(1 − inner product) / sigma²)",
     changed: actions.setSigma,
   });
-  const chance = h("button", { type: "button", class: "link", onclick: actions.resetCutoff }, "");
+  const back = h("button", { type: "button", class: "link", onclick: actions.resetCutoff }, "");
   const cap = h("p", { class: "note" });
   const element = foldable("Cutoff", true,
     inner.element,
     h("label", { class: "number plain" }, h("span", {}, "link weight"), weight.element),
-    sigma.element, chance, cap);
+    sigma.element, back, cap);
   return {
     element,
     update(view) {
+      inner.rename(SIMILARITY[view.state.source].measure);
       inner.show(view.innerProduct);
       weight.show(view.weight < 0.001 ? view.weight.toExponential(3) : String(Number(view.weight.toFixed(4))));
       sigma.show(view.state.sigma);
-      say(chance, chanceWords(view));
-      chance.disabled = view.state.cut === null;
+      say(back, defaultWords(view));
+      back.disabled = view.state.cut === null;
       const words = capOf(view);
       cap.hidden = words === null;
       say(cap, words ?? "");
@@ -46,8 +47,10 @@ export function createCutoff(actions: Actions): Part {
   };
 }
 
-function chanceWords(view: View): string {
+function defaultWords(view: View): string {
   if (!isScene(view.scene)) return "";
-  const level = short(view.scene.layer.chance);
-  return view.state.cut === null ? `At this layer’s chance level, ${level}` : `Back to this layer’s chance level, ${level}`;
+  const { state, scene } = view;
+  const value = short(defaultInnerProduct(scene.layer, state.source));
+  const level = state.source === "outputs" ? `the default, ${value}` : `this layer’s chance level, ${value}`;
+  return state.cut === null ? `This is ${level}` : `Back to ${level}`;
 }

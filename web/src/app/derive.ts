@@ -3,7 +3,7 @@
 
 import { apartOf, innerProductOf, maxApartOf, weightOf } from "../graph/apart";
 import { appearanceOf } from "../graph/appearance";
-import type { Appearance, GraphFrame, Layer, Legend, RemovalFrame, ViewState } from "../types";
+import type { Appearance, GraphFrame, Layer, Legend, RemovalFrame, SourceOfSimilarity, ViewState } from "../types";
 import { factsOf, placesOf, type Facts } from "./facts";
 import type { Model } from "./model";
 import { queryOf, sceneOf, type Scene } from "./scene";
@@ -86,10 +86,18 @@ export function isScene(scene: Scene | string | null): scene is Scene {
   return scene !== null && typeof scene !== "string";
 }
 
-/** The greatest `apart` of a link: by the state, or where chance ends in this layer. */
-export function cutoffOf(layer: Layer | null, state: ViewState): number {
+// Outputs are seldom negative, so that nearly all are somewhat alike; this much is worth a link.
+const OUTPUTS_ALIKE = 0.5;
+
+/** Where links begin unless the state says otherwise: weight vectors where chance ends. */
+export function defaultInnerProduct(layer: Layer, source: SourceOfSimilarity): number {
+  return source === "outputs" ? OUTPUTS_ALIKE : layer.chance;
+}
+
+/** The greatest `apart` of a link: by the state, or by default in this layer. */
+export function cutoffOf(layer: Layer | null, state: Pick<ViewState, "cut" | "sigma" | "source">): number {
   if (state.cut !== null) return maxApartOf(state.cut, state.sigma);
-  return layer ? apartOf(layer.chance) : 0;
+  return layer ? apartOf(defaultInnerProduct(layer, state.source)) : 0;
 }
 
 /** The units of a picture painted for paper: light, and nothing faded by a search. */

@@ -5,7 +5,9 @@ import { h, say } from "./dom";
 import type { Part } from "./part";
 import { plural } from "./words";
 
-const WORD_STAYS = 6000;
+// Milliseconds a letter, so that long words can be read, and a link copied by hand.
+const LETTER_STAYS = 150;
+const WORD_STAYS = 4000;
 
 /** The banner; `again` tries to reach the server at once. */
 export function createBanner(again: () => void): Part {
@@ -48,7 +50,7 @@ export function createWord(taken: () => void): Part {
       element.hidden = word === null;
       say(element, word ?? "");
       if (timer !== null) clearTimeout(timer);
-      timer = word === null ? null : setTimeout(taken, WORD_STAYS);
+      timer = word === null ? null : setTimeout(taken, WORD_STAYS + LETTER_STAYS * word.length);
     },
     destroy() {
       if (timer !== null) clearTimeout(timer);

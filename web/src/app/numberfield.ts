@@ -1,12 +1,12 @@
 // A slider with its number beside it, either of which can be moved.
 
-import { field, freshId, h } from "./dom";
+import { freshId, h, say } from "./dom";
 import type { Range } from "./limits";
 
 export interface NumberField {
   readonly element: HTMLElement;
   show(value: number): void;
-  setRange(range: Range): void;
+  rename(label: string): void;
 }
 
 export interface NumberFieldOptions {
@@ -24,7 +24,8 @@ export function createNumberField(options: NumberFieldOptions): NumberField {
   const { min, max, step } = options.range;
   const slider = h("input", { type: "range", min, max, step, id, oninput: () => options.changed(Number(slider.value)) });
   const number = createNumberInput(`${options.label}, as a number`, options.changed);
-  const element = h("div", { class: "number", title: options.title ?? null }, h("label", { for: id }, options.label), slider, number.element);
+  const name = h("label", { for: id }, options.label);
+  const element = h("div", { class: "number", title: options.title ?? null }, name, slider, number.element);
   return {
     element,
     show(value) {
@@ -34,10 +35,9 @@ export function createNumberField(options: NumberFieldOptions): NumberField {
       slider.style.setProperty("--share", String(most > least ? Math.min(1, Math.max(0, (value - least) / (most - least))) : 0));
       number.show(text);
     },
-    setRange(range) {
-      slider.min = String(range.min);
-      slider.max = String(range.max);
-      slider.step = String(range.step);
+    rename(label) {
+      say(name, label);
+      number.element.setAttribute("aria-label", `${label}, as a number`);
     },
   };
 }
@@ -61,9 +61,7 @@ export function createNumberInput(label: string, changed: (value: number) => voi
     element,
     show(text) {
       shown = text;
-      if (element.value !== text && element.getRootNode() instanceof Node && !element.matches(":focus")) element.value = text;
+      if (element.value !== text && !element.matches(":focus")) element.value = text;
     },
   };
 }
-
-export { field };

@@ -28,7 +28,7 @@ export const COLUMNS: Record<Column, { label: string; title: string; text(row: R
   norm: { label: "norm", title: "Norm of its weight vector", text: (row) => row.norm.toPrecision(3) },
   moved: { label: "moved", title: "Angle from its initial weight vector", text: (row) => (Number.isFinite(row.moved) ? `${row.moved.toFixed(0)}°` : "–") },
   links: { label: "links", title: "Links at this cutoff", text: (row) => String(row.links) },
-  cluster: { label: "comp.", title: "Component, 1 the largest", text: (row) => (row.cluster === 0 ? "–" : String(row.cluster)) },
+  cluster: { label: "comp.", title: "Component, 1 the largest; isolated units have none", text: (row) => (row.links === 0 ? "–" : String(row.cluster)) },
   kept: { label: "kept", title: "Weights that the mask keeps", text: (row) => `${row.kept.toFixed(0)} %` },
   place: { label: "order", title: "Place in the removal order, first to go is 1", text: (row) => (Number.isFinite(row.place) ? String(row.place) : "–") },
 };

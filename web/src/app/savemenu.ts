@@ -9,7 +9,7 @@ import { sentenceOf } from "./failures";
 import { h, icon } from "./dom";
 import type { Part } from "./part";
 import { formatState } from "./state";
-import { leadOf, linksOf, momentName, momentOf } from "./words";
+import { linksOf, momentName, momentOf } from "./words";
 
 const DOWN = "M7 1.500h2v7l2.300-2.300 1.400 1.400L8 12.300 3.300 7.600l1.400-1.400L7 8.500zM2 13h12v1.500H2z";
 
@@ -22,7 +22,7 @@ export function createSaveMenu(actions: Actions, graph: GraphView, address: Addr
     h("ul", {},
       item("Picture (PNG)", (now) => savePng(now, graph)),
       item("Picture (SVG)", (now) => saveSvg(now, graph)),
-      item("File for `surfeit figure` (JSON)", (now) => saveView(now, graph)),
+      item("File for surfeit figure (JSON)", (now) => saveView(now, graph)),
       item("Copy link to this view", (now) => copyLink(now, address))));
 
   async function run(does: (view: View) => Promise<string>): Promise<void> {
@@ -102,7 +102,7 @@ async function savingOf(view: View, graph: GraphView): Promise<Saving> {
     snapshot: { ...snapshot, appearance: paper.appearance },
     legend: paper.legend,
     title: scene ? `${scene.timeline.name}, ${scene.layer.name}, ${momentOf(scene)}` : "",
-    subtitle: `${leadOf(view)} ${linksOf(view)}`,
+    subtitle: linksOf(view),
     selected: view.state.selected,
   };
 }

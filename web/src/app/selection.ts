@@ -7,10 +7,10 @@ import { foldable } from "./fold";
 import { neighboursOf, type Neighbour } from "./neighbours";
 import type { Part } from "./part";
 import { remember } from "./store";
-import { unitFacts, unitName } from "./unitwords";
-import { plural, short } from "./words";
+import { unitFacts, unitMark, unitName } from "./unitwords";
+import { plural, short, SIMILARITY } from "./words";
 
-const IN_FULL = 3;
+const IN_CHIPS = 60;
 
 export function createSelection(actions: Actions): Part {
   const inside = h("div", { class: "selection" });
@@ -41,16 +41,22 @@ function contents(view: View, actions: Actions): Node[] {
   const { selected } = view.state;
   const known = view.facts ? selected.filter((unit) => unit < view.facts!.units) : [];
   if (known.length === 0) return [h("p", { class: "hint" }, "Click a unit to see its nearest neighbours. Shift-click adds to the selection; Shift-drag selects an area.")];
-  const recent = known.slice(-IN_FULL).reverse();
-  const rest = known.length - recent.length;
+  const latest = known[known.length - 1]!;
   const head = h("div", { class: "buttons" },
     h("span", { class: "count" }, `${plural(known.length, "unit")} selected`),
     h("button", { type: "button", "data-focus": "clear", onclick: () => actions.select([], false) }, "Clear"));
-  return [
-    head,
-    ...recent.map((unit) => unitCard(view, unit, actions)),
-    ...(rest > 0 ? [h("p", { class: "hint" }, `and ${plural(rest, "more unit")}, marked in the table of units`)] : []),
-  ];
+  return [head, unitCard(view, latest, actions), ...(known.length > 1 ? [others(view, known.slice(0, -1), actions)] : [])];
+}
+
+/** The other selected units; each comes to the front when it is clicked. */
+function others(view: View, units: readonly number[], actions: Actions): HTMLElement {
+  const forward = (unit: number): void => actions.select([...view.state.selected.filter((other) => other !== unit), unit], false);
+  const chip = (unit: number): HTMLElement =>
+    h("button", { type: "button", title: `Show ${unitName(view, unit)}`, "data-focus": `chip-${unit}`, onclick: () => forward(unit) }, unitMark(view, unit));
+  const rest = units.length - IN_CHIPS;
+  return h("div", { class: "chips", role: "group", "aria-label": "Other selected units" },
+    ...units.slice(-IN_CHIPS).reverse().map(chip),
+    rest > 0 ? h("span", { class: "hint" }, `and ${plural(rest, "more", "more")}`) : null);
 }
 
 function unitCard(view: View, unit: number, actions: Actions): HTMLElement {
@@ -70,7 +76,7 @@ function neighbourList(view: View, unit: number, neighbours: Neighbour[], action
   const name = `Nearest to ${unitName(view, unit)}`;
   return h("table", { class: "neighbours" },
     h("caption", {}, name),
-    h("thead", {}, h("tr", {}, ...["unit", "angle", "inner product"].map((label) => h("th", { scope: "col" }, label)))),
+    h("thead", {}, h("tr", {}, ...["unit", "angle", SIMILARITY[view.state.source].measure].map((label) => h("th", { scope: "col" }, label)))),
     h("tbody", {}, ...neighbours.map((one) =>
       h("tr", { onmouseenter: () => actions.hover(one.unit), onmouseleave: () => actions.hover(null) },
         h("td", {}, h("button", { type: "button", class: "link", "data-focus": `near-${unit}-${one.unit}`, title: `Select ${unitName(view, one.unit)}`, onclick: (event: MouseEvent) => actions.select([one.unit], event.shiftKey) }, unitName(view, one.unit))),

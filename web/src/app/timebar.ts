@@ -22,7 +22,7 @@ export function createTimebar(actions: Actions): Part {
       actions.goToIndex(Number(slider.value));
     },
   });
-  const speed = h("select", { onchange: () => actions.change({ speed: Number(speed.value) }) });
+  const speed = h("select", { title: "Moments a second", onchange: () => actions.change({ speed: Number(speed.value) }) });
   const loop = h("button", { type: "button", class: "quiet square", "aria-label": "Begin anew at the end", title: "Begin anew at the end", onclick: () => actions.change({ loop: loop.getAttribute("aria-pressed") !== "true" }) }, icon(LOOP));
   const when = h("span", { class: "when" });
   const links = h("span", { class: "links" });
@@ -64,7 +64,7 @@ function showSlider(slider: HTMLInputElement, view: View): void {
 
 function speeds(now: number): { value: string; label: string }[] {
   const all = SPEEDS.includes(now) ? SPEEDS : [...SPEEDS, now].sort((one, other) => one - other);
-  return all.map((value) => ({ value: String(value), label: `${value} a second` }));
+  return all.map((value) => ({ value: String(value), label: `${value}/s` }));
 }
 
 /** The words for screen readers, at most so often. */

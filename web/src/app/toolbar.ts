@@ -23,7 +23,7 @@ export function createToolbar(actions: Actions, several: boolean): Part {
     h("select", { onchange: (event: Event) => chosen((event.target as HTMLSelectElement).value) });
   const run = choice(actions.chooseRun);
   const layer = choice(actions.chooseLayer);
-  const source = choice((value) => actions.change({ source: value as SourceOfSimilarity }));
+  const source = choice((value) => actions.chooseSource(value as SourceOfSimilarity));
   const merged = choice((value) => actions.chooseMerged(value || null));
   const colour = choice((value) => actions.chooseColour(value as ColourBy));
   const criterion = choice((value) => actions.change({ criterion: value }));

@@ -6,7 +6,7 @@ import { h, say } from "./dom";
 import { foldable } from "./fold";
 import type { Part } from "./part";
 import { COLUMNS, columnsOf, rowsOf, sorted, type Column, type Order, type Row } from "./rows";
-import { unitName } from "./unitwords";
+import { unitMark, unitName } from "./unitwords";
 import { counted, plural } from "./words";
 
 const AT_FIRST = 100;
@@ -100,7 +100,7 @@ function heading(column: Column, order: Order, sortBy: (column: Column) => void)
 
 function rowElement(view: View, row: Row, columns: Column[]): HTMLElement {
   return h("tr", { role: "row", "data-unit": row.unit, tabindex: -1, title: unitName(view, row.unit) },
-    ...columns.map((column) => h("td", { role: "gridcell" }, COLUMNS[column].text(row))));
+    ...columns.map((column) => h("td", { role: "gridcell" }, column === "unit" ? unitMark(view, row.unit) : COLUMNS[column].text(row))));
 }
 
 /** Marks the selected rows; one row alone can be reached by Tab. */

@@ -4,12 +4,18 @@ import { degrees } from "./facts";
 import { isScene, type View } from "./derive";
 import { criterionName, plural, short } from "./words";
 
-/** "17", or "17 of the second run". */
+/** "unit 17", or "unit 17 of lenet, seed 1". */
 export function unitName(view: View, unit: number): string {
   const own = view.facts?.own ?? Infinity;
   if (unit < own) return `unit ${unit}`;
   const other = isScene(view.scene) ? view.scene.merged?.name : null;
   return `unit ${unit - own} of ${other ?? "the other run"}`;
+}
+
+/** The unit's number alone; those of the second run with a dash. */
+export function unitMark(view: View, unit: number): string {
+  const own = view.facts?.own ?? Infinity;
+  return unit < own ? String(unit) : `${unit - own}′`;
 }
 
 /** Pairs of a name and a value. */

@@ -1,5 +1,6 @@
 // The page's sentences about what is seen.
 
+import { innerProductOf } from "../graph/apart";
 import type { Moment, Timeline, ViewState } from "../types";
 import { isScene, type View } from "./derive";
 import type { Scene } from "./scene";
@@ -15,16 +16,17 @@ export function plural(number: number, one: string, many = `${one}s`): string {
   return `${counted(number)} ${number === 1 ? one : many}`;
 }
 
-/** An inner product or a weight in at most three places after the point, small ones in full. */
+/** An inner product or a norm in two places after the point, three where it is small. */
 export function short(value: number): string {
   if (value === 0) return "0";
   if (Math.abs(value) < 0.001) return value.toExponential(1);
-  return String(Number(value.toFixed(Math.abs(value) < 0.1 ? 3 : 2)));
+  return value.toFixed(Math.abs(value) < 0.1 ? 3 : 2);
 }
 
-export const SIMILARITY: Record<ViewState["source"], { label: string; alike: string }> = {
-  weights: { label: "weight vectors", alike: "whose weight vectors point the same way, inner product" },
-  outputs: { label: "unit outputs", alike: "whose outputs on the same images point the same way, cosine" },
+/** What likeness rests on, what is said of units that are alike, and what measures it. */
+export const SIMILARITY: Record<ViewState["source"], { label: string; alike: string; measure: string }> = {
+  weights: { label: "weight vectors", alike: "whose weight vectors point the same way", measure: "inner product" },
+  outputs: { label: "unit outputs", alike: "whose outputs on the same images go together", measure: "cosine" },
 };
 
 /** What the picture is, in one sentence. */
@@ -34,7 +36,14 @@ export function leadOf(view: View): string {
   const marks = merged
     ? `Each mark is a unit of ${layer.name}: circles of ${timeline.name}, squares of ${merged.name}`
     : `Each mark is a unit of ${layer.name}`;
-  return `${marks}; joined are units ${SIMILARITY[view.state.source].alike} at least ${short(view.innerProduct)}.`;
+  const { alike, measure } = SIMILARITY[view.state.source];
+  return `${marks}; joined are units ${alike}, ${measure} at least ${short(view.innerProduct)}.${noneOf(view)}`;
+}
+
+/** Where no two units are joined: how near the nearest two are. */
+function noneOf({ facts, frame }: View): string {
+  if (!facts || !frame || facts.drawn > 0 || frame.apart.length === 0) return "";
+  return ` No two are that near here: the nearest two reach ${short(innerProductOf(frame.apart[0]!))}.`;
 }
 
 /** "epoch 12 of 40 · step 9,600", or "level 3 of 12". */
@@ -57,8 +66,7 @@ export function momentName(timeline: Timeline, moment: Moment): string {
 export function linksOf(view: View): string {
   if (!view.facts) return "";
   const { linked, isolated, drawn } = view.facts;
-  const kind = view.state.source === "outputs" ? "cosine" : "inner product";
-  return `${plural(linked, "linked unit")}, ${counted(isolated)} isolated · ${plural(drawn, "link")} from ${kind} ${short(view.innerProduct)}`;
+  return `${plural(linked, "linked unit")}, ${counted(isolated)} isolated · ${plural(drawn, "link")} from ${SIMILARITY[view.state.source].measure} ${short(view.innerProduct)}`;
 }
 
 /** What a screen reader is told when the moment or the links change. */
@@ -72,7 +80,7 @@ export function spokenOf(view: View): string {
 export function capOf(view: View): string | null {
   if (!view.facts?.capped || !view.frame) return null;
   const carried = counted(view.frame.source.length);
-  return `Only the ${carried} nearest pairs are carried, so links are complete from inner product ${short(view.frame.floor)} on; weaker ones are not drawn.`;
+  return `Only the ${carried} nearest pairs are carried, so links are complete from ${SIMILARITY[view.state.source].measure} ${short(view.frame.floor)} on; weaker ones are not drawn.`;
 }
 
 export const CRITERIA: Record<string, string> = {

@@ -1,0 +1,309 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import type { Address } from "../../src/app/address";
+import { mountViewer, type Mounted, type MountOptions } from "../../src/app/app";
+import type { GraphFrame } from "../../src/types";
+import { planted, settle, standIn, timeline, type Planted, type StandIn } from "./planted";
+
+let graph: StandIn;
+vi.mock("../../src/graph/view", () => ({ createGraphView: () => graph }));
+
+const KEY = "6f0cab05b9c64032b342c5b4a90b3621";
+const OTHER = "886d152f10ee00000000000000000000";
+
+let mounted: Mounted | null = null;
+beforeEach(() => {
+  vi.useFakeTimers();
+  graph = standIn();
+  graph.element = document.createElement("div");
+});
+afterEach(() => {
+  mounted?.destroy();
+  mounted = null;
+  document.body.replaceChildren();
+  vi.useRealTimers();
+});
+
+interface Kept extends Address {
+  hash: string;
+  tell(hash: string): void;
+}
+
+function keptAddress(hash: string): Kept {
+  let heard: (hash: string) => void = () => undefined;
+  const address: Kept = {
+    hash,
+    read: () => address.hash,
+    write: (next) => void (address.hash = next),
+    listen: (changed) => ((heard = changed), () => undefined),
+    link: (next) => next,
+    tell: (next) => heard(next),
+  };
+  return address;
+}
+
+async function opened(source: Planted, hash = "", options: MountOptions = {}) {
+  const address = keptAddress(hash);
+  const host = document.createElement("div");
+  document.body.append(host);
+  mounted = mountViewer(host, source, { address, ...options });
+  await wait(1000);
+  const root = host.shadowRoot!;
+  const text = (selector: string): string => root.querySelector(selector)?.textContent ?? "";
+  const find = <T extends Element>(selector: string): T => root.querySelector<T>(selector)!;
+  const press = (key: string, on: EventTarget = find(".viewer")): void =>
+    void on.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, composed: true, cancelable: true }));
+  return { source, address, host, root, text, find, press };
+}
+
+async function wait(milliseconds = 0): Promise<void> {
+  await vi.advanceTimersByTimeAsync(milliseconds);
+  await settle();
+}
+
+const last = (name: string): unknown => graph.calls.filter(([called]) => called === name).at(-1)?.[1];
+
+describe("the page", () => {
+  it("says what it shows", async () => {
+    const { text, address } = await opened(planted([timeline(KEY)]));
+    expect(text(".lead")).toBe("Each mark is a unit of fc1; joined are units whose weight vectors point the same way, inner product at least 0.25.");
+    expect(text(".status")).toBe("epoch 4 of 4 · step 400 · 5 linked units, 1 isolated · 4 links from inner product 0.25");
+    expect(address.hash).toBe("");
+  });
+
+  it("gives the graph its picture, links and looks", async () => {
+    await opened(planted([timeline(KEY)]), "#sel=3,17&pin=2&charge=-60&frozen=1");
+    const [frame, options] = last("frame") as [GraphFrame, { fresh: boolean }];
+    expect(frame.units).toBe(6);
+    expect(options.fresh).toBe(true);
+    expect(last("links")).toMatchObject({ sigma: 0.5, twins: false });
+    expect(last("appearance")).toMatchObject({ radius: expect.any(Float32Array) });
+    expect([last("selected"), last("pinned"), last("frozen")]).toEqual([[3], [2], true]);
+    expect(last("forces")).toMatchObject({ charge: -60 });
+  });
+
+  it("keeps places from moment to moment and not from layer to layer", async () => {
+    const { press, find } = await opened(planted([timeline(KEY)]));
+    press("ArrowLeft");
+    await wait(50);
+    expect((last("frame") as [GraphFrame, object])[1]).toEqual({ fresh: false });
+    const layer = find<HTMLSelectElement>(".toolbar .field:nth-child(2) select");
+    layer.value = "fc2";
+    layer.dispatchEvent(new Event("change"));
+    await wait(50);
+    expect((last("frame") as [GraphFrame, object])[1]).toEqual({ fresh: true });
+  });
+
+  it("goes by the keys and writes the address", async () => {
+    const { press, text, address } = await opened(planted([timeline(KEY)]));
+    press("Home");
+    await wait(300);
+    expect(text(".when")).toBe("epoch 0 of 4 · step 0");
+    expect(address.hash).toBe("#v=1&t=0");
+    press("]");
+    await wait(300);
+    expect(text(".links")).toContain("from inner product 0.26");
+  });
+
+  it("follows the address", async () => {
+    const { address, text } = await opened(planted([timeline(KEY)]));
+    address.tell("#layer=fc2&t=100&sel=1");
+    await wait(300);
+    expect(text(".lead")).toContain("a unit of fc2");
+    expect(text(".unit h3")).toBe("unit 1");
+    expect(text(".when")).toBe("epoch 1 of 4 · step 100");
+  });
+
+  it("does not fetch a picture twice", async () => {
+    const { source, press } = await opened(planted([timeline(KEY)]));
+    for (const key of ["Home", "End", "Home", "End"]) {
+      press(key);
+      await wait(50);
+    }
+    expect(source.asked.map(({ at }) => at)).toEqual([400, 0]);
+  });
+});
+
+describe("selecting", () => {
+  it("in the graph shows in the panel, the table and the address", async () => {
+    const { text, root, address } = await opened(planted([timeline(KEY)]));
+    graph.heard.select!([2], false);
+    await wait(300);
+    expect(text(".unit h3")).toBe("unit 2");
+    expect(root.querySelector("[data-unit='2']")!.getAttribute("aria-selected")).toBe("true");
+    expect(address.hash).toBe("#v=1&sel=2");
+    expect(last("selected")).toEqual([2]);
+    graph.heard.select!([3], true);
+    graph.heard.select!([2], true);
+    await wait(300);
+    expect(address.hash).toBe("#v=1&sel=3");
+  });
+
+  it("a neighbour or a row selects it", async () => {
+    const { find, address } = await opened(planted([timeline(KEY)]), "#sel=2");
+    find<HTMLButtonElement>(".neighbours button").click();
+    await wait(300);
+    expect(address.hash).toBe("#v=1&sel=1");
+    find<HTMLElement>("[data-unit='5'] td").click();
+    await wait(300);
+    expect(address.hash).toBe("#v=1&sel=5");
+  });
+
+  it("what was searched for fades the rest and Enter selects it", async () => {
+    const { find, text, press, address } = await opened(planted([timeline(KEY)]));
+    const input = find<HTMLInputElement>("input[type=search]");
+    input.value = "isolated";
+    input.dispatchEvent(new Event("input"));
+    await wait(50);
+    expect(text(".answer")).toBe("1 unit; Enter selects");
+    const { opacity } = last("appearance") as { opacity: Float32Array };
+    expect(opacity[5]).toBe(1);
+    expect(opacity[0]).toBeCloseTo(0.12);
+    press("Enter", input);
+    await wait(300);
+    expect(address.hash).toBe("#v=1&sel=5");
+    press("Escape");
+    await wait(50);
+    expect(input.value).toBe("");
+    press("Escape");
+    await wait(300);
+    expect(address.hash).toBe("");
+  });
+});
+
+describe("bad luck", () => {
+  it("a broken moment is told of in its place, and the rest goes on", async () => {
+    const source = planted([timeline(KEY)]);
+    source.broken.add(200);
+    const { text, find, press } = await opened(source, "#t=200");
+    expect(text(".cover p")).toBe("Snapshot of step 200 is broken.");
+    expect(find(".canvas").classList.contains("stale")).toBe(true);
+    press("ArrowRight");
+    await wait(50);
+    expect(find<HTMLElement>(".cover").hidden).toBe(true);
+  });
+
+  it("play goes past it", async () => {
+    const source = planted([timeline(KEY)]);
+    source.broken.add(200);
+    const { press, text } = await opened(source, "#t=0&speed=10");
+    press(" ");
+    await wait(1000);
+    expect(text(".when")).toContain("epoch 4 of 4");
+  });
+
+  it("a run without snapshots says so, and another can be chosen", async () => {
+    const { text, find } = await opened(planted([timeline(KEY, 0), timeline(OTHER)]), `#run=${KEY.slice(0, 12)}`);
+    expect(text(".cover p")).toContain("run 6f0c was recorded without snapshots");
+    const run = find<HTMLSelectElement>(".toolbar select");
+    expect([...run.options].map(({ label, textContent }) => label || textContent)).toEqual(["run 6f0c (no snapshots)", "run 886d"]);
+    run.value = OTHER;
+    run.dispatchEvent(new Event("change"));
+    await wait(50);
+    expect(find<HTMLElement>(".cover").hidden).toBe(true);
+    expect(text(".lead")).toContain("fc1");
+  });
+
+  it("a layer that is not there is told of beside the nearest one", async () => {
+    const { text } = await opened(planted([timeline(KEY)]), "#layer=fc9");
+    expect(text(".banners")).toContain("run 6f0c has no layer fc9; near it are fc1, fc2. This is fc1.");
+    expect(text(".links")).toContain("4 links");
+  });
+
+  it("a server that has gone is told of, and found again", async () => {
+    const { source, text, find, press } = await opened(planted([timeline(KEY)]));
+    source.problem = Object.assign(new Error("The server does not answer."), { name: "ServerGone" });
+    press("Home");
+    await wait(100);
+    expect(text(".banner.bad")).toContain("The server has stopped; start `surfeit view` again.");
+    source.problem = null;
+    await wait(5000);
+    expect(find<HTMLElement>(".banner.bad").hidden).toBe(true);
+    expect(text(".when")).toBe("epoch 0 of 4 · step 0");
+    expect(find<HTMLElement>(".cover").hidden).toBe(true);
+  });
+
+  it("a catalog that cannot be read is told of", async () => {
+    const source = planted([timeline(KEY)]);
+    source.problem = new Error("this bundle is of a newer Surfeit");
+    const { text } = await opened(source);
+    expect(text(".cover p")).toBe("This bundle is of a newer Surfeit.");
+  });
+});
+
+describe("a run being written", () => {
+  it("is followed at its end", async () => {
+    const { source, text } = await opened(planted([timeline(KEY, 2, { status: "running" })]));
+    expect(text(".when")).toBe("epoch 1 of 1 · step 100");
+    source.timelines = [timeline(KEY, 4, { status: "running" })];
+    await wait(2500);
+    expect(text(".when")).toBe("epoch 3 of 3 · step 300");
+    source.timelines = [timeline(KEY, 5)];
+    await wait(2500);
+    source.timelines = [timeline(KEY, 9)];
+    await wait(5000);
+    expect(text(".when")).toBe("epoch 4 of 4 · step 400");
+  });
+
+  it("is not followed where one looks at an earlier moment", async () => {
+    const { source, text } = await opened(planted([timeline(KEY, 3, { status: "running" })]), "#t=100");
+    source.timelines = [timeline(KEY, 4, { status: "running" })];
+    await wait(2500);
+    expect(text(".when")).toBe("epoch 1 of 3 · step 100");
+  });
+
+  it("appears once its first snapshot is there", async () => {
+    const { source, text } = await opened(planted([timeline(KEY, 0, { status: "running" })]));
+    expect(text(".cover p")).toContain("no snapshot yet");
+    source.timelines = [timeline(KEY, 1, { status: "running" })];
+    await wait(2500);
+    expect(text(".when")).toBe("epoch 0 of 0 · step 0");
+  });
+});
+
+describe("two runs and levels", () => {
+  it("asks for both and names both", async () => {
+    const { source, text, root } = await opened(planted([timeline(KEY), timeline(OTHER)]), `#with=${OTHER.slice(0, 12)}&sel=4`);
+    expect(source.asked.at(-1)).toMatchObject({ timeline: KEY, merged: OTHER });
+    expect(text(".lead")).toContain("circles of run 6f0c, squares of run 886d");
+    expect(text(".unit h3")).toBe("unit 1 of run 886d");
+    expect(root.querySelectorAll(".legend button")).toHaveLength(2);
+  });
+
+  it("the legend switches a run off", async () => {
+    const { find, address, text } = await opened(planted([timeline(KEY), timeline(OTHER)]), `#with=${OTHER.slice(0, 12)}`);
+    find<HTMLButtonElement>(".legend button[data-model='1']").click();
+    await wait(300);
+    expect(address.hash).toBe(`#v=1&with=${OTHER.slice(0, 12)}&hide=1`);
+    expect(text(".links")).toContain("2 links");
+  });
+
+  it("counts levels of tickets", async () => {
+    const moments = [0, 1, 2].map((at) => ({ at, epoch: null, run: KEY }));
+    const { text } = await opened(planted([timeline("tickets-abc-0", 0, { axis: "level", moments })]));
+    expect(text(".when")).toBe("level 2 of 2");
+  });
+});
+
+describe("in a notebook", () => {
+  it("keys do not reach the shortcuts of the page around it", async () => {
+    const { press, text } = await opened(planted([timeline(KEY)]));
+    const heard = vi.fn();
+    document.addEventListener("keydown", heard);
+    press("Home");
+    await wait(50);
+    expect(text(".when")).toContain("epoch 0");
+    expect(heard).not.toHaveBeenCalled();
+    document.removeEventListener("keydown", heard);
+  });
+
+  it("leaves nothing behind", async () => {
+    const { host } = await opened(planted([timeline(KEY, 3, { status: "running" })]));
+    mounted!.destroy();
+    mounted = null;
+    expect(host.shadowRoot!.childElementCount).toBe(0);
+    expect(graph.calls.at(-1)![0]).toBe("destroy");
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});

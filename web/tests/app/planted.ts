@@ -1,0 +1,146 @@
+// A made-up source with everything in it, and a made-up graph: what the app's tests look at.
+
+import { apartOf } from "../../src/graph/apart";
+import type { Catalog, GraphEvents, GraphFrame, GraphView, Query, RemovalFrame, Source, SpectrumFrame, Timeline } from "../../src/types";
+
+/** A generator of numbers in [0, 1) that gives the same ones each time (mulberry32). */
+export function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+export function timeline(id: string, moments = 5, more: Partial<Timeline> = {}): Timeline {
+  return {
+    id,
+    name: `run ${id.slice(0, 4)}`,
+    axis: "step",
+    status: "done",
+    moments: Array.from({ length: moments }, (_, epoch) => ({ at: 100 * epoch, epoch, run: id })),
+    layers: [
+      { name: "fc1", kind: "linear", units: 6, inputs: 4, chance: 0.25 },
+      { name: "fc2", kind: "linear", units: 6, inputs: 6, chance: 0.25 },
+    ],
+    withoutData: null,
+    ...more,
+  };
+}
+
+/** Units 0, 1, 2 hang together, 3 and 4 too, 5 is alone; later moments join 2 and 3. */
+export function frame(joined = false, own = 6): GraphFrame {
+  const pairs: [number, number, number][] = [[0, 1, 0.9], [1, 2, 0.8], [3, 4, 0.7], [2, 3, joined ? 0.6 : 0.1], [0, 5, 0.05]];
+  pairs.sort((one, other) => other[2] - one[2]);
+  return {
+    units: 6,
+    own,
+    norm: Float32Array.of(1, 2, 0.5, 4, 0.25, 3),
+    angle: Float32Array.of(0.1, 0.2, 0.3, 0.4, 0.5, NaN),
+    kept: Float32Array.of(1, 1, 1, 1, 1, 1),
+    source: Uint16Array.from(pairs, ([source]) => source),
+    target: Uint16Array.from(pairs, ([, target]) => target),
+    apart: Uint16Array.from(pairs, ([, , product]) => apartOf(product)),
+    floor: -1,
+    nearest: null,
+    nearestApart: null,
+    neighbours: 0,
+    note: null,
+  };
+}
+
+export interface Planted extends Source {
+  asked: Query[];
+  timelines: Timeline[];
+  /** Throws from the next pictures while it is set. */
+  problem: Error | null;
+  /** Moments that are broken. */
+  broken: Set<number>;
+}
+
+const SPECTRUM: SpectrumFrame = {
+  eigenvalues: Float32Array.of(3, 2, 1),
+  densityAt: new Float32Array(0),
+  density: new Float32Array(0),
+  fit: null,
+  leading: 0,
+  loadings: new Float32Array(0),
+  units: 6,
+  note: null,
+};
+
+const REMOVAL: RemovalFrame = {
+  units: 6,
+  images: 0,
+  split: "validation",
+  criteria: [{ name: "magnitude", order: Uint16Array.of(4, 2, 0, 1, 5, 3), accuracy: null }],
+  note: null,
+};
+
+export function planted(timelines: Timeline[], live = true): Planted {
+  const answer = async <T>(make: () => T): Promise<T> => {
+    await Promise.resolve();
+    if (source.problem) throw source.problem;
+    return make();
+  };
+  const source: Planted = {
+    asked: [],
+    timelines,
+    problem: null,
+    broken: new Set(),
+    live,
+    catalog: () => answer((): Catalog => ({ timelines: source.timelines, problems: [] })),
+    timeline: (id) => answer(() => source.timelines.find((one) => one.id === id)!),
+    graph(query) {
+      source.asked.push(query);
+      return answer(() => {
+        if (source.broken.has(query.at)) throw new Error("snapshot of step 200 is broken");
+        return frame(query.at >= 300, query.merged ? 3 : 6);
+      });
+    },
+    spectrum: () => answer(() => SPECTRUM),
+    removal: () => answer(() => REMOVAL),
+    learning: () => answer(() => ({ at: Float64Array.of(0, 100), columns: { train_accuracy: Float64Array.of(0.1, 0.9) } })),
+  };
+  return source;
+}
+
+export interface StandIn extends GraphView {
+  calls: [string, unknown][];
+  heard: Partial<GraphEvents>;
+}
+
+/** A graph that only remembers what it was told. */
+export function standIn(): StandIn {
+  const calls: [string, unknown][] = [];
+  const note = (name: string) => (value?: unknown, more?: unknown): void => void calls.push([name, more === undefined ? value : [value, more]]);
+  const view: StandIn = {
+    calls,
+    heard: {},
+    element: document.createElement("div"),
+    setFrame: note("frame"),
+    setLinks: note("links"),
+    setAppearance: note("appearance"),
+    setForces: note("forces"),
+    setSelected: note("selected"),
+    setHovered: note("hovered"),
+    setPinned: note("pinned"),
+    setFrozen: note("frozen"),
+    setDark: note("dark"),
+    setReducedMotion: note("reduced"),
+    reset: note("reset"),
+    fit: note("fit"),
+    zoomBy: note("zoom"),
+    snapshot: () => Promise.reject(new Error("no picture")),
+    on: (listener) => void Object.assign(view.heard, listener),
+    destroy: note("destroy"),
+  };
+  return view;
+}
+
+/** Lets all that is due now happen. */
+export async function settle(turns = 30): Promise<void> {
+  for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+}

@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+
+import { nearestNames } from "../../src/app/nearest";
+import { mergeable, nearestIndex, sceneOf } from "../../src/app/scene";
+import { DEFAULT_STATE } from "../../src/app/state";
+import type { Timeline } from "../../src/types";
+import { timeline } from "./planted";
+
+const KEY = "6f0cab05b9c64032b342c5b4a90b3621";
+const OTHER = "886d152f10ee0000000000000000000";
+
+function scene(timelines: Timeline[], wish: Partial<typeof DEFAULT_STATE>) {
+  return sceneOf({ timelines, problems: [] }, { ...DEFAULT_STATE, ...wish });
+}
+
+describe("the scene", () => {
+  it("is by default the first run with snapshots, its first layer, its last moment", () => {
+    expect(scene([timeline("empty", 0), timeline(KEY)], {})).toMatchObject({ timeline: { id: KEY }, layer: { name: "fc1" }, index: 4, notices: [] });
+  });
+
+  it.each([KEY, KEY.slice(0, 12), KEY.slice(0, 4), `${KEY}0000`])("finds a run by %s", (run) => {
+    expect(scene([timeline(OTHER), timeline(KEY)], { run })).toMatchObject({ timeline: { id: KEY }, notices: [] });
+  });
+
+  it("says what is not there and shows what is near", () => {
+    expect(scene([timeline(KEY)], { run: "abcd" })).toMatchObject({ timeline: { id: KEY }, notices: ["There is no run abcd here; this is run 6f0c."] });
+    const wrong = scene([timeline(KEY)], { layer: "fc22" });
+    expect(wrong).toMatchObject({ layer: { name: "fc2" }, notices: ["run 6f0c has no layer fc22; near it are fc2, fc1. This is fc2."] });
+  });
+
+  it("says why a run cannot be shown", () => {
+    expect(scene([], {})).toContain("no runs here yet");
+    expect(scene([timeline(KEY, 0)], {})).toContain("recorded without snapshots");
+    expect(scene([timeline(KEY, 0, { status: "running" })], {})).toContain("no snapshot yet");
+    expect(scene([timeline(KEY, 3, { layers: [] })], {})).toContain("no layer that could be shown");
+  });
+
+  it("goes to the moment that is nearest", () => {
+    const { moments } = timeline(KEY);
+    expect([-7, 0, 49, 50, 170, 1e9].map((at) => nearestIndex(moments, at))).toEqual([0, 0, 0, 1, 2, 4]);
+    expect(scene([timeline(KEY)], { at: 210 })).toMatchObject({ index: 2, moment: { at: 200 } });
+  });
+
+  it("adds only runs with a layer of the same kind", () => {
+    const narrow = timeline("cccccccc", 3, { layers: [{ name: "fc1", kind: "linear", units: 6, inputs: 9, chance: 0.2 }] });
+    const all = [timeline(KEY), timeline(OTHER), narrow, timeline("dddddddd", 0)];
+    const catalog = { timelines: all, problems: [] };
+    expect(mergeable(catalog, all[0]!, all[0]!.layers[0]!).map(({ id }) => id)).toEqual([OTHER]);
+    expect(scene(all, { merged: OTHER.slice(0, 12) })).toMatchObject({ merged: { id: OTHER }, notices: [] });
+    expect(scene(all, { merged: "cccccccc" })).toMatchObject({ merged: null, notices: ["Run cccccccc has no layer like fc1 here, so it is not added."] });
+  });
+});
+
+it("finds the nearest names", () => {
+  expect(nearestNames("con1", ["fc1", "conv1", "conv2"])).toEqual(["conv1", "conv2", "fc1"]);
+});
