@@ -105,10 +105,11 @@ def export(
     quiet
         Say nothing but the path and errors.
     """
+    from surfeit.viewer.contents import opened
     from surfeit.viewer.export import export as write
 
-    timeline = _timeline(places, run)
-    other = None if merged is None else _timeline(places, merged)
+    timeline = opened(run, store=places.store)
+    other = None if merged is None else opened(merged, store=places.store)
     with telling(quiet) as teller:
         page = write(
             timeline,
@@ -161,10 +162,6 @@ def _beginning(library: "Library", runs: tuple[str, ...]) -> str:
             print(f"surfeit: {problem}", file=sys.stderr)
         raise StoreError(f"no runs to look at in {library.store.root}: 'surfeit train' makes one")
     return f"#v=1&run={timelines[0].id}" if len(runs) == 1 else ""
-
-
-def _timeline(places: Places, run: str) -> "Timeline":
-    return _library(places, (run,), None).reload()[0]
 
 
 def _dataset(

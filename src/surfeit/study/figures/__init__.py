@@ -11,7 +11,7 @@ from surfeit.study.figures import (
     tickets,
     view,
 )
-from surfeit.study.figures.style import save
+from surfeit.study.figures.style import save, save_as
 
 __all__ = [
     "anatomy",
@@ -21,6 +21,7 @@ __all__ = [
     "rank",
     "removal",
     "save",
+    "save_as",
     "spectrum",
     "tickets",
     "view",

@@ -1,6 +1,6 @@
 """One look for all figures: colours that survive colour blindness, strokes that survive grey."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -21,6 +21,12 @@ GREY, PALE = "#6b6b6b", "#d4d4d4"
 
 WIDTH = 7.0  # inches: the text width of a page, so that fonts print at their own size
 DPI = 200
+
+_NAMELESS: dict[str, dict[str, Any]] = {
+    "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
 
 RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -94,14 +100,30 @@ def save(figure: Figure, folder: Path, name: str) -> dict[str, Path]:
         StoreError: if the disk refuses a file, naming it; no part of it is left.
     """
     make_folder(folder)
-    nameless: dict[str, dict[str, Any]] = {
-        "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
-        "png": {"Software": None},
-        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    }
-    paths = {kind: folder / f"{name}.{kind}" for kind in nameless}
+    paths = {kind: folder / f"{name}.{kind}" for kind in _NAMELESS}
+    _write(figure, paths)
+    return paths
+
+
+def save_as(figure: Figure, path: Path) -> None:
+    """Writes the figure as one file, its kind by the path's ending: .svg, .png (200 dpi) or .pdf.
+
+    The same figure gives the same bytes: no dates, no random names.
+
+    Raises:
+        ValueError: if the ending is another.
+        StoreError: if the disk refuses the file; no part of it is left.
+    """
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in _NAMELESS:
+        raise ValueError(f"a figure is written as .svg, .png or .pdf, got {path.name}")
+    make_folder(path.parent)
+    _write(figure, {kind: path})
+
+
+def _write(figure: Figure, paths: Mapping[str, Path]) -> None:
     with style():
-        # The layout is the same for all three: solved once, it takes a third of the time. The draw
+        # The layout is the same for all kinds: solved once, it takes a third of the time. The draw
         # after it settles what it moved, where panels keep their proportions.
         engine = figure.get_layout_engine()
         if engine is not None:
@@ -110,6 +132,5 @@ def save(figure: Figure, folder: Path, name: str) -> dict[str, Path]:
             figure.set_layout_engine("none")
         for kind, path in paths.items():
             drawn = BytesIO()
-            figure.savefig(drawn, format=kind, dpi=DPI, metadata=nameless[kind])
+            figure.savefig(drawn, format=kind, dpi=DPI, metadata=_NAMELESS[kind])
             write_atomically(path, drawn.getvalue(), sync=False)
-    return paths
