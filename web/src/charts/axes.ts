@@ -27,6 +27,13 @@ export function areaOf(width: number, height: number, extra = 0): Area {
   return { left: 46, right: Math.max(width - 12, 60), top: 20, bottom: height - 36 - extra };
 }
 
+/** A layer that shows nothing outside the area, in the same coordinates. */
+export function clipped(layer: SVGElement, { left, right, top, bottom }: Area): SVGElement {
+  const margin = 2; // for the width of lines at the edge
+  const [x, y, width, height] = [left - margin, top - margin, right - left + 2 * margin, bottom - top + 2 * margin];
+  return mark(layer, "svg", { x, y, width, height, viewBox: `${x} ${y} ${width} ${height}`, overflow: "hidden" });
+}
+
 /** Draws both axes: the horizontal one along `floor`, by default the plot's own edge. */
 export function drawAxes(layer: SVGElement, area: Area, x: Axis, y: Axis, floor = area.bottom): void {
   const axes = mark(layer, "g", { class: "chart-axes" });

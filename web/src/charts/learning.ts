@@ -5,7 +5,7 @@ import { scaleLinear, scaleLog } from "d3-scale";
 import { line as pathOf } from "d3-shape";
 
 import type { Chart, ChartActions, ChartModel, Learning, Timeline } from "../types";
-import { areaOf, drawAxes, ticksOf, type Area, type Tick } from "./axes";
+import { areaOf, clipped, drawAxes, ticksOf, type Area, type Tick } from "./axes";
 import { mark, part } from "./dom";
 import { watchKeys } from "./keys";
 import { watchPointer } from "./pointer";
@@ -116,15 +116,22 @@ function scalesOf(paper: Paper, model: ChartModel, quantity: Quantity): Scales &
   const ats = [...points.map(([at]) => at), ...model.timeline.moments.map((one) => one.at)];
   const [first, last] = extent(ats) as [number, number];
   const x = scaleLinear([first, last > first ? last : first + 1], [area.left, area.right]);
-  const [low, high] = extent(points, ([, value]) => value) as [number, number];
+  const [low, high] = rangeOf(points, model.timeline.axis === "step" ? first : NaN);
   const at = (pixel: number): number => x.invert(pixel);
   if (quantity === "accuracy") {
-    const y = scaleLinear([Math.min(low, high - 0.01), 1], [area.bottom, area.top]).nice(4);
+    const y = scaleLinear([Math.min(low, high - 0.01), high], [area.bottom, area.top]).nice(4);
+    y.domain([Math.max(y.domain()[0], 0), Math.min(y.domain()[1], 1)]);
     return { area, x, y, at, ticks: ticksOf(y, 4, (value) => `${Number((100 * value).toFixed(2))}`) };
   }
   const floor = Math.max(low, high * 1e-6, 1e-12);
   const y = scaleLog([floor / 1.1, Math.max(high, floor) * 1.1], [area.bottom, area.top]).clamp(true);
   return { area, x, y, at, ticks: thinned(ticksOf(y, 4, plain)) };
+}
+
+/** The least and the greatest value; what an untrained network scores is left to the clipping. */
+function rangeOf(points: [number, number][], untrained: number): [number, number] {
+  const trained = points.filter(([at]) => at !== untrained);
+  return extent(trained.length > 0 ? trained : points, ([, value]) => value) as [number, number];
 }
 
 /** Ticks at least 16 pixels apart. */
@@ -143,10 +150,11 @@ function drawCurves(paper: Paper, model: ChartModel, quantity: Quantity): Scales
   const unit = quantity === "accuracy" ? "accuracy (%)" : "loss (nats)";
   drawAxes(paper.base, scales.area, horizontal(model, learning, scales), { label: unit, ticks: scales.ticks });
   const path = pathOf<[number, number]>(([at]) => scales.x(at), ([, value]) => scales.y(value));
+  const inside = clipped(paper.base, scales.area);
   paper.legend.replaceChildren();
   for (const split of splitsOf(learning, quantity)) {
     const points = pointsOf(learning, split, quantity);
-    mark(paper.base, "path", { ...line(SPLITS[split]), "data-split": split, d: path(points) ?? "" });
+    mark(inside, "path", { ...line(SPLITS[split]), "data-split": split, d: path(points) ?? "" });
     legendEntry(paper.legend, "span", SPLITS[split], split);
   }
   return scales;
@@ -191,13 +199,14 @@ function measuredAt(points: [number, number][], at: number): [number, number] | 
 function drawMoment(paper: Paper, model: ChartModel, scales: Scales, quantity: Quantity): void {
   const x = scales.x(model.at);
   const { top, bottom } = scales.area;
-  mark(paper.over, "line", { class: "chart-now", x1: x, x2: x, y1: top, y2: bottom });
-  mark(paper.over, "path", { class: "chart-handle", d: `M${x - 5} ${top - 7}h10l-5 7z` });
+  mark(paper.over, "line", { class: "chart-now", x1: x, x2: x, y1: top - 5, y2: bottom });
+  mark(paper.over, "path", { class: "chart-handle", d: `M${x - 5} ${top - 10}h10l-5 7z` });
   const learning = model.learning as Learning;
   for (const split of splitsOf(learning, quantity)) {
     const found = measuredAt(pointsOf(learning, split, quantity), model.at);
     if (!found) continue;
-    const place = { cx: scales.x(found[0]), cy: scales.y(found[1]), r: 4 };
+    const cy = Math.min(Math.max(scales.y(found[1]), top), bottom);
+    const place = { cx: scales.x(found[0]), cy, r: 4 };
     mark(paper.over, "circle", { class: `chart-point series-point ${SPLITS[split].colour}`, ...place });
   }
 }

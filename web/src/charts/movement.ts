@@ -12,6 +12,7 @@ import { count, degrees, moment, plain } from "./words";
 
 const SIZE = 5; // pixels across a point
 const REACH = 10; // pixels within which a pointer finds a unit
+const NEAR = 0.6; // of the largest norm: with all above it, the axis begins at the half
 const UNKNOWN = 22; // pixels left of the axis for units without an angle
 
 interface Shown {
@@ -99,8 +100,9 @@ function drawUnits(paper: Paper, model: ChartModel, frame: GraphFrame): Shown {
   const strangers = frame.angle.some(Number.isNaN);
   const area = strangers ? { ...whole, left: whole.left + UNKNOWN } : whole;
   const [most, turned] = [largest(frame.norm), (largest(frame.angle) * 180) / Math.PI];
-  const x = scaleLinear([0, Math.max(90, Math.ceil(turned / 30) * 30)], [area.left, area.right]);
-  const y = scaleLinear([0, most > 0 ? most : 1], [area.bottom, area.top]).nice(4);
+  const x = scaleLinear([0, Math.max(30, Math.ceil(turned / 30) * 30)], [area.left, area.right]);
+  const least = frame.norm.reduce((low, value) => Math.min(low, value), most);
+  const y = scaleLinear([least > NEAR * most ? most / 2 : 0, most > 0 ? most : 1], [area.bottom, area.top]).nice(4);
   const across = { label: "angle moved from the start (degrees)", ticks: degreeTicks(x.domain()[1]).map((value) => ({ place: x(value), text: String(value) })) };
   if (strangers) across.ticks.unshift({ place: whole.left + 6, text: "?" });
   drawAxes(paper.base, { ...area, left: whole.left }, across, { label: "norm of the weight vector", ticks: ticksOf(y, 4, plain) });
@@ -117,7 +119,8 @@ function drawUnits(paper: Paper, model: ChartModel, frame: GraphFrame): Shown {
 }
 
 function degreeTicks(last: number): number[] {
-  return Array.from({ length: Math.floor(last / 30) + 1 }, (_, step) => 30 * step);
+  const step = last <= 30 ? 10 : last <= 60 ? 15 : 30;
+  return Array.from({ length: Math.floor(last / step) + 1 }, (_, place) => step * place);
 }
 
 function largest(values: Float32Array): number {
@@ -135,22 +138,19 @@ function drawPoints(paper: Paper, model: ChartModel, frame: GraphFrame, places: 
   const paths = new Map<string, string[]>();
   for (let unit = 0; unit < frame.units; unit += 1) {
     if (Number.isNaN(places[2 * unit])) continue;
-    const [colour, shape] = look ? [hex(look.colour[unit]), look.shape[unit]] : ["", 0];
+    const [colour, cap] = look ? [hex(look.colour[unit]), look.shape[unit] === 1 ? "square" : "round"] : ["", "round"];
     const opacity = look ? Math.round(10 * Math.max(look.opacity[unit], 0.15)) / 10 : 1;
-    const key = `${colour}|${shape}|${opacity}`;
+    const key = `${colour}|${cap}|${opacity}`;
     const path = paths.get(key) ?? [];
     path.push(`M${places[2 * unit].toFixed(1)} ${places[2 * unit + 1].toFixed(1)}h0`);
     paths.set(key, path);
   }
   const scarce = frame.units > 1000 ? 0.6 : 1;
   for (const [key, path] of paths) {
-    const [colour, shape, opacity] = key.split("|");
-    const cap = shape === "1" ? "square" : "round";
-    const stroke = colour || "currentColor";
-    const d = path.join("");
-    const points = mark(paper.base, "g", { class: "chart-points", "data-units": path.length, opacity: 0.85 * Number(opacity) });
-    mark(points, "path", { d, fill: "none", stroke, "stroke-linecap": cap, "stroke-width": SIZE * scarce * (shape === "1" ? 0.9 : 1) });
-    if (shape === "2") mark(points, "path", { class: "chart-hole", d, fill: "none", "stroke-linecap": "round", "stroke-width": SIZE * scarce * 0.45 });
+    const [colour, cap, opacity] = key.split("|");
+    const width = SIZE * scarce * (cap === "square" ? 0.9 : 1);
+    const look = { stroke: colour || "currentColor", "stroke-linecap": cap, "stroke-width": width, "stroke-opacity": 0.85 * Number(opacity) };
+    mark(paper.base, "path", { class: "chart-points", "data-units": path.length, d: path.join(""), fill: "none", ...look });
   }
 }
 

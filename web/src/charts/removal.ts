@@ -10,7 +10,7 @@ import { watchKeys } from "./keys";
 import { watchPointer, type Place } from "./pointer";
 import { legendEntry, line, strokeOf } from "./series";
 import { createChart, type Paper, type Parts } from "./shell";
-import { count, ordinal, percent, spoken } from "./words";
+import { count, ordinal, percent, sentence, spoken } from "./words";
 
 interface Scales {
   area: Area;
@@ -115,7 +115,7 @@ function removalParts(paper: Paper, actions: ChartActions): Parts {
 function messageOf(removal: RemovalFrame | string | null): string | null {
   if (removal === null) return "Computing what removing units costs…";
   if (typeof removal === "string") return removal;
-  return removal.criteria.length > 0 ? null : (removal.note ?? "There is no removal order of this layer.");
+  return removal.criteria.length > 0 ? null : sentence(removal.note ?? "There is no removal order of this layer.");
 }
 
 function placesOf({ order }: RemovalOrder): Uint16Array {
@@ -212,10 +212,10 @@ function reading(frame: RemovalFrame, selected: readonly number[], active: numbe
   const curve = criterion.accuracy;
   const own = selected.filter((unit) => unit < frame.units);
   const chosen = own.length > 0 ? ` ${placesWords(criterion, own)}` : "";
-  if (!curve) return `${frame.note ?? "Accuracies are not known; the lines show the orders alone."}${chosen}`;
+  if (!curve) return `${sentence(frame.note ?? "Accuracies are not known.")} The lines show the orders alone.${chosen}`;
   let bearable = 0;
   while (bearable + 1 < curve.length && curve[bearable + 1] >= curve[0] - BEARABLE) bearable += 1;
-  const cost = `By ${spoken(criterion.name)}, ${bearable.toLocaleString("en")} of ${count(frame.units, "unit")} go before more than 1 % of ${frame.images.toLocaleString("en")} ${frame.split} images is lost.`;
+  const cost = `By ${spoken(criterion.name)}, ${bearable.toLocaleString("en")} of ${count(frame.units, "unit")} can go at a cost of 1 point of accuracy at most (${frame.images.toLocaleString("en")} ${frame.split} images).`;
   return cost + chosen;
 }
 

@@ -11,7 +11,7 @@ import { mark } from "./dom";
 import { watchKeys } from "./keys";
 import { watchPointer, type Place } from "./pointer";
 import { createChart, type Paper, type Parts } from "./shell";
-import { count, ordinal, percent, plain } from "./words";
+import { count, ordinal, percent, plain, sentence } from "./words";
 
 const STRIP = 26; // pixels beneath the histogram, for the spikes
 const REACH = 12; // pixels within which a pointer finds a spike
@@ -90,7 +90,7 @@ function messageOf(spectrum: SpectrumFrame | string | null): string | null {
   if (spectrum === null) return "Computing the eigenvalues…";
   if (typeof spectrum === "string") return spectrum;
   const positive = spectrum.eigenvalues.some((value) => value > 0);
-  return positive ? null : (spectrum.note ?? "All eigenvalues are zero: the layer has no weights left.");
+  return positive ? null : sentence(spectrum.note ?? "All eigenvalues are zero: the layer has no weights left.");
 }
 
 function drawSpectrum(paper: Paper, frame: SpectrumFrame): Shown {
@@ -128,11 +128,11 @@ function drawNoise(paper: Paper, frame: SpectrumFrame, area: Area, x: (value: nu
   const points = Array.from(frame.densityAt, (at, row) => [at, bulk * frame.density[row] * at * width] as const);
   const path = pathOf<readonly [number, number]>(([at]) => x(at), ([, number]) => y(number));
   mark(paper.base, "path", { class: "chart-noise", d: path(points.filter(([at]) => at > 0)) ?? "" });
-  const upright = { y1: area.top, y2: area.bottom };
+  const upright = { y1: area.top - 3, y2: area.bottom };
   mark(paper.base, "line", { class: "chart-edge", x1: x(fit.upper), x2: x(fit.upper), ...upright });
   mark(paper.base, "line", { class: "chart-threshold", x1: x(fit.threshold), x2: x(fit.threshold), ...upright });
   const room = x(fit.threshold) < area.right - 110;
-  const words = { x: x(fit.threshold) + (room ? 5 : -5), y: area.top + 9, "text-anchor": room ? "start" : "end" };
+  const words = { x: x(fit.threshold) + (room ? -4 : 4), y: area.top - 6, "text-anchor": room ? "start" : "end" };
   mark(paper.base, "text", { class: "chart-words", ...words }, "a spike must pass this");
 }
 
@@ -178,9 +178,10 @@ function reading(frame: SpectrumFrame, selected: readonly number[]): string {
   const verb = fit?.spikes === 1 ? "stands" : "stand";
   const first = fit
     ? `${fit.spikes} of ${count(number, "eigenvalue")} ${verb} above the noise${fit.fits ? "" : ", which fits badly here"}.`
-    : (note ?? `${count(number, "eigenvalue")}; noise could not be fitted to them.`);
+    : `${count(number, "eigenvalue")}. ${sentence(note ?? "No noise could be fitted to them.")}`;
   const share = sharesOf(frame, selected)[0];
   if (share === undefined) return first;
   const own = selected.filter((unit) => unit < frame.units);
-  return `${first} The ${count(own.length, "selected unit")} carr${own.length === 1 ? "ies" : "y"} ${percent(share, 0)} of the largest.`;
+  const who = own.length === 1 ? `Unit ${own[0]} carries` : `The ${count(own.length, "selected unit")} carry`;
+  return `${first} ${who} ${percent(share, 0)} of the largest.`;
 }

@@ -44,6 +44,12 @@ export function momentAt(timeline: Timeline, at: number): Moment | null {
   return best;
 }
 
+/** A note as a sentence: it begins large and ends with a stop. */
+export function sentence(note: string): string {
+  const begun = note.charAt(0).toUpperCase() + note.slice(1);
+  return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
+}
+
 /** Where the viewer stands: "epoch 12", "step 300" or "level 4". */
 export function moment(model: ChartModel): string {
   const found = momentAt(model.timeline, model.at);

@@ -1,0 +1,117 @@
+// @vitest-environment happy-dom
+// Removal curves: the selection at its places, brushing by the pressed criterion, orders without accuracies.
+
+import { expect, it } from "vitest";
+
+import { createRemovalChart } from "../src/charts/removal";
+import type { ChartModel } from "../src/types";
+import { draw, model, press, recorder, removal, UNITS } from "./charts.fixtures";
+
+function made(changes: Partial<ChartModel> = {}) {
+  const actions = recorder();
+  const chart = createRemovalChart(actions);
+  chart.update(model(changes));
+  return { actions, chart, element: chart.element };
+}
+
+const place = (removed: number): number => 46 + (302 * removed) / UNITS;
+const reading = (element: Element): string => element.querySelector(".chart-reading")?.textContent ?? "";
+
+it("draws a line of all removals for each criterion", () => {
+  const lines = [...made().element.querySelectorAll("[data-criterion]")];
+  expect(lines.map((line) => line.getAttribute("data-criterion"))).toEqual(["magnitude", "frame_potential"]);
+  for (const line of lines) expect(line.getAttribute("d")?.match(/[ML]/g)).toHaveLength(UNITS + 1);
+});
+
+it("marks each selected unit at its own place in each order", () => {
+  const { element } = made({ selected: [0, 3, 99] });
+  const marks = [...element.querySelectorAll("circle[data-unit]")];
+  const x = (unit: number): number[] =>
+    marks.filter((mark) => mark.getAttribute("data-unit") === String(unit)).map((mark) => Number(mark.getAttribute("cx")));
+  expect(x(0)[0]).toBeCloseTo(place(1));
+  expect(x(0)[1]).toBeCloseTo(place(UNITS));
+  expect(x(3)[0]).toBeCloseTo(place(4));
+  expect(x(99)).toEqual([]);
+});
+
+it("says how many can go, and when the selection does", () => {
+  expect(reading(made().element)).toBe("By magnitude, 3 of 10 units can go at a cost of 1 point of accuracy at most (1,000 validation images).");
+  expect(reading(made({ selected: [4] }).element)).toContain("Unit 4 goes 5th.");
+  expect(reading(made({ selected: [8, 2] }).element)).toContain("The 2 selected units go 3rd to 9th.");
+});
+
+it("selects the units removed within an interval, in the order of the pressed criterion", () => {
+  const { actions, element } = made();
+  draw(element, [[place(1.5), 50], [place(4.4), 60]]);
+  expect(actions.log.at(-1)).toEqual(["select", [1, 2, 3], false]);
+  (element.querySelectorAll(".chart-legend button")[1] as HTMLButtonElement).click();
+  draw(element, [[place(4.4), 50], [place(1.5), 60]], { shiftKey: true });
+  expect(actions.log.at(-1)).toEqual(["select", [8, 7, 6], true]);
+  draw(element, [[place(0.2), 50], [place(0.8), 60]]);
+  expect(actions.log.at(-1)).toEqual(["select", [], false]);
+  draw(element, [[-400, 50], [4000, 60]]);
+  expect(actions.log.at(-1)?.[1]).toHaveLength(UNITS);
+});
+
+it("shows the interval while it is drawn and not after", () => {
+  const { element } = made();
+  const overlay = element.querySelector(".chart-overlay") as HTMLElement;
+  const event = (name: string, x: number): void =>
+    void overlay.dispatchEvent(new PointerEvent(name, { clientX: x, clientY: 50, button: 0, pointerId: 1 }));
+  event("pointerdown", place(2));
+  event("pointermove", place(5));
+  const brush = element.querySelector(".chart-brush");
+  expect(Number(brush?.getAttribute("width"))).toBeCloseTo(place(5) - place(2));
+  expect(element.querySelector(".chart-tip")?.textContent).toBe("4 units");
+  event("pointercancel", place(5));
+  expect(element.querySelector(".chart-brush")).toBeNull();
+});
+
+it("keeps a picture that is updated while one draws", () => {
+  const { chart, element } = made();
+  chart.update(model({ hovered: 2 }));
+  expect(element.querySelectorAll(".chart-hover")).toHaveLength(2);
+  expect(element.querySelectorAll("[data-criterion]")).toHaveLength(2);
+});
+
+it("names the unit under the pointer with what is left then", () => {
+  const { actions, element } = made();
+  const overlay = element.querySelector(".chart-overlay") as HTMLElement;
+  overlay.dispatchEvent(new PointerEvent("pointermove", { clientX: place(5.1), clientY: 50 }));
+  expect(actions.log).toEqual([["hover", 4]]);
+  expect(element.querySelector(".chart-tip")?.textContent).toBe("unit 4: 5th by magnitude, 74.0 % left");
+  overlay.dispatchEvent(new PointerEvent("pointerleave", {}));
+  expect(actions.log.at(-1)).toEqual(["hover", null]);
+  expect((element.querySelector(".chart-tip") as HTMLElement).hidden).toBe(true);
+});
+
+it("selects one unit by a click, and none beside the curve", () => {
+  const { actions, element } = made();
+  draw(element, [[place(7), 50]]);
+  expect(actions.log.at(-1)).toEqual(["select", [6], false]);
+  draw(element, [[10, 50]]);
+  expect(actions.log.at(-1)).toEqual(["select", [], false]);
+});
+
+it("walks the order by keys and selects what Shift has passed", () => {
+  const { actions, element } = made();
+  press(element, "ArrowRight");
+  expect(actions.log.at(-1)).toEqual(["hover", 1]);
+  press(element, "Enter");
+  expect(actions.log.at(-1)).toEqual(["select", [1], false]);
+  press(element, "ArrowRight", { shiftKey: true });
+  press(element, "ArrowRight", { shiftKey: true });
+  press(element, "Enter", { shiftKey: true });
+  expect(actions.log.at(-1)).toEqual(["select", [1, 2, 3], false]);
+  expect(element.querySelector(".chart-overlay")?.getAttribute("aria-valuetext")).toContain("unit 3: 4th by magnitude");
+});
+
+it("without accuracies says why and shows the orders", () => {
+  const frame = removal({ images: 0, note: "the data are not here" });
+  const bare = { ...frame, criteria: frame.criteria.map((criterion) => ({ ...criterion, accuracy: null })) };
+  const { actions, element } = made({ removal: bare, selected: [2] });
+  expect(reading(element)).toBe("The data are not here. The lines show the orders alone. Unit 2 goes 3rd.");
+  expect(element.querySelectorAll("circle[data-unit]")).toHaveLength(2);
+  draw(element, [[place(1), 50], [place(2), 60]]);
+  expect(actions.log.at(-1)).toEqual(["select", [0, 1], false]);
+});
