@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 
 import type { GraphFrame } from "../src/types.ts";
 import { appearanceOf } from "../src/graph/appearance.ts";
-import { css, GREY, mixed, OKABE_ITO, viridis } from "../src/graph/colour.ts";
+import { css, GREY, mixed, OKABE_ITO, shade, viridis } from "../src/graph/colour.ts";
 import { frameOf, stateOf } from "./graph.fixtures.ts";
 
 const ALL = { maxApart: 65535, order: null, dark: false };
@@ -23,6 +23,8 @@ describe("colours", () => {
   it("run through viridis from violet to yellow, and no further", () => {
     expect([viridis(-1), viridis(0), viridis(1), viridis(2)]).toEqual([0x440154, 0x440154, 0xfde725, 0xfde725]);
     expect(mixed(0x000000, 0xffffff, 0.5)).toBe(0x808080);
+    expect([shade(0, false), shade(1, true)]).toEqual([viridis(0), viridis(1)]);
+    expect(shade(0, true)).toBe(viridis(0.22));
     expect([css(0x00ff), css(0x123456, 0.5), css(0xffffff, 2)]).toEqual(["#0000ff", "#12345680", "#ffffff"]);
   });
 });
@@ -55,7 +57,7 @@ describe("by a quantity", () => {
     const { appearance, legend } = appearanceOf(planted({ norm }), stateOf({ colour: "norm" }), ALL);
     expect([appearance.colour[0], appearance.colour[11]]).toEqual([viridis(0), viridis(1)]);
     expect([legend.scale?.low, legend.scale?.high]).toEqual(["0", "11"]);
-    expect([appearance.radius[0], appearance.radius[11]]).toEqual([2, 9]);
+    expect([appearance.radius[0], appearance.radius[11]]).toEqual([3, 10]);
   });
 
   it("says where movement is unknown", () => {

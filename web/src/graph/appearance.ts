@@ -1,7 +1,7 @@
 // How each unit looks, and what the legend says of it, from a picture and the viewer's state.
 import type { Appearance, ColourBy, GraphFrame, Legend, ViewState } from "../types.ts";
 import { countWithin } from "./apart.ts";
-import { GREY, OKABE_ITO, viridis } from "./colour.ts";
+import { GREY, OKABE_ITO, shade } from "./colour.ts";
 import { components } from "./components.ts";
 
 /** What appearance depends on beside the picture and the state. */
@@ -19,8 +19,8 @@ type Painted = { colour: Uint32Array; isolated: Uint8Array | null; legend: Legen
 const CIRCLE = 0;
 const SQUARE = 1;
 const RING = 2;
-const LEAST_RADIUS = 2;
-const MOST_RADIUS = 9;
+const LEAST_RADIUS = 3;
+const MOST_RADIUS = 10;
 // Components of fewer units are not told apart by colour.
 const SMALL = 3;
 const COMPONENT_COLOURS = [
@@ -33,11 +33,11 @@ const COMPONENT_COLOURS = [
 
 const PAINTERS: Record<ColourBy, (frame: GraphFrame, shown: Uint8Array, state: ViewState, extra: Extra) => Painted> = {
   cluster: (frame, shown, _state, extra) => byComponent(frame, shown, extra.maxApart),
-  norm: (frame, shown) => byNorm(frame, shown),
-  movement: (frame, shown) => byMovement(frame, shown),
-  removal: (frame, _shown, state, extra) => byRemoval(frame, extra.order, state.criterion),
+  norm: (frame, shown, _state, { dark }) => byNorm(frame, shown, dark),
+  movement: (frame, shown, _state, { dark }) => byMovement(frame, shown, dark),
+  removal: (frame, _shown, state, extra) => byRemoval(frame, extra, state.criterion),
   model: (frame) => byModel(frame),
-  kept: (frame) => byKept(frame),
+  kept: (frame, _shown, _state, { dark }) => byKept(frame, dark),
 };
 
 /** The units' colours, sizes and shapes, and their legend. */
@@ -109,30 +109,30 @@ function componentKinds(sizes: number[], coloured: number): Kinds {
   return entries;
 }
 
-function byNorm(frame: GraphFrame, shown: Uint8Array): Painted {
+function byNorm(frame: GraphFrame, shown: Uint8Array, dark: boolean): Painted {
   const [low, high] = range(frame.norm, shown);
-  const legend = scaled("Norm of the weight vector", short(low), short(high));
-  return { colour: byScale(frame.norm, low, high), isolated: null, legend };
+  const legend = scaled("Norm of the weight vector", short(low), short(high), dark);
+  return { colour: byScale(frame.norm, [low, high], dark), isolated: null, legend };
 }
 
-function byMovement(frame: GraphFrame, shown: Uint8Array): Painted {
+function byMovement(frame: GraphFrame, shown: Uint8Array, dark: boolean): Painted {
   const [low, high] = range(frame.angle, shown);
   const degrees = (angle: number): string => `${Math.round((angle * 180) / Math.PI)}°`;
   const title = "Angle from the initial weight vector";
-  const legend = scaled(title, degrees(low), degrees(high));
+  const legend = scaled(title, degrees(low), degrees(high), dark);
   if (!frame.angle.some(Number.isFinite)) return unknown(frame.units, title, "not known here");
-  return { colour: byScale(frame.angle, low, high), isolated: null, legend };
+  return { colour: byScale(frame.angle, [low, high], dark), isolated: null, legend };
 }
 
-function byRemoval(frame: GraphFrame, order: Uint16Array | null, criterion: string): Painted {
+function byRemoval(frame: GraphFrame, { order, dark }: Extra, criterion: string): Painted {
   const title = `Removal order by ${criterion.replaceAll("_", " ")}`;
   if (order === null) return unknown(frame.units, title, "not known here");
   const colour = new Uint32Array(frame.units).fill(GREY);
   const last = Math.max(order.length - 1, 1);
   order.forEach((unit, place) => {
-    if (unit < colour.length) colour[unit] = viridis(1 - place / last);
+    if (unit < colour.length) colour[unit] = shade(1 - place / last, dark);
   });
-  const legend = scaled(title, "first to go", "last to go");
+  const legend = scaled(title, "first to go", "last to go", dark);
   legend.scale?.colours.reverse();
   return { colour, isolated: null, legend };
 }
@@ -144,9 +144,9 @@ function byModel(frame: GraphFrame): Painted {
   return { colour, isolated: null, legend: { title: "Model", entries, scale: null } };
 }
 
-function byKept(frame: GraphFrame): Painted {
-  const legend = scaled("Weights kept by the mask", "0 %", "100 %");
-  return { colour: byScale(frame.kept, 0, 1), isolated: null, legend };
+function byKept(frame: GraphFrame, dark: boolean): Painted {
+  const legend = scaled("Weights kept by the mask", "0 %", "100 %", dark);
+  return { colour: byScale(frame.kept, [0, 1], dark), isolated: null, legend };
 }
 
 /** One entry a model, by which it can be switched off; coloured only where colour tells the models. */
@@ -169,13 +169,15 @@ function unknown(units: number, title: string, label: string): Painted {
   return { colour: new Uint32Array(units).fill(GREY), isolated: null, legend: { title, entries, scale: null } };
 }
 
-function byScale(values: Float32Array, low: number, high: number): Uint32Array {
+function byScale(values: Float32Array, [low, high]: [number, number], dark: boolean): Uint32Array {
   const width = high > low ? high - low : 1;
-  return Uint32Array.from(values, (value) => (Number.isFinite(value) ? viridis((value - low) / width) : GREY));
+  return Uint32Array.from(values, (value) =>
+    Number.isFinite(value) ? shade((value - low) / width, dark) : GREY,
+  );
 }
 
-function scaled(title: string, low: string, high: string): Legend {
-  const colours = Array.from({ length: 16 }, (_, step) => viridis(step / 15));
+function scaled(title: string, low: string, high: string, dark: boolean): Legend {
+  const colours = Array.from({ length: 16 }, (_, step) => shade(step / 15, dark));
   return { title, entries: [], scale: { colours, low, high } };
 }
 

@@ -32,6 +32,14 @@ export function viridis(fraction: number): number {
   return mixed(STOPS[below], STOPS[below + 1], at - below);
 }
 
+// What of viridis is too dark to be seen on a dark page.
+const UNSEEN = 0.22;
+
+/** Viridis as it can be seen on a light or a dark page. */
+export function shade(fraction: number, dark: boolean): number {
+  return viridis(dark ? UNSEEN + (1 - UNSEEN) * Math.min(Math.max(fraction, 0), 1) : fraction);
+}
+
 /** A colour between two: `share` of the second. */
 export function mixed(first: number, second: number, share: number): number {
   const channel = (shift: number): number => {

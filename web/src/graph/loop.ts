@@ -15,6 +15,8 @@ export interface Loop {
 
 // Milliseconds of layout before a fresh picture is first shown.
 const HEAD_START = 30;
+// Milliseconds of a step that leave time for another one in the same frame.
+const QUICK_STEP = 3;
 // With reduced motion: milliseconds of layout at a time, and in all.
 const QUIET_SLICE = 16;
 const QUIET_TIME = 2500;
@@ -52,7 +54,7 @@ export function createLoop(
     quietSince = null;
     state.quiet = false;
     if (fresh) headStart();
-    else if (isMoving(state)) step(state);
+    else advance();
     const following = follow(fresh || unseen);
     paint(now, isMoving(state) || following);
   }
@@ -60,6 +62,14 @@ export function createLoop(
   function headStart(): void {
     const end = performance.now() + HEAD_START;
     while (isMoving(state) && performance.now() < end) step(state);
+  }
+
+  /** One step a frame, two where they are quick. */
+  function advance(): void {
+    if (!isMoving(state)) return;
+    const start = performance.now();
+    step(state);
+    if (performance.now() - start < QUICK_STEP && isMoving(state)) step(state);
   }
 
   /** Lays out unseen, a slice at a time, so that commands are heard in between. */
