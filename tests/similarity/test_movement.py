@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from surfeit.core import Streams
-from surfeit.similarity import hardly_moved, movement
+from surfeit.similarity import angles, hardly_moved, movement, normalised
 
 
 def draw(*shape, name="weights"):
@@ -80,3 +80,11 @@ def test_hardly_moved_asks_for_the_direction_and_for_the_norm_if_told():
 def test_wrong_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call(draw(3, 4))
+
+
+def test_angles_of_directions_are_those_of_the_movement():
+    weight, initial = draw(6, 5), draw(6, 5, name="initial")
+    weight[2] = 0
+    found = angles(normalised(weight), normalised(initial))
+    torch.testing.assert_close(found, movement(weight, initial).angle, equal_nan=True)
+    assert found.isnan().tolist() == [False, False, True, False, False, False]

@@ -12,12 +12,13 @@ from surfeit.similarity.graph import (
 )
 from surfeit.similarity.groups import clusters, components, isolated
 from surfeit.similarity.layout import force_layout
-from surfeit.similarity.movement import Movement, hardly_moved, movement
+from surfeit.similarity.movement import Movement, angles, hardly_moved, movement
 from surfeit.similarity.strongest import strongest_links
 
 __all__ = [
     "Graph",
     "Movement",
+    "angles",
     "chance_inner_product",
     "clusters",
     "components",

@@ -20,10 +20,11 @@ def normalised(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, "units i
         ValueError: if the weight has fewer than two dimensions, no entries or non-finite ones.
     """
     rows = weight_matrix(weight).detach()
-    if not bool(torch.isfinite(rows).all()):
-        raise ValueError("weights must be finite, got NaN or infinite entries")
-    # Dividing by the largest entry first keeps squares of tiny float32 rows from underflowing.
+    # Dividing by the largest entry first keeps squares of tiny float32 rows from underflowing. The
+    # largest is NaN where any entry is.
     largest = rows.abs().amax(dim=1, keepdim=True)
+    if not bool(torch.isfinite(largest).all()):
+        raise ValueError("weights must be finite, got NaN or infinite entries")
     rows = rows / torch.where(largest > 0, largest, 1)
     length = rows.norm(dim=1, keepdim=True)
     return rows / torch.where(length > 0, length, 1)

@@ -191,11 +191,14 @@ def similarity_blocks(
     Args:
         rows: normalised weight vectors.
     """
-    absent = ~rows.any(dim=1)
+    absent = rows.norm(dim=1) == 0
+    complete = not bool(absent.any())
     for start in range(0, len(rows), _BLOCK):
         block = slice(start, start + _BLOCK)
         similar = (rows[block] @ rows.T).clamp_(-1, 1)
-        yield start, similar.masked_fill_(absent | absent[block, None], math.nan)
+        if not complete:
+            similar.masked_fill_(absent | absent[block, None], math.nan)
+        yield start, similar
 
 
 def _check_sigma(sigma: float) -> None:

@@ -37,20 +37,17 @@ def movement(
 ) -> Movement:
     """Compares each unit's weight vector with its initial one, in direction and in length.
 
-    `angle = 2 atan2(‖ŵ − ẑ‖, ‖ŵ + ẑ‖)`, which is exact for small angles where the arc cosine of a
-    float32 inner product would be 0 or off by its own size.
-
     Args:
         weight: a layer's weight; filters are flattened.
         initial: the same layer's weight at the start, of the same shape.
 
     Returns:
-        the movement, in the weight's dtype and on its device.
+        the movement, in the weight's dtype and on its device; the angles are those of `angles`.
 
     Raises:
         ValueError: if the shapes differ, or as `normalised`.
 
-    Source: Heitmann 2020, section 3.2; the angle, Kahan 2006, section 12. Cost: O(entries).
+    Source: Heitmann 2020, section 3.2. Cost: O(entries).
     """
     if weight.shape != initial.shape:
         raise ValueError(
@@ -60,17 +57,35 @@ def movement(
     direction, origin = normalised(weight), normalised(initial)
     norm = weight_matrix(weight).detach().norm(dim=1)
     initial_norm = weight_matrix(initial).detach().norm(dim=1)
-    angle = 2 * torch.atan2((direction - origin).norm(dim=1), (direction + origin).norm(dim=1))
-    undefined = ~(direction.any(dim=1) & origin.any(dim=1))
+    angle = angles(direction, origin)
     cosine = (direction * origin).sum(dim=1).clamp(-1, 1)
     return Movement(
-        angle=angle.masked_fill(undefined, math.nan),
-        cosine=cosine.masked_fill(undefined, math.nan),
+        angle=angle,
+        cosine=cosine.masked_fill(angle.isnan(), math.nan),
         norm=norm,
         initial_norm=initial_norm,
         norm_ratio=norm / initial_norm,
         distance=weight_matrix((weight - initial).detach()).norm(dim=1),
     )
+
+
+def angles(
+    direction: Float[Tensor, "units inputs"], origin: Float[Tensor, "units inputs"]
+) -> Float[Tensor, " units"]:
+    """The angle between each row of one matrix and that of another, radians in [0, π].
+
+    `angle = 2 atan2(‖ŵ − ẑ‖, ‖ŵ + ẑ‖)`, which is exact for small angles where the arc cosine of a
+    float32 inner product would be 0 or off by its own size. NaN where a row is zero.
+
+    Args:
+        direction, origin: rows of length 1 or 0, as `normalised` gives them, of one shape.
+
+    Source: Kahan 2006, section 12. Cost: O(entries).
+    """
+    apart, along = (direction - origin).norm(dim=1), (direction + origin).norm(dim=1)
+    # The squares sum to 4 for two directions, to 2 or 0 where one or both are missing.
+    undefined = apart.square() + along.square() < 3
+    return (2 * torch.atan2(apart, along)).masked_fill(undefined, math.nan)
 
 
 def hardly_moved(

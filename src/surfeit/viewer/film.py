@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from surfeit.similarity import normalised, similarity_blocks
+from surfeit.similarity import similarity_blocks
 
 _LEVELS = 128
 _HIGHEST = 255
@@ -102,19 +102,22 @@ def levels(written: Film, pairs: int) -> Iterable[np.ndarray]:
         yield state
 
 
-def pair_products(rows: Float[Tensor, "units columns"]) -> np.ndarray:
+def pair_products(directions: Float[Tensor, "units columns"]) -> np.ndarray:
     """The inner products of all pairs of units, float32 [pairs]; NaN where one has no direction.
+
+    Args:
+        directions: rows of length 1 or 0.
 
     Raises:
         ValueError: if there are more than 8,192 units: 33 million pairs are too many for a page.
     """
-    if len(rows) > _MOST_UNITS:
+    if len(directions) > _MOST_UNITS:
         raise ValueError(
-            f"a page holds the graphs of up to {_MOST_UNITS} units, this layer has {len(rows)}"
+            f"a page holds the graphs of up to {_MOST_UNITS} units, this layer has {len(directions)}"
         )
     parts = [
         block[place, start + place + 1 :]
-        for start, similar in similarity_blocks(normalised(rows).float())
+        for start, similar in similarity_blocks(directions.float())
         for block in (similar.numpy(),)
         for place in range(len(block))
     ]

@@ -80,7 +80,7 @@ def graph_frame(
     count = len(units)
     if count > _MOST_UNITS:
         raise ValueError(f"the graph shows up to {_MOST_UNITS} units, this layer has {count}")
-    live = units.rows.any(dim=1).nonzero()[:, 0]
+    live = units.rows.norm(dim=1).nonzero()[:, 0]
     rows = units.rows[live]
     most = default_links(count) if links is None else links
     pairs, products = strongest_links(rows, most) if len(rows) else _nothing(units.rows)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from surfeit.core import Split
+from surfeit.similarity import normalised
 from surfeit.viewer.outputs import unit_outputs
+from surfeit.viewer.records import Weights
 from surfeit.viewer.removal_frame import RemovalFrame, removal_frame
 from surfeit.viewer.timelines import Timeline
 from surfeit.viewer.units import Units, note_of, units_of
@@ -26,7 +28,7 @@ class Place:
     layer: str
     at: int
 
-    def weights(self) -> tuple[Tensor, Tensor | None]:
+    def weights(self) -> Weights:
         """The weight matrix and what a mask keeps of it, as `Timeline.weights`."""
         return self.timeline.weights(self.layer, self.at)
 
@@ -41,13 +43,19 @@ class Place:
             ValueError: if a weight is not finite, or the network does not take the images.
             StoreError: if the snapshot is damaged.
         """
-        weight, mask = self.weights()
-        rows, note = None, None
+        initial = self.timeline.initial(self.layer, self.at)
+        origin = None if initial is None else normalised(initial)
+        return self.compared(self.weights(), origin, source, images)
+
+    def compared(
+        self, weights: Weights, origin: Tensor | None, source: str, images: Split | None
+    ) -> tuple[Units, str | None]:
+        """As `units`, of weights and initial directions that were read already."""
+        outputs, note = None, None
         if source == "outputs":
             assert images is not None, "outputs need images"
-            rows, note = unit_outputs(self.timeline.model(self.at), self.layer, images)
-        initial = self.timeline.initial(self.layer, self.at)
-        return units_of(weight, initial=initial, mask=mask, rows=rows), note
+            outputs, note = unit_outputs(self.timeline.model(self.at), self.layer, images)
+        return units_of(weights[0], origin=origin, mask=weights[1], outputs=outputs), note
 
     def removal(self, images: Split | None, note: str | None = None) -> RemovalFrame:
         """Removal orders and, with images, accuracies.

@@ -1,14 +1,20 @@
 """What a run's record and files say, for timelines: layers, links that lead out, time stamps."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jaxtyping import Bool, Float
+from torch import Tensor
+
 from surfeit.core import StoreError
 from surfeit.store import Run
 from surfeit.store.run import snapshot_path
+
+Weights = tuple[Float[Tensor, "units inputs"], Bool[Tensor, "units inputs"] | None]
+"""A weight matrix, and which of its weights a mask keeps, if there is one."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,24 @@ def layer_shapes(run: Run) -> list[LayerShape]:
         raise StoreError(
             f"{run.path}/run.json is damaged: it does not describe the layers ({error!r})"
         ) from error
+
+
+def weights_at(run: Run, layer: str, steps: Sequence[int]) -> list[Weights]:
+    """The layer's weight matrix after each step, and which weights the mask of then keeps.
+
+    Raises:
+        ValueError: if there is no such layer or snapshot.
+        StoreError: if a file is missing, damaged, or a link that leads out of the run's folder.
+    """
+    for path in (run.path / "mask.safetensors", *(snapshot_path(run.path, at) for at in steps)):
+        inside(run.path, path)
+    changing = (run.path / "masks").is_dir()
+    masks = [(run.mask_at(step) if changing else run.mask).get(f"{layer}.weight") for step in steps]
+    stack = run.weights(layer, list(steps))
+    return [
+        (weight, None if kept is None else kept.flatten(1))
+        for weight, kept in zip(stack, masks, strict=True)
+    ]
 
 
 def inside(folder: Path, path: Path) -> None:

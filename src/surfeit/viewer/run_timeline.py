@@ -37,6 +37,10 @@ class RunTimeline(Timeline):
         later = ": the first one is still to come" if self.status == "running" else ""
         return f"run {self.id[:12]} has no snapshots{later}"
 
+    def steps(self) -> list[int]:
+        """The steps of the snapshots."""
+        return self._run.steps()
+
     def moments(self) -> list[Moment]:
         """A moment for each snapshot; epochs from the metrics, where these can be read."""
         try:

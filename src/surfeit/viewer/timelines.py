@@ -3,16 +3,17 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal, final
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from surfeit.core import StoreError, unknown
 from surfeit.store import Run
 from surfeit.store.run import Status, snapshot_path
-from surfeit.viewer.records import LayerShape, inside, stamp_of
+from surfeit.viewer.records import LayerShape, Weights, inside, stamp_of, weights_at
 
 Axis = Literal["step", "level"]
 
@@ -77,12 +78,20 @@ class Timeline(ABC):
         """What is missing from it, a sentence, or None."""
 
     @abstractmethod
+    def steps(self) -> list[int]:
+        """The steps or levels of all moments there are now, ascending."""
+
+    @abstractmethod
     def moments(self) -> list[Moment]:
-        """All moments there are now, ascending."""
+        """All moments there are now, ascending; slower than `steps`."""
 
     @abstractmethod
     def place(self, at: int) -> tuple[Run, int]:
-        """The run and the step whose snapshot is shown at a moment."""
+        """The run and the step whose snapshot is shown at a moment.
+
+        Raises:
+            ValueError: if there is no such moment; or reading that snapshot says so.
+        """
 
     @abstractmethod
     def learning(self) -> Learning:
@@ -100,7 +109,7 @@ class Timeline(ABC):
             StoreError: if there are no moments at all.
             ValueError: if there is no such moment.
         """
-        there = [moment.at for moment in self.moments()]
+        there = self.steps()
         if not there:
             raise StoreError(self.note or f"{self.name} has no snapshots")
         if at is None:
@@ -120,7 +129,7 @@ class Timeline(ABC):
             StoreError: if there are no moments at all.
         """
         self.moment()
-        there = [moment.at for moment in self.moments()]
+        there = self.steps()
         return max((moment for moment in there if moment <= at), default=there[0])
 
     @final
@@ -136,22 +145,28 @@ class Timeline(ABC):
         return found[name]
 
     @final
-    def weights(
-        self, layer: str, at: int
-    ) -> tuple[Float[Tensor, "units inputs"], Bool[Tensor, "units inputs"] | None]:
+    def weights(self, layer: str, at: int) -> Weights:
         """The layer's weight matrix at a moment, and which weights a mask keeps, if one is set.
 
         Raises:
             ValueError: if there is no such layer or moment.
             StoreError: if the snapshot is missing or damaged.
         """
+        return self.several(layer, [at])[0]
+
+    @final
+    def several(self, layer: str, at: Sequence[int]) -> list[Weights]:
+        """`weights` at several moments; those of one run are read together.
+
+        Raises:
+            ValueError: if there is no such layer, or one of the moments is not there.
+            StoreError: if one of the snapshots is missing or damaged.
+        """
         self.layer(layer)
-        run, step = self.place(self.moment(at))
-        path = snapshot_path(run.path, step)
-        inside(run.path, path)
-        inside(run.path, run.path / "mask.safetensors")
-        kept = run.mask_at(step).get(f"{layer}.weight")
-        return run.weights(layer, [step])[0], None if kept is None else kept.flatten(1)
+        found: list[Weights] = []
+        for run, places in groupby((self.place(moment) for moment in at), lambda place: place[0]):
+            found += weights_at(run, layer, [step for _, step in places])
+        return found
 
     @final
     def initial(self, layer: str, at: int) -> Float[Tensor, "units inputs"] | None:
@@ -162,12 +177,9 @@ class Timeline(ABC):
             StoreError: if the first snapshot is damaged.
         """
         self.layer(layer)
-        run, _ = self.place(self.moment(at))
-        first = run.steps()[0]
-        if first != run.config.get("first_step", 0):
-            return None
-        inside(run.path, snapshot_path(run.path, first))
-        return run.weights(layer, [first])[0]
+        run, _ = self.place(at)
+        first = run.config.get("first_step", 0)
+        return weights_at(run, layer, [first])[0][0] if first in run.steps() else None
 
     @final
     def model(self, at: int) -> nn.Module:
@@ -177,7 +189,7 @@ class Timeline(ABC):
             ValueError: if there is no such moment, or the network cannot be built again.
             StoreError: if the snapshot is damaged; of a finished run each byte is checked.
         """
-        run, step = self.place(self.moment(at))
+        run, step = self.place(at)
         inside(run.path, snapshot_path(run.path, step))
         return run.model(step)
 
@@ -188,5 +200,4 @@ class Timeline(ABC):
         Raises:
             ValueError: if there is no such moment.
         """
-        run, step = self.place(self.moment(at))
-        return stamp_of(run, step)
+        return stamp_of(*self.place(at))

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from surfeit.similarity import movement, normalised
+from surfeit.similarity import angles, normalised
 
 _WITHOUT = {"weights": "all weights are zero", "outputs": "no image gets an answer"}
 
@@ -17,7 +17,8 @@ class Units:
     """Some units of one layer or, merged, of two.
 
     Args:
-        rows: what is compared, [units, inputs] or [units, images]: weight vectors or outputs.
+        rows: what is compared, [units, inputs] or [units, images]: weight vectors or outputs,
+            scaled to length 1; a unit without a direction has a zero row.
         norm: [units], length of the weight vectors.
         angle: [units], between weight vector and initial one, radians; NaN where unknown.
         kept: [units], the fraction of weights that a mask keeps; 1 without a mask.
@@ -53,35 +54,35 @@ class Units:
 def units_of(
     weight: Float[Tensor, "units inputs"],
     *,
-    initial: Float[Tensor, "units inputs"] | None = None,
+    origin: Float[Tensor, "units inputs"] | None = None,
     mask: Bool[Tensor, "units inputs"] | None = None,
-    rows: Float[Tensor, "units columns"] | None = None,
+    outputs: Float[Tensor, "units columns"] | None = None,
 ) -> Units:
-    """The units of a layer, compared by their weight vectors or by what is given.
+    """The units of a layer, compared by their weight vectors or by their outputs.
 
     Args:
         weight: the layer's weight matrix.
-        initial: the one that training began with, if known.
+        origin: the directions that training began with, `normalised`, if known.
         mask: True = kept, if there is one.
-        rows: what is compared instead of weight vectors.
+        outputs: what is compared instead of weight vectors.
 
     Raises:
-        ValueError: if a weight is not finite.
+        ValueError: if a weight or an output is not finite.
     """
-    normalised(weight)  # says what is wrong with it
-    if initial is not None:
-        angle = movement(weight, initial).angle
-    else:
-        angle = torch.full((len(weight),), math.nan)
+    direction = normalised(weight)
     kept = torch.ones(len(weight)) if mask is None else mask.float().mean(dim=1)
+    unknown = torch.full((len(weight),), math.nan)
     return Units(
-        rows=weight if rows is None else rows, norm=weight.norm(dim=1), angle=angle, kept=kept
+        rows=direction if outputs is None else normalised(outputs),
+        norm=weight.norm(dim=1),
+        angle=unknown if origin is None else angles(direction, origin),
+        kept=kept,
     )
 
 
 def note_of(units: Units, source: str) -> str | None:
     """What is to be said of units without a direction, a sentence; None if all have one."""
-    without = int((~units.rows.any(dim=1)).sum())
+    without = int((units.rows.norm(dim=1) == 0).sum())
     if without == 0:
         return None
     who = "1 unit has" if without == 1 else f"{without} units have"
