@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.browser import show
-from surfeit.cli.options import Places, Whole
+from surfeit.cli.options import Machine, Places, Whole
 from surfeit.cli.progress import Teller, telling
 
 if TYPE_CHECKING:
@@ -110,7 +110,8 @@ def export(
 
     timeline = opened(run, store=places.store)
     other = None if merged is None else opened(merged, store=places.store)
-    with telling(quiet) as teller:
+    # The export shares its work among threads itself.
+    with telling(quiet) as teller, Machine(threads=1).numerics.in_force():
         page = write(
             timeline,
             layer,
