@@ -35,20 +35,20 @@ def compressed(bundle: bytes) -> bytes:
     return gzip.compress(bundle, compresslevel=6, mtime=0)
 
 
-def policy(viewer: str, *, styles: Sequence[str] | None = None) -> str:
+def policy(viewer: str | None, *, styles: Sequence[str] | None = None) -> str:
     """The content security policy, as a meta element, of a page that asks for nothing.
 
     No address can be reached, and no script but the viewer runs, its own worker included.
 
     Args:
-        viewer: the module's text.
+        viewer: the module's text; None for a page without scripts.
         styles: the texts of the page's style elements; None allows style attributes too, which
             drawings carry.
     """
     style = "'unsafe-inline'" if styles is None else " ".join(_sum(text) for text in styles)
     rules = {
         "default-src": "'none'",
-        "script-src": _sum(_inlined(viewer)),
+        "script-src": "'none'" if viewer is None else _sum(_inlined(viewer)),
         "style-src": style,
         "worker-src": "blob:",
         "img-src": "data: blob:",

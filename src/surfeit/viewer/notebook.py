@@ -54,7 +54,15 @@ def show(
             raise
         raise ImportError(_MISSING) from error
     from surfeit.viewer.assets import viewer_script
-    from surfeit.viewer.contents import contents
+    from surfeit.viewer.contents import contents, opened, still
 
     viewer = viewer_script()
-    return GraphWidget(contents(run, layer, merged=merged), viewer, height=height, state=state)
+    subject = opened(run)
+    other = None if merged is None else opened(merged)
+    return GraphWidget(
+        contents(subject, layer, merged=other),
+        viewer,
+        lambda: still(subject, layer),
+        height=height,
+        state=state,
+    )

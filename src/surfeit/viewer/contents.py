@@ -1,0 +1,95 @@
+"""What a page that stands alone holds: one run, some of its layers, all its snapshots."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from surfeit.data import Dataset
+from surfeit.store import Run, Store
+from surfeit.study.figures.view import View
+from surfeit.viewer.fallback import still_view
+from surfeit.viewer.library import Library
+from surfeit.viewer.timelines import Timeline
+
+Source = Timeline | Run | Path | str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What a page shows.
+
+    Args:
+        title: what it is, in words.
+        layers: the layers' names.
+        bundle: the pictures of all moments, as `surfeit.viewer.bundle` makes them.
+    """
+
+    title: str
+    layers: tuple[str, ...]
+    bundle: bytes
+
+
+def opened(run: Source, *, store: Store | None = None) -> Timeline:
+    """What a run is called by, as something that can be looked at.
+
+    Args:
+        run: a run, its folder, or its key or the beginning of it in the store; of a folder of
+            tickets the first replicate is taken.
+        store: where keys are looked up; the user's own if not given.
+
+    Raises:
+        StoreError: if it is not there or has no snapshots.
+    """
+    if not isinstance(run, Timeline):
+        run = Library(store or Store(), [run]).reload()[0]
+    run.moment()
+    return run
+
+
+def contents(
+    run: Timeline,
+    layers: str | Sequence[str],
+    *,
+    merged: Timeline | None = None,
+    links: int | None = None,
+    dataset: Dataset | None = None,
+) -> Content:
+    """Everything of some layers over all moments of a run, ready to be put in a page.
+
+    Args:
+        run: a run or tickets.
+        layers: a layer's dotted name, or several.
+        merged: another one whose units of the same layers are added.
+        links: the most links of one moment; the viewer's own limit if not given.
+        dataset: the data it was trained on, for what removing units costs.
+
+    Raises:
+        ValueError: if there is no layer of a name, with the nearest ones, or none is named.
+        StoreError: if a snapshot is damaged.
+    """
+    from surfeit.viewer.bundle import bundle
+
+    names = (layers,) if isinstance(layers, str) else tuple(dict.fromkeys(layers))
+    if not names:
+        raise ValueError("no layer is named: at least one is needed")
+    for name in names:
+        for timeline in filter(None, (run, merged)):
+            timeline.layer(name)
+    with_other = "" if merged is None else f", with {merged.name}"
+    return Content(
+        title=f"{' and '.join(names)} of {run.name}{with_other}",
+        layers=names,
+        bundle=bundle(run, names, merged=merged, links=links, dataset=dataset),
+    )
+
+
+def still(run: Timeline, layer: str) -> View:
+    """A layer's graph at the last moment, as a view that is drawn without a browser."""
+    at = run.moment()
+    weight, mask = run.weights(layer, at)
+    return still_view(
+        weight,
+        title=f"{layer} of {run.name}",
+        subtitle=f"{run.axis} {at:,}; links from the inner product that chance does not reach on",
+        kept=None if mask is None else mask.float().mean(dim=1),
+    )
