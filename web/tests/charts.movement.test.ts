@@ -81,9 +81,12 @@ it("selects the unit at a click and names the one under the pointer", () => {
 
 it("rings what is selected and hovered, not what is not there", () => {
   const { element } = made({ selected: [2, 5, 50], hovered: 7 });
-  const rings = (name: string) => [...element.querySelectorAll(name)].map((ring) => Number(ring.getAttribute("data-unit")));
-  expect(rings(".chart-chosen")).toEqual([2, 5]);
-  expect(rings(".chart-hover")).toEqual([7]);
+  const rings = (name: string): [number, number][] => {
+    const d = element.querySelector(name)?.getAttribute("d") ?? "";
+    return [...d.matchAll(/M([-\d.]+) ([-\d.]+)a/g)].map(([, left, top]) => [Number(left), Number(top)]);
+  };
+  expect(rings(".chart-chosen")).toEqual([2, 5].map((unit) => [expect.closeTo(x(9 * unit) - 4.5, 0), expect.closeTo(y(1 + unit), 0)]));
+  expect(rings(".chart-hover")).toEqual([[expect.closeTo(x(63) - 6, 0), expect.closeTo(y(8), 0)]]);
 });
 
 it("sets units of unknown angle aside and says how many", () => {

@@ -25,13 +25,13 @@ it("draws a line of all removals for each criterion", () => {
 
 it("marks each selected unit at its own place in each order", () => {
   const { element } = made({ selected: [0, 3, 99] });
-  const marks = [...element.querySelectorAll("circle[data-unit]")];
-  const x = (unit: number): number[] =>
-    marks.filter((mark) => mark.getAttribute("data-unit") === String(unit)).map((mark) => Number(mark.getAttribute("cx")));
-  expect(x(0)[0]).toBeCloseTo(place(1));
-  expect(x(0)[1]).toBeCloseTo(place(UNITS));
-  expect(x(3)[0]).toBeCloseTo(place(4));
-  expect(x(99)).toEqual([]);
+  const places = (colour: string): number[] => {
+    const d = element.querySelector(`.chart-point.${colour}`)?.getAttribute("d") ?? "";
+    return [...d.matchAll(/M([-\d.]+) /g)].map(([, x]) => Number(x));
+  };
+  const [magnitude, potential] = [places("series-blue"), places("series-vermillion")];
+  expect(magnitude.map((x) => Math.round(x))).toEqual([place(1), place(4)].map(Math.round));
+  expect(potential.map((x) => Math.round(x))).toEqual([place(10), place(7)].map(Math.round));
 });
 
 it("says how many can go, and when the selection does", () => {
@@ -111,7 +111,7 @@ it("without accuracies says why and shows the orders", () => {
   const bare = { ...frame, criteria: frame.criteria.map((criterion) => ({ ...criterion, accuracy: null })) };
   const { actions, element } = made({ removal: bare, selected: [2] });
   expect(reading(element)).toBe("The data are not here. The lines show the orders alone. Unit 2 goes 3rd.");
-  expect(element.querySelectorAll("circle[data-unit]")).toHaveLength(2);
+  expect(element.querySelectorAll(".chart-point")).toHaveLength(2);
   draw(element, [[place(1), 50], [place(2), 60]]);
   expect(actions.log.at(-1)).toEqual(["select", [0, 1], false]);
 });

@@ -76,6 +76,16 @@ it("selects the carriers of a spike that is clicked, and nothing beside it", () 
   expect(actions.log.at(-1)).toEqual(["select", [0, 1, 9], false]);
 });
 
+it("shows the interval while it is drawn", () => {
+  const { element } = made();
+  const overlay = element.querySelector(".chart-overlay") as HTMLElement;
+  for (const [name, x] of [["pointerdown", 100], ["pointermove", 160]] as const)
+    overlay.dispatchEvent(new PointerEvent(name, { clientX: x, clientY: 50, button: 0, pointerId: 1 }));
+  expect(element.querySelector(".chart-brush")?.getAttribute("width")).toBe("60");
+  overlay.dispatchEvent(new PointerEvent("pointercancel", { clientX: 160, clientY: 50, pointerId: 1 }));
+  expect(element.querySelector(".chart-brush")).toBeNull();
+});
+
 it("shows what share of each spike lies on the selection", () => {
   const { element } = made({ selected: [0, 2] });
   const shares = [...element.querySelectorAll("[data-share]")].map((bar) => Number(bar.getAttribute("data-share")));

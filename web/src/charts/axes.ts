@@ -64,3 +64,9 @@ export function ticksOf(
 ): Tick[] {
   return scale.ticks(wanted).map((value) => ({ place: scale(value), text: text(value) }));
 }
+
+/** The interval that is being drawn, kept within the plot. */
+export function drawBrush(layer: SVGElement, area: Area, from: number, to: number): void {
+  const [low, high] = [Math.min(from, to), Math.max(from, to)].map((pixel) => Math.min(Math.max(pixel, area.left), area.right));
+  mark(layer, "rect", { class: "chart-brush", x: low, y: area.top, width: high - low, height: area.bottom - area.top });
+}

@@ -6,11 +6,13 @@ import type { Chart, ChartActions, ChartModel, GraphFrame } from "../types";
 import { areaOf, drawAxes, ticksOf, type Area } from "./axes";
 import { hex, mark } from "./dom";
 import { watchKeys } from "./keys";
+import { circles, dots, type Point } from "./points";
 import { watchPointer, type Place } from "./pointer";
 import { createChart, type Paper, type Parts } from "./shell";
 import { count, degrees, moment, plain } from "./words";
 
 const SIZE = 5; // pixels across a point
+const CROWD = 1000; // units: more are drawn smaller
 const REACH = 10; // pixels within which a pointer finds a unit
 const NEAR = 0.6; // of the largest norm: with all above it, the axis begins at the half
 const UNKNOWN = 22; // pixels left of the axis for units without an angle
@@ -74,7 +76,6 @@ function movementParts(paper: Paper, actions: ChartActions): Parts {
       actions.select(shown?.ranked.slice(Math.min(from, to), Math.max(from, to) + 1) ?? [], add),
   });
   return {
-    name: "movement",
     title: "Norms and movement",
     message: ({ frame }) => (frame === null ? "Computing norms and angles…" : null),
     depends: ({ frame, appearance }) => [frame, appearance],
@@ -132,35 +133,34 @@ function isHidden(model: ChartModel, frame: GraphFrame, unit: number): boolean {
   return appearance !== null && appearance.radius.length === frame.units && appearance.radius[unit] === 0;
 }
 
-/** Points of one look are one path: each a stroke of no length, its round or square cap the mark. */
+/** Points of one look are one path. */
 function drawPoints(paper: Paper, model: ChartModel, frame: GraphFrame, places: Float32Array): void {
   const look = model.appearance?.colour.length === frame.units ? model.appearance : null;
-  const paths = new Map<string, string[]>();
+  const groups = new Map<string, Point[]>();
   for (let unit = 0; unit < frame.units; unit += 1) {
     if (Number.isNaN(places[2 * unit])) continue;
     const [colour, cap] = look ? [hex(look.colour[unit]), look.shape[unit] === 1 ? "square" : "round"] : ["", "round"];
     const opacity = look ? Math.round(10 * Math.max(look.opacity[unit], 0.15)) / 10 : 1;
     const key = `${colour}|${cap}|${opacity}`;
-    const path = paths.get(key) ?? [];
-    path.push(`M${places[2 * unit].toFixed(1)} ${places[2 * unit + 1].toFixed(1)}h0`);
-    paths.set(key, path);
+    const group = groups.get(key) ?? [];
+    group.push([places[2 * unit], places[2 * unit + 1]]);
+    groups.set(key, group);
   }
-  const scarce = frame.units > 1000 ? 0.6 : 1;
-  for (const [key, path] of paths) {
+  const size = frame.units > CROWD ? 0.6 * SIZE : SIZE;
+  for (const [key, group] of groups) {
     const [colour, cap, opacity] = key.split("|");
-    const width = SIZE * scarce * (cap === "square" ? 0.9 : 1);
-    const look = { stroke: colour || "currentColor", "stroke-linecap": cap, "stroke-width": width, "stroke-opacity": 0.85 * Number(opacity) };
-    mark(paper.base, "path", { class: "chart-points", "data-units": path.length, d: path.join(""), fill: "none", ...look });
+    const width = cap === "square" ? 0.9 * size : size;
+    const painted = { stroke: colour || "currentColor", "stroke-linecap": cap, "stroke-width": width, "stroke-opacity": 0.85 * Number(opacity) };
+    mark(paper.base, "path", { class: "chart-points", "data-units": group.length, d: dots(group), fill: "none", ...painted });
   }
 }
 
 function trace(paper: Paper, shown: Shown, model: ChartModel, brush: [Place, Place] | null): void {
-  const ring = (unit: number, kind: string, radius: number): void => {
-    const [x, y] = [shown.places[2 * unit], shown.places[2 * unit + 1]];
-    if (x > 0) mark(paper.over, "circle", { class: kind, cx: x, cy: y, r: radius, "data-unit": unit });
-  };
-  for (const unit of model.selected) ring(unit, "chart-chosen", 4.5);
-  if (model.hovered !== null) ring(model.hovered, "chart-hover", 6);
+  const at = (unit: number): Point => [shown.places[2 * unit], shown.places[2 * unit + 1]];
+  const here = (unit: number | null): unit is number => unit !== null && shown.places[2 * unit] > 0;
+  const chosen = model.selected.filter(here).map(at);
+  if (chosen.length > 0) mark(paper.over, "path", { class: "chart-chosen", d: circles(chosen, 4.5) });
+  if (here(model.hovered)) mark(paper.over, "path", { class: "chart-hover", d: circles([at(model.hovered)], 6) });
   if (!brush) return;
   const [from, to] = brush;
   const size = { width: Math.abs(to.x - from.x), height: Math.abs(to.y - from.y) };
@@ -187,11 +187,14 @@ function within({ places }: Shown, from: Place, to: Place): number[] {
   return units;
 }
 
+function unitName(frame: GraphFrame, unit: number): string {
+  return unit < frame.own ? `unit ${unit}` : `unit ${unit - frame.own} of the second run`;
+}
+
 function unitWords(frame: GraphFrame, unit: number): string {
   const angle = frame.angle[unit];
   const moved = Number.isNaN(angle) ? "angle unknown" : `moved ${degrees(angle)}`;
-  const model = unit >= frame.own ? ` of the second run` : "";
-  return `unit ${unit >= frame.own ? unit - frame.own : unit}${model}: norm ${plain(frame.norm[unit])}, ${moved}`;
+  return `${unitName(frame, unit)}: norm ${plain(frame.norm[unit])}, ${moved}`;
 }
 
 function reading(model: ChartModel, frame: GraphFrame): string {
@@ -203,5 +206,5 @@ function reading(model: ChartModel, frame: GraphFrame): string {
   const middle = known[Math.floor((known.length - 1) / 2)];
   const strangers = frame.units - known.length;
   const unknown = strangers > 0 ? ` The angle of ${count(strangers, "unit")} is unknown (at “?”).` : "";
-  return `Half of the units have turned by ${degrees(middle)} or less at ${moment(model)}, unit ${unit} by ${degrees(furthest)}.${unknown}`;
+  return `Half of the units have turned by ${degrees(middle)} or less at ${moment(model)}, ${unitName(frame, unit)} by ${degrees(furthest)}.${unknown}`;
 }

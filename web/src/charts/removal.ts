@@ -4,9 +4,10 @@ import { scaleLinear } from "d3-scale";
 import { line as pathOf } from "d3-shape";
 
 import type { Chart, ChartActions, ChartModel, RemovalFrame, RemovalOrder } from "../types";
-import { areaOf, drawAxes, ticksOf, type Area, type Tick } from "./axes";
+import { areaOf, drawAxes, drawBrush, ticksOf, type Area, type Tick } from "./axes";
 import { mark } from "./dom";
 import { watchKeys } from "./keys";
+import { drawDots, type Point } from "./points";
 import { watchPointer, type Place } from "./pointer";
 import { legendEntry, line, strokeOf } from "./series";
 import { createChart, type Paper, type Parts } from "./shell";
@@ -88,7 +89,6 @@ function removalParts(paper: Paper, actions: ChartActions): Parts {
     paper.redraw();
   };
   return {
-    name: "removal",
     title: "Removing units",
     message: ({ removal }) => messageOf(removal),
     depends: ({ removal }) => [removal, active],
@@ -174,20 +174,16 @@ function drawLegend(paper: Paper, frame: RemovalFrame, active: number, press: (i
 }
 
 function trace(paper: Paper, model: ChartModel, { frame, scales, places }: Shown, active: number, brush: [number, number] | null): void {
-  const { area } = scales;
-  if (brush) {
-    const [from, to] = brush.map((pixel) => Math.min(Math.max(pixel, area.left), area.right)).sort((a, b) => a - b);
-    mark(paper.over, "rect", { class: "chart-brush", x: from, y: area.top, width: to - from, height: area.bottom - area.top });
-  }
+  if (brush) drawBrush(paper.over, scales.area, ...brush);
+  const at = (index: number, unit: number | null): Point | null => {
+    const place = unit === null ? 0 : (places[index][unit] ?? 0);
+    return place > 0 ? [scales.x(place), scales.y(index, place)] : null;
+  };
   frame.criteria.forEach(({ name }, index) => {
-    for (const unit of model.selected) {
-      const place = places[index][unit];
-      if (!place) continue;
-      const at = { cx: scales.x(place), cy: scales.y(index, place), r: index === active ? 4 : 3 };
-      mark(paper.over, "circle", { class: `chart-point series-point ${strokeOf(name).colour}`, "data-unit": unit, ...at });
-    }
-    const hovered = model.hovered === null ? 0 : (places[index][model.hovered] ?? 0);
-    if (hovered) mark(paper.over, "circle", { class: "chart-hover", cx: scales.x(hovered), cy: scales.y(index, hovered), r: 6 });
+    const chosen = model.selected.map((unit) => at(index, unit)).filter((point) => point !== null);
+    drawDots(paper.over, chosen, strokeOf(name).colour, index === active ? 8 : 6);
+    const hovered = at(index, model.hovered);
+    if (hovered) mark(paper.over, "circle", { class: "chart-hover", cx: hovered[0], cy: hovered[1], r: 6 });
   });
 }
 

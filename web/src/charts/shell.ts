@@ -24,7 +24,6 @@ export interface Paper {
 
 /** What makes one chart. */
 export interface Parts {
-  name: string;
   title: string;
   /** What the base depends on: it is drawn again where one of these differs. */
   depends(model: ChartModel): readonly unknown[];
@@ -56,6 +55,7 @@ export function createChart(begin: (paper: Paper) => Parts, name: string): Chart
     const message = parts.message(next);
     sheet.say(message, message ?? parts.reading(next), parts.title);
     sheet.paper.element.classList.toggle("chart-dark", next.dark);
+    sheet.paper.element.classList.toggle("chart-waiting", message?.endsWith("…") ?? false);
     if (message === null) {
       const needs = [paper.width, paper.height, ...parts.depends(next)];
       if (!same(needs, drawn)) {

@@ -5,7 +5,7 @@ import { scaleLinear, scaleLog } from "d3-scale";
 import { line as pathOf } from "d3-shape";
 
 import type { Chart, ChartActions, SpectrumFrame } from "../types";
-import { areaOf, drawAxes, ticksOf, type Area } from "./axes";
+import { areaOf, drawAxes, drawBrush, ticksOf, type Area } from "./axes";
 import { binsOf, carriersOf, sharesOf, spikesOf } from "./eigenvalues";
 import { mark } from "./dom";
 import { watchKeys } from "./keys";
@@ -32,6 +32,12 @@ function spectrumParts(paper: Paper, actions: ChartActions): Parts {
   let shown: Shown | null = null;
   let cursor = 0;
   let selected: readonly number[] = [];
+  let brush: [number, number] | null = null;
+  const retrace = (): void => {
+    paper.over.replaceChildren();
+    if (shown) traceShares(paper, shown, selected);
+    if (shown && brush) drawBrush(paper.over, shown.area, ...brush);
+  };
   const choose = (spike: number, add: boolean): void => {
     if (shown && spike < shown.frame.leading) actions.select(carriersOf(shown.frame, spike), add);
   };
@@ -46,12 +52,14 @@ function spectrumParts(paper: Paper, actions: ChartActions): Parts {
       if (spike === null) actions.select([], add);
       else choose(spike, add);
     },
+    drag(from, to) {
+      brush = [from.x, to.x];
+      retrace();
+    },
     drop(from, to, add) {
-      if (!from || !shown) return;
-      const [low, high] = [Math.min(from.x, to.x), Math.max(from.x, to.x)];
-      const within = shown.spikes.map((_, spike) => spike).filter((spike) => isWithin(shown as Shown, spike, low, high));
-      const frame = shown.frame;
-      actions.select([...new Set(within.filter((spike) => spike < frame.leading).flatMap((spike) => carriersOf(frame, spike)))], add);
+      brush = null;
+      retrace();
+      if (from && shown) actions.select(carriersWithin(shown, from.x, to.x), add);
     },
   });
   const keys = watchKeys(paper.overlay, "Spikes of the spectrum; Enter selects the units that carry one", {
@@ -65,7 +73,6 @@ function spectrumParts(paper: Paper, actions: ChartActions): Parts {
     choose: (_, spike, add) => choose(spike, add),
   });
   return {
-    name: "spectrum",
     title: "Eigenvalues of W Wᵀ",
     message: ({ spectrum }) => messageOf(spectrum),
     depends: ({ spectrum }) => [spectrum],
@@ -75,7 +82,7 @@ function spectrumParts(paper: Paper, actions: ChartActions): Parts {
     },
     trace(_, model) {
       selected = model.selected;
-      if (shown) traceShares(paper, shown, selected);
+      retrace();
     },
     reading: (model) => reading(model.spectrum as SpectrumFrame, model.selected),
     after: keys.refresh,
@@ -159,9 +166,11 @@ function spikeAt({ x, spikes }: Shown, place: Place): number | null {
   return best;
 }
 
-function isWithin({ x, spikes }: Shown, spike: number, low: number, high: number): boolean {
-  const place = x(spikes[spike]);
-  return place >= low && place <= high;
+/** The units that carry the spikes between two pixels. */
+function carriersWithin({ frame, x, spikes }: Shown, from: number, to: number): number[] {
+  const [low, high] = [Math.min(from, to), Math.max(from, to)];
+  const within = spikes.map((_, spike) => spike).filter((spike) => x(spikes[spike]) >= low && x(spikes[spike]) <= high);
+  return [...new Set(within.filter((spike) => spike < frame.leading).flatMap((spike) => carriersOf(frame, spike)))];
 }
 
 function spikeWords({ frame, spikes }: Shown, spike: number, selected: readonly number[]): string {
