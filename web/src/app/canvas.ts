@@ -1,6 +1,6 @@
 // The graph on the page: tells it of what has changed, and of nothing else.
 
-import type { GraphView } from "../types";
+import type { GraphStatus, GraphView } from "../types";
 import type { Actions } from "./actions";
 import { isScene, type View } from "./derive";
 import { h, icon, say } from "./dom";
@@ -27,7 +27,10 @@ export function createCanvas(graph: GraphView, actions: Actions, over: readonly 
     hover: actions.hover,
     pin: actions.pin,
     unpin: actions.unpin,
-    status: actions.noteStatus,
+    status(status) {
+      actions.noteStatus(status);
+      noteOn(graph.element, status);
+    },
   });
   const tell = createTelling(graph);
   return {
@@ -41,6 +44,11 @@ export function createCanvas(graph: GraphView, actions: Actions, over: readonly 
     },
     destroy: () => graph.destroy(),
   };
+}
+
+/** Leaves word of the drawing for those who measure the page. */
+function noteOn(element: HTMLElement, { settled, drawn, links, worker }: GraphStatus): void {
+  Object.assign(element.dataset, { settled, drawn: drawn.toFixed(1), links, worker });
 }
 
 /** Calls each setter of the graph only when what it is given has changed. */
