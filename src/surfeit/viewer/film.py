@@ -113,7 +113,7 @@ def pair_products(directions: Float[Tensor, "units columns"]) -> np.ndarray:
     """
     if len(directions) > _MOST_UNITS:
         raise ValueError(
-            f"a page holds the graphs of up to {_MOST_UNITS} units, this layer has {len(directions)}"
+            f"a page holds graphs of up to {_MOST_UNITS} units, this layer has {len(directions)}"
         )
     parts = [
         block[place, start + place + 1 :]

@@ -5,13 +5,26 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from surfeit.core import Split
+from surfeit.core import Split, StoreError
 from surfeit.similarity import normalised
 from surfeit.viewer.outputs import unit_outputs
 from surfeit.viewer.records import Weights
 from surfeit.viewer.removal_frame import RemovalFrame, removal_frame
 from surfeit.viewer.timelines import Timeline
 from surfeit.viewer.units import Units, note_of, units_of
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the weight vectors of a training began.
+
+    Args:
+        directions: [units, inputs], of length 1 or 0; None where unknown.
+        note: why they are unknown although they should not be, a sentence, or None.
+    """
+
+    directions: Tensor | None
+    note: str | None
 
 
 @dataclass(frozen=True)
@@ -43,19 +56,28 @@ class Place:
             ValueError: if a weight is not finite, or the network does not take the images.
             StoreError: if the snapshot is damaged.
         """
-        initial = self.timeline.initial(self.layer, self.at)
-        origin = None if initial is None else normalised(initial)
-        return self.compared(self.weights(), origin, source, images)
+        return self.compared(self.weights(), self.origin(), source, images)
+
+    def origin(self) -> Origin:
+        """The directions that training began with."""
+        try:
+            initial = self.timeline.initial(self.layer, self.at)
+            return Origin(None if initial is None else normalised(initial), None)
+        except (StoreError, ValueError) as error:
+            return Origin(None, f"movement is unknown: {error}")
 
     def compared(
-        self, weights: Weights, origin: Tensor | None, source: str, images: Split | None
+        self, weights: Weights, origin: Origin, source: str, images: Split | None
     ) -> tuple[Units, str | None]:
-        """As `units`, of weights and initial directions that were read already."""
-        outputs, note = None, None
+        """As `units`, of weights and a beginning that were read already."""
+        outputs, note = None, origin.note
         if source == "outputs":
             assert images is not None, "outputs need images"
-            outputs, note = unit_outputs(self.timeline.model(self.at), self.layer, images)
-        return units_of(weights[0], origin=origin, mask=weights[1], outputs=outputs), note
+            outputs, said = unit_outputs(self.timeline.model(self.at), self.layer, images)
+            note = ". ".join(filter(None, (note, said))) or None
+        return units_of(
+            weights[0], origin=origin.directions, mask=weights[1], outputs=outputs
+        ), note
 
     def removal(self, images: Split | None, note: str | None = None) -> RemovalFrame:
         """Removal orders and, with images, accuracies.

@@ -1,0 +1,139 @@
+"""A layer's units at many moments, read and compared ahead by several threads."""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from surfeit.core import Split, StoreError
+from surfeit.viewer.film import pair_products
+from surfeit.viewer.places import Origin, Place, joined
+from surfeit.viewer.records import Weights
+from surfeit.viewer.timelines import Timeline
+from surfeit.viewer.units import Units
+
+# Moments read at once: what is the same for all is looked up once.
+_TOGETHER = 8
+
+T = TypeVar("T")
+R = TypeVar("R")
+Compared = tuple[Units, str | None]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shot:
+    """The units at one moment.
+
+    Args:
+        at: the moment.
+        own: units of the first timeline.
+        values: by name (norm, angle, kept) float32 [units].
+        products: `pair_products`.
+        note: what is to be known of them, a sentence, or None.
+    """
+
+    at: int
+    own: int
+    values: dict[str, np.ndarray]
+    products: np.ndarray
+    note: str | None
+
+
+class Reel:
+    """A layer of one timeline, or of two merged, that is read moment by moment.
+
+    Args:
+        timeline: a run or tickets.
+        layer: dotted name.
+        source: "weights" or "outputs".
+        merged: the other timeline.
+        images: for outputs.
+    """
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        layer: str,
+        *,
+        source: str = "weights",
+        merged: Timeline | None = None,
+        images: Split | None = None,
+    ) -> None:
+        self._timeline = timeline
+        self._layer = layer
+        self._source = source
+        self._merged = merged
+        self._images = images
+        self._origins: dict[str, Origin] = {}
+        self._lock = threading.Lock()
+
+    def shots(self, at: Sequence[int]) -> Iterator[Shot | str]:
+        """The units at each moment; a sentence where they cannot be read.
+
+        Raises:
+            ValueError: if two layers cannot be compared, or there are too many units.
+        """
+        parts = [at[start : start + _TOGETHER] for start in range(0, len(at), _TOGETHER)]
+        for part in ahead(self._shots, parts):
+            yield from part
+
+    def _shots(self, at: Sequence[int]) -> list[Shot | str]:
+        found = [self._read(self._timeline, at)]
+        if self._merged is not None:
+            merged = self._merged
+            found.append(self._read(merged, [merged.moment_until(moment) for moment in at]))
+        return [self._shot(*entry) for entry in zip(at, *found, strict=True)]
+
+    def _shot(self, at: int, *found: Compared | str) -> Shot | str:
+        for entry in found:
+            if isinstance(entry, str):
+                return entry
+        there = [entry for entry in found if not isinstance(entry, str)]
+        units, own, note = joined(there, self._source)
+        values = {name: getattr(units, name).float().numpy() for name in ("norm", "angle", "kept")}
+        products = pair_products(units.rows)
+        return Shot(at=at, own=own, values=values, products=products, note=note)
+
+    def _read(self, timeline: Timeline, at: Sequence[int]) -> list[Compared | str]:
+        try:
+            weights = timeline.several(self._layer, at)
+        except (StoreError, ValueError) as error:
+            if len(at) == 1:
+                return [str(error)]
+            return [found for one in at for found in self._read(timeline, [one])]
+        places = [Place(timeline, self._layer, one) for one in at]
+        return [self._compared(*entry) for entry in zip(places, weights, strict=True)]
+
+    def _compared(self, place: Place, weights: Weights) -> Compared | str:
+        try:
+            return place.compared(weights, self._origin(place), self._source, self._images)
+        except (StoreError, ValueError) as error:
+            return str(error)
+
+    def _origin(self, place: Place) -> Origin:
+        run, _ = place.timeline.place(place.at)
+        with self._lock:
+            if run.key not in self._origins:
+                self._origins[run.key] = place.origin()
+            return self._origins[run.key]
+
+
+def ahead(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """The function of each item, in order, computed by as many threads as there are cores.
+
+    Only a few results wait: those of large layers are too large to keep all.
+    """
+    workers = min(4, os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[R]] = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -1,0 +1,139 @@
+// Pictures that the page carries itself: what surfeit.viewer.bundle wrote.
+import type { Catalog, GraphFrame, Query, Source, Timeline } from "../types";
+import { openFilm, type Film, type FilmHeader } from "./film";
+import { learningOf, removalFrame, spectrumFrame } from "./frames";
+import { arrayOf, decode, type Pack } from "./wire";
+
+interface Chart {
+  kind: string;
+  layer: string;
+  at: number;
+}
+
+interface Header {
+  format: string;
+  version: number;
+  timeline: Timeline;
+  merged: Timeline | null;
+  films: FilmHeader[];
+  charts: Chart[];
+}
+
+/** A source that needs nothing but these bytes. */
+export function bundleSource(bytes: ArrayBuffer): Source {
+  const pack = decode(bytes);
+  const header = checked(pack);
+  const films = header.films.map((film, number) => openFilm(pack, film, number));
+  return {
+    live: false,
+    catalog: async () => catalogOf(header),
+    timeline: async (id) => timelineOf(header, id),
+    graph: async (query) => graphOf(header, films, query),
+    spectrum: async (query) => {
+      const { chart, note } = chartOf(header, "spectrum", query);
+      const found = spectrumFrame(nested(pack, chart));
+      return { ...found, note: note ?? found.note };
+    },
+    removal: async (query) => {
+      const { chart, note } = chartOf(header, "removal", query);
+      const found = removalFrame(nested(pack, chart));
+      return { ...found, note: note ?? found.note };
+    },
+    learning: async (id) => {
+      requireOwn(header, id);
+      return learningOf(nested(pack, "learning"));
+    },
+  };
+}
+
+function checked(pack: Pack): Header {
+  const header = pack.header as unknown as Header;
+  if (header.format !== "surfeit-bundle" || header.version !== 1) {
+    throw new Error("These data are not what this page can show: another version of Surfeit wrote them.");
+  }
+  return header;
+}
+
+function catalogOf(header: Header): Catalog {
+  const problems = header.films.flatMap((film) =>
+    Object.entries(film.problems).map(([at, problem]) => `${header.timeline.axis} ${at}: ${problem}`),
+  );
+  const timelines = header.merged === null ? [header.timeline] : [header.timeline, header.merged];
+  return { timelines, problems: [...new Set(problems)] };
+}
+
+function timelineOf(header: Header, id: string): Timeline {
+  const found = catalogOf(header).timelines.find((timeline) => timeline.id === id);
+  if (found === undefined) {
+    throw new Error(`This page holds ${header.timeline.name} alone.`);
+  }
+  return found;
+}
+
+function requireOwn(header: Header, id: string): void {
+  if (id !== header.timeline.id) {
+    throw new Error(`This page holds ${header.timeline.name} alone; other runs are only shown beside it.`);
+  }
+}
+
+function graphOf(header: Header, films: readonly Film[], query: Query): GraphFrame {
+  requireOwn(header, query.timeline);
+  const film = filmOf(films, query);
+  const moment = film.header.at.indexOf(query.at);
+  if (moment < 0) {
+    throw new Error(film.header.problems[String(query.at)] ?? `This page has nothing at ${header.timeline.axis} ${query.at}.`);
+  }
+  // The first run's own graph is in that of two merged.
+  const units = query.merged === null ? film.header.own : film.header.units;
+  const cut = (name: string): Float32Array => film.values(name, moment).slice(0, units);
+  return {
+    units,
+    own: film.header.own,
+    norm: cut("norm"),
+    angle: cut("angle"),
+    kept: cut("kept"),
+    ...film.links(moment, units),
+    floor: film.floor(moment),
+    nearest: null,
+    nearestApart: null,
+    neighbours: 0,
+    note: noteOf(film.header, moment),
+  };
+}
+
+function filmOf(films: readonly Film[], query: Query): Film {
+  const layer = films.filter((film) => film.header.layer === query.layer && film.header.source === query.source);
+  const found =
+    layer.find((film) => film.header.merged === query.merged) ?? (query.merged === null ? layer[0] : undefined);
+  if (found === undefined) {
+    const of = query.source === "weights" ? "weight vectors" : "unit outputs";
+    const beside = query.merged === null ? "" : " beside that run";
+    throw new Error(`This page does not hold the ${of} of layer ${query.layer}${beside}: \`surfeit view\` shows all.`);
+  }
+  return found;
+}
+
+function noteOf(film: FilmHeader, moment: number): string {
+  const rounded = `inner products are rounded, by up to ${(Math.ceil(film.error * 1e4) / 1e4).toFixed(4)}`;
+  const note = film.notes[moment] ?? null;
+  return note === null ? rounded : `${note}. ${rounded}`;
+}
+
+/** The chart at the moment nearest to the one asked for, and what to say if that is another. */
+function chartOf(header: Header, kind: string, query: Query): { chart: string; note: string | null } {
+  requireOwn(header, query.timeline);
+  const there = header.charts.map((chart, number) => ({ ...chart, number }));
+  const own = there.filter((chart) => chart.kind === kind && chart.layer === query.layer);
+  const away = (chart: Chart): number => Math.abs(chart.at - query.at);
+  const best = own.reduce<(typeof own)[number] | null>((a, b) => (a === null || away(b) < away(a) ? b : a), null);
+  if (best === null) {
+    throw new Error(`This page holds no such chart of layer ${query.layer}.`);
+  }
+  const axis = header.timeline.axis;
+  const note = `this is ${axis} ${best.at}: the page holds ${own.length} of ${header.timeline.moments.length} ${axis}s`;
+  return { chart: `chart_${best.number}`, note: best.at === query.at ? null : note };
+}
+
+function nested(pack: Pack, name: string): ArrayBuffer {
+  return arrayOf(pack, name, "u1").slice().buffer as ArrayBuffer;
+}

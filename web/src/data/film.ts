@@ -1,0 +1,143 @@
+// Reads a film (surfeit.viewer.film): a layer's links over many moments, as what changes.
+import { arrayOf, type Pack } from "./wire";
+
+const STEPS = 65535;
+const ESCAPE = 255;
+
+/** What the header says of a film. */
+export interface FilmHeader {
+  layer: string;
+  source: string;
+  merged: string | null;
+  units: number;
+  own: number;
+  /** The moments that it has. */
+  at: number[];
+  notes: (string | null)[];
+  /** Why the other moments are not there. */
+  problems: Record<string, string>;
+  lowest: number;
+  step: number;
+  error: number;
+  series: Record<string, { low: number; high: number }>;
+}
+
+/** Links, the nearest pair first. */
+export interface Links {
+  source: Uint16Array;
+  target: Uint16Array;
+  apart: Uint16Array;
+}
+
+export interface Film {
+  readonly header: FilmHeader;
+  /** The links at the moment of this number, of pairs whose units are both below `limit`. */
+  links(moment: number, limit: number): Links;
+  /** Links are complete from this inner product on. */
+  floor(moment: number): number;
+  /** One number a unit: "norm", "angle" or "kept". */
+  values(name: string, moment: number): Float32Array;
+}
+
+/** The film with this number in a bundle. It is read forwards; going back begins anew. */
+export function openFilm(pack: Pack, header: FilmHeader, number: number): Film {
+  const seek = reader(pack, header, number);
+  const aparts = apartOfLevels(header);
+  const floors = arrayOf(pack, `film_${number}_floor`, "f4");
+  return {
+    header,
+    links: (moment, limit) => linksOf(seek(moment), header.units, aparts, limit),
+    floor: (moment) => floors[moment] as number,
+    values: (name, moment) => valuesOf(pack, header, `film_${number}_${name}`, name, moment),
+  };
+}
+
+/** A function that gives the level of every pair at a moment; 0: the pair is not carried. */
+function reader(pack: Pack, header: FilmHeader, number: number): (moment: number) => Uint8Array {
+  const gaps = arrayOf(pack, `film_${number}_gaps`, "u1");
+  const changes = arrayOf(pack, `film_${number}_changes`, "u1");
+  const gapEnds = arrayOf(pack, `film_${number}_gap_ends`, "u4");
+  const levels = new Uint8Array((header.units * (header.units - 1)) / 2);
+  let next = 0;
+  let gap = 0;
+  let change = 0;
+  return (moment) => {
+    if (moment < next - 1) {
+      levels.fill(0);
+      next = gap = change = 0;
+    }
+    for (; next <= moment; next += 1) {
+      let pair = 0;
+      for (const end = gapEnds[next] as number; gap < end; gap += 1) {
+        const skipped = gaps[gap] as number;
+        pair += skipped;
+        if (skipped !== ESCAPE) {
+          // A byte that runs over begins anew at 0, as the writer's does.
+          levels[pair] = (levels[pair] as number) + (changes[change] as number);
+          change += 1;
+          pair += 1;
+        }
+      }
+    }
+    return levels;
+  };
+}
+
+/** The quantised distance that each level stands for. */
+function apartOfLevels(header: FilmHeader): Uint16Array {
+  return Uint16Array.from({ length: 256 }, (_, level) => {
+    const product = header.lowest + (level - 1) * header.step;
+    return Math.round(Math.min(1, Math.max(0, (1 - product) / 2)) * STEPS);
+  });
+}
+
+function linksOf(levels: Uint8Array, units: number, aparts: Uint16Array, limit: number): Links {
+  const starts = startsOf(levels, units, limit);
+  const count = starts[0] as number;
+  const found = { source: new Uint16Array(count), target: new Uint16Array(count), apart: new Uint16Array(count) };
+  for (let one = 0, pair = 0; one < units; one += 1) {
+    for (let other = one + 1; other < units; other += 1, pair += 1) {
+      const level = levels[pair] as number;
+      if (level !== 0 && other < limit) {
+        const place = (starts[level] as number)++;
+        found.source[place] = one;
+        found.target[place] = other;
+        found.apart[place] = aparts[level] as number;
+      }
+    }
+  }
+  return found;
+}
+
+/** Where the links of each level begin, the highest level first; at 0: how many there are. */
+function startsOf(levels: Uint8Array, units: number, limit: number): Uint32Array {
+  const counts = new Uint32Array(256);
+  for (let one = 0, pair = 0; one < units; one += 1) {
+    for (let other = one + 1; other < units; other += 1, pair += 1) {
+      if (other < limit) {
+        counts[levels[pair] as number]! += 1;
+      }
+    }
+  }
+  let before = 0;
+  for (let level = 255; level > 0; level -= 1) {
+    const here = counts[level] as number;
+    counts[level] = before;
+    before += here;
+  }
+  counts[0] = before;
+  return counts;
+}
+
+/** Differences over time, summed up to the moment, as surfeit.viewer.series writes them. */
+function valuesOf(pack: Pack, header: FilmHeader, array: string, name: string, moment: number): Float32Array {
+  const changes = arrayOf(pack, array, "u1");
+  const levels = new Uint8Array(header.units);
+  for (let place = 0; place < (moment + 1) * header.units; place += 1) {
+    const unit = place % header.units;
+    levels[unit] = (levels[unit] as number) + (changes[place] as number);
+  }
+  const range = header.series[name] ?? { low: 0, high: 0 };
+  const scale = (range.high - range.low) / 254;
+  return Float32Array.from(levels, (level) => (level === 255 ? NaN : range.low + level * scale));
+}
