@@ -1,5 +1,8 @@
 """The page stands alone, names everything, and says what the summary says."""
 
+import base64
+import gzip
+import hashlib
 import re
 from html import unescape
 from html.parser import HTMLParser
@@ -7,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from surfeit.report import html, words
+from surfeit.report.live import Live
 from surfeit.report.page import render
 
 NAMESPACES = {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
@@ -204,3 +208,62 @@ def test_inline_svg_keeps_two_drawings_apart():
     assert 'xlink:href="#p1-a" height="1"' in drawn
     assert "url(#p1-a)" in drawn
     assert "dtd" not in drawn
+
+
+VIEWER = 'export const mount = () => "</script>";'
+
+
+@pytest.fixture
+def live_page(summary, figures, tables):
+    live = Live(
+        viewer=VIEWER,
+        bundles={"fc1": b"all of fc1"},
+        notes={"fc2": "A still picture of fc2: it is <large>."},
+        cut=0.25,
+    )
+    return render(summary, figures, tables, live)
+
+
+def _graphs(page):
+    return page.split('<section id="graph">')[1].split("</section>")[0]
+
+
+def test_a_live_graph_has_its_data_its_first_view_and_the_still_picture(live_page):
+    graphs = _graphs(live_page)
+    (mount,) = [
+        values for tag, values in outline(live_page).starts if values.get("class") == "surfeit"
+    ]
+    assert mount["data-home"] == "bundle"
+    assert mount["data-address"] == "off"
+    assert mount["data-state"] == "#v=1&layer=fc1&cut=0.25"
+    data = re.search(rf'id="{mount["data-bundle"]}">([^<]*)</script>', live_page)
+    assert gzip.decompress(base64.b64decode(data[1])) == b"all of fc1"
+    assert graphs.count("<svg") == 2, "the still pictures stay: for paper and without script"
+    assert "it is &lt;large&gt;." in graphs
+
+
+def test_a_live_page_holds_one_viewer_and_lets_nothing_else_run_or_reach_out(live_page):
+    assert live_page.count('<script type="module">') == 1
+    assert "\\x3c/script>" in live_page
+    script = live_page.split('<script type="module">')[1].split("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in live_page
+    assert "default-src 'none'" in live_page
+    found = outline(live_page)
+    assert found.open == []
+    assert len(found.ids) == len(set(found.ids))
+
+
+def test_on_paper_the_still_picture_takes_the_live_graphs_place(live_page):
+    style = live_page.split("</style>")[0]
+    screen, paper = style.split("@media print")
+    assert ".surfeit[data-mounted] ~ .sheet" in screen
+    assert re.search(r"\.surfeit, [^}]*display: none", paper)
+    assert re.search(r"\.surfeit\[data-mounted\] ~ \.sheet \{ display: block", paper)
+
+
+def test_a_page_without_viewer_runs_nothing_and_says_how_it_is_to_be_had(summary, figures, tables):
+    page = render(summary, figures, tables, Live(missing="They do not move: build <it>."))
+    assert "They do not move: build &lt;it&gt;." in _graphs(page)
+    assert "script-src 'none'" in page
+    assert "<script" not in page

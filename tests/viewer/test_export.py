@@ -1,16 +1,23 @@
 """The exported file: whole, closed to the outside, and its errors before any work."""
 
 import base64
+import errno
 import gzip
 import hashlib
 import re
 from html.parser import HTMLParser
 
 import pytest
+import torch
 
+from surfeit.core import DiskError, StoreError
+from surfeit.models import mlp
+from surfeit.train import Recorder
 from surfeit.viewer import embed
-from surfeit.viewer.contents import Content
-from surfeit.viewer.export import render
+from surfeit.viewer.assets import BuildError
+from surfeit.viewer.contents import Content, opened
+from surfeit.viewer.export import export, render
+from surfeit.viewer.wire import decode
 
 VIEWER = 'const x = "</script><!--<SCRIPT>";\r\nexport { x };\n'
 
@@ -100,3 +107,72 @@ def test_the_same_bundle_gives_the_same_bytes(monkeypatch):
     first = embed.data_script("x", b"abc" * 100)
     monkeypatch.setattr("time.time", lambda: 1e9)
     assert embed.data_script("x", b"abc" * 100) == first
+
+
+@pytest.fixture
+def built(monkeypatch):
+    monkeypatch.setattr("surfeit.viewer.export.viewer_script", lambda: VIEWER)
+
+
+@pytest.fixture
+def run(tmp_path):
+    model = mlp((8, 6), input_shape=(1, 4, 4), classes=3, generator=torch.Generator())
+    return Recorder(model, tmp_path / "run").finish()
+
+
+def _header(path):
+    packed = base64.b64decode(Scripts(path.read_text()).text("application/octet-stream"))
+    return decode(gzip.decompress(packed))[0]
+
+
+def test_export_writes_the_layers_that_are_named(built, run, tmp_path):
+    out = tmp_path / "new" / "graph.html"
+    assert export(run, ["fc1", "fc2", "fc1"], out) == out
+    names = [layer["name"] for layer in _header(out)["timeline"]["layers"]]
+    assert names == ["fc1", "fc2"]
+    assert [path.name for path in out.parent.iterdir()] == ["graph.html"]
+
+
+def test_export_takes_a_folder_a_key_and_another_run(built, run, tmp_path):
+    out = tmp_path / "graph.html"
+    first = export(run.path, "fc1", out, merged=str(run.path)).read_bytes()
+    assert _header(out)["merged"] is not None
+    assert export(opened(run), "fc1", out, merged=run).read_bytes() == first
+
+
+def test_export_says_what_is_wrong_before_it_computes(built, run, tmp_path, monkeypatch):
+    monkeypatch.setattr("surfeit.viewer.contents.bundle", None)
+    out = tmp_path / "graph.html"
+    out.write_text("what was there before")
+    with pytest.raises(ValueError, match="no layer 'fc9': did you mean 'fc"):
+        export(run, "fc9", out)
+    with pytest.raises(ValueError, match="no layer is named"):
+        export(run, [], out)
+    with pytest.raises(DiskError, match=r"it is a folder; name a file in it, .*graph.html"):
+        export(run, "fc1", tmp_path)
+    with pytest.raises(DiskError, match="a file of that name is in the way"):
+        export(run, "fc1", out / "graph.html")
+    monkeypatch.setattr("surfeit.store.Run.steps", lambda _: [])
+    with pytest.raises(StoreError, match="has no snapshots"):
+        export(run, "fc1", out)
+    assert out.read_text() == "what was there before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["graph.html", "run"]
+
+
+def test_export_into_a_folder_that_may_not_be_written_leaves_no_trace(built, run, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "no")
+
+    monkeypatch.setattr("surfeit.store.files.open", refuse, raising=False)
+    with pytest.raises(DiskError, match="you may not write there"):
+        export(run, "fc1", run.path.parent / "graph.html")
+
+
+def test_export_needs_a_viewer_that_was_built(run, tmp_path, monkeypatch):
+    def missing():
+        raise BuildError("the viewer was not built")
+
+    monkeypatch.setattr("surfeit.viewer.export.viewer_script", missing)
+    with pytest.raises(BuildError, match="not built"):
+        export(run, "fc1", tmp_path / "graph.html")
+    assert not (tmp_path / "graph.html").exists()

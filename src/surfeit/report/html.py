@@ -59,6 +59,25 @@ def figure(drawing: str, caption: str) -> str:
     )
 
 
+def live_figure(identifier: str, state: str, drawing: str, *, captions: tuple[str, str]) -> str:
+    """A drawing that a viewer takes the place of, where its script runs and on a screen.
+
+    Args:
+        identifier: the element that holds the viewer's data.
+        state: how the view begins, as an address's hash.
+        drawing: the still picture.
+        captions: of the viewer, and of the still picture.
+    """
+    live, still = captions
+    return (
+        f'<figure><div class="surfeit" data-home="bundle" data-bundle="{escape(identifier)}" '
+        f'data-address="off" data-state="{escape(state)}"></div>'
+        f'<div class="sheet">{drawing}</div>'
+        f'<figcaption><span class="live">{escape(live)}</span>'
+        f'<span class="still">{escape(still)}</span></figcaption></figure>'
+    )
+
+
 def details(summary: str, body: str) -> str:
     """What is there for those who open it."""
     return f"<details><summary>{escape(summary)}</summary>\n{body}\n</details>"

@@ -9,29 +9,37 @@ import pyarrow as pa
 
 from surfeit.report import html, words
 from surfeit.report.glossary import glossary
+from surfeit.report.live import STILL, Live
 from surfeit.report.provenance import provenance_block
 from surfeit.report.topics import TOPICS, Topic
 from surfeit.study.tables import where
+from surfeit.viewer.embed import data_script, module_script, policy
 
 Numbers = Mapping[str, Any]
 _ENDS = (("provenance", "Provenance"), ("words", "Words"))
 OPEN_LAYERS = 3  # further layers' figures are there to be opened
 
 
-def render(summary: Numbers, figures: Mapping[str, str], tables: Mapping[str, pa.Table]) -> str:
-    """The report as one HTML document.
+def render(
+    summary: Numbers,
+    figures: Mapping[str, str],
+    tables: Mapping[str, pa.Table],
+    live: Live = STILL,
+) -> str:
+    """The report as one HTML document that can reach no address.
 
     Args:
         summary: as `summarise` gives it; every number on the page is one of it or of the tables.
         figures: SVG text by name: "learning", and "removal", "graph", "spectrum" and "rank"
             followed by "-LAYER"; what is not there is left out, with a sentence where it is missed.
         tables: the report's tables.
+        live: the graphs that move; by default none does.
     """
     run = summary["run"]
     parts = [
         _top(summary),
         _learning(summary, figures),
-        *(_topic(topic, summary, figures, tables) for topic in TOPICS),
+        *(_topic(topic, summary, figures, tables, live) for topic in TOPICS),
         html.section("provenance", "Where this comes from", provenance_block(summary)),
         html.section("words", "What the words mean", glossary(summary["settings"])),
     ]
@@ -39,11 +47,25 @@ def render(summary: Numbers, figures: Mapping[str, str], tables: Mapping[str, pa
     title = f"Redundancy of {run['model']} on {run['data']}"
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f"{policy(live.viewer)}\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
         + "\n".join(parts)
-        + "\n</main>\n</body>\n</html>\n"
+        + f"\n</main>\n{_scripts(summary, live)}</body>\n</html>\n"
     )
+
+
+def _scripts(summary: Numbers, live: Live) -> str:
+    """The data of each graph that moves, and one viewer for all."""
+    if live.viewer is None:
+        return ""
+    names = [(place, name) for place, name in enumerate(summary["layers"]) if name in live.bundles]
+    data = [data_script(_data_of(place), live.bundles[name]) for place, name in names]
+    return "\n".join([*data, module_script(live.viewer), ""])
+
+
+def _data_of(place: int) -> str:
+    return f"graph-{place}-data"
 
 
 def _top(summary: Numbers) -> str:
@@ -148,26 +170,35 @@ def _topic(
     summary: Numbers,
     figures: Mapping[str, str],
     tables: Mapping[str, pa.Table],
+    live: Live,
 ) -> str:
     blocks = []
     for place, (name, layer) in enumerate(summary["layers"].items()):
         drawing = figures.get(f"{topic.name}-{name}")
         body = html.paragraph(topic.missing)
         if drawing is not None:
-            prefix = f"{topic.name}-{place}"
             label = f"{topic.title}: layer {name}"
-            body = html.figure(
-                html.inline_svg(drawing, prefix=prefix, label=label), f"{name}: {topic.caption}"
-            )
+            still = html.inline_svg(drawing, prefix=f"{topic.name}-{place}", label=label)
+            body = _figure(topic, name, place, still, live)
         body += topic.table(name, layer, tables)
         body = "".join(html.paragraph(text) for text in _notes(tables, topic, name)) + body
         if place < OPEN_LAYERS:
             blocks.append(f"<h3>{escape(name)}</h3>\n{body}")
         else:
             blocks.append(html.details(name, body))
-    return html.section(
-        topic.name, topic.title, html.paragraph(topic.introduction) + "\n".join(blocks)
-    )
+    introduction = html.paragraph(topic.introduction)
+    if topic.live and live.missing:
+        introduction += html.paragraph(live.missing)
+    return html.section(topic.name, topic.title, introduction + "\n".join(blocks))
+
+
+def _figure(topic: Topic, name: str, place: int, still: str, live: Live) -> str:
+    caption = f"{name}: {topic.caption}"
+    if not topic.live or name not in live.bundles:
+        words = live.notes.get(name) if topic.live else None
+        return html.figure(still, f"{caption} {words}" if words else caption)
+    captions = (f"{name}: {topic.live}", caption)
+    return html.live_figure(_data_of(place), live.state(name), still, captions=captions)
 
 
 def _notes(tables: Mapping[str, pa.Table], topic: Topic, name: str) -> list[str]:

@@ -24,6 +24,7 @@ class Topic:
         introduction: how to read its figures.
         caption: under each figure, behind the layer's name.
         missing: what stands in a figure's place.
+        live: the caption instead where the viewer shows the layer, in the figure's place.
         table: the layer's table as HTML.
     """
 
@@ -34,6 +35,7 @@ class Topic:
     caption: str
     missing: str
     table: Callable[[str, Numbers, Tables], str]
+    live: str = ""
 
 
 def _removal_table(name: str, layer: Numbers, tables: Tables) -> str:
@@ -154,6 +156,10 @@ TOPICS = (
             "training drew together do similar work."
         ),
         caption="units before and after training, in one scale.",
+        live=(
+            "units over the training: the slider goes through it, Space plays it, a click on a "
+            "unit shows its nearest neighbours. Printed, the page has a still picture here."
+        ),
         missing="There is no graph of this layer.",
         table=_graph_table,
     ),

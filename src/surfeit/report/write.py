@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from surfeit.data import Dataset
+    from surfeit.report.live import Live
     from surfeit.report.measure import Progress
     from surfeit.store import Run
 
@@ -52,6 +53,7 @@ def write_report(
 
     Cost: LeNet-300-100 on digits takes about 10 s on one core, half of it for the figures.
     """
+    from surfeit.report.live import live_graphs
     from surfeit.report.measure import measure, silent
     from surfeit.report.provenance import provenance
     from surfeit.report.summary import summarise
@@ -64,10 +66,11 @@ def write_report(
     about = provenance(run, dataset)
     tables = measure(run, dataset, config, into=into, progress=progress)
     summary = summarise(tables, about, config)
+    live = live_graphs(run, list(summary["layers"]), config, tell=progress or silent)
     with disk_errors(out):
         building = Path(tempfile.mkdtemp(prefix=".report-", dir=out))
         try:
-            _build(building, summary, tables, dataset.classes, progress or silent)
+            _build(building, summary, tables, live, dataset.classes, progress or silent)
             _put_in_place(building, out)
         finally:
             shutil.rmtree(building, ignore_errors=True)
@@ -99,6 +102,7 @@ def _build(
     folder: Path,
     summary: dict[str, Any],
     tables: "dict[str, pa.Table]",
+    live: "Live",
     classes: int,
     tell: "Progress",
 ) -> None:
@@ -119,7 +123,7 @@ def _build(
     tell("drawing figures", len(every), len(every))
     text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
     (folder / "summary.json").write_text(text, encoding="utf-8")
-    (folder / "report.html").write_text(render(summary, svgs, tables), encoding="utf-8")
+    (folder / "report.html").write_text(render(summary, svgs, tables, live), encoding="utf-8")
 
 
 def _put_in_place(building: Path, out: Path) -> None:

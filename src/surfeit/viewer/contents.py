@@ -7,6 +7,7 @@ from pathlib import Path
 from surfeit.data import Dataset
 from surfeit.store import Run, Store
 from surfeit.study.figures.view import View
+from surfeit.viewer.bundle import bundle
 from surfeit.viewer.fallback import still_view
 from surfeit.viewer.library import Library
 from surfeit.viewer.timelines import Timeline
@@ -67,8 +68,6 @@ def contents(
         ValueError: if there is no layer of a name, with the nearest ones, or none is named.
         StoreError: if a snapshot is damaged.
     """
-    from surfeit.viewer.bundle import bundle
-
     names = (layers,) if isinstance(layers, str) else tuple(dict.fromkeys(layers))
     if not names:
         raise ValueError("no layer is named: at least one is needed")
