@@ -232,6 +232,18 @@ describe("hands", () => {
     expect(after).not.toEqual(places);
   });
 
+  it("lay pinned units out with the others where there are no places yet, as after a reset", () => {
+    const { places } = snapshot();
+    send({ kind: "pinned", units: [5] }, { kind: "reset" });
+    pass(1000);
+    const after = snapshot().places;
+    expect(Math.abs(after[10] - places[10])).toBeLessThan(1);
+    send({ kind: "frame", frame: frameOf(40, 80, 3), fresh: false }, at("down", 1, 1), at("move", 9, 9));
+    send(at("move", 1, 1), at("up", 1, 1));
+    pass(1000);
+    expect(snapshot().places[10]).toBeCloseTo(after[10], 3);
+  });
+
   it("draw a rectangle with shift and select what is in it", () => {
     const shift = { area: true, add: true };
     send(at("down", 0, 0, shift), at("move", 400, 600, shift), at("up", 400, 600, shift));

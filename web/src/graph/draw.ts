@@ -9,8 +9,9 @@ export type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext
 
 const DIMMED = 0.3;
 const LEAST_DRAWN = 1;
-// Pixels of the device: discs below this are drawn as squares, and crowds of small ones without
-// an outline. Nobody sees it, and thousands of units are drawn in a third of the time.
+const RING = 2;
+// Discs of fewer pixels of the device are drawn as squares, and crowds of small ones without an
+// outline. Nobody sees it, and thousands of units are drawn in a third of the time.
 const SPECK = 1.6;
 const OUTLINED = 0.5;
 
@@ -68,51 +69,60 @@ function drawTwins(context: Context, scene: Scene, screen: Screen): void {
   context.globalAlpha = 1;
 }
 
-/** Units of one look in one path. */
+/** Units of one look one after another: discs by themselves are drawn faster than in one path. */
 function drawUnits(context: Context, scene: Scene, screen: Screen): void {
   const { order, appearance, selected } = scene;
-  const dimmed = (unit: number): boolean => selected.size > 0 && !selected.has(unit) && unit !== scene.hovered;
-  let start = 0;
-  while (start < order.length) {
-    const first = order[start];
-    const isDimmed = dimmed(first);
-    let end = start + 1;
-    while (end < order.length && sameLook(scene, first, order[end]) && dimmed(order[end]) === isDimmed) end += 1;
-    context.globalAlpha = appearance.opacity[first] * (isDimmed ? DIMMED : 1);
-    drawBatch(context, scene, screen, order.subarray(start, end));
-    start = end;
+  for (let place = 0; place < order.length; place++) {
+    const unit = order[place];
+    const dimmed = selected.size > 0 && !selected.has(unit) && unit !== scene.hovered;
+    context.globalAlpha = appearance.opacity[unit] * (dimmed ? DIMMED : 1);
+    if (place === 0 || !sameLook(scene, order[place - 1], unit)) setLook(context, scene, unit);
+    drawUnit(context, scene, screen, unit);
   }
   context.globalAlpha = 1;
 }
 
 function sameLook(scene: Scene, a: number, b: number): boolean {
-  const { colour, opacity, shape } = scene.appearance;
-  return colour[a] === colour[b] && opacity[a] === opacity[b] && shape[a] === shape[b];
+  const { colour, shape } = scene.appearance;
+  return colour[a] === colour[b] && shape[a] === shape[b];
 }
 
-function drawBatch(context: Context, scene: Scene, screen: Screen, units: Uint16Array): void {
-  const { appearance, camera, ratio, dark } = scene;
-  const { shape, colour } = appearance;
-  const ring = shape[units[0]] === 2;
-  const paper = dark ? "#111418" : "#ffffff";
+function setLook(context: Context, scene: Scene, unit: number): void {
+  const ring = scene.appearance.shape[unit] === RING;
+  const paper = paperOf(scene);
+  const colour = css(scene.appearance.colour[unit]);
+  const scale = scene.camera.zoom * scene.ratio;
+  context.fillStyle = ring ? paper : colour;
+  context.strokeStyle = ring ? colour : paper;
+  context.lineWidth = ring ? Math.max(1.5 * scene.ratio * Math.min(scale, 1.5), scene.ratio) : 0.75 * scene.ratio;
+}
+
+function paperOf(scene: Scene): string {
+  return scene.dark ? "#111418" : "#ffffff";
+}
+
+function drawUnit(context: Context, scene: Scene, screen: Screen, unit: number): void {
+  const { appearance, camera, ratio } = scene;
+  const ring = appearance.shape[unit] === RING;
   const scale = camera.zoom * ratio;
-  const [right, bottom] = [scene.width * ratio, scene.height * ratio];
-  context.beginPath();
-  for (const unit of units) {
-    const [x, y] = [screen.x[unit], screen.y[unit]];
-    const radius = Math.max(appearance.radius[unit] * scale - (ring ? ratio : 0), LEAST_DRAWN);
-    if (x + radius < 0 || y + radius < 0 || x - radius > right || y - radius > bottom) continue;
-    trace(context, shape[unit], x, y, radius);
+  const [x, y] = [screen.x[unit], screen.y[unit]];
+  const radius = Math.max(appearance.radius[unit] * scale - (ring ? ratio : 0), LEAST_DRAWN);
+  const [right, bottom] = [scene.width * ratio + radius, scene.height * ratio + radius];
+  if (x < -radius || y < -radius || x > right || y > bottom) return;
+  if (radius < SPECK) {
+    if (ring) context.fillStyle = context.strokeStyle;
+    context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
+    if (ring) context.fillStyle = paperOf(scene);
+    return;
   }
-  context.fillStyle = ring ? paper : css(colour[units[0]]);
-  context.strokeStyle = ring ? css(colour[units[0]]) : paper;
-  context.lineWidth = ring ? Math.max(1.5 * ratio * Math.min(scale, 1.5), ratio) : 0.75 * ratio;
-  context.fill();
-  if (ring || scale > OUTLINED) context.stroke();
+  context.beginPath();
+  trace(context, appearance.shape[unit], x, y, radius);
+  if (!ring || !scene.moving) context.fill();
+  if (ring || (scale > OUTLINED && !scene.moving)) context.stroke();
 }
 
 function trace(context: Context, shape: number, x: number, y: number, radius: number): void {
-  if (shape === 1 || (shape === 0 && radius < SPECK)) {
+  if (shape === 1) {
     // As large as the circle, by area.
     const half = radius * 0.886;
     context.rect(x - half, y - half, 2 * half, 2 * half);

@@ -5,7 +5,7 @@ import { COLD } from "./layout.ts";
 import type { Told } from "./messages.ts";
 import { createPace } from "./pace.ts";
 import { type Canvas, createPainter } from "./painter.ts";
-import { isMoving, renew, type State, step } from "./state.ts";
+import { holdLoose, isMoving, renew, type State, step } from "./state.ts";
 
 export interface Loop {
   /** Something changed: draw at the next frame. */
@@ -55,6 +55,7 @@ export function createLoop(
     state.quiet = false;
     if (fresh) headStart();
     else advance();
+    if (!isMoving(state)) holdLoose(state);
     const following = follow(fresh || unseen);
     paint(now, isMoving(state) || following);
   }

@@ -20,6 +20,7 @@ export function createPainter(canvas: Canvas, canvasOf: () => Canvas): Painter {
   let known = -1;
   return {
     moving(scene, limit) {
+      scene.moving = true;
       fitSize(canvas, scene);
       const screen = screenOf(scene);
       draw(context, scene, screen, (faint) => {
@@ -28,6 +29,7 @@ export function createPainter(canvas: Canvas, canvasOf: () => Canvas): Painter {
       });
     },
     resting(scene, version) {
+      scene.moving = false;
       fitSize(canvas, scene);
       const screen = screenOf(scene);
       if (known !== version) {

@@ -12,12 +12,14 @@ export interface Scene {
   height: number;
   ratio: number;
   dark: boolean;
+  /** Units move: they are drawn plainly, without outlines. */
+  moving: boolean;
   camera: Camera;
   bodies: Bodies;
   springs: Springs;
   buckets: Buckets;
   appearance: Appearance;
-  /** Units in the order in which they are drawn: by look, so that a look is one path. */
+  /** Units in the order in which they are drawn: by look, which is then set once. */
   order: Uint16Array;
   selected: ReadonlySet<number>;
   pinned: ReadonlySet<number>;

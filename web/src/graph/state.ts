@@ -23,6 +23,8 @@ export interface State {
   following: boolean;
   /** The unit under the pointer that is being dragged. */
   dragged: number | null;
+  /** Pinned units that have no places yet: they are laid out with all others, and then stay. */
+  loose: Set<number>;
   /** Reached by the keyboard. */
   focus: number | null;
   /** Units begin in fresh places; springs must be made; units changed their radii. */
@@ -57,7 +59,7 @@ export function createState(): State {
     forces: DEFAULT_FORCES,
     layout: createLayout(bodies),
     scene: {
-      ...{ width: 0, height: 0, ratio: 1, dark: false },
+      ...{ width: 0, height: 0, ratio: 1, dark: false, moving: false },
       camera: { zoom: 1, left: 0, top: 0 },
       bodies,
       springs: NO_SPRINGS,
@@ -69,6 +71,7 @@ export function createState(): State {
       ...{ hovered: null, twins: 0, area: null },
     },
     ...{ frozen: false, reduced: false, quiet: false, following: true, dragged: null, focus: null },
+    loose: new Set(),
     ...{ fresh: false, slack: false, version: 0 },
   };
 }
@@ -116,8 +119,16 @@ export function setPinned(state: State, units: readonly number[]): void {
 export function holdPinned(state: State): void {
   const { held } = state.scene.bodies;
   held.fill(0);
-  for (const unit of state.scene.pinned) if (unit < held.length) held[unit] = 1;
+  if (state.dragged !== null) state.loose.delete(state.dragged);
+  for (const unit of state.scene.pinned) if (unit < held.length && !state.loose.has(unit)) held[unit] = 1;
   if (state.dragged !== null) held[state.dragged] = 1;
+}
+
+/** At rest, all pinned units have found their places. */
+export function holdLoose(state: State): void {
+  if (state.loose.size === 0) return;
+  state.loose.clear();
+  holdPinned(state);
 }
 
 /** Sets the layout in motion, unless it is frozen or hotter. */
@@ -143,6 +154,8 @@ export function renew(state: State): void {
     reheat(state, WARM);
   }
   if (state.fresh) {
+    state.loose = new Set(scene.pinned);
+    holdPinned(state);
     state.layout.begin(scene.springs, state.forces);
     state.fresh = false;
     state.quiet = state.frozen;
