@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int64
-from scipy.stats import beta
+from scipy.special import betainccinv
 from torch import Tensor
 
 from surfeit.similarity.frame_potential import normalised
@@ -92,7 +92,7 @@ def chance_inner_product(units: int, inputs: int, *, level: float = 0.01) -> flo
         return 1.0
     pairs = units * (units - 1) / 2
     half = (inputs - 1) / 2
-    return float(2 * beta.isf(level / pairs, half, half) - 1)
+    return float(2 * betainccinv(half, half, level / pairs) - 1)
 
 
 def cosine_graph(
