@@ -42,14 +42,16 @@ function createChoices(store: Store<Model>, change: Change) {
       const layers = store.get().catalog?.timelines.find(({ id }) => id === run)?.layers ?? [];
       const layer = layers.some(({ name }) => name === old.layer) ? old.layer : null;
       store.set({ playing: false });
-      change({ run, layer, at: null, merged: null, selected: [], pinned: [], hidden: [] });
+      change({ run, layer, at: null, merged: null, ...plain(old), selected: [], pinned: [], hidden: [] });
     },
     chooseSource: (source: SourceOfSimilarity) => change({ source, cut: null }),
     chooseLayer(layer: string): void {
       change({ layer, cut: null, selected: [], pinned: [] });
     },
+    /** With two runs colours tell them apart, until others are chosen. */
     chooseMerged(merged: string | null): void {
-      change({ merged, selected: [], pinned: [], hidden: [], twins: false });
+      const colour: Partial<ViewState> = merged === null ? plain(store.get().state) : { colour: "model" };
+      change({ merged, ...colour, selected: [], pinned: [], hidden: [], twins: false });
     },
     chooseColour: (colour: ColourBy) => change({ colour }),
     toggleModel(model: number): void {
@@ -57,6 +59,11 @@ function createChoices(store: Store<Model>, change: Change) {
       change({ hidden: hidden.includes(model) ? hidden.filter((other) => other !== model) : [...hidden, model] });
     },
   };
+}
+
+/** Without a second run there is nothing to tell apart by colour. */
+function plain({ colour }: ViewState): Partial<ViewState> {
+  return colour === "model" ? { colour: "cluster" } : {};
 }
 
 function createTravel(store: Store<Model>, change: Change) {

@@ -51,7 +51,7 @@ export function mountViewer(element: HTMLElement, source: Source, options: Mount
   const graph = createGraphView();
   const actions = createActions(store);
   const loader = createLoader(store, source);
-  const page = createPage({ actions, graph, address, again: () => void loader.open(), several: source.live });
+  const page = createPage({ actions, graph, address, again: () => void loader.open(), live: source.live });
   dress(root, page.element);
   page.element.classList.toggle("whole", options.whole ?? false);
 
@@ -78,7 +78,9 @@ export function mountViewer(element: HTMLElement, source: Source, options: Mount
     ...(options.whole ? [] : [keepKeys(page.element)]),
   ];
   draw(store.get());
-  void loader.open();
+  void loader.open().then(() => {
+    if (!source.live && address.read() === "") joinCarried(store, actions);
+  });
   return {
     destroy() {
       endings.forEach((end) => end());
@@ -88,12 +90,18 @@ export function mountViewer(element: HTMLElement, source: Source, options: Mount
   };
 }
 
+/** A page that carries a second run was made to show both. */
+function joinCarried(store: Store<Model>, actions: Actions): void {
+  const second = store.get().catalog?.timelines[1];
+  if (second) actions.chooseMerged(second.id);
+}
+
 interface PageOptions {
   actions: Actions;
   graph: GraphView;
   address: Address;
   again(): void;
-  several: boolean;
+  live: boolean;
 }
 
 interface Page extends Part {
@@ -102,11 +110,11 @@ interface Page extends Part {
   destroy(): void;
 }
 
-function createPage({ actions, graph, address, again, several }: PageOptions): Page {
+function createPage({ actions, graph, address, again, live }: PageOptions): Page {
   const search = createSearchField(actions);
   const save = createSaveMenu(actions, graph, address);
   const help = createHelp();
-  const toolbar = createToolbar(actions, several);
+  const toolbar = createToolbar(actions, live);
   const lead = createLead();
   const timebar = createTimebar(actions);
   const banner = createBanner(again);

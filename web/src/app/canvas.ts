@@ -4,6 +4,7 @@ import type { GraphStatus, GraphView } from "../types";
 import type { Actions } from "./actions";
 import { isScene, type View } from "./derive";
 import { h, icon, say } from "./dom";
+import { sentenceOf } from "./failures";
 import type { Part } from "./part";
 
 const PLUS = "M7 2.500h2V7h4.500v2H9v4.500H7V9H2.500V7H7z";
@@ -37,10 +38,10 @@ export function createCanvas(graph: GraphView, actions: Actions, over: readonly 
     element,
     update(view) {
       tell(view);
-      element.classList.toggle("stale", view.model.failure !== null || (isScene(view.scene) && view.frame === null));
+      element.classList.toggle("stale", isScene(view.scene) && view.frame === null);
       element.classList.toggle("empty", !isScene(view.scene));
       note.hidden = !view.frame?.note;
-      say(note, view.frame?.note ?? "");
+      say(note, view.frame?.note ? sentenceOf(view.frame.note) : "");
     },
     destroy: () => graph.destroy(),
   };

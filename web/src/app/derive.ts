@@ -3,9 +3,9 @@
 
 import { apartOf, innerProductOf, maxApartOf, weightOf } from "../graph/apart";
 import { appearanceOf } from "../graph/appearance";
-import type { Appearance, GraphFrame, Layer, Legend, RemovalFrame, SourceOfSimilarity, ViewState } from "../types";
+import type { Appearance, GraphFrame, Layer, Legend, Query, RemovalFrame, SourceOfSimilarity, ViewState } from "../types";
 import { factsOf, placesOf, type Facts } from "./facts";
-import type { Model } from "./model";
+import type { Model, Shown } from "./model";
 import { queryOf, sceneOf, type Scene } from "./scene";
 import { search } from "./search";
 import { DEFAULT_STATE } from "./state";
@@ -54,7 +54,7 @@ export function createDerive(): (model: Model) => View {
     const { state } = model;
     const scene = model.catalog ? scenes(model.catalog, wishes(state.run, state.merged, state.layer, state.at)) : null;
     const shown = isScene(scene) ? model.shown : null;
-    const frame = shown && isScene(scene) && alike(shown.query, queryOf(scene, state)) ? shown.frame : null;
+    const frame = shown && isScene(scene) && mayStand(model, shown, queryOf(scene, state)) ? shown.frame : null;
     const maxApart = cutoffOf(isScene(scene) ? scene.layer : null, state);
     const order = orderOf(model.removal, state.criterion);
     const known = frame && facts(frame, maxApart, state.hidden);
@@ -131,6 +131,13 @@ function fade(appearance: Appearance, found: Uint8Array | null): Appearance {
 function orderOf(removal: RemovalFrame | string | null, criterion: string): Uint16Array | null {
   if (removal === null || typeof removal === "string") return null;
   return removal.criteria.find(({ name }) => name === criterion)?.order ?? null;
+}
+
+/** Whether the last picture may stand for the wanted one: it is that, or an earlier moment of the same
+ * units while the wanted one is on its way. */
+function mayStand({ waiting, gone, failure }: Model, { query }: Shown, wanted: Query): boolean {
+  if (query.at !== wanted.at && (failure !== null || (gone && !waiting))) return false;
+  return alike(query, wanted);
 }
 
 function alike(one: object, other: object): boolean {

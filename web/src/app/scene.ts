@@ -110,6 +110,10 @@ function mergedOf(
 ): Timeline | null {
   if (wanted === null) return null;
   const found = findTimeline(mergeable(catalog, timeline, layer), wanted);
+  if (!found && findTimeline([timeline], wanted)) {
+    notices.push("A run cannot be shown beside itself.");
+    return null;
+  }
   if (!found) notices.push(`Run ${wanted} has no layer like ${layer.name} here, so it is not added.`);
   return found ?? null;
 }

@@ -17,8 +17,8 @@ const COLOUR_NAMES: Record<ColourBy, string> = {
   model: "run",
 };
 
-/** The row of choices. `several`: whether other runs can be shown beside this one. */
-export function createToolbar(actions: Actions, several: boolean): Part {
+/** The row of choices. A page that is not live carries one run, and perhaps one to show beside it. */
+export function createToolbar(actions: Actions, live: boolean): Part {
   const choice = (chosen: (value: string) => void): HTMLSelectElement =>
     h("select", { onchange: (event: Event) => chosen((event.target as HTMLSelectElement).value) });
   const run = choice(actions.chooseRun);
@@ -37,13 +37,13 @@ export function createToolbar(actions: Actions, several: boolean): Part {
     element,
     update(view) {
       const scene = isScene(view.scene) ? view.scene : null;
-      fillSelect(run, (view.model.catalog?.timelines ?? []).map(runOption), scene?.timeline.id ?? view.state.run ?? "");
+      fillSelect(run, (view.model.catalog?.timelines ?? []).slice(0, live ? undefined : 1).map(runOption), scene?.timeline.id ?? view.state.run ?? "");
       fillSelect(layer, (scene?.timeline.layers ?? []).map((one) => ({ value: one.name, label: `${one.name} (${one.units} units)` })), scene?.layer.name ?? "");
       fillSelect(source, sources(scene?.timeline ?? null), view.state.source);
       fillSelect(merged, mergedOptions(view), scene?.merged?.id ?? "");
-      fillSelect(colour, colours(scene?.merged != null), view.state.colour);
+      fillSelect(colour, colours(scene?.merged != null || view.state.colour === "model"), view.state.colour);
       fillSelect(criterion, criteria(view), view.state.criterion);
-      mergedField.hidden = !several || merged.options.length < 2;
+      mergedField.hidden = merged.options.length < 2;
       joined.hidden = !scene?.merged;
       twins.checked = view.state.twins;
       criterionField.hidden = view.state.colour !== "removal";

@@ -40,7 +40,9 @@ export function createUnits(actions: Actions): Part {
   }
 
   function draw(now: View): void {
-    if (!element.open || !now.facts) return;
+    if (!element.open) return;
+    scroll.hidden = now.facts === null;
+    if (!now.facts) return say(count, "");
     const found = typeof now.found === "string" ? null : now.found;
     const needs = [now.facts, now.places, found, order, most];
     if (needs.some((need, at) => need !== drawn[at])) {

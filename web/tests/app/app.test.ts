@@ -16,7 +16,6 @@ let mounted: Mounted | null = null;
 beforeEach(() => {
   vi.useFakeTimers();
   graph = standIn();
-  graph.element = document.createElement("div");
 });
 afterEach(() => {
   mounted?.destroy();

@@ -95,6 +95,10 @@ describe("the table", () => {
     expect(order("moved", true)).toEqual([4, 3, 2, 1, 0, 5]);
     expect(order("cluster", false)).toEqual([0, 1, 2, 3, 4, 5]);
     expect(order("place", false)).toEqual([4, 2, 0, 1, 5, 3]);
+    const partly = rowsOf({ ...facts, angle: Float32Array.of(NaN, 3, NaN, 1, 2, 0) }, null, null);
+    const moved = (descending: boolean): number[] => sorted(partly, { column: "moved", descending }).map(({ unit }) => unit);
+    expect(moved(false)).toEqual([5, 3, 4, 1, 0, 2]);
+    expect(moved(true)).toEqual([1, 4, 3, 5, 0, 2]);
   });
 
   it("shows what the search means and the columns that say something", () => {

@@ -150,6 +150,11 @@ describe("the latest wish", () => {
     waiting.get(11)!.reject(new Error("too late"));
     await vi.advanceTimersByTimeAsync(0);
     expect(told).toEqual([null, "broken", null, null]);
+    await vi.advanceTimersByTimeAsync(150);
+    latest.want(31);
+    waiting.get(21)!.resolve(210);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(told).toEqual([null, "broken", null, null, null]);
     latest.destroy();
     vi.useRealTimers();
   });
