@@ -1,9 +1,10 @@
-// The viewer's one module. On import it takes the page's #surfeit, if there is one; others
-// call `mount`.
+// The viewer's one module. On import it takes the page's mount points, if there are any; a notebook
+// takes its default export; others call `mount`.
 
 import { pageAddress } from "./app/address";
 import { mountViewer, type Mounted, type MountOptions } from "./app/app";
 import { httpSource } from "./data/http";
+import { takeCell, takePlace, takeWholePage, WITHIN_PAGES } from "./homes";
 import type { Source } from "./types";
 
 export type { Mounted, MountOptions, Source };
@@ -13,12 +14,16 @@ export function mount(element: HTMLElement, source: Source, options: MountOption
   return mountViewer(element, source, options);
 }
 
-function takePage(element: HTMLElement): void {
-  const options = { address: pageAddress(), whole: true };
-  if (element.dataset["home"] === "server") {
-    mount(element, httpSource("", new URLSearchParams(location.search).get("token") ?? ""), options);
-  }
+/** What anywidget calls. */
+export default { render: takeCell };
+
+function takePage(): void {
+  const whole = document.getElementById("surfeit");
+  if (whole && !whole.shadowRoot && whole.dataset["home"] === "server") {
+    const token = new URLSearchParams(location.search).get("token") ?? "";
+    mountViewer(whole, httpSource("", token), { address: pageAddress(), whole: true });
+  } else if (whole && !whole.shadowRoot && whole.dataset["home"] === "bundle") takeWholePage(whole);
+  document.querySelectorAll<HTMLElement>(WITHIN_PAGES).forEach(takePlace);
 }
 
-const page = typeof document === "undefined" ? null : document.getElementById("surfeit");
-if (page && !page.shadowRoot) takePage(page);
+if (typeof document !== "undefined") takePage();
