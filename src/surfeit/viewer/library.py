@@ -2,15 +2,17 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from surfeit.core import DataError, Split, StoreError, Streams
+from surfeit.core import DataError, Split, StoreError, Streams, digest
 from surfeit.data import Dataset
 from surfeit.store import Run, Store
 from surfeit.viewer.run_timeline import RunTimeline
+from surfeit.viewer.ticket_timeline import ticket_file, ticket_timelines
 from surfeit.viewer.timelines import Timeline
 
 DatasetOf = Callable[[Run], Dataset]
@@ -19,6 +21,24 @@ MOST_IMAGES = 1_000
 
 class UnknownTimelineError(ValueError):
     """There is no run or ticket search of this name."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Some images with their labels.
+
+    Args:
+        split: on the CPU.
+        digest: sha256 of all that is in it.
+    """
+
+    split: Split
+    digest: str
+
+    @classmethod
+    def of(cls, split: Split) -> "Sample":
+        """The sample of these images."""
+        return cls(split, digest({"images": split.images, "labels": split.labels}))
 
 
 class Library:
@@ -48,18 +68,14 @@ class Library:
         self._given = tuple(given)
         self._dataset_of = dataset_of
         self._lock, self._loading = threading.Lock(), threading.Lock()
-        self._images: dict[str, Split | str] = {}
+        self._images: dict[str, Sample | str] = {}
         self._found: dict[str, Timeline] = {}
         self.problems: list[str] = []
-        self.reload()
+        self._load_all(strict=True)
 
     def reload(self) -> list[Timeline]:
-        """Looks again for what can be opened, the oldest first."""
-        problems: list[str] = []
-        found = {timeline.id: timeline for timeline in self._search(problems)}
-        with self._lock:
-            self._found, self.problems = found, problems
-        return list(found.values())
+        """Looks again for what can be opened, the oldest first; `problems` says what cannot."""
+        return self._load_all(strict=False)
 
     def get(self, identifier: str) -> Timeline:
         """The timeline of this name.
@@ -76,8 +92,8 @@ class Library:
             )
         return found
 
-    def images(self, timeline: Timeline, at: int) -> Split:
-        """Up to 1,000 validation images of the data that was trained on, on the CPU.
+    def images(self, timeline: Timeline, at: int) -> Sample:
+        """Up to 1,000 validation images of the data that was trained on.
 
         Raises:
             ValueError: if the data are not there, with the reason.
@@ -86,7 +102,7 @@ class Library:
         key = _data_key(run)
         with self._loading:  # two panels that ask at once need the images only once
             found = self._images.get(key)
-            if not isinstance(found, Split):
+            if not isinstance(found, Sample):
                 found = self._load(run)
                 self._images[key] = found
         if isinstance(found, str):
@@ -114,20 +130,32 @@ class Library:
         known = self._images.get(_data_key(run))
         return known if isinstance(known, str) else None
 
-    def _load(self, run: Run) -> Split | str:
+    def _load_all(self, *, strict: bool) -> list[Timeline]:
+        problems: list[str] = []
+        found = {timeline.id: timeline for timeline in self._search(problems, strict=strict)}
+        with self._lock:
+            self._found, self.problems = found, problems
+        return list(found.values())
+
+    def _load(self, run: Run) -> Sample | str:
         if self._dataset_of is None:
             return "the data that the network was trained on are not given"
         try:
-            return some_images(self._dataset_of(run))
+            return Sample.of(some_images(self._dataset_of(run)))
         except (ValueError, DataError) as error:
             return str(error)
 
-    def _search(self, problems: list[str]) -> Iterator[Timeline]:
+    def _search(self, problems: list[str], *, strict: bool) -> Iterator[Timeline]:
         if not self._given:
             problems += self.store.problems()
             yield from self._all_runs(problems)
         for entry in self._given:
-            yield from self._open(entry)
+            try:
+                yield from self._open(entry, problems)
+            except (StoreError, ValueError) as error:  # deleted since the viewer was started
+                if strict:
+                    raise
+                problems.append(str(error))
 
     def _all_runs(self, problems: list[str]) -> Iterator[Timeline]:
         root = self.store.root.resolve()
@@ -140,8 +168,17 @@ class Library:
             except StoreError as error:
                 problems.append(str(error))
 
-    def _open(self, entry: Run | str | Path) -> Iterator[Timeline]:
-        yield RunTimeline(entry if isinstance(entry, Run) else self.store.find(entry))
+    def _open(self, entry: Run | str | Path, problems: list[str]) -> Iterator[Timeline]:
+        if isinstance(entry, Run):
+            yield RunTimeline(entry)
+            return
+        table = ticket_file(Path(entry))
+        if table is None:
+            yield RunTimeline(self.store.find(entry))
+        else:
+            found, lacking = ticket_timelines(table, self.store)
+            problems += lacking
+            yield from found
 
 
 def some_images(dataset: Dataset) -> Split:

@@ -1,14 +1,15 @@
 """Every picture that can be asked for, as bytes: for the server, the export and the notebook."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from surfeit.core import Split, SurfeitError, unknown
+from surfeit.core import SurfeitError, unknown
 from surfeit.viewer.cache import Cache
 from surfeit.viewer.describing import described, packed_learning
 from surfeit.viewer.graph_frame import graph_frame
-from surfeit.viewer.library import Library
+from surfeit.viewer.library import Library, Sample
 from surfeit.viewer.places import Place, joined
 from surfeit.viewer.spectrum_frame import spectrum_frame
 
@@ -81,11 +82,13 @@ class Pictures:
 
     def graph(self, query: Query) -> bytes:
         """The graph of one layer at one moment, or of two runs' layers merged."""
-        timelines = [self._resolved(query)]
+        places = [self._resolved(query)]
         if query.merged is not None:
-            timelines.append(self._other(query, timelines[0].at))
-        name = self._name("graph", timelines, query.source, query.links)
-        return self._cache.get(name, lambda: self._graph(timelines, query))
+            places.append(self._other(query, places[0].at))
+        images = [self._images(place, query.source) for place in places]
+        sums = [sample.digest for sample in images if sample is not None]
+        name = self._name("graph", places, query.source, query.links, sums)
+        return self._cache.get(name, lambda: self._graph(places, images, query))
 
     def spectrum(self, query: Query) -> bytes:
         """The eigenvalues of one layer at one moment, and their noise."""
@@ -96,11 +99,14 @@ class Pictures:
 
     def removal(self, query: Query) -> bytes:
         """Removal orders of one layer at one moment and, with data, accuracies."""
-        place = self._resolved(query)
-        note = self._obstacle(place)
-        # Data that are missing now may be there later.
-        name = self._name("removal", [place], note is None)
-        return self._cache.get(name, lambda: self._removal(place, note))
+        place, images, note = self._resolved(query), None, None
+        try:
+            images = self.library.images(place.timeline, place.at)
+        except ValueError as error:
+            note = f"no accuracies: {error}"
+        name = self._name("removal", [place], images and images.digest)
+        split = images and images.split
+        return self._cache.get(name, lambda: place.removal(split, note).packed())
 
     def learning(self, identifier: str) -> bytes:
         """The metrics of a timeline so far."""
@@ -118,30 +124,19 @@ class Pictures:
         timeline.layer(query.layer)
         return Place(timeline, query.layer, timeline.moment_until(at))
 
-    def _name(self, kind: str, places: list[Place], *options: object) -> str:
+    def _name(self, kind: str, places: Sequence[Place], *options: object) -> str:
         stamps = [[place.timeline.stamp(place.at), place.layer] for place in places]
         return json.dumps([SEMANTICS, kind, stamps, options])
 
-    def _graph(self, places: list[Place], query: Query) -> bytes:
-        units, own, note = joined(
-            [place.units(query.source, self._images(place, query.source)) for place in places],
-            query.source,
-        )
+    def _graph(
+        self, places: Sequence[Place], images: Sequence[Sample | None], query: Query
+    ) -> bytes:
+        found = [
+            place.units(query.source, sample and sample.split)
+            for place, sample in zip(places, images, strict=True)
+        ]
+        units, own, note = joined(found, query.source)
         return graph_frame(units, own=own, links=query.links, note=note).packed()
 
-    def _images(self, place: Place, source: str) -> Split | None:
-        if source == "weights":
-            return None
-        return self.library.images(place.timeline, place.at)
-
-    def _obstacle(self, place: Place) -> str | None:
-        """Why there are no accuracies, if there are none."""
-        try:
-            self.library.images(place.timeline, place.at)
-        except ValueError as error:
-            return f"no accuracies: {error}"
-        return None
-
-    def _removal(self, place: Place, note: str | None) -> bytes:
-        images = self.library.images(place.timeline, place.at) if note is None else None
-        return place.removal(images, note).packed()
+    def _images(self, place: Place, source: str) -> Sample | None:
+        return None if source == "weights" else self.library.images(place.timeline, place.at)
