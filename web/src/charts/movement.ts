@@ -13,6 +13,7 @@ import { count, degrees, moment, plain } from "./words";
 
 const SIZE = 5; // pixels across a point
 const CROWD = 1000; // units: more are drawn smaller
+const MANY = 40; // selected units: more are ringed tightly
 const REACH = 10; // pixels within which a pointer finds a unit
 const NEAR = 0.6; // of the largest norm: with all above it, the axis begins at the half
 const UNKNOWN = 22; // pixels left of the axis for units without an angle
@@ -159,7 +160,7 @@ function trace(paper: Paper, shown: Shown, model: ChartModel, brush: [Place, Pla
   const at = (unit: number): Point => [shown.places[2 * unit], shown.places[2 * unit + 1]];
   const here = (unit: number | null): unit is number => unit !== null && shown.places[2 * unit] > 0;
   const chosen = model.selected.filter(here).map(at);
-  if (chosen.length > 0) mark(paper.over, "path", { class: "chart-chosen", d: circles(chosen, 4.5) });
+  if (chosen.length > 0) mark(paper.over, "path", { class: "chart-chosen", d: circles(chosen, chosen.length > MANY ? 3 : 4.5) });
   if (here(model.hovered)) mark(paper.over, "path", { class: "chart-hover", d: circles([at(model.hovered)], 6) });
   if (!brush) return;
   const [from, to] = brush;

@@ -13,6 +13,8 @@ import { legendEntry, line, strokeOf } from "./series";
 import { createChart, type Paper, type Parts } from "./shell";
 import { count, ordinal, percent, sentence, spoken } from "./words";
 
+const MANY = 40; // selected units: more are marked by smaller dots
+
 interface Scales {
   area: Area;
   /** Pixel of a number of removed units, and back. */
@@ -181,7 +183,7 @@ function trace(paper: Paper, model: ChartModel, { frame, scales, places }: Shown
   };
   frame.criteria.forEach(({ name }, index) => {
     const chosen = model.selected.map((unit) => at(index, unit)).filter((point) => point !== null);
-    drawDots(paper.over, chosen, strokeOf(name).colour, index === active ? 8 : 6);
+    drawDots(paper.over, chosen, strokeOf(name).colour, chosen.length > MANY ? 4 : index === active ? 8 : 6);
     const hovered = at(index, model.hovered);
     if (hovered) mark(paper.over, "circle", { class: "chart-hover", cx: hovered[0], cy: hovered[1], r: 6 });
   });
