@@ -129,7 +129,7 @@ function createPage({ actions, graph, address, again, live }: PageOptions): Page
   const element = h("div", { class: "viewer" },
     h("header", {}, h("div", { class: "top" }, h("span", { class: "brand" }, "Surfeit"), toolbar.element, h("div", { class: "aside" }, search.element, save.element, helpButton)),
       banner.element, lead.element, timebar.element),
-    h("main", {}, canvas.element, h("div", { class: "side" }, ...side.map((part) => part.element)), charts.element),
+    h("main", {}, canvas.element, h("div", { class: "panels" }, h("div", { class: "side" }, ...side.map((part) => part.element)), charts.element)),
     speaker.element, word.element, help.element);
   const parts: Part[] = [search, save, toolbar, lead, timebar, banner, legend, cover, canvas, ...side, charts, speaker, word];
   return {
