@@ -82,6 +82,8 @@ describe("the loop", () => {
     expect(frames).toHaveLength(0);
     const status = ofKind("status");
     expect(status[status.length - 1].status.settled).toBe(true);
+    send({ kind: "hovered", unit: 3 });
+    expect(pass(1000)).toBe(1);
     expect(ofKind("status").filter((one) => one.status.settled)).toHaveLength(1);
   });
 
@@ -162,7 +164,10 @@ describe("another picture", () => {
   it("settles first where the layout is frozen from the start", () => {
     send({ kind: "frozen", frozen: true });
     open();
+    pass(1);
+    expect(strokes).toBe(0);
     pass(1000);
+    expect(strokes).toBeGreaterThan(0);
     const { places } = snapshot();
     send({ kind: "links", maxApart: 3000, sigma: 0.5, twins: false });
     pass(100);
@@ -246,9 +251,10 @@ describe("hands", () => {
 
   it("draw a rectangle with shift and select what is in it", () => {
     const shift = { area: true, add: true };
-    send(at("down", 0, 0, shift), at("move", 400, 600, shift), at("up", 400, 600, shift));
+    send(at("down", 400, 350, shift), at("move", 0, 0, shift), at("up", 0, 0, shift));
     const { places } = snapshot();
-    const expected = Array.from({ length: 40 }, (_, unit) => unit).filter((unit) => places[2 * unit] <= 400);
+    const within = (unit: number): boolean => places[2 * unit] <= 400 && places[2 * unit + 1] <= 350;
+    const expected = Array.from({ length: 40 }, (_, unit) => unit).filter(within);
     expect(ofKind("select").map((one) => [one.units, one.add])).toEqual([[expected, true]]);
   });
 

@@ -113,6 +113,15 @@ describe("room", () => {
     expect(Array.from(lonely.vx)).toEqual([0, 0]);
   });
 
+  it("moves the smaller of two units more, and both by what they overlap", () => {
+    const bodies = createBodies(2);
+    resizeBodies(bodies, Float32Array.of(6, 3));
+    bodies.x[1] = 5;
+    makeRoom(bodies, 1);
+    expect(bodies.vx[1] - bodies.vx[0]).toBeCloseTo(4, 9);
+    expect(bodies.vx[0]).toBeCloseTo((-4 * 9) / 45, 9);
+  });
+
   it("ends overlap when repeated", () => {
     const bodies = scattered(150, 2, 120);
     for (let round = 0; round < 200; round++) {

@@ -3,7 +3,7 @@
 import { alike, between, fitted } from "./camera.ts";
 import { COLD } from "./layout.ts";
 import type { Told } from "./messages.ts";
-import { createPace } from "./pace.ts";
+import { createPace, MANY } from "./pace.ts";
 import { type Canvas, createPainter } from "./painter.ts";
 import { holdLoose, isMoving, renew, type State, step } from "./state.ts";
 
@@ -17,6 +17,7 @@ export interface Loop {
 const HEAD_START = 30;
 // Milliseconds of a step that leave time for another one in the same frame.
 const QUICK_STEP = 3;
+const QUICK_STEP_OF_MANY = 12;
 // With reduced motion: milliseconds of layout at a time, and in all.
 const QUIET_SLICE = 16;
 const QUIET_TIME = 2500;
@@ -70,7 +71,8 @@ export function createLoop(
     if (!isMoving(state)) return;
     const start = performance.now();
     step(state);
-    if (performance.now() - start < QUICK_STEP && isMoving(state)) step(state);
+    const quick = state.scene.bodies.units > MANY ? QUICK_STEP_OF_MANY : QUICK_STEP;
+    if (performance.now() - start < quick && isMoving(state)) step(state);
   }
 
   /** Lays out unseen, a slice at a time, so that commands are heard in between. */

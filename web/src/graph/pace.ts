@@ -17,7 +17,7 @@ const FIRST = 8000;
 const SLOW = 20.8;
 const QUICK = 17.8;
 // Thousands of units take their time to lay out and draw; 25 pictures a second are enough for them.
-const MANY = 1000;
+export const MANY = 1000;
 const SLOW_MANY = 40;
 const QUICK_MANY = 33;
 
