@@ -20,7 +20,8 @@ from torch import Tensor
 
 from surfeit.similarity import similarity_blocks
 
-_LEVELS = 128
+_LEVELS = 120
+_BELOW = 8
 _HIGHEST = 255
 _STAY = 0.75
 _ESCAPE = 255
@@ -133,17 +134,18 @@ def least_of(products: np.ndarray, links: int) -> float:
 
 
 def scale_of(samples: Sequence[np.ndarray], links: int) -> Scale:
-    """Levels for what is carried of some moments: 128 from the least to the largest.
+    """Levels for what is carried of some moments: 120 from the least to the largest.
 
-    There are more above, for what grows larger in between; errors are measured, whatever comes.
+    There are 8 more below and 127 above for the moments in between; beyond these inner products
+    are cut off, which the film's error tells.
     """
     carried = [found[found >= least] for found in samples for least in (least_of(found, links),)]
     values = np.concatenate(carried) if carried else np.empty(0, np.float32)
     if not len(values):
         return Scale(0.0, 1 / _LEVELS)
     low, high = float(values.min()), float(values.max())
-    step = max((high - low) / (_LEVELS - 2), 1e-6)
-    return Scale(low - _STAY * step, step)
+    step = max((high - low) / (_LEVELS - 1), 1e-6)
+    return Scale(low - _BELOW * step, step)
 
 
 def _next(

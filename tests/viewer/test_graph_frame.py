@@ -1,0 +1,160 @@
+"""The graph that the page draws, against all pairs of units."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from surfeit.core import Streams
+from surfeit.similarity import movement, normalised
+from surfeit.viewer.graph_frame import default_links, graph_frame
+from surfeit.viewer.quantised import STEPS, apart_of, inner_product_of
+from surfeit.viewer.units import note_of, units_of
+from surfeit.viewer.wire import decode
+
+
+def draw(*shape, name="weights"):
+    return torch.randn(*shape, generator=Streams(0).get(name))
+
+
+def products_of(weight):
+    rows = normalised(weight.double())
+    return (rows @ rows.T).numpy()
+
+
+def test_links_are_all_pairs_nearest_first():
+    weight = draw(20, 7)
+    frame = graph_frame(units_of(weight))
+    products = products_of(weight)
+    assert len(frame.apart) == 190
+    assert frame.floor == -1
+    assert (np.diff(frame.apart.astype(int)) >= 0).all()
+    assert (frame.source < frame.target).all()
+    read = inner_product_of(frame.apart)
+    np.testing.assert_allclose(read, products[frame.source, frame.target], atol=1.01 / STEPS)
+
+
+def test_links_are_complete_from_the_floor_on():
+    weight = draw(30, 7)
+    frame = graph_frame(units_of(weight), links=100)
+    products = products_of(weight)[np.triu_indices(30, 1)]
+    carried = inner_product_of(frame.apart)
+    assert len(carried) == 100
+    assert (inner_product_of(apart_of(products)) >= frame.floor).sum() == (
+        carried >= frame.floor
+    ).sum()
+    assert carried.min() == pytest.approx(frame.floor - 2 / STEPS)
+
+
+def test_floor_is_above_one_where_nothing_is_complete():
+    assert graph_frame(units_of(torch.ones(50, 3)), links=10).floor > 1
+
+
+def test_neighbours_are_the_nearest_five_with_their_distances():
+    weight = draw(20, 7)
+    frame = graph_frame(units_of(weight), links=3)
+    products = products_of(weight)
+    np.fill_diagonal(products, -np.inf)
+    np.testing.assert_array_equal(frame.nearest, np.argsort(-products, axis=1)[:, :5])
+    assert frame.neighbours == 5
+    best = np.take_along_axis(products, frame.nearest.astype(int), 1)
+    np.testing.assert_allclose(inner_product_of(frame.nearest_apart), best, atol=1.01 / STEPS)
+
+
+def test_units_without_a_direction_have_no_links_and_are_nobodys_neighbours():
+    weight = draw(9, 4)
+    weight[[2, 5, 7]] = 0
+    units = units_of(weight, origin=normalised(weight))
+    frame = graph_frame(units, note=note_of(units, "weights"))
+    gone = {2, 5, 7}
+    assert not gone & set(frame.source.tolist() + frame.target.tolist())
+    assert frame.floor == -1
+    assert frame.nearest[2].tolist() == [2] * 5
+    for unit in set(range(9)) - gone:
+        assert not gone & set(frame.nearest[unit].tolist())
+    assert frame.note == "3 units have no direction: all weights are zero"
+    assert np.isnan(frame.angle[[2, 5, 7]]).all()
+
+
+def test_where_too_few_have_a_direction_a_unit_stands_for_no_neighbour():
+    weight = torch.zeros(8, 3)
+    weight[1], weight[4] = 1, -1
+    frame = graph_frame(units_of(weight))
+    assert frame.nearest[1].tolist() == [4, 1, 1, 1, 1]
+    assert frame.nearest_apart[1].tolist() == [STEPS] * 5
+    assert (frame.source.tolist(), frame.target.tolist()) == ([1], [4])
+
+
+@pytest.mark.parametrize("weight", [torch.ones(1, 4), torch.zeros(1, 4), torch.zeros(3, 4)])
+def test_layers_without_pairs_have_no_links(weight):
+    header, arrays = decode(graph_frame(units_of(weight)).packed())
+    assert header["floor"] == -1
+    assert len(arrays["apart"]) == 0
+    assert header["neighbours"] == len(weight) - 1
+
+
+def test_what_is_known_of_units_is_that_of_the_measurements():
+    weight, initial = draw(6, 5), draw(6, 5, name="initial")
+    mask = torch.arange(30).reshape(6, 5) % 3 > 0
+    frame = graph_frame(units_of(weight, origin=normalised(initial), mask=mask))
+    found = movement(weight, initial)
+    np.testing.assert_allclose(frame.norm, found.norm, rtol=1e-6)
+    np.testing.assert_allclose(frame.angle, found.angle, rtol=1e-5)
+    np.testing.assert_allclose(frame.kept, mask.float().mean(dim=1))
+    alone = graph_frame(units_of(weight))
+    assert np.isnan(alone.angle).all()
+    assert (alone.kept == 1).all()
+
+
+def test_merged_units_come_after_the_first_runs():
+    first, second = draw(5, 4), draw(5, 4, name="other")
+    both = units_of(first).beside(units_of(second))
+    frame = graph_frame(both, own=5)
+    whole = graph_frame(units_of(torch.cat([first, second])))
+    assert (frame.units, frame.own) == (10, 5)
+    np.testing.assert_array_equal(frame.source, whole.source)
+    np.testing.assert_allclose(frame.norm, whole.norm)
+
+
+def test_layers_of_other_inputs_cannot_be_merged():
+    with pytest.raises(ValueError, match="cannot be merged: their units have 4 and 6 inputs"):
+        units_of(draw(3, 4)).beside(units_of(draw(3, 6)))
+
+
+def test_the_pack_holds_what_the_page_reads():
+    frame = graph_frame(units_of(draw(8, 3)), own=4, note="a note")
+    header, arrays = decode(frame.packed())
+    assert header == {"units": 8, "own": 4, "floor": -1, "neighbours": 5, "note": "a note"}
+    assert {name: str(values.dtype) for name, values in arrays.items()} == {
+        "norm": "float32",
+        "angle": "float32",
+        "kept": "float32",
+        "source": "uint16",
+        "target": "uint16",
+        "apart": "uint16",
+        "nearest": "uint16",
+        "nearest_apart": "uint16",
+    }
+    np.testing.assert_array_equal(arrays["nearest"], frame.nearest.reshape(-1))
+
+
+@pytest.mark.parametrize(
+    ("units", "links"),
+    [(1, 20_000), (512, 20_000), (2304, 60_000), (4096, 100_000), (9000, 100_000)],
+)
+def test_links_grow_with_the_units_up_to_a_cap(units, links):
+    assert default_links(units) == links
+
+
+def test_quantised_distances_are_those_of_the_page():
+    assert apart_of(np.array([1.0, 0.0, -1.0, 1.1, -1.1])).tolist() == [0, 32768, 65535, 0, 65535]
+    products = np.linspace(-1, 1, 1001)
+    assert np.abs(inner_product_of(apart_of(products)) - products).max() < 1.01 / STEPS
+
+
+def test_weights_that_are_not_finite_are_refused():
+    with pytest.raises(ValueError, match="weights must be finite"):
+        units_of(torch.tensor([[1.0, math.nan]]))
+    with pytest.raises(ValueError, match="count must be at least 0, got -1"):
+        graph_frame(units_of(draw(4, 3)), links=-1)

@@ -1,0 +1,229 @@
+// What Python wrote (tests/viewer/test_fixture.py) is what the page reads.
+import { readFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+import { afterEach, describe, expect, it, vi } from "vitest";
+
+import { bundleSource } from "../src/data/bundle";
+import { graphFrame, learningOf, removalFrame, spectrumFrame } from "../src/data/frames";
+import { httpSource } from "../src/data/http";
+import { gunzip, unpack } from "../src/data/unpack";
+import { arrayOf, decode } from "../src/data/wire";
+import type { GraphFrame, Query } from "../src/types";
+
+interface FilmOfPython {
+  links: [number, number, number][][];
+  floor: number[];
+  norm: number[][];
+  angle: (number | null)[][];
+}
+
+function file(name: string): ArrayBuffer {
+  const bytes = readFileSync(new URL(`data/${name}`, import.meta.url));
+  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+}
+
+// Python writes NaN as it is, which JSON has no word for.
+const text = new TextDecoder().decode(file("expected.json")).replaceAll("NaN", "null");
+const expected = JSON.parse(text) as Record<"bundle" | "merged", FilmOfPython[]>;
+
+const innerProduct = (apart: number): number => 1 - (2 * apart) / 65535;
+
+/** A pack as Python writes it, of empty arrays of these kinds. */
+function pack(header: Record<string, unknown>, kinds: Record<string, string> = {}): ArrayBuffer {
+  const arrays = Object.fromEntries(Object.entries(kinds).map(([name, dtype]) => [name, { dtype, offset: 0, length: 0 }]));
+  let json = JSON.stringify({ ...header, arrays });
+  json += " ".repeat((8 - ((4 + json.length) % 8)) % 8);
+  const bytes = new Uint8Array(4 + json.length);
+  new DataView(bytes.buffer).setUint32(0, json.length, true);
+  bytes.set(new TextEncoder().encode(json), 4);
+  return bytes.buffer;
+}
+
+function expectLinks(frame: GraphFrame, links: [number, number, number][]): void {
+  expect(Array.from(frame.source)).toEqual(links.map((link) => link[0]));
+  expect(Array.from(frame.target)).toEqual(links.map((link) => link[1]));
+  links.forEach((link, place) => expect(innerProduct(frame.apart[place]!)).toBeCloseTo(link[2], 4));
+}
+
+describe("packs", () => {
+  it("give the graph that Python drew", () => {
+    const frame = graphFrame(file("graph.bin"));
+    expect(frame).toMatchObject({ units: 6, own: 6, floor: -1, neighbours: 5, note: null });
+    expect(frame.apart.length).toBe(15);
+    expect(Array.from(frame.apart)).toEqual(Array.from(frame.apart).sort((a, b) => a - b));
+    expect(frame.nearest?.length).toBe(30);
+    expect(frame.nearest?.[0]).toBe(frame.source[0] === 0 ? frame.target[0] : frame.nearest?.[0]);
+    expect(Array.from(frame.kept)).toEqual([1, 1, 1, 1, 1, 1]);
+  });
+
+  it("give spectrum, removal orders and metrics", () => {
+    const spectrum = spectrumFrame(file("spectrum.bin"));
+    expect(spectrum.eigenvalues.length).toBe(4);
+    expect(spectrum.loadings.length).toBe(spectrum.leading * spectrum.units);
+    const row = Array.from(spectrum.loadings.slice(0, 6)).reduce((a, b) => a + b, 0);
+    expect(row).toBeCloseTo(1, 1);
+    expect(spectrum.fit?.threshold).toBeGreaterThan(spectrum.fit?.upper ?? Infinity);
+    const removal = removalFrame(file("removal.bin"));
+    expect(removal.criteria.map((one) => one.name)).toEqual(["magnitude", "frame_potential", "inner_product"]);
+    expect(removal.criteria[0]!.order.toSorted()).toEqual(Uint16Array.of(0, 1, 2, 3, 4, 5));
+    expect(removal).toMatchObject({ images: 0, split: "validation" });
+    expect(removal.criteria[0]!.accuracy).toBeNull();
+    expect(removal.note).toContain("no accuracies");
+    const learning = learningOf(file("learning.bin"));
+    expect(Array.from(learning.at)).toEqual([0, 5, 10, 15, 20, 25]);
+    expect(learning.columns["train_loss"]?.[1]).toBeCloseTo(1 / 6);
+  });
+
+  it("say what is wrong with bytes that are none", () => {
+    expect(() => decode(new ArrayBuffer(2))).toThrow("The data cannot be read: it has 2 bytes.");
+    expect(() => decode(file("graph.bin").slice(0, 40))).toThrow("the header is cut short");
+    expect(() => decode(file("graph.bin").slice(0, 600))).toThrow("The data cannot be read");
+    expect(() => arrayOf(decode(pack({})), "norm", "f4")).toThrow('lack the array "norm" of f4');
+    expect(() => graphFrame(pack({}))).toThrow('lack "units"');
+  });
+});
+
+describe("a bundle", () => {
+  const source = bundleSource(file("bundle.bin"));
+  const query = async (part: Partial<Query> = {}): Promise<Query> => {
+    const { timelines } = await source.catalog();
+    return { timeline: timelines[0]!.id, layer: "fc1", source: "weights", at: 25, merged: null, ...part };
+  };
+
+  it("has its one timeline with all moments", async () => {
+    const { timelines, problems } = await source.catalog();
+    expect(problems).toEqual([]);
+    expect(timelines.map((timeline) => timeline.moments.map((moment) => moment.at))).toEqual([[0, 5, 10, 15, 20, 25]]);
+    expect(await source.timeline(timelines[0]!.id)).toEqual(timelines[0]);
+    expect(source.live).toBe(false);
+  });
+
+  it("shows every moment as Python reads it, forwards, backwards and at random", async () => {
+    const film = expected.bundle[0]!;
+    for (const moment of [0, 1, 2, 3, 4, 5, 5, 4, 3, 0, 5, 2]) {
+      const frame = await source.graph(await query({ at: 5 * moment }));
+      expectLinks(frame, film.links[moment]!);
+      expect(frame.floor).toBeCloseTo(film.floor[moment]!, 5);
+      film.norm[moment]!.forEach((norm, unit) => expect(frame.norm[unit]).toBeCloseTo(norm, 5));
+      film.angle[moment]!.forEach((angle, unit) => expect(frame.angle[unit]).toBeCloseTo(angle ?? NaN, 5));
+      expect(frame.note).toMatch(/^inner products are rounded, by up to 0\.\d{4}$/);
+    }
+  });
+
+  it("tells layers apart", async () => {
+    const frame = await source.graph(await query({ layer: "fc2", at: 10 }));
+    expect(frame.units).toBe(3);
+    expectLinks(frame, expected.bundle[1]!.links[2]!);
+  });
+
+  it("has charts, of other moments with a note", async () => {
+    expect((await source.spectrum(await query())).eigenvalues.length).toBe(4);
+    expect((await source.removal(await query())).criteria.length).toBe(3);
+    const asked = await query({ at: 24 });
+    expect((await source.spectrum(asked)).note).toBe("this is step 25: the page holds 6 of 6 steps");
+    expect((await source.learning(asked.timeline)).at.length).toBe(6);
+  });
+
+  it("says what it does not hold", async () => {
+    await expect(source.graph(await query({ at: 7 }))).rejects.toThrow("has nothing at step 7");
+    await expect(source.graph(await query({ layer: "conv" }))).rejects.toThrow("does not hold the weight vectors of layer conv");
+    await expect(source.graph(await query({ source: "outputs" }))).rejects.toThrow("unit outputs of layer fc1");
+    await expect(source.graph(await query({ merged: "x" }))).rejects.toThrow("beside that run");
+    await expect(source.graph(await query({ timeline: "x" }))).rejects.toThrow("alone");
+    await expect(source.timeline("x")).rejects.toThrow("alone");
+    await expect(source.spectrum(await query({ layer: "conv" }))).rejects.toThrow("no such chart");
+    expect(() => bundleSource(file("graph.bin"))).toThrow("another version of Surfeit");
+    expect(() => bundleSource(pack({ format: "surfeit-bundle", version: 2 }))).toThrow("another version");
+  });
+
+  it("shows two merged runs, and the first by itself", async () => {
+    const merged = bundleSource(file("merged.bin"));
+    const { timelines } = await merged.catalog();
+    const asked: Query = { ...(await query()), merged: timelines[1]!.id, at: 10 };
+    const both = await merged.graph(asked);
+    expect([both.units, both.own]).toEqual([12, 6]);
+    const links = expected.merged[0]!.links[2]!;
+    expectLinks(both, links);
+    const alone = await merged.graph({ ...asked, merged: null });
+    expect([alone.units, alone.own, alone.norm.length]).toEqual([6, 6, 6]);
+    expectLinks(alone, links.filter((link) => link[1] < 6));
+  });
+
+  it("names moments that could not be read", async () => {
+    const film = { layer: "fc1", source: "weights", merged: null, units: 1, own: 1, at: [], notes: [], lowest: 0, step: 1, error: 0 };
+    const films = [{ ...film, problems: { 5: "5.safetensors is damaged" }, series: {} }];
+    const timeline = { id: "r", name: "a run", axis: "step", moments: [{ at: 5 }] };
+    const kinds = { gaps: "u1", changes: "u1", gap_ends: "u4", change_ends: "u4", floor: "f4" };
+    const arrays = Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [`film_0_${name}`, kind]));
+    const header = { format: "surfeit-bundle", version: 1, films, charts: [], merged: null, timeline };
+    const broken = bundleSource(pack(header, arrays));
+    expect((await broken.catalog()).problems).toEqual(["step 5: 5.safetensors is damaged"]);
+    const asked: Query = { timeline: "r", layer: "fc1", source: "weights", at: 5, merged: null };
+    await expect(broken.graph(asked)).rejects.toThrow("5.safetensors is damaged");
+  });
+});
+
+describe("unpacking", () => {
+  it("undoes base64 of gzip", async () => {
+    const base64 = gzipSync(new Uint8Array(file("bundle.bin"))).toString("base64");
+    expect(new Uint8Array(await unpack(`\n${base64}\n`))).toEqual(new Uint8Array(file("bundle.bin")));
+  });
+
+  it("says what is wrong", async () => {
+    await expect(unpack("%%%")).rejects.toThrow("they are not base64");
+    await expect(gunzip(Uint8Array.of(1, 2, 3))).rejects.toThrow("they cannot be unpacked");
+  });
+});
+
+describe("the server's source", () => {
+  afterEach(() => vi.unstubAllGlobals());
+  const query: Query = { timeline: "a/b", layer: "conv 1", source: "outputs", at: 3, merged: null };
+
+  function answering(response: () => Response): ReturnType<typeof vi.fn> {
+    const fetched = vi.fn(async () => response());
+    vi.stubGlobal("fetch", fetched);
+    return fetched;
+  }
+
+  it("asks for pictures with the token", async () => {
+    const fetched = answering(() => new Response(file("graph.bin")));
+    const frame = await httpSource("", "secret").graph({ ...query, merged: "c" });
+    expect(frame.units).toBe(6);
+    const [address, options] = fetched.mock.calls[0] as [string, RequestInit];
+    expect(address).toBe("api/timelines/a%2Fb/graph?layer=conv+1&source=outputs&at=3&merged=c");
+    expect(options.headers).toEqual({ Authorization: "Bearer secret" });
+  });
+
+  it("asks below its base", async () => {
+    const fetched = answering(() => Response.json({ timelines: [], problems: [] }));
+    expect(await httpSource("http://localhost:1", "t").catalog()).toEqual({ timelines: [], problems: [] });
+    expect(fetched.mock.calls[0]![0]).toBe("http://localhost:1/api/catalog");
+  });
+
+  it("reads every kind of picture", async () => {
+    answering(() => new Response(file("spectrum.bin")));
+    expect((await httpSource("", "t").spectrum(query)).units).toBe(6);
+    answering(() => new Response(file("removal.bin")));
+    expect((await httpSource("", "t").removal(query)).units).toBe(6);
+    answering(() => new Response(file("learning.bin")));
+    expect((await httpSource("", "t").learning("a")).at.length).toBe(6);
+    answering(() => Response.json({ id: "a" }));
+    expect(await httpSource("", "t").timeline("a")).toEqual({ id: "a" });
+  });
+
+  it("gives the server's own sentence, or one of its own", async () => {
+    answering(() => Response.json({ error: "no layer 'fc9'" }, { status: 400 }));
+    await expect(httpSource("", "t").graph(query)).rejects.toThrow("no layer 'fc9'");
+    answering(() => new Response("<html>", { status: 502 }));
+    await expect(httpSource("", "t").graph(query)).rejects.toThrow("The server answers with error 502.");
+    vi.stubGlobal("fetch", async () => Promise.reject(new TypeError("failed")));
+    await expect(httpSource("", "t").graph(query)).rejects.toThrow("is `surfeit view` still running?");
+  });
+
+  it("lets an aborted request be aborted", async () => {
+    const stop = new AbortController();
+    stop.abort();
+    vi.stubGlobal("fetch", async () => Promise.reject(new DOMException("stopped", "AbortError")));
+    await expect(httpSource("", "t").graph(query, stop.signal)).rejects.toThrow("stopped");
+  });
+});
