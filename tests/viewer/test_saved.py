@@ -79,8 +79,9 @@ def test_the_pages_svg_and_the_figure_place_and_paint_marks_alike():
         marks = parts[f"units-{shape}"]
         paint = marks.get_edgecolors() if shape == 2 else marks.get_facecolors()
         size = np.sqrt(marks.get_sizes()) / pixel
+        rim = marks.get_linewidths()[0] / pixel
         for place, side, colour in zip(marks.get_offsets(), size, paint, strict=True):
-            drawn[tuple(np.round(place, 2))] = (side, to_hex(colour), colour[3])
+            drawn[tuple(np.round(place, 2))] = (side, to_hex(colour), colour[3], rim)
     found = [element for element in _graph() if (element.get("id") or "").startswith("unit-")]
     assert len(found) == len(drawn) == 6
     for element in found:
@@ -94,6 +95,7 @@ def test_the_pages_svg_and_the_figure_place_and_paint_marks_alike():
         expected = drawn[tuple(np.round(place, 2))]
         assert side == pytest.approx(expected[0], abs=2e-3)
         assert element.get("stroke" if hollow else "fill") == expected[1]
+        assert _number(element, "stroke-width") == pytest.approx(expected[3], abs=1e-3)
         assert float(element.get("opacity", 1)) == pytest.approx(expected[2], abs=1e-3)
 
 

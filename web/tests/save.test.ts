@@ -87,6 +87,12 @@ describe("the SVG", () => {
     expect(plain.querySelectorAll('#graph circle[fill="none"]')).toHaveLength(0);
   });
 
+  it("leaves out the rims of units that are drawn small, as the page does", () => {
+    const rim = (zoom: number): string | null | undefined =>
+      parsed(toSvg({ ...SAVING, snapshot: { ...SAVING.snapshot, zoom } })).querySelector("#unit-1")?.getAttribute("stroke-width");
+    expect([rim(0.6), rim(0.5)]).toEqual(["0.75", null]);
+  });
+
   it("breaks many links of one opacity into paths that are drawn fast", () => {
     const count = 5000;
     const snapshot = { ...SAVING.snapshot, links: new Uint16Array(2 * count).fill(1, 0, 1), opacity: new Float32Array(count).fill(0.1) };

@@ -6,6 +6,7 @@ import type { Drawn, Shape } from "./shapes";
 /** Half a square's side, as a share of the radius of the circle of the same area. */
 export const HALF_SIDE = Math.sqrt(Math.PI) / 2;
 
+const OUTLINED = 0.5; // zoom: units that are drawn smaller have no rim, as on the page
 const LEAST = 1; // pixels: what is smaller would not be seen
 
 /** Every drawn unit's mark, then the rings of the selected ones. */
@@ -24,7 +25,7 @@ export function hex(colour: number): string {
 export function paintOf(shape: number, colour: number, radius: number, zoom = 1): { radius: number; fill: string; stroke: string; strokeWidth: number } {
   const size = Math.max(shape === 2 ? radius - 1 : radius, LEAST);
   if (shape === 2) return { radius: size, fill: "#ffffff", stroke: hex(colour), strokeWidth: Math.max(1.5 * Math.min(zoom, 1.5), 1) };
-  return { radius: size, fill: hex(colour), stroke: "#ffffff", strokeWidth: 0.75 };
+  return { radius: size, fill: hex(colour), stroke: "#ffffff", strokeWidth: zoom > OUTLINED ? 0.75 : 0 };
 }
 
 /** A mark at a place: a circle, or a square of the same area. */

@@ -8,7 +8,7 @@ import type { Drawn, Picture, Saving, Shape } from "./shapes";
 
 const MARGIN = 14;
 const LINES = 2048; // in one path, as on the page
-const LINK = "#7d8590";
+const LINK = "#5f6771";
 const TWIN = "#444444";
 
 /** The picture of what is drawn now. */

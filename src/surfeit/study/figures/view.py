@@ -18,10 +18,11 @@ from surfeit.study.figures.style import RC, WIDTH, style
 
 CIRCLE, SQUARE, RING = 0, 1, 2
 MARKERS = {CIRCLE: "o", SQUARE: "s", RING: "o"}
-LINK, TWIN = "#7d8590", "#444444"
+LINK, TWIN = "#5f6771", "#444444"
 LINES = 2048  # links in one path: longer ones are drawn more slowly
 POINTS = 72  # an inch
 LINE = 0.2  # inches: a line of words
+OUTLINED = 0.5  # zoom: units that are drawn smaller have no rim, as on the page
 HALF_SIDE = sqrt(pi) / 2  # of a square, as a share of the radius of a circle of its area
 
 
@@ -170,7 +171,8 @@ def _units(axes: Axes, view: View, shape: int, pixel: float) -> None:
     ring = shape == RING
     side = HALF_SIDE if shape == SQUARE else 1.0
     radius = np.maximum(view.radius[units] - ring, 1.0)  # a ring keeps within its radius
-    width = max(1.5 * min(view.zoom, 1.5), 1.0) if ring else 0.75
+    rim = 0.75 if view.zoom > OUTLINED else 0.0
+    width = max(1.5 * min(view.zoom, 1.5), 1.0) if ring else rim
     marks = axes.scatter(
         *view.places[units].T,
         s=(2 * side * radius * pixel) ** 2,
