@@ -30,16 +30,14 @@ class ViewerBuildHook(BuildHookInterface):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Builds the viewer; hatchling then packs it."""
         building = _building(Path(self.root))
-        failure = building.STATIC / "failure.txt"
         try:
             building.build()
-            failure.unlink(missing_ok=True)
         except (building.BuildError, OSError) as error:
             if self.target_name == "sdist" or os.environ.get(building.REQUIRE_VARIABLE):
                 raise
             self.app.display_warning(f"installed without the viewer: {error}")
-            failure.parent.mkdir(parents=True, exist_ok=True)
-            failure.write_text(f"{error}\n", encoding="utf-8")
+            building.STATIC.mkdir(parents=True, exist_ok=True)
+            (building.STATIC / "failure.txt").write_text(f"{error}\n", encoding="utf-8")
 
 
 def _building(root: Path) -> ModuleType:

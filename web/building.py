@@ -182,6 +182,7 @@ def build(web: Path = WEB, static: Path = STATIC) -> bool:
     """
     if is_current(web, static):
         (static / "stamp").touch()
+        (static / "failure.txt").unlink(missing_ok=True)
         return False
     made_from = stamp(web)
     install_modules(web)

@@ -180,6 +180,26 @@ def test_without_the_viewer_one_line_says_how_to_get_it(command, root, runs, sta
     assert "pip install" in printed.err
 
 
+def test_an_old_viewer_that_could_not_be_built_anew_is_shown_and_said(root, visits, static, capsys):
+    (static / "failure.txt").write_text("'npm run build' failed with 1\n")
+    assert call("view", "--root", root) == 0
+    said = capsys.readouterr().err
+    assert "an older one, building it anew failed ('npm run build' failed with 1): 'pip " in said
+
+
+@pytest.mark.parametrize(("clone", "command"), [(True, "--editable"), (False, "--force-reinstall")])
+def test_the_command_that_builds_it_is_that_of_the_installation(
+    clone, command, static, tmp_path, monkeypatch
+):
+    (static / "viewer.js").unlink()
+    monkeypatch.setattr(assets, "_SOURCE", tmp_path)
+    if clone:
+        (tmp_path / "web").mkdir()
+        (tmp_path / "web" / "building.py").touch()
+    with pytest.raises(assets.BuildError, match=f"pip install .*{command}"):
+        assets.viewer_script()
+
+
 def started(*arguments: str | Path, script: str = "") -> subprocess.Popen[str]:
     code = f"{script}\nfrom surfeit.cli import main\nimport sys\nmain(sys.argv[1:])"
     return subprocess.Popen(

@@ -88,8 +88,10 @@ def test_a_current_viewer_is_not_built_again_and_its_stamp_is_made_newer(
     monkeypatch.setenv("SURFEIT_NODE", "none")  # a build would fail
     static = built(building, web, tmp_path / "static")
     os.utime(static / "stamp", (1, 1))
+    (static / "failure.txt").write_text("of sources that are gone")
     assert building.build(web, static) is False
     assert (static / "stamp").stat().st_mtime > 1
+    assert not (static / "failure.txt").exists()
 
 
 @pytest.mark.parametrize(

@@ -509,6 +509,16 @@ def test_a_server_listens_on_the_loopback_alone_and_ends_with_its_block(pictures
         raw(server.port, "/api/catalog")
 
 
+def test_a_server_that_is_slow_to_end_does_so_without_a_word(pictures, monkeypatch):
+    said: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", said.append)
+    monkeypatch.setattr("surfeit.viewer.serve._SECONDS_TO_END", 0.0)
+    with serving(application(pictures, TOKEN)) as server:
+        raw(server.port, "/api/catalog")
+    server.thread.join(timeout=10)
+    assert said == []
+
+
 def test_a_port_that_is_taken_is_said_with_what_to_do():
     with listening() as door:
         port = door.getsockname()[1]

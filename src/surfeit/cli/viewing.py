@@ -49,7 +49,7 @@ def view(
     quiet
         Say nothing but the address and errors.
     """
-    from surfeit.viewer.assets import viewer_script
+    from surfeit.viewer.assets import complaint, viewer_script
     from surfeit.viewer.cache import Cache, cache_folder
     from surfeit.viewer.pictures import Pictures
     from surfeit.viewer.serve import serving
@@ -63,7 +63,7 @@ def view(
     page = application(pictures, token, once=once)
     with serving(page, port) as server, telling(quiet) as teller:
         print(f"{server.address}/?token={token}{place}", flush=True)
-        teller.say("Ctrl-C ends the viewer")
+        teller.say(". ".join(filter(None, (complaint(), "Ctrl-C ends the viewer"))))
         # What a browser is started with, other users of this machine can read.
         show(f"{server.address}/open/{once}{place}", open_page)
         _until_interrupted(server, teller)

@@ -81,18 +81,20 @@ def serving(application: ASGIApp, port: int = 0) -> Iterator[Serving]:
     Raises:
         ValueError, PortError: as `listening`.
     """
-    with listening(port) as door:
-        server = uvicorn.Server(_configuration(application))
-        thread = threading.Thread(
-            target=server.run, kwargs={"sockets": [door]}, name="viewer", daemon=True
-        )
-        thread.start()
+    door = listening(port)
+    server = uvicorn.Server(_configuration(application))
+    # The thread closes the socket: taken from under a server that still ends, it is an error.
+    thread = threading.Thread(
+        target=server.run, kwargs={"sockets": [door]}, name="viewer", daemon=True
+    )
+    found = Serving(port=door.getsockname()[1], thread=thread)
+    thread.start()
+    try:
         _wait_until_started(server, thread)
-        try:
-            yield Serving(port=door.getsockname()[1], thread=thread)
-        finally:
-            server.should_exit = server.force_exit = True
-            thread.join(timeout=_SECONDS_TO_END)
+        yield found
+    finally:
+        server.should_exit = server.force_exit = True
+        thread.join(timeout=_SECONDS_TO_END)
 
 
 def _configuration(application: ASGIApp) -> uvicorn.Config:
