@@ -104,6 +104,8 @@ it("walks the order by keys and selects what Shift has passed", () => {
   press(element, "Enter", { shiftKey: true });
   expect(actions.log.at(-1)).toEqual(["select", [1, 2, 3], false]);
   expect(element.querySelector(".chart-overlay")?.getAttribute("aria-valuetext")).toContain("unit 3: 4th by magnitude");
+  element.querySelector(".chart-overlay")?.dispatchEvent(new FocusEvent("blur"));
+  expect(actions.log.at(-1)).toEqual(["hover", null]);
 });
 
 it("without accuracies says why and shows the orders", () => {

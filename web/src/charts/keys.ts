@@ -8,6 +8,8 @@ export interface KeyListener {
   go(place: number): void;
   /** Enter or Space; Shift extends from where it was first held. */
   choose?(from: number, to: number, add: boolean): void;
+  /** The keyboard has gone elsewhere. */
+  leave?(): void;
 }
 
 const FAR = 10;
@@ -41,8 +43,14 @@ export function watchKeys(element: HTMLElement, label: string, listener: KeyList
     event.stopPropagation();
     refresh();
   };
+  const leave = (): void => listener.leave?.();
   element.addEventListener("keydown", down);
-  return { refresh, stop: () => element.removeEventListener("keydown", down) };
+  element.addEventListener("blur", leave);
+  const stop = (): void => {
+    element.removeEventListener("keydown", down);
+    element.removeEventListener("blur", leave);
+  };
+  return { refresh, stop };
 }
 
 function destination(key: string, now: number, last: number, far: boolean): number | null {

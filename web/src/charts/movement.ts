@@ -5,9 +5,9 @@ import { scaleLinear } from "d3-scale";
 import type { Chart, ChartActions, ChartModel, GraphFrame } from "../types";
 import { areaOf, drawAxes, ticksOf, type Area } from "./axes";
 import { hex, mark } from "./dom";
-import { watchKeys } from "./keys";
+import { watchKeys, type KeyListener } from "./keys";
 import { circles, dots, type Point } from "./points";
-import { watchPointer, type Place } from "./pointer";
+import { watchPointer, type Place, type PointerListener } from "./pointer";
 import { createChart, type Paper, type Parts } from "./shell";
 import { count, degrees, moment, plain } from "./words";
 
@@ -32,60 +32,33 @@ export function createMovementChart(actions: ChartActions): Chart {
   return createChart((paper) => movementParts(paper, actions), "movement");
 }
 
+/** What the chart remembers between updates. */
+interface State {
+  /** The place among the units by norm where the keyboard stands. */
+  cursor: number;
+  brush: [Place, Place] | null;
+  shown: Shown | null;
+  model: ChartModel | null;
+}
+
 function movementParts(paper: Paper, actions: ChartActions): Parts {
-  let shown: Shown | null = null;
-  let model: ChartModel | null = null;
-  let cursor = 0;
-  let brush: [Place, Place] | null = null;
+  const state: State = { cursor: 0, brush: null, shown: null, model: null };
   const retrace = (): void => {
     paper.over.replaceChildren();
-    if (shown && model) trace(paper, shown, model, brush);
+    if (state.shown && state.model) trace(paper, state.shown, state.model, state.brush);
   };
-  const name = (unit: number): string => (shown ? unitWords(shown.frame, unit) : "");
-  const stopPointer = watchPointer(paper.overlay, {
-    over(place) {
-      const unit = place && shown ? nearest(shown, place) : null;
-      actions.hover(unit);
-      if (unit === null || !place) paper.tip(null);
-      else paper.tip(name(unit), place.x, place.y);
-    },
-    click(place, add) {
-      const unit = shown ? nearest(shown, place) : null;
-      actions.select(unit === null ? [] : [unit], add);
-    },
-    drag(from, to) {
-      brush = [from, to];
-      paper.tip(count(shown ? within(shown, from, to).length : 0, "unit"), to.x, to.y);
-      retrace();
-    },
-    drop(from, to, add) {
-      brush = null;
-      paper.tip(null);
-      if (from && shown) actions.select(within(shown, from, to), add);
-      retrace();
-    },
-  });
-  const keys = watchKeys(paper.overlay, "Units by norm; Enter selects, Shift extends", {
-    count: () => shown?.ranked.length ?? 0,
-    current: () => cursor,
-    text: (place) => name(shown?.ranked[place] ?? 0),
-    go(place) {
-      cursor = place;
-      actions.hover(shown?.ranked[place] ?? null);
-    },
-    choose: (from, to, add) =>
-      actions.select(shown?.ranked.slice(Math.min(from, to), Math.max(from, to) + 1) ?? [], add),
-  });
+  const stopPointer = watchPointer(paper.overlay, pointerOf(state, paper, actions, retrace));
+  const keys = watchKeys(paper.overlay, "Units by norm; Enter selects, Shift extends", keysOf(state, actions));
   return {
     title: "Norms and movement",
     message: ({ frame }) => (frame === null ? "Computing norms and angles…" : null),
     depends: ({ frame, appearance }) => [frame, appearance],
     draw(_, next) {
-      shown = drawUnits(paper, next, next.frame as GraphFrame);
-      cursor = Math.min(cursor, Math.max(shown.ranked.length - 1, 0));
+      state.shown = drawUnits(paper, next, next.frame as GraphFrame);
+      state.cursor = Math.min(state.cursor, Math.max(state.shown.ranked.length - 1, 0));
     },
     trace(_, next) {
-      model = next;
+      state.model = next;
       retrace();
     },
     reading: (next) => reading(next, next.frame as GraphFrame),
@@ -94,6 +67,49 @@ function movementParts(paper: Paper, actions: ChartActions): Parts {
       stopPointer();
       keys.stop();
     },
+  };
+}
+
+function pointerOf(state: State, paper: Paper, actions: ChartActions, retrace: () => void): PointerListener {
+  const unitUnder = (place: Place | null): number | null => (place && state.shown ? nearest(state.shown, place) : null);
+  const between = (from: Place, to: Place): number[] => (state.shown ? within(state.shown, from, to) : []);
+  return {
+    over(place) {
+      const unit = unitUnder(place);
+      actions.hover(unit);
+      if (unit === null || !place || !state.shown) paper.tip(null);
+      else paper.tip(unitWords(state.shown.frame, unit), place.x, place.y);
+    },
+    click(place, add) {
+      const unit = unitUnder(place);
+      actions.select(unit === null ? [] : [unit], add);
+    },
+    drag(from, to) {
+      state.brush = [from, to];
+      paper.tip(count(between(from, to).length, "unit"), to.x, to.y);
+      retrace();
+    },
+    drop(from, to, add) {
+      state.brush = null;
+      paper.tip(null);
+      if (from) actions.select(between(from, to), add);
+      retrace();
+    },
+  };
+}
+
+function keysOf(state: State, actions: ChartActions): KeyListener {
+  const ranked = (): number[] => state.shown?.ranked ?? [];
+  return {
+    count: () => ranked().length,
+    current: () => state.cursor,
+    text: (place) => (state.shown ? unitWords(state.shown.frame, ranked()[place]) : ""),
+    go(place) {
+      state.cursor = place;
+      actions.hover(ranked()[place] ?? null);
+    },
+    choose: (from, to, add) => actions.select(ranked().slice(Math.min(from, to), Math.max(from, to) + 1), add),
+    leave: () => actions.hover(null),
   };
 }
 

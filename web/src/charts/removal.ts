@@ -6,9 +6,9 @@ import { line as pathOf } from "d3-shape";
 import type { Chart, ChartActions, ChartModel, RemovalFrame, RemovalOrder } from "../types";
 import { areaOf, drawAxes, drawBrush, ticksOf, type Area, type Tick } from "./axes";
 import { mark } from "./dom";
-import { watchKeys } from "./keys";
+import { watchKeys, type KeyListener } from "./keys";
 import { drawDots, type Point } from "./points";
-import { watchPointer, type Place } from "./pointer";
+import { watchPointer, type Place, type PointerListener } from "./pointer";
 import { legendEntry, line, strokeOf } from "./series";
 import { createChart, type Paper, type Parts } from "./shell";
 import { count, ordinal, percent, sentence, spoken } from "./words";
@@ -36,82 +36,110 @@ export function createRemovalChart(actions: ChartActions): Chart {
   return createChart((paper) => removalParts(paper, actions), "removal");
 }
 
+/** What the chart remembers between updates. */
+interface State {
+  /** The criterion that is pressed in the legend. */
+  active: number;
+  /** The place in its order where the keyboard stands, from 0. */
+  cursor: number;
+  brush: [number, number] | null;
+  shown: Shown | null;
+  model: ChartModel | null;
+}
+
 function removalParts(paper: Paper, actions: ChartActions): Parts {
-  let active = 0;
-  let cursor = 0;
-  let shown: Shown | null = null;
-  let brush: [number, number] | null = null;
-  let model: ChartModel | null = null;
-  const order = (): RemovalOrder | undefined => shown?.frame.criteria[active];
-  const unitsWithin = (from: number, to: number): number[] => {
-    const [first, last] = [Math.max(Math.ceil(Math.min(from, to)), 1), Math.floor(Math.max(from, to))];
-    return Array.from(order()?.order.slice(first - 1, Math.max(last, 0)) ?? []);
-  };
+  const state: State = { active: 0, cursor: 0, brush: null, shown: null, model: null };
   const retrace = (): void => {
-    if (!model || !shown) return;
     paper.over.replaceChildren();
-    trace(paper, model, shown, active, brush);
+    if (state.model && state.shown) trace(paper, state.model, state.shown, state.active, state.brush);
   };
-  const over = (place: Place | null): void => {
-    const unit = place && shown && order() ? unitAt(shown.scales, order() as RemovalOrder, place.x) : null;
-    actions.hover(unit);
-    if (unit === null || !place) paper.tip(null);
-    else paper.tip(unitWords(order() as RemovalOrder, shown?.places[active][unit] ?? 0), place.x, place.y);
-  };
-  const stopPointer = watchPointer(paper.overlay, {
-    over,
-    click(place, add) {
-      const unit = shown && order() ? unitAt(shown.scales, order() as RemovalOrder, place.x) : null;
-      actions.select(unit === null ? [] : [unit], add);
-    },
-    drag(from, to) {
-      brush = [from.x, to.x];
-      paper.tip(count(shown ? unitsWithin(...ends(shown.scales, from, to)).length : 0, "unit"), to.x, to.y);
-      retrace();
-    },
-    drop(from, to, add) {
-      brush = null;
-      paper.tip(null);
-      if (from && shown) actions.select(unitsWithin(...ends(shown.scales, from, to)), add);
-      retrace();
-    },
-  });
-  const keys = watchKeys(paper.overlay, "Units in the order of removal; Enter selects, Shift extends", {
-    count: () => order()?.order.length ?? 0,
-    current: () => cursor,
-    text: (place) => (order() ? unitWords(order() as RemovalOrder, place + 1) : ""),
-    go(place) {
-      cursor = place;
-      actions.hover(order()?.order[place] ?? null);
-    },
-    choose: (from, to, add) => actions.select(unitsWithin(from + 1, to + 1), add),
-  });
   const press = (index: number): void => {
-    active = index;
+    state.active = index;
     paper.redraw();
   };
+  const stopPointer = watchPointer(paper.overlay, pointerOf(state, paper, actions, retrace));
+  const keys = watchKeys(paper.overlay, "Units in the order of removal; Enter selects, Shift extends", keysOf(state, actions));
   return {
     title: "Removing units",
     message: ({ removal }) => messageOf(removal),
-    depends: ({ removal }) => [removal, active],
+    depends: ({ removal }) => [removal, state.active],
     draw(_, next) {
       const frame = next.removal as RemovalFrame;
-      active = Math.min(active, frame.criteria.length - 1);
-      shown = { frame, scales: scalesOf(paper, frame), places: frame.criteria.map(placesOf) };
-      drawCurves(paper, shown, active);
-      drawLegend(paper, frame, active, press);
+      state.active = Math.min(state.active, frame.criteria.length - 1);
+      state.shown = { frame, scales: scalesOf(paper, frame), places: frame.criteria.map(placesOf) };
+      drawCurves(paper, state.shown, state.active);
+      drawLegend(paper, frame, state.active, press);
     },
     trace(_, next) {
-      model = next;
+      state.model = next;
       retrace();
     },
-    reading: (next) => reading(next.removal as RemovalFrame, next.selected, active),
+    reading: (next) => reading(next.removal as RemovalFrame, next.selected, state.active),
     after: keys.refresh,
     stop() {
       stopPointer();
       keys.stop();
     },
   };
+}
+
+function pointerOf(state: State, paper: Paper, actions: ChartActions, retrace: () => void): PointerListener {
+  const unitUnder = (place: Place | null): number | null => {
+    const order = orderOf(state);
+    return place && state.shown && order ? unitAt(state.shown.scales, order, place.x) : null;
+  };
+  const between = (from: Place, to: Place): number[] =>
+    state.shown ? unitsWithin(orderOf(state), ...ends(state.shown.scales, from, to)) : [];
+  return {
+    over(place) {
+      const [unit, order] = [unitUnder(place), orderOf(state)];
+      actions.hover(unit);
+      if (unit === null || !place || !order) paper.tip(null);
+      else paper.tip(unitWords(order, state.shown?.places[state.active][unit] ?? 0), place.x, place.y);
+    },
+    click(place, add) {
+      const unit = unitUnder(place);
+      actions.select(unit === null ? [] : [unit], add);
+    },
+    drag(from, to) {
+      state.brush = [from.x, to.x];
+      paper.tip(count(between(from, to).length, "unit"), to.x, to.y);
+      retrace();
+    },
+    drop(from, to, add) {
+      state.brush = null;
+      paper.tip(null);
+      if (from) actions.select(between(from, to), add);
+      retrace();
+    },
+  };
+}
+
+function keysOf(state: State, actions: ChartActions): KeyListener {
+  return {
+    count: () => orderOf(state)?.order.length ?? 0,
+    current: () => state.cursor,
+    text(place) {
+      const order = orderOf(state);
+      return order ? unitWords(order, place + 1) : "";
+    },
+    go(place) {
+      state.cursor = place;
+      actions.hover(orderOf(state)?.order[place] ?? null);
+    },
+    choose: (from, to, add) => actions.select(unitsWithin(orderOf(state), from + 1, to + 1), add),
+    leave: () => actions.hover(null),
+  };
+}
+
+function orderOf({ shown, active }: State): RemovalOrder | undefined {
+  return shown?.frame.criteria[active];
+}
+
+/** Units that go within an interval of removals, the first of them first. */
+function unitsWithin(criterion: RemovalOrder | undefined, from: number, to: number): number[] {
+  const [first, last] = [Math.max(Math.ceil(Math.min(from, to)), 1), Math.floor(Math.max(from, to))];
+  return Array.from(criterion?.order.slice(first - 1, Math.max(last, 0)) ?? []);
 }
 
 function messageOf(removal: RemovalFrame | string | null): string | null {

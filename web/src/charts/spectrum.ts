@@ -8,8 +8,8 @@ import type { Chart, ChartActions, SpectrumFrame } from "../types";
 import { areaOf, drawAxes, drawBrush, ticksOf, type Area } from "./axes";
 import { binsOf, carriersOf, sharesOf, spikesOf } from "./eigenvalues";
 import { mark } from "./dom";
-import { watchKeys } from "./keys";
-import { watchPointer, type Place } from "./pointer";
+import { watchKeys, type KeyListener } from "./keys";
+import { watchPointer, type Place, type PointerListener } from "./pointer";
 import { createChart, type Paper, type Parts } from "./shell";
 import { count, ordinal, percent, plain, sentence } from "./words";
 
@@ -28,60 +28,36 @@ export function createSpectrumChart(actions: ChartActions): Chart {
   return createChart((paper) => spectrumParts(paper, actions), "spectrum");
 }
 
+/** What the chart remembers between updates. */
+interface State {
+  /** The spike where the keyboard stands. */
+  cursor: number;
+  brush: [number, number] | null;
+  shown: Shown | null;
+  selected: readonly number[];
+}
+
 function spectrumParts(paper: Paper, actions: ChartActions): Parts {
-  let shown: Shown | null = null;
-  let cursor = 0;
-  let selected: readonly number[] = [];
-  let brush: [number, number] | null = null;
+  const state: State = { cursor: 0, brush: null, shown: null, selected: [] };
   const retrace = (): void => {
     paper.over.replaceChildren();
-    if (shown) traceShares(paper, shown, selected);
-    if (shown && brush) drawBrush(paper.over, shown.area, ...brush);
+    if (!state.shown) return;
+    traceShares(paper, state.shown, state.selected);
+    if (state.brush) drawBrush(paper.over, state.shown.area, ...state.brush);
   };
-  const choose = (spike: number, add: boolean): void => {
-    if (shown && spike < shown.frame.leading) actions.select(carriersOf(shown.frame, spike), add);
-  };
-  const stopPointer = watchPointer(paper.overlay, {
-    over(place) {
-      const spike = place && shown ? spikeAt(shown, place) : null;
-      if (spike === null || !place || !shown) paper.tip(null);
-      else paper.tip(spikeWords(shown, spike, selected), place.x, place.y);
-    },
-    click(place, add) {
-      const spike = shown ? spikeAt(shown, place) : null;
-      if (spike === null) actions.select([], add);
-      else choose(spike, add);
-    },
-    drag(from, to) {
-      brush = [from.x, to.x];
-      retrace();
-    },
-    drop(from, to, add) {
-      brush = null;
-      retrace();
-      if (from && shown) actions.select(carriersWithin(shown, from.x, to.x), add);
-    },
-  });
-  const keys = watchKeys(paper.overlay, "Spikes of the spectrum; Enter selects the units that carry one", {
-    count: () => shown?.spikes.length ?? 0,
-    current: () => cursor,
-    text: (spike) => (shown ? spikeWords(shown, spike, selected) : ""),
-    go: (spike) => {
-      cursor = spike;
-      if (shown) paper.tip(spikeWords(shown, spike, selected), shown.x(shown.spikes[spike]), shown.area.top);
-    },
-    choose: (_, spike, add) => choose(spike, add),
-  });
+  const stopPointer = watchPointer(paper.overlay, pointerOf(state, paper, actions, retrace));
+  const label = "Spikes of the spectrum; Enter selects the units that carry one";
+  const keys = watchKeys(paper.overlay, label, keysOf(state, paper, actions));
   return {
     title: "Eigenvalues of W Wᵀ",
     message: ({ spectrum }) => messageOf(spectrum),
     depends: ({ spectrum }) => [spectrum],
     draw(_, model) {
-      shown = drawSpectrum(paper, model.spectrum as SpectrumFrame);
-      cursor = 0;
+      state.shown = drawSpectrum(paper, model.spectrum as SpectrumFrame);
+      state.cursor = 0;
     },
     trace(_, model) {
-      selected = model.selected;
+      state.selected = model.selected;
       retrace();
     },
     reading: (model) => reading(model.spectrum as SpectrumFrame, model.selected),
@@ -91,6 +67,51 @@ function spectrumParts(paper: Paper, actions: ChartActions): Parts {
       keys.stop();
     },
   };
+}
+
+function pointerOf(state: State, paper: Paper, actions: ChartActions, retrace: () => void): PointerListener {
+  const spikeUnder = (place: Place | null): number | null => (place && state.shown ? spikeAt(state.shown, place) : null);
+  return {
+    over(place) {
+      const spike = spikeUnder(place);
+      if (spike === null || !place || !state.shown) paper.tip(null);
+      else paper.tip(spikeWords(state.shown, spike, state.selected), place.x, place.y);
+    },
+    click(place, add) {
+      const spike = spikeUnder(place);
+      if (spike === null) actions.select([], add);
+      else choose(state, actions, spike, add);
+    },
+    drag(from, to) {
+      state.brush = [from.x, to.x];
+      retrace();
+    },
+    drop(from, to, add) {
+      state.brush = null;
+      retrace();
+      if (from && state.shown) actions.select(carriersWithin(state.shown, from.x, to.x), add);
+    },
+  };
+}
+
+function keysOf(state: State, paper: Paper, actions: ChartActions): KeyListener {
+  const words = (spike: number): string => (state.shown ? spikeWords(state.shown, spike, state.selected) : "");
+  return {
+    count: () => state.shown?.spikes.length ?? 0,
+    current: () => state.cursor,
+    text: words,
+    go(spike) {
+      state.cursor = spike;
+      if (state.shown) paper.tip(words(spike), state.shown.x(state.shown.spikes[spike]), state.shown.area.top);
+    },
+    choose: (_, spike, add) => choose(state, actions, spike, add),
+    leave: () => paper.tip(null),
+  };
+}
+
+/** Selects the units that carry half of a spike, where its eigenvector is known. */
+function choose({ shown }: State, actions: ChartActions, spike: number, add: boolean): void {
+  if (shown && spike < shown.frame.leading) actions.select(carriersOf(shown.frame, spike), add);
 }
 
 function messageOf(spectrum: SpectrumFrame | string | null): string | null {
