@@ -18,7 +18,7 @@ import { createLegend } from "./legend";
 import { createLoader } from "./loader";
 import { createBanner, createCover, createWord } from "./messages";
 import { firstModel, type Model } from "./model";
-import type { Part } from "./part";
+import { createTurns, type Part } from "./part";
 import { createPlayer } from "./player";
 import { createSaveMenu } from "./savemenu";
 import { createSearchField } from "./searchfield";
@@ -131,17 +131,21 @@ function createPage({ actions, graph, address, again, live }: PageOptions): Page
       banner.element, lead.element, timebar.element),
     h("main", {}, canvas.element, h("div", { class: "panels" }, h("div", { class: "side" }, ...side.map((part) => part.element)), charts.element)),
     speaker.element, word.element, help.element);
-  const parts: Part[] = [search, save, toolbar, lead, timebar, banner, legend, cover, canvas, ...side, charts, speaker, word];
+  const first: Part[] = [canvas, timebar, lead, toolbar, search, save, banner, legend, cover, speaker, word];
+  const later: Part[] = [...side, ...charts.parts];
+  const turns = createTurns(later);
   return {
     element,
     search: search.focus,
     help: help.show,
     update: (view) => {
       element.classList.toggle("dark", view.model.dark);
-      for (const part of parts) part.update(view);
+      for (const part of first) part.update(view);
+      turns.update(view);
     },
     destroy() {
-      for (const part of parts) part.destroy?.();
+      turns.stop();
+      for (const part of [...first, ...later]) part.destroy?.();
       element.remove();
     },
   };

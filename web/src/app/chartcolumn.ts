@@ -8,23 +8,24 @@ import { h } from "./dom";
 import type { Part } from "./part";
 import { remember } from "./store";
 
-export function createChartColumn(actions: Actions): Part {
+/** The column and its charts, each a part that can be drawn in a turn of its own. */
+export function createChartColumn(actions: Actions): { element: HTMLElement; parts: Part[] } {
   const asks = { select: actions.select, hover: actions.hover, goTo: actions.goTo };
-  const charts: Chart[] = [createLearningChart, createRemovalChart, createSpectrumChart, createMovementChart].map((create) => create(asks));
-  const element = h("section", { class: "charts", "aria-label": "Charts of this run" }, ...charts.map((chart) => chart.element));
-  const draw = remember((...given: ChartGiven) => {
-    const model = modelOf(...given);
-    for (const chart of charts) chart.update(model);
-  });
+  const parts = [createLearningChart, createRemovalChart, createSpectrumChart, createMovementChart].map((create) => chartPart(create(asks)));
+  const element = h("section", { class: "charts", "aria-label": "Charts of this run" }, ...parts.map((part) => part.element));
+  return { element, parts };
+}
+
+function chartPart(chart: Chart): Part {
+  const draw = remember((...given: ChartGiven) => chart.update(modelOf(...given)));
   return {
-    element,
-    update(view) {
-      element.hidden = !isScene(view.scene);
-      if (!isScene(view.scene)) return;
-      const { model, state, scene } = view;
-      draw(scene, view.frame, model.learning, model.spectrum, model.removal, view.appearance, state.selected, model.hovered, model.dark);
+    element: chart.element,
+    update({ model, state, scene, frame, appearance }) {
+      chart.element.hidden = !isScene(scene);
+      if (!isScene(scene)) return;
+      draw(scene, frame, model.learning, model.spectrum, model.removal, appearance, state.selected, model.hovered, model.dark);
     },
-    destroy: () => charts.forEach((chart) => chart.destroy()),
+    destroy: () => chart.destroy(),
   };
 }
 

@@ -1,6 +1,6 @@
 // Looks again every little while: at a run that is being written, and for a server that had gone.
 
-import type { Source } from "../types";
+import type { Source, Timeline } from "../types";
 import { isGone } from "./failures";
 import type { Loader } from "./loader";
 import type { Model } from "./model";
@@ -31,7 +31,8 @@ export async function renew(store: Store<Model>, source: Source): Promise<void> 
       const fresh = await source.timeline(id);
       const { catalog } = store.get();
       if (!catalog) return;
-      const timelines = catalog.timelines.map((old) => (old.id === id && differs(old, fresh) ? fresh : old));
+      // The name stays the one that tells it apart from others here.
+      const timelines = catalog.timelines.map((old) => (old.id === id ? newer(old, { ...fresh, name: old.name }) : old));
       const changed = timelines.some((timeline, at) => timeline !== catalog.timelines[at]);
       if (changed) store.set({ catalog: { ...catalog, timelines } });
     } catch (problem) {
@@ -40,8 +41,8 @@ export async function renew(store: Store<Model>, source: Source): Promise<void> 
   }
 }
 
-function differs(old: object, fresh: object): boolean {
-  return JSON.stringify(old) !== JSON.stringify(fresh);
+function newer(old: Timeline, fresh: Timeline): Timeline {
+  return JSON.stringify(old) === JSON.stringify(fresh) ? old : fresh;
 }
 
 function runningIds({ catalog, state }: Model): string[] {

@@ -5,7 +5,7 @@ import type { GraphFrame, Learning, Query, RemovalFrame, Source, SpectrumFrame }
 import { isGone, sentenceOf } from "./failures";
 import { createLatest } from "./latest";
 import type { Model } from "./model";
-import { queryOf, sceneOf, type Scene } from "./scene";
+import { distinct, queryOf, sceneOf, type Scene } from "./scene";
 import { calledBack, createShelf } from "./shelf";
 import type { Store } from "./store";
 
@@ -36,7 +36,7 @@ export function createLoader(store: Store<Model>, source: Source): Loader {
   return {
     async open() {
       try {
-        store.set({ catalog: await source.catalog(), gone: false, failure: null });
+        store.set({ catalog: distinct(await source.catalog()), gone: false, failure: null });
         frames.again();
         beside.again();
         follow();

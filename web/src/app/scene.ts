@@ -38,6 +38,16 @@ export function sceneOf(catalog: Catalog, state: Wish): Scene | string {
   };
 }
 
+/** The catalog with runs of one name told apart by the beginning of their keys. */
+export function distinct(catalog: Catalog): Catalog {
+  const count = new Map<string, number>();
+  for (const { name } of catalog.timelines) count.set(name, (count.get(name) ?? 0) + 1);
+  const named = catalog.timelines.map((timeline) =>
+    count.get(timeline.name) === 1 ? timeline : { ...timeline, name: `${timeline.name} (${timeline.id.replace(/^tickets-/, "").slice(0, 6)})` },
+  );
+  return { ...catalog, timelines: named };
+}
+
 /** The picture that a scene needs. */
 export function queryOf(scene: Scene, state: ViewState, at = scene.moment.at): Query {
   return {

@@ -49,9 +49,9 @@ export function createUnits(actions: Actions): Part {
       drawn = needs;
       const rows = sorted(rowsOf(now.facts, now.places, found), order);
       const columns = columnsOf(now.facts, now.places);
-      const refocus = body.contains(focused(body));
-      head.replaceChildren(...columns.map((column) => heading(column, order, sortBy)));
-      body.replaceChildren(...rows.slice(0, most).map((row) => rowElement(now, row, columns)));
+      const refocus = focused(body) !== null;
+      fillHead(head, columns, order, sortBy);
+      fillBody(body, now, rows.slice(0, most), columns);
       if (refocus) rowAt(active)?.focus();
       say(count, found ? `${counted(rows.length)} of ${plural(now.facts.units, "unit")}` : plural(rows.length, "unit"));
       more.hidden = rows.length <= most;
@@ -93,16 +93,42 @@ export function createUnits(actions: Actions): Part {
   };
 }
 
-function heading(column: Column, order: Order, sortBy: (column: Column) => void): HTMLElement {
+/** Makes the headings anew where they are others, so that the one just clicked keeps the focus. */
+function fillHead(head: HTMLElement, columns: Column[], order: Order, sortBy: (column: Column) => void): void {
+  const key = columns.join(" ");
+  if (head.dataset["columns"] !== key) {
+    head.dataset["columns"] = key;
+    head.replaceChildren(...columns.map((column) => heading(column, sortBy)));
+  }
+  columns.forEach((column, at) => {
+    const now = order.column === column ? (order.descending ? "descending" : "ascending") : "none";
+    head.children[at]!.setAttribute("aria-sort", now);
+  });
+}
+
+function heading(column: Column, sortBy: (column: Column) => void): HTMLElement {
   const { label, title } = COLUMNS[column];
-  const now = order.column === column ? (order.descending ? "descending" : "ascending") : "none";
-  return h("th", { role: "columnheader", scope: "col", "aria-sort": now },
+  return h("th", { role: "columnheader", scope: "col" },
     h("button", { type: "button", title: `${title}; click to sort`, onclick: () => sortBy(column) }, label));
 }
 
-function rowElement(view: View, row: Row, columns: Column[]): HTMLElement {
-  return h("tr", { role: "row", "data-unit": row.unit, tabindex: -1, title: unitName(view, row.unit) },
-    ...columns.map((column) => h("td", { role: "gridcell" }, column === "unit" ? unitMark(view, row.unit) : COLUMNS[column].text(row))));
+/** Writes the rows into those that are there: while time goes on only some numbers change. */
+function fillBody(body: HTMLElement, view: View, rows: readonly Row[], columns: Column[]): void {
+  while (body.children.length > rows.length) body.lastElementChild!.remove();
+  rows.forEach((row, at) => {
+    const element = (body.children[at] ?? body.appendChild(h("tr", { role: "row" }))) as HTMLElement;
+    if (element.dataset["unit"] !== String(row.unit)) {
+      element.dataset["unit"] = String(row.unit);
+      element.title = unitName(view, row.unit);
+    }
+    while (element.children.length > columns.length) element.lastElementChild!.remove();
+    columns.forEach((column, place) => {
+      const cell = element.children[place] ?? element.appendChild(h("td", { role: "gridcell" }, ""));
+      const words = cell.firstChild as Text;
+      const text = column === "unit" ? unitMark(view, row.unit) : COLUMNS[column].text(row);
+      if (words.data !== text) words.data = text;
+    });
+  });
 }
 
 /** Marks the selected rows; one row alone can be reached by Tab. */

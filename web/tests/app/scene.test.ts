@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { nearestNames } from "../../src/app/nearest";
-import { mergeable, nearestIndex, sceneOf } from "../../src/app/scene";
+import { distinct, mergeable, nearestIndex, sceneOf } from "../../src/app/scene";
 import { DEFAULT_STATE } from "../../src/app/state";
 import type { Timeline } from "../../src/types";
 import { timeline } from "./planted";
@@ -49,6 +49,11 @@ describe("the scene", () => {
     expect(scene(all, { merged: OTHER.slice(0, 12) })).toMatchObject({ merged: { id: OTHER }, notices: [] });
     expect(scene(all, { merged: "cccccccc" })).toMatchObject({ merged: null, notices: ["Run cccccccc has no layer like fc1 here, so it is not added."] });
   });
+});
+
+it("tells runs of one name apart", () => {
+  const same = [timeline(KEY, 1, { name: "lenet" }), timeline(OTHER, 1, { name: "lenet" }), timeline("cccc", 1, { name: "conv" })];
+  expect(distinct({ timelines: same, problems: [] }).timelines.map(({ name }) => name)).toEqual(["lenet (6f0cab)", "lenet (886d15)", "conv"]);
 });
 
 it("finds the nearest names", () => {
