@@ -25,7 +25,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from surfeit.core import StoreError, SurfeitError
 from surfeit.viewer import assets
-from surfeit.viewer.guard import NO_TOKEN, Guard, TokenNeeded, has_token
+from surfeit.viewer.guard import NO_TOKEN, Guard, TokenNeeded, has_token, same
 from surfeit.viewer.library import UnknownTimelineError
 from surfeit.viewer.pictures import Query
 from surfeit.viewer.turns import GoneError, Turns
@@ -59,9 +59,9 @@ def application(pictures: "Pictures", token: str, *, once: str | None = None) ->
             return PlainTextResponse(f"Surfeit: {NO_TOKEN}.\n", status_code=403)
         return HTMLResponse(assets.page())
 
-    def opened(request: Request) -> Response:
+    async def opened(request: Request) -> Response:  # one at a time
         given = request.path_params["once"]
-        if request.method != "GET" or given not in unused:
+        if request.method != "GET" or not any(same(given, secret) for secret in unused):
             return PlainTextResponse(f"Surfeit: {NO_TOKEN}.\n", status_code=403)
         unused.remove(given)
         return RedirectResponse(f"/?token={token}", status_code=303)
