@@ -59,6 +59,21 @@ describe.each(Object.keys(CHARTS) as (keyof typeof CHARTS)[])("the %s chart", (n
     expect(element.querySelectorAll("style, [style]")).toHaveLength(0);
   });
 
+  it("draws nothing again where nothing changed, and all that changed", () => {
+    const given = model();
+    const chart = CHARTS[name](recorder());
+    chart.update(given);
+    const drawn = chart.element.querySelector(".chart-axes");
+    chart.update({ ...given });
+    chart.update({ ...given, selected: [3], hovered: 2, at: 300 });
+    expect(chart.element.querySelector(".chart-axes")).toBe(drawn);
+    const fresh = made({ ...given, selected: [3], hovered: 2, at: 300 });
+    expect(chart.element.innerHTML).toBe(fresh.element.innerHTML);
+    chart.update(model({ dark: true }));
+    expect(chart.element.querySelector(".chart-axes")).not.toBe(drawn);
+    expect(chart.element.classList.contains("chart-dark")).toBe(true);
+  });
+
   it("can be steered by keys and says where it stands", () => {
     const { element } = made();
     const overlay = element.querySelector(".chart-overlay") as HTMLElement;

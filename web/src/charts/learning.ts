@@ -43,6 +43,7 @@ function learningParts(paper: Paper, actions: ChartActions): Parts {
     title: "Learning curve",
     message: ({ learning }) => messageOf(learning),
     depends: (model) => [model.learning, model.timeline.moments, model.timeline.axis, quantity],
+    follows: ({ timeline, at }) => [timeline, at],
     draw(_, model) {
       quantity = toggle(model.learning as Learning, quantity);
       scales = drawCurves(paper, model, quantity);

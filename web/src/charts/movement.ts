@@ -53,6 +53,7 @@ function movementParts(paper: Paper, actions: ChartActions): Parts {
     title: "Norms and movement",
     message: ({ frame }) => (frame === null ? "Computing norms and angles…" : null),
     depends: ({ frame, appearance }) => [frame, appearance],
+    follows: ({ timeline, at, selected, hovered }) => [timeline, at, selected, hovered],
     draw(_, next) {
       state.shown = drawUnits(paper, next, next.frame as GraphFrame);
       state.cursor = Math.min(state.cursor, Math.max(state.shown.ranked.length - 1, 0));

@@ -63,6 +63,7 @@ function removalParts(paper: Paper, actions: ChartActions): Parts {
     title: "Removing units",
     message: ({ removal }) => messageOf(removal),
     depends: ({ removal }) => [removal, state.active],
+    follows: ({ selected, hovered }) => [selected, hovered],
     draw(_, next) {
       const frame = next.removal as RemovalFrame;
       state.active = Math.min(state.active, frame.criteria.length - 1);

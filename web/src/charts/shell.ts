@@ -27,6 +27,8 @@ export interface Parts {
   title: string;
   /** What the base depends on: it is drawn again where one of these differs. */
   depends(model: ChartModel): readonly unknown[];
+  /** What else `trace` and `reading` depend on. */
+  follows(model: ChartModel): readonly unknown[];
   /** Why there is no picture, or null. */
   message(model: ChartModel): string | null;
   draw(paper: Paper, model: ChartModel): void;
@@ -43,9 +45,10 @@ export function createChart(begin: (paper: Paper) => Parts, name: string): Chart
   const sheet = createSheet(name);
   let model: ChartModel | null = null;
   let drawn: readonly unknown[] = [];
+  let traced: readonly unknown[] = [];
   const paper: Paper = Object.assign(sheet.paper, {
     redraw: () => {
-      drawn = [];
+      [drawn, traced] = [[], []];
       if (model) show(model);
     },
   });
@@ -53,19 +56,22 @@ export function createChart(begin: (paper: Paper) => Parts, name: string): Chart
   sheet.title.textContent = parts.title;
   const show = (next: ChartModel): void => {
     const message = parts.message(next);
+    const needs = message === null ? [paper.width, paper.height, ...parts.depends(next)] : [message];
+    const follows = [...needs, next.dark, ...parts.follows(next)];
+    if (same(follows, traced)) return;
+    traced = follows;
     sheet.say(message, message ?? parts.reading(next), parts.title);
     sheet.paper.element.classList.toggle("chart-dark", next.dark);
     sheet.paper.element.classList.toggle("chart-waiting", message?.endsWith("…") ?? false);
     if (message === null) {
-      const needs = [paper.width, paper.height, ...parts.depends(next)];
       if (!same(needs, drawn)) {
         paper.base.replaceChildren();
         parts.draw(paper, next);
-        drawn = needs;
       }
       paper.over.replaceChildren();
       parts.trace(paper, next);
-    } else drawn = [];
+    }
+    drawn = needs;
     parts.after?.();
   };
   const unwatch = sheet.watch(() => model && show(model));

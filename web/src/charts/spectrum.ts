@@ -52,6 +52,7 @@ function spectrumParts(paper: Paper, actions: ChartActions): Parts {
     title: "Eigenvalues of W Wᵀ",
     message: ({ spectrum }) => messageOf(spectrum),
     depends: ({ spectrum }) => [spectrum],
+    follows: ({ selected }) => [selected],
     draw(_, model) {
       state.shown = drawSpectrum(paper, model.spectrum as SpectrumFrame);
       state.cursor = 0;
