@@ -115,7 +115,7 @@ def export(
         page = write(
             timeline,
             layer,
-            out or Path(f"surfeit-graph-{timeline.id[:8]}.html"),
+            out or Path(f"surfeit-graph-{_short(timeline)}.html"),
             merged=other,
             links=links,
             dataset=_dataset(places, timeline, data, teller),
@@ -163,6 +163,10 @@ def _beginning(library: "Library", runs: tuple[str, ...]) -> str:
             print(f"surfeit: {problem}", file=sys.stderr)
         raise StoreError(f"no runs to look at in {library.store.root}: 'surfeit train' makes one")
     return f"#v=1&run={timelines[0].id}" if len(runs) == 1 else ""
+
+
+def _short(timeline: "Timeline") -> str:
+    return timeline.id[:8] if timeline.axis == "step" else timeline.id
 
 
 def _dataset(

@@ -52,7 +52,7 @@ def application(pictures: "Pictures", token: str, *, once: str | None = None) ->
         token: the secret in the address.
         once: another secret: `/open/ONCE` leads to the page, the first time that it is asked for.
     """
-    unused = {once} - {None}
+    unused = set() if once is None else {once}
 
     def page(request: Request) -> Response:
         if not has_token(request, token):
