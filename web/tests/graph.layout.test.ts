@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { createBarnesHut } from "../src/graph/barnes.ts";
 import { type Bodies, createBodies, resizeBodies } from "../src/graph/bodies.ts";
 import { createD3Crowd, createTypedCrowd } from "../src/graph/crowd.ts";
-import { DEFAULT_FORCES } from "../src/graph/forces.ts";
+import { DEFAULT_FORCES, RANGES } from "../src/graph/forces.ts";
 import { COLD, createLayout, type Layout } from "../src/graph/layout.ts";
 import { makeRoom } from "../src/graph/room.ts";
 import { createSprings, NO_SPRINGS, type Springs } from "../src/graph/springs.ts";
@@ -168,6 +168,21 @@ describe.each([
     for (let link = 0; link < springs.count; link++) linked += distance(springs.source[link], springs.target[link]);
     for (let a = 0; a < 100; a++) for (let b = 0; b < a; b++, pairs++) all += distance(a, b);
     expect(linked / springs.count).toBeLessThan(0.6 * (all / pairs));
+  });
+
+  it("stays finite and within bounds at the ends of all sliders", () => {
+    for (const strength of ["min", "max"] as const) {
+      for (const other of ["min", "max"] as const) {
+        const forces = Object.fromEntries(Object.entries(RANGES).map(([name, range]) => [name, range[other]]));
+        const bodies = createBodies(60);
+        const layout = createLayout(bodies, createCrowd());
+        const springs = createSprings(frameOf(60, 500), bodies.radius, { maxApart: 30000, sigma: 0.5 });
+        const all = { ...DEFAULT_FORCES, ...forces, strength: RANGES.strength[strength] };
+        layout.begin(springs, all);
+        while (layout.heat > COLD) layout.step(springs, all);
+        for (const value of [...bodies.x, ...bodies.y]) expect(Math.abs(value)).toBeLessThan(20_000);
+      }
+    }
   });
 
   it("leaves held units where they are", () => {

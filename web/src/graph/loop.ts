@@ -1,7 +1,7 @@
 // When to lay out and when to draw: a step and a picture a frame while something moves, a last
 // whole picture when it rests, then nothing.
 import { alike, between, fitted } from "./camera.ts";
-import { COLD } from "./layout.ts";
+import { COLD, WARM } from "./layout.ts";
 import type { Told } from "./messages.ts";
 import { createPace, MANY } from "./pace.ts";
 import { type Canvas, createPainter } from "./painter.ts";
@@ -21,6 +21,7 @@ const QUICK_STEP_OF_MANY = 12;
 // With reduced motion: milliseconds of layout at a time, and in all.
 const QUIET_SLICE = 16;
 const QUIET_TIME = 2500;
+const QUIET_TIME_WARM = 800;
 const STATUS_EVERY = 500;
 // A picture is whole again so long after the camera's last move.
 const WHOLE_AFTER = 160;
@@ -38,7 +39,7 @@ export function createLoop(
   let seen = -1;
   let wholeAt = 0;
   let toldAt = -Infinity;
-  let quietSince: number | null = null;
+  let quietUntil: number | null = null;
   let announced = true;
 
   function wake(): void {
@@ -52,7 +53,7 @@ export function createLoop(
     renew(state);
     const unseen = (state.reduced && state.dragged === null) || state.quiet;
     if (isMoving(state) && unseen) return settleQuietly(now);
-    quietSince = null;
+    quietUntil = null;
     state.quiet = false;
     if (fresh) headStart();
     else advance();
@@ -77,10 +78,10 @@ export function createLoop(
 
   /** Lays out unseen, a slice at a time, so that commands are heard in between. */
   function settleQuietly(now: number): void {
-    quietSince ??= now;
+    quietUntil ??= now + (state.layout.heat > WARM ? QUIET_TIME : QUIET_TIME_WARM);
     const end = performance.now() + QUIET_SLICE;
     while (isMoving(state) && performance.now() < end) step(state);
-    if (now - quietSince > QUIET_TIME) state.layout.heat = Math.min(state.layout.heat, COLD);
+    if (now > quietUntil) state.layout.heat = Math.min(state.layout.heat, COLD);
     announced = false;
     wake();
   }
