@@ -19,5 +19,6 @@ export default defineConfig({
     // By itself a library keeps its spaces; this one is inlined into every export.
     rolldownOptions: { output: { minify: true } },
   },
-  worker: { format: "es", plugins: () => [worker()] },
+  // A page that was opened from disk may start a worker from a classic script only.
+  worker: { format: "iife", plugins: () => [worker()] },
 });
