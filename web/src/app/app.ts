@@ -54,6 +54,8 @@ export function mountViewer(element: HTMLElement, source: Source, options: Mount
   const page = createPage({ actions, graph, address, again: () => void loader.open(), live: source.live });
   dress(root, page.element);
   page.element.classList.toggle("whole", options.whole ?? false);
+  // JupyterLab hears keys before we do, and leaves those of elements that say so.
+  if (!options.whole) element.dataset["lmSuppressShortcuts"] = "true";
 
   const derive = createDerive();
   const writer = createWriter(address);

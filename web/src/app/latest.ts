@@ -11,7 +11,7 @@ export interface LatestOptions<Q, T> {
   tell(value: T | string | null): void;
   failed(problem: unknown): string;
   /** Milliseconds to wait for a newer wish before fetching. */
-  pause: number;
+  pause(): number;
   room: number;
 }
 
@@ -49,7 +49,7 @@ export function createLatest<Q, T>(options: LatestOptions<Q, T>): Latest<Q> {
     timer = setTimeout(() => {
       timer = null;
       if (wish !== null) void fetchFor(wish);
-    }, options.pause);
+    }, options.pause());
   }
 
   async function fetchFor(query: Q): Promise<void> {

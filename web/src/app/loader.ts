@@ -109,7 +109,9 @@ function createBeside(store: Store<Model>, source: Source) {
     if (isGone(problem)) store.set({ gone: true });
     return sentenceOf(problem);
   };
-  const common = { keyOf: (query: Query) => JSON.stringify(query), alike: sameLayer, failed, pause: 120, room: FRAMES_KEPT };
+  // While time goes on the graph comes first.
+  const pause = (): number => (store.get().playing ? 800 : 120);
+  const common = { keyOf: (query: Query) => JSON.stringify(query), alike: sameLayer, failed, pause, room: FRAMES_KEPT };
   const spectrum = createLatest<Query, SpectrumFrame>({
     ...common,
     load: (query, signal) => source.spectrum(query, signal),
@@ -126,7 +128,7 @@ function createBeside(store: Store<Model>, source: Source) {
     alike: (old, next) => old.id === next.id,
     tell: (value) => store.set({ learning: value }),
     failed,
-    pause: 0,
+    pause: () => 0,
     room: 4,
   });
   const all = [spectrum, removal, learning];

@@ -30,7 +30,7 @@ export function createBanner(again: () => void): Part {
       if (told !== unopened.join("\n")) {
         told = unopened.join("\n");
         problems.replaceChildren(
-          h("summary", {}, `${plural(unopened.length, "run")} could not be opened`),
+          h("summary", {}, `${plural(unopened.length, "thing")} could not be read`),
           h("ul", {}, ...unopened.map((sentence) => h("li", {}, sentence))));
       }
     },

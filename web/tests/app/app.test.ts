@@ -278,6 +278,14 @@ describe("two runs and levels", () => {
     expect(text(".links")).toContain("2 links");
   });
 
+  it("a page that carries a second run shows both at first", async () => {
+    const { source, address, root } = await opened(planted([timeline(KEY), timeline(OTHER)], false));
+    expect(source.asked.at(-1)).toMatchObject({ timeline: KEY, merged: OTHER });
+    await wait(300);
+    expect(address.hash).toBe(`#v=1&with=${OTHER}&colour=model`);
+    expect(root.querySelectorAll(".toolbar .field:first-child option")).toHaveLength(1);
+  });
+
   it("counts levels of tickets", async () => {
     const moments = [0, 1, 2].map((at) => ({ at, epoch: null, run: KEY }));
     const { text } = await opened(planted([timeline("tickets-abc-0", 0, { axis: "level", moments })]));
@@ -287,13 +295,14 @@ describe("two runs and levels", () => {
 
 describe("in a notebook", () => {
   it("keys do not reach the shortcuts of the page around it", async () => {
-    const { press, text } = await opened(planted([timeline(KEY)]));
+    const { press, text, host } = await opened(planted([timeline(KEY)]));
     const heard = vi.fn();
     document.addEventListener("keydown", heard);
     press("Home");
     await wait(50);
     expect(text(".when")).toContain("epoch 0");
     expect(heard).not.toHaveBeenCalled();
+    expect(host.hasAttribute("data-lm-suppress-shortcuts")).toBe(true);
     document.removeEventListener("keydown", heard);
   });
 

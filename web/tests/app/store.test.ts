@@ -112,7 +112,7 @@ describe("the latest wish", () => {
       alike: (old, next) => Math.floor(old / 10) === Math.floor(next / 10),
       tell: (value) => told.push(value),
       failed: (problem) => (problem as Error).message,
-      pause: 100,
+      pause: () => 100,
       room: 4,
     });
     return { latest, told, loads, waiting };
