@@ -29,6 +29,12 @@ def handmade_weights(step: int, seed: int = 0) -> Params:
 
 
 @pytest.fixture
+def handmade() -> Callable[..., Params]:
+    """The weights of a step."""
+    return handmade_weights
+
+
+@pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
 

@@ -65,6 +65,8 @@ def bundle(
         raise ValueError("unit outputs need the data that the network was trained on: give them")
     images = None if dataset is None else some_images(dataset)
     timeline.moment()  # says so if there are none
+    for layer in layers:
+        timeline.layer(layer)
     made = _Made()
     for layer in layers:
         reel = Reel(timeline, layer, source=source, merged=merged, images=images)

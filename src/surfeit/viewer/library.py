@@ -1,7 +1,8 @@
 """All that can be opened: runs and ticket searches, by the names that addresses use."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,7 @@ class Library:
     def _load_all(self, *, strict: bool) -> list[Timeline]:
         problems: list[str] = []
         found = {timeline.id: timeline for timeline in self._search(problems, strict=strict)}
+        _tell_apart(found.values())
         with self._lock:
             self._found, self.problems = found, problems
         return list(found.values())
@@ -189,6 +191,14 @@ def some_images(dataset: Dataset) -> Split:
     generator = Streams(0).get("viewer", "images")
     chosen = torch.randperm(len(split), generator=generator)[:MOST_IMAGES].sort().values
     return split[chosen]  # a copy: the other images can go
+
+
+def _tell_apart(timelines: Collection[Timeline]) -> None:
+    """Adds the beginnings of keys to names that several have."""
+    count = Counter(timeline.name for timeline in timelines)
+    for timeline in timelines:
+        if count[timeline.name] > 1:
+            timeline.name += f" ({timeline.id[:8]})"
 
 
 def _data_key(run: Run) -> str:

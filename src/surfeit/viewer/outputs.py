@@ -12,7 +12,7 @@ _POSITIONS = 8
 _CHUNK = 64
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def unit_outputs(
     model: nn.Module, name: str, images: Split
 ) -> tuple[Float[Tensor, "units outputs"], str | None]:
@@ -48,9 +48,7 @@ def unit_outputs(
                 f"the network takes no images of {list(part.shape[1:])}: {error}"
             ) from error
         parts.append(_some_positions(found, units))
-    outputs = torch.cat(parts).permute(1, 0, 2).flatten(1)
-    # A copy outside of inference mode's tensors, which other code could not work with.
-    return outputs.contiguous(), note
+    return torch.cat(parts).permute(1, 0, 2).flatten(1), note
 
 
 def _watched(model: nn.Module, name: str, images: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from surfeit.core import Split
+from surfeit.core import Split, layers
 from surfeit.prune import CRITERIA, removal_curve, removal_order
 from surfeit.viewer.wire import encode
 
@@ -84,7 +84,7 @@ def removal_frame(
     orders = {name: removal_order(weight, CRITERIA[name]) for name in criteria}
     accuracies: dict[str, np.ndarray] = {}
     if model is not None and images is not None:
-        if model.get_submodule(layer)._parameters["weight"].dim() > 2:  # pyright: ignore
+        if layers(model)[layer].weight.dim() > 2:
             images = images[:_CONVOLUTION_IMAGES]
         try:
             accuracies = {

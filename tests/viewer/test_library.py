@@ -1,0 +1,203 @@
+"""What can be opened, by which name, and what nobody can make the viewer read."""
+
+import hashlib
+import shutil
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from surfeit.core import DataError, StoreError
+from surfeit.data import load
+from surfeit.viewer.library import Library, UnknownTimelineError, some_images
+
+
+def tickets(path, rows):
+    columns = ("replicate", "level", "arm", "density", "test_accuracy", "run")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(
+        pa.Table.from_pylist([dict(zip(columns, row, strict=True)) for row in rows]), path
+    )
+    return path
+
+
+@pytest.fixture
+def levels(written, handmade):
+    """Three runs as the levels of a search: each keeps half of the one before."""
+    keep = [torch.arange(24).reshape(6, 4) % (2**level) == 0 for level in range(3)]
+    return [
+        written(0, steps=(0, 10)),
+        *(written(level, steps=(0, 10), mask={"fc1.weight": keep[level]}) for level in (1, 2)),
+    ]
+
+
+def test_all_runs_of_the_store_can_be_opened_and_new_ones_appear(store, written):
+    first = written(0)
+    library = Library(store)
+    assert [timeline.id for timeline in library.reload()] == [first.key]
+    second = written(1)
+    assert library.get(second.key).id == second.key
+    assert [timeline.id for timeline in library.reload()] == [first.key, second.key]
+    assert library.problems == []
+
+
+def test_only_what_is_given_can_be_opened(store, written):
+    first, second = written(0), written(1)
+    for given in (first, first.key, first.key[:6], first.path):
+        library = Library(store, [given])
+        assert [timeline.id for timeline in library.reload()] == [first.key]
+        with pytest.raises(UnknownTimelineError, match="no run"):
+            library.get(second.key)
+
+
+@pytest.mark.parametrize("name", ["", "..", "../../etc", "/etc/passwd", "a" * 64, "run.json"])
+def test_names_that_stand_for_nothing_are_refused(store, written, name):
+    written()
+    with pytest.raises(UnknownTimelineError, match="no run"):
+        Library(store).get(name)
+
+
+def test_runs_that_lead_out_of_the_store_are_not_opened(store, written, tmp_path):
+    run = written()
+    elsewhere = tmp_path / "elsewhere" / run.key
+    shutil.move(run.path, elsewhere)
+    run.path.symlink_to(elsewhere)
+    library = Library(store)
+    assert library.reload() == []
+    assert "leads outside" in library.problems[0]
+    (table,) = [tickets(tmp_path / "t.parquet", [(0, 0, "ticket", 1.0, 0.9, run.key)])]
+    with pytest.raises(StoreError, match="leads outside"):
+        Library(store, [table])
+
+
+def test_what_cannot_be_read_is_a_problem_and_the_rest_is_there(store, written):
+    first, second = written(0), written(1)
+    (second.path / "run.json").write_text("{")
+    library = Library(store)
+    assert [timeline.id for timeline in library.reload()] == [first.key]
+    assert "run.json" in library.problems[0]
+
+
+def test_what_is_given_must_be_there_at_first_and_may_go_later(store, written):
+    with pytest.raises(StoreError, match="no run 'abcdef'"):
+        Library(store, ["abcdef"])
+    run = written()
+    library = Library(store, [run.key])
+    shutil.rmtree(run.path)
+    assert library.reload() == []
+    assert "no run" in library.problems[0]
+
+
+def test_runs_of_one_name_are_told_apart(store, written):
+    runs = [written(0), written(0, data="digits"), written(0, parents=["a" * 64])]
+    names = [timeline.name for timeline in Library(store).reload()]
+    assert sorted(names) == sorted(
+        [
+            f"mlp, seed 0 ({runs[0].key[:8]})",
+            "mlp on digits, seed 0",
+            f"mlp, seed 0 ({runs[2].key[:8]})",
+        ]
+    )
+
+
+def test_tickets_are_opened_by_replicate_and_level(store, levels, tmp_path):
+    rows = [(0, at, "ticket", 0.5**at, 0.9, run.key) for at, run in enumerate(levels)]
+    rows += [(0, 1, "reinit", 0.5, 0.8, levels[0].key), (3, 0, "ticket", 1.0, 0.7, levels[0].key)]
+    table = tickets(tmp_path / "search" / "tickets.parquet", rows)
+    for given in (table, table.parent):
+        first, second = Library(store, [given]).reload()
+    digest = hashlib.sha256(str(table).encode()).hexdigest()[:12]
+    assert (first.id, second.id) == (f"tickets-{digest}-0", f"tickets-{digest}-3")
+    assert first.name == "tickets of mlp, replicate 0"
+    assert (first.axis, first.status, first.note) == ("level", "done", None)
+    assert [(one.at, one.run) for one in first.moments()] == list(
+        enumerate(run.key for run in levels)
+    )
+    kept = [mask for _, mask in first.several("fc1", [0, 1, 2])]
+    assert [None if mask is None else int(mask.sum()) for mask in kept] == [None, 12, 6]
+    assert torch.equal(first.weights("fc1", 2)[0], levels[2].weights("fc1", [10])[0])
+    assert torch.equal(first.initial("fc1", 2), levels[2].weights("fc1", [0])[0])
+    learning = first.learning()
+    assert learning.at.tolist() == [0, 1, 2]
+    assert learning.columns["density"].tolist() == [1, 0.5, 0.25]
+    with pytest.raises(ValueError, match="has nothing at level 5"):
+        first.weights("fc1", 5)
+
+
+def test_levels_that_are_missing_are_named_and_the_others_are_there(store, levels, tmp_path):
+    keys = [levels[0].key, None, "../../" + "a" * 58, "b" * 64]
+    rows = [(0, at, "ticket", 1.0, 0.9, key) for at, key in enumerate(keys)]
+    library = Library(store, [tickets(tmp_path / "tickets.parquet", rows)])
+    (timeline,) = library.reload()
+    assert timeline.steps() == [0]
+    for words in ("level 1 is missing (its training failed)", "is no run's key", "holds no run"):
+        assert words in timeline.note
+    assert library.problems == [timeline.note]
+
+
+def test_tables_that_are_none_of_tickets_are_refused(store, written, tmp_path):
+    written()
+    path = tmp_path / "other.parquet"
+    with pytest.raises(StoreError, match=r"other\.parquet is missing"):
+        Library(store, [path])
+    pq.write_table(pa.table({"level": [1]}), path)
+    with pytest.raises(ValueError, match="it has no replicate, arm, run"):
+        Library(store, [path])
+    path.write_text("no table")
+    with pytest.raises(StoreError, match="cannot be read as a table"):
+        Library(store, [path])
+    tickets(path, [(0, 0, "ticket", 1.0, 0.9, "c" * 64)])
+    with pytest.raises(StoreError, match="none of the runs in"):
+        Library(store, [path])
+
+
+def test_images_are_loaded_once_and_the_same_for_all_of_one_data_set(store, written):
+    written(0, data="digits")
+    written(1, data="digits")
+    calls = []
+
+    def dataset_of(run):
+        calls.append(run.key)
+        return load("digits")
+
+    library = Library(store, dataset_of=dataset_of)
+    first, second = library.reload()
+    assert library.without_data(first) is None
+    sample = library.images(first, 5)
+    assert library.images(second, 0) is sample
+    assert len(calls) == 1
+    assert len(sample.split) == len(load("digits").validation)
+
+
+def test_missing_data_are_a_sentence_and_may_come_later(store, written):
+    written(data="digits")
+    answers = [DataError("the files are missing"), ValueError("no name"), load("digits")]
+
+    def dataset_of(run):
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    library = Library(store, dataset_of=dataset_of)
+    (timeline,) = library.reload()
+    assert library.without_data(timeline) is None
+    assert library.without_data(timeline, load=True) == "the files are missing"
+    with pytest.raises(ValueError, match="no name"):
+        library.images(timeline, 5)
+    assert library.without_data(timeline) == "no name"
+    assert library.without_data(timeline, load=True) is None
+    assert "are not given" in Library(store).without_data(timeline)
+
+
+def test_at_most_a_thousand_images_are_taken_and_always_the_same():
+    data = load("digits")
+    many = type(data)(
+        **{name: getattr(data, name) for name in data.__dataclass_fields__}
+        | {"validation": data.train}
+    )
+    sample = some_images(many)
+    assert len(sample) == 1000
+    assert torch.equal(sample.images, some_images(many).images)
+    assert torch.equal(some_images(data).images, data.validation.images)
