@@ -41,7 +41,8 @@ export function createToolbar(actions: Actions, live: boolean): Part {
       fillSelect(layer, (scene?.timeline.layers ?? []).map((one) => ({ value: one.name, label: `${one.name} (${one.units} units)` })), scene?.layer.name ?? "");
       fillSelect(source, sources(scene?.timeline ?? null), view.state.source);
       fillSelect(merged, mergedOptions(view), scene?.merged?.id ?? "");
-      fillSelect(colour, colours(scene?.merged != null || view.state.colour === "model"), view.state.colour);
+      fillSelect(colour, colours(view), view.state.colour);
+      run.title = scene?.timeline.name ?? "";
       fillSelect(criterion, criteria(view), view.state.criterion);
       mergedField.hidden = merged.options.length < 2;
       joined.hidden = !scene?.merged;
@@ -70,9 +71,13 @@ function mergedOptions(view: View) {
   return [none, ...others.map(({ id, name }) => ({ value: id, label: name }))];
 }
 
-function colours(two: boolean) {
+/** The colours that would tell something here, and the one in use. */
+function colours({ state, scene, facts }: View) {
+  const two = isScene(scene) && scene.merged !== null;
+  const masked = (isScene(scene) && scene.timeline.axis === "level") || (facts?.kept.some((kept) => kept < 1) ?? false);
+  const idle: Partial<Record<ColourBy, boolean>> = { model: !two, kept: !masked };
   return (Object.keys(COLOUR_NAMES) as ColourBy[])
-    .filter((value) => two || value !== "model")
+    .filter((value) => value === state.colour || !idle[value])
     .map((value) => ({ value, label: COLOUR_NAMES[value] }));
 }
 
