@@ -87,6 +87,12 @@ describe("the loop", () => {
     expect(ofKind("status").filter((one) => one.status.settled)).toHaveLength(1);
   });
 
+  it("says nothing before there is a picture", () => {
+    send({ kind: "size", width: 800, height: 600, ratio: 1 });
+    pass(10);
+    expect(told).toHaveLength(0);
+  });
+
   it("brings all units into sight", () => {
     open();
     pass(1000);

@@ -9,6 +9,8 @@ export type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext
 
 const DIMMED = 0.3;
 const LEAST_DRAWN = 1;
+// Isolated units are often the smallest; they must not vanish.
+const LEAST_RING = 1.75;
 const RING = 2;
 // Discs of fewer pixels of the device are drawn as squares, and crowds of small ones without an
 // outline. Nobody sees it, and thousands of units are drawn in a third of the time.
@@ -106,13 +108,12 @@ function drawUnit(context: Context, scene: Scene, screen: Screen, unit: number):
   const ring = appearance.shape[unit] === RING;
   const scale = camera.zoom * ratio;
   const [x, y] = [screen.x[unit], screen.y[unit]];
-  const radius = Math.max(appearance.radius[unit] * scale - (ring ? ratio : 0), LEAST_DRAWN);
+  const least = ring ? LEAST_RING * ratio : LEAST_DRAWN;
+  const radius = Math.max(appearance.radius[unit] * scale - (ring ? ratio : 0), least);
   const [right, bottom] = [scene.width * ratio + radius, scene.height * ratio + radius];
   if (x < -radius || y < -radius || x > right || y > bottom) return;
   if (radius < SPECK) {
-    if (ring) context.fillStyle = context.strokeStyle;
     context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
-    if (ring) context.fillStyle = paperOf(scene);
     return;
   }
   context.beginPath();

@@ -21,8 +21,9 @@ export const WARM = 0.3;
 // From 1 to COLD in about 250 steps.
 const COOLING = 0.0245;
 const FRICTION = 0.4;
-// Weaker gravity lets isolated units settle outside the others.
-const ISOLATED_GRAVITY = 0.85;
+// Isolated units begin outside and are pushed out by the others; what pulls them in a little more
+// keeps their ring near the component, which is then drawn larger.
+const ISOLATED_GRAVITY = 1.3;
 
 export function createLayout(bodies: Bodies, crowd: Crowd = createCrowd(bodies.units)): Layout {
   return {

@@ -120,7 +120,8 @@ export function createLoop(
   function report(now: number, settled: boolean, links: number): void {
     if (!settled) announced = false;
     const due = settled ? !announced : now - toldAt >= STATUS_EVERY;
-    if (!due) return;
+    // Before there is a picture, nothing has settled that anyone waits for.
+    if (!due || state.scene.bodies.units === 0) return;
     announced = settled;
     toldAt = now;
     tell({ kind: "status", status: { settled, drawn: pace.rate(), links } });
