@@ -23,7 +23,7 @@ const COOLING = 0.0245;
 const FRICTION = 0.4;
 // Isolated units begin outside and are pushed out by the others; what pulls them in a little more
 // keeps their ring near the component, which is then drawn larger.
-const ISOLATED_GRAVITY = 1.3;
+const ISOLATED_GRAVITY = 1.15;
 
 export function createLayout(bodies: Bodies, crowd: Crowd = createCrowd(bodies.units)): Layout {
   return {
