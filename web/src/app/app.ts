@@ -2,34 +2,19 @@
 
 import { chartStyle } from "../charts";
 import { createGraphView } from "../graph/view";
-import type { GraphView, Source } from "../types";
+import type { Source } from "../types";
 import { createActions, type Actions } from "./actions";
 import { createWriter, noAddress, type Address } from "./address";
-import { createCanvas } from "./canvas";
-import { createChartColumn } from "./chartcolumn";
-import { createCutoff } from "./cutoff";
 import { createDerive } from "./derive";
-import { h } from "./dom";
 import { follow } from "./follow";
-import { createForces } from "./forces";
-import { createHelp } from "./help";
 import { focusOf, listen } from "./keyboard";
-import { createLegend } from "./legend";
 import { createLoader } from "./loader";
-import { createBanner, createCover, createWord } from "./messages";
 import { firstModel, type Model } from "./model";
-import { createTurns, type Part } from "./part";
+import { createPage } from "./page";
 import { createPlayer } from "./player";
-import { createSaveMenu } from "./savemenu";
-import { createSearchField } from "./searchfield";
-import { createSelection } from "./selection";
 import { formatState, parseState } from "./state";
 import { createStore, type Store } from "./store";
 import style from "./style.css?inline";
-import { createSpeaker, createTimebar } from "./timebar";
-import { createToolbar } from "./toolbar";
-import { createUnits } from "./units";
-import { leadOf } from "./words";
 
 export interface MountOptions {
   address?: Address;
@@ -96,74 +81,6 @@ export function mountViewer(element: HTMLElement, source: Source, options: Mount
 function joinCarried(store: Store<Model>, actions: Actions): void {
   const second = store.get().catalog?.timelines[1];
   if (second) actions.chooseMerged(second.id);
-}
-
-interface PageOptions {
-  actions: Actions;
-  graph: GraphView;
-  address: Address;
-  again(): void;
-  live: boolean;
-}
-
-interface Page extends Part {
-  search(): void;
-  help(): void;
-  destroy(): void;
-}
-
-function createPage({ actions, graph, address, again, live }: PageOptions): Page {
-  const search = createSearchField(actions);
-  const save = createSaveMenu(actions, graph, address);
-  const help = createHelp();
-  const toolbar = createToolbar(actions, live);
-  const lead = createLead();
-  const timebar = createTimebar(actions);
-  const banner = createBanner(again);
-  const legend = createLegend(actions);
-  const cover = createCover();
-  const canvas = createCanvas(graph, actions, [legend.element, cover.element]);
-  const side = [createCutoff(actions), createSelection(actions), createForces(actions, { again: () => graph.reset() }), createUnits(actions)];
-  const charts = createChartColumn(actions);
-  const speaker = createSpeaker();
-  const word = createWord(() => actions.say(null));
-  const helpButton = h("button", { type: "button", class: "quiet", title: "How to read this, and the keys (?)", onclick: help.show }, "Help");
-  const element = h("div", { class: "viewer" },
-    h("header", {}, h("div", { class: "top" }, h("span", { class: "brand" }, "Surfeit"), toolbar.element, h("div", { class: "aside" }, search.element, save.element, helpButton)),
-      banner.element, lead.element, timebar.element),
-    h("main", {}, canvas.element, h("div", { class: "panels" }, h("div", { class: "side" }, ...side.map((part) => part.element)), charts.element)),
-    speaker.element, word.element, help.element);
-  const first: Part[] = [canvas, timebar, lead, toolbar, search, save, banner, legend, cover, speaker, word];
-  const later: Part[] = [...side, ...charts.parts];
-  const turns = createTurns(later);
-  return {
-    element,
-    search: search.focus,
-    help: help.show,
-    update: (view) => {
-      element.classList.toggle("dark", view.model.dark);
-      for (const part of first) part.update(view);
-      turns.update(view);
-    },
-    destroy() {
-      turns.stop();
-      for (const part of [...first, ...later]) part.destroy?.();
-      element.remove();
-    },
-  };
-}
-
-/** The sentence that explains the picture. */
-function createLead(): Part {
-  const element = h("h1", { class: "lead" });
-  return {
-    element,
-    update(view) {
-      const words = leadOf(view);
-      element.hidden = words === "";
-      if (element.textContent !== words) element.textContent = words;
-    },
-  };
 }
 
 /** Style sheets made by script: a page's policy may forbid style elements. */

@@ -16,6 +16,10 @@ const READING =
   "line reaches point somewhere of their own; where they are also small, they have hardly been trained. Move the slider to " +
   "see how training brings the units together, and select some to see in the charts what they cost to remove.";
 
+const GESTURES =
+  "Click a unit to select it, Shift-click to add one, Shift-drag to select an area. Drag a unit to pin it where you " +
+  "leave it, double-click to release it. Drag beside the units to move the picture, scroll or pinch to zoom.";
+
 export function createHelp(): Help {
   const id = freshId("help");
   const keys = h("dl", { class: "keys" });
@@ -28,7 +32,7 @@ export function createHelp(): Help {
     h("h2", { id }, "How to read this picture"),
     h("p", {}, READING),
     h("h3", {}, "In the graph"),
-    h("p", {}, "Click a unit to select it, Shift-click to add one, Shift-drag to select an area. Drag a unit to pin it where you leave it. Drag beside the units to move the picture, scroll or pinch to zoom."),
+    h("p", {}, GESTURES),
     h("h3", {}, "Finding units"),
     h("p", {}, `Write ${SEARCH_WORDS}. Several conditions hold together; Enter selects what was found.`),
     h("h3", {}, "Keys"),

@@ -12,7 +12,8 @@ const WORD_STAYS = 4000;
 /** The banner; `again` tries to reach the server at once. */
 export function createBanner(again: () => void): Part {
   const goneWords = h("span", {});
-  const gone = h("div", { class: "banner bad", role: "alert", hidden: true }, goneWords, h("button", { type: "button", onclick: again }, "Try again"));
+  const retry = h("button", { type: "button", onclick: again }, "Try again");
+  const gone = h("div", { class: "banner bad", role: "alert", hidden: true }, goneWords, retry);
   const notices = h("div", { class: "banner", role: "status", hidden: true });
   const problems = h("details", { class: "banner", hidden: true });
   const element = h("div", { class: "banners" }, gone, notices, problems);

@@ -23,15 +23,29 @@ export interface Order {
   descending: boolean;
 }
 
-export const COLUMNS: Record<Column, { label: string; title: string; text(row: Row): string }> = {
+interface ColumnWords {
+  label: string;
+  title: string;
+  text(row: Row): string;
+}
+
+export const COLUMNS: Record<Column, ColumnWords> = {
   unit: { label: "unit", title: "Number of the unit", text: (row) => String(row.unit) },
   norm: { label: "norm", title: "Norm of its weight vector", text: (row) => row.norm.toPrecision(3) },
-  moved: { label: "moved", title: "Angle from its initial weight vector", text: (row) => (Number.isFinite(row.moved) ? `${row.moved.toFixed(0)}°` : "–") },
+  moved: { label: "moved", title: "Angle from its initial weight vector", text: (row) => known(row.moved, "°") },
   links: { label: "links", title: "Links at this cutoff", text: (row) => String(row.links) },
-  cluster: { label: "comp.", title: "Component, 1 the largest; isolated units have none", text: (row) => (row.links === 0 ? "–" : String(row.cluster)) },
-  kept: { label: "kept", title: "Weights that the mask keeps", text: (row) => `${row.kept.toFixed(0)} %` },
-  place: { label: "order", title: "Place in the removal order, first to go is 1", text: (row) => (Number.isFinite(row.place) ? String(row.place) : "–") },
+  cluster: {
+    label: "comp.",
+    title: "Component, 1 the largest; isolated units have none",
+    text: (row) => (row.links === 0 ? "–" : String(row.cluster)),
+  },
+  kept: { label: "kept", title: "Weights that the mask keeps", text: (row) => known(row.kept, " %") },
+  place: { label: "order", title: "Place in the removal order, first to go is 1", text: (row) => known(row.place, "") },
 };
+
+function known(value: number, after: string): string {
+  return Number.isFinite(value) ? value.toFixed(0) + after : "–";
+}
 
 /** The rows of the units that a search means; all without one. */
 export function rowsOf(facts: Facts, places: Uint16Array | null, found: Uint8Array | null): Row[] {

@@ -14,7 +14,7 @@ type Condition = (unit: number) => boolean;
 type Quantity = (from: Searched) => (unit: number) => number;
 
 export const SEARCH_WORDS =
-  "a number (17), a range (3-10), norm<0.3, moved>60, links>=5, kept<50%, place<=20, cluster 1, isolated, linked, selected or pinned";
+  "a number (17), a range (3-10), norm<0.3, moved>60, links>=5, kept<50%, place<=20, component 1, isolated, linked, selected or pinned";
 
 const QUANTITIES: Record<string, Quantity> = {
   unit: () => (unit) => unit,
@@ -27,7 +27,14 @@ const QUANTITIES: Record<string, Quantity> = {
   run: (from) => (unit) => (unit < from.own ? 1 : 2),
 };
 
-const OTHER_NAMES: Record<string, string> = { angle: "moved", movement: "moved", removal: "place", component: "cluster", degree: "links", model: "run" };
+const OTHER_NAMES: Record<string, string> = {
+  angle: "moved",
+  movement: "moved",
+  removal: "place",
+  component: "cluster",
+  degree: "links",
+  model: "run",
+};
 
 const KINDS: Record<string, (from: Searched) => Condition> = {
   isolated: (from) => (unit) => from.cluster[unit]! > 0 && from.links[unit] === 0,

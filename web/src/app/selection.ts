@@ -11,6 +11,8 @@ import { unitFacts, unitMark, unitName } from "./unitwords";
 import { plural, short, SIMILARITY } from "./words";
 
 const IN_CHIPS = 60;
+const HINT =
+  "Click a unit to see its nearest neighbours. Shift-click adds to the selection; Shift-drag selects an area.";
 
 export function createSelection(actions: Actions): Part {
   const inside = h("div", { class: "selection" });
@@ -40,7 +42,7 @@ function focusedKey(inside: HTMLElement): string | null {
 function contents(view: View, actions: Actions): Node[] {
   const { selected } = view.state;
   const known = view.facts ? selected.filter((unit) => unit < view.facts!.units) : [];
-  if (known.length === 0) return [h("p", { class: "hint" }, "Click a unit to see its nearest neighbours. Shift-click adds to the selection; Shift-drag selects an area.")];
+  if (known.length === 0) return [h("p", { class: "hint" }, HINT)];
   const latest = known[known.length - 1]!;
   const head = h("div", { class: "buttons" },
     h("span", { class: "count" }, `${plural(known.length, "unit")} selected`),
@@ -52,7 +54,9 @@ function contents(view: View, actions: Actions): Node[] {
 function others(view: View, units: readonly number[], actions: Actions): HTMLElement {
   const forward = (unit: number): void => actions.select([...view.state.selected.filter((other) => other !== unit), unit], false);
   const chip = (unit: number): HTMLElement =>
-    h("button", { type: "button", title: `Show ${unitName(view, unit)}`, "data-focus": `chip-${unit}`, onclick: () => forward(unit) }, unitMark(view, unit));
+    h("button", {
+      type: "button", title: `Show ${unitName(view, unit)}`, "data-focus": `chip-${unit}`, onclick: () => forward(unit),
+    }, unitMark(view, unit));
   const rest = units.length - IN_CHIPS;
   return h("div", { class: "chips", role: "group", "aria-label": "Other selected units" },
     ...units.slice(-IN_CHIPS).reverse().map(chip),
@@ -67,7 +71,9 @@ function unitCard(view: View, unit: number, actions: Actions): HTMLElement {
   return h("article", { class: "unit" },
     h("div", { class: "unit-head" },
       h("h3", {}, unitName(view, unit)),
-      h("button", { type: "button", class: "link", "data-focus": `pin-${unit}`, "aria-pressed": pinned, onclick: () => actions.togglePin(unit) }, pinned ? "Release" : "Pin")),
+      h("button", {
+        type: "button", class: "link", "data-focus": `pin-${unit}`, onclick: () => actions.togglePin(unit),
+      }, pinned ? "Release" : "Pin")),
     facts,
     neighbours.length > 0 ? neighbourList(view, unit, neighbours, actions) : h("p", { class: "hint" }, "No neighbour is known."));
 }
@@ -79,7 +85,10 @@ function neighbourList(view: View, unit: number, neighbours: Neighbour[], action
     h("thead", {}, h("tr", {}, ...["unit", "angle", SIMILARITY[view.state.source].measure].map((label) => h("th", { scope: "col" }, label)))),
     h("tbody", {}, ...neighbours.map((one) =>
       h("tr", { onmouseenter: () => actions.hover(one.unit), onmouseleave: () => actions.hover(null) },
-        h("td", {}, h("button", { type: "button", class: "link", "data-focus": `near-${unit}-${one.unit}`, title: `Select ${unitName(view, one.unit)}`, onclick: (event: MouseEvent) => actions.select([one.unit], event.shiftKey) }, unitName(view, one.unit))),
+        h("td", {}, h("button", {
+          type: "button", class: "link", "data-focus": `near-${unit}-${one.unit}`, title: `Select ${unitName(view, one.unit)}`,
+          onclick: (event: MouseEvent) => actions.select([one.unit], event.shiftKey),
+        }, unitName(view, one.unit))),
         h("td", {}, `${one.angle.toFixed(1)}°`),
         h("td", {}, short(one.innerProduct))))));
 }

@@ -9,7 +9,9 @@ import { linksOf, momentName, momentOf, spokenOf } from "./words";
 
 const PLAY = "M4 2.5v11l9-5.5z";
 const PAUSE = "M4 2.5h3v11H4zM9 2.5h3v11H9z";
-const LOOP = "M11.5 1.5 14 4l-2.5 2.5V5H5a2 2 0 0 0-2 2v1.5H1.5V7A3.5 3.5 0 0 1 5 3.5h6.500zM4.5 14.500 2 12l2.500-2.500V11H11a2 2 0 0 0 2-2V7.500h1.500V9a3.500 3.500 0 0 1-3.500 3.500H4.500z";
+const LOOP =
+  "M11.5 1.5 14 4l-2.5 2.5V5H5a2 2 0 0 0-2 2v1.5H1.5V7A3.5 3.5 0 0 1 5 3.5h6.5z" +
+  "M4.5 14.5 2 12l2.5-2.5V11H11a2 2 0 0 0 2-2V7.5h1.5V9a3.5 3.5 0 0 1-3.5 3.5H4.5z";
 const SPEAK_EVERY = 1500;
 
 export function createTimebar(actions: Actions): Part {
@@ -23,7 +25,10 @@ export function createTimebar(actions: Actions): Part {
     },
   });
   const speed = h("select", { title: "Moments a second", onchange: () => actions.change({ speed: Number(speed.value) }) });
-  const loop = h("button", { type: "button", class: "quiet square", "aria-label": "Begin anew at the end", title: "Begin anew at the end", onclick: () => actions.change({ loop: loop.getAttribute("aria-pressed") !== "true" }) }, icon(LOOP));
+  const loop = h("button", {
+    type: "button", class: "square", "aria-label": "Begin anew at the end", title: "Begin anew at the end",
+    onclick: () => actions.change({ loop: loop.getAttribute("aria-pressed") !== "true" }),
+  }, icon(LOOP));
   const when = h("span", { class: "when" });
   const links = h("span", { class: "links" });
   const element = h("div", { class: "timebar", role: "group", "aria-label": "Time" },

@@ -1,6 +1,6 @@
 // The choices above the graph: run, layer, what likeness rests on, a second run, colours.
 
-import type { ColourBy, SourceOfSimilarity, Timeline } from "../types";
+import type { ColourBy, Layer, SourceOfSimilarity, Timeline } from "../types";
 import type { Actions } from "./actions";
 import { isScene, type View } from "./derive";
 import { field, fillSelect, h } from "./dom";
@@ -37,8 +37,9 @@ export function createToolbar(actions: Actions, live: boolean): Part {
     element,
     update(view) {
       const scene = isScene(view.scene) ? view.scene : null;
-      fillSelect(run, (view.model.catalog?.timelines ?? []).slice(0, live ? undefined : 1).map(runOption), scene?.timeline.id ?? view.state.run ?? "");
-      fillSelect(layer, (scene?.timeline.layers ?? []).map((one) => ({ value: one.name, label: `${one.name} (${one.units} units)` })), scene?.layer.name ?? "");
+      const timelines = (view.model.catalog?.timelines ?? []).slice(0, live ? undefined : 1);
+      fillSelect(run, timelines.map(runOption), scene?.timeline.id ?? view.state.run ?? "");
+      fillSelect(layer, (scene?.timeline.layers ?? []).map(layerOption), scene?.layer.name ?? "");
       fillSelect(source, sources(scene?.timeline ?? null), view.state.source);
       fillSelect(merged, mergedOptions(view), scene?.merged?.id ?? "");
       fillSelect(colour, colours(view), view.state.colour);
@@ -55,6 +56,10 @@ export function createToolbar(actions: Actions, live: boolean): Part {
 function runOption({ id, name, status, moments }: Timeline): { value: string; label: string } {
   const state = moments.length === 0 ? " (no snapshots)" : status === "running" ? " (running)" : "";
   return { value: id, label: name + state };
+}
+
+function layerOption({ name, units }: Layer): { value: string; label: string } {
+  return { value: name, label: `${name} (${units} units)` };
 }
 
 function sources(timeline: Timeline | null) {

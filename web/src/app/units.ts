@@ -22,7 +22,8 @@ export function createUnits(actions: Actions): Part {
 
   const head = h("tr", { role: "row" });
   const body = h("tbody", { role: "rowgroup" });
-  const table = h("table", { class: "units", role: "grid", "aria-label": "Units", "aria-multiselectable": "true" }, h("thead", { role: "rowgroup" }, head), body);
+  const table = h("table", { class: "units", role: "grid", "aria-label": "Units", "aria-multiselectable": "true" },
+    h("thead", { role: "rowgroup" }, head), body);
   const scroll = h("div", { class: "scroll" }, table);
   const count = h("p", { class: "hint" });
   const more = h("button", { type: "button", onclick: () => ((most = Infinity), redraw()) }, "Show all");
@@ -61,22 +62,7 @@ export function createUnits(actions: Actions): Part {
 
   const rowAt = (unit: number): HTMLElement | null => body.querySelector(`[data-unit="${unit}"]`);
 
-  body.addEventListener("click", (event) => {
-    const unit = unitAt(event);
-    if (unit === null) return;
-    active = unit;
-    actions.select([unit], event.shiftKey || event.ctrlKey || event.metaKey);
-  });
-  body.addEventListener("mouseover", (event) => actions.hover(unitAt(event)));
-  body.addEventListener("mouseleave", () => actions.hover(null));
-  body.addEventListener("keydown", (event) => {
-    const row = focused(body);
-    if (!row) return;
-    if (event.key === "Enter" || event.key === " ") actions.select([Number(row.dataset["unit"])], event.key === " " || event.shiftKey);
-    else if (!moveFocus(row, event.key, (unit) => (active = unit))) return;
-    event.preventDefault();
-  });
-
+  listenToRows(body, actions, (unit) => (active = unit));
   return {
     element,
     update(next) {
@@ -141,6 +127,26 @@ function markSelected(body: HTMLElement, selected: readonly number[], active: nu
     if (row.getAttribute("aria-selected") !== now) row.setAttribute("aria-selected", now);
     row.tabIndex = (active < 0 ? at === 0 : unit === active) ? 0 : -1;
   }
+}
+
+/** Rows select by click, Enter and Space, and the arrows go from one to the next. */
+function listenToRows(body: HTMLElement, actions: Actions, reached: (unit: number) => void): void {
+  body.addEventListener("click", (event) => {
+    const unit = unitAt(event);
+    if (unit === null) return;
+    reached(unit);
+    actions.select([unit], event.shiftKey || event.ctrlKey || event.metaKey);
+  });
+  body.addEventListener("mouseover", (event) => actions.hover(unitAt(event)));
+  body.addEventListener("mouseleave", () => actions.hover(null));
+  body.addEventListener("keydown", (event) => {
+    const row = focused(body);
+    if (!row) return;
+    if (event.key === "Enter" || event.key === " ") {
+      actions.select([Number(row.dataset["unit"])], event.key === " " || event.shiftKey);
+    } else if (!moveFocus(row, event.key, reached)) return;
+    event.preventDefault();
+  });
 }
 
 function moveFocus(row: HTMLElement, key: string, moved: (unit: number) => void): boolean {

@@ -66,7 +66,8 @@ export function momentName(timeline: Timeline, moment: Moment): string {
 export function linksOf(view: View): string {
   if (!view.facts) return "";
   const { linked, isolated, drawn } = view.facts;
-  return `${plural(linked, "linked unit")}, ${counted(isolated)} isolated · ${plural(drawn, "link")} from ${SIMILARITY[view.state.source].measure} ${short(view.innerProduct)}`;
+  const from = `${SIMILARITY[view.state.source].measure} ${short(view.innerProduct)}`;
+  return `${plural(linked, "linked unit")}, ${counted(isolated)} isolated · ${plural(drawn, "link")} from ${from}`;
 }
 
 /** What a screen reader is told when the moment or the links change. */
@@ -80,7 +81,8 @@ export function spokenOf(view: View): string {
 export function capOf(view: View): string | null {
   if (!view.facts?.capped || !view.frame) return null;
   const carried = counted(view.frame.source.length);
-  return `Only the ${carried} nearest pairs are carried, so links are complete from ${SIMILARITY[view.state.source].measure} ${short(view.frame.floor)} on; weaker ones are not drawn.`;
+  const from = `${SIMILARITY[view.state.source].measure} ${short(view.frame.floor)}`;
+  return `Only the ${carried} nearest pairs are carried, so links are complete from ${from} on; weaker ones are not drawn.`;
 }
 
 export const CRITERIA: Record<string, string> = {

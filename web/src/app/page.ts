@@ -1,0 +1,99 @@
+// The page: which parts it has, where they stand, and in which order they are drawn.
+
+import type { GraphView } from "../types";
+import type { Actions } from "./actions";
+import type { Address } from "./address";
+import { createCanvas } from "./canvas";
+import { createChartColumn } from "./chartcolumn";
+import { createCutoff } from "./cutoff";
+import { h } from "./dom";
+import { createForces } from "./forces";
+import { createHelp } from "./help";
+import { createLegend } from "./legend";
+import { createBanner, createCover, createWord } from "./messages";
+import { createTurns, type Part } from "./part";
+import { createSaveMenu } from "./savemenu";
+import { createSearchField } from "./searchfield";
+import { createSelection } from "./selection";
+import { createSpeaker, createTimebar } from "./timebar";
+import { createToolbar } from "./toolbar";
+import { createUnits } from "./units";
+import { leadOf } from "./words";
+
+export interface PageOptions {
+  actions: Actions;
+  graph: GraphView;
+  address: Address;
+  again(): void;
+  live: boolean;
+}
+
+export interface Page extends Part {
+  search(): void;
+  help(): void;
+  destroy(): void;
+}
+
+/** All parts of the page; the graph, time and choices are drawn at once, the others in turns. */
+export function createPage({ actions, graph, address, again, live }: PageOptions): Page {
+  const search = createSearchField(actions);
+  const save = createSaveMenu(actions, graph, address);
+  const help = createHelp();
+  const toolbar = createToolbar(actions, live);
+  const lead = createLead();
+  const timebar = createTimebar(actions);
+  const banner = createBanner(again);
+  const legend = createLegend(actions);
+  const cover = createCover();
+  const canvas = createCanvas(graph, actions, [legend.element, cover.element]);
+  const forces = createForces(actions, { again: () => graph.reset() });
+  const side = [createCutoff(actions), createSelection(actions), forces, createUnits(actions)];
+  const charts = createChartColumn(actions);
+  const speaker = createSpeaker();
+  const word = createWord(() => actions.say(null));
+  const helpButton = h("button", { type: "button", class: "quiet", title: "How to read this, and the keys (?)", onclick: help.show }, "Help");
+  const element = h("div", { class: "viewer" },
+    h("header", {},
+      h("div", { class: "top" },
+        h("span", { class: "brand" }, "Surfeit"),
+        toolbar.element,
+        h("div", { class: "aside" }, search.element, save.element, helpButton)),
+      banner.element, lead.element, timebar.element),
+    h("main", {},
+      canvas.element,
+      h("div", { class: "panels" },
+        h("div", { class: "side" }, ...side.map((part) => part.element)),
+        charts.element)),
+    speaker.element, word.element, help.element);
+  const first: Part[] = [canvas, timebar, lead, toolbar, search, save, banner, legend, cover, speaker, word];
+  const later: Part[] = [...side, ...charts.parts];
+  const turns = createTurns(later);
+  return {
+    element,
+    search: search.focus,
+    help: help.show,
+    update: (view) => {
+      element.classList.toggle("dark", view.model.dark);
+      for (const part of first) part.update(view);
+      turns.update(view);
+    },
+    destroy() {
+      turns.stop();
+      for (const part of [...first, ...later]) part.destroy?.();
+      element.remove();
+    },
+  };
+}
+
+/** The sentence that explains the picture. */
+function createLead(): Part {
+  const element = h("h1", { class: "lead" });
+  return {
+    element,
+    update(view) {
+      const words = leadOf(view);
+      element.hidden = words === "";
+      if (element.textContent !== words) element.textContent = words;
+    },
+  };
+}
