@@ -26,6 +26,8 @@ export function createLoader(store: Store<Model>, source: Source): Loader {
     if (!catalog || gone) return;
     const scene = sceneOf(catalog, state);
     if (typeof scene === "string") {
+      // What is chosen next may be what was shown last.
+      frames.again();
       store.set({ shown: null, waiting: false });
       return;
     }
