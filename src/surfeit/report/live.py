@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from surfeit.core import StoreError
+from surfeit.data import Dataset
 from surfeit.report.config import ReportConfig
 from surfeit.report.measure import Progress, silent
 from surfeit.similarity import cutoff_of
@@ -45,7 +46,12 @@ STILL = Live()
 
 
 def live_graphs(
-    run: Run, layers: Sequence[str], config: ReportConfig, *, tell: Progress = silent
+    run: Run,
+    dataset: Dataset,
+    layers: Sequence[str],
+    config: ReportConfig,
+    *,
+    tell: Progress = silent,
 ) -> Live:
     """The graphs of the first layers over all snapshots of a run.
 
@@ -53,6 +59,7 @@ def live_graphs(
 
     Args:
         run: the run that is reported on.
+        dataset: what it was trained on, for what removing units costs.
         layers: the layers of the report, in their order.
         config: its threshold for links, if one is set.
         tell: told how far it is.
@@ -67,7 +74,7 @@ def live_graphs(
     for place, name in enumerate(layers):
         tell("packing graphs", place, len(layers))
         try:
-            bundles[name] = _bundle(run, name, place)
+            bundles[name] = _bundle(run, dataset, name, place)
         except (ValueError, StoreError) as error:
             notes[name] = f"A still picture of {name}: {error}."
     tell("packing graphs", len(layers), len(layers))
@@ -75,7 +82,7 @@ def live_graphs(
     return Live(viewer=viewer if bundles else None, bundles=bundles, notes=notes, cut=cut)
 
 
-def _bundle(run: Run, layer: str, place: int) -> bytes:
+def _bundle(run: Run, dataset: Dataset, layer: str, place: int) -> bytes:
     elsewhere = f"'surfeit view {run.key[:12]}' shows how it came about"
     if place >= MOST_LAYERS:
         raise ValueError(f"the page's graph moves in {MOST_LAYERS} layers; {elsewhere}")
@@ -83,4 +90,6 @@ def _bundle(run: Run, layer: str, place: int) -> bytes:
     units = subject.layer(layer).units
     if units > MOST_UNITS:
         raise ValueError(f"{units:,} units over all snapshots are too much for a page; {elsewhere}")
-    return contents(subject, layer).bundle
+    # A convolution's removals are what can take minutes, and the report has measured them.
+    images = None if subject.layer(layer).convolution else dataset
+    return contents(subject, layer, dataset=images).bundle

@@ -66,7 +66,7 @@ def write_report(
     about = provenance(run, dataset)
     tables = measure(run, dataset, config, into=into, progress=progress)
     summary = summarise(tables, about, config)
-    live = live_graphs(run, list(summary["layers"]), config, tell=progress or silent)
+    live = live_graphs(run, dataset, list(summary["layers"]), config, tell=progress or silent)
     with disk_errors(out):
         building = Path(tempfile.mkdtemp(prefix=".report-", dir=out))
         try:
