@@ -109,7 +109,9 @@ def test_what_is_known_of_units_is_that_of_the_measurements():
 
 def test_merged_units_come_after_the_first_runs():
     first, second = draw(5, 4), draw(5, 4, name="other")
-    both = units_of(first).beside(units_of(second))
+    one, other = (units_of(weight, origin=normalised(weight + 1)) for weight in (first, second))
+    both = one.beside(other)
+    assert torch.equal(both.angle, torch.cat([one.angle, other.angle]))
     frame = graph_frame(both, own=5)
     whole = graph_frame(units_of(torch.cat([first, second])))
     assert (frame.units, frame.own) == (10, 5)

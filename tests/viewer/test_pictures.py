@@ -54,11 +54,11 @@ def test_graphs_are_of_the_layer_and_moment_asked_for(pictures, runs):
 
 
 def test_outputs_are_compared_on_the_images_of_the_data(pictures, runs):
-    _, arrays = decode(pictures.graph(Query(runs[0], "fc1", "outputs")))
-    timeline = pictures.library.get(runs[0])
-    outputs, _ = unit_outputs(timeline.model(timeline.moment()), "fc1", load("digits").validation)
-    pairs, _ = strongest_links(outputs, 100)
-    assert [arrays["source"].tolist(), arrays["target"].tolist()] == pairs.tolist()
+    timeline, images = pictures.library.get(runs[0]), load("digits").validation
+    for at in timeline.steps():
+        _, arrays = decode(pictures.graph(Query(runs[0], "fc1", "outputs", at=at)))
+        pairs, _ = strongest_links(unit_outputs(timeline.model(at), "fc1", images)[0], 100)
+        assert [arrays["source"].tolist(), arrays["target"].tolist()] == pairs.tolist()
     weights = decode(pictures.graph(Query(runs[0], "fc1")))[1]
     np.testing.assert_array_equal(arrays["norm"], weights["norm"])
 

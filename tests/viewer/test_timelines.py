@@ -26,7 +26,7 @@ def test_a_run_has_a_moment_for_each_snapshot(written):
     ]
     assert timeline.moment() == 10
     assert timeline.moment(5) == 5
-    assert [timeline.moment_until(at) for at in (-3, 0, 7, 99)] == [0, 0, 5, 10]
+    assert [timeline.moment_until(at) for at in (-3, 0, 5, 7, 99)] == [0, 0, 5, 5, 10]
 
 
 def test_weights_and_beginnings_are_those_of_the_run(written):
