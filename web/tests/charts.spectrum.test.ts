@@ -32,6 +32,13 @@ describe("the numbers beneath", () => {
     });
   });
 
+  it("have edges where the noise has no size", () => {
+    const fit = { lower: 0, upper: 0, threshold: 0, spikes: 1, fits: false };
+    const { edges, counts } = binsOf(spectrum({ eigenvalues: Float32Array.of(2, 0, 0, 0), fit }));
+    expect(edges.every((edge) => Number.isFinite(edge) && edge > 0)).toBe(true);
+    expect(counts.reduce((sum, number) => sum + number, 0)).toBe(1);
+  });
+
   it("have bins without a fit and with a single value", () => {
     for (const eigenvalues of [Float32Array.of(2), Float32Array.of(3, 2, 1, 0), Float32Array.of(1, 1, 1)]) {
       const { counts } = binsOf(spectrum({ eigenvalues, fit: null }));

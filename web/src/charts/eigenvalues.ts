@@ -12,7 +12,8 @@ const SMALLEST = 1e-4; // of the largest eigenvalue: what lies below is not draw
 export function binsOf({ eigenvalues, fit }: SpectrumFrame): { edges: number[]; counts: number[] } {
   const largest = eigenvalues.reduce((most, value) => Math.max(most, value), 0);
   const drawn = Array.from(eigenvalues).filter((value) => value > SMALLEST * largest);
-  const lower = fit ? Math.max(fit.lower, fit.upper * 1e-3) : Infinity;
+  // A layer of which a mask left little may have noise of no size at all.
+  const lower = fit ? Math.max(fit.lower, fit.upper * 1e-3, SMALLEST * largest) : Infinity;
   const start = Math.log(Math.min(...drawn, lower) * 0.8);
   const stop = Math.log(Math.max(largest * 1.3, (fit?.threshold ?? 0) * 1.1));
   const bulk = fit && fit.upper > lower ? Math.log(fit.upper / lower) / BULK_BINS : (stop - start) / 40;
