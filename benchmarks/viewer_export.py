@@ -29,11 +29,12 @@ def main() -> None:
     options = argparse.ArgumentParser(description="Times the export of one file.")
     options.add_argument("--data", default="digits")
     options.add_argument("--data-dir", type=Path)
+    options.add_argument("--lr", type=float, default=0.1)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--threads", type=int, default=1)
     given = options.parse_args()
     torch.set_num_threads(given.threads)
-    recipe = Recipe(epochs=EPOCHS, lr=0.1, momentum=0.9, weight_decay=1e-3, batch_size=64)
+    recipe = Recipe(epochs=EPOCHS, lr=given.lr)
     with tempfile.TemporaryDirectory() as folder:
         dataset = load(given.data, given.data_dir)
         store = Store(Path(folder) / "store")
