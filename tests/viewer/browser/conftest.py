@@ -1,9 +1,15 @@
 """A real browser, where there is one: tests that need it are skipped with a message elsewhere."""
 
+import os
 import shutil
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import pytest
 
+TOKEN = "the-token"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
     "--no-sandbox",
@@ -29,8 +35,9 @@ def chromium():
 @pytest.fixture(scope="session")
 def browser(chromium):
     """Headless Chromium, started once."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
@@ -80,3 +87,86 @@ def new_page(browser, complaints):
 def page(new_page):
     """A page of 1200 x 800 pixels; its errors fail the test."""
     return new_page()
+
+
+@pytest.fixture(scope="session")
+def built():
+    """Skips where the viewer itself was not built."""
+    from surfeit.viewer.assets import BuildError, viewer_script
+
+    try:
+        viewer_script()
+    except BuildError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory):
+    """A store with the same small network trained twice, from two seeds; the keys in that order."""
+    from surfeit.data import load
+    from surfeit.models import mlp
+    from surfeit.store import Store
+    from surfeit.train import Recipe, train
+
+    store = Store(tmp_path_factory.mktemp("two-runs"))
+    recipe = Recipe(optimizer="adam", lr=0.01, epochs=8, batch_size=32)
+    network = partial(mlp, (32, 16))
+    keys = [train(network, load("digits"), recipe, seed=seed, store=store).key for seed in (0, 1)]
+    return store, keys
+
+
+@contextmanager
+def viewing(*arguments):
+    """`surfeit view` in a process of its own: gives the address that it prints."""
+    command = [sys.executable, "-c", "from surfeit.cli import main; main()", "view", "--no-open"]
+    process = subprocess.Popen(
+        [*command, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def address(built, chromium, runs):
+    """Where a real `surfeit view` shows the two runs; begins once."""
+    store, _ = runs
+    with viewing("--root", store.root) as found:
+        yield found
+
+
+@pytest.fixture
+def viewer(page):
+    """The page as its reader meets it, not yet opened."""
+    from .viewing import Viewer
+
+    return Viewer(page)
+
+
+@contextmanager
+def served(store, *given, port=0):
+    """A server of this process: gives the page's address and the server's port."""
+    from surfeit.viewer.cache import Cache
+    from surfeit.viewer.library import Library
+    from surfeit.viewer.pictures import Pictures
+    from surfeit.viewer.serve import serving
+    from surfeit.viewer.server import application
+
+    app = application(Pictures(Library(store, given), Cache(None)), TOKEN)
+    with serving(app, port) as server:
+        yield f"{server.address}/?token={TOKEN}", server.port
+
+
+@pytest.fixture
+def serve():
+    """Serves until the page is closed, if it is asked for before the page: gives its address."""
+    with ExitStack() as open_ones:
+        yield lambda *given: open_ones.enter_context(served(*given))[0]
