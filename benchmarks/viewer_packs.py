@@ -23,10 +23,10 @@ from surfeit.data import load
 from surfeit.models import mlp
 from surfeit.store import Store
 from surfeit.train import Recipe, train
-from surfeit.viewer.bundle import bundle
-from surfeit.viewer.graph_frame import graph_frame
-from surfeit.viewer.run_timeline import RunTimeline
-from surfeit.viewer.units import units_of
+from surfeit.viewer.bundles.bundle import bundle
+from surfeit.viewer.frames.graph import graph_frame
+from surfeit.viewer.frames.units import units_of
+from surfeit.viewer.timelines.run import RunTimeline
 
 
 def best_of(function: Callable[[], Any], repeats: int = 3) -> tuple[str, Any]:

@@ -18,7 +18,7 @@ from surfeit.models import mlp
 from surfeit.store import Run, Store
 from surfeit.train import Recipe, train
 from surfeit.viewer import assets
-from surfeit.viewer.serve import Serving, listening
+from surfeit.viewer.serving.serve import Serving, listening
 
 SAVED = Path(__file__).parents[1] / "viewer" / "saved_view.json"
 ADDRESS = re.compile(r"http://127\.0\.0\.1:([0-9]+)/\?token=([A-Za-z0-9_-]{43})(#.*)?\n")
@@ -216,7 +216,7 @@ BUILT = (
     "assets.viewer_script = lambda: 'export {};'\n"
 )
 SLOW = (
-    BUILT + "import time\nfrom surfeit.viewer.pictures import Pictures\n"
+    BUILT + "import time\nfrom surfeit.viewer.frames.pictures import Pictures\n"
     "Pictures.learning = lambda self, name: time.sleep(60)\n"
 )
 

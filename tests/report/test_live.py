@@ -69,7 +69,7 @@ def test_layers_without_a_picture_leave_the_others_theirs(built, run, digits, mo
             raise ValueError("the weights are not finite")
         return b"fine"
 
-    monkeypatch.setattr("surfeit.viewer.contents.bundle", broken)
+    monkeypatch.setattr("surfeit.viewer.bundles.contents.bundle", broken)
     live = live_graphs(run, digits, ["fc1", "fc2"], ReportConfig())
     assert live.bundles == {"fc2": b"fine"}
     assert live.notes["fc1"] == "A still picture of fc1: the weights are not finite."
@@ -81,7 +81,7 @@ def test_a_viewer_that_was_not_built_is_said_once_and_nothing_is_packed(run, dig
         raise BuildError("the viewer was not built: do this")
 
     monkeypatch.setattr("surfeit.report.live.viewer_script", missing)
-    monkeypatch.setattr("surfeit.viewer.contents.bundle", pytest.fail)
+    monkeypatch.setattr("surfeit.viewer.bundles.contents.bundle", pytest.fail)
     live = live_graphs(run, digits, ["fc1"], ReportConfig())
     assert live.missing == "The graphs below do not move: the viewer was not built: do this."
     assert live.viewer is None

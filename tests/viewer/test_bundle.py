@@ -8,11 +8,11 @@ from surfeit.data import load
 from surfeit.models import mlp
 from surfeit.store import Run, Store
 from surfeit.train import Recipe, train
-from surfeit.viewer.bundle import WITHOUT_DATA, bundle
-from surfeit.viewer.film import Film, levels, pair_products
-from surfeit.viewer.places import Place
-from surfeit.viewer.reel import ahead
-from surfeit.viewer.run_timeline import RunTimeline
+from surfeit.viewer.bundles.bundle import WITHOUT_DATA, bundle
+from surfeit.viewer.bundles.film import Film, levels, pair_products
+from surfeit.viewer.bundles.reel import ahead
+from surfeit.viewer.frames.places import Place
+from surfeit.viewer.timelines.run import RunTimeline
 from surfeit.viewer.wire import decode
 
 
@@ -57,7 +57,7 @@ def test_a_bundle_shows_the_trainings_graphs_within_its_error(trained, links):
 
 
 def test_charts_are_of_some_moments_and_of_the_last(trained, monkeypatch):
-    monkeypatch.setattr("surfeit.viewer.bundle._CHART_SECONDS", 0.004)
+    monkeypatch.setattr("surfeit.viewer.bundles.bundle._CHART_SECONDS", 0.004)
     header, arrays = decode(bundle(trained, ["fc1"], dataset=load("digits")))
     charts = [(chart["kind"], chart["at"]) for chart in header["charts"]]
     steps = trained.steps()

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from surfeit.store import Store
-from surfeit.viewer.cache import Cache, cache_folder
+from surfeit.viewer.frames.cache import Cache, cache_folder
 
 
 @pytest.fixture

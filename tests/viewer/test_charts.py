@@ -10,9 +10,9 @@ from torch import nn
 from surfeit.core import Split, Streams
 from surfeit.prune import CRITERIA, removal_curve, removal_order
 from surfeit.spectra import eigenvalues, fit_marchenko_pastur
-from surfeit.viewer.outputs import unit_outputs
-from surfeit.viewer.removal_frame import removal_frame
-from surfeit.viewer.spectrum_frame import spectrum_frame
+from surfeit.viewer.frames.outputs import unit_outputs
+from surfeit.viewer.frames.removal import removal_frame
+from surfeit.viewer.frames.spectrum import spectrum_frame
 from surfeit.viewer.wire import decode
 
 

@@ -15,7 +15,7 @@ from surfeit.models import mlp
 from surfeit.train import Recorder
 from surfeit.viewer import embed
 from surfeit.viewer.assets import BuildError
-from surfeit.viewer.contents import Content, opened
+from surfeit.viewer.bundles.contents import Content, opened
 from surfeit.viewer.export import export, render
 from surfeit.viewer.wire import decode
 
@@ -141,7 +141,7 @@ def test_export_takes_a_folder_a_key_and_another_run(built, run, tmp_path):
 
 
 def test_export_says_what_is_wrong_before_it_computes(built, run, tmp_path, monkeypatch):
-    monkeypatch.setattr("surfeit.viewer.contents.bundle", None)
+    monkeypatch.setattr("surfeit.viewer.bundles.contents.bundle", None)
     out = tmp_path / "graph.html"
     out.write_text("what was there before")
     with pytest.raises(ValueError, match="no layer 'fc9': did you mean 'fc"):

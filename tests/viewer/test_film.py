@@ -6,8 +6,8 @@ import torch
 
 from surfeit.core import Streams
 from surfeit.similarity import normalised
-from surfeit.viewer.film import Scale, film, least_of, levels, pair_products, scale_of
-from surfeit.viewer.series import series, values_of
+from surfeit.viewer.bundles.film import Scale, film, least_of, levels, pair_products, scale_of
+from surfeit.viewer.bundles.series import series, values_of
 
 
 def moving(units, inputs, moments, *, speed=0.05):

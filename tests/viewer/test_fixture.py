@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from surfeit.viewer.bundle import bundle
-from surfeit.viewer.cache import Cache
-from surfeit.viewer.film import Film, levels
-from surfeit.viewer.library import Library
-from surfeit.viewer.pictures import Pictures, Query
-from surfeit.viewer.run_timeline import RunTimeline
-from surfeit.viewer.series import Series, values_of
+from surfeit.viewer.bundles.bundle import bundle
+from surfeit.viewer.bundles.film import Film, levels
+from surfeit.viewer.bundles.series import Series, values_of
+from surfeit.viewer.frames.cache import Cache
+from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.timelines.library import Library
+from surfeit.viewer.timelines.run import RunTimeline
 from surfeit.viewer.wire import decode
 
 FOLDER = Path(__file__).parents[2] / "web" / "tests" / "data"

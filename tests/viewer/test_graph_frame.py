@@ -8,9 +8,9 @@ import torch
 
 from surfeit.core import Streams
 from surfeit.similarity import movement, normalised
-from surfeit.viewer.graph_frame import default_links, graph_frame
-from surfeit.viewer.quantised import STEPS, apart_of, inner_product_of
-from surfeit.viewer.units import note_of, units_of
+from surfeit.viewer.frames.graph import default_links, graph_frame
+from surfeit.viewer.frames.quantised import STEPS, apart_of, inner_product_of
+from surfeit.viewer.frames.units import note_of, units_of
 from surfeit.viewer.wire import decode
 
 

@@ -10,7 +10,7 @@ import torch
 
 from surfeit.core import DataError, StoreError
 from surfeit.data import load
-from surfeit.viewer.library import Library, UnknownTimelineError, some_images
+from surfeit.viewer.timelines.library import Library, UnknownTimelineError, some_images
 
 
 def tickets(path, rows):

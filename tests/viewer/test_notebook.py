@@ -155,7 +155,7 @@ def test_an_executed_notebook_exported_as_html_keeps_the_picture(run, tmp_path):
 
 
 def _png_of(run):
-    from surfeit.viewer.contents import opened, still
+    from surfeit.viewer.bundles.contents import opened, still
     from surfeit.viewer.fallback import picture
 
     return picture(still(opened(run), "fc1"))

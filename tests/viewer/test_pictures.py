@@ -13,10 +13,10 @@ from surfeit.models import mlp
 from surfeit.similarity import strongest_links
 from surfeit.store import Store
 from surfeit.train import Recipe, train
-from surfeit.viewer.cache import Cache
-from surfeit.viewer.library import Library, UnknownTimelineError
-from surfeit.viewer.outputs import unit_outputs
-from surfeit.viewer.pictures import Pictures, Query
+from surfeit.viewer.frames.cache import Cache
+from surfeit.viewer.frames.outputs import unit_outputs
+from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.timelines.library import Library, UnknownTimelineError
 from surfeit.viewer.wire import decode
 
 

@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from surfeit.core import StoreError
-from surfeit.viewer.serve import PortError, listening, serving
-from surfeit.viewer.turns import GoneError, Turns
+from surfeit.viewer.serving.serve import PortError, listening, serving
+from surfeit.viewer.serving.turns import GoneError, Turns
 
 
 class _Client:
@@ -107,7 +107,7 @@ def test_a_server_listens_on_the_loopback_alone_and_ends_with_its_block():
 def test_a_server_that_is_slow_to_end_does_so_without_a_word(monkeypatch):
     said: list[object] = []
     monkeypatch.setattr(threading, "excepthook", said.append)
-    monkeypatch.setattr("surfeit.viewer.serve._SECONDS_TO_END", 0.0)
+    monkeypatch.setattr("surfeit.viewer.serving.serve._SECONDS_TO_END", 0.0)
     with serving(greeting) as server:
         asked(server.address)
     server.thread.join(timeout=10)

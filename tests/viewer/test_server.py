@@ -17,12 +17,12 @@ from surfeit.models import mlp
 from surfeit.store import Run, Store
 from surfeit.train import Recipe, train
 from surfeit.viewer import assets
-from surfeit.viewer.cache import Cache
-from surfeit.viewer.guard import is_our_name
-from surfeit.viewer.library import Library
-from surfeit.viewer.pictures import Pictures, Query
-from surfeit.viewer.serve import serving
-from surfeit.viewer.server import application
+from surfeit.viewer.frames.cache import Cache
+from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.serving.guard import is_our_name
+from surfeit.viewer.serving.serve import serving
+from surfeit.viewer.serving.server import application
+from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.wire import decode
 
 TOKEN = "the-token"

@@ -9,9 +9,9 @@ import torch
 from surfeit.core import StoreError
 from surfeit.similarity import chance_inner_product
 from surfeit.store import Lease, Run
-from surfeit.viewer.describing import chance_of, described
-from surfeit.viewer.records import LayerShape, layer_shapes
-from surfeit.viewer.run_timeline import RunTimeline
+from surfeit.viewer.timelines.describing import chance_of, described
+from surfeit.viewer.timelines.records import LayerShape, layer_shapes
+from surfeit.viewer.timelines.run import RunTimeline
 
 
 def test_a_run_has_a_moment_for_each_snapshot(written):

@@ -14,9 +14,9 @@ from surfeit.cli.progress import Teller, telling
 
 if TYPE_CHECKING:
     from surfeit.data import Dataset
-    from surfeit.viewer.library import Library
-    from surfeit.viewer.serve import Serving
-    from surfeit.viewer.timelines import Timeline
+    from surfeit.viewer.serving.serve import Serving
+    from surfeit.viewer.timelines.library import Library
+    from surfeit.viewer.timelines.timeline import Timeline
 
 _PLACES = Places()
 
@@ -50,10 +50,10 @@ def view(
         Say nothing but the address and errors.
     """
     from surfeit.viewer.assets import complaint, viewer_script
-    from surfeit.viewer.cache import Cache, cache_folder
-    from surfeit.viewer.pictures import Pictures
-    from surfeit.viewer.serve import serving
-    from surfeit.viewer.server import application
+    from surfeit.viewer.frames.cache import Cache, cache_folder
+    from surfeit.viewer.frames.pictures import Pictures
+    from surfeit.viewer.serving.serve import serving
+    from surfeit.viewer.serving.server import application
 
     viewer_script()  # before anything is opened: without it there is nothing to see
     library = _library(places, runs, data)
@@ -105,7 +105,7 @@ def export(
     quiet
         Say nothing but the path and errors.
     """
-    from surfeit.viewer.contents import opened
+    from surfeit.viewer.bundles.contents import opened
     from surfeit.viewer.export import export as write
 
     timeline = opened(run, store=places.store)
@@ -148,7 +148,7 @@ def figure(
 
 
 def _library(places: Places, runs: tuple[str, ...], data: str | None) -> "Library":
-    from surfeit.viewer.library import Library
+    from surfeit.viewer.timelines.library import Library
 
     return Library(places.store, runs, dataset_of=lambda run: places.data_of(run, data))
 

@@ -11,7 +11,7 @@ from surfeit.report.measure import Progress, silent
 from surfeit.similarity import cutoff_of
 from surfeit.store import Run
 from surfeit.viewer.assets import BuildError, viewer_script
-from surfeit.viewer.contents import contents, opened
+from surfeit.viewer.bundles.contents import contents, opened
 
 MOST_LAYERS = 3  # as many as are open on the page
 MOST_UNITS = 1024  # beyond, its pictures take longer than the rest of the report

@@ -22,7 +22,7 @@ def data_script(identifier: str, bundle: bytes) -> str:
 
     Args:
         identifier: the element's id, by which a mount point names it.
-        bundle: as `surfeit.viewer.bundle` makes it.
+        bundle: as `surfeit.viewer.bundles.bundle` makes it.
 
     Cost: 30 ms a MB of what it is compressed from.
     """

@@ -8,7 +8,7 @@ from surfeit.core import DiskError
 from surfeit.data import Dataset
 from surfeit.store.files import make_folder, write_atomically
 from surfeit.viewer.assets import page_style, viewer_script
-from surfeit.viewer.contents import Content, Source, contents, opened
+from surfeit.viewer.bundles.contents import Content, Source, contents, opened
 from surfeit.viewer.embed import data_script, module_script, policy
 
 _WITHOUT_SCRIPT = (

@@ -54,7 +54,7 @@ def show(
             raise
         raise ImportError(_MISSING) from error
     from surfeit.viewer.assets import viewer_script
-    from surfeit.viewer.contents import contents, opened, still
+    from surfeit.viewer.bundles.contents import contents, opened, still
 
     viewer = viewer_script()
     subject = opened(run)

@@ -11,7 +11,7 @@ import traitlets
 from IPython.display import display
 
 from surfeit.study.figures.view import View
-from surfeit.viewer.contents import Content
+from surfeit.viewer.bundles.contents import Content
 from surfeit.viewer.embed import compressed
 from surfeit.viewer.fallback import picture
 

@@ -154,11 +154,11 @@ def viewer(page):
 @contextmanager
 def served(store, *given, port=0):
     """A server of this process: gives the page's address and the server's port."""
-    from surfeit.viewer.cache import Cache
-    from surfeit.viewer.library import Library
-    from surfeit.viewer.pictures import Pictures
-    from surfeit.viewer.serve import serving
-    from surfeit.viewer.server import application
+    from surfeit.viewer.frames.cache import Cache
+    from surfeit.viewer.frames.pictures import Pictures
+    from surfeit.viewer.serving.serve import serving
+    from surfeit.viewer.serving.server import application
+    from surfeit.viewer.timelines.library import Library
 
     app = application(Pictures(Library(store, given), Cache(None)), TOKEN)
     with serving(app, port) as server:

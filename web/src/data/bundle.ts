@@ -1,4 +1,4 @@
-// Pictures that the page carries itself: what surfeit.viewer.bundle wrote.
+// Pictures that the page carries itself: what surfeit.viewer.bundles.bundle wrote.
 import type { Catalog, GraphFrame, Query, Source, Timeline } from "../types";
 import { openFilm, type Film, type FilmHeader } from "./film";
 import { learningOf, removalFrame, spectrumFrame } from "./frames";

@@ -1,4 +1,4 @@
-// Reads a film (surfeit.viewer.film): a layer's links over many moments, as what changes.
+// Reads a film (surfeit.viewer.bundles.film): a layer's links over many moments, as what changes.
 import { arrayOf, type Pack } from "./wire";
 
 const STEPS = 65535;
@@ -129,7 +129,7 @@ function startsOf(levels: Uint8Array, units: number, limit: number): Uint32Array
   return counts;
 }
 
-/** Differences over time, summed up to the moment, as surfeit.viewer.series writes them. */
+/** Differences over time, summed up to the moment, as surfeit.viewer.bundles.series writes them. */
 function valuesOf(pack: Pack, header: FilmHeader, array: string, name: string, moment: number): Float32Array {
   const changes = arrayOf(pack, array, "u1");
   const levels = new Uint8Array(header.units);

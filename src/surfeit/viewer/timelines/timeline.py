@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from surfeit.core import StoreError, unknown
 from surfeit.store import Run
 from surfeit.store.run import Status, snapshot_path
-from surfeit.viewer.records import LayerShape, Weights, inside, stamp_of, weights_at
+from surfeit.viewer.timelines.records import LayerShape, Weights, inside, stamp_of, weights_at
 
 Axis = Literal["step", "level"]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from surfeit.data import Dataset
 from surfeit.store import Run, Store
 from surfeit.study.figures.view import View
-from surfeit.viewer.bundle import bundle
+from surfeit.viewer.bundles.bundle import bundle
 from surfeit.viewer.fallback import still_view
-from surfeit.viewer.library import Library
-from surfeit.viewer.timelines import Timeline
+from surfeit.viewer.timelines.library import Library
+from surfeit.viewer.timelines.timeline import Timeline
 
 Source = Timeline | Run | Path | str
 
@@ -22,7 +22,7 @@ class Content:
     Args:
         title: what it is, in words.
         layers: the layers' names.
-        bundle: the pictures of all moments, as `surfeit.viewer.bundle` makes them.
+        bundle: the pictures of all moments, as `surfeit.viewer.bundles.bundle` makes them.
     """
 
     title: str

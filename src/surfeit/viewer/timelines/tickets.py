@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 from surfeit.core import StoreError
 from surfeit.store import Run, Store
 from surfeit.store.run import Status
-from surfeit.viewer.records import layer_shapes
-from surfeit.viewer.run_timeline import learning_of, name_of
-from surfeit.viewer.timelines import Learning, Moment, Timeline
+from surfeit.viewer.timelines.records import layer_shapes
+from surfeit.viewer.timelines.run import learning_of, name_of
+from surfeit.viewer.timelines.timeline import Learning, Moment, Timeline
 
 TABLE = "tickets.parquet"
 _ARM = "ticket"

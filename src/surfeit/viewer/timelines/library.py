@@ -12,9 +12,9 @@ import torch
 from surfeit.core import DataError, Split, StoreError, Streams, digest
 from surfeit.data import Dataset
 from surfeit.store import Run, Store
-from surfeit.viewer.run_timeline import RunTimeline
-from surfeit.viewer.ticket_timeline import ticket_file, ticket_timelines
-from surfeit.viewer.timelines import Timeline
+from surfeit.viewer.timelines.run import RunTimeline
+from surfeit.viewer.timelines.tickets import ticket_file, ticket_timelines
+from surfeit.viewer.timelines.timeline import Timeline
 
 DatasetOf = Callable[[Run], Dataset]
 MOST_IMAGES = 1_000

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from surfeit.core import Split, StoreError
 from surfeit.similarity import normalised
-from surfeit.viewer.outputs import unit_outputs
-from surfeit.viewer.records import Weights
-from surfeit.viewer.removal_frame import RemovalFrame, removal_frame
-from surfeit.viewer.timelines import Timeline
-from surfeit.viewer.units import Units, note_of, units_of
+from surfeit.viewer.frames.outputs import unit_outputs
+from surfeit.viewer.frames.removal import RemovalFrame, removal_frame
+from surfeit.viewer.frames.units import Units, note_of, units_of
+from surfeit.viewer.timelines.records import Weights
+from surfeit.viewer.timelines.timeline import Timeline
 
 
 @dataclass(frozen=True)

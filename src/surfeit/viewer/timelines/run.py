@@ -6,8 +6,8 @@ import pyarrow as pa
 from surfeit.core import StoreError
 from surfeit.store import Run
 from surfeit.store.run import Status
-from surfeit.viewer.records import inside, layer_shapes
-from surfeit.viewer.timelines import Learning, Moment, Timeline
+from surfeit.viewer.timelines.records import inside, layer_shapes
+from surfeit.viewer.timelines.timeline import Learning, Moment, Timeline
 
 
 class RunTimeline(Timeline):

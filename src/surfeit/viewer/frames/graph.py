@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from surfeit.similarity import nearest_neighbours, strongest_links
-from surfeit.viewer.quantised import STEPS, apart_of, inner_product_of
-from surfeit.viewer.units import Units
+from surfeit.viewer.frames.quantised import STEPS, apart_of, inner_product_of
+from surfeit.viewer.frames.units import Units
 from surfeit.viewer.wire import encode
 
 NEIGHBOURS = 5

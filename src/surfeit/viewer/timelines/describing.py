@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from surfeit.similarity import chance_inner_product
-from surfeit.viewer.records import LayerShape
-from surfeit.viewer.timelines import Learning, Timeline
+from surfeit.viewer.timelines.records import LayerShape
+from surfeit.viewer.timelines.timeline import Learning, Timeline
 from surfeit.viewer.wire import encode
 
 

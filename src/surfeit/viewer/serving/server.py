@@ -25,13 +25,13 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from surfeit.core import StoreError, SurfeitError
 from surfeit.viewer import assets
-from surfeit.viewer.guard import NO_TOKEN, Guard, TokenNeeded, has_token, same
-from surfeit.viewer.library import UnknownTimelineError
-from surfeit.viewer.pictures import Query
-from surfeit.viewer.turns import GoneError, Turns
+from surfeit.viewer.frames.pictures import Query
+from surfeit.viewer.serving.guard import NO_TOKEN, Guard, TokenNeeded, has_token, same
+from surfeit.viewer.serving.turns import GoneError, Turns
+from surfeit.viewer.timelines.library import UnknownTimelineError
 
 if TYPE_CHECKING:
-    from surfeit.viewer.pictures import Pictures
+    from surfeit.viewer.frames.pictures import Pictures
 
 Work = Callable[[Request], Response]
 

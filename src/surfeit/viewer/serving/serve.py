@@ -75,7 +75,7 @@ def serving(application: ASGIApp, port: int = 0) -> Iterator[Serving]:
     """Serves in a thread while the block runs.
 
     Args:
-        application: as `surfeit.viewer.server.application` makes it.
+        application: as `surfeit.viewer.serving.server.application` makes it.
         port: as for `listening`.
 
     Raises:

@@ -11,11 +11,11 @@ from typing import TypeVar
 import numpy as np
 
 from surfeit.core import Split, StoreError
-from surfeit.viewer.film import pair_products
-from surfeit.viewer.places import Origin, Place, joined
-from surfeit.viewer.records import Weights
-from surfeit.viewer.timelines import Timeline
-from surfeit.viewer.units import Units
+from surfeit.viewer.bundles.film import pair_products
+from surfeit.viewer.frames.places import Origin, Place, joined
+from surfeit.viewer.frames.units import Units
+from surfeit.viewer.timelines.records import Weights
+from surfeit.viewer.timelines.timeline import Timeline
 
 # Moments read at once: what is the same for all is looked up once.
 _TOGETHER = 8

@@ -8,15 +8,15 @@ import numpy as np
 
 from surfeit.core import Split, StoreError
 from surfeit.data import Dataset
-from surfeit.viewer.describing import described, packed_learning
-from surfeit.viewer.film import film, scale_of
-from surfeit.viewer.graph_frame import default_links
-from surfeit.viewer.library import some_images
-from surfeit.viewer.places import Place
-from surfeit.viewer.reel import Reel, Shot, ahead
-from surfeit.viewer.series import series
-from surfeit.viewer.spectrum_frame import spectrum_frame
-from surfeit.viewer.timelines import Timeline
+from surfeit.viewer.bundles.film import film, scale_of
+from surfeit.viewer.bundles.reel import Reel, Shot, ahead
+from surfeit.viewer.bundles.series import series
+from surfeit.viewer.frames.graph import default_links
+from surfeit.viewer.frames.places import Place
+from surfeit.viewer.frames.spectrum import spectrum_frame
+from surfeit.viewer.timelines.describing import described, packed_learning
+from surfeit.viewer.timelines.library import some_images
+from surfeit.viewer.timelines.timeline import Timeline
 from surfeit.viewer.wire import encode
 
 FORMAT = "surfeit-bundle"
@@ -38,8 +38,8 @@ def bundle(
 ) -> bytes:
     """The graphs of some layers at all moments, with metrics, spectra and removal orders.
 
-    Graphs are written as `surfeit.viewer.film` does. Spectra and removal orders are those of as
-    many moments, evenly spaced, as 0.4 seconds allow, the last one always; accuracies are those of
+    Graphs are written as `surfeit.viewer.bundles.film` does. Spectra and removal orders are those of
+    as many moments, evenly spaced, as 0.4 seconds allow, the last one always; accuracies are those of
     the last one. A moment that cannot be read is left out, and the page says why.
 
     Args:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from surfeit.core import SurfeitError, unknown
-from surfeit.viewer.cache import Cache
-from surfeit.viewer.describing import described, packed_learning
-from surfeit.viewer.graph_frame import graph_frame
-from surfeit.viewer.library import Library, Sample
-from surfeit.viewer.places import Place, joined
-from surfeit.viewer.spectrum_frame import spectrum_frame
+from surfeit.viewer.frames.cache import Cache
+from surfeit.viewer.frames.graph import graph_frame
+from surfeit.viewer.frames.places import Place, joined
+from surfeit.viewer.frames.spectrum import spectrum_frame
+from surfeit.viewer.timelines.describing import described, packed_learning
+from surfeit.viewer.timelines.library import Library, Sample
 
 SEMANTICS = 1
 """Goes up when a picture of the same weights changes, so that older ones are not shown."""

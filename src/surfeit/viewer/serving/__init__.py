@@ -1,0 +1,1 @@
+"""The local page: what it is answered, and to whom."""

@@ -1,0 +1,1 @@
+"""What can be looked at: runs over their steps, ticket searches over their levels."""
