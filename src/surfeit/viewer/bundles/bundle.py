@@ -38,9 +38,9 @@ def bundle(
 ) -> bytes:
     """The graphs of some layers at all moments, with metrics, spectra and removal orders.
 
-    Graphs are written as `surfeit.viewer.bundles.film` does. Spectra and removal orders are those of
-    as many moments, evenly spaced, as 0.4 seconds allow, the last one always; accuracies are those of
-    the last one. A moment that cannot be read is left out, and the page says why.
+    Graphs are written as `surfeit.viewer.bundles.film` does. Spectra and removal orders are those
+    of as many moments, evenly spaced, as 0.4 seconds allow, the last one always; accuracies are
+    those of the last one. A moment that cannot be read is left out, and the page says why.
 
     Args:
         timeline: a run or tickets.
