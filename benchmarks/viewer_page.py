@@ -84,11 +84,13 @@ class Server:
     Args:
         address: of its page, with the token.
         begun: when its process was started, seconds since 1970.
+        served: when it had told its address.
         process: its number.
     """
 
     address: str
     begun: float
+    served: float
     process: int
 
     def peak(self) -> float:
@@ -121,7 +123,8 @@ def serving(root: Path, key: str) -> Iterator[Server]:
     )
     assert process.stdout is not None
     try:
-        yield Server(process.stdout.readline().strip(), begun, process.pid)
+        address = process.stdout.readline().strip()
+        yield Server(address, begun, time.time(), process.pid)
     finally:
         process.terminate()
         process.wait()
@@ -129,16 +132,28 @@ def serving(root: Path, key: str) -> Iterator[Server]:
 
 
 @contextmanager
-def opened(browser: Browser, address: str) -> Iterator[Page]:
-    """A page of 1000 x 800 pixels in a context of its own; waits for its first picture."""
+def new_page(browser: Browser) -> Iterator[Page]:
+    """An empty page of 1000 x 800 pixels in a context of its own."""
     context = browser.new_context(viewport={"width": 1000, "height": 800})
     context.set_default_timeout(120_000)
     page = context.new_page()
     page.add_init_script(WATCH)
-    page.goto(address)
-    wait_for(page, "window.firstPicture !== undefined")
     yield page
     context.close()
+
+
+@contextmanager
+def opened(browser: Browser, address: str) -> Iterator[Page]:
+    """A page that shows its first picture."""
+    with new_page(browser) as page:
+        visit(page, address)
+        yield page
+
+
+def visit(page: Page, address: str) -> None:
+    """Goes there and waits for the first picture."""
+    page.goto(address)
+    wait_for(page, "window.firstPicture !== undefined")
 
 
 def wait_for(page: Page, condition: str, seconds: float = 120.0) -> None:
