@@ -102,6 +102,7 @@ def opening(browser: Browser, run: Run, turns: int) -> None:
 
 def moving(browser: Browser, run: Run, turns: int, *, drawn: int) -> None:
     """Frames of the page and of the graph while the units move, and while it plays."""
+    forget(run)
     with serving(root_of(run), run.key) as server:
         address = f"{server.address}&{ALL_LINKS}&speed=4&loop=1"
         with opened(browser, address) as page:
@@ -110,11 +111,20 @@ def moving(browser: Browser, run: Run, turns: int, *, drawn: int) -> None:
             again = page.get_by_role("button", name="Lay out anew")
             layouts = [(again.click(), frames(page))[1] for _ in range(turns)]
             show_frames("layout moves", layouts, drawn)
-            page.keyboard.press("Home")
-            settled(page)
-            page.get_by_role("button", name="Play").click()
-            time.sleep(2)
-            show_frames("plays", [frames(page) for _ in range(turns)], drawn)
+        playing(browser, f"{address}&t=0", turns, "plays, computing as it goes", drawn)
+        for kind in ("graph", "spectrum", "removal"):
+            for step in run.steps():
+                server.fetch(f"timelines/{run.key}/{kind}?layer=fc1&source=weights&at={step}")
+        playing(browser, f"{address}&t=0", turns, "plays, computed before", drawn)
+
+
+def playing(browser: Browser, address: str, turns: int, doing: str, drawn: int) -> None:
+    """Frames while it plays, four epochs a second if they come."""
+    with opened(browser, address) as page:
+        settled(page)
+        page.get_by_role("button", name="Play").click()
+        time.sleep(1)
+        show_frames(doing, [frames(page) for _ in range(turns)], drawn)
 
 
 def show_frames(doing: str, found: Sequence[dict[str, list[float]]], drawn: int) -> None:
@@ -185,7 +195,7 @@ def row(what: str, asked: str, values: Sequence[float]) -> None:
         short(value) for value in (statistics.median(values), min(values), max(values))
     )
     spread = f"  ({low} to {high}, {len(values)} times)" if len(values) > 1 else ""
-    print(f"  {what:<58}{asked:>8}{middle:>10}{spread}", flush=True)
+    print(f"  {what:<60}{asked:>8}{middle:>10}{spread}", flush=True)
 
 
 def short(value: float) -> str:
