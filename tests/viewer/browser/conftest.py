@@ -138,8 +138,8 @@ def viewing(*arguments):
 @pytest.fixture(scope="session")
 def address(built, chromium, runs):
     """Where a real `surfeit view` shows the two runs; begins once."""
-    store, _ = runs
-    with viewing("--root", store.root) as found:
+    store, keys = runs
+    with viewing(*keys, "--root", store.root) as found:
         yield found
 
 

@@ -35,6 +35,8 @@ def test_opening_draws_the_graph_and_says_what_it_shows(viewer, address):
     assert len(places(view)) == 32
     assert len(view["links"]["source"]) > 10
     for unit, (x, y) in enumerate(places(view).round().astype(int)):
+        if y > view["height"] - 140:  # the legend lies there
+            continue
         around = picture[y - 12 : y + 13, x - 12 : x + 13].reshape(-1, 3)
         assert np.abs(around - 1).max() > 0.3, f"nothing is drawn where unit {unit} is"
 
