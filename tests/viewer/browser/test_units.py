@@ -174,7 +174,7 @@ def test_two_runs_are_merged_told_apart_and_joined(viewer, address, runs):
     assert joined["twins"] == [[unit, unit + 32] for unit in range(32)]
     assert np.abs(viewer.picture()[:500] - plain[:500]).max(axis=2).astype(bool).sum() > 500
     viewer.click_unit(joined, next(unit for unit in open_units(joined) if unit >= 32))
-    heading = viewer.page.get_by_role("heading", name="of mlp-32-16 on digits, seed 1")
+    heading = viewer.page.get_by_role("heading", level=3, name="of mlp-32-16 on digits, seed 1")
     expect(heading).to_be_visible()
 
 
