@@ -86,6 +86,28 @@ describe("the element", () => {
   });
 });
 
+describe("the wheel", () => {
+  function turn(options: { within?: boolean }, focus: boolean, ctrlKey = false): boolean {
+    view = createGraphView({ worker: false, ...options });
+    document.body.append(view.element);
+    const surface = view.element.querySelector<HTMLElement>("[role=application]")!;
+    if (focus) surface.focus();
+    const event = new WheelEvent("wheel", { deltaY: 100, cancelable: true });
+    Object.defineProperty(event, "ctrlKey", { value: ctrlKey });
+    surface.dispatchEvent(event);
+    const taken = event.defaultPrevented;
+    view.destroy();
+    return taken;
+  }
+
+  it("zooms, but scrolls a longer page until the graph has the focus", () => {
+    expect(turn({}, false)).toBe(true);
+    expect(turn({ within: true }, false)).toBe(false);
+    expect(turn({ within: true }, true)).toBe(true);
+    expect(turn({ within: true }, false, true)).toBe(true);
+  });
+});
+
 describe("the worker", () => {
   it("gets the canvas and all that was said before, once it is ready", () => {
     view = createGraphView();
@@ -125,6 +147,19 @@ describe("the worker", () => {
     started().onerror?.(new Event("error", { cancelable: true }));
     expect((await view.snapshot()).places).toHaveLength(12);
     expect(view.element.querySelectorAll("canvas")).toHaveLength(1);
+  });
+
+  it("gives up no snapshot where it breaks down before it answers", async () => {
+    view = createGraphView();
+    view.setFrame(frameOf(6, 4), { fresh: true });
+    const worker = started();
+    worker.say({ kind: "ready" });
+    const answered = view.snapshot();
+    worker.say({ kind: "snapshot", ticket: 1, snapshot: { places: new Float32Array(2) } });
+    const asked = view.snapshot();
+    worker.onerror?.(new Event("error", { cancelable: true }));
+    expect((await answered).places).toHaveLength(2);
+    expect((await asked).places).toHaveLength(12);
   });
 
   it("is not waited for where it never answers", async () => {

@@ -33,7 +33,7 @@ export function mountViewer(element: HTMLElement, source: Source, options: Mount
   const address = options.address ?? noAddress();
   const store = createStore<Model>(firstModel(parseState(address.read())));
   const root = element.shadowRoot ?? element.attachShadow({ mode: "open" });
-  const graph = createGraphView();
+  const graph = createGraphView({ within: !options.whole });
   const actions = createActions(store);
   const loader = createLoader(store, source);
   const page = createPage({ actions, graph, address, again: () => void loader.open(), live: source.live });

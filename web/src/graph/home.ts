@@ -44,6 +44,7 @@ export function createHome(place: () => HTMLCanvasElement, tell: (told: Told) =>
   else {
     const there = worker;
     there.onmessage = (event: MessageEvent<Told | { kind: "ready" }>) => {
+      if (event.data.kind === "snapshot") memory.forget(event.data.ticket);
       if (event.data.kind !== "ready") tell(event.data);
       else if (!ended && worker === there) moveIn(there);
     };
@@ -57,8 +58,8 @@ export function createHome(place: () => HTMLCanvasElement, tell: (told: Told) =>
   }
   return {
     send(command) {
-      // A snapshot is asked for once; only one asked for too early must be remembered.
-      if (command.kind !== "snapshot" || (engine === null && !ready)) memory.keep(command);
+      // A snapshot is remembered until it comes: a worker may break down before.
+      if (engine === null || command.kind !== "snapshot") memory.keep(command);
       if (engine !== null) engine.command(command);
       else if (ready) worker?.postMessage(command);
     },
@@ -86,7 +87,7 @@ function startWorker(): Worker | null {
 }
 
 /** Remembers the last command of each kind, for an engine that starts late or anew. */
-function createMemory(): { keep(command: Command): void; replay(send: (command: Command) => void): void } {
+function createMemory(): { keep(command: Command): void; forget(ticket: number): void; replay(send: (command: Command) => void): void } {
   const last = new Map<string, Command>();
   const fleeting = new Set(["pointer", "wheel", "key", "blur", "zoom", "fit", "reset"]);
   return {
@@ -96,6 +97,7 @@ function createMemory(): { keep(command: Command): void; replay(send: (command: 
       last.delete(name);
       last.set(name, command);
     },
+    forget: (ticket) => void last.delete(`snapshot ${ticket}`),
     replay(send) {
       // Looks and links belong to a picture: they would be lost on an empty one.
       const early = ["size", "frame"];

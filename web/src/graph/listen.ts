@@ -5,8 +5,9 @@ import type { Command, Pointer } from "./messages.ts";
 const WHEEL_UNIT = [1, 20, 400];
 const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Enter"];
 
-/** Listens on an element until the signal ends. */
-export function listen(element: HTMLElement, send: (command: Command) => void, signal: AbortSignal): void {
+/** Listens on an element until the signal ends. Within a longer page (`within`) the wheel scrolls
+ * that page, until the graph has the focus. */
+export function listen(element: HTMLElement, send: (command: Command) => void, signal: AbortSignal, within = false): void {
   const pointers: [string, Pointer["phase"]][] = [
     ["pointerdown", "down"],
     ["pointermove", "move"],
@@ -21,7 +22,10 @@ export function listen(element: HTMLElement, send: (command: Command) => void, s
     };
     element.addEventListener(name, heard, { signal });
   }
-  element.addEventListener("wheel", (event) => wheel(element, event, send), { signal, passive: false });
+  const turned = (event: WheelEvent): void => {
+    if (!within || event.ctrlKey || element.matches(":focus")) wheel(element, event, send);
+  };
+  element.addEventListener("wheel", turned, { signal, passive: false });
   element.addEventListener("keydown", (event) => key(event, send), { signal });
   element.addEventListener("blur", () => send({ kind: "blur" }), { signal });
 }

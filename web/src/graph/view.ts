@@ -8,8 +8,9 @@ import type { Told } from "./messages.ts";
 const LABEL =
   "Graph of the layer's units. Arrow keys move from unit to unit, Enter selects, Shift and Enter adds.";
 
-/** A new graph; `worker: false` keeps its work on the page. */
-export function createGraphView(options: { worker?: boolean } = {}): GraphView {
+/** A new graph; `worker: false` keeps its work on the page, `within` says that the page is longer
+ * than the viewer and is scrolled. */
+export function createGraphView(options: { worker?: boolean; within?: boolean } = {}): GraphView {
   const element = document.createElement("div");
   Object.assign(element.style, { position: "relative", width: "100%", height: "100%", overflow: "hidden" });
   const surface = createSurface();
@@ -38,7 +39,7 @@ export function createGraphView(options: { worker?: boolean } = {}): GraphView {
 
   const home = createHome(place, (told) => tell(told), options.worker ?? true);
   const { send } = home;
-  listen(surface, send, end.signal);
+  listen(surface, send, end.signal, options.within);
   watchSize(element, (width, height, ratio) => send({ kind: "size", width, height, ratio }), end.signal);
   return {
     element,
