@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { toPng, toSvg, toView } from "../src/save";
 import { legendHeight } from "../src/save/legend";
-import { HALF_SIDE } from "../src/save/marks";
+import { HALF_SIDE } from "../src/graph/emphasis";
 import { pictureOf } from "../src/save/picture";
 import { paintPicture } from "../src/save/png";
 import { escaped } from "../src/save/svg";

@@ -50,10 +50,7 @@ export function mixed(first: number, second: number, share: number): number {
   return channel(16) | channel(8) | channel(0);
 }
 
-/** The colour as CSS writes it, with an opacity where one is given. */
-export function css(colour: number, opacity = 1): string {
-  const hex = `#${colour.toString(16).padStart(6, "0")}`;
-  if (opacity >= 1) return hex;
-  const last = Math.round(Math.max(opacity, 0) * 255);
-  return hex + last.toString(16).padStart(2, "0");
+/** The colour as CSS writes it: "#rrggbb". */
+export function css(colour: number): string {
+  return `#${colour.toString(16).padStart(6, "0")}`;
 }

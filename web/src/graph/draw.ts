@@ -1,13 +1,13 @@
 // Draws a scene: faint links beneath, units upon them, what is selected on top.
 import { css } from "./colour.ts";
-import { drawLinks, drawLinksOf, type Screen } from "./drawLinks.ts";
+import { drawLinksOf, type Screen } from "./drawLinks.ts";
+import { DIMMED, FAINT, HALF_SIDE } from "./emphasis.ts";
 import type { Scene } from "./scene.ts";
 import { twinPairs } from "./scene.ts";
 
 /** What is needed of a canvas's context, in a worker as on the page. */
 export type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 
-const DIMMED = 0.3;
 const LEAST_DRAWN = 1;
 // Isolated units are often the smallest; they must not vanish.
 const LEAST_RING = 1.75;
@@ -34,18 +34,13 @@ export function draw(context: Context, scene: Scene, screen: Screen, links: (fai
   context.globalAlpha = 1;
   context.clearRect(0, 0, scene.width * scene.ratio, scene.height * scene.ratio);
   const chosen = scene.selected.size > 0;
-  links(chosen ? 0.4 : 1);
+  links(chosen ? FAINT : 1);
   context.globalAlpha = 1;
   if (scene.twins > 0) drawTwins(context, scene, screen);
   if (chosen || scene.hovered !== null) drawLinksOf(context, scene, screen, highlighted(scene));
   drawUnits(context, scene, screen);
   drawRings(context, scene, screen);
   if (scene.area !== null) drawArea(context, scene);
-}
-
-/** Draws the faint links, the strongest `limit` of them. */
-export function drawFaint(context: Context, scene: Scene, screen: Screen, limit: number): void {
-  drawLinks(context, scene, screen, limit);
 }
 
 function highlighted(scene: Scene): Uint8Array {
@@ -124,8 +119,7 @@ function drawUnit(context: Context, scene: Scene, screen: Screen, unit: number):
 
 function trace(context: Context, shape: number, x: number, y: number, radius: number): void {
   if (shape === 1) {
-    // As large as the circle, by area.
-    const half = radius * 0.886;
+    const half = radius * HALF_SIDE;
     context.rect(x - half, y - half, 2 * half, 2 * half);
     return;
   }

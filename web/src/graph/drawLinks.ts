@@ -1,6 +1,7 @@
 // Draws links, a path for each opacity. Lines are a pixel of the device wide: thin lines are drawn
 // several times faster than wide ones.
 import type { Context } from "./draw.ts";
+import { strengthOf } from "./emphasis.ts";
 import type { Scene } from "./scene.ts";
 
 /** Places of the units in pixels of the device. */
@@ -61,7 +62,7 @@ export function drawLinksOf(context: Context, scene: Scene, screen: Screen, unit
   }
   context.strokeStyle = scene.dark ? "#ffffff" : "#000000";
   context.lineWidth = scene.ratio;
-  context.globalAlpha = Math.min(Math.max(6 / Math.sqrt(Math.max(lines, 1)), 0.12), 0.7);
+  context.globalAlpha = strengthOf(lines);
   context.stroke();
   context.globalAlpha = 1;
 }

@@ -1,6 +1,7 @@
 // Paints scenes on a canvas, and remembers the faint links of a picture at rest, so that pointing
 // at units does not draw them all again.
-import { draw, drawFaint, screenOf, type Context } from "./draw.ts";
+import { draw, screenOf, type Context } from "./draw.ts";
+import { drawLinks } from "./drawLinks.ts";
 import type { Scene } from "./scene.ts";
 
 /** A canvas of the page or of a worker. */
@@ -25,7 +26,7 @@ export function createPainter(canvas: Canvas, canvasOf: () => Canvas): Painter {
       const screen = screenOf(scene);
       draw(context, scene, screen, (faint) => {
         context.globalAlpha = faint;
-        drawFaint(context, scene, screen, limit);
+        drawLinks(context, scene, screen, limit);
       });
     },
     resting(scene, version) {
@@ -36,7 +37,7 @@ export function createPainter(canvas: Canvas, canvasOf: () => Canvas): Painter {
         fitSize(memory, scene);
         remembered.clearRect(0, 0, memory.width, memory.height);
         remembered.globalAlpha = 1;
-        drawFaint(remembered, scene, screen, Infinity);
+        drawLinks(remembered, scene, screen, Infinity);
         known = version;
       }
       draw(context, scene, screen, (faint) => {

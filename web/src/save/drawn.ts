@@ -1,9 +1,7 @@
 // How large and how strong units and links stand on the page: the graph's own rules of drawing.
 
+import { DIMMED, FAINT, strengthOf } from "../graph/emphasis";
 import type { Drawn, Saving } from "./shapes";
-
-const DIMMED = 0.3; // units that are not selected while others are
-const FAINT = 0.4; // links, while units are selected
 
 /** Radii and opacities as drawn. */
 export function drawnOf({ snapshot, selected }: Pick<Saving, "snapshot" | "selected">): Drawn {
@@ -23,6 +21,6 @@ function linkOpacity({ snapshot }: Pick<Saving, "snapshot" | "selected">, chosen
   if (chosen.size === 0) return Array.from(opacity);
   const own = Array.from(opacity, (_, link) => chosen.has(links[2 * link]) || chosen.has(links[2 * link + 1]));
   const count = own.filter(Boolean).length;
-  const strong = Math.min(Math.max(6 / Math.sqrt(Math.max(count, 1)), 0.12), 0.7);
+  const strong = strengthOf(count);
   return Array.from(opacity, (value, link) => (own[link] ? Math.max(value, strong) : FAINT * value));
 }

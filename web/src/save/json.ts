@@ -1,8 +1,8 @@
 // The view as JSON: `surfeit figure` draws the same places again with matplotlib.
 
+import { css } from "../graph/colour";
 import type { ViewState } from "../types";
 import { drawnOf } from "./drawn";
-import { hex } from "./marks";
 import type { Saving } from "./shapes";
 
 export const FORMAT = "surfeit-view";
@@ -18,7 +18,7 @@ export function toView(saving: Saving, state: ViewState, address: string): strin
     x: radius.map((_, unit) => place(unit, 0)),
     y: radius.map((_, unit) => place(unit, 1)),
     radius: radius.map(short),
-    colour: Array.from(appearance.colour, hex),
+    colour: Array.from(appearance.colour, css),
     opacity: opacity.map(short),
     shape: Array.from(appearance.shape),
   };

@@ -1,7 +1,8 @@
 // The legend of a saved picture, in rows beneath it.
 
+import { css } from "../graph/colour";
 import type { Legend } from "../types";
-import { hex, markAt, paintOf } from "./marks";
+import { markAt, paintOf } from "./marks";
 import type { Shape } from "./shapes";
 
 const ROW = 18;
@@ -55,7 +56,7 @@ function scaleShapes({ colours, low, high }: NonNullable<Legend["scale"]>, left:
   const start = left + low.length * LETTER + 6;
   const step = SCALE_WIDTH / Math.max(colours.length, 1);
   const boxes: Shape[] = colours.map((colour, index) => {
-    const paint = { fill: hex(colour), stroke: "none", strokeWidth: 0, opacity: 1 };
+    const paint = { fill: css(colour), stroke: "none", strokeWidth: 0, opacity: 1 };
     return { kind: "rect", x: start + step * index, y: top + 3, width: step + 0.3, height: 10, ...paint };
   });
   return [text(low, left, top + 12), ...boxes, text(high, start + SCALE_WIDTH + 6, top + 12)];

@@ -1,10 +1,9 @@
 // The mark of each unit: circle, square or ring, and a ring around what is selected.
 
+import { css } from "../graph/colour";
+import { HALF_SIDE } from "../graph/emphasis";
 import type { Snapshot } from "../types";
 import type { Drawn, Shape } from "./shapes";
-
-/** Half a square's side, as a share of the radius of the circle of the same area. */
-export const HALF_SIDE = Math.sqrt(Math.PI) / 2;
 
 const OUTLINED = 0.5; // zoom: units that are drawn smaller have no rim, as on the page
 const LEAST = 1; // pixels: what is smaller would not be seen
@@ -16,16 +15,11 @@ export function nodeShapes(snapshot: Snapshot, drawn: Drawn, selected: readonly 
   return [...units.map((unit) => markOf(snapshot, drawn, unit)), ...rings.map((unit) => ringAround(snapshot, drawn, unit))];
 }
 
-/** 0xRRGGBB as "#rrggbb". */
-export function hex(colour: number): string {
-  return `#${colour.toString(16).padStart(6, "0")}`;
-}
-
 /** How a mark of this shape is painted, and how large: a ring is hollow and keeps to its radius. */
 export function paintOf(shape: number, colour: number, radius: number, zoom = 1): { radius: number; fill: string; stroke: string; strokeWidth: number } {
   const size = Math.max(shape === 2 ? radius - 1 : radius, LEAST);
-  if (shape === 2) return { radius: size, fill: "#ffffff", stroke: hex(colour), strokeWidth: Math.max(1.5 * Math.min(zoom, 1.5), 1) };
-  return { radius: size, fill: hex(colour), stroke: "#ffffff", strokeWidth: zoom > OUTLINED ? 0.75 : 0 };
+  if (shape === 2) return { radius: size, fill: "#ffffff", stroke: css(colour), strokeWidth: Math.max(1.5 * Math.min(zoom, 1.5), 1) };
+  return { radius: size, fill: css(colour), stroke: "#ffffff", strokeWidth: zoom > OUTLINED ? 0.75 : 0 };
 }
 
 /** A mark at a place: a circle, or a square of the same area. */
