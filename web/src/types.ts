@@ -93,6 +93,8 @@ export interface SpectrumFrame {
   loadings: Float32Array;
   units: number;
   note: string | null;
+  /** Which other moment this is of, a sentence, where the one asked for is not to be had. */
+  instead?: string | null;
 }
 
 /** Removal orders of one layer at one moment and, with data, what they cost. */
@@ -103,6 +105,8 @@ export interface RemovalFrame {
   split: string;
   criteria: RemovalOrder[];
   note: string | null;
+  /** As of a spectrum. */
+  instead?: string | null;
 }
 
 export interface RemovalOrder {

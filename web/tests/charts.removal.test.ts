@@ -79,7 +79,7 @@ it("names the unit under the pointer with what is left then", () => {
   const overlay = element.querySelector(".chart-overlay") as HTMLElement;
   overlay.dispatchEvent(new PointerEvent("pointermove", { clientX: place(5.1), clientY: 50 }));
   expect(actions.log).toEqual([["hover", 4]]);
-  expect(element.querySelector(".chart-tip")?.textContent).toBe("unit 4: 5th by magnitude, 74.0 % left");
+  expect(element.querySelector(".chart-tip")?.textContent).toBe("unit 4: 5th to go by magnitude; 74.0 % accuracy then");
   overlay.dispatchEvent(new PointerEvent("pointerleave", {}));
   expect(actions.log.at(-1)).toEqual(["hover", null]);
   expect((element.querySelector(".chart-tip") as HTMLElement).hidden).toBe(true);
@@ -103,9 +103,14 @@ it("walks the order by keys and selects what Shift has passed", () => {
   press(element, "ArrowRight", { shiftKey: true });
   press(element, "Enter", { shiftKey: true });
   expect(actions.log.at(-1)).toEqual(["select", [1, 2, 3], false]);
-  expect(element.querySelector(".chart-overlay")?.getAttribute("aria-valuetext")).toContain("unit 3: 4th by magnitude");
+  expect(element.querySelector(".chart-overlay")?.getAttribute("aria-valuetext")).toContain("unit 3: 4th to go by magnitude");
   element.querySelector(".chart-overlay")?.dispatchEvent(new FocusEvent("blur"));
   expect(actions.log.at(-1)).toEqual(["hover", null]);
+});
+
+it("says of which moment it is where it is another one", () => {
+  const { element } = made({ removal: removal({ instead: "this is step 25: the page holds 2 of 6 steps" }) });
+  expect(reading(element)).toMatch(/^This is step 25: the page holds 2 of 6 steps\. By magnitude, /);
 });
 
 it("without accuracies says why and shows the orders", () => {

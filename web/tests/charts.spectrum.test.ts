@@ -3,9 +3,9 @@
 
 import { describe, expect, it } from "vitest";
 
-import { binsOf, carriersOf, sharesOf, spikesOf } from "../src/charts/eigenvalues";
+import { binsOf, carriersOf, noiseCount, sharesOf, spikesOf } from "../src/charts/eigenvalues";
 import { createSpectrumChart } from "../src/charts/spectrum";
-import type { ChartModel } from "../src/types";
+import type { ChartModel, SpectrumFrame } from "../src/types";
 import { draw, model, press, recorder, spectrum } from "./charts.fixtures";
 
 function made(changes: Partial<ChartModel> = {}) {
@@ -61,6 +61,18 @@ describe("the numbers beneath", () => {
   });
 });
 
+it("scales the noise to the eigenvalues that it explains: no spikes, none of dead units", () => {
+  const dead = spectrum({ eigenvalues: Float32Array.of(...spectrum().eigenvalues, 3e-15, 0, 0) });
+  expect([noiseCount(spectrum()), noiseCount(dead), noiseCount(spectrum({ fit: null }))]).toEqual([8, 8, 0]);
+  const curve = (frame: SpectrumFrame): string | null => made({ spectrum: frame }).element.querySelector(".chart-noise")!.getAttribute("d");
+  expect(curve(dead)).toBe(curve(spectrum()));
+});
+
+it("says of which moment it is where it is another one", () => {
+  const { element } = made({ spectrum: spectrum({ instead: "this is step 25: the page holds 2 of 6 steps" }) });
+  expect(reading(element)).toBe("This is step 25: the page holds 2 of 6 steps. 2 of 10 eigenvalues stand above the noise.");
+});
+
 it("draws all eigenvalues, the noise, and a mark for each spike", () => {
   const { element } = made();
   const counts = [...element.querySelectorAll("[data-count]")].map((bar) => Number(bar.getAttribute("data-count")));
@@ -97,8 +109,8 @@ it("shows what share of each spike lies on the selection", () => {
   const { element } = made({ selected: [0, 2] });
   const shares = [...element.querySelectorAll("[data-share]")].map((bar) => Number(bar.getAttribute("data-share")));
   expect(shares).toEqual([0.5, 0]);
-  expect(reading(element)).toBe("2 of 10 eigenvalues stand above the noise. The 2 selected units carry 50 % of the largest.");
-  expect(reading(made({ selected: [1] }).element)).toContain("Unit 1 carries 30 % of the largest.");
+  expect(reading(element)).toBe("2 of 10 eigenvalues stand above the noise. The 2 selected units carry 50 % of the largest eigenvalue’s direction.");
+  expect(reading(made({ selected: [1] }).element)).toContain("Unit 1 carries 30 % of the largest eigenvalue’s direction.");
 });
 
 it("walks the spikes by keys and selects by Enter", () => {

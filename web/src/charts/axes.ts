@@ -56,6 +56,11 @@ function drawTick(axes: SVGElement, tick: Tick, floor: number): void {
   if (tick.under) mark(axes, "text", { ...text, y: floor + 28 }, tick.under);
 }
 
+/** How many ticks an upright axis has room for. */
+export function roomFor({ top, bottom }: Area): number {
+  return Math.min(Math.max(Math.round((bottom - top) / 28), 2), 4);
+}
+
 /** Ticks of a scale at its own round values. */
 export function ticksOf(
   scale: { (value: number): number; ticks(wanted: number): number[] },

@@ -31,8 +31,3 @@ function finish<E extends Element>(made: E, parent: Element, attributes: Attribu
   parent.append(made);
   return made;
 }
-
-/** 0xRRGGBB as "#rrggbb". */
-export function hex(colour: number): string {
-  return `#${colour.toString(16).padStart(6, "0")}`;
-}

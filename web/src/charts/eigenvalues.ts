@@ -6,6 +6,7 @@ import type { SpectrumFrame } from "../types";
 
 const BULK_BINS = 14; // bins across the noise
 const MOST_BINS = 90;
+const VANISHING = 1e-12; // of the largest eigenvalue: rounding alone
 const SMALLEST = 1e-4; // of the largest eigenvalue: what lies below is not drawn
 
 /** Bins of equal width on the logarithmic axis, one of them beginning at the spikes' threshold. */
@@ -32,6 +33,13 @@ function remainder(value: number, divisor: number): number {
 /** Eigenvalues above the noise, the largest first. */
 export function spikesOf({ eigenvalues, fit }: SpectrumFrame): number[] {
   return fit ? Array.from(eigenvalues.subarray(0, fit.spikes)) : [];
+}
+
+/** Eigenvalues that the noise explains: all but spikes and those that vanish, as of dead units. */
+export function noiseCount({ eigenvalues, fit }: SpectrumFrame): number {
+  const largest = eigenvalues.reduce((most, value) => Math.max(most, value), 0);
+  const there = eigenvalues.filter((value) => value > VANISHING * largest).length;
+  return fit ? Math.max(there - fit.spikes, 0) : 0;
 }
 
 /** The fewest units that together carry half of an eigenvector's squared loading, heaviest first. */

@@ -4,7 +4,7 @@ import { extent } from "d3-array";
 import { scaleLinear, scaleLog } from "d3-scale";
 
 import type { ChartModel, Learning, Timeline } from "../types";
-import { areaOf, ticksOf, type Area, type Tick } from "./axes";
+import { areaOf, roomFor, ticksOf, type Area, type Tick } from "./axes";
 import { SPLITS } from "./series";
 import type { Paper } from "./shell";
 import { plain } from "./words";
@@ -42,9 +42,9 @@ export function scalesOf(paper: Paper, model: ChartModel, quantity: Quantity): S
   const [low, high] = rangeOf(points, model.timeline.axis === "step" ? first : NaN);
   const at = (pixel: number): number => x.invert(pixel);
   if (quantity === "accuracy") {
-    const y = scaleLinear([Math.min(low, high - 0.01), high], [area.bottom, area.top]).nice(4);
+    const y = scaleLinear([Math.min(low, high - 0.01), high], [area.bottom, area.top]).nice(roomFor(area));
     y.domain([Math.max(y.domain()[0], 0), Math.min(y.domain()[1], 1)]);
-    return { area, x, y, at, ticks: ticksOf(y, 4, (value) => `${Number((100 * value).toFixed(2))}`) };
+    return { area, x, y, at, ticks: ticksOf(y, roomFor(area), (value) => `${Number((100 * value).toFixed(2))}`) };
   }
   const floor = Math.max(low, high * 1e-6, 1e-12);
   const y = scaleLog([floor / 1.1, Math.max(high, floor) * 1.1], [area.bottom, area.top]).clamp(true);

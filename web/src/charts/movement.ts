@@ -2,9 +2,10 @@
 
 import { scaleLinear } from "d3-scale";
 
+import { css } from "../graph/colour";
 import type { Chart, ChartActions, ChartModel, GraphFrame } from "../types";
-import { areaOf, drawAxes, ticksOf, type Area } from "./axes";
-import { hex, mark } from "./dom";
+import { areaOf, drawAxes, roomFor, ticksOf, type Area } from "./axes";
+import { mark } from "./dom";
 import { watchKeys, type KeyListener } from "./keys";
 import { circles, dots, type Point } from "./points";
 import { watchPointer, type Place, type PointerListener } from "./pointer";
@@ -121,10 +122,10 @@ function drawUnits(paper: Paper, model: ChartModel, frame: GraphFrame): Shown {
   const [most, turned] = [largest(frame.norm), (largest(frame.angle) * 180) / Math.PI];
   const x = scaleLinear([0, Math.max(30, Math.ceil(turned / 30) * 30)], [area.left, area.right]);
   const least = frame.norm.reduce((low, value) => Math.min(low, value), most);
-  const y = scaleLinear([least > NEAR * most ? most / 2 : 0, most > 0 ? most : 1], [area.bottom, area.top]).nice(4);
+  const y = scaleLinear([least > NEAR * most ? most / 2 : 0, most > 0 ? most : 1], [area.bottom, area.top]).nice(roomFor(area));
   const across = { label: "angle moved from the start (degrees)", ticks: degreeTicks(x.domain()[1]).map((value) => ({ place: x(value), text: String(value) })) };
   if (strangers) across.ticks.unshift({ place: whole.left + 6, text: "?" });
-  drawAxes(paper.base, { ...area, left: whole.left }, across, { label: "norm of the weight vector", ticks: ticksOf(y, 4, plain) });
+  drawAxes(paper.base, { ...area, left: whole.left }, across, { label: "norm of the weight vector", ticks: ticksOf(y, roomFor(area), plain) });
   const places = new Float32Array(2 * frame.units).fill(NaN);
   for (let unit = 0; unit < frame.units; unit += 1) {
     if (isHidden(model, frame, unit)) continue;
@@ -157,7 +158,7 @@ function drawPoints(paper: Paper, model: ChartModel, frame: GraphFrame, places: 
   const groups = new Map<string, Point[]>();
   for (let unit = 0; unit < frame.units; unit += 1) {
     if (Number.isNaN(places[2 * unit])) continue;
-    const [colour, cap] = look ? [hex(look.colour[unit]), look.shape[unit] === 1 ? "square" : "round"] : ["", "round"];
+    const [colour, cap] = look ? [css(look.colour[unit]), look.shape[unit] === 1 ? "square" : "round"] : ["", "round"];
     const opacity = look ? Math.round(10 * Math.max(look.opacity[unit], 0.15)) / 10 : 1;
     const key = `${colour}|${cap}|${opacity}`;
     const group = groups.get(key) ?? [];

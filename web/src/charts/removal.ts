@@ -4,14 +4,14 @@ import { scaleLinear } from "d3-scale";
 import { line as pathOf } from "d3-shape";
 
 import type { Chart, ChartActions, ChartModel, RemovalFrame, RemovalOrder } from "../types";
-import { areaOf, drawAxes, drawBrush, ticksOf, type Area, type Tick } from "./axes";
+import { areaOf, drawAxes, drawBrush, roomFor, ticksOf, type Area, type Tick } from "./axes";
 import { mark } from "./dom";
 import { watchKeys, type KeyListener } from "./keys";
 import { drawDots, type Point } from "./points";
 import { watchPointer, type Place, type PointerListener } from "./pointer";
 import { legendEntry, line, strokeOf } from "./series";
 import { createChart, type Paper, type Parts } from "./shell";
-import { count, ordinal, percent, sentence, spoken } from "./words";
+import { count, ordinal, percent, sentence, spoken, told } from "./words";
 
 const MANY = 40; // selected units: more are marked by smaller dots
 
@@ -75,7 +75,7 @@ function removalParts(paper: Paper, actions: ChartActions): Parts {
       state.model = next;
       retrace();
     },
-    reading: (next) => reading(next.removal as RemovalFrame, next.selected, state.active),
+    reading: ({ removal, selected }) => told((removal as RemovalFrame).instead, reading(removal as RemovalFrame, selected, state.active)),
     after: keys.refresh,
     stop() {
       stopPointer();
@@ -174,14 +174,14 @@ function scalesOf(paper: Paper, frame: RemovalFrame): Scales {
 
 function percentScale(curves: (Float32Array | null)[], area: Area): ReturnType<typeof scaleLinear<number, number>> {
   const highest = Math.max(0, ...curves.map((curve) => (curve ? Math.max(...curve) : 0)));
-  return scaleLinear([0, highest > 0 ? highest : 1], [area.bottom, area.top]).nice(4);
+  return scaleLinear([0, highest > 0 ? highest : 1], [area.bottom, area.top]).nice(roomFor(area));
 }
 
 function drawCurves(paper: Paper, { frame, scales }: Shown, active: number): void {
   const { area, x } = scales;
   const curves = frame.criteria.map(({ accuracy }) => accuracy);
   const measured = curves.some((curve) => curve !== null);
-  const ticks: Tick[] = measured ? ticksOf(percentScale(curves, area), 4, (value) => String(Math.round(100 * value))) : [];
+  const ticks: Tick[] = measured ? ticksOf(percentScale(curves, area), roomFor(area), (value) => String(Math.round(100 * value))) : [];
   const across = ticksOf(scaleLinear([0, frame.units], [area.left, area.right]), (area.right - area.left) / 60, (value) => value.toLocaleString("en"));
   drawAxes(paper.base, area, { label: "units removed", ticks: across }, { label: measured ? `${frame.split} accuracy (%)` : "order of removal", ticks });
   frame.criteria.forEach((criterion, index) => {
@@ -228,8 +228,8 @@ function unitAt(scales: Scales, { order }: RemovalOrder, pixel: number): number 
 }
 
 function unitWords(criterion: RemovalOrder, place: number): string {
-  const cost = criterion.accuracy ? `, ${percent(criterion.accuracy[place])} left` : "";
-  return `unit ${criterion.order[place - 1]}: ${ordinal(place)} by ${spoken(criterion.name)}${cost}`;
+  const cost = criterion.accuracy ? `; ${percent(criterion.accuracy[place])} accuracy then` : "";
+  return `unit ${criterion.order[place - 1]}: ${ordinal(place)} to go by ${spoken(criterion.name)}${cost}`;
 }
 
 const BEARABLE = 0.01; // accuracy

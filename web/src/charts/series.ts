@@ -35,8 +35,8 @@ export function line(stroke: Stroke, extra = ""): Record<string, string> {
 export function legendEntry<K extends "span" | "button">(parent: Element, kind: K, stroke: Stroke, text: string): HTMLElementTagNameMap[K] {
   const entry = part(parent, kind, { class: "chart-entry" });
   if (kind === "button") entry.setAttribute("type", "button");
-  const sample = mark(entry, "svg", { width: 18, height: 8, "aria-hidden": "true" });
-  mark(sample, "line", { ...line(stroke), x1: 0, x2: 18, y1: 4, y2: 4 });
+  const sample = mark(entry, "svg", { width: 16, height: 8, "aria-hidden": "true" });
+  mark(sample, "line", { ...line(stroke), x1: 0, x2: 16, y1: 4, y2: 4 });
   part(entry, "span", {}, text);
   return entry;
 }

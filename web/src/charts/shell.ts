@@ -3,8 +3,9 @@
 import type { Chart, ChartModel } from "../types";
 import { mark, part } from "./dom";
 
+// Until the page says how large the plot is.
 export const HEIGHT = 172;
-const WIDTH = 360; // until the page says how wide the chart is
+const WIDTH = 360;
 
 /** The paper a chart draws on. `base` holds the data, `over` what moves over them. */
 export interface Paper {
@@ -133,10 +134,11 @@ function createSheet(name: string): {
   const watch = (resized: () => void): (() => void) => {
     if (typeof ResizeObserver === "undefined") return () => {};
     const observer = new ResizeObserver(() => {
-      const width = Math.round(plot.clientWidth);
-      if (width === 0 || width === paper.width) return;
-      paper.width = width;
+      const [width, height] = [Math.round(plot.clientWidth), Math.round(plot.clientHeight) || HEIGHT];
+      if (width === 0 || (width === paper.width && height === paper.height)) return;
+      Object.assign(paper, { width, height });
       svg.setAttribute("width", String(width));
+      svg.setAttribute("height", String(height));
       resized();
     });
     observer.observe(plot);

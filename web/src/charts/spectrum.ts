@@ -5,13 +5,13 @@ import { scaleLinear, scaleLog } from "d3-scale";
 import { line as pathOf } from "d3-shape";
 
 import type { Chart, ChartActions, SpectrumFrame } from "../types";
-import { areaOf, drawAxes, drawBrush, ticksOf, type Area } from "./axes";
-import { binsOf, carriersOf, sharesOf, spikesOf } from "./eigenvalues";
+import { areaOf, drawAxes, drawBrush, roomFor, ticksOf, type Area } from "./axes";
+import { binsOf, carriersOf, noiseCount, sharesOf, spikesOf } from "./eigenvalues";
 import { mark } from "./dom";
 import { watchKeys, type KeyListener } from "./keys";
 import { watchPointer, type Place, type PointerListener } from "./pointer";
 import { createChart, type Paper, type Parts } from "./shell";
-import { count, ordinal, percent, plain, sentence } from "./words";
+import { count, ordinal, percent, plain, sentence, told } from "./words";
 
 const STRIP = 26; // pixels beneath the histogram, for the spikes
 const REACH = 12; // pixels within which a pointer finds a spike
@@ -61,7 +61,7 @@ function spectrumParts(paper: Paper, actions: ChartActions): Parts {
       state.selected = model.selected;
       retrace();
     },
-    reading: (model) => reading(model.spectrum as SpectrumFrame, model.selected),
+    reading: ({ spectrum, selected }) => told((spectrum as SpectrumFrame).instead, reading(spectrum as SpectrumFrame, selected)),
     after: keys.refresh,
     stop() {
       stopPointer();
@@ -126,11 +126,11 @@ function drawSpectrum(paper: Paper, frame: SpectrumFrame): Shown {
   const area = areaOf(paper.width, paper.height, STRIP);
   const { edges, counts } = binsOf(frame);
   const x = scaleLog([edges[0], edges[edges.length - 1]], [area.left, area.right]).clamp(true);
-  const y = scaleLinear([0, Math.max(1, max(counts) ?? 1)], [area.bottom, area.top]).nice(4);
+  const y = scaleLinear([0, Math.max(1, max(counts) ?? 1)], [area.bottom, area.top]).nice(roomFor(area));
   const decades = Math.log10(edges[edges.length - 1] / edges[0]);
   const round = x.ticks().filter((value) => isRound(value, decades));
   const ticks = round.map((value) => ({ place: x(value), text: plain(value) }));
-  const whole = ticksOf(y, 4, String).filter(({ text }) => !text.includes("."));
+  const whole = ticksOf(y, roomFor(area), String).filter(({ text }) => !text.includes("."));
   const labels = { label: "eigenvalue (logarithmic)", ticks };
   drawAxes(paper.base, area, labels, { label: "eigenvalues", ticks: whole }, area.bottom + STRIP);
   counts.forEach((number, bin) => {
@@ -153,7 +153,7 @@ function isRound(value: number, decades: number): boolean {
 /** The count that pure noise would leave in each bin, its edges, and what a spike must pass. */
 function drawNoise(paper: Paper, frame: SpectrumFrame, area: Area, x: (value: number) => number, y: (value: number) => number, width: number): void {
   const fit = frame.fit as NonNullable<SpectrumFrame["fit"]>;
-  const bulk = frame.eigenvalues.length - fit.spikes;
+  const bulk = noiseCount(frame);
   const points = Array.from(frame.densityAt, (at, row) => [at, bulk * frame.density[row] * at * width] as const);
   const path = pathOf<readonly [number, number]>(([at]) => x(at), ([, number]) => y(number));
   mark(paper.base, "path", { class: "chart-noise", d: path(points.filter(([at]) => at > 0)) ?? "" });
@@ -214,5 +214,5 @@ function reading(frame: SpectrumFrame, selected: readonly number[]): string {
   if (share === undefined) return first;
   const own = selected.filter((unit) => unit < frame.units);
   const who = own.length === 1 ? `Unit ${own[0]} carries` : `The ${count(own.length, "selected unit")} carry`;
-  return `${first} ${who} ${percent(share, 0)} of the largest.`;
+  return `${first} ${who} ${percent(share, 0)} of the largest eigenvalue’s direction.`;
 }

@@ -50,6 +50,11 @@ export function sentence(note: string): string {
   return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
 }
 
+/** What a chart tells, after which other moment it stands for, if it does. */
+export function told(instead: string | null | undefined, reading: string): string {
+  return instead ? `${sentence(instead)} ${reading}` : reading;
+}
+
 /** Where the viewer stands: "epoch 12", "step 300" or "level 4". */
 export function moment(model: ChartModel): string {
   const found = momentAt(model.timeline, model.at);

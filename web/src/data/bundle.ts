@@ -30,14 +30,12 @@ export function bundleSource(bytes: ArrayBuffer): Source {
     timeline: async (id) => timelineOf(header, id),
     graph: async (query) => graphOf(header, films, query),
     spectrum: async (query) => {
-      const { chart, note } = chartOf(header, "spectrum", query);
-      const found = spectrumFrame(nested(pack, chart));
-      return { ...found, note: note ?? found.note };
+      const { chart, instead } = chartOf(header, "spectrum", query);
+      return { ...spectrumFrame(nested(pack, chart)), instead };
     },
     removal: async (query) => {
-      const { chart, note } = chartOf(header, "removal", query);
-      const found = removalFrame(nested(pack, chart));
-      return { ...found, note: note ?? found.note };
+      const { chart, instead } = chartOf(header, "removal", query);
+      return { ...removalFrame(nested(pack, chart)), instead };
     },
     learning: async (id) => {
       requireOwn(header, id);
@@ -120,7 +118,7 @@ function noteOf(film: FilmHeader, moment: number): string {
 }
 
 /** The chart at the moment nearest to the one asked for, and what to say if that is another. */
-function chartOf(header: Header, kind: string, query: Query): { chart: string; note: string | null } {
+function chartOf(header: Header, kind: string, query: Query): { chart: string; instead: string | null } {
   requireOwn(header, query.timeline);
   const there = header.charts.map((chart, number) => ({ ...chart, number }));
   const own = there.filter((chart) => chart.kind === kind && chart.layer === query.layer);
@@ -130,8 +128,8 @@ function chartOf(header: Header, kind: string, query: Query): { chart: string; n
     throw new Error(`This page holds no such chart of layer ${query.layer}.`);
   }
   const axis = header.timeline.axis;
-  const note = `this is ${axis} ${best.at}: the page holds ${own.length} of ${header.timeline.moments.length} ${axis}s`;
-  return { chart: `chart_${best.number}`, note: best.at === query.at ? null : note };
+  const instead = `this is ${axis} ${best.at}: the page holds ${own.length} of ${header.timeline.moments.length} ${axis}s`;
+  return { chart: `chart_${best.number}`, instead: best.at === query.at ? null : instead };
 }
 
 function nested(pack: Pack, name: string): ArrayBuffer {
