@@ -25,7 +25,7 @@ describe("colours", () => {
     expect(mixed(0x000000, 0xffffff, 0.5)).toBe(0x808080);
     expect([shade(0, false), shade(1, true)]).toEqual([viridis(0), viridis(1)]);
     expect(shade(0, true)).toBe(viridis(0.22));
-    expect([css(0x00ff), css(0x123456, 0.5), css(0xffffff, 2)]).toEqual(["#0000ff", "#12345680", "#ffffff"]);
+    expect([css(0x00ff), css(0x123456), css(0xffffff)]).toEqual(["#0000ff", "#123456", "#ffffff"]);
   });
 });
 
@@ -69,6 +69,8 @@ describe("by a quantity", () => {
     const known = appearanceOf(planted({ angle }), stateOf({ colour: "movement" }), ALL);
     expect(known.legend.scale?.high).toBe("90°");
     expect(known.appearance.colour[0]).toBe(GREY);
+    expect(known.legend.entries).toEqual([{ label: "not known here", colour: GREY, shape: 0 }]);
+    expect(appearanceOf(planted({ angle: angle.fill(1) }), stateOf({ colour: "movement" }), ALL).legend.entries).toEqual([]);
   });
 
   it("shows removal from the first to go, light, to the last, dark", () => {
@@ -85,6 +87,7 @@ describe("by a quantity", () => {
     kept[3] = 0;
     const { appearance, legend } = appearanceOf(planted({ kept }), stateOf({ colour: "kept" }), ALL);
     expect(appearance.opacity[2]).toBeLessThan(appearance.opacity[0]);
+    expect([legend.scale?.colours[15], legend.scale?.colours[0]]).toEqual([viridis(1), mixed(0xffffff, viridis(0), 0.3)]);
     expect([appearance.radius[3], appearance.radius[2] > 0]).toEqual([0, true]);
     expect(legend.scale?.high).toBe("100 %");
     const parts = appearanceOf(planted({ kept }), stateOf(), ALL).legend.entries;
@@ -113,6 +116,16 @@ describe("two models", () => {
         [1, "second: 7 units"],
       ]);
     }
+  });
+
+  it("have a legend of the shapes that are drawn, and of units whose order nobody knows", () => {
+    const { appearance, legend } = appearanceOf(merged, stateOf({ merged: "second" }), ALL);
+    expect([...appearance.shape]).not.toContain(2);
+    expect(legend.entries.find(({ label }) => label.startsWith("isolated"))).toMatchObject({ shape: 0, colour: OKABE_ITO.orange });
+    const order = Uint16Array.of(4, 3, 2, 1, 0);
+    const removal = appearanceOf(merged, stateOf({ colour: "removal", merged: "second" }), { ...ALL, order });
+    expect(removal.appearance.colour[5]).toBe(GREY);
+    expect(removal.legend.entries[0].label).toBe("not known here");
   });
 
   it("are blue and vermillion by model, and vanish when switched off", () => {

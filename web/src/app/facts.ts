@@ -1,7 +1,8 @@
 // What is known of each unit in the picture at the present cutoff: for the table, the search, the
 // selection and the words above the graph.
 
-import { countWithin } from "../graph/apart";
+import { countWithin, innerProductOf } from "../graph/apart";
+import { shownUnits } from "../graph/appearance";
 import { components } from "../graph/components";
 import type { GraphFrame } from "../types";
 
@@ -28,7 +29,7 @@ export interface Facts {
 
 /** Counts links and components at a cutoff; units of models that are switched off take no part. */
 export function factsOf(frame: GraphFrame, maxApart: number, hidden: readonly number[]): Facts {
-  const seen = Uint8Array.from(frame.kept, (kept, unit) => Number(kept > 0 && !hidden.includes(unit < frame.own ? 0 : 1)));
+  const seen = shownUnits(frame, hidden);
   const count = countWithin(frame.apart, maxApart);
   const { of, sizes } = components(frame, count, seen);
   const links = new Uint16Array(frame.units);
@@ -54,7 +55,7 @@ export function factsOf(frame: GraphFrame, maxApart: number, hidden: readonly nu
     drawn,
     linked: sizes.reduce((sum, size) => sum + size, 0) - isolated,
     isolated,
-    capped: count === frame.apart.length && 1 - (2 * maxApart) / 65535 < frame.floor,
+    capped: count === frame.apart.length && innerProductOf(maxApart) < frame.floor,
   };
 }
 

@@ -29,7 +29,8 @@ export function createLegend(actions: Actions): Part {
 
 function contents(legend: Legend, hidden: readonly number[], actions: Actions): Node[] {
   const entries = h("ul", {}, ...legend.entries.map((entry) => h("li", {}, entryOf(entry, hidden, actions))));
-  return [h("h2", {}, legend.title), ...(legend.scale ? [scaleOf(legend.scale)] : []), ...(legend.entries.length > 0 ? [entries] : [])];
+  const size = h("p", { class: "name" }, "larger: a longer weight vector");
+  return [h("h2", {}, legend.title), ...(legend.scale ? [scaleOf(legend.scale)] : []), ...(legend.entries.length > 0 ? [entries] : []), size];
 }
 
 function entryOf(entry: Entry, hidden: readonly number[], actions: Actions): HTMLElement {

@@ -1,7 +1,7 @@
 // How each unit looks, and what the legend says of it, from a picture and the viewer's state.
 import type { Appearance, ColourBy, GraphFrame, Legend, ViewState } from "../types.ts";
 import { countWithin } from "./apart.ts";
-import { GREY, OKABE_ITO, shade } from "./colour.ts";
+import { GREY, mixed, OKABE_ITO, shade } from "./colour.ts";
 import { components } from "./components.ts";
 
 /** What appearance depends on beside the picture and the state. */
@@ -21,6 +21,7 @@ const SQUARE = 1;
 const RING = 2;
 const LEAST_RADIUS = 3;
 const MOST_RADIUS = 10;
+const UNKNOWN: Kinds[number] = { label: "not known here", colour: GREY, shape: CIRCLE };
 // Components of fewer units are not told apart by colour.
 const SMALL = 3;
 const COMPONENT_COLOURS = [
@@ -53,8 +54,11 @@ export function appearanceOf(
     if (merged) return unit < frame.own ? CIRCLE : SQUARE;
     return isolated?.[unit] ? RING : CIRCLE;
   });
-  const opacity = Float32Array.from(frame.kept, (kept) => 0.3 + 0.7 * Math.sqrt(clamped(kept)));
-  const entries = merged ? [...legend.entries, ...modelKinds(frame, state, extra.dark)] : legend.entries;
+  const opacity = Float32Array.from(frame.kept, opacityOf);
+  // Beside another run shape tells the runs apart, and only that.
+  const entries = legend.entries.map((entry) => (merged ? { ...entry, shape: CIRCLE } : entry));
+  if (legend.scale && shown.some((here, unit) => here && colour[unit] === GREY)) entries.push(UNKNOWN);
+  if (merged) entries.push(...modelKinds(frame, state, extra.dark));
   return {
     appearance: { colour, radius: radii(frame, shown), opacity, shape },
     legend: { ...legend, entries },
@@ -62,7 +66,7 @@ export function appearanceOf(
 }
 
 /** 1 for each unit that is drawn: its model is on and a mask left it some weight. */
-function shownUnits(frame: GraphFrame, hidden: readonly number[]): Uint8Array {
+export function shownUnits(frame: GraphFrame, hidden: readonly number[]): Uint8Array {
   return Uint8Array.from(frame.kept, (kept, unit) =>
     kept > 0 && !hidden.includes(unit < frame.own ? 0 : 1) ? 1 : 0,
   );
@@ -120,13 +124,13 @@ function byMovement(frame: GraphFrame, shown: Uint8Array, dark: boolean): Painte
   const degrees = (angle: number): string => `${Math.round((angle * 180) / Math.PI)}°`;
   const title = "Angle from the initial weight vector";
   const legend = scaled(title, degrees(low), degrees(high), dark);
-  if (!frame.angle.some(Number.isFinite)) return unknown(frame.units, title, "not known here");
+  if (!frame.angle.some(Number.isFinite)) return unknown(frame.units, title);
   return { colour: byScale(frame.angle, [low, high], dark), isolated: null, legend };
 }
 
 function byRemoval(frame: GraphFrame, { order, dark }: Extra, criterion: string): Painted {
   const title = `Removal order by ${criterion.replaceAll("_", " ")}`;
-  if (order === null) return unknown(frame.units, title, "not known here");
+  if (order === null) return unknown(frame.units, title);
   const colour = new Uint32Array(frame.units).fill(GREY);
   const last = Math.max(order.length - 1, 1);
   order.forEach((unit, place) => {
@@ -141,11 +145,13 @@ function byModel(frame: GraphFrame): Painted {
   const colour = Uint32Array.from(frame.norm, (_, unit) => modelColour(unit < frame.own ? 0 : 1));
   const entries: Kinds =
     frame.own < frame.units ? [] : [{ label: counted(frame.units), colour: modelColour(0), shape: CIRCLE }];
-  return { colour, isolated: null, legend: { title: "Model", entries, scale: null } };
+  return { colour, isolated: null, legend: { title: "Run", entries, scale: null } };
 }
 
 function byKept(frame: GraphFrame, dark: boolean): Painted {
   const legend = scaled("Weights kept by the mask", "0 %", "100 %", dark);
+  // Units fade as they lose weights: the legend shows the colours that are seen.
+  legend.scale!.colours = legend.scale!.colours.map((colour, step) => mixed(dark ? 0x17191c : 0xffffff, colour, opacityOf(step / 15)));
   return { colour: byScale(frame.kept, [0, 1], dark), isolated: null, legend };
 }
 
@@ -164,9 +170,13 @@ function modelColour(model: number): number {
   return model === 0 ? OKABE_ITO.blue : OKABE_ITO.vermillion;
 }
 
-function unknown(units: number, title: string, label: string): Painted {
-  const entries: Kinds = [{ label, colour: GREY, shape: CIRCLE }];
-  return { colour: new Uint32Array(units).fill(GREY), isolated: null, legend: { title, entries, scale: null } };
+/** Units fade as a mask takes their weights. */
+function opacityOf(kept: number): number {
+  return 0.3 + 0.7 * Math.sqrt(clamped(kept));
+}
+
+function unknown(units: number, title: string): Painted {
+  return { colour: new Uint32Array(units).fill(GREY), isolated: null, legend: { title, entries: [UNKNOWN], scale: null } };
 }
 
 function byScale(values: Float32Array, [low, high]: [number, number], dark: boolean): Uint32Array {
