@@ -31,11 +31,14 @@ export interface View {
   places: Uint16Array | null;
   /** Units that the search means, a sentence where it is wrong, null without a search. */
   found: Uint8Array | string | null;
+  /** By what units are coloured, and whose are hidden. */
+  look: ViewState;
   appearance: Appearance | null;
   legend: Legend | null;
 }
 
 const FADED = 0.12;
+const NONE: readonly number[] = [];
 
 /** A function from models to views that remembers the last of each thing it computes. */
 export function createDerive(): (model: Model) => View {
@@ -57,12 +60,14 @@ export function createDerive(): (model: Model) => View {
     const frame = shown && isScene(scene) && mayStand(model, shown, queryOf(scene, state)) ? shown.frame : null;
     const maxApart = cutoffOf(isScene(scene) ? scene.layer : null, state);
     const order = orderOf(model.removal, state.criterion);
-    const known = frame && facts(frame, maxApart, state.hidden);
+    const names = isScene(scene) ? scene : null;
+    // What a single run hides, no legend brings back.
+    const hidden = names?.merged ? state.hidden : NONE;
+    const known = frame && facts(frame, maxApart, hidden);
     const ranks = frame && order ? places(order, frame.units) : null;
     const found = known ? finds(model.search, known, ranks, state) : null;
-    const names = isScene(scene) ? scene : null;
-    const look = looks(state.colour, state.criterion, state.hidden, names?.timeline.name ?? null, names?.merged?.name ?? null);
-    const picture = frame && appearances(frame, look, maxApart, order, model.dark);
+    const look = looks(state.colour, state.criterion, hidden, names?.timeline.name ?? null, names?.merged?.name ?? null);
+    const picture = frame && appearances(frame, look, maxApart, state.colour === "removal" ? order : null, model.dark);
     return {
       model,
       state,
@@ -76,6 +81,7 @@ export function createDerive(): (model: Model) => View {
       order,
       places: ranks,
       found,
+      look,
       appearance: picture && faded(picture.appearance, typeof found === "string" ? null : found),
       legend: picture?.legend ?? null,
     };
@@ -102,10 +108,7 @@ export function cutoffOf(layer: Layer | null, state: Pick<ViewState, "cut" | "si
 
 /** The units of a picture painted for paper: light, and nothing faded by a search. */
 export function paperAppearance(view: View): { appearance: Appearance; legend: Legend } | null {
-  if (!view.frame || !isScene(view.scene)) return null;
-  const { scene, state } = view;
-  const named = { ...state, run: scene.timeline.name, merged: scene.merged?.name ?? null };
-  return appearanceOf(view.frame, named, { maxApart: view.maxApart, order: view.order, dark: false });
+  return view.frame && appearanceOf(view.frame, view.look, { maxApart: view.maxApart, order: view.order, dark: false });
 }
 
 function lookOf(

@@ -1,23 +1,36 @@
-// Looks again every little while: at a run that is being written, and for a server that had gone.
+// Looks again every little while: at a run that is being written, for runs that were not there yet,
+// and for a server that had gone.
 
-import type { Source, Timeline } from "../types";
+import type { Catalog, Source, Timeline } from "../types";
+import { isScene } from "./derive";
 import { isGone } from "./failures";
 import type { Loader } from "./loader";
 import type { Model } from "./model";
-import { sceneOf } from "./scene";
+import { distinct, sceneOf } from "./scene";
 import type { Store } from "./store";
 
 const EVERY = 2000;
+const CATALOG_EVERY = 10_000;
+// The server reads every run for its catalog: at most so much of its time goes into that.
+const CATALOG_SHARE = 0.05;
 
 /** Follows what is written until it is told to stop. */
 export function follow(store: Store<Model>, source: Source, loader: Loader): () => void {
   if (!source.live) return () => undefined;
   let busy = false;
+  let searchAt = Date.now() + CATALOG_EVERY;
+  const look = async (): Promise<void> => {
+    if (store.get().gone) return loader.open();
+    await renew(store, source);
+    const begun = Date.now();
+    if (begun < searchAt) return;
+    await search(store, source);
+    searchAt = Date.now() + Math.max(CATALOG_EVERY, (Date.now() - begun) / CATALOG_SHARE);
+  };
   const timer = setInterval(() => {
-    if (busy) return;
+    if (busy || document.hidden) return;
     busy = true;
-    const look = store.get().gone ? loader.open() : renew(store, source);
-    void look.finally(() => {
+    void look().finally(() => {
       busy = false;
     });
   }, EVERY);
@@ -27,22 +40,48 @@ export function follow(store: Store<Model>, source: Source, loader: Loader): () 
 /** Reads again those shown timelines that are still written. */
 export async function renew(store: Store<Model>, source: Source): Promise<void> {
   for (const id of runningIds(store.get())) {
-    try {
+    await trying(store, async () => {
       const fresh = await source.timeline(id);
       const { catalog } = store.get();
       if (!catalog) return;
       // The name stays the one that tells it apart from others here.
-      const timelines = catalog.timelines.map((old) => (old.id === id ? newer(old, { ...fresh, name: old.name }) : old));
-      const changed = timelines.some((timeline, at) => timeline !== catalog.timelines[at]);
-      if (changed) store.set({ catalog: { ...catalog, timelines } });
-    } catch (problem) {
-      if (isGone(problem)) store.set({ gone: true });
-    }
+      const timelines = catalog.timelines.map((old) => (old.id === id ? { ...fresh, name: old.name } : old));
+      take(store, { ...catalog, timelines });
+    });
   }
 }
 
-function newer(old: Timeline, fresh: Timeline): Timeline {
-  return JSON.stringify(old) === JSON.stringify(fresh) ? old : fresh;
+/** Looks for new runs. The one that is shown stays, though by default another might come first now. */
+export async function search(store: Store<Model>, source: Source): Promise<void> {
+  await trying(store, async () => {
+    const fresh = distinct(await source.catalog());
+    const { catalog, state } = store.get();
+    const [before, after] = [catalog && sceneOf(catalog, state), sceneOf(fresh, state)];
+    take(store, fresh);
+    if (state.run !== null || !isScene(before) || !isScene(after)) return;
+    if (before.timeline.id !== after.timeline.id) store.set({ state: { ...state, run: before.timeline.id } });
+  });
+}
+
+async function trying(store: Store<Model>, look: () => Promise<void>): Promise<void> {
+  try {
+    await look();
+  } catch (problem) {
+    if (isGone(problem)) store.set({ gone: true });
+  }
+}
+
+/** Exchanges what is another in the catalog, and nothing else. */
+function take(store: Store<Model>, fresh: Catalog): void {
+  const { catalog } = store.get();
+  const known = new Map(catalog?.timelines.map((timeline) => [timeline.id, timeline]));
+  const timelines = fresh.timelines.map((timeline) => newer(known.get(timeline.id), timeline));
+  const next = { ...fresh, timelines };
+  if (JSON.stringify(next) !== JSON.stringify(catalog)) store.set({ catalog: next });
+}
+
+function newer(old: Timeline | undefined, fresh: Timeline): Timeline {
+  return old && JSON.stringify(old) === JSON.stringify(fresh) ? old : fresh;
 }
 
 function runningIds({ catalog, state }: Model): string[] {

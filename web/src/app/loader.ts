@@ -35,10 +35,13 @@ export function createLoader(store: Store<Model>, source: Source): Loader {
     beside.want(scene);
   };
   const unsubscribe = store.subscribe(follow);
+  let ended = false;
   return {
     async open() {
       try {
-        store.set({ catalog: distinct(await source.catalog()), gone: false, failure: null });
+        const catalog = distinct(await source.catalog());
+        if (ended) return;
+        store.set({ catalog, gone: false, failure: null });
         frames.again();
         beside.again();
         follow();
@@ -47,6 +50,7 @@ export function createLoader(store: Store<Model>, source: Source): Loader {
       }
     },
     destroy() {
+      ended = true;
       unsubscribe();
       frames.destroy();
       beside.destroy();
@@ -106,7 +110,7 @@ function createFrames(store: Store<Model>, source: Source) {
 
 function createBeside(store: Store<Model>, source: Source) {
   const sameLayer = (old: Query, next: Query): boolean =>
-    old.timeline === next.timeline && old.layer === next.layer && old.source === next.source;
+    old.timeline === next.timeline && old.layer === next.layer;
   const failed = (problem: unknown): string => {
     if (isGone(problem)) store.set({ gone: true });
     return sentenceOf(problem);
@@ -136,7 +140,8 @@ function createBeside(store: Store<Model>, source: Source) {
   const all = [spectrum, removal, learning];
   return {
     want(scene: Scene): void {
-      const query = { ...queryOf(scene, store.get().state), merged: null };
+      // Charts are of the run's own weights, whatever the graph rests on.
+      const query: Query = { ...queryOf(scene, store.get().state), source: "weights", merged: null };
       spectrum.want(query);
       removal.want(query);
       learning.want({ id: scene.timeline.id, moments: scene.timeline.moments.length });

@@ -81,5 +81,8 @@ export function coverWords(view: View): string | null {
   if (view.model.gone) return view.frame ? null : "There is nothing to show without the server.";
   if (view.scene === null || view.frame === null) return "computing…";
   if (view.model.waiting) return "computing…";
-  return view.facts && view.facts.units === 0 ? "This layer has no units left." : null;
+  if (!view.facts || view.facts.sizes.length > 0) return null;
+  return isScene(view.scene) && view.scene.merged && view.state.hidden.length > 1
+    ? "Both runs are switched off: the legend brings them back."
+    : "The masks have left no unit of this layer any weight.";
 }

@@ -18,9 +18,9 @@ export function createPlayer(store: Store<Model>, goToIndex: (index: number) => 
 
   function advance(): void {
     due = false;
-    const { catalog, state } = store.get();
+    const { catalog, state, gone } = store.get();
     const scene = catalog ? sceneOf(catalog, state) : null;
-    if (!isScene(scene)) return store.set({ playing: false });
+    if (!isScene(scene) || gone) return store.set({ playing: false });
     const next = following(scene.index, scene.timeline.moments.length, state.loop);
     if (next === null) store.set({ playing: false });
     else goToIndex(next);

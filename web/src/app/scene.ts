@@ -23,7 +23,7 @@ export type Wish = Pick<ViewState, "run" | "merged" | "layer" | "at">;
 export function sceneOf(catalog: Catalog, state: Wish): Scene | string {
   const notices: string[] = [];
   const timeline = timelineOf(catalog, state.run, notices);
-  if (!timeline) return "There are no runs here yet. Record one with `surfeit train`, then reload this page.";
+  if (!timeline) return "There are no runs here yet. Record one with `surfeit train`, and it appears here.";
   const lacking = lackOf(timeline);
   if (lacking) return [...notices, lacking].join(" ");
   const layer = layerOf(timeline, state.layer, notices);
@@ -59,14 +59,20 @@ export function queryOf(scene: Scene, state: ViewState, at = scene.moment.at): Q
   };
 }
 
-/** The timelines whose units of the layer may be added to these: same layer, same inputs. */
+/** The timelines whose units of the layer may be added to these: same axis, layer and inputs. */
 export function mergeable(catalog: Catalog, timeline: Timeline, layer: Layer): Timeline[] {
   return catalog.timelines.filter(
     (other) =>
       other.id !== timeline.id &&
+      other.axis === timeline.axis &&
       other.moments.length > 0 &&
       other.layers.some(({ name, inputs }) => name === layer.name && inputs === layer.inputs),
   );
+}
+
+/** The moment that a run shows beside another one's: its last one that is not later. */
+export function momentBeside(merged: Timeline, at: number): Moment {
+  return merged.moments.findLast((moment) => moment.at <= at) ?? merged.moments[0]!;
 }
 
 /** The moment nearest to a step or level; the later one of two that are as near. */

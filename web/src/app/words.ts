@@ -3,7 +3,7 @@
 import { innerProductOf } from "../graph/apart";
 import type { Moment, Timeline, ViewState } from "../types";
 import { isScene, type View } from "./derive";
-import type { Scene } from "./scene";
+import { momentBeside, type Scene } from "./scene";
 
 const ENGLISH = "en-US";
 
@@ -34,16 +34,24 @@ export function leadOf(view: View): string {
   if (!isScene(view.scene)) return view.scene === null ? "Reading what there is to see…" : "";
   const { layer, timeline, merged } = view.scene;
   const marks = merged
-    ? `Each mark is a unit of ${layer.name}: circles of ${timeline.name}, squares of ${merged.name}`
+    ? `Each mark is a unit of ${layer.name}: circles of ${timeline.name}, squares of ${merged.name}${elsewhere(view.scene)}`
     : `Each mark is a unit of ${layer.name}`;
   const { alike, measure } = SIMILARITY[view.state.source];
   return `${marks}; joined are units ${alike}, ${measure} at least ${short(view.innerProduct)}.${noneOf(view)}`;
 }
 
-/** Where no two units are joined: how near the nearest two are. */
-function noneOf({ facts, frame }: View): string {
-  if (!facts || !frame || facts.drawn > 0 || frame.apart.length === 0) return "";
-  return ` No two are that near here: the nearest two reach ${short(innerProductOf(frame.apart[0]!))}.`;
+/** Where the second run has nothing at this moment: which of its moments is shown. */
+function elsewhere({ merged, moment }: Scene): string {
+  const beside = merged && momentBeside(merged, moment.at);
+  return merged && beside && beside.at !== moment.at ? ` at its ${merged.axis} ${counted(beside.at)}` : "";
+}
+
+/** Where no two units are joined: how near the nearest two are, and what would join them. */
+function noneOf({ facts, frame, state, maxApart }: View): string {
+  if (!facts || !frame || facts.drawn > 0 || !(frame.apart[0]! > maxApart)) return "";
+  const nearest = short(innerProductOf(frame.apart[0]!));
+  if (state.cut !== null || state.source !== "weights") return ` No two are that near: the nearest two reach ${nearest}. Lower the cutoff to join them.`;
+  return ` No two point the same way more than chance would have it: the nearest two reach ${nearest}. Lower the cutoff to join them all the same.`;
 }
 
 /** "epoch 12 of 40 · step 9,600", or "level 3 of 12". */

@@ -241,7 +241,7 @@ describe("a run being written", () => {
     source.timelines = [timeline(KEY, 5)];
     await wait(2500);
     source.timelines = [timeline(KEY, 9)];
-    await wait(5000);
+    await wait(2500);
     expect(text(".when")).toBe("epoch 4 of 4 · step 400");
   });
 

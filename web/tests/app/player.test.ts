@@ -60,6 +60,15 @@ describe("play", () => {
     expect(ended.at()).toBe(0);
   });
 
+  it("ends where the server has gone", async () => {
+    const { store, actions, at } = setting({ speed: 10 });
+    actions.play(true);
+    await vi.advanceTimersByTimeAsync(110);
+    store.set({ gone: true });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect([at(), store.get().playing]).toEqual([100, false]);
+  });
+
   it("stops when paused and when it is taken down", async () => {
     const { actions, end, at } = setting({ speed: 10 });
     actions.play(true);

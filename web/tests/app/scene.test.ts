@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { nearestNames } from "../../src/app/nearest";
-import { distinct, mergeable, nearestIndex, sceneOf } from "../../src/app/scene";
+import { distinct, mergeable, momentBeside, nearestIndex, sceneOf } from "../../src/app/scene";
 import { DEFAULT_STATE } from "../../src/app/state";
 import type { Timeline } from "../../src/types";
 import { timeline } from "./planted";
@@ -46,9 +46,17 @@ describe("the scene", () => {
     const all = [timeline(KEY), timeline(OTHER), narrow, timeline("dddddddd", 0)];
     const catalog = { timelines: all, problems: [] };
     expect(mergeable(catalog, all[0]!, all[0]!.layers[0]!).map(({ id }) => id)).toEqual([OTHER]);
+    expect(mergeable({ ...catalog, timelines: [timeline(OTHER, 3, { axis: "level" })] }, all[0]!, all[0]!.layers[0]!)).toEqual([]);
     expect(scene(all, { merged: OTHER.slice(0, 12) })).toMatchObject({ merged: { id: OTHER }, notices: [] });
     expect(scene(all, { merged: "cccccccc" })).toMatchObject({ merged: null, notices: ["Run cccccccc has no layer like fc1 here, so it is not added."] });
   });
+});
+
+it("shows beside a run what the other one was at most at that moment", () => {
+  const beside = timeline(OTHER, 3);
+  expect([0, 99, 100, 150, 400].map((at) => momentBeside(beside, at).at)).toEqual([0, 0, 100, 100, 200]);
+  const late = { ...beside, moments: beside.moments.slice(1) };
+  expect(momentBeside(late, 0).at).toBe(100);
 });
 
 it("tells runs of one name apart", () => {

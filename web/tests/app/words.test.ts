@@ -1,0 +1,53 @@
+// What the page says of a picture: in its sentence, and in place of one.
+import { expect, it } from "vitest";
+
+import { createDerive, type View } from "../../src/app/derive";
+import { coverWords } from "../../src/app/messages";
+import { firstModel } from "../../src/app/model";
+import { DEFAULT_STATE } from "../../src/app/state";
+import { leadOf } from "../../src/app/words";
+import type { GraphFrame, Timeline, ViewState } from "../../src/types";
+import { frame, timeline } from "./planted";
+
+const KEY = "6f0cab05b9c64032b342c5b4a90b3621";
+const OTHER = "886d152f10ee00000000000000000000";
+
+/** The view of a picture that has come. */
+function view(state: Partial<ViewState>, picture: GraphFrame, timelines: Timeline[] = [timeline(KEY)]): View {
+  const model = firstModel({ ...DEFAULT_STATE, ...state });
+  const query = { timeline: KEY, layer: "fc1", source: state.source ?? "weights", at: state.at ?? 400, merged: state.merged ?? null } as const;
+  return createDerive()({ ...model, waiting: false, catalog: { timelines, problems: [] }, shown: { query, frame: picture } });
+}
+
+const far = { ...frame(), apart: Uint16Array.of(30000, 30000, 30000, 30000, 30000) };
+
+it("says where chance ends that no two units are alike, and what would show more", () => {
+  const words = leadOf(view({}, far));
+  expect(words).toContain("inner product at least 0.25. No two point the same way more than chance would have it: the nearest two reach 0.084.");
+  expect(words).toMatch(/Lower the cutoff to join them all the same\.$/);
+  expect(leadOf(view({ cut: 0.9 }, far))).toMatch(/No two are that near: the nearest two reach 0\.084\. Lower the cutoff to join them\.$/);
+  expect(leadOf(view({}, frame()))).toMatch(/at least 0\.25\.$/);
+});
+
+it("does not call those far that are only switched off", () => {
+  const both = [timeline(KEY), timeline(OTHER)];
+  expect(leadOf(view({ merged: OTHER, hidden: [0, 1] }, frame(false, 3), both))).not.toContain("No two");
+  expect(coverWords(view({ merged: OTHER, hidden: [0, 1] }, frame(false, 3), both))).toBe("Both runs are switched off: the legend brings them back.");
+});
+
+it("names the moment of the second run where it is another", () => {
+  const short = [timeline(KEY), timeline(OTHER, 3)];
+  expect(leadOf(view({ merged: OTHER }, frame(false, 3), short))).toContain("squares of run 886d at its step 200; joined");
+  expect(leadOf(view({ merged: OTHER, at: 100 }, frame(false, 3), short))).toContain("squares of run 886d; joined");
+});
+
+it("hides nothing of a run that is shown alone", () => {
+  const alone = view({ hidden: [0] }, frame());
+  expect(alone.facts!.drawn).toBe(3);
+  expect(alone.appearance!.radius.every((radius) => radius > 0)).toBe(true);
+});
+
+it("says that masks have left nothing", () => {
+  expect(coverWords(view({}, { ...frame(), kept: new Float32Array(6) }))).toBe("The masks have left no unit of this layer any weight.");
+  expect(coverWords(view({}, frame()))).toBeNull();
+});
