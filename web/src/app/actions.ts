@@ -1,8 +1,8 @@
 // All that can be done to the view. Panels, keys, charts and the graph call these and nothing else.
 
 import { DEFAULT_FORCES } from "../graph/forces";
-import { apartOf, weightOf } from "../graph/apart";
-import type { ColourBy, Forces, GraphStatus, SourceOfSimilarity, ViewState } from "../types";
+import { apartOf, innerProductOf, weightOf } from "../graph/apart";
+import type { ColourBy, Forces, SourceOfSimilarity, ViewState } from "../types";
 import { cutoffOf, isScene } from "./derive";
 import { clamp, SIGMA, within } from "./limits";
 import type { Model } from "./model";
@@ -27,7 +27,6 @@ export function createActions(store: Store<Model>) {
     setFrozen: (frozen: boolean) => change({ frozen }),
     setSearch: (text: string) => store.set({ search: text }),
     hover: (unit: number | null) => store.set({ hovered: unit }),
-    noteStatus: (status: GraphStatus) => store.set({ status }),
     say: (word: string | null) => store.set({ word }),
   };
 }
@@ -121,7 +120,7 @@ function createCutoff(store: Store<Model>, change: Change) {
       const { catalog, state } = store.get();
       const found = catalog ? sceneOf(catalog, state) : null;
       if (!isScene(found)) return;
-      const now = 1 - (2 * cutoffOf(found.layer, state)) / 65535;
+      const now = innerProductOf(cutoffOf(found.layer, state));
       setInnerProduct(clamp(Math.round((now + by) * 1000) / 1000, -1, 1));
     },
     /** Another sigma; the same links stay, their strengths change. */

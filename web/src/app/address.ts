@@ -5,8 +5,8 @@ export interface Address {
   write(hash: string): void;
   /** Hears of changes made from outside. Returns what ends it. */
   listen(changed: (hash: string) => void): () => void;
-  /** What to copy so that others see this view. */
-  link(hash: string): string;
+  /** What to copy so that others see this view; null where nothing would open it. */
+  link: ((hash: string) => string) | null;
 }
 
 /** The address of the page that the viewer is alone on. */
@@ -82,5 +82,5 @@ export function createWriter(address: Address): { write(hash: string): void; sto
 
 /** An address that leads nowhere, where the page has none to give. */
 export function noAddress(): Address {
-  return { read: () => "", write: () => undefined, listen: () => () => undefined, link: (hash) => hash };
+  return { read: () => "", write: () => undefined, listen: () => () => undefined, link: null };
 }

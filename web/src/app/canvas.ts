@@ -28,10 +28,7 @@ export function createCanvas(graph: GraphView, actions: Actions, over: readonly 
     hover: actions.hover,
     pin: actions.pin,
     unpin: actions.unpin,
-    status(status) {
-      actions.noteStatus(status);
-      noteOn(graph.element, status);
-    },
+    status: (status) => noteOn(graph.element, status),
   });
   const tell = createTelling(graph);
   return {

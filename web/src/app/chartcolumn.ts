@@ -4,16 +4,29 @@ import { createLearningChart, createMovementChart, createRemovalChart, createSpe
 import type { Chart, ChartModel } from "../types";
 import type { Actions } from "./actions";
 import { isScene } from "./derive";
-import { h } from "./dom";
+import { h, say } from "./dom";
 import type { Part } from "./part";
 import { remember } from "./store";
 
 /** The column and its charts, each a part that can be drawn in a turn of its own. */
 export function createChartColumn(actions: Actions): { element: HTMLElement; parts: Part[] } {
   const asks = { select: actions.select, hover: actions.hover, goTo: actions.goTo };
-  const parts = [createLearningChart, createRemovalChart, createSpectrumChart, createMovementChart].map((create) => chartPart(create(asks)));
+  const parts = [whosePart(), ...[createLearningChart, createRemovalChart, createSpectrumChart, createMovementChart].map((create) => chartPart(create(asks)))];
   const element = h("section", { class: "charts", "aria-label": "Charts of this run" }, ...parts.map((part) => part.element));
   return { element, parts };
+}
+
+/** Beside a second run: whose charts these are. */
+function whosePart(): Part {
+  const element = h("p", { class: "hint", hidden: true });
+  return {
+    element,
+    update({ scene }) {
+      const both = isScene(scene) && scene.merged !== null;
+      element.hidden = !both;
+      say(element, both ? `Of ${scene.timeline.name}; norms and movement are of both runs.` : "");
+    },
+  };
 }
 
 function chartPart(chart: Chart): Part {

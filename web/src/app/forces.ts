@@ -5,6 +5,7 @@ import type { Forces } from "../types";
 import type { Actions } from "./actions";
 import { h } from "./dom";
 import { foldable } from "./fold";
+import { within } from "./limits";
 import { createNumberField } from "./numberfield";
 import type { Part } from "./part";
 
@@ -24,7 +25,7 @@ export interface ForceActions {
 export function createForces(actions: Actions, graph: ForceActions): Part {
   const fields = FORCES.map(({ name, ...rest }) => ({
     name,
-    field: createNumberField({ ...rest, range: RANGES[name], changed: (value) => actions.setForce(name, within(name, value)) }),
+    field: createNumberField({ ...rest, range: RANGES[name], changed: (value) => actions.setForce(name, within(value, RANGES[name])) }),
   }));
   const frozen = h("button", { type: "button", onclick: () => actions.setFrozen(frozen.getAttribute("aria-pressed") !== "true") }, "Freeze");
   const release = h("button", { type: "button", onclick: actions.releasePins }, "Release pins");
@@ -43,8 +44,4 @@ export function createForces(actions: Actions, graph: ForceActions): Part {
       release.textContent = state.pinned.length === 0 ? "Release pins" : `Release ${state.pinned.length} pinned`;
     },
   };
-}
-
-function within(name: keyof Forces, value: number): number {
-  return Math.min(RANGES[name].max, Math.max(RANGES[name].min, value));
 }

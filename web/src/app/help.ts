@@ -18,7 +18,8 @@ const READING =
 
 const GESTURES =
   "Click a unit to select it, Shift-click to add one, Shift-drag to select an area. Drag a unit to pin it where you " +
-  "leave it, double-click to release it. Drag beside the units to move the picture, scroll or pinch to zoom.";
+  "leave it, double-click to release it. Drag beside the units to move the picture, scroll or pinch to zoom; within " +
+  "a longer page click into the graph first.";
 
 export function createHelp(): Help {
   const id = freshId("help");
@@ -29,7 +30,8 @@ export function createHelp(): Help {
   }
   const close = h("button", { type: "button", class: "primary", onclick: () => element.close() }, "Close");
   const element = h("dialog", { class: "help", "aria-labelledby": id },
-    h("h2", { id }, "How to read this picture"),
+    // Else the button below would take the focus, and a small window show the end of the help.
+    h("h2", { id, tabindex: -1, autofocus: true }, "How to read this picture"),
     h("p", {}, READING),
     h("h3", {}, "In the graph"),
     h("p", {}, GESTURES),

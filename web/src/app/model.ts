@@ -1,6 +1,6 @@
 // All that the page is drawn from: the state in the address and what has come in for it.
 
-import type { Catalog, GraphFrame, GraphStatus, Learning, Query, RemovalFrame, SpectrumFrame, ViewState } from "../types";
+import type { Catalog, GraphFrame, Learning, Query, RemovalFrame, SpectrumFrame, ViewState } from "../types";
 import { DEFAULT_STATE } from "./state";
 
 /** A picture and what it is a picture of. */
@@ -27,7 +27,6 @@ export interface Model {
   hovered: number | null;
   /** What stands in the search field. */
   search: string;
-  status: GraphStatus | null;
   dark: boolean;
   reduced: boolean;
   /** A short word on what was just done ("Link copied."), or null. */
@@ -48,7 +47,6 @@ export function firstModel(state: ViewState = DEFAULT_STATE): Model {
     playing: false,
     hovered: null,
     search: "",
-    status: null,
     dark: false,
     reduced: false,
     word: null,

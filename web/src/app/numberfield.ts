@@ -45,23 +45,31 @@ export function createNumberField(options: NumberFieldOptions): NumberField {
 /** A field for a number that is taken on Enter or when it is left; what is no number is undone. */
 export function createNumberInput(label: string, changed: (value: number) => void): { element: HTMLInputElement; show(text: string): void } {
   let shown = "";
-  const take = (): void => {
-    const value = Number(element.value.trim().replace(",", "."));
-    if (element.value.trim() !== "" && Number.isFinite(value) && element.value !== shown) changed(value);
+  let writing = false;
+  const leave = (): void => {
+    writing = false;
     element.value = shown;
+  };
+  const take = (): void => {
+    const text = element.value.trim();
+    const value = Number(text.replace(",", "."));
+    if (text !== "" && Number.isFinite(value) && text !== shown) changed(value);
+    leave();
   };
   const element = h("input", {
     type: "text", inputmode: "decimal", autocomplete: "off", "aria-label": label,
     onchange: take,
+    oninput: () => (writing = true),
+    onblur: leave,
     onkeydown: (event: KeyboardEvent) => {
-      if (event.key === "Escape") element.value = shown;
+      if (event.key === "Escape") leave();
     },
   });
   return {
     element,
     show(text) {
       shown = text;
-      if (element.value !== text && !element.matches(":focus")) element.value = text;
+      if (element.value !== text && !writing) element.value = text;
     },
   };
 }

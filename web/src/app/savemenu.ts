@@ -14,7 +14,9 @@ import { linksOf, momentName, momentOf } from "./words";
 const DOWN = "M7 1.500h2v7l2.300-2.300 1.400 1.400L8 12.300 3.300 7.600l1.400-1.400L7 8.500zM2 13h12v1.500H2z";
 
 export function createSaveMenu(actions: Actions, graph: GraphView, address: Address): Part {
+  const { link } = address;
   let view: View | null = null;
+  let owed: ((view: View) => Promise<string>) | null = null;
   const item = (label: string, does: (view: View) => Promise<string>): HTMLElement =>
     h("li", {}, h("button", { type: "button", onclick: () => void run(does) }, label));
   const menu = h("details", { class: "menu" },
@@ -23,11 +25,17 @@ export function createSaveMenu(actions: Actions, graph: GraphView, address: Addr
       item("Picture (PNG)", (now) => savePng(now, graph)),
       item("Picture (SVG)", (now) => saveSvg(now, graph)),
       item("File for surfeit figure (JSON)", (now) => saveView(now, graph)),
-      item("Copy link to this view", (now) => copyLink(now, address))));
+      link && item("Copy link to this view", (now) => copyLink(now, link))));
 
   async function run(does: (view: View) => Promise<string>): Promise<void> {
     menu.open = false;
-    if (!view?.frame) return actions.say("There is no picture to save yet.");
+    owed = null;
+    if (!view || view.model.failure !== null || !isScene(view.scene)) return actions.say("There is no picture to save.");
+    // An earlier moment's picture must not be saved under this one's name.
+    if (!view.current) {
+      owed = does;
+      return actions.say("The picture is still being computed; it is saved then.");
+    }
     try {
       actions.say(await does(view));
     } catch (problem) {
@@ -45,11 +53,15 @@ export function createSaveMenu(actions: Actions, graph: GraphView, address: Addr
     event.stopPropagation();
   };
   menu.addEventListener("keydown", escape);
+  menu.addEventListener("focusout", ({ relatedTarget }) => {
+    if (relatedTarget instanceof Node && !menu.contains(relatedTarget)) menu.open = false;
+  });
   document.addEventListener("pointerdown", leave);
   return {
     element: menu,
     update(next) {
       view = next;
+      if (owed && (next.current || next.model.failure !== null)) void run(owed);
     },
     destroy: () => document.removeEventListener("pointerdown", leave),
   };
@@ -71,8 +83,8 @@ async function saveView(view: View, graph: GraphView): Promise<string> {
   return `Saved. Draw it with: surfeit figure ${name}`;
 }
 
-async function copyLink(view: View, address: Address): Promise<string> {
-  const link = address.link(formatState(explicit(view)));
+async function copyLink(view: View, linkOf: (hash: string) => string): Promise<string> {
+  const link = linkOf(formatState(explicit(view)));
   try {
     await navigator.clipboard.writeText(link);
     return "Link copied.";

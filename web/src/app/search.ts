@@ -14,10 +14,10 @@ type Condition = (unit: number) => boolean;
 type Quantity = (from: Searched) => (unit: number) => number;
 
 export const SEARCH_WORDS =
-  "a number (17), a range (3-10), norm<0.3, moved>60, links>=5, kept<50%, place<=20, component 1, isolated, linked, selected or pinned";
+  "a number (17), a range (3-10), norm<0.3, moved>60, links>=5, kept<50%, place<=20, component 1, isolated, linked, selected or pinned; of two runs shown together, run 2";
 
 const QUANTITIES: Record<string, Quantity> = {
-  unit: () => (unit) => unit,
+  unit: numberOf,
   norm: (from) => (unit) => from.norm[unit]!,
   moved: (from) => (unit) => degrees(from.angle[unit]!),
   links: (from) => (unit) => from.links[unit]!,
@@ -61,7 +61,8 @@ export function search(text: string, from: Searched): Uint8Array | string | null
     const range = /^#?(\d+)(?:-(\d+))?$/.exec(term);
     if (range) {
       const [first, last] = [Number(range[1]), Number(range[2] ?? range[1])];
-      numbers.push((unit) => unit >= first && unit <= last);
+      const number = numberOf(from);
+      numbers.push((unit) => number(unit) >= first && number(unit) <= last);
     } else {
       const condition = conditionOf(term, from);
       if (condition === null) return `“${term}” is not understood. Write ${SEARCH_WORDS}.`;
@@ -70,6 +71,11 @@ export function search(text: string, from: Searched): Uint8Array | string | null
   }
   if (numbers.length > 0) conditions.push((unit) => numbers.some((number) => number(unit)));
   return Uint8Array.from({ length: from.units }, (_, unit) => Number(conditions.every((holds) => holds(unit))));
+}
+
+/** A unit's number in its own run: beside another run, both have a unit 17. */
+function numberOf({ own }: Searched): (unit: number) => number {
+  return (unit) => (unit < own ? unit : unit - own);
 }
 
 /** The units of a search as numbers. */

@@ -16,7 +16,7 @@ export function createSearchField(actions: Actions): SearchField {
   const id = freshId("search");
   const answerId = freshId("answer");
   const input = h("input", {
-    type: "search", id, autocomplete: "off", spellcheck: "false", placeholder: "17, norm<0.3, isolated", "aria-describedby": answerId,
+    type: "search", id, autocomplete: "off", spellcheck: "false", placeholder: "17, norm<0.3", "aria-describedby": answerId,
     oninput: () => actions.setSearch(input.value),
     onkeydown: (event: KeyboardEvent) => {
       if (event.key === "Enter" && view) selectFound(view, actions);

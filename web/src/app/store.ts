@@ -5,8 +5,6 @@ export interface Store<T extends object> {
   get(): T;
   /** Changes some of the value; the listeners hear of it before the next turn. */
   set(patch: Partial<T>): void;
-  /** Tells the listeners at once, where something must not wait. */
-  flush(): void;
   subscribe(listener: (now: T) => void): () => void;
 }
 
@@ -32,7 +30,6 @@ export function createStore<T extends object>(initial: T): Store<T> {
       scheduled = true;
       queueMicrotask(flush);
     },
-    flush,
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

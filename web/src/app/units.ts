@@ -103,10 +103,9 @@ function fillBody(body: HTMLElement, view: View, rows: readonly Row[], columns: 
   while (body.children.length > rows.length) body.lastElementChild!.remove();
   rows.forEach((row, at) => {
     const element = (body.children[at] ?? body.appendChild(h("tr", { role: "row" }))) as HTMLElement;
-    if (element.dataset["unit"] !== String(row.unit)) {
-      element.dataset["unit"] = String(row.unit);
-      element.title = unitName(view, row.unit);
-    }
+    element.dataset["unit"] = String(row.unit);
+    const name = unitName(view, row.unit);
+    if (element.title !== name) element.title = name;
     while (element.children.length > columns.length) element.lastElementChild!.remove();
     columns.forEach((column, place) => {
       const cell = element.children[place] ?? element.appendChild(h("td", { role: "gridcell" }, ""));

@@ -75,6 +75,12 @@ describe("the search", () => {
     expect(unitsOf(found as Uint8Array)).toEqual(units);
   });
 
+  it("finds a number in both of two runs", () => {
+    const two = { ...searched, own: 3 };
+    const units = (text: string): number[] => unitsOf(search(text, two) as Uint8Array);
+    expect([units("1"), units("0-1"), units("unit=2"), units("1 run 2")]).toEqual([[1, 4], [0, 1, 3, 4], [2, 5], [4]]);
+  });
+
   it("means nothing where nothing is written", () => {
     expect(search("  , ", searched)).toBeNull();
   });

@@ -37,15 +37,6 @@ describe("the store", () => {
     await settle();
     expect(store.get()).toEqual({ one: 4, twice: 8 });
   });
-
-  it("flushes at once when asked", () => {
-    const store = createStore({ one: 1 });
-    const heard = vi.fn();
-    store.subscribe(heard);
-    store.set({ one: 2 });
-    store.flush();
-    expect(heard).toHaveBeenCalledOnce();
-  });
 });
 
 describe("remembering", () => {
