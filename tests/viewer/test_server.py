@@ -415,3 +415,14 @@ def test_runs_that_were_not_given_are_not_there(store, trained, another):
     assert [timeline["id"] for timeline in catalog["timelines"]] == [trained.key]
     for key in (another.key, another.key[:12], trained.key[:12]):
         assert client.get(f"/api/timelines/{key}", params={"token": TOKEN}).status_code == 404
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't allocate memory: 8 bytes")])
+def test_memory_that_is_refused_is_said(client, pictures, monkeypatch, error):
+    def fail() -> dict[str, object]:
+        raise error
+
+    monkeypatch.setattr(pictures, "catalog", fail)
+    answer = client.get("/api/catalog")
+    assert answer.status_code == 500
+    assert "not enough memory for this picture" in answer.json()["error"]

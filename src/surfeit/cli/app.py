@@ -79,11 +79,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _is_users(error: Exception) -> bool:
     """Whether the message is for the user; anything else is our bug and shows its trace."""
-    from surfeit.core.errors import SurfeitError
+    from surfeit.core.errors import SurfeitError, lacks_memory
 
-    # Torch has no class of its own for memory that the system refuses.
-    memory = isinstance(error, RuntimeError) and "memory" in str(error)
-    return memory or isinstance(error, SurfeitError | ValueError | OSError | MemoryError)
+    return lacks_memory(error) or isinstance(error, SurfeitError | ValueError | OSError)
 
 
 def _drop_output() -> None:

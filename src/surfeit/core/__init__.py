@@ -11,6 +11,7 @@ from surfeit.core.errors import (
     ProtocolError,
     StoreError,
     SurfeitError,
+    lacks_memory,
     unknown,
 )
 from surfeit.core.evaluation import Score, evaluate, score
@@ -53,6 +54,7 @@ __all__ = [
     "check_tensor",
     "digest",
     "evaluate",
+    "lacks_memory",
     "layer",
     "layers",
     "load_",

@@ -44,6 +44,12 @@ class DivergedError(SurfeitError):
     """The loss or the weights stopped being finite numbers."""
 
 
+def lacks_memory(error: Exception) -> bool:
+    """Whether the system refused memory; torch has no class of its own for that."""
+    refused = isinstance(error, RuntimeError) and "memory" in str(error)
+    return refused or isinstance(error, MemoryError)
+
+
 def unknown(kind: str, given: object, allowed: Iterable[str]) -> ValueError:
     """The error for a name that is not among `allowed`, with the nearest ones suggested.
 

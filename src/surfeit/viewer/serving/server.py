@@ -23,7 +23,7 @@ from starlette.responses import (
 )
 from starlette.routing import BaseRoute, Mount, Route
 
-from surfeit.core import StoreError, SurfeitError
+from surfeit.core import StoreError, SurfeitError, lacks_memory
 from surfeit.viewer import assets
 from surfeit.viewer.frames.pictures import Query
 from surfeit.viewer.serving.guard import NO_TOKEN, Guard, TokenNeeded, has_token, same
@@ -37,6 +37,7 @@ Work = Callable[[Request], Response]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,199}")
 _OURS = "something is wrong in Surfeit itself: the terminal of 'surfeit view' says what"
+_NO_MEMORY = "there is not enough memory for this picture: close other programs and try again"
 _GONE = 499  # nobody reads it; the number that other servers note for a closed connection
 
 
@@ -184,8 +185,10 @@ def _sentence(error: Exception) -> Response:
             status = 400
         case StoreError():
             status = 409
-        case SurfeitError() | OSError() | MemoryError():
+        case SurfeitError() | OSError():
             status = 500
+        case _ if lacks_memory(error):
+            return JSONResponse({"error": _NO_MEMORY}, status_code=500)
         case _:
             traceback.print_exception(error, file=sys.stderr)
             return JSONResponse({"error": _OURS}, status_code=500)
