@@ -82,13 +82,18 @@ class Run:
         """What was written last: files with their sums, steps, seconds.
 
         Raises:
-            StoreError: if the run is not done.
+            StoreError: if the run is not done, or the record of that is damaged.
         """
         if not (self.path / "DONE.json").is_file():
             raise StoreError(
                 f"run {self.key[:12]} is not done: give the command that started it again"
             )
-        return read_json(self.path / "DONE.json")
+        found = read_json(self.path / "DONE.json")
+        if not isinstance(found, dict) or not isinstance(found.get("files"), dict):
+            raise StoreError(
+                f"{self.path}/DONE.json is damaged: it does not list the run's files. {REPAIR}"
+            )
+        return found
 
     @property
     def layers(self) -> list[str]:
