@@ -10,6 +10,7 @@ import torch
 
 from surfeit.core import DataError, StoreError
 from surfeit.data import load
+from surfeit.viewer.bundles.bundle import bundle
 from surfeit.viewer.timelines.library import Library, UnknownTimelineError, some_images
 
 
@@ -201,3 +202,24 @@ def test_at_most_a_thousand_images_are_taken_and_always_the_same():
     assert len(sample) == 1000
     assert torch.equal(sample.images, some_images(many).images)
     assert torch.equal(some_images(data).images, data.validation.images)
+
+
+def test_ticket_searches_of_one_name_are_told_apart(store, levels, tmp_path):
+    tables = [
+        tickets(tmp_path / place / "tickets.parquet", [(0, 0, "ticket", 1.0, 0.9, levels[0].key)])
+        for place in ("one", "other")
+    ]
+    first, second = Library(store, tables).reload()
+    assert first.name != second.name
+    assert first.name.startswith("tickets of mlp, replicate 0 (")
+
+
+def test_runs_and_tickets_have_no_moments_in_common(store, levels, tmp_path):
+    rows = [(0, at, "ticket", 0.5**at, 0.9, run.key) for at, run in enumerate(levels)]
+    table = tickets(tmp_path / "tickets.parquet", rows)
+    search, run = Library(store, [table, levels[0]]).reload()
+    assert search.moment_beside(search, 1) == 1
+    with pytest.raises(ValueError, match=r"goes by steps and .* by levels: they cannot be merged"):
+        run.moment_beside(search, 1)
+    with pytest.raises(ValueError, match="cannot be merged"):
+        bundle(search, ["fc1"], merged=run)

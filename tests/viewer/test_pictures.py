@@ -50,7 +50,6 @@ def test_graphs_are_of_the_layer_and_moment_asked_for(pictures, runs):
         assert [arrays["source"].tolist(), arrays["target"].tolist()] == pairs.tolist()
     last = pictures.graph(Query(runs[0], "fc1"))
     assert last == pictures.graph(Query(runs[0], "fc1", at=timeline.steps()[-1]))
-    assert decode(pictures.graph(Query(runs[0], "fc1", links=3)))[1]["apart"].shape == (3,)
 
 
 def test_outputs_are_compared_on_the_images_of_the_data(pictures, runs):
@@ -169,10 +168,11 @@ def test_the_catalog_knows_what_loading_finds_out(root):
     assert pictures.catalog()["timelines"][0]["withoutData"] == "gone"
 
 
-def test_one_damaged_run_leaves_the_catalog_to_the_others(store, written):
+@pytest.mark.parametrize("damage", ["{", "{}", "[]", '{"files": []}'])
+def test_one_damaged_run_leaves_the_catalog_to_the_others(store, written, damage):
     written(0)
     broken = written(1)
-    (broken.path / "DONE.json").write_text("{")
+    (broken.path / "DONE.json").write_text(damage)
     found = Pictures(Library(store), Cache(None)).catalog()
     assert len(found["timelines"]) == 1
     assert "DONE.json is damaged" in found["problems"][0]
@@ -220,3 +220,37 @@ def test_a_mask_shows_in_the_graph(store, written):
     header, arrays = decode(Pictures(Library(store), Cache(None)).graph(Query(run.key, "fc1")))
     assert arrays["kept"].tolist() == [1, 1, 0, 1, 1, 1]
     assert header["note"] == "1 unit has no direction: all weights are zero"
+
+
+def test_merged_outputs_are_answers_to_the_same_images(root, tmp_path):
+    """To those of the first run, though the second was trained on other ones."""
+    first, second = (run.key for run in Store(root).runs())
+    data = {first: load("digits"), second: only_classes(load("digits"), range(5))}
+    library = Library(Store(root), dataset_of=lambda run: data[run.key])
+    found = Pictures(library, Cache(None)).graph(Query(first, "fc1", "outputs", merged=second))
+    one = Library(Store(root), dataset_of=lambda _: load("digits"))
+    assert found == Pictures(one, Cache(None)).graph(Query(first, "fc1", "outputs", merged=second))
+
+
+def test_why_there_are_no_accuracies_is_never_an_older_reason(root, tmp_path):
+    for reason in ("the disk is gone", "the files are damaged"):
+
+        def dataset_of(run, reason=reason):
+            raise ValueError(reason)
+
+        pictures = Pictures(Library(Store(root), dataset_of=dataset_of), Cache(tmp_path))
+        query = Query(pictures.library.reload()[0].id, "fc1")
+        assert decode(pictures.removal(query))[0]["note"] == f"no accuracies: {reason}"
+
+
+def test_a_network_that_is_damaged_elsewhere_keeps_its_removal_orders(store, written):
+    run = written(data="digits")
+    path = run.path / "snapshots" / "10.safetensors"
+    damaged = bytearray(path.read_bytes())
+    damaged[-1] ^= 1
+    path.write_bytes(damaged)
+    library = Library(store, dataset_of=lambda _: load("digits"))
+    header, arrays = decode(Pictures(library, Cache(None)).removal(Query(run.key, "fc1")))
+    assert header["note"].startswith("no accuracies: ")
+    assert "10.safetensors is damaged" in header["note"]
+    assert len(arrays["order_0"]) == 6

@@ -26,7 +26,7 @@ def test_a_run_has_a_moment_for_each_snapshot(written):
     ]
     assert timeline.moment() == 10
     assert timeline.moment(5) == 5
-    assert [timeline.moment_until(at) for at in (-3, 0, 5, 7, 99)] == [0, 0, 5, 5, 10]
+    assert [timeline.moment_beside(timeline, at) for at in (-3, 0, 5, 7, 99)] == [0, 0, 5, 5, 10]
 
 
 def test_weights_and_beginnings_are_those_of_the_run(written):
@@ -191,3 +191,17 @@ def test_convolutions_and_single_units_are_described(written):
     assert single["chance"] == 1.0
     assert chance_of(LayerShape("x", False, 8, 1)) == 1.0
     assert np.isfinite(convolution["chance"])
+
+
+@pytest.mark.parametrize("name", ["masks/6.safetensors", "mask.safetensors"])
+def test_masks_that_lead_out_of_the_run_are_not_followed(writing, tmp_path, name):
+    writer = writing()
+    for step in (0, 6):
+        writer.mask(step, {"fc1.weight": torch.ones(6, 4, dtype=torch.bool)})
+    timeline = RunTimeline(writer.finish({"steps": 10}))
+    path = timeline.place(5)[0].path / name
+    path.unlink(missing_ok=True)
+    path.symlink_to(tmp_path / "outside")
+    for read in (lambda: timeline.weights("fc1", 10), lambda: timeline.model(10)):
+        with pytest.raises(StoreError, match="leads outside"):
+            read()

@@ -17,8 +17,10 @@ from surfeit.viewer.frames.units import Units
 from surfeit.viewer.timelines.records import Weights
 from surfeit.viewer.timelines.timeline import Timeline
 
-# Moments read at once: what is the same for all is looked up once.
+# Moments read at once, where what is the same for all is looked up once: fewer of large layers, of
+# which together no more than so many inner products are kept by a thread.
 _TOGETHER = 8
+_PRODUCTS = 2**21
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -78,15 +80,21 @@ class Reel:
         Raises:
             ValueError: if two layers cannot be compared, or there are too many units.
         """
-        parts = [at[start : start + _TOGETHER] for start in range(0, len(at), _TOGETHER)]
+        together = self._together()
+        parts = [at[start : start + together] for start in range(0, len(at), together)]
         for part in ahead(self._shots, parts):
             yield from part
+
+    def _together(self) -> int:
+        timelines = filter(None, (self._timeline, self._merged))
+        units = sum(timeline.layer(self._layer).units for timeline in timelines)
+        return max(1, min(_TOGETHER, _PRODUCTS // max(1, units * (units - 1) // 2)))
 
     def _shots(self, at: Sequence[int]) -> list[Shot | str]:
         found = [self._read(self._timeline, at)]
         if self._merged is not None:
-            merged = self._merged
-            found.append(self._read(merged, [merged.moment_until(moment) for moment in at]))
+            beside = [self._merged.moment_beside(self._timeline, moment) for moment in at]
+            found.append(self._read(self._merged, beside))
         return [self._shot(*entry) for entry in zip(at, *found, strict=True)]
 
     def _shot(self, at: int, *found: Compared | str) -> Shot | str:

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from surfeit.core import SurfeitError, unknown
+from surfeit.core import Split, SurfeitError, unknown
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.graph import graph_frame
 from surfeit.viewer.frames.places import Place, joined
 from surfeit.viewer.frames.spectrum import spectrum_frame
 from surfeit.viewer.timelines.describing import described, packed_learning
-from surfeit.viewer.timelines.library import Library, Sample
+from surfeit.viewer.timelines.library import Library
 
-SEMANTICS = 1
+SEMANTICS = 2
 """Goes up when a picture of the same weights changes, so that older ones are not shown."""
 
 SOURCES = ("weights", "outputs")
@@ -29,7 +29,6 @@ class Query:
         source: what units are compared by: "weights" or "outputs".
         at: a moment, a step or a level; the last one if not given.
         merged: another timeline whose units of the same layer are added.
-        links: the most links to carry.
 
     Raises:
         ValueError: if the source is neither.
@@ -40,7 +39,6 @@ class Query:
     source: Literal["weights", "outputs"] = "weights"
     at: int | None = None
     merged: str | None = None
-    links: int | None = None
 
     def __post_init__(self) -> None:
         if self.source not in SOURCES:
@@ -84,11 +82,13 @@ class Pictures:
         """The graph of one layer at one moment, or of two runs' layers merged."""
         places = [self._resolved(query)]
         if query.merged is not None:
-            places.append(self._other(query, places[0].at))
-        images = [self._images(place, query.source) for place in places]
-        sums = [sample.digest for sample in images if sample is not None]
-        name = self._name("graph", places, query.source, query.links, sums)
-        return self._cache.get(name, lambda: self._graph(places, images, query))
+            places.append(self._other(query, places[0]))
+        images = None
+        if query.source == "outputs":  # answers to other images could not be compared
+            images = self.library.images(places[0].timeline, places[0].at)
+        name = self._name("graph", places, query.source, images and images.digest)
+        split = images and images.split
+        return self._cache.get(name, lambda: _graph(places, split, query.source))
 
     def spectrum(self, query: Query) -> bytes:
         """The eigenvalues of one layer at one moment, and their noise."""
@@ -104,7 +104,7 @@ class Pictures:
             images = self.library.images(place.timeline, place.at)
         except ValueError as error:
             note = f"no accuracies: {error}"
-        name = self._name("removal", [place], images and images.digest)
+        name = self._name("removal", [place], images and images.digest, note)
         split = images and images.split
         return self._cache.get(name, lambda: place.removal(split, note).packed())
 
@@ -117,26 +117,18 @@ class Pictures:
         timeline.layer(query.layer)
         return Place(timeline, query.layer, timeline.moment(query.at))
 
-    def _other(self, query: Query, at: int) -> Place:
-        """The merged timeline's place: the last of its moments that is not later."""
+    def _other(self, query: Query, first: Place) -> Place:
+        """The merged timeline's place."""
         assert query.merged is not None
         timeline = self.library.get(query.merged)
         timeline.layer(query.layer)
-        return Place(timeline, query.layer, timeline.moment_until(at))
+        return Place(timeline, query.layer, timeline.moment_beside(first.timeline, first.at))
 
     def _name(self, kind: str, places: Sequence[Place], *options: object) -> str:
         stamps = [[place.timeline.stamp(place.at), place.layer] for place in places]
         return json.dumps([SEMANTICS, kind, stamps, options])
 
-    def _graph(
-        self, places: Sequence[Place], images: Sequence[Sample | None], query: Query
-    ) -> bytes:
-        found = [
-            place.units(query.source, sample and sample.split)
-            for place, sample in zip(places, images, strict=True)
-        ]
-        units, own, note = joined(found, query.source)
-        return graph_frame(units, own=own, links=query.links, note=note).packed()
 
-    def _images(self, place: Place, source: str) -> Sample | None:
-        return None if source == "weights" else self.library.images(place.timeline, place.at)
+def _graph(places: Sequence[Place], images: Split | None, source: str) -> bytes:
+    units, own, note = joined([place.units(source, images) for place in places], source)
+    return graph_frame(units, own=own, note=note).packed()

@@ -62,7 +62,7 @@ class Place:
         """The directions that training began with."""
         try:
             initial = self.timeline.initial(self.layer, self.at)
-            return Origin(None if initial is None else normalised(initial), None)
+            return Origin(None if initial is None else normalised(initial.float()), None)
         except (StoreError, ValueError) as error:
             return Origin(None, f"movement is unknown: {error}")
 
@@ -88,13 +88,13 @@ class Place:
 
         Raises:
             ValueError: if a weight is not finite.
-            StoreError: if the snapshot is damaged.
+            StoreError: if the layer cannot be read.
         """
         weight, model = self.weights()[0], None
         if images is not None:
             try:
                 model = self.timeline.model(self.at)
-            except ValueError as error:
+            except (StoreError, ValueError) as error:
                 note = f"no accuracies: {error}"
         return removal_frame(weight, model=model, layer=self.layer, images=images, note=note)
 

@@ -69,15 +69,22 @@ def units_of(
     Raises:
         ValueError: if a weight or an output is not finite.
     """
+    weight = weight.float()  # the page's precision; on the CPU little works in less
     direction = normalised(weight)
     kept = torch.ones(len(weight)) if mask is None else mask.float().mean(dim=1)
     unknown = torch.full((len(weight),), math.nan)
     return Units(
-        rows=direction if outputs is None else normalised(outputs),
+        rows=direction if outputs is None else _normalised_outputs(outputs),
         norm=weight.norm(dim=1),
         angle=unknown if origin is None else angles(direction, origin),
         kept=kept,
     )
+
+
+def _normalised_outputs(outputs: Tensor) -> Tensor:
+    if not bool(torch.isfinite(outputs).all()):
+        raise ValueError("the network's answers are not finite: units cannot be compared by them")
+    return normalised(outputs)
 
 
 def note_of(units: Units, source: str) -> str | None:

@@ -117,15 +117,15 @@ class Library:
             timeline: a run or tickets.
             load: find out, which may take seconds; else say what is known.
         """
-        moments = timeline.moments()
-        if not moments:
+        steps = timeline.steps()
+        if not steps:
             return None
-        run, _ = timeline.place(moments[-1].at)
+        run, _ = timeline.place(steps[-1])
         if self._dataset_of is None:
             return "the data that the network was trained on are not given"
         if load:
             try:
-                self.images(timeline, moments[-1].at)
+                self.images(timeline, steps[-1])
             except ValueError as error:
                 return str(error)
         known = self._images.get(_data_key(run))
@@ -198,7 +198,7 @@ def _tell_apart(timelines: Collection[Timeline]) -> None:
     count = Counter(timeline.name for timeline in timelines)
     for timeline in timelines:
         if count[timeline.name] > 1:
-            timeline.name += f" ({timeline.id[:8]})"
+            timeline.name += f" ({timeline.id.removeprefix('tickets-')[:8]})"
 
 
 def _data_key(run: Run) -> str:

@@ -55,8 +55,7 @@ def weights_at(run: Run, layer: str, steps: Sequence[int]) -> list[Weights]:
         ValueError: if there is no such layer or snapshot.
         StoreError: if a file is missing, damaged, or a link that leads out of the run's folder.
     """
-    for path in (run.path / "mask.safetensors", *(snapshot_path(run.path, at) for at in steps)):
-        inside(run.path, path)
+    check_links(run, steps)
     changing = (run.path / "masks").is_dir()
     masks = [(run.mask_at(step) if changing else run.mask).get(f"{layer}.weight") for step in steps]
     stack = run.weights(layer, list(steps))
@@ -64,6 +63,17 @@ def weights_at(run: Run, layer: str, steps: Sequence[int]) -> list[Weights]:
         (weight, None if kept is None else kept.flatten(1))
         for weight, kept in zip(stack, masks, strict=True)
     ]
+
+
+def check_links(run: Run, steps: Sequence[int]) -> None:
+    """Looks that no snapshot of these steps and no mask is a link to somewhere outside the run.
+
+    Raises:
+        StoreError: if one is.
+    """
+    masks = [run.path / "mask.safetensors", *run.path.glob("masks/*.safetensors")]
+    for path in (*masks, *(snapshot_path(run.path, step) for step in steps)):
+        inside(run.path, path)
 
 
 def inside(folder: Path, path: Path) -> None:
@@ -79,7 +89,7 @@ def inside(folder: Path, path: Path) -> None:
 def stamp_of(run: Run, step: int) -> str:
     """What changes when a snapshot, the first one or a mask until then is written anew."""
     masks = [path for path in run.path.glob("masks/*.safetensors") if path.stem.isdigit()]
-    paths = {snapshot_path(run.path, place) for place in (step, run.steps()[0])}
+    paths = {snapshot_path(run.path, place) for place in (step, *run.steps()[:1])}
     paths |= {path for path in masks if int(path.stem) <= step}
     stamps = [_stamp(path) for path in (run.path / "mask.safetensors", *sorted(paths))]
     return " ".join([run.key, str(step), *filter(None, stamps)])

@@ -12,8 +12,14 @@ from torch import Tensor, nn
 
 from surfeit.core import StoreError, unknown
 from surfeit.store import Run
-from surfeit.store.run import Status, snapshot_path
-from surfeit.viewer.timelines.records import LayerShape, Weights, inside, stamp_of, weights_at
+from surfeit.store.run import Status
+from surfeit.viewer.timelines.records import (
+    LayerShape,
+    Weights,
+    check_links,
+    stamp_of,
+    weights_at,
+)
 
 Axis = Literal["step", "level"]
 
@@ -122,12 +128,18 @@ class Timeline(ABC):
         return at
 
     @final
-    def moment_until(self, at: int) -> int:
-        """The last moment that is not after `at`; the first one if all are.
+    def moment_beside(self, other: "Timeline", at: int) -> int:
+        """The moment shown beside another timeline's: the last that is not after it, or the first.
 
         Raises:
             StoreError: if there are no moments at all.
+            ValueError: if the other is counted in something else.
         """
+        if other.axis != self.axis:
+            raise ValueError(
+                f"{self.name} goes by {self.axis}s and {other.name} by {other.axis}s: they cannot "
+                "be merged"
+            )
         self.moment()
         there = self.steps()
         return max((moment for moment in there if moment <= at), default=there[0])
@@ -190,7 +202,7 @@ class Timeline(ABC):
             StoreError: if the snapshot is damaged; of a finished run each byte is checked.
         """
         run, step = self.place(at)
-        inside(run.path, snapshot_path(run.path, step))
+        check_links(run, [step])
         return run.model(step)
 
     @final
