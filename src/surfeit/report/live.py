@@ -12,10 +12,15 @@ from surfeit.similarity import cutoff_of
 from surfeit.store import Run
 from surfeit.viewer.assets import BuildError, viewer_script
 from surfeit.viewer.bundles.contents import contents, opened
+from surfeit.viewer.bundles.private import without_folders
 
 MOST_LAYERS = 3  # as many as are open on the page
 MOST_UNITS = 1024  # beyond, its pictures take longer than the rest of the report
 _SIGMA = 0.5  # the viewer's own
+_MISSING = (
+    "The graphs below do not move: the viewer was not built with this installation; "
+    "'surfeit view' says how it is."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,15 +73,16 @@ def live_graphs(
     """
     try:
         viewer = viewer_script()
-    except BuildError as error:
-        return Live(missing=f"The graphs below do not move: {error}.")
+    except BuildError:
+        return Live(missing=_MISSING)
     bundles, notes = {}, {}
     for place, name in enumerate(layers):
         tell("packing graphs", place, len(layers))
         try:
             bundles[name] = _bundle(run, dataset, name, place)
         except (ValueError, StoreError) as error:
-            notes[name] = f"A still picture of {name}: {error}."
+            # The page is sent to others.
+            notes[name] = f"A still picture of {name}: {without_folders(str(error), [run.path])}."
     tell("packing graphs", len(layers), len(layers))
     cut = None if config.link is None else cutoff_of(config.link, _SIGMA)
     return Live(viewer=viewer if bundles else None, bundles=bundles, notes=notes, cut=cut)
