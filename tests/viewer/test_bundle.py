@@ -1,5 +1,7 @@
 """All pictures of a timeline in one run of bytes; `test_fixture.py` reads what they show."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -8,9 +10,10 @@ from surfeit.data import load
 from surfeit.models import mlp
 from surfeit.store import Run, Store
 from surfeit.train import Recipe, train
-from surfeit.viewer.bundles.bundle import WITHOUT_DATA, bundle
+from surfeit.viewer.bundles.bundle import FILM_ARRAYS, WITHOUT_DATA, bundle
 from surfeit.viewer.bundles.film import Film, levels, pair_products
-from surfeit.viewer.bundles.reel import ahead
+from surfeit.viewer.bundles.private import without_folders
+from surfeit.viewer.bundles.reel import Reel, ahead
 from surfeit.viewer.frames.places import Place
 from surfeit.viewer.timelines.run import RunTimeline
 from surfeit.viewer.wire import decode
@@ -27,9 +30,8 @@ def trained(tmp_path_factory):
 def links_of(header, arrays, number=0):
     """The inner product of each pair at each moment; NaN where it is not carried."""
     about = header["films"][number]
-    names = ("gaps", "changes", "gap_ends", "change_ends", "floor")
     film = Film(
-        **{name: arrays[f"film_{number}_{name}"] for name in names},
+        **{name: arrays[f"film_{number}_{name}"] for name in FILM_ARRAYS},
         **{name: about[name] for name in ("lowest", "step", "error")},
     )
     units = about["units"]
@@ -114,6 +116,36 @@ def test_a_broken_snapshot_is_left_out_and_named(written):
         bundle(timeline, ["fc1"])
 
 
+def test_no_sentence_of_a_bundle_names_the_folders_of_its_author(written):
+    timeline = RunTimeline(written(steps=range(0, 30, 5), data="digits"))
+    folder = timeline.place(5)[0].path / "snapshots"
+    for at in (0, 15):
+        (folder / f"{at}.safetensors").write_bytes(b"x")
+    last = folder / "25.safetensors"
+    last.write_bytes(last.read_bytes()[:-1] + b"?")  # seen where the whole network is read
+    data = bundle(timeline, ["fc1"], dataset=load("digits"))
+    assert b"movement is unknown: snapshots/0.safetensors is damaged" in data
+    assert b"snapshots/15.safetensors is damaged" in data
+    assert b"no accuracies: snapshots/25.safetensors is damaged" in data
+    for part in folder.parents:
+        assert len(part.parts) < 3 or f"{part}/".encode() not in data
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("/home/me/a/5.safetensors is damaged: 3/4", "5.safetensors is damaged: 3/4"),
+        ("/a/b leads outside /a/c: it is not read", "b leads outside c: it is not read"),
+        ("levels 1 (/x/y/z holds no run); 2 (/x/y/w too)", "levels 1 (z holds no run); 2 (w too)"),
+        ("'/x/y/z' and C:\\Users\\me\\z", "'z' and z"),
+        ("/my own/runs/ab/metrics.jsonl is damaged", "metrics.jsonl is damaged"),
+        ("a/b and 1/2, https://example.org/a", "a/b and 1/2, https://example.org/a"),
+    ],
+)
+def test_paths_are_cut_to_their_last_names(said, left):
+    assert without_folders(said, [Path("/my own/runs/ab")]) == left
+
+
 def test_one_moment_that_can_be_read_is_enough(written):
     timeline = RunTimeline(written(steps=range(0, 50, 5)))
     for at in (0, 25, 45):
@@ -143,3 +175,13 @@ def test_ahead_keeps_the_order_and_passes_errors_on():
     assert list(ahead(lambda x: x, [])) == []
     with pytest.raises(ZeroDivisionError):
         list(ahead(lambda x: 1 / x, [1, 0, 1]))
+
+
+@pytest.mark.parametrize(("units", "together"), [(6, 8), (512, 8), (1024, 4), (4096, 1)])
+def test_fewer_moments_of_large_layers_are_read_at_once(written, monkeypatch, units, together):
+    run = written(steps=range(20))
+    run.about["layers"][0] = {"name": "fc1", "kind": "Linear", "shape": [units, 4]}
+    read = []
+    monkeypatch.setattr(Reel, "_shots", lambda self, at: read.append(len(at)) or [""] * len(at))
+    assert len(list(Reel(RunTimeline(run), "fc1").shots(range(20)))) == 20
+    assert max(read) == together

@@ -65,7 +65,7 @@ def _sum(text):
 
 @pytest.fixture
 def page():
-    return render(Content(title="fc1 of <b>", layers=("fc1",), bundle=b"\0data" * 9), VIEWER)
+    return render(Content(title="fc1 of <b>", bundle=b"\0data" * 9), VIEWER)
 
 
 def test_the_page_holds_the_bundle_and_the_viewer(page):

@@ -1,12 +1,22 @@
 """A layer's links over many moments: what is read back, against what was written."""
 
+import zlib
+
 import numpy as np
 import pytest
 import torch
 
 from surfeit.core import Streams
 from surfeit.similarity import normalised
-from surfeit.viewer.bundles.film import Scale, film, least_of, levels, pair_products, scale_of
+from surfeit.viewer.bundles.film import (
+    Scale,
+    drift_of,
+    film,
+    least_of,
+    levels,
+    pair_products,
+    scale_of,
+)
 from surfeit.viewer.bundles.series import series, values_of
 
 
@@ -56,8 +66,8 @@ def test_every_moment_is_complete_and_within_the_error(links):
 def test_what_stands_still_costs_nothing():
     products = moving(30, 5, 1) * 20
     written = film(products, scale_of(products[:1], 100), 100)
-    assert len(set(written.change_ends.tolist())) == 1
-    assert len(set(written.gap_ends.tolist())) == 1
+    assert len(written.changes) == len(written.gaps) == 0
+    assert set(written.entry_ends.tolist()) == {len(written.entries)}
 
 
 def test_what_trembles_within_a_level_costs_nothing():
@@ -66,8 +76,34 @@ def test_what_trembles_within_a_level_costs_nothing():
     scale = Scale(0.0, 0.01)
     trembling = [base + 0.001 * generator.uniform(-1, 1, 200).astype(np.float32) for _ in range(30)]
     written = film(trembling, scale, 200)
-    assert written.change_ends[-1] == 200
+    assert (len(written.changes), len(written.entered)) == (0, 200)
     assert written.error <= 0.0071
+
+
+def test_what_moves_much_is_written_in_coarser_steps_and_says_so(monkeypatch):
+    calm, wild = (moving(60, 6, 40, speed=speed) for speed in (0.002, 0.1))
+    size, error = {}, {}
+    for budget in (10**9, 10_000):
+        monkeypatch.setattr("surfeit.viewer.bundles.film._BYTES", budget)
+        for name, products in (("calm", calm), ("wild", wild)):
+            drift = drift_of(*products[20:22], 900)
+            scale = scale_of(products[::13], 900, moments=40, drift=drift)
+            written = film(products, scale, 900)
+            found = (written.gaps, written.changes, written.entries, written.entered)
+            size[name, budget] = sum(len(zlib.compress(part.tobytes())) for part in found)
+            error[name, budget] = written.error
+    assert error["calm", 10_000] == error["calm", 10**9]
+    assert error["wild", 10_000] > 2 * error["wild", 10**9]
+    assert size["wild", 10**9] > 25_000
+    assert size["wild", 10_000] < 16_000
+
+
+def test_drift_is_that_of_what_is_carried():
+    before = np.array([0.9, 0.8, 0.1, np.nan, 0.7], np.float32)
+    after = np.array([0.8, 0.9, 0.9, 0.5, np.nan], np.float32)
+    assert drift_of(before, after, 3) == pytest.approx(0.1)
+    assert drift_of(before, after, 9) == pytest.approx(1 / 3)
+    assert drift_of(before, after, 0) == 0
 
 
 def test_values_beyond_the_levels_are_cut_off_and_the_error_says_so():

@@ -6,15 +6,17 @@ they are missing; delete them to have them anew.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from surfeit.viewer.bundles.bundle import bundle
+from surfeit.viewer.bundles.bundle import FILM_ARRAYS, bundle
 from surfeit.viewer.bundles.film import Film, levels
 from surfeit.viewer.bundles.series import Series, values_of
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.frames.spectrum import spectrum_frame
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.run import RunTimeline
 from surfeit.viewer.wire import decode
@@ -49,7 +51,7 @@ def read_films(data):
             if name.startswith(f"film_{number}_")
         }
         film = Film(
-            **{name: own[name] for name in ("gaps", "changes", "gap_ends", "change_ends", "floor")},
+            **{name: own[name] for name in FILM_ARRAYS},
             **{name: about[name] for name in ("lowest", "step", "error")},
         )
         units, moments = about["units"], len(about["at"])
@@ -70,8 +72,17 @@ def read_films(data):
     return found
 
 
-def test_the_pages_tests_read_what_python_writes(packs):
-    expected = {name: read_films(packs[name]) for name in ("bundle", "merged")}
+@pytest.fixture
+def loadings(written):
+    """Those of the spectrum's pack, before they are coded."""
+    return spectrum_frame(
+        RunTimeline(written(0, steps=range(0, 30, 5))).weights("fc1", 25)[0]
+    ).loadings
+
+
+def test_the_pages_tests_read_what_python_writes(packs, loadings):
+    expected: dict[str, Any] = {name: read_films(packs[name]) for name in ("bundle", "merged")}
+    expected["loadings"] = loadings.reshape(-1).tolist()
     files = {f"{name}.bin": data for name, data in packs.items()}
     files["expected.json"] = json.dumps(expected).encode()
     missing = [name for name in files if not (FOLDER / name).is_file()]

@@ -1,7 +1,7 @@
 """Spectra of weight matrices: eigenvalues, noise and spikes, projection to low rank."""
 
 from surfeit.spectra.accuracy import accuracy_by_rank
-from surfeit.spectra.eigenvalues import eigenvalues, leading_eigenvectors
+from surfeit.spectra.eigenvalues import eigenpairs, eigenvalues
 from surfeit.spectra.elbow import elbow
 from surfeit.spectra.marchenko_pastur import MarchenkoPastur, fit_marchenko_pastur
 from surfeit.spectra.projection import kept_share, project, project_update, residual_share
@@ -9,11 +9,11 @@ from surfeit.spectra.projection import kept_share, project, project_update, resi
 __all__ = [
     "MarchenkoPastur",
     "accuracy_by_rank",
+    "eigenpairs",
     "eigenvalues",
     "elbow",
     "fit_marchenko_pastur",
     "kept_share",
-    "leading_eigenvectors",
     "project",
     "project_update",
     "residual_share",

@@ -29,15 +29,13 @@ def eigenvalues(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, " units
     Cost: O(units · inputs · min(units, inputs)); 15 ms for 512 x 1,024 on one core.
     """
     matrix = _checked(weight)
-    units, inputs = matrix.shape
-    found = torch.linalg.eigvalsh(_smaller_gram(matrix)).flip(0).clamp_min(0)
-    return torch.cat([found, found.new_zeros(max(0, units - inputs))])
+    return _falling(torch.linalg.eigvalsh(_smaller_gram(matrix)), len(matrix))
 
 
-def leading_eigenvectors(
+def eigenpairs(
     weight: Float[Tensor, "units *inputs"], count: int
-) -> Float[Tensor, "count units"]:
-    """The eigenvectors `u_k` of `W Wᵀ` with the largest eigenvalues: which units they are in.
+) -> tuple[Float[Tensor, " units"], Float[Tensor, "count units"]]:
+    """`eigenvalues`, and the eigenvectors `u_k` of `W Wᵀ` to the largest: which units they are in.
 
     `W Wᵀ u_k = λ_k u_k`, `‖u_k‖ = 1`, falling λ. With more units than inputs they come from those
     of `Wᵀ W`: `u_k = W v_k / ‖W v_k‖`. The sign is open, and so are directions within equal
@@ -48,7 +46,8 @@ def leading_eigenvectors(
         count: the most vectors, at least 1.
 
     Returns:
-        float64 [vectors, units] on the weight's device, `vectors` at most `count`.
+        float64 [units], falling, and float64 [vectors, units], `vectors` at most `count`, on the
+        weight's device.
 
     Raises:
         ValueError: if the count is below 1, or as `eigenvalues`.
@@ -59,13 +58,14 @@ def leading_eigenvectors(
         raise ValueError(f"count must be at least 1, got {count}")
     matrix = _checked(weight)
     units, inputs = matrix.shape
-    values, vectors = torch.linalg.eigh(_smaller_gram(matrix))
-    real = int((values > 1e-12 * values[-1]).sum())
+    found, vectors = torch.linalg.eigh(_smaller_gram(matrix))
+    values = _falling(found, units)
+    real = int((values > 1e-12 * values[0]).sum())
     leading = vectors.flip(1)[:, : min(count, real)].T
     if units <= inputs:
-        return leading
+        return values, leading
     raised = leading @ matrix.T
-    return raised / raised.norm(dim=1, keepdim=True)
+    return values, raised / raised.norm(dim=1, keepdim=True)
 
 
 def _checked(weight: Tensor) -> Tensor:
@@ -73,6 +73,12 @@ def _checked(weight: Tensor) -> Tensor:
     if not bool(torch.isfinite(matrix).all()):
         raise ValueError("weights must be finite, got NaN or infinite entries")
     return matrix
+
+
+def _falling(found: Tensor, units: int) -> Tensor:
+    """Eigenvalues of the smaller product as those of all units."""
+    found = found.flip(0).clamp_min(0)
+    return torch.cat([found, found.new_zeros(units - len(found))])
 
 
 def _smaller_gram(matrix: Tensor) -> Tensor:

@@ -54,33 +54,63 @@ export function openFilm(pack: Pack, header: FilmHeader, number: number): Film {
 
 /** A function that gives the level of every pair at a moment; 0: the pair is not carried. */
 function reader(pack: Pack, header: FilmHeader, number: number): (moment: number) => Uint8Array {
-  const gaps = arrayOf(pack, `film_${number}_gaps`, "u1");
-  const changes = arrayOf(pack, `film_${number}_changes`, "u1");
+  const array = (name: string) => arrayOf(pack, `film_${number}_${name}`, "u1");
   const gapEnds = arrayOf(pack, `film_${number}_gap_ends`, "u4");
+  const entryEnds = arrayOf(pack, `film_${number}_entry_ends`, "u4");
   const levels = new Uint8Array((header.units * (header.units - 1)) / 2);
-  let next = 0;
-  let gap = 0;
-  let change = 0;
+  const begin = () => ({ next: 0, carried: new Uint32Array(), changes: strip(array("gaps"), array("changes")), entries: strip(array("entries"), array("entered")) });
+  let at = begin();
   return (moment) => {
-    if (moment < next - 1) {
+    if (moment < at.next - 1) {
       levels.fill(0);
-      next = gap = change = 0;
+      at = begin();
     }
-    for (; next <= moment; next += 1) {
-      let pair = 0;
-      for (const end = gapEnds[next] as number; gap < end; gap += 1) {
-        const skipped = gaps[gap] as number;
-        pair += skipped;
-        if (skipped !== ESCAPE) {
-          // A byte that runs over begins anew at 0, as the writer's does.
-          levels[pair] = (levels[pair] as number) + (changes[change] as number);
-          change += 1;
-          pair += 1;
-        }
-      }
+    for (; at.next <= moment; at.next += 1) {
+      at.changes(gapEnds[at.next] as number, (place, change) => {
+        const pair = at.carried[place] as number;
+        // A byte that runs over begins anew at 0, as the writer's does.
+        levels[pair] = change === 0 ? 0 : (levels[pair] as number) + change;
+      });
+      const entered: number[] = [];
+      at.entries(entryEnds[at.next] as number, (pair, level) => {
+        levels[pair] = level;
+        entered.push(pair);
+      });
+      const kept = at.carried.filter((pair) => levels[pair] !== 0);
+      at.carried = merged(kept, entered);
     }
     return levels;
   };
+}
+
+type Visit = (place: number, value: number) => void;
+
+/** Goes on through gaps, up to one that is given, and visits each place between them with its value. */
+function strip(gaps: Uint8Array, values: Uint8Array): (end: number, visit: Visit) => void {
+  let gap = 0;
+  let value = 0;
+  return (end, visit) => {
+    let place = 0;
+    for (; gap < end; gap += 1) {
+      const skipped = gaps[gap] as number;
+      place += skipped;
+      if (skipped !== ESCAPE) {
+        visit(place, values[value] as number);
+        value += 1;
+        place += 1;
+      }
+    }
+  };
+}
+
+/** Two ascending rows of numbers as one. */
+function merged(one: Uint32Array, other: readonly number[]): Uint32Array<ArrayBuffer> {
+  const found = new Uint32Array(one.length + other.length);
+  for (let place = 0, i = 0, j = 0; place < found.length; place += 1) {
+    const first = j >= other.length || (i < one.length && (one[i] as number) < (other[j] as number));
+    found[place] = (first ? one[i++] : other[j++]) as number;
+  }
+  return found;
 }
 
 /** The quantised distance that each level stands for. */

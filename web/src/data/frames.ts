@@ -29,10 +29,21 @@ export function spectrumFrame(bytes: ArrayBuffer): SpectrumFrame {
     density: arrayOf(pack, "density", "f4"),
     fit: (pack.header["fit"] as SpectrumFrame["fit"]) ?? null,
     leading: numberOf(pack, "leading"),
-    loadings: arrayOf(pack, "loadings", "f4"),
+    loadings: loadingsOf(arrayOf(pack, "roots", "u1"), numberOf(pack, "units")),
     units: numberOf(pack, "units"),
     note: noteOf(pack),
   };
+}
+
+/** Squared loadings from their roots, [leading * units]: each row sums to 1. */
+function loadingsOf(roots: Uint8Array, units: number): Float32Array {
+  const found = Float32Array.from(roots, (root) => root * root);
+  for (let start = 0; start < found.length; start += units) {
+    const row = found.subarray(start, start + units);
+    const sum = row.reduce((total, square) => total + square, 0);
+    row.forEach((square, unit) => (row[unit] = square / sum));
+  }
+  return found;
 }
 
 export function removalFrame(bytes: ArrayBuffer): RemovalFrame {

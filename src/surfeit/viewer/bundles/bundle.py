@@ -1,14 +1,17 @@
 """All pictures of some layers of one timeline in one run of bytes, for a page without a server."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from surfeit.core import Split, StoreError
 from surfeit.data import Dataset
-from surfeit.viewer.bundles.film import film, scale_of
+from surfeit.viewer.bundles.film import Scale, drift_of, film, scale_of
+from surfeit.viewer.bundles.private import without_folders
 from surfeit.viewer.bundles.reel import Reel, Shot, ahead
 from surfeit.viewer.bundles.series import series
 from surfeit.viewer.frames.graph import default_links
@@ -22,6 +25,8 @@ from surfeit.viewer.wire import encode
 FORMAT = "surfeit-bundle"
 VERSION = 1
 WITHOUT_DATA = "this page holds no images: open the run with `surfeit view`"
+
+FILM_ARRAYS = ("gaps", "changes", "gap_ends", "entries", "entered", "entry_ends", "floor")
 
 # What the charts of one layer may take, by the estimates below, in seconds of one core.
 _CHART_SECONDS = 0.4
@@ -56,7 +61,7 @@ def bundle(
     Raises:
         ValueError: if there is no such layer, two cannot be merged, or outputs are asked for
             without data.
-        StoreError: if there is no moment that can be read.
+        StoreError: if there is no moment that can be read, or the metrics are damaged.
 
     Cost: 512 units over 100 moments with 20,000 links: 0.7 s of one core with 64 inputs, 1.8 s with
     784, shared by all cores; 350 to 500 kB once it is compressed.
@@ -67,7 +72,8 @@ def bundle(
     timeline.moment()  # says so if there are none
     for layer in layers:
         timeline.layer(layer)
-    made = _Made()
+    folders = _folders(timeline) + ([] if merged is None else _folders(merged))
+    made = _Made(folders)
     for layer in layers:
         reel = Reel(timeline, layer, source=source, merged=merged, images=images)
         about = {
@@ -80,8 +86,8 @@ def bundle(
     header = {
         "format": FORMAT,
         "version": VERSION,
-        "timeline": _about(timeline, layers, images),
-        "merged": None if merged is None else _about(merged, layers, images),
+        "timeline": made.about(timeline, layers, images),
+        "merged": None if merged is None else made.about(merged, layers, images),
         "films": made.films,
         "charts": made.charts,
     }
@@ -90,8 +96,9 @@ def bundle(
 
 @dataclass
 class _Made:
-    """What was made so far."""
+    """What was made so far. No sentence in it names one of the folders."""
 
+    folders: Sequence[Path]
     films: list[dict[str, Any]] = field(default_factory=list)
     charts: list[dict[str, Any]] = field(default_factory=list)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
@@ -103,18 +110,18 @@ class _Made:
         problems: dict[int, str] = {}
         shots: list[Shot] = []
         samples = [found for found in reel.shots(_samples(at)) if isinstance(found, Shot)]
-        if not samples:  # all three are damaged: look at the others
+        if not samples:  # all of them are damaged: look at the others
             samples = [found for found in reel.shots(at) if isinstance(found, Shot)][:1]
         if not samples:
             raise StoreError(next(str(found) for found in reel.shots(at[-1:])))
         units = len(samples[0].values["norm"])
         most = default_links(units) if links is None else links
-        scale = scale_of([sample.products for sample in samples], most)
+        scale = _scale(samples, at, most)
 
         def products() -> Iterator[np.ndarray]:
             for moment, found in zip(at, reel.shots(at), strict=True):
                 if isinstance(found, str):
-                    problems[moment] = found
+                    problems[moment] = without_folders(found, self.folders)
                     continue
                 shots.append(_without_products(found))
                 yield found.products
@@ -126,7 +133,7 @@ class _Made:
                 "units": units,
                 "own": shots[0].own,
                 "at": [shot.at for shot in shots],
-                "notes": [shot.note for shot in shots],
+                "notes": [shot.note and without_folders(shot.note, self.folders) for shot in shots],
                 "problems": problems,
                 "lowest": written.lowest,
                 "step": written.step,
@@ -134,7 +141,7 @@ class _Made:
                 "series": self._add_series(shots),
             }
         )
-        for name in ("gaps", "changes", "gap_ends", "change_ends", "floor"):
+        for name in FILM_ARRAYS:
             self._add(f"film_{len(self.films) - 1}_{name}", getattr(written, name))
         return [shot.at for shot in shots]
 
@@ -158,9 +165,11 @@ class _Made:
                 note = f"no accuracies: {WITHOUT_DATA}"
             elif not last:
                 note = f"accuracies are those of {place.timeline.axis} {chosen[-1].at} alone"
+            removal = place.removal(images if last else None, note)
+            said = removal.note and without_folders(removal.note, self.folders)
             return {
                 "spectrum": spectrum_frame(place.weights()[0]).packed(),
-                "removal": place.removal(images if last else None, note).packed(),
+                "removal": replace(removal, note=said).packed(),
             }
 
         for place, found in zip(chosen, ahead(packs, chosen), strict=True):
@@ -168,17 +177,41 @@ class _Made:
                 self._add(f"chart_{len(self.charts)}", _bytes(data))
                 self.charts.append({"kind": kind, "layer": place.layer, "at": place.at})
 
+    def about(
+        self, timeline: Timeline, layers: Sequence[str], images: Split | None
+    ) -> dict[str, Any]:
+        """What is said of a timeline and of those of its layers that are here."""
+        found = described(timeline, WITHOUT_DATA if images is None else None)
+        return found | {
+            "layers": [layer for layer in found["layers"] if layer["name"] in layers],
+            "note": found["note"] and without_folders(found["note"], self.folders),
+        }
+
     def _add(self, name: str, values: np.ndarray) -> None:
         self.arrays[name] = values
 
 
-def _about(timeline: Timeline, layers: Sequence[str], images: Split | None) -> dict[str, Any]:
-    about = described(timeline, WITHOUT_DATA if images is None else None)
-    return about | {"layers": [layer for layer in about["layers"] if layer["name"] in layers]}
+def _folders(timeline: Timeline) -> list[Path]:
+    return sorted({timeline.place(at)[0].path for at in timeline.steps()})
 
 
 def _samples(at: Sequence[int]) -> list[int]:
-    return [at[place] for place in sorted({0, len(at) // 2, len(at) - 1})]
+    """The first moment, two in the middle and the last two."""
+    middle, last = len(at) // 2, len(at) - 1
+    places = {0, middle, min(middle + 1, last), max(last - 1, 0), last}
+    return [at[place] for place in sorted(places)]
+
+
+def _scale(samples: Sequence[Shot], at: Sequence[int], links: int) -> Scale:
+    """The levels for all moments, from a few and from how much they differ from the next."""
+    drifts = [
+        drift_of(one.products, other.products, links)
+        for one, other in pairwise(samples)
+        if at.index(other.at) == at.index(one.at) + 1
+    ]
+    products = [sample.products for sample in samples]
+    drift = sum(drifts) / max(len(drifts), 1)
+    return scale_of(products, links, moments=len(at), drift=drift)
 
 
 def _without_products(shot: Shot) -> Shot:

@@ -21,12 +21,10 @@ class Content:
 
     Args:
         title: what it is, in words.
-        layers: the layers' names.
         bundle: the pictures of all moments, as `surfeit.viewer.bundles.bundle` makes them.
     """
 
     title: str
-    layers: tuple[str, ...]
     bundle: bytes
 
 
@@ -77,7 +75,6 @@ def contents(
     with_other = "" if merged is None else f", with {merged.name}"
     return Content(
         title=f"{' and '.join(names)} of {run.name}{with_other}",
-        layers=names,
         bundle=bundle(run, names, merged=merged, links=links, dataset=dataset),
     )
 

@@ -5,10 +5,14 @@ level while its inner product stays within `_STAY` steps of it, and stays carrie
 below the least that is complete: rounding is done against what the reader has, so that errors never
 add up and what trembles between two levels costs nothing.
 
-A moment is written as the pairs that change, counted through `(0, 1), (0, 2), ..., (1, 2), ...`:
+Pairs are counted through `(0, 1), (0, 2), ..., (1, 2), ...`. A moment is written as what changes of
+the pairs that are carried so far, and then as the pairs that come in:
 
-    gaps: unchanged pairs in between, as bytes; 255 stands for 255 of them and goes on
-    changes: new level − old level modulo 256, a byte a change
+    gaps: how many carried pairs keep their level before each one that changes, as bytes; 255 stands
+        for 255 of them and goes on
+    changes: new level − old level modulo 256, a byte a change; 0: no longer carried
+    entries: as gaps, how many of all pairs lie before each one that comes in
+    entered: its level
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,6 +29,9 @@ _BELOW = 8
 _HIGHEST = 255
 _STAY = 0.75
 _ESCAPE = 255
+# The step grows so that a film keeps within about so many bytes, but to this many levels at most.
+_BYTES = 450_000
+_FEWEST_LEVELS = 20
 _MOST_UNITS = 8_192
 
 
@@ -33,8 +40,8 @@ class Film:
     """The links of one layer over some moments.
 
     Args:
-        gaps, changes: uint8, all moments one after another.
-        gap_ends, change_ends: uint32 [moments], where each moment's bytes end.
+        gaps, changes, entries, entered: uint8, all moments one after another.
+        gap_ends, entry_ends: uint32 [moments], where each moment's gaps and entries end.
         floor: float32 [moments], the inner product from which on links are complete; −1 for all.
         lowest: the inner product of level 1.
         step: from one level to the next.
@@ -44,7 +51,9 @@ class Film:
     gaps: np.ndarray
     changes: np.ndarray
     gap_ends: np.ndarray
-    change_ends: np.ndarray
+    entries: np.ndarray
+    entered: np.ndarray
+    entry_ends: np.ndarray
     floor: np.ndarray
     lowest: float
     step: float
@@ -74,15 +83,16 @@ def film(products: Iterable[np.ndarray], scale: Scale, links: int) -> Film:
         state = np.zeros(len(found), np.uint8) if state is None else state
         least = least_of(found, links)
         after, off = _next(state, found, least, scale)
-        changed = np.flatnonzero(after != state)
-        parts.append((_gap_bytes(changed), (after - state)[changed], least))
+        parts.append((*_changes(state, after), *_entries(state, after), least))
         state, error = after, max(error, off)
-    gaps, changes, floors = zip(*parts, strict=True)
+    gaps, changes, entries, entered, floors = zip(*parts, strict=True)
     return Film(
         gaps=np.concatenate(gaps),
         changes=np.concatenate(changes),
-        gap_ends=np.cumsum([len(part) for part in gaps]).astype(np.uint32),
-        change_ends=np.cumsum([len(part) for part in changes]).astype(np.uint32),
+        gap_ends=_ends(gaps),
+        entries=np.concatenate(entries),
+        entered=np.concatenate(entered),
+        entry_ends=_ends(entries),
         floor=np.maximum(np.array(floors, np.float32), -1),
         lowest=scale.lowest,
         step=scale.step,
@@ -92,14 +102,17 @@ def film(products: Iterable[np.ndarray], scale: Scale, links: int) -> Film:
 
 def levels(written: Film, pairs: int) -> Iterable[np.ndarray]:
     """Reads a film: the level of every pair at each moment, uint8; what the page does too."""
-    state, gap, change = np.zeros(pairs, np.uint8), 0, 0
-    for gap_end, change_end in zip(written.gap_ends, written.change_ends, strict=True):
-        gaps = written.gaps[gap:gap_end].astype(np.int64)
-        ends = np.flatnonzero(gaps != _ESCAPE)
-        at = np.cumsum(gaps)[ends] + np.arange(len(ends))
+    state = np.zeros(pairs, np.uint8)
+    changes, entered = written.changes, written.entered
+    gaps = np.split(written.gaps, written.gap_ends[:-1])
+    for changed, entries in zip(
+        gaps, np.split(written.entries, written.entry_ends[:-1]), strict=True
+    ):
+        at, new = np.flatnonzero(state)[_places(changed)], _places(entries)
         state = state.copy()
-        state[at] += written.changes[change:change_end]
-        gap, change = gap_end, change_end
+        state[at] = np.where(changes[: len(at)] == 0, 0, state[at] + changes[: len(at)])
+        state[new] = entered[: len(new)]
+        changes, entered = changes[len(at) :], entered[len(new) :]
         yield state
 
 
@@ -133,18 +146,37 @@ def least_of(products: np.ndarray, links: int) -> float:
     return float(np.partition(there, len(there) - links)[len(there) - links]) if links else np.inf
 
 
-def scale_of(samples: Sequence[np.ndarray], links: int) -> Scale:
-    """Levels for what is carried of some moments: 120 from the least to the largest.
+def drift_of(before: np.ndarray, after: np.ndarray, links: int) -> float:
+    """How far the inner products that are carried move from one moment to the next, on average."""
+    carried = (before >= least_of(before, links)) & ~np.isnan(after)
+    return float(np.abs(after - before)[carried].mean()) if carried.any() else 0.0
 
-    There are 8 more below and 127 above for the moments in between; beyond these inner products
-    are cut off, which the film's error tells.
+
+def scale_of(
+    samples: Sequence[np.ndarray], links: int, *, moments: int = 1, drift: float = 0.0
+) -> Scale:
+    """Levels for what is carried of some moments: 120 from the least to the largest, or fewer.
+
+    There are at least 8 more below and 127 above for the moments in between; beyond these inner
+    products are cut off, which the film's error tells. A link costs about `3.2 √(drift / step)`
+    bits a moment, as measured on trainings from calm to wild; where that would be too many bytes
+    the step is larger, down to 20 levels.
+
+    Args:
+        samples: `pair_products` of some moments.
+        links: as for `film`.
+        moments: how many there are in all.
+        drift: as `drift_of` some of them.
     """
     carried = [found[found >= least] for found in samples for least in (least_of(found, links),)]
     values = np.concatenate(carried) if carried else np.empty(0, np.float32)
     if not len(values):
         return Scale(0.0, 1 / _LEVELS)
     low, high = float(values.min()), float(values.max())
-    step = max((high - low) / (_LEVELS - 1), 1e-6)
+    finest, coarsest = ((high - low) / (levels - 1) for levels in (_LEVELS, _FEWEST_LEVELS))
+    carried_links = moments * min(links, len(samples[0]))
+    wanted = drift * (3.2 * carried_links / (8 * _BYTES)) ** 2
+    step = max(min(max(finest, wanted), coarsest), 1e-6)
     return Scale(low - _BELOW * step, step)
 
 
@@ -164,8 +196,32 @@ def _next(
     return after, float(off.max()) * scale.step if len(off) else 0.0
 
 
+def _changes(state: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gaps and changes of the pairs that were carried."""
+    carried = np.flatnonzero(state)
+    before, now = state[carried], after[carried]
+    changed = np.flatnonzero(before != now)
+    return _gap_bytes(changed), np.where(now == 0, 0, now - before)[changed].astype(np.uint8)
+
+
+def _entries(state: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gaps and levels of the pairs that come in."""
+    new = np.flatnonzero((state == 0) & (after > 0))
+    return _gap_bytes(new), after[new]
+
+
+def _ends(parts: Sequence[np.ndarray]) -> np.ndarray:
+    return np.cumsum([len(part) for part in parts]).astype(np.uint32)
+
+
+def _places(gaps: np.ndarray) -> np.ndarray:
+    """Where the gaps' pairs are: what `_gap_bytes` was given."""
+    ends = np.flatnonzero(gaps != _ESCAPE)
+    return np.cumsum(gaps, dtype=np.int64)[ends] + np.arange(len(ends))
+
+
 def _gap_bytes(changed: np.ndarray) -> np.ndarray:
-    """How many pairs stand between the changed ones."""
+    """How many pairs stand before each of the changed ones."""
     gaps = np.diff(changed, prepend=-1) - 1
     whole, rest = np.divmod(gaps, _ESCAPE)
     ends = np.cumsum(whole + 1) - 1

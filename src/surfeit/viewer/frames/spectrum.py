@@ -7,15 +7,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from surfeit.core import weight_matrix
-from surfeit.spectra import (
-    MarchenkoPastur,
-    eigenvalues,
-    fit_marchenko_pastur,
-    leading_eigenvectors,
-)
+from surfeit.spectra import MarchenkoPastur, eigenpairs, fit_marchenko_pastur
 from surfeit.viewer.wire import encode
 
 LEADING = 16
+_CURVE = 120  # points of the density: closer than pixels on the page
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,9 +33,12 @@ class SpectrumFrame:
     note: str | None
 
     def packed(self) -> bytes:
-        """The frame in the bytes that `surfeit.viewer.wire` describes."""
+        """The frame in the bytes that `surfeit.viewer.wire` describes.
+
+        Loadings are sent as their roots, a byte each: `loading = root² / Σ root²` of its row.
+        """
         empty = np.empty(0, np.float32)
-        at, density = (empty, empty) if self.fit is None else self.fit.curve()
+        at, density = (empty, empty) if self.fit is None else self.fit.curve(_CURVE)
         header = {
             "units": self.units,
             "leading": len(self.loadings),
@@ -50,7 +49,7 @@ class SpectrumFrame:
             "eigenvalues": self.eigenvalues,
             "density_at": np.asarray(at, np.float32),
             "density": np.asarray(density, np.float32),
-            "loadings": _short(self.loadings),
+            "roots": _roots(self.loadings),
         }
         return encode(header, arrays)
 
@@ -64,7 +63,7 @@ def spectrum_frame(weight: Float[Tensor, "units *inputs"]) -> SpectrumFrame:
     Cost: O(units · inputs · min(units, inputs)).
     """
     matrix = weight_matrix(weight)
-    found = eigenvalues(matrix)
+    found, leading = eigenpairs(matrix, LEADING)
     fit, note = None, None
     try:
         fit = fit_marchenko_pastur(found, matrix.shape)
@@ -76,7 +75,7 @@ def spectrum_frame(weight: Float[Tensor, "units *inputs"]) -> SpectrumFrame:
         units=len(matrix),
         eigenvalues=found[: min(matrix.shape)].numpy().astype(np.float32),
         fit=fit,
-        loadings=leading_eigenvectors(matrix, LEADING).square().numpy().astype(np.float32),
+        loadings=leading.square().numpy().astype(np.float32),
         note=note,
     )
 
@@ -91,6 +90,7 @@ def _edges(fit: MarchenkoPastur) -> dict[str, float | int | bool]:
     }
 
 
-def _short(values: np.ndarray) -> np.ndarray:
-    """Float32 to 8 significant bits, of which a compressed file keeps half; nobody sees more."""
-    return ((values.view(np.uint32) + 0x8000) & 0xFFFF0000).astype(np.uint32).view(np.float32)
+def _roots(loadings: np.ndarray) -> np.ndarray:
+    """The loadings' roots in 255 steps up to the largest of each row; rows sum to 1."""
+    roots = np.sqrt(loadings)
+    return np.rint(255 * roots / roots.max(axis=1, keepdims=True)).astype(np.uint8)
