@@ -42,7 +42,7 @@ export function scalesOf(paper: Paper, model: ChartModel, quantity: Quantity): S
   const [low, high] = rangeOf(points, model.timeline.axis === "step" ? first : NaN);
   const at = (pixel: number): number => x.invert(pixel);
   if (quantity === "accuracy") {
-    const y = scaleLinear([Math.min(low, high - 0.01), high], [area.bottom, area.top]).nice(roomFor(area));
+    const y = scaleLinear([Math.min(low, high - 0.01), high], [area.bottom, area.top]).nice(4);
     y.domain([Math.max(y.domain()[0], 0), Math.min(y.domain()[1], 1)]);
     return { area, x, y, at, ticks: ticksOf(y, roomFor(area), (value) => `${Number((100 * value).toFixed(2))}`) };
   }

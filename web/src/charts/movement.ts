@@ -122,7 +122,7 @@ function drawUnits(paper: Paper, model: ChartModel, frame: GraphFrame): Shown {
   const [most, turned] = [largest(frame.norm), (largest(frame.angle) * 180) / Math.PI];
   const x = scaleLinear([0, Math.max(30, Math.ceil(turned / 30) * 30)], [area.left, area.right]);
   const least = frame.norm.reduce((low, value) => Math.min(low, value), most);
-  const y = scaleLinear([least > NEAR * most ? most / 2 : 0, most > 0 ? most : 1], [area.bottom, area.top]).nice(roomFor(area));
+  const y = scaleLinear([least > NEAR * most ? most / 2 : 0, most > 0 ? most : 1], [area.bottom, area.top]).nice(4);
   const across = { label: "angle moved from the start (degrees)", ticks: degreeTicks(x.domain()[1]).map((value) => ({ place: x(value), text: String(value) })) };
   if (strangers) across.ticks.unshift({ place: whole.left + 6, text: "?" });
   drawAxes(paper.base, { ...area, left: whole.left }, across, { label: "norm of the weight vector", ticks: ticksOf(y, roomFor(area), plain) });

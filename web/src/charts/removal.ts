@@ -174,7 +174,7 @@ function scalesOf(paper: Paper, frame: RemovalFrame): Scales {
 
 function percentScale(curves: (Float32Array | null)[], area: Area): ReturnType<typeof scaleLinear<number, number>> {
   const highest = Math.max(0, ...curves.map((curve) => (curve ? Math.max(...curve) : 0)));
-  return scaleLinear([0, highest > 0 ? highest : 1], [area.bottom, area.top]).nice(roomFor(area));
+  return scaleLinear([0, highest > 0 ? highest : 1], [area.bottom, area.top]).nice(4);
 }
 
 function drawCurves(paper: Paper, { frame, scales }: Shown, active: number): void {

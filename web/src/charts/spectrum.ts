@@ -126,7 +126,7 @@ function drawSpectrum(paper: Paper, frame: SpectrumFrame): Shown {
   const area = areaOf(paper.width, paper.height, STRIP);
   const { edges, counts } = binsOf(frame);
   const x = scaleLog([edges[0], edges[edges.length - 1]], [area.left, area.right]).clamp(true);
-  const y = scaleLinear([0, Math.max(1, max(counts) ?? 1)], [area.bottom, area.top]).nice(roomFor(area));
+  const y = scaleLinear([0, Math.max(1, max(counts) ?? 1)], [area.bottom, area.top]).nice(4);
   const decades = Math.log10(edges[edges.length - 1] / edges[0]);
   const round = x.ticks().filter((value) => isRound(value, decades));
   const ticks = round.map((value) => ({ place: x(value), text: plain(value) }));
