@@ -109,8 +109,8 @@ it("walks the order by keys and selects what Shift has passed", () => {
 });
 
 it("says of which moment it is where it is another one", () => {
-  const { element } = made({ removal: removal({ instead: "this is step 25: the page holds 2 of 6 steps" }) });
-  expect(reading(element)).toMatch(/^This is step 25: the page holds 2 of 6 steps\. By magnitude, /);
+  const { element } = made({ removal: removal({ instead: "this chart is of epoch 5, the nearest that the page holds" }) });
+  expect(reading(element)).toMatch(/^This chart is of epoch 5, the nearest that the page holds\. By magnitude, /);
 });
 
 it("without accuracies says why and shows the orders", () => {

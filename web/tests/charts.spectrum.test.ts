@@ -69,8 +69,8 @@ it("scales the noise to the eigenvalues that it explains: no spikes, none of dea
 });
 
 it("says of which moment it is where it is another one", () => {
-  const { element } = made({ spectrum: spectrum({ instead: "this is step 25: the page holds 2 of 6 steps" }) });
-  expect(reading(element)).toBe("This is step 25: the page holds 2 of 6 steps. 2 of 10 eigenvalues stand above the noise.");
+  const { element } = made({ spectrum: spectrum({ instead: "this chart is of epoch 5, the nearest that the page holds" }) });
+  expect(reading(element)).toBe("This chart is of epoch 5, the nearest that the page holds. 2 of 10 eigenvalues stand above the noise.");
 });
 
 it("draws all eigenvalues, the noise, and a mark for each spike", () => {

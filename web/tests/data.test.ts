@@ -121,7 +121,7 @@ describe("a bundle", () => {
     expect((await source.spectrum(await query())).eigenvalues.length).toBe(4);
     expect((await source.removal(await query())).criteria.length).toBe(3);
     const asked = await query({ at: 24 });
-    expect((await source.spectrum(asked)).instead).toBe("this is step 25: the page holds 6 of 6 steps");
+    expect((await source.spectrum(asked)).instead).toBe("this chart is of epoch 5, the nearest that the page holds");
     expect((await source.learning(asked.timeline)).at.length).toBe(6);
   });
 

@@ -127,9 +127,14 @@ function chartOf(header: Header, kind: string, query: Query): { chart: string; i
   if (best === null) {
     throw new Error(`This page holds no such chart of layer ${query.layer}.`);
   }
-  const axis = header.timeline.axis;
-  const instead = `this is ${axis} ${best.at}: the page holds ${own.length} of ${header.timeline.moments.length} ${axis}s`;
+  const instead = `this chart is of ${nameOf(header.timeline, best.at)}, the nearest that the page holds`;
   return { chart: `chart_${best.number}`, instead: best.at === query.at ? null : instead };
+}
+
+/** "epoch 12", "step 300", "level 4". */
+function nameOf({ axis, moments }: Timeline, at: number): string {
+  const epoch = axis === "step" ? moments.find((moment) => moment.at === at)?.epoch : null;
+  return epoch == null ? `${axis} ${at.toLocaleString("en-US")}` : `epoch ${epoch.toLocaleString("en-US")}`;
 }
 
 function nested(pack: Pack, name: string): ArrayBuffer {
