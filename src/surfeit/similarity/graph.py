@@ -13,6 +13,7 @@ from surfeit.similarity.frame_potential import normalised
 
 # Rows of the similarity matrix held at once: 512 x 4,096 in float64 are 16 MiB.
 _BLOCK = 512
+_UPPER_BLOCK = 128  # rows: the smaller, the less is computed twice
 
 
 @dataclass(frozen=True)
@@ -184,20 +185,24 @@ def nearest_neighbours(
 
 
 def similarity_blocks(
-    rows: Float[Tensor, "units inputs"],
-) -> Iterator[tuple[int, Float[Tensor, "block units"]]]:
+    rows: Float[Tensor, "units inputs"], *, upper: bool = False
+) -> Iterator[tuple[int, Float[Tensor, "block others"]]]:
     """Blocks of rows of the matrix of inner products with their first row; NaN for zero rows.
 
     Args:
         rows: normalised weight vectors.
+        upper: leave out the columns before a block's first row, which are those of earlier blocks;
+            that takes little more than half the time.
     """
     absent = rows.norm(dim=1) == 0
     complete = not bool(absent.any())
-    for start in range(0, len(rows), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        similar = (rows[block] @ rows.T).clamp_(-1, 1)
+    size = _UPPER_BLOCK if upper else _BLOCK
+    for start in range(0, len(rows), size):
+        block = slice(start, start + size)
+        others = slice(start if upper else 0, None)
+        similar = (rows[block] @ rows[others].T).clamp_(-1, 1)
         if not complete:
-            similar.masked_fill_(absent | absent[block, None], math.nan)
+            similar.masked_fill_(absent[others] | absent[block, None], math.nan)
         yield start, similar
 
 

@@ -34,12 +34,11 @@ def strongest_links(
     rows = normalised(weight)
     pairs = torch.empty(2, 0, dtype=torch.int64, device=rows.device)
     products, least = rows.new_empty(0), -2.0  # below any inner product
-    for start, similar in similarity_blocks(rows):
+    for start, similar in similarity_blocks(rows, upper=True):
         # Comparisons with NaN are false: zero rows drop out here.
-        found = (similar >= least).triu_(start + 1).nonzero().T
+        found = (similar >= least).triu_(1).nonzero().T
         products = torch.cat([products, similar[found[0], found[1]]])
-        found[0] += start
-        pairs = torch.cat([pairs, found], dim=1)
+        pairs = torch.cat([pairs, found + start], dim=1)
         pairs, products = _largest(pairs, products, count)
         if len(products) == count > 0:
             least = float(products[-1])

@@ -130,8 +130,8 @@ def pair_products(directions: Float[Tensor, "units columns"]) -> np.ndarray:
             f"a page holds graphs of up to {_MOST_UNITS} units, this layer has {len(directions)}"
         )
     parts = [
-        block[place, start + place + 1 :]
-        for start, similar in similarity_blocks(directions.float())
+        block[place, place + 1 :]
+        for _, similar in similarity_blocks(directions.float(), upper=True)
         for block in (similar.numpy(),)
         for place in range(len(block))
     ]
@@ -198,7 +198,7 @@ def _next(
 
 def _changes(state: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Gaps and changes of the pairs that were carried."""
-    carried = np.flatnonzero(state)
+    carried = np.flatnonzero(state > 0)
     before, now = state[carried], after[carried]
     changed = np.flatnonzero(before != now)
     return _gap_bytes(changed), np.where(now == 0, 0, now - before)[changed].astype(np.uint8)
