@@ -77,6 +77,12 @@ def test_charts_are_of_some_moments_and_of_the_last(trained, monkeypatch):
     assert header["timeline"]["withoutData"] is None
 
 
+def test_charts_of_small_layers_are_of_ten_moments_at_most(written):
+    header, _ = decode(bundle(RunTimeline(written(steps=range(0, 100, 5))), ["fc2"]))
+    at = [chart["at"] for chart in header["charts"] if chart["kind"] == "removal"]
+    assert (len(at), at[0], at[-1]) == (10, 0, 95)
+
+
 def test_without_data_the_bundle_says_how_to_see_more(trained):
     header, arrays = decode(bundle(trained, ["fc1"]))
     assert header["timeline"]["withoutData"] == WITHOUT_DATA

@@ -28,8 +28,10 @@ WITHOUT_DATA = "this page holds no images: open the run with `surfeit view`"
 
 FILM_ARRAYS = ("gaps", "changes", "gap_ends", "entries", "entered", "entry_ends", "floor")
 
-# What the charts of one layer may take, by the estimates below, in seconds of one core.
-_CHART_SECONDS = 0.4
+# What the charts of one layer may take, by the estimates below, in seconds of one core; and how
+# many moments have some at most: those of small layers would soon outweigh their graphs.
+_CHART_SECONDS = 0.3
+_MOST_CHARTS = 10
 
 
 def bundle(
@@ -44,7 +46,7 @@ def bundle(
     """The graphs of some layers at all moments, with metrics, spectra and removal orders.
 
     Graphs are written as `surfeit.viewer.bundles.film` does. Spectra and removal orders are those
-    of as many moments, evenly spaced, as 0.4 seconds allow, the last one always; accuracies are
+    of up to 10 moments, evenly spaced, as 0.3 seconds allow, the last one always; accuracies are
     those of the last one. A moment that cannot be read is left out, and the page says why.
 
     Args:
@@ -63,8 +65,8 @@ def bundle(
             without data.
         StoreError: if there is no moment that can be read, or the metrics are damaged.
 
-    Cost: 512 units over 100 moments with 20,000 links: 0.7 s of one core with 64 inputs, 1.8 s with
-    784, shared by all cores; 350 to 500 kB once it is compressed.
+    Cost: 512 units over 100 moments with 20,000 links: 0.7 s of one core with 64 inputs, 1.5 s with
+    784, shared by all cores; as base64 of gzip 0.4 to 0.6 MB, from calm trainings to wild ones.
     """
     if source == "outputs" and dataset is None:
         raise ValueError("unit outputs need the data that the network was trained on: give them")
@@ -222,9 +224,9 @@ def _without_products(shot: Shot) -> Shot:
 def _chosen(places: Sequence[Place]) -> list[Place]:
     """As many places as the charts' time allows, evenly spaced, with the last one."""
     shape = places[0].timeline.layer(places[0].layer)
-    # Measured on one core: two decompositions of the smaller side, three removal orders.
-    seconds = 8e-10 * min(shape.units, shape.inputs) ** 3 + 3e-7 * shape.units**2 + 1e-3
-    count = max(1, min(len(places), int(_CHART_SECONDS / seconds)))
+    # Measured on one core: a decomposition of the smaller side, three removal orders.
+    seconds = 5e-10 * min(shape.units, shape.inputs) ** 3 + 2e-7 * shape.units**2 + 1e-3
+    count = max(1, min(len(places), _MOST_CHARTS, int(_CHART_SECONDS / seconds)))
     at = np.unique(np.linspace(len(places) - 1, 0, count).round().astype(int))
     return [places[place] for place in at]
 
