@@ -76,6 +76,18 @@ def test_the_first_snapshot_of_a_run_appears_by_itself(serve, viewer, store, wri
         assert len(places(viewer.saved())) == 6
 
 
+def test_a_run_that_is_recorded_meanwhile_appears_by_itself(serve, viewer, store, written):
+    first = written(0)
+    viewer.page.clock.install()
+    viewer.open(serve(store))
+    second = written(1)
+    viewer.page.clock.fast_forward(15_000)
+    expect(viewer.choice("run").locator("option")).to_have_count(2)
+    expect(viewer.choice("run")).to_have_value(first.key)
+    viewer.choice("run").select_option(second.key)
+    viewer.shown()
+
+
 def test_a_broken_snapshot_is_said_and_the_others_can_be_seen(
     serve, viewer, store, written, complaints
 ):
