@@ -88,7 +88,7 @@ function neighbourList(view: View, unit: number, neighbours: Neighbour[], action
         h("td", {}, h("button", {
           type: "button", class: "link", "data-focus": `near-${unit}-${one.unit}`, title: `Select ${unitName(view, one.unit)}`,
           onclick: (event: MouseEvent) => actions.select([one.unit], event.shiftKey),
-        }, unitName(view, one.unit))),
+        }, `unit ${unitMark(view, one.unit)}`)),
         h("td", {}, `${one.angle.toFixed(1)}°`),
         h("td", {}, short(one.innerProduct))))));
 }

@@ -267,6 +267,7 @@ describe("two runs and levels", () => {
     expect(source.asked.at(-1)).toMatchObject({ timeline: KEY, merged: OTHER });
     expect(text(".lead")).toContain("circles of run 6f0c, squares of run 886d");
     expect(text(".unit h3")).toBe("unit 1 of run 886d");
+    expect([...root.querySelectorAll<HTMLElement>(".neighbours button")].map(({ textContent, title }) => [textContent, title])).toEqual([["unit 0′", "Select unit 0 of run 886d"]]);
     expect(root.querySelectorAll(".legend button")).toHaveLength(2);
   });
 
