@@ -1,6 +1,7 @@
 """The exported file of 512 units over 100 epochs with 20,000 links: its seconds and its bytes.
 
-    python benchmarks/viewer_export.py [--data digits] [--data-dir PATH] [--rounds 3]
+    python benchmarks/viewer_export.py [--data digits] [--data-dir PATH] [--rounds 3] [--lr 0.1]
+        [--momentum 0] [--weight-decay 0] [--batch-size 128]
 
 Trains a network with 512 hidden units for 100 epochs, then writes its first layer's file again and
 again; the least time counts. What it must reach: one second, one million bytes.
@@ -30,11 +31,20 @@ def main() -> None:
     options.add_argument("--data", default="digits")
     options.add_argument("--data-dir", type=Path)
     options.add_argument("--lr", type=float, default=0.1)
+    options.add_argument("--momentum", type=float, default=0.0)
+    options.add_argument("--weight-decay", type=float, default=0.0)
+    options.add_argument("--batch-size", type=int, default=128)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--threads", type=int, default=1)
     given = options.parse_args()
     torch.set_num_threads(given.threads)
-    recipe = Recipe(epochs=EPOCHS, lr=given.lr)
+    recipe = Recipe(
+        epochs=EPOCHS,
+        lr=given.lr,
+        momentum=given.momentum,
+        weight_decay=given.weight_decay,
+        batch_size=given.batch_size,
+    )
     with tempfile.TemporaryDirectory() as folder:
         dataset = load(given.data, given.data_dir)
         store = Store(Path(folder) / "store")
