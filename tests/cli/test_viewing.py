@@ -273,6 +273,22 @@ def test_export_is_named_after_the_run_and_can_hold_two(root, runs, tmp_path, mo
     assert (tmp_path / f"surfeit-graph-{one[:8]}.html").is_file()
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], " has fc1, fc2, fc3: give --layer"),
+        (["--layer", "fc1", "--links", "0"], "links must be at least 1, got 0"),
+        (["--layer", "fc1", "--merged", "{same}"], "cannot be merged with itself"),
+    ],
+)
+def test_export_says_what_it_cannot_do(root, runs, options, words, tmp_path, capsys):
+    key = runs[0].key
+    given = [option.format(same=key) for option in options]
+    assert call("export", key, "--root", root, "--out", tmp_path / "graph.html", *given) == 1
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "graph.html").exists()
+
+
 def test_export_of_a_layer_that_is_not_there_suggests_the_nearest(root, runs, capsys):
     assert call("export", runs[0].key, "--root", root, "--layer", "fc11") == 1
     assert "no layer 'fc11': did you mean" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from surfeit.core import StoreError, digest, parameters
-from surfeit.store import Run
+from surfeit.store import Run, density_of
 
 from .conftest import NETWORK, weights_at
 
@@ -227,3 +227,10 @@ def test_mask_at_is_the_last_one_until_then_and_never_another_for_one_that_is_mi
     (run.path / "mask.safetensors").unlink()
     with pytest.raises(StoreError, match=r"mask\.safetensors is missing"):
         _ = Run(run.path).mask
+
+
+def test_density_is_the_share_of_all_layers_weights_that_the_mask_keeps(finished):
+    assert density_of(finished()) == 1
+    mask = {"fc1.weight": torch.zeros(3, 4, dtype=torch.bool)}
+    mask["fc1.weight"][0] = True
+    assert density_of(finished(1, mask)) == (4 + 6) / (12 + 6)

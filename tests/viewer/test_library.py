@@ -102,6 +102,17 @@ def test_runs_of_one_name_are_told_apart(store, written):
     )
 
 
+def test_masked_runs_come_last_and_say_what_their_masks_keep(store, written):
+    mask = {"fc1.weight": torch.arange(24).reshape(6, 4) % 2 == 0}
+    masked, dense = written(0, mask=mask), written(1)
+    found = Library(store).reload()
+    assert [timeline.id for timeline in found] == [dense.key, masked.key]
+    total = sum(torch.Size(layer["shape"]).numel() for layer in masked.about["layers"])
+    kept = 100 * (total - 12) / total
+    assert found[0].name == "mlp, seed 1"
+    assert found[1].name == f"mlp, seed 0, {kept:.3g} % of its weights kept"
+
+
 def test_tickets_are_opened_by_replicate_and_level(store, levels, tmp_path):
     rows = [(0, at, "ticket", 0.5**at, 0.9, run.key) for at, run in enumerate(levels)]
     rows += [(0, 1, "reinit", 0.5, 0.8, levels[0].key), (3, 0, "ticket", 1.0, 0.7, levels[0].key)]

@@ -49,6 +49,8 @@ def view(
     quiet
         Say nothing but the address and errors.
     """
+    if sys.stderr.isatty() and not quiet:
+        print("starting the viewer", file=sys.stderr)  # PyTorch alone takes seconds to import
     from surfeit.viewer.assets import complaint, viewer_script
     from surfeit.viewer.frames.cache import Cache, cache_folder
     from surfeit.viewer.frames.pictures import Pictures
@@ -73,7 +75,7 @@ def view(
 def export(
     run: str,
     *,
-    layer: Annotated[tuple[str, ...], Parameter(consume_multiple=True)],
+    layer: Annotated[tuple[str, ...] | None, Parameter(consume_multiple=True)] = None,
     out: Path | None = None,
     merged: str | None = None,
     links: Whole | None = None,
@@ -109,6 +111,9 @@ def export(
     from surfeit.viewer.export import export as write
 
     timeline = opened(run, store=places.store)
+    if not layer:
+        names = ", ".join(layer.name for layer in timeline.layers)
+        raise ValueError(f"which layer? {timeline.name} has {names}: give --layer")
     other = None if merged is None else opened(merged, store=places.store)
     # The export shares its work among threads itself.
     with telling(quiet) as teller, Machine(threads=1).numerics.in_force():

@@ -1,5 +1,6 @@
 """The store: content-addressed runs with their snapshots, metrics and provenance."""
 
+from surfeit.store.density import density_of
 from surfeit.store.files import make_folder, write_atomically, write_json
 from surfeit.store.keys import NEUTRAL, SCHEMA, canonical, canonical_json, key_of
 from surfeit.store.lease import Lease
@@ -18,6 +19,7 @@ __all__ = [
     "canonical_json",
     "clear_temporary",
     "default_root",
+    "density_of",
     "key_of",
     "make_folder",
     "write_atomically",

@@ -1,7 +1,6 @@
 """The tidy table of tickets: one row a training."""
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from surfeit.execute import Outcome
-from surfeit.store import Run, Store
+from surfeit.store import Run, Store, density_of
 
 SCHEMA = pa.schema(
     [
@@ -115,16 +114,6 @@ def figures(run: Run) -> dict[str, Any]:
         "early_stop_test_accuracy": best["test_accuracy"],
         "run": run.key,
     }
-
-
-def density_of(run: Run) -> float:
-    """The fraction of all layers' weights that the run's mask keeps; 1 without a mask."""
-    total = kept = 0
-    for layer in run.about["layers"]:
-        mask, size = run.mask.get(f"{layer['name']}.weight"), math.prod(layer["shape"])
-        kept += size if mask is None else int(mask.sum())
-        total += size
-    return kept / total
 
 
 def _best(run: Run) -> dict[str, Any]:

@@ -63,9 +63,14 @@ def contents(
         dataset: the data it was trained on, for what removing units costs.
 
     Raises:
-        ValueError: if there is no layer of a name, with the nearest ones, or none is named.
+        ValueError: if there is no layer of a name, with the nearest ones, or none is named, links
+            are fewer than 1, or a run is to be merged with itself.
         StoreError: if a snapshot is damaged.
     """
+    if links is not None and links < 1:
+        raise ValueError(f"links must be at least 1, got {links}")
+    if merged is not None and merged.id == run.id:
+        raise ValueError(f"{run.name} cannot be merged with itself: name another run")
     names = (layers,) if isinstance(layers, str) else tuple(dict.fromkeys(layers))
     if not names:
         raise ValueError("no layer is named: at least one is needed")

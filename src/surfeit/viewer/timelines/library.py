@@ -161,7 +161,8 @@ class Library:
 
     def _all_runs(self, problems: list[str]) -> Iterator[Timeline]:
         root = self.store.root.resolve()
-        for run in self.store.runs():
+        # Masked runs last: a search for tickets leaves a hundred, that would hide the others.
+        for run in sorted(self.store.runs(), key=_is_masked):
             if not run.path.resolve().is_relative_to(root):
                 problems.append(f"{run.path} leads outside {root}: it is not read")
                 continue
@@ -199,6 +200,10 @@ def _tell_apart(timelines: Collection[Timeline]) -> None:
     for timeline in timelines:
         if count[timeline.name] > 1:
             timeline.name += f" ({timeline.id.removeprefix('tickets-')[:8]})"
+
+
+def _is_masked(run: Run) -> bool:
+    return (run.path / "mask.safetensors").exists()
 
 
 def _data_key(run: Run) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from surfeit.core import StoreError
-from surfeit.store import Run
+from surfeit.store import Run, density_of
 from surfeit.store.run import Status
 from surfeit.viewer.timelines.records import inside, layer_shapes
 from surfeit.viewer.timelines.timeline import Learning, Moment, Timeline
@@ -68,10 +68,19 @@ class RunTimeline(Timeline):
 
 
 def name_of(run: Run) -> str:
-    """What a run is called: its model, its data and its seed, as far as they are known."""
+    """What a run is called: model, data, seed and what its mask keeps, as far as they are known.
+
+    Raises:
+        StoreError: if its mask is damaged.
+    """
     name, data, seed = run.about.get("model"), run.about.get("data"), run.config.get("seed")
     words = str(name or "a network") + (f" on {data}" if data else "")
-    return words if seed is None else f"{words}, seed {seed}"
+    words = words if seed is None else f"{words}, seed {seed}"
+    inside(run.path, run.path / "mask.safetensors")
+    if not run.mask:
+        return words
+    # Tickets and their controls come by the hundred: the density is what tells them apart.
+    return f"{words}, {100 * density_of(run):.3g} % of its weights kept"
 
 
 def learning_of(table: pa.Table, axis: str) -> Learning:
