@@ -1,5 +1,5 @@
 // What may be written into the search field, and which units it means: "17", "3-10, 40",
-// "norm<0.3", "isolated", "cluster 1". Numbers add up; all other conditions must hold together.
+// "norm<0.3", "isolated", "component 1". Numbers add up; all other conditions must hold together.
 
 import { degrees, type Facts } from "./facts";
 
@@ -60,7 +60,8 @@ export function search(text: string, from: Searched): Uint8Array | string | null
   for (const term of terms) {
     const range = /^#?(\d+)(?:-(\d+))?$/.exec(term);
     if (range) {
-      const [first, last] = [Number(range[1]), Number(range[2] ?? range[1])];
+      const ends = [Number(range[1]), Number(range[2] ?? range[1])];
+      const [first, last] = [Math.min(...ends), Math.max(...ends)];
       const number = numberOf(from);
       numbers.push((unit) => number(unit) >= first && number(unit) <= last);
     } else {

@@ -42,7 +42,10 @@ export function createSearchField(actions: Actions): SearchField {
 }
 
 function selectFound(view: View, actions: Actions): void {
-  if (view.found !== null && typeof view.found !== "string") actions.select(unitsOf(view.found), false);
+  if (view.found === null || typeof view.found === "string") return;
+  const units = unitsOf(view.found);
+  // What was selected stays where nothing was found.
+  if (units.length > 0) actions.select(units, false);
 }
 
 function leave(input: HTMLInputElement, actions: Actions): void {
