@@ -11,10 +11,15 @@ export interface Help {
 
 const READING =
   "Each mark stands for one unit of the layer; the larger it is, the longer is the unit’s weight vector. Two units are joined " +
-  "when their weight vectors point in nearly the same direction, more nearly than chance would have it, and joined units pull " +
-  "each other close. Units in one tight cloud therefore do nearly the same thing and can stand for one another. Units that no " +
-  "line reaches point somewhere of their own; where they are also small, they have hardly been trained. Move the slider to " +
-  "see how training brings the units together, and select some to see in the charts what they cost to remove.";
+  "when their weight vectors point in similar directions; how similar, the cutoff says, which begins where chance ends. Joined " +
+  "units pull each other close, all others push each other apart. Only who is joined with whom has a meaning, not where on the " +
+  "sheet a unit lies. A unit that no line reaches is not that similar to any other. Move the slider to see how training " +
+  "changes who is joined, and select units to see in the charts what they cost to remove.";
+
+const MEASURES =
+  "The inner product is that of two weight vectors brought to length 1, the cosine of the angle between them: 1 is the same " +
+  "direction, 0.5 an angle of 60°, 0 a right angle. A link weighs exp(−(1 − inner product) / sigma²). Sigma changes only how fast " +
+  "weaker links fade and pull less, not which links there are.";
 
 const GESTURES =
   "Click a unit to select it, Shift-click to add one, Shift-drag to select an area. Drag a unit to pin it where you " +
@@ -33,6 +38,8 @@ export function createHelp(): Help {
     // Else the button below would take the focus, and a small window show the end of the help.
     h("h2", { id, tabindex: -1, autofocus: true }, "How to read this picture"),
     h("p", {}, READING),
+    h("h3", {}, "What the cutoff measures"),
+    h("p", {}, MEASURES),
     h("h3", {}, "In the graph"),
     h("p", {}, GESTURES),
     h("h3", {}, "Finding units"),
