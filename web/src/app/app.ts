@@ -15,6 +15,7 @@ import { createPlayer } from "./player";
 import { formatState, parseState } from "./state";
 import { createStore, type Store } from "./store";
 import style from "./style.css?inline";
+import { titleOf } from "./words";
 
 export interface MountOptions {
   address?: Address;
@@ -47,6 +48,7 @@ export function mountViewer(element: HTMLElement, source: Source, options: Mount
   const draw = (model: Model): void => {
     const view = derive(model);
     page.update(view);
+    if (options.whole && document.title !== titleOf(view)) document.title = titleOf(view);
     if (!model.playing) writer.write(formatState(model.state));
   };
   const endings = [

@@ -8,7 +8,7 @@ import { neighboursOf, type Neighbour } from "./neighbours";
 import type { Part } from "./part";
 import { remember } from "./store";
 import { unitFacts, unitMark, unitName } from "./unitwords";
-import { plural, short, SIMILARITY } from "./words";
+import { counted, plural, short, SIMILARITY } from "./words";
 
 const IN_CHIPS = 60;
 const HINT =
@@ -47,7 +47,7 @@ function contents(view: View, actions: Actions): Node[] {
   const head = h("div", { class: "buttons" },
     h("span", { class: "count" }, `${plural(known.length, "unit")} selected`),
     h("button", { type: "button", "data-focus": "clear", onclick: () => actions.select([], false) }, "Clear"));
-  return [head, unitCard(view, latest, actions), ...(known.length > 1 ? [others(view, known.slice(0, -1), actions)] : [])];
+  return [head, unitCard(view, latest, known.length, actions), ...(known.length > 1 ? [others(view, known.slice(0, -1), actions)] : [])];
 }
 
 /** The other selected units; each comes to the front when it is clicked. */
@@ -63,14 +63,15 @@ function others(view: View, units: readonly number[], actions: Actions): HTMLEle
     rest > 0 ? h("span", { class: "hint" }, `and ${plural(rest, "more", "more")}`) : null);
 }
 
-function unitCard(view: View, unit: number, actions: Actions): HTMLElement {
+/** What is known of the unit that was selected last, of so many. */
+function unitCard(view: View, unit: number, selected: number, actions: Actions): HTMLElement {
   const pinned = view.state.pinned.includes(unit);
   const facts = h("dl", {});
   for (const [name, value] of unitFacts(view, unit)) facts.append(h("dt", {}, name), h("dd", {}, value));
   const neighbours = view.frame ? neighboursOf(view.frame, unit) : [];
   return h("article", { class: "unit" },
     h("div", { class: "unit-head" },
-      h("h3", {}, unitName(view, unit)),
+      h("h3", {}, (selected > 1 ? `last selected of ${counted(selected)}: ` : "") + unitName(view, unit)),
       h("button", {
         type: "button", class: "link", "data-focus": `pin-${unit}`, onclick: () => actions.togglePin(unit),
       }, pinned ? "Release" : "Pin")),

@@ -37,7 +37,7 @@ export function leadOf(view: View): string {
     ? `Each mark is a unit of ${layer.name}: circles of ${timeline.name}, squares of ${merged.name}${elsewhere(view.scene)}`
     : `Each mark is a unit of ${layer.name}`;
   const { alike, measure } = SIMILARITY[view.state.source];
-  return `${marks}; joined are units ${alike}, ${measure} at least ${short(view.innerProduct)}.${noneOf(view)}`;
+  return `${marks}; joined are units ${alike}, ${measure} at least ${short(view.innerProduct)}.${noneOf(view) || fewOf(view)}`;
 }
 
 /** Where the second run has nothing at this moment: which of its moments is shown. */
@@ -52,6 +52,24 @@ function noneOf({ facts, frame, state, maxApart }: View): string {
   const nearest = short(innerProductOf(frame.apart[0]!));
   if (state.cut !== null || state.source !== "weights") return ` No two are that near: the nearest two reach ${nearest}. Lower the cutoff to join them.`;
   return ` No two point the same way more than chance would have it: the nearest two reach ${nearest}. Lower the cutoff to join them all the same.`;
+}
+
+// With a smaller share of the units joined the picture shows next to nothing.
+const FEW = 0.1;
+
+/** Where hardly any unit is joined: what would join more. */
+function fewOf({ facts }: View): string {
+  if (!facts) return "";
+  const { linked, isolated } = facts;
+  if (isolated < 2 || linked >= FEW * (linked + isolated)) return "";
+  return ` Only ${counted(linked)} of ${plural(linked + isolated, "unit")} are joined: lower the cutoff to join more.`;
+}
+
+/** What the window is called while the viewer has the whole of it. */
+export function titleOf({ scene }: View): string {
+  if (!isScene(scene)) return "Surfeit";
+  const { layer, timeline, merged } = scene;
+  return `${layer.name} of ${timeline.name}${merged ? ` beside ${merged.name}` : ""} – Surfeit`;
 }
 
 /** "epoch 12 of 40 · step 9,600", or "level 3 of 12". */

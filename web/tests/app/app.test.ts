@@ -169,6 +169,35 @@ describe("selecting", () => {
     await wait(300);
     expect(address.hash).toBe("");
   });
+
+  it.each(["norm>99", "nonsense"])("what is selected stays where %s finds nothing", async (search) => {
+    const { find, press, address } = await opened(planted([timeline(KEY)]), "#sel=2");
+    const input = find<HTMLInputElement>("input[type=search]");
+    input.value = search;
+    input.dispatchEvent(new Event("input"));
+    await wait(50);
+    press("Enter", input);
+    await wait(300);
+    expect(last("selected")).toEqual([2]);
+    expect(address.hash).toMatch(/sel=2$/);
+  });
+
+  it("names the one that is told of where several are selected", async () => {
+    const { text, address } = await opened(planted([timeline(KEY)]), "#sel=3,2");
+    expect(text(".unit h3")).toBe("last selected of 2: unit 2");
+    address.tell("#sel=2");
+    await wait(300);
+    expect(text(".unit h3")).toBe("unit 2");
+  });
+
+  it("names the window while it has the whole of it, and only then", async () => {
+    document.title = "a notebook";
+    await opened(planted([timeline(KEY)]));
+    expect(document.title).toBe("a notebook");
+    mounted!.destroy();
+    await opened(planted([timeline(KEY)]), "", { whole: true });
+    expect(document.title).toBe("fc1 of run 6f0c – Surfeit");
+  });
 });
 
 describe("bad luck", () => {

@@ -5,7 +5,7 @@ import { createDerive, type View } from "../../src/app/derive";
 import { coverWords } from "../../src/app/messages";
 import { firstModel } from "../../src/app/model";
 import { DEFAULT_STATE } from "../../src/app/state";
-import { leadOf } from "../../src/app/words";
+import { leadOf, titleOf } from "../../src/app/words";
 import type { GraphFrame, Timeline, ViewState } from "../../src/types";
 import { frame, timeline } from "./planted";
 
@@ -27,6 +27,19 @@ it("says where chance ends that no two units are alike, and what would show more
   expect(words).toMatch(/Lower the cutoff to join them all the same\.$/);
   expect(leadOf(view({ cut: 0.9 }, far))).toMatch(/No two are that near: the nearest two reach 0\.084\. Lower the cutoff to join them\.$/);
   expect(leadOf(view({}, frame()))).toMatch(/at least 0\.25\.$/);
+});
+
+it("says what would join more where hardly any unit is joined", () => {
+  const few = { ...frame(), units: 40, own: 40, norm: new Float32Array(40).fill(1), angle: new Float32Array(40), kept: new Float32Array(40).fill(1) };
+  expect(leadOf(view({ cut: 0.65 }, few))).toMatch(/ Only 2 of 40 units are joined: lower the cutoff to join more\.$/);
+  expect(leadOf(view({ cut: 0.65 }, frame()))).not.toContain("Only");
+});
+
+it("names layer and run for the window", () => {
+  const both = [timeline(KEY), timeline(OTHER)];
+  expect(titleOf(view({}, frame()))).toBe("fc1 of run 6f0c – Surfeit");
+  expect(titleOf(view({ merged: OTHER }, frame(false, 3), both))).toBe("fc1 of run 6f0c beside run 886d – Surfeit");
+  expect(titleOf(createDerive()(firstModel(DEFAULT_STATE)))).toBe("Surfeit");
 });
 
 it("does not call those far that are only switched off", () => {
