@@ -32,7 +32,7 @@ export function createToolbar(actions: Actions, live: boolean): Part {
   const mergedField = field("beside", merged);
   const criterionField = field("by", criterion);
   const element = h("div", { class: "toolbar", role: "group", "aria-label": "What is shown" },
-    field("run", run), field("layer", layer), field("likeness of", source), mergedField, joined, field("colour", colour), criterionField);
+    field("run", run, "field roomy"), field("layer", layer), field("likeness of", source), mergedField, joined, field("colour", colour), criterionField);
   return {
     element,
     update(view) {
@@ -44,8 +44,10 @@ export function createToolbar(actions: Actions, live: boolean): Part {
       fillSelect(merged, mergedOptions(view), scene?.merged?.id ?? "");
       fillSelect(colour, colours(view), view.state.colour);
       run.title = scene?.timeline.name ?? "";
+      merged.title = scene?.merged?.name ?? "";
       fillSelect(criterion, criteria(view), view.state.criterion);
       mergedField.hidden = merged.options.length < 2;
+      mergedField.classList.toggle("roomy", Boolean(scene?.merged));
       joined.hidden = !scene?.merged;
       twins.checked = view.state.twins;
       criterionField.hidden = view.state.colour !== "removal";
