@@ -16,6 +16,15 @@ def test_split_takes_slices_and_index_and_bool_tensors():
     assert len(split.to("cpu")) == 3
 
 
+def test_some_images_are_drawn_once_each_and_kept_in_their_order():
+    split = Split(torch.zeros(50, 1, 2, 2), torch.arange(50))
+    drawn = split.some(20, torch.Generator().manual_seed(0)).labels
+    assert drawn.tolist() == sorted(set(drawn.tolist()))
+    assert len(drawn) == 20
+    assert not torch.equal(drawn, torch.arange(20))
+    assert split.some(50, torch.Generator()) is split
+
+
 @pytest.mark.parametrize(
     ("images", "labels", "words"),
     [

@@ -51,6 +51,18 @@ class Split:
         """The chosen images with their labels: by slice, or by an index or bool tensor."""
         return Split(self.images[index], self.labels[index])
 
+    def some(self, most: float, generator: torch.Generator) -> "Split":
+        """At most so many images, drawn without replacement and kept in their order.
+
+        Args:
+            most: at least 1; with no more images than that, the split itself is returned.
+            generator: a CPU generator.
+        """
+        if len(self) <= most:
+            return self
+        chosen = torch.randperm(len(self), generator=generator)[: int(most)].sort().values
+        return self[chosen.to(self.labels.device)]
+
     def to(self, device: torch.device | str) -> "Split":
         """The same split with its tensors on `device`."""
         return Split(self.images.to(device), self.labels.to(device))

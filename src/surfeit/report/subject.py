@@ -86,12 +86,13 @@ def _subject(
     most, obstacle = _limits(model, name, dataset, config)
     if name == last or len(weight) == 1:
         obstacle = "its units are the network's outputs, or it has only one"
+    streams = Streams(config.seed)
     return Subject(
         name=name,
         model=model,
         initial=initial,
-        validation=_some(dataset.validation, most, config.seed, "validation"),
-        test=_some(dataset.test, most, config.seed, "test"),
+        validation=dataset.validation.some(most, streams.get("report", "images", "validation")),
+        test=dataset.test.some(most, streams.get("report", "images", "test")),
         obstacle=obstacle,
     )
 
@@ -115,14 +116,6 @@ def _limits(
         )
         return min(most, max(least, budget // max(work.ranks, 1))), obstacle
     return min(most, budget // max(work.removals + work.ranks, 1)), obstacle
-
-
-def _some(split: Split, most: float, seed: int, name: str) -> Split:
-    if len(split) <= most:
-        return split
-    generator = Streams(seed).get("report", "images", name)
-    chosen = torch.randperm(len(split), generator=generator)[: int(most)].sort().values
-    return split[chosen.to(split.labels.device)]
 
 
 @torch.no_grad()

@@ -188,7 +188,7 @@ class Run:
     @cached_property
     def mask(self) -> Mapping[str, Tensor]:
         """The mask that the run was trained under, bool tensors by parameter; empty if none."""
-        path = self.path / "mask.safetensors"
+        path = mask_path(self.path)
         finished_with = self.status == "done" and path.name in self.done["files"]
         return read_mask(path) if path.exists() or finished_with else {}
 
@@ -270,9 +270,9 @@ def snapshot_path(folder: Path, step: int) -> Path:
     return folder / "snapshots" / f"{step}.safetensors"
 
 
-def mask_path(folder: Path, step: int) -> Path:
-    """Where the mask that is in force from a step on stands in a run's folder."""
-    return folder / "masks" / f"{step}.safetensors"
+def mask_path(folder: Path, step: int | None = None) -> Path:
+    """Where a run's mask stands in its folder: of the start, or in force from a step on."""
+    return folder / ("mask.safetensors" if step is None else f"masks/{step}.safetensors")
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -72,8 +72,8 @@ class RunWriter:
         else:
             record = {"schema": SCHEMA, "key": key, "identity": identity, "about": about}
             write_json(folder / "run.json", record)
-        if self._mask and not (folder / "mask.safetensors").exists():
-            write_mask(folder / "mask.safetensors", self._mask)
+        if self._mask and not mask_path(folder).exists():
+            write_mask(mask_path(folder), self._mask)
 
     def record(self, row: Mapping[str, int | float | None]) -> None:
         """Appends a row of metrics whole or not at all; numbers that are not finite become null."""

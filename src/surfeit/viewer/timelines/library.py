@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from surfeit.core import DataError, Split, StoreError, Streams, digest
 from surfeit.data import Dataset
 from surfeit.store import Run, Store
+from surfeit.store.run import mask_path
 from surfeit.viewer.timelines.run import RunTimeline
 from surfeit.viewer.timelines.tickets import ticket_file, ticket_timelines
 from surfeit.viewer.timelines.timeline import Timeline
@@ -162,7 +161,7 @@ class Library:
     def _all_runs(self, problems: list[str]) -> Iterator[Timeline]:
         root = self.store.root.resolve()
         # Masked runs last: a search for tickets leaves a hundred, that would hide the others.
-        for run in sorted(self.store.runs(), key=_is_masked):
+        for run in sorted(self.store.runs(), key=lambda run: mask_path(run.path).exists()):
             if not run.path.resolve().is_relative_to(root):
                 problems.append(f"{run.path} leads outside {root}: it is not read")
                 continue
@@ -186,12 +185,8 @@ class Library:
 
 def some_images(dataset: Dataset) -> Split:
     """Up to 1,000 validation images, the same at every call, on the CPU."""
-    split = dataset.validation.to("cpu")
-    if len(split) <= MOST_IMAGES:
-        return split
-    generator = Streams(0).get("viewer", "images")
-    chosen = torch.randperm(len(split), generator=generator)[:MOST_IMAGES].sort().values
-    return split[chosen]  # a copy: the other images can go
+    # A copy where some are left out: the other images can go.
+    return dataset.validation.to("cpu").some(MOST_IMAGES, Streams(0).get("viewer", "images"))
 
 
 def _tell_apart(timelines: Collection[Timeline]) -> None:
@@ -200,10 +195,6 @@ def _tell_apart(timelines: Collection[Timeline]) -> None:
     for timeline in timelines:
         if count[timeline.name] > 1:
             timeline.name += f" ({timeline.id.removeprefix('tickets-')[:8]})"
-
-
-def _is_masked(run: Run) -> bool:
-    return (run.path / "mask.safetensors").exists()
 
 
 def _data_key(run: Run) -> str:

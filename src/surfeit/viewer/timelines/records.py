@@ -11,7 +11,7 @@ from torch import Tensor
 
 from surfeit.core import StoreError
 from surfeit.store import Run
-from surfeit.store.run import snapshot_path
+from surfeit.store.run import mask_path, snapshot_path
 
 Weights = tuple[Float[Tensor, "units inputs"], Bool[Tensor, "units inputs"] | None]
 """A weight matrix, and which of its weights a mask keeps, if there is one."""
@@ -71,7 +71,7 @@ def check_links(run: Run, steps: Sequence[int]) -> None:
     Raises:
         StoreError: if one is.
     """
-    masks = [run.path / "mask.safetensors", *run.path.glob("masks/*.safetensors")]
+    masks = [mask_path(run.path), *run.path.glob("masks/*.safetensors")]
     for path in (*masks, *(snapshot_path(run.path, step) for step in steps)):
         inside(run.path, path)
 
@@ -94,7 +94,7 @@ def stamp_of(run: Run, step: int) -> str:
     masks = [path for path in run.path.glob("masks/*.safetensors") if path.stem.isdigit()]
     paths = {snapshot_path(run.path, place) for place in (step, *run.steps()[:1])}
     paths |= {path for path in masks if int(path.stem) <= step}
-    stamps = [_stamp(path) for path in (run.path / "mask.safetensors", *sorted(paths))]
+    stamps = [_stamp(path) for path in (mask_path(run.path), *sorted(paths))]
     return " ".join([run.key, str(step), *filter(None, stamps)])
 
 

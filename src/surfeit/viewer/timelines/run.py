@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from surfeit.core import StoreError
 from surfeit.store import Run, density_of
-from surfeit.store.run import Status
+from surfeit.store.run import Status, mask_path
 from surfeit.viewer.timelines.records import inside, layer_shapes
 from surfeit.viewer.timelines.timeline import Learning, Moment, Timeline
 
@@ -76,7 +76,7 @@ def name_of(run: Run) -> str:
     name, data, seed = run.about.get("model"), run.about.get("data"), run.config.get("seed")
     words = str(name or "a network") + (f" on {data}" if data else "")
     words = words if seed is None else f"{words}, seed {seed}"
-    inside(run.path, run.path / "mask.safetensors")
+    inside(run.path, mask_path(run.path))
     if not run.mask:
         return words
     # Tickets and their controls come by the hundred: the density is what tells them apart.
