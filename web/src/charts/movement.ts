@@ -5,6 +5,7 @@ import { scaleLinear } from "d3-scale";
 import { css } from "../graph/colour";
 import type { Chart, ChartActions, ChartModel, GraphFrame } from "../types";
 import { areaOf, drawAxes, roomFor, ticksOf, type Area } from "./axes";
+import { brushOf } from "./brush";
 import { mark } from "./dom";
 import { watchKeys, type KeyListener } from "./keys";
 import { circles, dots, type Point } from "./points";
@@ -73,29 +74,21 @@ function movementParts(paper: Paper, actions: ChartActions): Parts {
 }
 
 function pointerOf(state: State, paper: Paper, actions: ChartActions, retrace: () => void): PointerListener {
-  const unitUnder = (place: Place | null): number | null => (place && state.shown ? nearest(state.shown, place) : null);
-  const between = (from: Place, to: Place): number[] => (state.shown ? within(state.shown, from, to) : []);
+  const unitUnder = (place: Place): number | null => (state.shown ? nearest(state.shown, place) : null);
   return {
+    ...brushOf(paper, actions, {
+      unitUnder,
+      between: (from, to) => (state.shown ? within(state.shown, from, to) : []),
+      show(dragged) {
+        state.brush = dragged;
+        retrace();
+      },
+    }),
     over(place) {
-      const unit = unitUnder(place);
+      const unit = place && unitUnder(place);
       actions.hover(unit);
       if (unit === null || !place || !state.shown) paper.tip(null);
       else paper.tip(unitWords(state.shown.frame, unit), place.x, place.y);
-    },
-    click(place, add) {
-      const unit = unitUnder(place);
-      actions.select(unit === null ? [] : [unit], add);
-    },
-    drag(from, to) {
-      state.brush = [from, to];
-      paper.tip(count(between(from, to).length, "unit"), to.x, to.y);
-      retrace();
-    },
-    drop(from, to, add) {
-      state.brush = null;
-      paper.tip(null);
-      if (from) actions.select(between(from, to), add);
-      retrace();
     },
   };
 }

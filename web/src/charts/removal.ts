@@ -5,6 +5,7 @@ import { line as pathOf } from "d3-shape";
 
 import type { Chart, ChartActions, ChartModel, RemovalFrame, RemovalOrder } from "../types";
 import { areaOf, drawAxes, drawBrush, roomFor, ticksOf, type Area, type Tick } from "./axes";
+import { brushOf } from "./brush";
 import { mark } from "./dom";
 import { watchKeys, type KeyListener } from "./keys";
 import { drawDots, type Point } from "./points";
@@ -85,33 +86,24 @@ function removalParts(paper: Paper, actions: ChartActions): Parts {
 }
 
 function pointerOf(state: State, paper: Paper, actions: ChartActions, retrace: () => void): PointerListener {
-  const unitUnder = (place: Place | null): number | null => {
+  const unitUnder = (place: Place): number | null => {
     const order = orderOf(state);
-    return place && state.shown && order ? unitAt(state.shown.scales, order, place.x) : null;
+    return state.shown && order ? unitAt(state.shown.scales, order, place.x) : null;
   };
-  const between = (from: Place, to: Place): number[] =>
-    state.shown ? unitsWithin(orderOf(state), ...ends(state.shown.scales, from, to)) : [];
   return {
+    ...brushOf(paper, actions, {
+      unitUnder,
+      between: (from, to) => (state.shown ? unitsWithin(orderOf(state), ...ends(state.shown.scales, from, to)) : []),
+      show(dragged) {
+        state.brush = dragged && [dragged[0].x, dragged[1].x];
+        retrace();
+      },
+    }),
     over(place) {
-      const [unit, order] = [unitUnder(place), orderOf(state)];
+      const [unit, order] = [place && unitUnder(place), orderOf(state)];
       actions.hover(unit);
       if (unit === null || !place || !order) paper.tip(null);
       else paper.tip(unitWords(order, state.shown?.places[state.active][unit] ?? 0), place.x, place.y);
-    },
-    click(place, add) {
-      const unit = unitUnder(place);
-      actions.select(unit === null ? [] : [unit], add);
-    },
-    drag(from, to) {
-      state.brush = [from.x, to.x];
-      paper.tip(count(between(from, to).length, "unit"), to.x, to.y);
-      retrace();
-    },
-    drop(from, to, add) {
-      state.brush = null;
-      paper.tip(null);
-      if (from) actions.select(between(from, to), add);
-      retrace();
     },
   };
 }
