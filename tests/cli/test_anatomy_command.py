@@ -6,21 +6,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from surfeit.cli import main
 from surfeit.cli.instability import _answer
 from surfeit.procedures.instability import STABLE
 
+from .conftest import call
+
 VERDICTS = ("stable", "unstable", "undecided")
 SMALL = ["--model", "mlp-12", "--data", "digits", "--steps", "40", "--workers", "1"]
-
-
-def call(*arguments: str | Path) -> int:
-    """The exit status of a command run in this process."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from surfeit.cli import main
 from surfeit.core import Streams
 from surfeit.data import load, with_label_noise
 from surfeit.models import lenet_300_100
 from surfeit.store import Store
 from surfeit.train import Recipe, train
+
+from .conftest import call
 
 TRAIN = ["train", "--model", "mlp-12-8", "--data", "digits", "--epochs", "2"]
 
@@ -22,15 +23,6 @@ TRAIN = ["train", "--model", "mlp-12-8", "--data", "digits", "--epochs", "2"]
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "store"
-
-
-def call(*arguments: str | Path) -> int:
-    """The exit status of a command run in this process."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
 
 
 def trained(root: Path, capsys: pytest.CaptureFixture[str], *more: str) -> str:

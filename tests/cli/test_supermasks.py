@@ -1,23 +1,13 @@
 """`surfeit supermasks` as a user types it."""
 
-from pathlib import Path
-
 import pyarrow.parquet as pq
 import pytest
 
-from surfeit.cli import main
 from surfeit.procedures.supermasks import METHODS
 
+from .conftest import call
+
 QUICK = ["supermasks", "--model", "mlp-12", "--steps", "3"]
-
-
-def call(*arguments: str | Path) -> int:
-    """The exit status of a command run in this process."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
 
 
 def test_supermasks_prints_a_row_a_method_and_writes_the_table(tmp_path, capsys):

@@ -13,22 +13,14 @@ import pytest
 import surfeit.execute
 import surfeit.procedures.tickets
 import surfeit.study.figures
-from surfeit.cli import main
 from surfeit.cli.ticket_answer import complaint, rows, sentences
 from surfeit.execute import Active, Glance, InProcess
 from surfeit.procedures.tickets.table import SCHEMA
 from surfeit.study.figures import save
 
+from .conftest import call
+
 SMALL = {"--model": "mlp-12", "--data": "digits", "--steps": "40"}
-
-
-def call(*arguments: str | Path) -> int:
-    """The exit status of a command run in this process."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
 
 
 def planted(gain=0.01, levels=3, seeds=(0, 1, 2), controls=("reinit",), failed=()):

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from surfeit.cli import main
 from surfeit.data import load
 from surfeit.models import mlp
 from surfeit.store import Run, Store
 from surfeit.train import Recipe, train
 from surfeit.viewer import assets
 from surfeit.viewer.serving.serve import Serving, listening
+
+from .conftest import call
 
 SAVED = Path(__file__).parents[1] / "viewer" / "saved_view.json"
 ADDRESS = re.compile(r"http://127\.0\.0\.1:([0-9]+)/\?token=([A-Za-z0-9_-]{43})(#.*)?\n")
@@ -68,14 +69,6 @@ def visits(monkeypatch) -> list[Serving]:
 
     monkeypatch.setattr(Serving, "wait", wait)
     return servers
-
-
-def call(*arguments: str | Path) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
 
 
 def test_view_prints_the_address_alone_and_ends_with_a_line(root, visits, opened, capsys):

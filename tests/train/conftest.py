@@ -1,6 +1,8 @@
 """A small data set, small networks, and runs compared to the last bit."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from surfeit.core import Streams, digest
 from surfeit.data import Dataset, from_tensors
 from surfeit.models import initialise_, mlp
 from surfeit.store import Run, Store
+from surfeit.train.loop import Loop
 
 
 def make_dataset(*, wrong_test_labels: bool = False, count: int = 50) -> Dataset:
@@ -77,3 +80,20 @@ def store(tmp_path) -> Store:
 @pytest.fixture(autouse=True)
 def _one_thread():
     torch.set_num_threads(1)
+
+
+@contextmanager
+def interrupted_at(step: int) -> Iterator[None]:
+    """The training within saves where it stands after so many steps and is interrupted there."""
+    real = Loop._update
+
+    def stopped(loop: Loop) -> None:
+        if loop._step == step:
+            loop._save()
+            raise KeyboardInterrupt
+        real(loop)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Loop, "_update", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            yield

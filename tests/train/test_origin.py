@@ -8,10 +8,9 @@ import torch
 from surfeit.core import ProtocolError, digest
 from surfeit.store import Store
 from surfeit.train import Conduct, Origin, Recipe, Snapshots, train
-from surfeit.train.loop import Loop
 from surfeit.train.masking import HeldMask
 
-from .conftest import content, normalised, rows, small
+from .conftest import content, interrupted_at, normalised, rows, small
 
 # Without moments an optimiser has nothing to forget: a training from step k is the whole one's end.
 FORGETFUL = Recipe(lr=0.1, epochs=4, batch_size=16, schedule="cosine", augmentation="shift")
@@ -115,43 +114,21 @@ def test_best_has_the_test_accuracy_of_its_own_weights(dataset, store):
     assert best["test_accuracy"] == (outputs == dataset.test.labels).double().mean().item()
 
 
-def test_an_interrupted_training_with_fine_measurements_ends_the_same(
-    dataset, tmp_path, monkeypatch
-):
+def test_an_interrupted_training_with_fine_measurements_ends_the_same(dataset, tmp_path):
     whole = train(normalised, dataset, EVERY, store=Store(tmp_path / "whole"))
-    real = Loop._update
-
-    def stopped(self):
-        if self._step == 19:
-            self._save()
-            raise KeyboardInterrupt
-        real(self)
-
-    monkeypatch.setattr(Loop, "_update", stopped)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted_at(19):
         train(normalised, dataset, EVERY, store=Store(tmp_path / "broken"))
-    monkeypatch.setattr(Loop, "_update", real)
     run = train(normalised, dataset, EVERY, store=Store(tmp_path / "broken"))
     assert content(run) == content(whole)
     assert run.done["best"] == whole.done["best"]
 
 
-def test_the_weights_of_the_best_moment_survive_an_interruption(dataset, tmp_path, monkeypatch):
+def test_the_weights_of_the_best_moment_survive_an_interruption(dataset, tmp_path):
     whole = train(small, dataset, EVERY, store=Store(tmp_path / "whole"))
     best = whole.done["best"]["step"]
     assert best % 4, "the test would not see weights that are looked at again at the end"
-    real = Loop._update
-
-    def stopped(self):
-        if self._step == best + 1:
-            self._save()
-            raise KeyboardInterrupt
-        real(self)
-
-    monkeypatch.setattr(Loop, "_update", stopped)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted_at(best + 1):
         train(small, dataset, EVERY, store=Store(tmp_path / "broken"))
-    monkeypatch.setattr(Loop, "_update", real)
     run = train(small, dataset, EVERY, store=Store(tmp_path / "broken"))
     assert run.done["best"] == whole.done["best"]
 

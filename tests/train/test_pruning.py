@@ -15,7 +15,7 @@ from surfeit.train import Origin, Pruning, Recipe, Snapshots, train
 from surfeit.train.loop import Loop
 from surfeit.train.masking import HeldMask
 
-from .conftest import content, normalised, rows, small
+from .conftest import content, interrupted_at, normalised, rows, small
 
 RECIPE = Recipe(optimizer="adam", lr=0.01, weight_decay=0.1, epochs=5, batch_size=16)
 GRADUAL = Pruning(moments=cubic(0.2, begin=4, end=16, every=3))
@@ -87,22 +87,12 @@ def test_every_score_of_units_prunes(dataset, store, score):
     assert kept[2] == 3
 
 
-def test_an_interrupted_pruning_ends_the_same(dataset, tmp_path, monkeypatch):
+def test_an_interrupted_pruning_ends_the_same(dataset, tmp_path):
     random = Pruning(moments=GRADUAL.moments, score="random")
     whole = train(small, dataset, RECIPE, pruning=random, store=Store(tmp_path / "whole"))
-    real = Loop._update
     for step in (1, 8, 13):
-
-        def stopped(self, step=step):
-            if self._step == step:
-                self._save()
-                raise KeyboardInterrupt
-            real(self)
-
-        monkeypatch.setattr(Loop, "_update", stopped)
-        with pytest.raises(KeyboardInterrupt):
+        with interrupted_at(step):
             train(small, dataset, RECIPE, pruning=random, store=Store(tmp_path / "broken"))
-    monkeypatch.setattr(Loop, "_update", real)
     run = train(small, dataset, RECIPE, pruning=random, store=Store(tmp_path / "broken"))
     assert content(run) == content(whole)
     assert digest(run.mask_at()) == digest(whole.mask_at())
@@ -138,22 +128,12 @@ def test_a_training_killed_after_a_mask_was_written_and_before_a_checkpoint_ends
         assert digest(run.mask_at(step)) == digest(whole.mask_at(step))
 
 
-def test_a_mask_that_is_missing_at_the_checkpoint_is_written_again(dataset, tmp_path, monkeypatch):
+def test_a_mask_that_is_missing_at_the_checkpoint_is_written_again(dataset, tmp_path):
     whole = train(small, dataset, RECIPE, pruning=GRADUAL, store=Store(tmp_path / "whole"))
-    real, folders = Loop._update, []
-
-    def stopped(self):
-        if self._step == 13:
-            self._save()
-            folders.append(self._writer.folder)
-            raise KeyboardInterrupt
-        real(self)
-
-    monkeypatch.setattr(Loop, "_update", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        train(small, dataset, RECIPE, pruning=GRADUAL, store=Store(tmp_path / "broken"))
-    monkeypatch.setattr(Loop, "_update", real)
-    (folders[0] / "masks" / "10.safetensors").unlink()
+    broken = Store(tmp_path / "broken")
+    with interrupted_at(13):
+        train(small, dataset, RECIPE, pruning=GRADUAL, store=broken)
+    (broken.runs()[0].path / "masks" / "10.safetensors").unlink()
     run = train(small, dataset, RECIPE, pruning=GRADUAL, store=Store(tmp_path / "broken"))
     assert content(run) == content(whole)
     assert digest(run.mask_at(10)) == digest(whole.mask_at(10))
