@@ -12,10 +12,15 @@ from surfeit.models.networks import (
     mlp,
     vgg19_bn,
 )
+from surfeit.models.structure import Group, Reader, Structure, UnfollowableError, unwrapped
 
 __all__ = [
     "Builder",
+    "Group",
+    "Reader",
     "Shape",
+    "Structure",
+    "UnfollowableError",
     "conv_2",
     "conv_4",
     "conv_6",
@@ -25,5 +30,6 @@ __all__ = [
     "lenet_300_100",
     "mlp",
     "rebuild",
+    "unwrapped",
     "vgg19_bn",
 ]

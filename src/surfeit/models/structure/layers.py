@@ -1,0 +1,265 @@
+"""Which modules of a network are layers, and what their units are: all that needs no input."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.nn.modules.rnn import RNNBase, RNNCellBase
+from torch.nn.utils import parametrize
+from torch.nn.utils.prune import BasePruningMethod
+
+from surfeit.core import unknown
+from surfeit.models.structure.parts import Part
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """What is known of a layer without running the network.
+
+    Args:
+        name: its dotted name; "" for a network that is a single layer. Layers within one module
+            have the module's name and their own: `attention.q`, `lstm.l1_reverse`.
+        module: the dotted name of the module that computes it.
+        kind: `linear`, `convolution`, `transposed convolution`, `bilinear`, `recurrent`,
+            `attention` (one of its projections) or `embedding`.
+        units: how many there are.
+        inputs: columns of the weight matrix: what a unit could read, groups included.
+        groups: of a grouped convolution, else 1.
+        weights: where the weights are: of most layers a single part.
+        biases: where the biases are.
+        computed: the tensors among them that other parameters are computed into.
+    """
+
+    name: str
+    module: str
+    kind: str
+    units: int
+    inputs: int
+    groups: int
+    weights: tuple[Part, ...]
+    biases: tuple[Part, ...]
+    computed: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The name as messages show it."""
+        return repr(self.name) if self.name else "the network's only layer"
+
+    def matrix(self, model: nn.Module) -> Float[Tensor, "units inputs"]:
+        """The effective weight matrix `W` of the layer, detached: one weight vector a row.
+
+        Behind parametrisations and pruning hooks, the weight that the layer multiplies with.
+        Cost: what computes the weight; a copy where the layer has groups or several parts.
+        """
+        parts = [part.matrix(tensor(model, part.tensor)) for part in self.weights]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def layers(model: nn.Module) -> dict[str, Layer]:
+    """The layers of a network by name, in the order in which its modules were registered.
+
+    `Linear`, `Bilinear`, convolutions and transposed convolutions of 1 to 3 dimensions, recurrent
+    layers and cells (of several levels or directions, each by itself), the projections of
+    `MultiheadAttention`, and embeddings. A module at several places is one layer, by its first.
+
+    >>> list(layers(lenet_300_100()))
+    ['fc1', 'fc2', 'fc3']
+    """
+    found = (layer for name, module in model.named_modules() for layer in _within(name, module))
+    return {layer.name: layer for layer in found}
+
+
+def layer(model: nn.Module, name: str) -> Layer:
+    """The layer called `name`.
+
+    Raises:
+        ValueError: if there is none; the nearest names are suggested.
+    """
+    found = layers(model)
+    if name not in found:
+        raise unknown("layer", name, found)
+    return found[name]
+
+
+def weight_matrix_of(model: nn.Module, name: str) -> Float[Tensor, "units inputs"]:
+    """The effective weight matrix of the layer called `name`: see `Layer.matrix`."""
+    return layer(model, name).matrix(model)
+
+
+def tensor(model: nn.Module, name: str) -> Tensor:
+    """The tensor that `model.NAME` is as the network runs, detached; no state is changed.
+
+    A parameter or buffer itself; what a parametrisation, `weight_norm`, `spectral_norm` or
+    `torch.nn.utils.prune` computes, as it is computed in evaluation mode.
+    """
+    path, _, attribute = name.rpartition(".")
+    return _computed(model.get_submodule(path), attribute).detach()
+
+
+def prunable(model: nn.Module) -> list[str]:
+    """The names of the parameters that hold layers' weights, in the order of the parameters.
+
+    Embeddings are tables that inputs are looked up in, no weights that inputs are multiplied with:
+    they are left out. A weight that two layers share has the first one's name.
+
+    Raises:
+        ValueError: if a layer computes its weight from other parameters.
+    """
+    held = {id(value): name for name, value in model.named_parameters()}
+    weights: set[str] = set()
+    for described in layers(model).values():
+        if described.kind == "embedding":
+            continue
+        check_uncomputed(described)
+        for part in described.weights:
+            path, _, attribute = part.tensor.rpartition(".")
+            weights.add(held[id(getattr(model.get_submodule(path), attribute))])
+    return [name for name in held.values() if name in weights]
+
+
+def check_uncomputed(described: Layer) -> None:
+    """Says so if a layer's weight is no parameter, which a mask cannot be held on.
+
+    Raises:
+        ValueError: if a parametrisation or a hook computes it.
+    """
+    if described.computed:
+        raise ValueError(
+            f"layer {described.label} computes {described.computed[0].rpartition('.')[2]!r} from "
+            "other parameters (a parametrisation or a hook): make it a parameter of its own first, "
+            "by torch.nn.utils.parametrize.remove_parametrizations or torch.nn.utils.prune.remove"
+        )
+
+
+def _within(name: str, module: nn.Module) -> Iterator[Layer]:
+    """The layers that a module computes itself, not those of its children."""
+    if isinstance(module, nn.Linear | nn.Bilinear):
+        kind = "linear" if isinstance(module, nn.Linear) else "bilinear"
+        yield _layer(name, name, module, kind, module.out_features, ["weight"], ["bias"])
+    elif isinstance(module, _ConvTransposeNd):
+        options = {"form": "transposed", "groups": module.groups}
+        kind, units = "transposed convolution", module.out_channels
+        yield _layer(name, name, module, kind, units, ["weight"], ["bias"], **options)
+    elif isinstance(module, _ConvNd):
+        options = {"groups": module.groups}
+        yield _layer(
+            name, name, module, "convolution", module.out_channels, ["weight"], ["bias"], **options
+        )
+    elif isinstance(module, RNNBase):
+        yield from _recurrent(name, module)
+    elif isinstance(module, RNNCellBase):
+        weights, biases = ["weight_ih", "weight_hh"], ["bias_ih", "bias_hh"]
+        gates = 4 if isinstance(module, nn.LSTMCell) else 3 if isinstance(module, nn.GRUCell) else 1
+        options = {"blocks": gates}
+        yield _layer(
+            name, name, module, "recurrent", module.hidden_size, weights, biases, **options
+        )
+    elif isinstance(module, nn.MultiheadAttention):
+        yield from _attention(name, module)
+    elif isinstance(module, nn.Embedding | nn.EmbeddingBag):
+        options = {"form": "columns"}
+        yield _layer(
+            name, name, module, "embedding", module.embedding_dim, ["weight"], [], **options
+        )
+
+
+def _recurrent(name: str, module: RNNBase) -> Iterator[Layer]:
+    directions = ("", "_reverse") if module.bidirectional else ("",)
+    alone = module.num_layers == 1 and len(directions) == 1
+    gates = {"LSTM": 4, "GRU": 3}.get(module.mode, 1)
+    for level in range(module.num_layers):
+        for direction in directions:
+            suffix = f"l{level}{direction}"
+            own = name if alone else f"{name}.{suffix}" if name else suffix
+            weights = [f"weight_ih_{suffix}", f"weight_hh_{suffix}"]
+            biases = [f"bias_ih_{suffix}", f"bias_hh_{suffix}"]
+            yield _layer(
+                own, name, module, "recurrent", module.hidden_size, weights, biases, blocks=gates
+            )
+
+
+def _attention(name: str, module: nn.MultiheadAttention) -> Iterator[Layer]:
+    size = module.embed_dim
+    for place, letter in enumerate("qkv"):
+        own = f"{name}.{letter}" if name else letter
+        if module.in_proj_weight is not None:
+            packed = {"first": place * size}
+            weight = "in_proj_weight"
+        else:
+            packed, weight = {}, f"{letter}_proj_weight"
+        made = _layer(own, name, module, "attention", size, [weight], [], **packed)
+        biases = _parts(name, module, ["in_proj_bias"], size, first=place * size)
+        yield Layer(**{**vars(made), "biases": tuple(biases)})
+
+
+def _layer(
+    name: str,
+    module_name: str,
+    module: nn.Module,
+    kind: str,
+    units: int,
+    weights: list[str],
+    biases: list[str],
+    **options: object,
+) -> Layer:
+    own = tuple(_parts(module_name, module, weights, units, **options))
+    values = [_computed(module, part.tensor.rpartition(".")[2]) for part in own]
+    grouped = {name: value for name, value in options.items() if name in ("blocks", "first")}
+    every = [*weights, *biases]
+    return Layer(
+        name=name,
+        module=module_name,
+        kind=kind,
+        units=units,
+        inputs=sum(part.inputs(value.shape) for part, value in zip(own, values, strict=True)),
+        groups=own[0].groups,
+        weights=own,
+        biases=tuple(_parts(module_name, module, biases, units, **grouped)),
+        computed=tuple(_dotted(module_name, one) for one in every if _is_computed(module, one)),
+    )
+
+
+def _parts(
+    module_name: str, module: nn.Module, names: list[str], units: int, **options: object
+) -> Iterator[Part]:
+    for name in names:
+        if getattr(module, name, None) is not None:
+            yield Part(tensor=_dotted(module_name, name), units=units, **options)  # pyright: ignore[reportArgumentType]
+
+
+def _dotted(module: str, attribute: str) -> str:
+    return f"{module}.{attribute}" if module else attribute
+
+
+def _is_computed(module: nn.Module, attribute: str) -> bool:
+    return getattr(module, attribute, None) is not None and attribute not in module._parameters
+
+
+def _computed(module: nn.Module, attribute: str) -> Tensor:
+    if parametrize.is_parametrized(module, attribute):
+        chains = module.parametrizations
+        assert isinstance(chains, nn.ModuleDict)
+        chain = chains[attribute]
+        training = chain.training
+        chain.eval()  # spectral normalisation moves its vectors in training mode
+        try:
+            return getattr(module, attribute)
+        finally:
+            chain.train(training)
+    for hook in module._forward_pre_hooks.values():
+        if isinstance(hook, BasePruningMethod) and hook._tensor_name == attribute:
+            return hook.apply_mask(module)
+        if getattr(hook, "name", None) == attribute and hasattr(hook, "compute_weight"):
+            return _hooked(hook, module)
+    return getattr(module, attribute)
+
+
+def _hooked(hook: object, module: nn.Module) -> Tensor:
+    """What the older `weight_norm` and `spectral_norm` compute."""
+    compute = hook.compute_weight  # pyright: ignore[reportAttributeAccessIssue]
+    if hasattr(hook, "n_power_iterations"):
+        return compute(module, do_power_iteration=False)
+    return compute(module)

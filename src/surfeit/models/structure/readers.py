@@ -1,0 +1,129 @@
+"""Who reads a layer's units, and where they lie in what is read."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Int64
+from torch import Tensor, nn
+
+from surfeit.models.structure.calls import Call, Passes
+from surfeit.models.structure.reach import NONE, SEVERAL, Reach, Target
+from surfeit.models.structure.units import input_axis, sizes
+
+Kind = Literal["layer", "normalisation", "function", "watched", "result"]
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """A tensor that holds units of a layer, where another layer or the network's result takes them.
+
+    Args:
+        layer: whose units they are.
+        name: of what reads them: a layer's module, a normalisation over units, a function that
+            multiplies by a parameter, a watched batch normalisation, or "" for the result.
+        kind: which of these.
+        occurrence: the how manieth call of that name in a pass, from 0.
+        place: which of the call's inputs, or which result, from 0.
+        axis: the axis of the units there, counted from the end; None where no element belongs to
+            one unit, or units lie along no axis.
+        units: int64, which unit each position along the axis belongs to; -1 for none.
+        outside: positions along the axis that hold units, elements of which do not depend on them
+            (padding, a token put in front): bool like one example of what is read; or None.
+        between: the functions in between, in their order.
+    """
+
+    layer: str
+    name: str
+    kind: Kind
+    occurrence: int
+    place: int
+    axis: int | None
+    units: Int64[Tensor, " positions"]
+    outside: Bool[Tensor, "..."] | None
+    between: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """Who reads, in words."""
+        who = repr(self.name) if self.name else "the network's result"
+        return f"{who} (behind {', '.join(self.between)})" if self.between else who
+
+
+def readers(
+    model: nn.Module, passes: Passes, reaches: Mapping[int, Reach]
+) -> Iterator[tuple[int, Reader]]:
+    """All readers of all layers, with the number of the call whose units they read."""
+    modules = dict(model.named_modules())
+    counts: dict[str, int] = {}
+    occurrences = {}
+    for number, call in enumerate(passes.calls):
+        occurrences[number] = counts.get(call.name, 0)
+        counts[call.name] = occurrences[number] + 1
+    for number, reach in reaches.items():
+        for target, codes in reach.codes.items():
+            call = None if target.call is None else passes.calls[target.call]
+            for layer, own in _by_layer(reach, codes):
+                axis, units, outside = _located(own, _preferred(call, modules))
+                yield (
+                    number,
+                    Reader(
+                        layer=layer,
+                        name="" if call is None else call.name,
+                        kind="result" if call is None else call.kind,
+                        occurrence=0 if target.call is None else occurrences[target.call],
+                        place=target.place,
+                        axis=axis,
+                        units=units,
+                        outside=outside,
+                        between=_between(call, target),
+                    ),
+                )
+
+
+def _by_layer(reach: Reach, codes: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """The codes by layer: what a recurrent module computes are several layers in one call."""
+    first = 0
+    for layer, size in sizes(reach.sources).items():
+        own = (codes >= first) & (codes < first + size)
+        if bool(own.any()) or bool((codes == SEVERAL).any()):
+            yield layer, torch.where(own, codes - first, torch.where(codes < 0, codes, NONE))
+        first += size
+
+
+def _preferred(call: Call | None, modules: Mapping[str, nn.Module]) -> int:
+    if call is None or call.kind == "function":
+        return -1
+    axis = input_axis(modules[call.name])
+    return axis if axis < 0 else axis - call.inputs[0].dim()
+
+
+def _between(call: Call | None, target: Target) -> tuple[str, ...]:
+    if call is None or target.place >= len(call.between):
+        return ()
+    return call.between[target.place]
+
+
+def _located(codes: Tensor, preferred: int) -> tuple[int | None, Tensor, Tensor | None]:
+    """Axis, units along it, and the elements outside; without an axis if there is none."""
+    nowhere = None, torch.empty(0, dtype=torch.int64), None
+    if codes.dim() == 0 or bool((codes == SEVERAL).any()):
+        return nowhere
+    found = []
+    for axis in dict.fromkeys((preferred, *range(-1, -codes.dim(), -1))):
+        if not -codes.dim() <= axis < 0 or (axis == -codes.dim() and codes.dim() > 1):
+            continue  # the first axis is that of the examples
+        along = codes.movedim(axis, 0).flatten(1)
+        units = along.amax(dim=1)
+        here = along == units[:, None]
+        if bool((here | (along == NONE)).all()):
+            outside = (codes == NONE) & (units >= 0).view(-1, *[1] * (-axis - 1))
+            found.append((int(outside.sum()), axis, units.long(), outside))
+    if not found:
+        return nowhere
+    least = min(number for number, *_ in found)
+    _, axis, units, outside = next(one for one in found if one[0] == least)
+    if not least:
+        return axis, units, None
+    return (axis, units, outside[0]) if bool((outside == outside[:1]).all()) else nowhere

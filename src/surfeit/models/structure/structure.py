@@ -1,0 +1,314 @@
+"""What a network is: its layers, who reads their units, which are outputs, which go together."""
+
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from torch import nn
+
+from surfeit.core import unknown
+from surfeit.models.structure.calls import Passes, UnfollowableError
+from surfeit.models.structure.example import passes_without_example
+from surfeit.models.structure.groups import Group, groups
+from surfeit.models.structure.layers import Layer, layers, prunable
+from surfeit.models.structure.reach import Tracer
+from surfeit.models.structure.readers import Reader, readers
+
+_KEPT: "weakref.WeakKeyDictionary[nn.Module, tuple[Any, Structure]]" = weakref.WeakKeyDictionary()
+
+
+class Structure:
+    """What a network is, found once by running it on an example, and kept as long as it lives.
+
+    Its layers and their weights are there at once; who reads whose units, and all that follows from
+    it, when first asked for. How: every layer's output is recorded; then, with chosen units at NaN,
+    what changes at the inputs of other layers was reached without passing a layer. No operation has
+    a rule of its own. What depends on units by control flow or indices alone is not seen, nor
+    branches that the example does not take.
+
+    >>> structure = Structure.of(model, inputs[:1])
+    >>> structure.outputs, structure.readers("conv1"), structure.group("layer1.0.conv2")
+    >>> print(structure)  # the network at a glance
+
+    Attributes:
+        layers: by name, in the order of registration.
+    """
+
+    def __init__(self, model: nn.Module, example: Any = None) -> None:
+        self._model, self._example = weakref.ref(model), example
+        self.layers: dict[str, Layer] = layers(model)
+
+    @staticmethod
+    def of(model: nn.Module, example: Any = None) -> "Structure":
+        """The structure of a network; kept, so that it is found once.
+
+        Args:
+            model: any module; of a compiled or parallel one the network within (`unwrapped`).
+            example: inputs that the network takes, one example is enough: a tensor, several in a
+                tuple, or by name in a dict. Without one, inputs of the shapes that the layers
+                suggest are tried when they are needed.
+
+        Cost: a forward pass for each layer and about 2 log2(units) more, their layers left out: 20
+        ms for LeNet-300-100, 2 to 5 s for a ResNet-110, on one core.
+        """
+        model = unwrapped(model)
+        signature = _signature(model)
+        before = _KEPT.get(model)
+        if before is not None and before[0] == signature:
+            structure = before[1]
+            if example is not None:
+                structure._learn(example)
+            return structure
+        structure = Structure(model, example)
+        _KEPT[model] = signature, structure
+        return structure
+
+    @property
+    def prunable(self) -> list[str]:
+        """The names of the parameters that hold layers' weights: see `prunable`."""
+        return prunable(self._alive())
+
+    @property
+    def outputs(self) -> list[str]:
+        """The layers whose units reach the network's result with no other layer in between.
+
+        Raises:
+            ValueError: if the network cannot be followed.
+        """
+        return [name for name in self.layers if name in self._traced.outputs]
+
+    @property
+    def unused(self) -> list[str]:
+        """The layers that a pass never runs.
+
+        Raises:
+            ValueError: if the network cannot be followed.
+        """
+        return [name for name in self.layers if not self._traced.calls.get(self._caller(name), 0)]
+
+    @property
+    def removable(self) -> list[str]:
+        """The layers whose units can be removed: see `check_removable`.
+
+        Raises:
+            ValueError: if the network cannot be followed.
+        """
+        return [name for name in self.layers if self.why_not_removable(name) is None]
+
+    @cached_property
+    def obstacle(self) -> str | None:
+        """Why the network cannot be followed, with the operation; None if it can.
+
+        Its layers' weights can be measured, masked and trained all the same.
+        """
+        try:
+            _ = self._traced
+        except UnfollowableError as error:
+            return str(error)
+        return None
+
+    def layer(self, name: str) -> Layer:
+        """The layer called `name`.
+
+        Raises:
+            ValueError: if there is none; the nearest names are suggested.
+        """
+        if name not in self.layers:
+            raise unknown("layer", name, self.layers)
+        return self.layers[name]
+
+    def weights(self, name: str) -> int:
+        """How many weights a layer has, the zeros between groups left out."""
+        described = self.layer(name)
+        return described.units * described.inputs // described.groups
+
+    @cached_property
+    def tied(self) -> dict[str, str]:
+        """Parameters that are another one, by name: the same object, or on the same memory."""
+        first: dict[int, str] = {}
+        found = {}
+        for name, value in self._alive().named_parameters(remove_duplicate=False):
+            before = first.setdefault(value.data_ptr(), name)
+            if before != name and value.numel():
+                found[name] = before
+        return found
+
+    def calls(self, name: str) -> int:
+        """How often a pass runs a layer."""
+        return self._traced.calls.get(self._caller(self.layer(name).name), 0)
+
+    def readers(self, name: str) -> tuple[Reader, ...]:
+        """Where a layer's units are read, the network's result included.
+
+        Raises:
+            ValueError: if there is no such layer, or the network cannot be followed.
+        """
+        self.layer(name)
+        return tuple(r for r in self._traced.readers.get(name, ()) if r.kind != "watched")
+
+    def normalisations(self, name: str) -> tuple[Reader, ...]:
+        """The batch normalisations that a layer's units pass on their way, with their channels."""
+        self.layer(name)
+        return tuple(r for r in self._traced.readers.get(name, ()) if r.kind == "watched")
+
+    def group(self, name: str) -> Group | None:
+        """The layers whose units can only go together with this one's; None if there are none.
+
+        Raises:
+            ValueError: if there is no such layer, or the network cannot be followed.
+        """
+        self.layer(name)
+        return self._traced.groups.get(name)
+
+    def members(self, name: str) -> tuple[str, ...]:
+        """The layers that go together with this one, itself included."""
+        group = self.group(name)
+        return (name,) if group is None else group.layers
+
+    def why_not_removable(self, name: str) -> str | None:
+        """Why a layer's units cannot be removed one by one, a sentence's end; None if they can."""
+        for member in self.members(name):
+            reason = self._own_reason(member)
+            if reason is not None:
+                return reason
+        return None
+
+    def check_removable(self, name: str) -> None:
+        """Says so if units of a layer cannot be removed.
+
+        Raises:
+            ValueError: if the layer's units are outputs, mix before they are read, or never run.
+        """
+        reason = self.why_not_removable(self.layer(name).name)
+        if reason is not None:
+            raise ValueError(f"units of {self.layers[name].label} cannot be removed: {reason}")
+
+    def __repr__(self) -> str:
+        return f"Structure({len(self.layers)} layers: {', '.join(self.layers)})"
+
+    def __str__(self) -> str:
+        from surfeit.models.structure.overview import text
+
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        from surfeit.models.structure.overview import html
+
+        return html(self)
+
+    def _own_reason(self, name: str) -> str | None:
+        described = self.layers[name]
+        if described.kind == "attention":
+            return "queries, keys and values meet within MultiheadAttention"
+        if not self.calls(name):
+            return f"no pass through the network runs {described.label}"
+        if name in self._traced.outputs:
+            return f"units of {described.label} reach the network's result"
+        own = self.readers(name)
+        for reader in own:
+            if reader.axis is None:
+                return (
+                    f"between {described.label} and {reader.words} no element belongs to one unit"
+                )
+        if not own:
+            return f"nothing reads the units of {described.label} where they can be told apart"
+        return None
+
+    def _caller(self, name: str) -> str:
+        """The module whose calls are the layer's: attention never calls its own projection."""
+        described = self.layers[name]
+        model = self._alive()
+        parent = described.module.rpartition(".")[0]
+        inside = described.module.endswith("out_proj") and isinstance(
+            model.get_submodule(parent), nn.MultiheadAttention
+        )
+        return parent if inside else described.module
+
+    def _learn(self, example: Any) -> None:
+        """Takes an example, unless the network was followed already."""
+        if "_traced" not in self.__dict__:
+            self._example = example
+            self.__dict__.pop("obstacle", None)
+
+    def _alive(self) -> nn.Module:
+        model = self._model()
+        if model is None:
+            raise ValueError("the network of this structure is gone: keep it as long as you ask")
+        return model
+
+    @cached_property
+    def _traced(self) -> "_Traced":
+        model = self._alive()
+        if self._example is None:
+            passes = passes_without_example(model)
+        else:
+            passes = Passes(model, self._example)
+        found = _traced(model, passes, {name: own.units for name, own in self.layers.items()})
+        self._example = None
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Traced:
+    calls: Mapping[str, int]
+    readers: Mapping[str, tuple[Reader, ...]]
+    groups: Mapping[str, Group]
+    outputs: frozenset[str]
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The network within `torch.compile`'s, `DataParallel`'s and `DistributedDataParallel`'s."""
+    while True:
+        if type(model).__name__ == "OptimizedModule":
+            inner = model._orig_mod
+        elif isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            inner = model.module
+        else:
+            return model
+        assert isinstance(inner, nn.Module)
+        model = inner
+
+
+def _traced(model: nn.Module, passes: Passes, units: Mapping[str, int]) -> _Traced:
+    reaches = Tracer(model, passes).reaches()
+    by_layer: dict[str, list[Reader]] = {}
+    numbers: dict[int, list[Reader]] = {}
+    for number, reader in readers(model, passes, reaches):
+        by_layer.setdefault(reader.layer, []).append(reader)
+        numbers.setdefault(number, []).append(reader)
+    counts: dict[str, int] = {}
+    for call in passes.calls:
+        counts[call.name] = counts.get(call.name, 0) + 1
+    every = [reader for own in by_layer.values() for reader in own]
+    return _Traced(
+        calls=counts,
+        readers={name: tuple(own) for name, own in by_layer.items()},
+        groups=groups(units, every),
+        outputs=frozenset(_outputs(passes, reaches)),
+    )
+
+
+def _outputs(passes: Passes, reaches: Mapping[int, Any]) -> set[str]:
+    """The layers that reach a result, also through normalisations: those are no layers."""
+    numbers = {id(call): number for number, call in enumerate(passes.calls)}
+    onward = {
+        numbers[id(call)]
+        for call in passes.calls
+        if call.kind == "normalisation" and numbers[id(call)] in reaches
+    }
+    ends: set[int] = set()
+    for number in sorted(reaches, reverse=True):  # what comes later is known already
+        targets = {target.call for target in reaches[number].codes}
+        if None in targets or targets & ends & onward:
+            ends.add(number)
+    return {layer for number in ends for layer in reaches[number].sources}
+
+
+def _signature(model: nn.Module) -> Any:
+    modules = tuple((name, id(module)) for name, module in model.named_modules())
+    shapes = tuple(
+        (name, id(value), tuple(value.shape)) for name, value in model.named_parameters()
+    )
+    return modules, shapes
