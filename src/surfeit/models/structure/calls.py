@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.rnn import RNNBase, RNNCellBase
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree
 
@@ -401,10 +401,7 @@ def check_modules(model: nn.Module) -> None:
                 f"{name or 'the network'!r} is a TorchScript module, whose layers cannot be seen: "
                 "build the network with its own code and load its weights into that"
             )
-        if any(
-            isinstance(value, UninitializedTensorMixin)
-            for value in module.parameters(recurse=False)
-        ):
+        if any(is_lazy(value) for value in module.parameters(recurse=False)):
             raise UnfollowableError(
                 f"{name or 'the network'!r} has parameters without a shape yet: run the network "
                 "once on its data first"

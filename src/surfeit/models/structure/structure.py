@@ -1,7 +1,7 @@
 """What a network is: its layers, who reads their units, which are outputs, which go together."""
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -153,6 +153,14 @@ class Structure:
         self.layer(name)
         return tuple(r for r in self._traced.readers.get(name, ()) if r.kind == "watched")
 
+    def behind(self, places: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+        """The calls that depend on what some calls give, these left out.
+
+        Args:
+            places: calls by name and occurrence, as of `Reader`.
+        """
+        return self._traced.behind(places)
+
     def group(self, name: str) -> Group | None:
         """The layers whose units can only go together with this one's; None if there are none.
 
@@ -256,6 +264,18 @@ class _Traced:
     readers: Mapping[str, tuple[Reader, ...]]
     groups: Mapping[str, Group]
     outputs: frozenset[str]
+    order: tuple[tuple[str, int], ...]
+    onward: Mapping[int, frozenset[int]]
+
+    def behind(self, places: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+        numbers = {place: number for number, place in enumerate(self.order)}
+        reached: set[int] = set()
+        open_ = [numbers[place] for place in places]
+        while open_:
+            further = self.onward.get(open_.pop(), frozenset()) - reached
+            reached |= further
+            open_ += further
+        return {self.order[number] for number in reached}
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -279,7 +299,9 @@ def _traced(model: nn.Module, passes: Passes, units: Mapping[str, int]) -> _Trac
         by_layer.setdefault(reader.layer, []).append(reader)
         numbers.setdefault(number, []).append(reader)
     counts: dict[str, int] = {}
+    order = []
     for call in passes.calls:
+        order.append((call.name, counts.get(call.name, 0)))
         counts[call.name] = counts.get(call.name, 0) + 1
     every = [reader for own in by_layer.values() for reader in own]
     return _Traced(
@@ -287,6 +309,11 @@ def _traced(model: nn.Module, passes: Passes, units: Mapping[str, int]) -> _Trac
         readers={name: tuple(own) for name, own in by_layer.items()},
         groups=groups(units, every),
         outputs=frozenset(_outputs(passes, reaches)),
+        order=tuple(order),
+        onward={
+            number: frozenset(target.call for target in reach.codes if target.call is not None)
+            for number, reach in reaches.items()
+        },
     )
 
 
