@@ -14,8 +14,8 @@ from surfeit.data.fingerprint import fingerprint_of
 def with_label_noise(dataset: Dataset, fraction: float, generator: torch.Generator) -> Dataset:
     """The data set with that fraction of its *training* labels replaced by wrong ones.
 
-    `round(fraction * n)` examples (halves up) are drawn without replacement; each gets a label drawn
-    uniformly from the *other* classes, so that exactly that many labels are wrong. This is the
+    `round(fraction * n)` examples (halves up) are drawn without replacement; each gets a label
+    drawn uniformly from the *other* classes, so that exactly that many are wrong. This is the
     convention of Nakkiran et al. (2019); Zhang et al. (2016) draw from all classes, the right one
     included: their noise level p is `fraction = p * (classes - 1) / classes` here, on average.
     Validation and test labels stay right.

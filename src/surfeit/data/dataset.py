@@ -72,7 +72,7 @@ class Dataset:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The shape of one input: (channels, height, width) of an image, (features,) of a vector."""
+        """The shape of one input, such as (channels, height, width) or (features,)."""
         return self.train.input_shape
 
     @property
@@ -95,8 +95,8 @@ class Dataset:
         """
         if self.class_names is None:
             raise ValueError(
-                f"{self.name} has no classes, its targets are real numbers [n, {self.outputs}]: this "
-                "works on classes alone"
+                f"{self.name} has no classes, its targets are real numbers [n, {self.outputs}]: "
+                "this works on classes alone"
             )
         return len(self.class_names)
 

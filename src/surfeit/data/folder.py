@@ -30,8 +30,8 @@ def from_folder(
     """A data set of image files: `train/cat/1.jpg`, `train/dog/7.png`, ..., one folder a class.
 
     Beside `train/` may lie `validation/` and `test/` with the same classes. Without them, and where
-    the classes' folders lie in `folder` itself, a fraction of each class's images is drawn for each
-    that is missing. Classes are called as their folders, in alphabetical order. Images are
+    the classes' folders lie in `folder` itself, a fraction of each class's images is drawn for what
+    is missing, first for test, then of the rest for validation. Classes are called as their folders, in alphabetical order. Images are
     normalised by the training images' own mean and standard deviation, each rounded to four
     decimals; a channel that is the same in all of them is centred only.
 

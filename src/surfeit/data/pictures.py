@@ -110,7 +110,7 @@ def _check(path: Path, image: "Image.Image", wanted: Wanted) -> None:
         raise _bomb(path, f"it claims {width} x {height}")
     if image.mode.startswith(_DEEP):
         raise DataError(
-            f"{path}: found more than 8 bits a channel (mode {image.mode}), which would be cut off: "
+            f"{path}: found more than 8 bits a channel (mode {image.mode}), which would be cut: "
             "convert it, or use from_tensors"
         )
     if wanted.size is not None and not wanted.resizes and wanted.size != (height, width):
@@ -129,9 +129,8 @@ def _converted(image: "Image.Image", wanted: Wanted, pillow: Any) -> "Image.Imag
 
 
 def _bomb(path: Path, claim: str) -> DataError:
-    return DataError(
-        f"{path}: found an image too large to decode, {claim}: at most {_MOST_PIXELS:,} pixels"
-    )
+    most = f"at most {_MOST_PIXELS:,} pixels are read"
+    return DataError(f"{path}: found an image too large to decode, {claim}: {most}")
 
 
 def _is_size(size: object) -> bool:
