@@ -165,10 +165,10 @@ def _check_alike(name: str, split: Split, train: Split) -> None:
         )
     targets, like = split.targets, train.targets
     if targets.shape[1:] != like.shape[1:] or targets.dtype != like.dtype:
+        shape, other = (", ".join(["n", *map(str, of.shape[1:])]) for of in (like, targets))
         raise ValueError(
-            "the splits' targets must be alike: train holds "
-            f"{like.dtype} {['n', *like.shape[1:]]}, {name} "
-            f"{targets.dtype} {['n', *targets.shape[1:]]}".replace("'", "")
+            f"the splits' targets must be alike: train holds {like.dtype} [{shape}], "
+            f"{name} {targets.dtype} [{other}]"
         )
 
 

@@ -31,9 +31,9 @@ def from_folder(
 
     Beside `train/` may lie `validation/` and `test/` with the same classes. Without them, and where
     the classes' folders lie in `folder` itself, a fraction of each class's images is drawn for what
-    is missing, first for test, then of the rest for validation. Classes are called as their folders, in alphabetical order. Images are
-    normalised by the training images' own mean and standard deviation, each rounded to four
-    decimals; a channel that is the same in all of them is centred only.
+    is missing, first for test, then of the rest for validation. Classes are called as their
+    folders, in alphabetical order. Images are normalised by the training images' own mean and
+    standard deviation, each rounded to four decimals; a channel without variation is only centred.
 
     The fingerprint is that of the decoded pixels: another decoder of JPEG may differ by a bit.
     Hidden files are left out; of several frames the first is read; transparency is dropped and the

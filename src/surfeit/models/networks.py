@@ -2,7 +2,7 @@
 
 Every builder takes `input_shape`, `classes` (how many outputs) and a `generator`; without a
 generator the weights are those of seed 0. Fully connected networks take inputs of any shape,
-convolutional ones images (channels, height, width); pools round sizes up, so that none is too small.
+convolutional ones images (channels, height, width); pools round sizes up: none is too small.
 Layers are made by `skip_init`: all their values are drawn once, by `initialise_`, and nothing is
 taken from torch's global generator.
 """
