@@ -129,7 +129,10 @@ def test_fingerprints_of_other_kinds_stand():
     curve = (inputs / 12, targets)
     tags = (inputs, inputs % 3)
     found = [from_tensors("x", train=one, validation=one, test=one) for one in (curve, tags)]
-    assert [dataset.fingerprint[:16] for dataset in found] == ["9bfa58107f71933c", "c01892f1b1a9fa1b"]
+    assert [dataset.fingerprint[:16] for dataset in found] == [
+        "9bfa58107f71933c",
+        "c01892f1b1a9fa1b",
+    ]
 
 
 BAD = [
@@ -137,7 +140,11 @@ BAD = [
     ("tokens", {"test": lambda x, y: (x[:, :5], y)}, r"test torch.int64 \[5\]: pad or cut seq"),
     ("signals", {"test": lambda x, y: (x[..., :5], y)}, "pad or cut sequences to one length"),
     ("tokens", {"test": lambda x, y: (x.int(), y)}, r"train holds torch.int64 .* test torch.int32"),
-    ("tags", {"test": lambda x, y: (x, y[:, 0])}, r"splits' targets .*int64 \[n, 7\], test .*int64 \[n\]"),
+    (
+        "tags",
+        {"test": lambda x, y: (x, y[:, 0])},
+        r"splits' targets .*int64 \[n, 7\], test .*int64 \[n\]",
+    ),
     ("tags", {"test": lambda x, y: (x, y[:, :3])}, r"targets must be alike: .*\[n, 3\]"),
     ("curve", {"test": lambda x, y: (x, y[:, 0].long())}, r"float32 \[n, 1\], test torch.int64"),
     ("curve", {"test": lambda x, y: (x, y.double())}, r"targets must be alike: .*float64"),

@@ -91,7 +91,7 @@ def _read(listing: Listing, wanted: Wanted, progress: Progress | None) -> dict[s
     tell = progress or (lambda name, done, total: None)
     splits = {}
     for key, files in listing.splits.items():
-        shown = key if len(listing.splits) > 1 or listing.is_divided else "images"
+        shown = key if listing.is_divided else "images"
 
         def count(done: int, shown: str = shown, total: int = len(files)) -> None:
             tell(shown, done, total)
