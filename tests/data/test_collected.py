@@ -205,6 +205,13 @@ def jittered():
     return Jittered()
 
 
+class Endless(torch_data.Dataset):
+    """Without a length."""
+
+    def __getitem__(self, index):
+        return SET[0]
+
+
 def picture():
     return Image.new("RGB", (4, 4))
 
@@ -212,6 +219,7 @@ def picture():
 REFUSED = {
     "tensors": ((IMAGES, LABELS), "train split is a tuple: tensors are for from_tensors"),
     "nothing of the kind": (object(), "must be a torch Dataset or DataLoader, .* got a object"),
+    "no length": (Endless(), "train split's Endless says neither how many .* write its __len__"),
     "a dict": ({"a": 1}, "must be a torch Dataset or DataLoader, .* got a dict"),
     "items of dicts": ([{"x": 1, "y": 2}], r"example 0 .* pair \(input, target\), got a dict of 2"),
     "items of three": ([(1, 2, 3)], "must be a pair .* got a tuple of 3"),

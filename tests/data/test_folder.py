@@ -173,7 +173,7 @@ HOSTILE = {
     "a cut image": (cut, r"1\.png: expected a readable image: it is damaged"),
     "text": (
         lambda path: path.write_text("words"),
-        r"1\.png: expected a readable image: it is dam",
+        r"1\.png: expected a readable image: it is",
     ),
     "nothing": (lambda path: path.write_bytes(b""), r"1\.png: expected a readable image"),
     "a program": (
@@ -182,7 +182,7 @@ HOSTILE = {
     ),
     "another size": (
         lambda path: write(path, (5, 4)),
-        r"1\.png: found 5 x 4 pixels, .* 4 x 5: pass",
+        r"1\.png: found 5 x 4 .* 4 x 5: pass",
     ),
     "16 bits": (
         lambda path: Image.fromarray(np.zeros((4, 5), np.uint16)).save(path),

@@ -69,7 +69,9 @@ def read_dataset(path: Path | str) -> Dataset:
         return Dataset(
             name=about["name"],
             **splits,
-            **{key: _tupled(about[key]) for key in ("mean", "std", "class_names")},
+            mean=_tupled(about["mean"]),
+            std=_tupled(about["std"]),
+            class_names=_tupled(about["class_names"]),
             fingerprint=about["fingerprint"],
         )
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:

@@ -109,10 +109,8 @@ def _order(sampler: Any, split: str) -> list[int] | range | None:
     if isinstance(sampler, torch_data.SubsetRandomSampler):
         return list(sampler.indices)
     if isinstance(sampler, torch_data.RandomSampler | torch_data.WeightedRandomSampler):
-        partial = isinstance(sampler, torch_data.WeightedRandomSampler)
-        if not partial:
-            partial = sampler.replacement or len(sampler) != len(sampler.data_source)
-        if partial:
+        weighted = isinstance(sampler, torch_data.WeightedRandomSampler)
+        if weighted or sampler.replacement or len(sampler) != len(sampler.data_source):
             raise ValueError(
                 f"the {split} split's loader draws examples by chance "
                 f"({type(sampler).__name__}) and leaves some out: {_REMEDY}"

@@ -43,7 +43,12 @@ def blocks_of(source: Any, split: str) -> Blocks:
     if isinstance(source, torch_data.DataLoader):
         loader, total = in_order(source, split)
         return Blocks(_of_loader(loader, split, total), total)
-    if isinstance(source, Mapping) or not (_is_map_style(source) or hasattr(source, "__iter__")):
+    if isinstance(source, torch_data.Dataset) and not (_is_map_style(source) or _iterates(source)):
+        raise ValueError(
+            f"the {split} split's {type(source).__name__} says neither how many examples it has nor "
+            "gives them one by one: write its __len__"
+        )
+    if isinstance(source, Mapping) or not (_is_map_style(source) or _iterates(source)):
         raise ValueError(
             f"the {split} split must be a torch Dataset or DataLoader, or give pairs "
             f"(input, target) one by one, got a {type(source).__name__}"
@@ -101,6 +106,10 @@ def _is_map_style(source: Any) -> bool:
     if isinstance(source, torch_data.IterableDataset):
         return False
     return hasattr(source, "__getitem__") and length(source) is not None
+
+
+def _iterates(source: Any) -> bool:
+    return hasattr(source, "__iter__")
 
 
 def _check_repeatable(dataset: Any, split: str) -> None:
