@@ -45,8 +45,8 @@ def blocks_of(source: Any, split: str) -> Blocks:
         return Blocks(_of_loader(loader, split, total), total)
     if isinstance(source, torch_data.Dataset) and not (_is_map_style(source) or _iterates(source)):
         raise ValueError(
-            f"the {split} split's {type(source).__name__} says neither how many examples it has nor "
-            "gives them one by one: write its __len__"
+            f"the {split} split's {type(source).__name__} says neither how many examples it has "
+            "nor gives them one by one: write its __len__"
         )
     if isinstance(source, Mapping) or not (_is_map_style(source) or _iterates(source)):
         raise ValueError(
