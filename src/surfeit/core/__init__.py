@@ -29,7 +29,7 @@ from surfeit.core.parameters import (
     parameters,
     weight_matrix,
 )
-from surfeit.core.split import Split
+from surfeit.core.split import Split, Task, describe_inputs
 from surfeit.core.streams import Streams
 
 __all__ = [
@@ -48,10 +48,12 @@ __all__ = [
     "StoreError",
     "Streams",
     "SurfeitError",
+    "Task",
     "buffers",
     "check_mask_fits",
     "check_mask_kind",
     "check_tensor",
+    "describe_inputs",
     "digest",
     "evaluate",
     "lacks_memory",

@@ -104,7 +104,7 @@ def test_bad_transfers_are_refused_before_any_training(found, tmp_path):
     stretched = replace(
         wide,
         **{
-            name: replace(split, images=split.images.repeat(1, 1, 2, 2))
+            name: replace(split, inputs=split.inputs.repeat(1, 1, 2, 2))
             for name, split in wide.splits.items()
         },
     )
