@@ -14,7 +14,19 @@ from surfeit.core.errors import (
     lacks_memory,
     unknown,
 )
-from surfeit.core.evaluation import Score, evaluate, score
+from surfeit.core.evaluation import Score, evaluate, outputs_of, quantities, score
+from surfeit.core.objective import (
+    OBJECTIVES,
+    Objective,
+    binary_cross_entropy,
+    check_kind,
+    cross_entropy,
+    hinge,
+    largest_output,
+    objective_named,
+    own_objective,
+    squared_error,
+)
 from surfeit.core.parameters import (
     Layer,
     Params,
@@ -33,6 +45,7 @@ from surfeit.core.split import Split, Task, describe_inputs
 from surfeit.core.streams import Streams
 
 __all__ = [
+    "OBJECTIVES",
     "BusyError",
     "CollapseError",
     "DataError",
@@ -41,6 +54,7 @@ __all__ = [
     "DownloadError",
     "Layer",
     "NumericsError",
+    "Objective",
     "Params",
     "ProtocolError",
     "Score",
@@ -49,19 +63,29 @@ __all__ = [
     "Streams",
     "SurfeitError",
     "Task",
+    "binary_cross_entropy",
     "buffers",
+    "check_kind",
     "check_mask_fits",
     "check_mask_kind",
     "check_tensor",
+    "cross_entropy",
     "describe_inputs",
     "digest",
     "evaluate",
+    "hinge",
     "lacks_memory",
+    "largest_output",
     "layer",
     "layers",
     "load_",
+    "objective_named",
+    "outputs_of",
+    "own_objective",
     "parameters",
+    "quantities",
     "score",
+    "squared_error",
     "unknown",
     "weight_matrix",
 ]

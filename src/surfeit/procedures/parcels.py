@@ -79,6 +79,7 @@ def pack(job: Job, data: Path, folder: Path, *, drawn: bool = False) -> dict[str
         "recipe": asdict(job.recipe),
         "numerics": asdict(job.numerics),
         "seed": job.seed,
+        "frozen": job.frozen,
     }
 
 
@@ -93,6 +94,8 @@ def unpack(parcel: Mapping[str, Any]) -> Parcel:
         initialise_(model, Streams(parcel["seed"]).get("init"))
     else:
         into(model, load_file(parcel["weights"]))
+    for name in parcel["frozen"]:
+        model.get_parameter(name).requires_grad_(False)
     return Parcel(
         model=model,
         name=parcel["name"],
