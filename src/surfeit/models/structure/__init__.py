@@ -13,6 +13,7 @@ from surfeit.models.structure.layers import (
 )
 from surfeit.models.structure.parts import Part
 from surfeit.models.structure.readers import Reader
+from surfeit.models.structure.statistics import check_examples_apart
 from surfeit.models.structure.structure import Structure, unwrapped
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Reader",
     "Structure",
     "UnfollowableError",
+    "check_examples_apart",
     "check_uncomputed",
     "layer",
     "layers",

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
+from torch.utils import _pytree
 
 from surfeit.core import unknown
 from surfeit.models.structure.calls import Passes, UnfollowableError
@@ -252,7 +253,7 @@ class Structure:
         if self._example is None:
             passes = passes_without_example(model)
         else:
-            passes = Passes(model, self._example)
+            passes = Passes(model, _placed(self._example, model))
         found = _traced(model, passes, {name: own.units for name, own in self.layers.items()})
         self._example = None
         return found
@@ -331,6 +332,19 @@ def _outputs(passes: Passes, reaches: Mapping[int, Any]) -> set[str]:
         if None in targets or targets & ends & onward:
             ends.add(number)
     return {layer for number in ends for layer in reaches[number].sources}
+
+
+def _placed(example: Any, model: nn.Module) -> Any:
+    """The example on the model's device and, where it is floating point, of its precision."""
+    floats = (value for value in model.parameters() if value.is_floating_point())
+    like = next(floats, None)
+    if like is None:
+        return example
+    return _pytree.tree_map_only(
+        Tensor,
+        lambda value: value.to(like.device, like.dtype if value.is_floating_point() else None),
+        example,
+    )
 
 
 def _signature(model: nn.Module) -> Any:
