@@ -1,5 +1,7 @@
 """Random streams, parameters as plain dicts, splits and scores on them, errors."""
 
+from surfeit.core.calling import call
+from surfeit.core.copies import converted_, copied, skeleton
 from surfeit.core.errors import (
     BusyError,
     CollapseError,
@@ -26,11 +28,13 @@ from surfeit.core.parameters import (
     layer,
     layers,
     load_,
+    own_parameters,
     parameters,
     weight_matrix,
 )
 from surfeit.core.split import Split
 from surfeit.core.streams import Streams
+from surfeit.core.ties import Tie, tie_, ties
 
 __all__ = [
     "BusyError",
@@ -48,18 +52,26 @@ __all__ = [
     "StoreError",
     "Streams",
     "SurfeitError",
+    "Tie",
     "buffers",
+    "call",
     "check_mask_fits",
     "check_mask_kind",
     "check_tensor",
+    "converted_",
+    "copied",
     "digest",
     "evaluate",
     "lacks_memory",
     "layer",
     "layers",
     "load_",
+    "own_parameters",
     "parameters",
     "score",
+    "skeleton",
+    "tie_",
+    "ties",
     "unknown",
     "weight_matrix",
 ]

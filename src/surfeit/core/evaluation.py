@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
-from torch.func import functional_call
 
+from surfeit.core.calling import call
 from surfeit.core.parameters import Params
 from surfeit.core.split import Split
 
@@ -44,7 +44,7 @@ def evaluate(model: nn.Module, tensors: Params, split: Split) -> Score:
     model.eval()
     try:
         parts = split.images.split(_IMAGES_AT_ONCE)
-        logits = torch.cat([functional_call(model, tensors, (part,)) for part in parts])
+        logits = torch.cat([call(model, tensors, part) for part in parts])
     finally:
         model.train(training)
     return score(logits, split.labels)

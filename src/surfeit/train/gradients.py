@@ -11,9 +11,8 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from surfeit.core import Params
+from surfeit.core import Params, call, own_parameters
 from surfeit.models import describe, is_rebuildable
 
 Gradient = Callable[[Params, Params, Tensor, Tensor, Tensor], Sequence[Tensor]]
@@ -41,7 +40,7 @@ def autograd_gradient(model: nn.Module) -> Gradient:
     ) -> Sequence[Tensor]:
         leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
         with torch.enable_grad():
-            outputs = functional_call(model, leaves | buffers, (images,))
+            outputs = call(model, leaves | buffers, images)
             loss = F.cross_entropy(outputs, labels)
         logits.copy_(outputs.detach())
         # A parameter that takes no part in the loss has the gradient zero.
@@ -56,7 +55,8 @@ def dense_layers(model: nn.Module) -> list[str] | None:
     """The layers' names if the network is `[Flatten] Linear (ReLU Linear)*` with biases."""
     if type(model) is not nn.Sequential or not is_rebuildable(describe(model)):
         return None
-    parts = [(name, part) for name, part in model.named_children()]
+    # named_children leaves out the second place of a module, as that of a last ReLU.
+    parts = [(name, part) for name, part in model._modules.items() if part is not None]
     if parts and describe(parts[0][1]) == describe(nn.Flatten()):
         parts = parts[1:]
     kinds = [type(part) for _, part in parts]
@@ -64,7 +64,7 @@ def dense_layers(model: nn.Module) -> list[str] | None:
     linear = [(name, part) for name, part in parts if isinstance(part, nn.Linear)]
     if kinds != expected or len(kinds) % 2 == 0 or any(p.bias is None for _, p in linear):
         return None
-    if len(dict(model.named_parameters())) < 2 * len(linear):  # layers share their weights
+    if len(own_parameters(model)) < 2 * len(linear):  # layers share their weights
         return None
     return [name for name, _ in linear]
 

@@ -1,6 +1,5 @@
 """A training before it starts: what is to be trained, and the key it will have."""
 
-import copy
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -9,9 +8,9 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from surfeit.core import Params, Streams, buffers, check_mask_fits, digest, parameters
+from surfeit.core import Params, Streams, buffers, check_mask_fits, copied, digest, parameters
 from surfeit.data import Dataset
-from surfeit.models import Builder, describe, initialise_, is_rebuildable
+from surfeit.models import Builder, initialise_, is_rebuildable, key_form
 from surfeit.prune import check_alive
 from surfeit.store import SCHEMA, canonical, key_of
 from surfeit.train.building import built
@@ -85,7 +84,7 @@ class Job:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What the key stands for, in canonical form."""
-        architecture = describe(self.network)
+        architecture = key_form(self.network)
         drawn = is_rebuildable(architecture) and self._is_drawn()
         config = {
             "architecture": architecture,
@@ -135,7 +134,7 @@ class Job:
 
     def _is_drawn(self) -> bool:
         """Whether the initial weights are those that the seed's stream gives, whoever drew them."""
-        drawn = initialise_(copy.deepcopy(self.network), self.streams.get("init"))
+        drawn = initialise_(copied(self.network), self.streams.get("init"))
         return digest(parameters(drawn) | buffers(drawn)) == digest(
             parameters(self.network) | buffers(self.network)
         )
@@ -217,7 +216,7 @@ class Job:
 
     def _outputs(self, *, training: bool) -> torch.Tensor:
         """The outputs for one image, from a copy: the user's module stays as it is."""
-        trial = copy.deepcopy(self.network).train(training)
+        trial = copied(self.network).train(training)
         first = next(trial.parameters())
         image = self.dataset.train.images[:1].to(first.device, first.dtype)
         try:

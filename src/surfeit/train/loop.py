@@ -1,6 +1,5 @@
 """The training loop, from a job to a run."""
 
-import copy
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -8,7 +7,18 @@ from typing import Any
 
 import torch
 
-from surfeit.core import DivergedError, Params, Score, evaluate, load_, score
+from surfeit.core import (
+    DivergedError,
+    Params,
+    Score,
+    converted_,
+    copied,
+    evaluate,
+    load_,
+    own_parameters,
+    score,
+    skeleton,
+)
 from surfeit.store import Run, RunWriter
 from surfeit.train.batches import Batches
 from surfeit.train.best import Best
@@ -52,8 +62,8 @@ class Loop:
         self._per_epoch = self._batches.per_epoch
         self._total = job.recipe.total_steps(len(data.train))
         # The structure alone: every call brings its own weights.
-        self._model = copy.deepcopy(job.network).to("meta").train()
-        own = dict(job.network.named_parameters())
+        self._model = skeleton(job.network).train()
+        own = own_parameters(job.network)
         tensors = {
             # The fused updates read a weight and its gradient as they lie in memory.
             name: value.to(device, dtype if value.is_floating_point() else None).clone(
@@ -131,7 +141,7 @@ class Loop:
         pruning, density = self._job.pruning, self._moments.get(self._step)
         if pruning is None or density is None:
             return
-        network = copy.deepcopy(self._job.network).cpu()
+        network = converted_(copied(self._job.network), "cpu")
         mask = pruning.choose(
             load_(network, self._params | self._buffers),
             density,
