@@ -150,7 +150,7 @@ def is_readable(module: nn.Module) -> bool:
 
 def _is_plain(value: object) -> bool:
     if isinstance(value, tuple | list):
-        return all(isinstance(item, int | float) and _is_plain(item) for item in value)
+        return all(_is_plain(item) and not isinstance(item, tuple | list) for item in value)
     if isinstance(value, float):
         return math.isfinite(value)
     return value is None or isinstance(value, int | str)
