@@ -247,9 +247,9 @@ def test_foreign_modules_are_described_and_named_but_not_rebuilt(part, name):
     description = describe(nn.Sequential(nn.Linear(2, 2), inner))
     json.dumps(description)
     assert not is_rebuildable(description)
-    with pytest.raises(ValueError, match=rf"a \S+\.{name} '1.pool' cannot be built .*into="):
+    with pytest.raises(ValueError, match=rf"a {name} '1.pool' cannot be built .*into="):
         rebuild(description)
-    with pytest.raises(ValueError, match=rf"a \S+\.{name} cannot be built from its description"):
+    with pytest.raises(ValueError, match=rf"a {name} cannot be built from its description"):
         rebuild(describe(part))
 
 

@@ -56,8 +56,9 @@ def is_rebuildable(architecture: dict[str, Any]) -> bool:
 
 def foreign_part(architecture: dict[str, Any]) -> str:
     """What of an architecture that is not rebuildable is to blame: class and dotted name."""
-    part = architecture.get("foreign")
-    return f"{part['class']} {part['name']!r}" if part else architecture["class"]
+    part = architecture.get("foreign", architecture)
+    name = f" {part['name']!r}" if "name" in part else ""
+    return part["class"].rpartition(".")[2] + name
 
 
 def rebuild(architecture: dict[str, Any]) -> nn.Module:
