@@ -122,6 +122,21 @@ def test_ties_between_tensors_that_are_all_laid_out_otherwise():
     assert torch.equal(found["2.weight"].of(model[0].weight), model[2].weight)
 
 
+@pytest.mark.parametrize("order", [(1, 2, 0), (2, 0, 1), (0, 2, 1), (2, 1, 0)])
+def test_ties_permute_any_axes(order):
+    kernels = torch.randn(4, 3, 2)
+    model = nn.ModuleList([nn.Conv1d(1, 1, 1), nn.Conv1d(1, 1, 1)])
+    model[0].weight.data, model[1].weight.data = kernels, kernels.permute(order)
+    (tie,) = ties(model).values()
+    fresh = torch.randn(4, 3, 2)
+    assert torch.equal(tie.of(fresh), fresh.permute(order))
+    assert torch.equal(tie.inverse(fresh.permute(order), fresh.shape), fresh)
+    model[0].weight.data, model[1].weight.data = kernels.permute(order), kernels.permute(1, 0, 2)
+    (tie,) = ties(model).values()  # none of them contiguous
+    assert torch.equal(tie.of(model[0].weight), model[1].weight)
+    assert torch.equal(tie.inverse(model[1].weight, model[0].weight.shape), model[0].weight)
+
+
 def test_networks_whose_parameters_are_their_own_have_no_ties():
     table = torch.randn(6, 8)
     side_by_side = nn.Sequential(nn.Linear(4, 6), nn.Linear(4, 6))

@@ -96,12 +96,11 @@ def test_tied_and_repeated_networks_are_unpacked_as_they_were_packed(tmp_path):
     act, layer = nn.SiLU(), nn.Linear(8, 8)
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), act, layer, act, layer, nn.Linear(8, 16))
     model[6].weight.data = model[1].weight.data.T
-    job = Job(
-        nn.Sequential(*model, nn.Linear(16, 3)), dataset, Recipe(epochs=1), 0, None, Numerics()
-    )
+    network = nn.Sequential(*model, nn.Linear(16, 3))
+    job = Job(network, dataset, Recipe(epochs=1), 0, None, Numerics())
     data = write_dataset(dataset, tmp_path / "data.safetensors")
     parcel = unpack(pack(job, data, tmp_path))
-    for network in (parcel.model, model_with(parcel, tensors_of(parcel.model))):
-        assert ties(network).keys() == {"6.weight"}
-        assert network[3] is network[5]
-        assert digest(parameters(network)) == digest(parameters(job.network))
+    for built in (parcel.model, model_with(parcel, tensors_of(parcel.model))):
+        assert ties(built).keys() == {"6.weight"}
+        assert built[3] is built[5]
+        assert digest(parameters(built)) == digest(parameters(network))

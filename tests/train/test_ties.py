@@ -11,8 +11,9 @@ from torch.nn.utils import parametrizations, prune
 
 from surfeit.core import digest, evaluate, parameters, ties
 from surfeit.data import Dataset
+from surfeit.prune.schedules import at_step
 from surfeit.store import Run, Store
-from surfeit.train import Recipe, Recorder, train
+from surfeit.train import Pruning, Recipe, Recorder, train
 from surfeit.train.draws import may_draw
 from surfeit.train.gradients import dense_layers
 
@@ -141,6 +142,19 @@ def test_a_masked_tied_weight_is_zero_at_both_places(dataset, store):
     assert torch.equal(run.weights("3")[-1], loaded[3].weight)
     with pytest.raises(ValueError, match=r"'3.weight' is one parameter with '1.weight'"):
         train(model, dataset, recipe(dataset), mask={"3.weight": kept.T}, store=store)
+
+
+@pytest.mark.parametrize("tie", [by_object, by_storage, by_transposition])
+def test_a_tied_weight_is_pruned_once_while_it_trains(tie, dataset, store):
+    pruning = Pruning(moments=at_step(2, 0.5))
+    model = tied(chain, tie, "weight")
+    run = train(model, dataset, recipe(dataset), pruning=pruning, store=store)
+    kept = run.mask_at()
+    assert list(kept) == ["1.weight", "3.weight", "7.weight"]
+    loaded = run.model()
+    weight, other = loaded[3].weight, loaded[5].weight
+    assert torch.equal(weight != 0, kept["3.weight"])
+    assert torch.equal(other, weight.T if tie is by_transposition else weight)
 
 
 def test_a_tied_training_is_resumed_to_the_bit(dataset, tmp_path):

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from surfeit.core.ties import memory_of, remember, share_memory, tie_, ties
+from surfeit.core.memory import memory_of, share_memory
+from surfeit.core.ties import remember, tie_, ties
 
 
 def copied(model: nn.Module) -> nn.Module:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
+
+from surfeit.core.memory import Span, axes_by_stride, layout, overlap
 
 
 @dataclass(frozen=True)
@@ -104,55 +105,12 @@ def tie_(model: nn.Module, found: dict[str, Tie]) -> nn.Module:
     return model
 
 
-def memory_of(value: Tensor) -> int | None:
-    """What tells apart the stretches of memory that tensors are views of; None if it has none."""
-    if is_lazy(value) or value.layout != torch.strided or value.numel() == 0:
-        return None
-    storage = value.untyped_storage()
-    return storage.data_ptr() or storage._cdata  # the meta device has no addresses
-
-
-def share_memory(one: Tensor, other: Tensor) -> bool:
-    """Whether any number of one tensor is a number of the other."""
-    first, second = _Span.of("", one), _Span.of("", other)
-    return (
-        first is not None and second is not None and first.meets(second) and _overlap(first, second)
-    )
-
-
 def _place(model: nn.Module, name: str) -> tuple[dict[str, Any], str]:
     """Where a module keeps a parameter or buffer, and its name there."""
     path, _, leaf = name.rpartition(".")
     module = model.get_submodule(path)
     held: dict[str, Any] = module._parameters if leaf in module._parameters else module._buffers
     return held, leaf
-
-
-class _Span(NamedTuple):
-    """The bytes in which a tensor's numbers lie: [begin, end) of a space of addresses."""
-
-    name: str
-    value: Tensor
-    space: str
-    begin: int
-    end: int
-
-    @classmethod
-    def of(cls, name: str, value: Tensor) -> "_Span | None":
-        memory = memory_of(value)
-        if memory is None:
-            return None
-        item = value.element_size()
-        pairs = zip(value.shape, value.stride(), strict=True)
-        length = item * (1 + sum((size - 1) * stride for size, stride in pairs))
-        space, begin = str(value.device), value.data_ptr()
-        if begin == 0:  # the meta device has storages, but no addresses
-            space = f"{space} {memory}"
-            begin = value.storage_offset() * item
-        return cls(name, value, space, begin, begin + length)
-
-    def meets(self, other: "_Span") -> bool:
-        return self.space == other.space and self.begin < other.end and other.begin < self.end
 
 
 def _found(model: nn.Module) -> dict[str, Tie]:
@@ -187,45 +145,26 @@ def _named(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
                     yield (f"{path}.{leaf}" if path else leaf), value
 
 
-def _over_one_memory(parameters: dict[str, Tensor]) -> list[list[str]]:
+def _over_one_memory(parameters: Mapping[str, Tensor]) -> list[list[str]]:
     """The groups of names that stand for the same numbers, each in the order of the model."""
-    spans = [span for item in parameters.items() if (span := _Span.of(*item)) is not None]
+    spans = [span for item in parameters.items() if (span := Span.of(*item)) is not None]
     spans.sort(key=lambda span: (span.space, span.begin))
     groups: dict[tuple[object, ...], list[str]] = {}
-    reach: list[_Span] = []
+    reach: list[Span] = []
     for span in spans:
         reach = [other for other in reach if other.meets(span)]
-        alike = [_layout(other) == _layout(span) for other in reach]
+        alike = [layout(other) == layout(span) for other in reach]
         for other, over_the_same in zip(reach, alike, strict=True):
             if over_the_same:
                 _check_alike(other, span)
-            elif _overlap(other, span):
+            elif overlap(other, span):
                 _refuse(other.name, span.name)
         if any(alike):
             first = reach[alike.index(True)]
-            groups.setdefault(_layout(span), [first.name]).append(span.name)
+            groups.setdefault(layout(span), [first.name]).append(span.name)
         reach.append(span)
     place = {name: index for index, name in enumerate(parameters)}
     return [sorted(group, key=place.__getitem__) for group in groups.values()]
-
-
-def _layout(span: _Span) -> tuple[object, ...]:
-    """Equal for tensors over the same numbers: where they begin, and steps between them."""
-    runs: list[tuple[int, int]] = []
-    for size, stride in (pair for pair in _by_memory(span.value) if pair[0] != 1):
-        if runs and runs[-1][1] == size * stride:  # the axis outside goes on where this one ends
-            size *= runs.pop()[0]
-        runs.append((size, stride))
-    return span.space, span.begin, span.value.dtype, *runs
-
-
-def _by_memory(value: Tensor) -> list[tuple[int, int]]:
-    return [(value.shape[axis], value.stride(axis)) for axis in _axes(value)]
-
-
-def _axes(value: Tensor) -> tuple[int, ...]:
-    """The axes from the one with the longest stride to that with the shortest."""
-    return tuple(sorted(range(value.dim()), key=value.stride, reverse=True))
 
 
 def _tie(name: str, whole: Tensor, reader: Tensor) -> Tie:
@@ -234,29 +173,17 @@ def _tie(name: str, whole: Tensor, reader: Tensor) -> Tie:
         for axis, size in enumerate(whole.shape)
     ):
         return Tie(name)
-    axes = _axes(reader)
-    return Tie(name, _axes(whole), tuple(reader.shape[axis] for axis in axes), _inverse(axes))
+    axes = axes_by_stride(reader)
+    return Tie(
+        name, axes_by_stride(whole), tuple(reader.shape[axis] for axis in axes), _inverse(axes)
+    )
 
 
 def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(range(len(order)), key=order.__getitem__))
 
 
-def _overlap(one: _Span, other: _Span) -> bool:
-    """Whether two tensors whose spans meet share a number: slices of one may lie side by side."""
-    if one.value.dtype != other.value.dtype:
-        return True
-    begin, item = min(one.begin, other.begin), one.value.element_size()
-    marks = torch.zeros((max(one.end, other.end) - begin) // item, dtype=torch.bool)
-    first, second = (
-        marks.as_strided(span.value.shape, span.value.stride(), (span.begin - begin) // item)
-        for span in (one, other)
-    )
-    first.fill_(True)
-    return bool(second.any())
-
-
-def _check_alike(one: _Span, other: _Span) -> None:
+def _check_alike(one: Span, other: Span) -> None:
     if one.value.requires_grad != other.value.requires_grad:
         frozen, trained = (one, other) if other.value.requires_grad else (other, one)
         raise ValueError(
