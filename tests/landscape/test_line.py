@@ -305,3 +305,19 @@ def test_ends_of_other_shapes_and_points_off_the_line_are_named():
     for errors in ([0.1], [0.1, float("nan")]):
         with pytest.raises(ValueError, match="two or more finite numbers"):
             error_barrier(errors)
+
+
+def test_a_tied_network_has_one_line_for_both_places(split):
+    def tied(name: str) -> nn.Module:
+        model = network(name, (9,))
+        model.fc2 = nn.Linear(9, 9)
+        model.fc2.weight.data = model.fc1.weight.data.T
+        return nn.Sequential(model, nn.Linear(9, 4))
+
+    torch.manual_seed(0)
+    first, second = tied("first"), tied("second")
+    ends = tensors(first), tensors(second)
+    assert "0.fc2.weight" not in ends[0]
+    table = along_line(first, *ends, {"test": split}, points=3).to_pylist()
+    middle = evaluate(load_(tied("other"), between(*ends, 0.5)), {}, split)
+    assert table[1]["loss"] == pytest.approx(middle.loss)

@@ -1,5 +1,7 @@
 """Random streams, parameters as plain dicts, splits and scores on them, errors."""
 
+from surfeit.core.calling import call
+from surfeit.core.copies import converted_, copied, skeleton
 from surfeit.core.errors import (
     BusyError,
     CollapseError,
@@ -38,11 +40,13 @@ from surfeit.core.parameters import (
     layer,
     layers,
     load_,
+    own_parameters,
     parameters,
     weight_matrix,
 )
 from surfeit.core.split import Split, Task, describe_inputs
 from surfeit.core.streams import Streams
+from surfeit.core.ties import Tie, tie_, ties
 
 __all__ = [
     "OBJECTIVES",
@@ -63,12 +67,16 @@ __all__ = [
     "Streams",
     "SurfeitError",
     "Task",
+    "Tie",
     "binary_cross_entropy",
     "buffers",
+    "call",
     "check_kind",
     "check_mask_fits",
     "check_mask_kind",
     "check_tensor",
+    "converted_",
+    "copied",
     "cross_entropy",
     "describe_inputs",
     "digest",
@@ -82,10 +90,14 @@ __all__ = [
     "objective_named",
     "outputs_of",
     "own_objective",
+    "own_parameters",
     "parameters",
     "quantities",
     "score",
+    "skeleton",
     "squared_error",
+    "tie_",
+    "ties",
     "unknown",
     "weight_matrix",
 ]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
+from surfeit.core.calling import call
 from surfeit.core.objective import Objective, check_kind, cross_entropy
 from surfeit.core.parameters import Params
 from surfeit.core.split import Split
@@ -100,7 +100,7 @@ def outputs_of(model: nn.Module, tensors: Params, inputs: Tensor) -> Tensor:
     model.eval()
     try:
         for part in _at_least_single(inputs).split(_EXAMPLES_AT_ONCE):
-            outputs = functional_call(model, tensors, (part,))
+            outputs = call(model, tensors, part)
             check_kind(outputs)
             found.append(outputs)
     finally:

@@ -1,6 +1,5 @@
 """Loss and accuracy on the straight line between two networks, and the barrier they meet there."""
 
-import copy
 import math
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +8,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from surfeit.core import Objective, Params, Split, cross_entropy, evaluate
+from surfeit.core import (
+    Objective,
+    Params,
+    Split,
+    buffers,
+    copied,
+    cross_entropy,
+    evaluate,
+    parameters,
+)
 from surfeit.landscape.batch_statistics import batch_statistics, normalisations
 
 SCHEMA = pa.schema(
@@ -97,7 +105,7 @@ def along_line(
             "the model has batch normalisation, whose statistics must be computed anew at every "
             "point of the line: give training images as statistics_from"
         )
-    structure, rows = copy.deepcopy(model).eval(), []
+    structure, rows = copied(model).eval(), []
     for place in range(points):
         t = place / (points - 1)
         tensors = between(first, second, t)
@@ -131,7 +139,7 @@ def error_barrier(errors: Sequence[float] | Float[Tensor, " points"]) -> float:
 
 
 def _check_fit(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    own = dict(model.named_parameters()) | dict(model.named_buffers())
+    own = parameters(model) | buffers(model)
     if own.keys() != tensors.keys():
         names = ", ".join(sorted(own.keys() ^ tensors.keys()))
         raise ValueError(f"the model and the ends differ: only one of them has {names}")

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from surfeit.core import Params, StoreError, load_, unknown
+from surfeit.core import Params, StoreError, Tie, converted_, load_, unknown
 from surfeit.models import rebuild
 from surfeit.store.files import FileSum, read_json
 from surfeit.store.keys import SCHEMA
@@ -71,6 +71,11 @@ class Run:
         return self.identity["config"]
 
     @property
+    def architecture(self) -> dict[str, Any]:
+        """What is known of the network, for `surfeit.models.rebuild`."""
+        return self.about.get("architecture", self.config["architecture"])
+
+    @property
     def status(self) -> Status:
         """`done`, `running` (another process holds the lease) or `interrupted`."""
         if (self.path / "DONE.json").is_file():
@@ -123,8 +128,11 @@ class Run:
         if layer not in self.layers:
             raise unknown("layer", layer, self.layers)
         paths = self._snapshots(self._steps() if steps is None else steps)
-        name = f"{layer}.weight"
-        stack = read_layer(paths, name, self.mask.get(name))
+        record = next(row for row in self.about["layers"] if row["name"] == layer)
+        tie = Tie.recorded(record.get("tensor", f"{layer}.weight" if layer else "weight"))
+        stack = read_layer(paths, tie.to, self.mask.get(tie.to))
+        if tie.axes is not None:
+            stack = torch.stack([tie.of(weight) for weight in stack])
         return stack.flatten(2)
 
     def tensors(self, step: int | None = None) -> Params:
@@ -157,10 +165,10 @@ class Run:
             StoreError: if the snapshot is damaged.
         """
         tensors = self.tensors(step)
-        model = into if into is not None else rebuild(self.config["architecture"])
+        model = into if into is not None else rebuild(self.architecture)
         if into is None:
             floats = [value.dtype for value in tensors.values() if value.is_floating_point()]
-            model.to(floats[0] if floats else torch.float32)
+            converted_(model, floats[0] if floats else torch.float32)
         return load_(model, tensors).eval()
 
     def metrics(self) -> pa.Table:

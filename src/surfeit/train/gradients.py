@@ -10,9 +10,8 @@ from collections.abc import Callable, Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from surfeit.core import Objective, Params, check_kind
+from surfeit.core import Objective, Params, call, check_kind, own_parameters
 from surfeit.models import describe, is_rebuildable
 
 Gradient = Callable[[Params, Params, Tensor, Tensor, Tensor], Sequence[Tensor]]
@@ -45,7 +44,7 @@ def autograd_gradient(model: nn.Module, objective: Objective) -> Gradient:
     ) -> Sequence[Tensor]:
         leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
         with torch.enable_grad():
-            found = functional_call(model, leaves | buffers, (inputs,))
+            found = call(model, leaves | buffers, inputs)
             check_kind(found)
             if found.shape != outputs.shape:  # copied, it would be repeated until it fits
                 raise ValueError(
@@ -66,7 +65,8 @@ def dense_layers(model: nn.Module) -> list[str] | None:
     """The layers' names if the network is `[Flatten] Linear (ReLU Linear)*` with biases."""
     if type(model) is not nn.Sequential or not is_rebuildable(describe(model)):
         return None
-    parts = [(name, part) for name, part in model.named_children()]
+    # named_children leaves out the second place of a module, as that of a last ReLU.
+    parts = [(name, part) for name, part in model._modules.items() if part is not None]
     if parts and describe(parts[0][1]) == describe(nn.Flatten()):
         parts = parts[1:]
     kinds = [type(part) for _, part in parts]
@@ -74,7 +74,7 @@ def dense_layers(model: nn.Module) -> list[str] | None:
     linear = [(name, part) for name, part in parts if isinstance(part, nn.Linear)]
     if kinds != expected or len(kinds) % 2 == 0 or any(p.bias is None for _, p in linear):
         return None
-    if len(dict(model.named_parameters())) < 2 * len(linear):  # layers share their weights
+    if len(own_parameters(model)) < 2 * len(linear):  # layers share their weights
         return None
     return [name for name, _ in linear]
 

@@ -1,6 +1,5 @@
 """A training before it starts: what is to be trained, and the key it will have."""
 
-import copy
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -17,13 +16,15 @@ from surfeit.core import (
     buffers,
     check_kind,
     check_mask_fits,
+    copied,
     cross_entropy,
     describe_inputs,
     digest,
+    own_parameters,
     parameters,
 )
 from surfeit.data import Dataset
-from surfeit.models import Builder, describe, initialise_, is_rebuildable
+from surfeit.models import Builder, initialise_, is_rebuildable, key_form
 from surfeit.prune import check_alive
 from surfeit.store import SCHEMA, canonical, key_of
 from surfeit.train.building import built
@@ -93,12 +94,14 @@ class Job:
     @cached_property
     def trained(self) -> list[str]:
         """The names of the parameters that are trained, in the order of the network."""
-        return [name for name, value in self.network.named_parameters() if value.requires_grad]
+        own = own_parameters(self.network)
+        return [name for name, value in own.items() if value.requires_grad]
 
     @cached_property
     def frozen(self) -> list[str]:
         """The names of the parameters with `requires_grad=False`, in the order of the network."""
-        return [name for name, value in self.network.named_parameters() if not value.requires_grad]
+        own = own_parameters(self.network)
+        return [name for name, value in own.items() if not value.requires_grad]
 
     @cached_property
     def first_outputs(self) -> torch.Tensor:
@@ -115,7 +118,7 @@ class Job:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What the key stands for, in canonical form."""
-        architecture = describe(self.network)
+        architecture = key_form(self.network)
         drawn = is_rebuildable(architecture) and self._is_drawn()
         config = {
             "architecture": architecture,
@@ -170,7 +173,7 @@ class Job:
 
     def _is_drawn(self) -> bool:
         """Whether the initial weights are those that the seed's stream gives, whoever drew them."""
-        drawn = initialise_(copy.deepcopy(self.network), self.streams.get("init"))
+        drawn = initialise_(copied(self.network), self.streams.get("init"))
         return digest(parameters(drawn) | buffers(drawn)) == digest(
             parameters(self.network) | buffers(self.network)
         )
@@ -284,7 +287,7 @@ class Job:
 
     def _outputs(self, *, training: bool) -> torch.Tensor:
         """The outputs for one example, from a copy: the user's module stays as it is."""
-        trial = copy.deepcopy(self.network).train(training)
+        trial = copied(self.network).train(training)
         first = next(trial.parameters())
         example = self.dataset.train.inputs[:1].to(first.device)
         if example.is_floating_point():

@@ -1,6 +1,5 @@
 """The training loop, from a job to a run."""
 
-import copy
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -9,7 +8,19 @@ from typing import Any
 
 import torch
 
-from surfeit.core import DivergedError, Params, Score, load_, outputs_of, quantities, score
+from surfeit.core import (
+    DivergedError,
+    Params,
+    Score,
+    converted_,
+    copied,
+    load_,
+    outputs_of,
+    own_parameters,
+    quantities,
+    score,
+    skeleton,
+)
 from surfeit.store import Run, RunWriter
 from surfeit.train.batches import Batches
 from surfeit.train.best import Best
@@ -54,7 +65,7 @@ class Loop:
         self._per_epoch = self._batches.per_epoch
         self._total = job.recipe.total_steps(len(data.train))
         # The structure alone: every call brings its own weights.
-        self._model = copy.deepcopy(job.network).to("meta").train()
+        self._model = skeleton(job.network).train()
         tensors = {
             # The fused updates read a weight and its gradient as they lie in memory.
             name: value.to(device, dtype if value.is_floating_point() else None).clone(
@@ -62,7 +73,7 @@ class Loop:
             )
             for name, value in job.initial().items()
         }
-        every = {name: tensors[name] for name, _ in job.network.named_parameters()}
+        every = {name: tensors[name] for name in own_parameters(job.network)}
         self._mask = HeldMask(job.first_mask(), every, job.trained)
         tensors |= every  # those that are masked lie elsewhere now
         self._params = {name: tensors[name] for name in job.trained}
@@ -139,7 +150,7 @@ class Loop:
         pruning, density = self._job.pruning, self._moments.get(self._step)
         if pruning is None or density is None:
             return
-        network = copy.deepcopy(self._job.network).cpu()
+        network = converted_(copied(self._job.network), "cpu")
         mask = pruning.choose(
             load_(network, self._params | self._buffers),
             density,

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 import surfeit
-from surfeit.core import layers
+from surfeit.core import layers, ties
+from surfeit.models import describe, key_form
 
 _LIBRARIES = ("torch", "numpy", "safetensors")
 
@@ -26,10 +27,8 @@ def about(model: nn.Module, names: dict[str, Any]) -> dict[str, Any]:
     """
     return {
         **names,
-        "layers": [
-            {"name": name, "kind": type(layer).__name__, "shape": list(layer.weight.shape)}
-            for name, layer in layers(model).items()
-        ],
+        "layers": _layers(model),
+        **_architecture(model),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(sys.argv),
         "versions": {
@@ -45,6 +44,23 @@ def about(model: nn.Module, names: dict[str, Any]) -> dict[str, Any]:
             "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         },
     }
+
+
+def _layers(model: nn.Module) -> list[dict[str, Any]]:
+    """The layers' names, kinds and shapes and, of a tied weight, which tensor is stored for it."""
+    tied = ties(model)
+    found = []
+    for name, layer in layers(model).items():
+        row = {"name": name, "kind": type(layer).__name__, "shape": list(layer.weight.shape)}
+        tie = tied.get(f"{name}.weight")
+        found.append(row | ({"tensor": tie.record()} if tie else {}))
+    return found
+
+
+def _architecture(model: nn.Module) -> dict[str, Any]:
+    """The whole description, where the key holds less than can be built from."""
+    description = describe(model)
+    return {} if description == key_form(model) else {"architecture": description}
 
 
 def _cpu() -> str:

@@ -11,7 +11,7 @@ from torch import nn
 
 from surfeit.core import Params, StoreError, buffers, digest, parameters
 from surfeit.data import Dataset
-from surfeit.models import describe
+from surfeit.models import key_form
 from surfeit.store import (
     SCHEMA,
     Lease,
@@ -132,7 +132,7 @@ def _identity(
 ) -> dict[str, Any]:
     # Nobody knows what the loop will do: every recording is a run of its own.
     config = {
-        "architecture": describe(model),
+        "architecture": key_form(model),
         "initial": digest(_tensors(model)),
         "settings": settings,
         "recording": uuid.uuid4().hex,

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
 
-from surfeit.core import Layer, Params
+from surfeit.core import Layer, Params, call
 from surfeit.prune.scores.evidence import Evidence
 from surfeit.prune.scores.inputs import scored_layers
 from surfeit.prune.scores.loss import batches
@@ -101,7 +100,7 @@ def _batch_sums(
 
     leaves = {name: w.clone().requires_grad_() for name, w in evidence.weights.items()}
     with torch.enable_grad(), watched(layers, see):
-        logits = functional_call(evidence.network, leaves, (images,))
+        logits = call(evidence.network, leaves, images)
     p = logits.detach().softmax(dim=1)
     for k in range(p.shape[1]):
         s = -p * p[:, k : k + 1].sqrt()

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from surfeit.core import Layer
+from surfeit.core import Layer, ties
 from surfeit.prune.scores.evidence import Evidence
 from surfeit.prune.scores.loss import batches
 from surfeit.prune.scores.network import weight_name
@@ -15,9 +15,15 @@ def scored_layers(evidence: Evidence, score: str) -> dict[str, Layer]:
     """The layers of all prunable parameters.
 
     Raises:
-        ValueError: if one is no weight of a Linear or convolution layer.
+        ValueError: if one is no weight of a Linear or convolution layer, or of several at once.
     """
     layers = evidence.layers
+    for name, tie in ties(evidence.network).items():
+        if tie.to in evidence.names:
+            raise ValueError(
+                f"{score} looks at the inputs of one layer for each weight, but {tie.to} is "
+                f"{name} too: choose a score that looks at weights or gradients"
+            )
     others = sorted(set(evidence.names) - {weight_name(name) for name in layers})
     if others:
         raise ValueError(

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from surfeit.core import Params, Split
+from surfeit.core import Params, Split, call, own_parameters
 
 # What a batch adds to the sum over images, by the leaves that the loss was computed from.
 _Part = Callable[[Tensor, list[Tensor]], tuple[Tensor, ...]]
@@ -32,7 +31,7 @@ def mean_gradients(network: nn.Module, split: Split, size: int) -> Params:
     def part(loss: Tensor, leaves: list[Tensor]) -> tuple[Tensor, ...]:
         return torch.autograd.grad(loss, leaves, materialize_grads=True)
 
-    names = [name for name, _ in network.named_parameters()]
+    names = list(own_parameters(network))
     return _finite("gradients", _mean(network, names, split, size, part))
 
 
@@ -63,7 +62,7 @@ def _mean(network: nn.Module, names: list[str], split: Split, size: int, part: _
     for batch in batches(split, size, own[names[0]]):
         leaves = {name: own[name].detach().requires_grad_() for name in names}
         with torch.enable_grad():
-            logits = functional_call(network, leaves, (batch.images,))
+            logits = call(network, leaves, batch.images)
             loss = F.cross_entropy(logits, batch.labels, reduction="sum")
             parts = part(loss, list(leaves.values()))
         for name, value in zip(names, parts, strict=True):

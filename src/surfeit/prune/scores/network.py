@@ -1,13 +1,12 @@
 """A private copy of a network to measure on: masked, in evaluation mode, and checked."""
 
-import copy
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from surfeit.core import Layer, check_tensor, layers
+from surfeit.core import Layer, check_tensor, copied, layers, own_parameters
 
 
 def weight_name(layer: str) -> str:
@@ -21,8 +20,8 @@ def prunable_layers(model: nn.Module) -> dict[str, Layer]:
     Raises:
         ValueError: if a layer computes its weight from other parameters.
     """
-    own = dict(model.named_parameters())
-    held = {id(value) for value in own.values()}
+    own = own_parameters(model)
+    held = {id(value) for value in model.parameters()}
     found = {}
     for name, layer in layers(model).items():
         if weight_name(name) in own:
@@ -62,7 +61,7 @@ def private_copy(model: nn.Module, mask: Mapping[str, Tensor]) -> nn.Module:
     Raises:
         ValueError: if a parameter, once masked, is not finite.
     """
-    own = copy.deepcopy(model).eval().requires_grad_(False)
+    own = copied(model).eval().requires_grad_(False)
     for name, value in own.named_parameters():
         value.grad = None
         if name in mask:
