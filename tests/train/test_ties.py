@@ -11,6 +11,7 @@ from torch.nn.utils import parametrizations, prune
 
 from surfeit.core import digest, evaluate, parameters, ties
 from surfeit.data import Dataset
+from surfeit.models.structure import weight_matrix_of
 from surfeit.prune.schedules import at_step
 from surfeit.store import Run, Store
 from surfeit.train import Pruning, Recipe, Recorder, train
@@ -267,7 +268,7 @@ def test_a_network_that_is_one_layer_is_trained_masked_and_read(dataset, store):
 )
 def test_a_network_that_is_one_layer_is_recorded(model, tmp_path):
     run = Recorder(model, tmp_path).finish()
-    assert torch.equal(run.weights("")[0], model.weight.flatten(1))
+    assert torch.equal(run.weights("")[0], weight_matrix_of(model, ""))
     built = run.model(into=Logistic(4, 2)) if type(model) is Logistic else run.model()
     assert digest(parameters(built)) == digest(parameters(model))
 

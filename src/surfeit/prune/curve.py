@@ -19,7 +19,7 @@ from surfeit.models import Structure
 from surfeit.models.structure import check_examples_apart, tensor
 from surfeit.prune.removal import Place, Removal, Site
 from surfeit.prune.rerun import Enter, Rerun
-from surfeit.prune.terms import AddUnit, Linear
+from surfeit.prune.terms import Linear
 
 # Readers' pre-activations of about this size are read from the cache again at every removal.
 _CACHE = 2**20
@@ -221,7 +221,9 @@ class _Curves:
             instead = _reads(partial(self._silent.run, inputs), self._removal).read
         return _Front(read.result, read.read, instead)
 
-    def _given(self, front: "_Front", order: Tensor) -> tuple[dict[Place, Tensor], list[AddUnit]]:
+    def _given(
+        self, front: "_Front", order: Tensor
+    ) -> tuple[dict[Place, Tensor], list[Callable[[int], None]]]:
         """What readers answer once all of an order is removed, and how units come back."""
         given, adders = {}, []
         for reader in self._linear or ():
@@ -297,7 +299,6 @@ class _Tally:
             correct = objective.correct(outputs, targets)
             if correct is not None:
                 right.append(torch.count_nonzero(correct))
-                judged = correct.numel()
             if losses or correct is None:
                 lost.append(objective.loss(outputs, targets, "sum"))
         if not bool(torch.stack(sums).isfinite().all()):
@@ -307,7 +308,7 @@ class _Tally:
             )
         if right:
             self._right += torch.stack(right).flip(0).double().cpu()
-            self._judged += judged
+            self._judged += targets.numel()
         if lost:
             self._loss += torch.stack(lost).flip(0).double().cpu()
             self._lost += len(targets)
@@ -340,6 +341,7 @@ def _reads(run: Callable[[Enter], Any], removal: Removal) -> _Front:
             f"{removal.words} are read by {unseen[0]!r}, which did not run as a module of its own: "
             "units are removed where modules read them, so write it as a module, such as nn.Linear"
         )
+    assert isinstance(result, Tensor)
     read |= dict.fromkeys(removal.sites_of(None), result)
     return _Front(result, read, {})
 

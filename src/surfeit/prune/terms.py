@@ -58,7 +58,7 @@ class Linear:
         else:
             reduced = features.index_copy(axis, index, instead.index_select(axis, index))
         # The layer's own function: a hook on it runs where the network calls it.
-        return type(self.module).forward(self.module, reduced)
+        return type(self.module).forward(self.module, reduced)  # pyright: ignore[reportArgumentType]
 
     def adder(self, features: Tensor, instead: Tensor | None, order: Tensor) -> AddUnit:
         """How the units of `order` are put back into what the reader computes.

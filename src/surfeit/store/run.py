@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from surfeit.core import Params, StoreError, Tie, converted_, load_, unknown
+from surfeit.core import Params, StoreError, converted_, load_, unknown
 from surfeit.models import rebuild
+from surfeit.models.structure import COMPUTED, recorded_matrix
 from surfeit.store.files import FileSum, read_json
 from surfeit.store.keys import SCHEMA
 from surfeit.store.snapshots import places, read_layer, read_mask, read_snapshot
@@ -129,11 +130,7 @@ class Run:
             raise unknown("layer", layer, self.layers)
         paths = self._snapshots(self._steps() if steps is None else steps)
         record = next(row for row in self.about["layers"] if row["name"] == layer)
-        tie = Tie.recorded(record.get("tensor", f"{layer}.weight" if layer else "weight"))
-        stack = read_layer(paths, tie.to, self.mask.get(tie.to))
-        if tie.axes is not None:
-            stack = torch.stack([tie.of(weight) for weight in stack])
-        return stack.flatten(2)
+        return recorded_matrix(record, lambda name: read_layer(paths, name, self.mask.get(name)))
 
     def tensors(self, step: int | None = None) -> Params:
         """All parameters and buffers at a step (the last if not given), masked weights as zeros.
@@ -148,7 +145,8 @@ class Run:
             damage = expected.differs(path)
             if damage is not None:
                 raise StoreError(f"{damage}. {REPAIR}")
-        return read_snapshot(path, self.mask)
+        stored = read_snapshot(path, self.mask)
+        return {name: value for name, value in stored.items() if not name.startswith(COMPUTED)}
 
     def model(self, step: int | None = None, *, into: nn.Module | None = None) -> nn.Module:
         """The network at a step (the last if not given), in evaluation mode, on the CPU.

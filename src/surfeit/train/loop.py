@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
+from torch import nn
 
 from surfeit.core import (
     DivergedError,
@@ -21,6 +22,7 @@ from surfeit.core import (
     score,
     skeleton,
 )
+from surfeit.models.structure import computed_tensors
 from surfeit.store import Run, RunWriter
 from surfeit.train.batches import Batches
 from surfeit.train.best import Best
@@ -90,6 +92,7 @@ class Loop:
         largest = self._outputs[: job.recipe.batch_size]
         self._gradient = gradient_of(self._model, job.objective, self._params, largest)
         self._draws = may_draw(self._model)
+        self._computes = bool(computed_tensors(job.network))
         self._step = self._first = job.origin.step
         self._seconds = 0.0
         self._best = Best(self._params | self._buffers, keep=job.recipe.evaluate_every is not None)
@@ -150,9 +153,8 @@ class Loop:
         pruning, density = self._job.pruning, self._moments.get(self._step)
         if pruning is None or density is None:
             return
-        network = converted_(copied(self._job.network), "cpu")
         mask = pruning.choose(
-            load_(network, self._params | self._buffers),
+            self._network(),
             density,
             initial=self._job.initial(),
             split=self._job.dataset.train.to("cpu"),
@@ -163,6 +165,11 @@ class Loop:
         self._mask.hold_()
         self._writer.mask(self._step, self._mask.kept())
 
+    def _network(self) -> nn.Module:
+        """The network as it is now, on the CPU."""
+        network = converted_(copied(self._job.network), "cpu")
+        return load_(network, self._params | self._buffers)
+
     def _global_draws(self) -> AbstractContextManager[None]:
         """Dropout draws from torch's global generators alone: they are lent this step's seed."""
         if not self._draws:
@@ -171,7 +178,8 @@ class Loop:
 
     def _keep(self) -> None:
         self._mask.check_all()
-        self._writer.snapshot(self._step, self._params | self._buffers)
+        computed = computed_tensors(self._network()) if self._computes else {}
+        self._writer.snapshot(self._step, self._params | self._buffers | computed)
 
     def _measure(self, *, whole: bool) -> None:
         """Writes a row of metrics: a whole one at an epoch's end, else the validation's alone.

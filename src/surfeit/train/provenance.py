@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 import surfeit
-from surfeit.core import layers, ties
 from surfeit.models import describe, key_form
+from surfeit.models.structure import layer_records
 
 _LIBRARIES = ("torch", "numpy", "safetensors")
 
@@ -27,7 +27,7 @@ def about(model: nn.Module, names: dict[str, Any]) -> dict[str, Any]:
     """
     return {
         **names,
-        "layers": _layers(model),
+        "layers": layer_records(model),
         **_architecture(model),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(sys.argv),
@@ -44,17 +44,6 @@ def about(model: nn.Module, names: dict[str, Any]) -> dict[str, Any]:
             "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         },
     }
-
-
-def _layers(model: nn.Module) -> list[dict[str, Any]]:
-    """The layers' names, kinds and shapes and, of a tied weight, which tensor is stored for it."""
-    tied = ties(model)
-    found = []
-    for name, layer in layers(model).items():
-        row = {"name": name, "kind": type(layer).__name__, "shape": list(layer.weight.shape)}
-        tie = tied.get(f"{name}.weight")
-        found.append(row | ({"tensor": tie.record()} if tie else {}))
-    return found
 
 
 def _architecture(model: nn.Module) -> dict[str, Any]:
