@@ -29,6 +29,7 @@ from surfeit.core.parameters import (
     parameters,
     weight_matrix,
 )
+from surfeit.core.precision import check_finite, finite_matrix, full_precision
 from surfeit.core.split import Split
 from surfeit.core.streams import Streams
 
@@ -49,11 +50,14 @@ __all__ = [
     "Streams",
     "SurfeitError",
     "buffers",
+    "check_finite",
     "check_mask_fits",
     "check_mask_kind",
     "check_tensor",
     "digest",
     "evaluate",
+    "finite_matrix",
+    "full_precision",
     "lacks_memory",
     "layer",
     "layers",
