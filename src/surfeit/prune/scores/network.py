@@ -70,7 +70,7 @@ def private_copy(model: nn.Module, mask: Mapping[str, Tensor]) -> nn.Module:
     own = copy.deepcopy(model).eval().requires_grad_(False)
     for name, layer in layers(own).items():
         full_precision(layer.weight, f"weights of layer {name!r}")
-    _lift_(own)
+    lift_(own)
     for name, value in own.named_parameters():
         value.grad = None
         if name in mask:
@@ -94,7 +94,7 @@ def check_statistics(network: nn.Module) -> None:
             )
 
 
-def _lift_(network: nn.Module) -> None:
+def lift_(network: nn.Module) -> None:
     """Makes half precision float32, in parameters and buffers; what shares memory still does."""
     lifted: dict[int, Tensor] = {}
     for value in (*network.parameters(), *network.buffers()):
