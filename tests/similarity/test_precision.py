@@ -178,3 +178,13 @@ def test_a_layer_of_zeros_has_no_directions(dtype):
     assert strongest_links(zeros, 3)[0].shape == (2, 0)
     assert nearest_neighbours(zeros, 1)[1].tolist() == [[0.0]] * 3
     assert hardly_moved(zeros, zeros).all()
+
+
+@pytest.mark.parametrize("name", OF_ROWS)
+def test_rows_that_are_no_numbers_are_counted(name):
+    rows = normalised(weights(torch.float32, 5, 4))
+    rows[1, 2] = math.nan
+    with pytest.raises(ValueError, match=r"must be finite, got 1 NaN or infinite.* of 20"):
+        FUNCTIONS[name](rows)
+    with pytest.raises(ValueError, match=r"must be floating-point numbers, got torch\.int64"):
+        FUNCTIONS[name](torch.ones(5, 4).long())

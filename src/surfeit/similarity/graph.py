@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 from scipy.special import betainccinv
 from torch import Tensor
 
-from surfeit.core import full_precision
+from surfeit.core import check_finite, full_precision
 from surfeit.similarity.frame_potential import normalised
 
 # Rows of the similarity matrix held at once: 512 x 4,096 in float64 are 16 MiB.
@@ -205,8 +205,12 @@ def similarity_blocks(
         rows: normalised weight vectors; of half precision they are compared in float32.
         upper: leave out the columns before a block's first row, which are those of earlier blocks;
             that takes little more than half the time.
+
+    Raises:
+        ValueError: if an entry is NaN or infinite, an integer or complex.
     """
     rows = full_precision(rows, "normalised weight vectors")
+    check_finite(rows, "normalised weight vectors")
     absent = rows.norm(dim=1) == 0
     complete = not bool(absent.any())
     size = _UPPER_BLOCK if upper else _BLOCK

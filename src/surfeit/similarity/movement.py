@@ -84,10 +84,15 @@ def angles(
         direction, origin: rows of length 1 or 0, as `normalised` gives them, of one shape; of half
             precision they are compared in float32.
 
+    Raises:
+        ValueError: if an entry is NaN or infinite, an integer or complex.
+
     Source: Kahan 2006, section 12. Cost: O(entries).
     """
     direction = full_precision(direction, "directions")
     origin = full_precision(origin, "directions")
+    check_finite(direction, "directions")
+    check_finite(origin, "directions")
     apart, along = (direction - origin).norm(dim=1), (direction + origin).norm(dim=1)
     # The squares sum to 4 for two directions, to 2 or 0 where one or both are missing.
     undefined = apart.square() + along.square() < 3
