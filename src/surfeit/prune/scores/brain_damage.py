@@ -9,7 +9,7 @@ from torch.func import functional_call
 from surfeit.core import Layer, Params
 from surfeit.prune.scores.evidence import Evidence
 from surfeit.prune.scores.inputs import scored_layers
-from surfeit.prune.scores.loss import batches, all_finite
+from surfeit.prune.scores.loss import all_finite, batches
 from surfeit.prune.scores.network import weight_name
 from surfeit.prune.scores.watching import input_rows, output_rows, watched
 

@@ -32,8 +32,8 @@ def obs(evidence: Evidence, *, damping: float = _DAMPING) -> Params:
 
     Raises:
         ValueError: if damping is not positive, there is no split, a prunable parameter is no weight
-            of a Linear or convolution layer, a layer runs more than once or never, its inputs on the
-            split are not finite, or the damping is too small for inputs that are sums of others.
+            of a Linear or convolution layer, a layer runs more than once or never, its inputs are
+            not finite, or the damping is too small for inputs that are sums of others.
 
     Source: Hassibi and Stork 1993, equation 5; Dong, Chen and Pan 2017 (layer by layer), section 3.
     Cost: one forward pass, O(images · positions · inputs²) and an inversion, O(inputs³), a layer

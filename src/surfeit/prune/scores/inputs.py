@@ -6,7 +6,7 @@ from torch import Tensor
 
 from surfeit.core import Layer
 from surfeit.prune.scores.evidence import Evidence
-from surfeit.prune.scores.loss import batches, all_finite
+from surfeit.prune.scores.loss import all_finite, batches
 from surfeit.prune.scores.network import weight_name
 from surfeit.prune.scores.watching import input_rows, slices, watched
 
