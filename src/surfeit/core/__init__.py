@@ -44,6 +44,7 @@ from surfeit.core.parameters import (
     parameters,
     weight_matrix,
 )
+from surfeit.core.precision import check_finite, finite_matrix, full_precision
 from surfeit.core.split import Split, Task, describe_inputs
 from surfeit.core.streams import Streams
 from surfeit.core.ties import Tie, tie_, ties
@@ -71,6 +72,7 @@ __all__ = [
     "binary_cross_entropy",
     "buffers",
     "call",
+    "check_finite",
     "check_kind",
     "check_mask_fits",
     "check_mask_kind",
@@ -81,6 +83,8 @@ __all__ = [
     "describe_inputs",
     "digest",
     "evaluate",
+    "finite_matrix",
+    "full_precision",
     "hinge",
     "lacks_memory",
     "largest_output",

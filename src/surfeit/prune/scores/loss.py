@@ -20,7 +20,7 @@ def batches(split: Split, size: int, like: Tensor) -> Iterator[Split]:
 
 
 def mean_gradients(network: nn.Module, split: Split, size: int) -> Params:
-    """The gradient `g = ∇L` of the mean cross-entropy, of every parameter.
+    """The gradient `g = ∇L` of the mean cross-entropy, of every floating-point parameter.
 
     Sums over batches are kept in float64, so that the batch size matters by rounding only.
 
@@ -31,8 +31,10 @@ def mean_gradients(network: nn.Module, split: Split, size: int) -> Params:
     def part(loss: Tensor, leaves: list[Tensor]) -> tuple[Tensor, ...]:
         return torch.autograd.grad(loss, leaves, materialize_grads=True)
 
-    names = list(own_parameters(network))
-    return _finite("gradients", _mean(network, names, split, size, part))
+    # Integers, as of a quantised part, have no gradient.
+    own = own_parameters(network).items()
+    names = [name for name, value in own if value.is_floating_point()]
+    return all_finite("gradients", _mean(network, names, split, size, part))
 
 
 def mean_hessian_vector_product(
@@ -53,7 +55,7 @@ def mean_hessian_vector_product(
         return torch.autograd.grad(slope, leaves, materialize_grads=True)
 
     product = _mean(network, list(vector), split, size, part)
-    return _finite("Hessian-vector product", product)
+    return all_finite("Hessian-vector product", product)
 
 
 def _mean(network: nn.Module, names: list[str], split: Split, size: int, part: _Part) -> Params:
@@ -70,11 +72,17 @@ def _mean(network: nn.Module, names: list[str], split: Split, size: int, part: _
     return {name: (total / len(split)).to(own[name].dtype) for name, total in sums.items()}
 
 
-def _finite(what: str, tensors: Params) -> Params:
+def all_finite(what: str, tensors: Params) -> Params:
+    """The tensors, once they are all finite.
+
+    Raises:
+        ValueError: if one holds NaN or infinity.
+    """
     for name, value in tensors.items():
         if not bool(torch.isfinite(value).all()):
             raise ValueError(
                 f"the {what} of {name} must be finite, got NaN or infinity: the network's outputs "
-                "on the split leave the range of its floating type"
+                "on the split leave the range of its floating type, or the split itself holds such "
+                "numbers"
             )
     return tensors
