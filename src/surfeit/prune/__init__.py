@@ -22,7 +22,7 @@ from surfeit.prune.criteria import (
     random,
     raw_frame_potential,
 )
-from surfeit.prune.curve import removal_curve
+from surfeit.prune.curve import RemovalCurve, outputs_without, removal_curve, removal_curves
 from surfeit.prune.masks import (
     Mask,
     Overlap,
@@ -65,6 +65,7 @@ __all__ = [
     "Mask",
     "Overlap",
     "Overlaps",
+    "RemovalCurve",
     "allocation_named",
     "at_step",
     "check_alive",
@@ -89,12 +90,14 @@ __all__ = [
     "n_of_m_mask",
     "obs_update",
     "one_shot",
+    "outputs_without",
     "overlap",
     "prunable",
     "random",
     "raw_frame_potential",
     "removable",
     "removal_curve",
+    "removal_curves",
     "removal_order",
     "removal_table",
     "score_named",
