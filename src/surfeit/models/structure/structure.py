@@ -9,11 +9,12 @@ from typing import Any
 from torch import nn
 
 from surfeit.core import unknown
+from surfeit.models.structure.call import is_plain
 from surfeit.models.structure.calls import Passes, UnfollowableError
 from surfeit.models.structure.example import passes_without_example
 from surfeit.models.structure.groups import Group, groups
-from surfeit.models.structure.layers import Layer, layers, prunable
-from surfeit.models.structure.reach import Tracer
+from surfeit.models.structure.layers import Layer, check_sized, layers, prunable
+from surfeit.models.structure.reach import Codes, Source, Tracer
 from surfeit.models.structure.readers import Reader, readers
 
 _KEPT: "weakref.WeakKeyDictionary[nn.Module, tuple[Any, Structure]]" = weakref.WeakKeyDictionary()
@@ -54,6 +55,7 @@ class Structure:
         ms for LeNet-300-100, 2 to 5 s for a ResNet-110, on one core.
         """
         model = unwrapped(model)
+        check_sized(model)
         signature = _signature(model)
         before = _KEPT.get(model)
         if before is not None and before[0] == signature:
@@ -86,7 +88,7 @@ class Structure:
         Raises:
             ValueError: if the network cannot be followed.
         """
-        return [name for name in self.layers if not self._traced.calls.get(self._caller(name), 0)]
+        return [name for name in self.layers if not self.calls(name) and not self._within(name)]
 
     @property
     def removable(self) -> list[str]:
@@ -124,20 +126,33 @@ class Structure:
         described = self.layer(name)
         return described.units * described.inputs // described.groups
 
-    @cached_property
+    @property
     def tied(self) -> dict[str, str]:
-        """Parameters that are another one, by name: the same object, or on the same memory."""
+        """Parameters on the memory of another one, by name: the same object, a view, transposed."""
         first: dict[int, str] = {}
         found = {}
         for name, value in self._alive().named_parameters(remove_duplicate=False):
-            before = first.setdefault(value.data_ptr(), name)
-            if before != name and value.numel():
-                found[name] = before
+            if value.numel():
+                before = first.setdefault(value.untyped_storage().data_ptr(), name)
+                if before != name:
+                    found[name] = before
         return found
+
+    def plain(self, name: str) -> bool:
+        """Whether a layer computes what its type and its weight say, and nothing besides.
+
+        Not so for a subclass with a `forward` of its own (a masked layer, a low-rank adapter) or
+        where forward hooks may change the answer: closed forms do not hold there.
+
+        Raises:
+            ValueError: if there is no such layer.
+        """
+        return is_plain(self._alive().get_submodule(self._caller(self.layer(name).name)))
 
     def calls(self, name: str) -> int:
         """How often a pass runs a layer."""
-        return self._traced.calls.get(self._caller(self.layer(name).name), 0)
+        caller = self._caller(self.layer(name).name)
+        return sum(called == caller for called, _ in self._traced.order)
 
     def readers(self, name: str) -> tuple[Reader, ...]:
         """Where a layer's units are read, the network's result included.
@@ -147,6 +162,25 @@ class Structure:
         """
         self.layer(name)
         return tuple(r for r in self._traced.readers.get(name, ()) if r.kind != "watched")
+
+    def reads(self, name: str) -> tuple[str, ...]:
+        """The layers whose units a layer reads, with no other layer in between.
+
+        A level of a recurrent module reads the level below it; queries, keys and values read all
+        that enters their module.
+
+        Raises:
+            ValueError: if there is no such layer, or the network cannot be followed.
+        """
+        described = self.layer(name)
+        within = self._below(described)
+        if within:
+            return within
+        return tuple(
+            other
+            for other in self.layers
+            if any(reader.name == described.module for reader in self.readers(other))
+        )
 
     def normalisations(self, name: str) -> tuple[Reader, ...]:
         """The batch normalisations that a layer's units pass on their way, with their channels."""
@@ -210,6 +244,9 @@ class Structure:
         described = self.layers[name]
         if described.kind == "attention":
             return "queries, keys and values meet within MultiheadAttention"
+        outer = self._within(name)
+        if outer is not None:
+            return f"{described.label} runs within {outer!r}, where units are not followed"
         if not self.calls(name):
             return f"no pass through the network runs {described.label}"
         if name in self._traced.outputs:
@@ -217,19 +254,33 @@ class Structure:
         own = self.readers(name)
         for reader in own:
             if reader.axis is None:
-                return (
-                    f"between {described.label} and {reader.words} no element belongs to one unit"
-                )
-        if not own:
+                what = "element" if reader.mixed else "position along an axis"
+                return f"between {described.label} and {reader.words} no {what} belongs to one unit"
+        if not own and not self._above(described):
             return f"nothing reads the units of {described.label} where they can be told apart"
         return None
+
+    def _within(self, name: str) -> str | None:
+        """The layer within which this one runs, as an adapter within what it adapts."""
+        return self._traced.within.get(self._caller(name))
+
+    def _below(self, described: Layer) -> tuple[str, ...]:
+        """The layers of the level below within a recurrent module."""
+        level = _level(described)
+        if level is None or level == 0:
+            return ()
+        others = (other for other in self.layers.values() if other.module == described.module)
+        return tuple(other.name for other in others if _level(other) == level - 1)
+
+    def _above(self, described: Layer) -> bool:
+        return any(described.name in self._below(other) for other in self.layers.values())
 
     def _caller(self, name: str) -> str:
         """The module whose calls are the layer's: attention never calls its own projection."""
         described = self.layers[name]
         model = self._alive()
         parent = described.module.rpartition(".")[0]
-        inside = described.module.endswith("out_proj") and isinstance(
+        inside = described.module.rpartition(".")[2] == "out_proj" and isinstance(
             model.get_submodule(parent), nn.MultiheadAttention
         )
         return parent if inside else described.module
@@ -260,12 +311,12 @@ class Structure:
 
 @dataclass(frozen=True, eq=False)
 class _Traced:
-    calls: Mapping[str, int]
     readers: Mapping[str, tuple[Reader, ...]]
     groups: Mapping[str, Group]
     outputs: frozenset[str]
     order: tuple[tuple[str, int], ...]
     onward: Mapping[int, frozenset[int]]
+    within: Mapping[str, str]
 
     def behind(self, places: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
         numbers = {place: number for number, place in enumerate(self.order)}
@@ -294,47 +345,47 @@ def unwrapped(model: nn.Module) -> nn.Module:
 def _traced(model: nn.Module, passes: Passes, units: Mapping[str, int]) -> _Traced:
     reaches = Tracer(model, passes).reaches()
     by_layer: dict[str, list[Reader]] = {}
-    numbers: dict[int, list[Reader]] = {}
-    for number, reader in readers(model, passes, reaches):
+    for reader in readers(model, passes, reaches):
         by_layer.setdefault(reader.layer, []).append(reader)
-        numbers.setdefault(number, []).append(reader)
-    counts: dict[str, int] = {}
-    order = []
-    for call in passes.calls:
-        order.append((call.name, counts.get(call.name, 0)))
-        counts[call.name] = counts.get(call.name, 0) + 1
     every = [reader for own in by_layer.values() for reader in own]
+    onward: dict[int, set[int]] = {}
+    for source, codes in reaches.items():
+        reached = (target.call for target in codes if target.call is not None)
+        onward.setdefault(source.call, set()).update(reached)
     return _Traced(
-        calls=counts,
+        order=passes.occurrences(),
         readers={name: tuple(own) for name, own in by_layer.items()},
         groups=groups(units, every),
         outputs=frozenset(_outputs(passes, reaches)),
-        order=tuple(order),
-        onward={
-            number: frozenset(target.call for target in reach.codes if target.call is not None)
-            for number, reach in reaches.items()
-        },
+        onward={number: frozenset(reached) for number, reached in onward.items()},
+        within=passes.record.within,
     )
 
 
-def _outputs(passes: Passes, reaches: Mapping[int, Any]) -> set[str]:
+def _outputs(passes: Passes, reaches: Mapping[Source, Codes]) -> set[str]:
     """The layers that reach a result, also through normalisations: those are no layers."""
-    numbers = {id(call): number for number, call in enumerate(passes.calls)}
-    onward = {
-        numbers[id(call)]
-        for call in passes.calls
-        if call.kind == "normalisation" and numbers[id(call)] in reaches
-    }
-    ends: set[int] = set()
-    for number in sorted(reaches, reverse=True):  # what comes later is known already
-        targets = {target.call for target in reaches[number].codes}
-        if None in targets or targets & ends & onward:
-            ends.add(number)
-    return {layer for number in ends for layer in reaches[number].sources}
+    ends: set[int] = set()  # normalisations that reach a result
+    found = set()
+    for source in sorted(reaches, key=lambda source: source.call, reverse=True):
+        reached = {target.call for target in reaches[source]}
+        if None in reached or reached & ends:  # what comes later is known already
+            if source.layer is not None:
+                found.add(source.layer)
+            elif passes.calls[source.call].kind == "normalisation":
+                ends.add(source.call)
+    return found
+
+
+def _level(described: Layer) -> int | None:
+    """The level of a layer in a recurrent module of several; None for all others."""
+    if described.kind != "recurrent" or described.name == described.module:
+        return None
+    return int(described.name.rpartition(".")[2].removesuffix("_reverse")[1:])
 
 
 def _signature(model: nn.Module) -> Any:
-    modules = tuple((name, id(module)) for name, module in model.named_modules())
+    # Weak references, since a new module may get the number of one that is gone.
+    modules = tuple((name, weakref.ref(module)) for name, module in model.named_modules())
     shapes = tuple(
         (name, id(value), tuple(value.shape)) for name, value in model.named_parameters()
     )
