@@ -26,8 +26,11 @@ _PRODUCTS = frozenset(
     }
 )
 # What leaves the tensors to decide something, and what leaves them as numbers.
-_DECISIONS = frozenset({"bool", "int", "index", "is_nonzero", "equal", "allclose", "contains"})
-_NUMBERS = frozenset({"float", "complex", "item", "tolist"})
+# `__float__` takes a number out, `float` is another type of tensor.
+_DECISIONS = frozenset(
+    {"__bool__", "__int__", "__index__", "__contains__", "is_nonzero", "equal", "allclose"}
+)
+_NUMBERS = frozenset({"__float__", "__complex__", "item", "tolist"})
 # What may hide that a number became NaN, and yet gives floating-point numbers.
 _HIDING = frozenset(
     {
@@ -89,10 +92,11 @@ class Mode(TorchFunctionMode):
         run = partial(func, *args, **(kwargs or {}))
         if self._inside:
             return run()
-        name = self.last = getattr(func, "__name__", "").strip("_")
-        if name in _DECISIONS:
+        written = getattr(func, "__name__", "")
+        name = self.last = written.strip("_")
+        if written in _DECISIONS:
             return self.decision(run)
-        if name in _NUMBERS:
+        if written in _NUMBERS:
             return self.number(run)
         if name in _PRODUCTS:
             return self.product(name, run, tensors_in((args, kwargs)))
