@@ -277,7 +277,7 @@ def _parts(
     module_name: str, module: nn.Module, names: list[str], units: int, **options: object
 ) -> Iterator[Part]:
     for name in names:
-        if getattr(module, name, None) is not None:
+        if _has(module, name):
             yield Part(tensor=_dotted(module_name, name), units=units, **options)  # pyright: ignore[reportArgumentType]
 
 
@@ -292,7 +292,14 @@ def _dotted(module: str, attribute: str) -> str:
 
 def _is_computed(module: nn.Module, attribute: str) -> bool:
     stored = attribute in module._parameters or attribute in module._buffers
-    return not stored and getattr(module, attribute, None) is not None
+    return not stored and _has(module, attribute)
+
+
+def _has(module: nn.Module, attribute: str) -> bool:
+    """Whether there is such a tensor; a parametrised one is not computed: that may move state."""
+    if parametrize.is_parametrized(module, attribute):
+        return True
+    return getattr(module, attribute, None) is not None
 
 
 def _computed(module: nn.Module, attribute: str) -> Tensor:
