@@ -9,11 +9,10 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.rnn import RNNBase, RNNCellBase
 from torch.nn.parameter import is_lazy
-from torch.nn.utils import parametrize
-from torch.nn.utils.prune import BasePruningMethod
 
 from surfeit.core import unknown
 from surfeit.models.structure.call import UnfollowableError
+from surfeit.models.structure.effective import computed, has, is_computed, tensor
 from surfeit.models.structure.parts import Part
 
 
@@ -122,16 +121,6 @@ def layer(model: nn.Module, name: str) -> Layer:
 def weight_matrix_of(model: nn.Module, name: str) -> Float[Tensor, "units inputs"]:
     """The effective weight matrix of the layer called `name`: see `Layer.matrix`."""
     return layer(model, name).matrix(model)
-
-
-def tensor(model: nn.Module, name: str) -> Tensor:
-    """The tensor that `model.NAME` is as the network runs, detached; no state is changed.
-
-    A parameter or buffer itself; what a parametrisation, `weight_norm`, `spectral_norm` or
-    `torch.nn.utils.prune` computes, as it is computed in evaluation mode.
-    """
-    path, _, attribute = name.rpartition(".")
-    return _computed(model.get_submodule(path), attribute).detach()
 
 
 def prunable(model: nn.Module) -> list[str]:
@@ -257,7 +246,7 @@ def _layer(
     **options: object,
 ) -> Layer:
     own = tuple(_parts(module_name, module, weights, units, **options))
-    values = [_computed(module, part.tensor.rpartition(".")[2]) for part in own]
+    values = [computed(module, part.tensor.rpartition(".")[2]) for part in own]
     grouped = {name: value for name, value in options.items() if name in ("blocks", "first")}
     every = [*weights, *biases]
     return Layer(
@@ -269,7 +258,7 @@ def _layer(
         groups=own[0].groups,
         weights=own,
         biases=tuple(_parts(module_name, module, biases, units, **grouped)),
-        computed=tuple(_dotted(module_name, one) for one in every if _is_computed(module, one)),
+        computed=tuple(_dotted(module_name, one) for one in every if is_computed(module, one)),
     )
 
 
@@ -277,7 +266,7 @@ def _parts(
     module_name: str, module: nn.Module, names: list[str], units: int, **options: object
 ) -> Iterator[Part]:
     for name in names:
-        if _has(module, name):
+        if has(module, name):
             yield Part(tensor=_dotted(module_name, name), units=units, **options)  # pyright: ignore[reportArgumentType]
 
 
@@ -288,43 +277,3 @@ def _attends(model: nn.Module, out_projection: str) -> bool:
 
 def _dotted(module: str, attribute: str) -> str:
     return f"{module}.{attribute}" if module else attribute
-
-
-def _is_computed(module: nn.Module, attribute: str) -> bool:
-    stored = attribute in module._parameters or attribute in module._buffers
-    return not stored and _has(module, attribute)
-
-
-def _has(module: nn.Module, attribute: str) -> bool:
-    """Whether there is such a tensor; a parametrised one is not computed: that may move state."""
-    if parametrize.is_parametrized(module, attribute):
-        return True
-    return getattr(module, attribute, None) is not None
-
-
-def _computed(module: nn.Module, attribute: str) -> Tensor:
-    if parametrize.is_parametrized(module, attribute):
-        chains = module.parametrizations
-        assert isinstance(chains, nn.ModuleDict)
-        chain = chains[attribute]
-        modes = [(part, part.training) for part in chain.modules()]
-        chain.eval()  # spectral normalisation moves its vectors in training mode
-        try:
-            return getattr(module, attribute)
-        finally:
-            for part, training in modes:
-                part.training = training
-    for hook in module._forward_pre_hooks.values():
-        if isinstance(hook, BasePruningMethod) and hook._tensor_name == attribute:
-            return hook.apply_mask(module)
-        if getattr(hook, "name", None) == attribute and hasattr(hook, "compute_weight"):
-            return _hooked(hook, module)
-    return getattr(module, attribute)
-
-
-def _hooked(hook: object, module: nn.Module) -> Tensor:
-    """What the older `weight_norm` and `spectral_norm` compute."""
-    compute = hook.compute_weight  # pyright: ignore[reportAttributeAccessIssue]
-    if hasattr(hook, "n_power_iterations"):
-        return compute(module, do_power_iteration=False)
-    return compute(module)

@@ -1,8 +1,7 @@
 """What a network is: its layers, who reads their units, which are outputs, which go together."""
 
 import weakref
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -12,10 +11,10 @@ from surfeit.core import unknown
 from surfeit.models.structure.call import is_plain
 from surfeit.models.structure.calls import Passes, UnfollowableError
 from surfeit.models.structure.example import passes_without_example
-from surfeit.models.structure.groups import Group, groups
+from surfeit.models.structure.groups import Group
 from surfeit.models.structure.layers import Layer, check_sized, layers, prunable
-from surfeit.models.structure.reach import Codes, Source, Tracer
-from surfeit.models.structure.readers import Reader, readers
+from surfeit.models.structure.readers import Reader
+from surfeit.models.structure.traced import Traced, traced
 
 _KEPT: "weakref.WeakKeyDictionary[nn.Module, tuple[Any, Structure]]" = weakref.WeakKeyDictionary()
 
@@ -166,20 +165,18 @@ class Structure:
     def reads(self, name: str) -> tuple[str, ...]:
         """The layers whose units a layer reads, with no other layer in between.
 
-        A level of a recurrent module reads the level below it; queries, keys and values read all
-        that enters their module.
+        Normalisations and functions with parameters are none. A level of a recurrent module reads
+        the level below; queries, keys and values read all that enters their module.
 
         Raises:
             ValueError: if there is no such layer, or the network cannot be followed.
         """
         described = self.layer(name)
-        within = self._below(described)
-        if within:
-            return within
+        below = self._below(described)
+        if below:
+            return below
         return tuple(
-            other
-            for other in self.layers
-            if any(reader.name == described.module for reader in self.readers(other))
+            other for other in self.layers if described.module in self._traced.next_layers(other)
         )
 
     def normalisations(self, name: str) -> tuple[Reader, ...]:
@@ -211,11 +208,12 @@ class Structure:
 
     def why_not_removable(self, name: str) -> str | None:
         """Why a layer's units cannot be removed one by one, a sentence's end; None if they can."""
-        for member in self.members(name):
-            reason = self._own_reason(member)
-            if reason is not None:
-                return reason
-        return None
+        reason = self._own_reason(self.layer(name).name)
+        for member in self.members(name) if reason is None else ():
+            others = self._own_reason(member)
+            if others is not None:
+                return f"they go together with those of {self.layers[member].label}, and {others}"
+        return reason
 
     def check_removable(self, name: str) -> None:
         """Says so if units of a layer cannot be removed.
@@ -298,35 +296,15 @@ class Structure:
         return model
 
     @cached_property
-    def _traced(self) -> "_Traced":
+    def _traced(self) -> Traced:
         model = self._alive()
         if self._example is None:
             passes = passes_without_example(model)
         else:
             passes = Passes(model, self._example)
-        found = _traced(model, passes, {name: own.units for name, own in self.layers.items()})
+        found = traced(model, passes, {name: own.units for name, own in self.layers.items()})
         self._example = None
         return found
-
-
-@dataclass(frozen=True, eq=False)
-class _Traced:
-    readers: Mapping[str, tuple[Reader, ...]]
-    groups: Mapping[str, Group]
-    outputs: frozenset[str]
-    order: tuple[tuple[str, int], ...]
-    onward: Mapping[int, frozenset[int]]
-    within: Mapping[str, str]
-
-    def behind(self, places: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
-        numbers = {place: number for number, place in enumerate(self.order)}
-        reached: set[int] = set()
-        open_ = [numbers[place] for place in places]
-        while open_:
-            further = self.onward.get(open_.pop(), frozenset()) - reached
-            reached |= further
-            open_ += further
-        return {self.order[number] for number in reached}
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -340,40 +318,6 @@ def unwrapped(model: nn.Module) -> nn.Module:
             return model
         assert isinstance(inner, nn.Module)
         model = inner
-
-
-def _traced(model: nn.Module, passes: Passes, units: Mapping[str, int]) -> _Traced:
-    reaches = Tracer(model, passes).reaches()
-    by_layer: dict[str, list[Reader]] = {}
-    for reader in readers(model, passes, reaches):
-        by_layer.setdefault(reader.layer, []).append(reader)
-    every = [reader for own in by_layer.values() for reader in own]
-    onward: dict[int, set[int]] = {}
-    for source, codes in reaches.items():
-        reached = (target.call for target in codes if target.call is not None)
-        onward.setdefault(source.call, set()).update(reached)
-    return _Traced(
-        order=passes.occurrences(),
-        readers={name: tuple(own) for name, own in by_layer.items()},
-        groups=groups(units, every),
-        outputs=frozenset(_outputs(passes, reaches)),
-        onward={number: frozenset(reached) for number, reached in onward.items()},
-        within=passes.record.within,
-    )
-
-
-def _outputs(passes: Passes, reaches: Mapping[Source, Codes]) -> set[str]:
-    """The layers that reach a result, also through normalisations: those are no layers."""
-    ends: set[int] = set()  # normalisations that reach a result
-    found = set()
-    for source in sorted(reaches, key=lambda source: source.call, reverse=True):
-        reached = {target.call for target in reaches[source]}
-        if None in reached or reached & ends:  # what comes later is known already
-            if source.layer is not None:
-                found.add(source.layer)
-            elif passes.calls[source.call].kind == "normalisation":
-                ends.add(source.call)
-    return found
 
 
 def _level(described: Layer) -> int | None:
