@@ -132,7 +132,7 @@ class Passes:
 
     def _run(self, mode: Mode) -> list[Tensor]:
         try:
-            with self.as_found(), mode, torch.no_grad():
+            with self.as_found(), torch.no_grad(), mode:
                 self._mode = mode
                 result = self._forward()
         except UnfollowableError:

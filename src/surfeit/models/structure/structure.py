@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from surfeit.core import unknown
 from surfeit.models.structure.call import is_plain
@@ -128,14 +128,24 @@ class Structure:
     @property
     def tied(self) -> dict[str, str]:
         """Parameters on the memory of another one, by name: the same object, a view, transposed."""
-        first: dict[int, str] = {}
+        taken: dict[int, list[tuple[int, int, str]]] = {}
         found = {}
         for name, value in self._alive().named_parameters(remove_duplicate=False):
-            if value.numel():
-                before = first.setdefault(value.untyped_storage().data_ptr(), name)
-                if before != name:
-                    found[name] = before
+            start, stop = _stretch(value)
+            others = taken.setdefault(value.untyped_storage().data_ptr(), [])
+            for first, last, other in others:
+                if start < last and first < stop:
+                    found[name] = other
+                    break
+            else:
+                others.append((start, stop, name))
         return found
+
+    @property
+    def frozen(self) -> list[str]:
+        """The parameters that no training moves: those with `requires_grad=False`."""
+        named = self._alive().named_parameters()
+        return [name for name, value in named if not value.requires_grad]
 
     def plain(self, name: str) -> bool:
         """Whether a layer computes what its type and its weight say, and nothing besides.
@@ -318,6 +328,13 @@ def unwrapped(model: nn.Module) -> nn.Module:
             return model
         assert isinstance(inner, nn.Module)
         model = inner
+
+
+def _stretch(value: Tensor) -> tuple[int, int]:
+    """Where a tensor lies in its storage; parameters of one recurrent layer may share theirs."""
+    start = value.storage_offset()
+    reach = sum((n - 1) * step for n, step in zip(value.shape, value.stride(), strict=True))
+    return start, start + (reach + 1 if value.numel() else 0)
 
 
 def _level(described: Layer) -> int | None:
