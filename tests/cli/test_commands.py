@@ -54,6 +54,29 @@ def test_quiet_says_nothing_but_the_key(root, capsys):
     assert len(printed.out.strip()) == 64
 
 
+@pytest.mark.parametrize("name", ["squared-error", "hinge", "squared_error"])
+def test_train_minimises_the_objective_that_is_named(root, capsys, name):
+    key = trained(root, capsys, "--objective", name, "--lr", "0.01")
+    run = Store(root).find(key)
+    assert run.config["objective"] == name.replace("-", "_")
+
+
+def test_cross_entropy_is_the_objective_where_none_is_named(root, capsys):
+    assert trained(root, capsys, "--objective", "cross-entropy") == trained(root, capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("squares", "no objective 'squares'"),
+        ("binary-cross-entropy", "binary_cross_entropy needs outputs of shape [1, 1] or [1]"),
+    ],
+)
+def test_an_objective_that_cannot_be_minimised_is_told(root, capsys, name, words):
+    assert call(*TRAIN, "--root", root, "--objective", name) != 0
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
 def test_train_takes_every_flag_of_the_recipe(root, capsys):
     flags = "--steps 12 --lr 0.05 --momentum 0.9 --nesterov --schedule steps --milestones 4 8"
     more = "--decay 0.5 --warmup-steps 2 --weight-decay 0.001 --l1 0.0001 --clip-norm 1"

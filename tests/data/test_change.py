@@ -104,7 +104,7 @@ def test_only_classes_refuses_what_are_no_classes(small, classes):
 
 def test_only_classes_says_which_split_is_left_empty(small):
     trimmed = subset(small, 2)
-    with pytest.raises(ValueError, match=r"the train split has no image of the classes \[3\]"):
+    with pytest.raises(ValueError, match=r"the train split has no example of the classes \[3\]"):
         only_classes(trimmed, [3])
 
 

@@ -61,7 +61,7 @@ def test_halves_are_drawn_from_the_seed():
 def test_a_class_of_one_image_cannot_be_halved():
     labels = make_blobs().train.labels
     single = make_blobs()
-    object.__setattr__(single.train, "labels", torch.where(labels == 2, 1, labels))
+    object.__setattr__(single.train, "targets", torch.where(labels == 2, 1, labels))
     single.train.labels[0] = 2
-    with pytest.raises(ValueError, match="class '2' has a single training image"):
+    with pytest.raises(ValueError, match="class '2' has a single training example"):
         halves(single)

@@ -8,7 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from surfeit.core import Split, Streams, buffers, digest, load_, parameters
+from surfeit.core import (
+    Split,
+    Streams,
+    buffers,
+    digest,
+    load_,
+    parameters,
+    squared_error,
+)
 from surfeit.core.evaluation import evaluate
 from surfeit.landscape import along_line, batch_statistics, between, error_barrier
 from surfeit.models import initialise_, mlp
@@ -114,6 +122,25 @@ def test_thirty_points_each_of_them_the_interpolated_network(split):
                 value.copy_((1 - t) * a + t * b)
         expected = F.cross_entropy(trial(split.images), split.labels).item()
         assert values(table, "loss")[place] == pytest.approx(expected, rel=1e-5)
+
+
+def test_loss_of_a_linear_regression_is_a_parabola_along_the_line():
+    first, second = network("a", ()).double(), network("b", ()).double()
+    split = Split(draw(40, 1, 3, 3).double(), draw(40, 4, name="targets").double())
+    ends = tensors(first), tensors(second)
+    table = along_line(first, *ends, {"test": split}, points=9, objective=squared_error)
+    losses = np.array(values(table, "loss"))
+    np.testing.assert_allclose(np.diff(losses, 3), 0, atol=1e-12)
+    expected = 4 * F.mse_loss(first(split.images), split.targets).item()
+    assert losses[0] == pytest.approx(expected, rel=1e-12)
+    assert values(table, "accuracy") == [None] * 9
+
+
+def test_a_line_through_outputs_that_are_not_finite_is_refused(split):
+    first, second = tensors(network("a")), tensors(network("b"))
+    second["fc1.bias"] = torch.full_like(second["fc1.bias"], float("inf"))
+    with pytest.raises(ValueError, match=r"must be finite, but 70 of 70 hold NaN or infinity"):
+        along_line(network("a"), first, second, {"test": split}, points=3)
 
 
 def test_the_other_way_round_is_the_same_line(split):
@@ -278,3 +305,19 @@ def test_ends_of_other_shapes_and_points_off_the_line_are_named():
     for errors in ([0.1], [0.1, float("nan")]):
         with pytest.raises(ValueError, match="two or more finite numbers"):
             error_barrier(errors)
+
+
+def test_a_tied_network_has_one_line_for_both_places(split):
+    def tied(name: str) -> nn.Module:
+        model = network(name, (9,))
+        model.fc2 = nn.Linear(9, 9)
+        model.fc2.weight.data = model.fc1.weight.data.T
+        return nn.Sequential(model, nn.Linear(9, 4))
+
+    torch.manual_seed(0)
+    first, second = tied("first"), tied("second")
+    ends = tensors(first), tensors(second)
+    assert "0.fc2.weight" not in ends[0]
+    table = along_line(first, *ends, {"test": split}, points=3).to_pylist()
+    middle = evaluate(load_(tied("other"), between(*ends, 0.5)), {}, split)
+    assert table[1]["loss"] == pytest.approx(middle.loss)

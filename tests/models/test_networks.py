@@ -47,6 +47,19 @@ def test_networks_take_any_shape_and_class_count(builder, shape):
     assert model(torch.zeros(3, *shape)).shape == (3, 2)
 
 
+@pytest.mark.parametrize("shape", [(5,), (2, 9), (1, 2, 3, 4)])
+def test_dense_networks_take_inputs_of_any_shape(shape):
+    for model in (mlp((4,), input_shape=shape, classes=1), lenet_300_100(input_shape=shape)):
+        assert len(model(torch.zeros(3, *shape))) == 3
+        assert model.fc1.in_features == torch.Size(shape).numel()
+
+
+@pytest.mark.parametrize("builder", [conv_2, conv_4, conv_6, vgg19_bn])
+def test_convolutional_networks_refuse_what_is_no_image(builder):
+    with pytest.raises(ValueError, match=r"takes images, .* got \(28, 28\): use mlp"):
+        builder(input_shape=(28, 28))
+
+
 def test_networks_weights_come_from_the_generator_alone():
     before = torch.get_rng_state()
     first, again, other = (mlp((5,), generator=Streams(s).get("init")) for s in (0, 0, 1))
@@ -64,8 +77,8 @@ def test_mlp_of_no_widths_is_a_linear_classifier():
     ("options", "words"),
     [
         ({"widths": (3, 0)}, r"every width must be at least 1, got \(3, 0\)"),
-        ({"widths": (), "input_shape": (28, 28)}, r"must be \(channels, height, width\), got"),
-        ({"widths": (), "input_shape": (1, 0, 5)}, r"input_shape must be"),
+        ({"widths": (), "input_shape": ()}, r"at least one side, .* got \(\)"),
+        ({"widths": (), "input_shape": (1, 0, 5)}, r"each at least 1, got \(1, 0, 5\)"),
         ({"widths": (), "classes": 0}, "classes must be at least 1, got 0"),
     ],
 )

@@ -7,9 +7,17 @@ import tempfile
 import time
 
 import pytest
+import torch
+from torch import nn
 
+from surfeit.core import digest, parameters, ties
+from surfeit.data import write_dataset
 from surfeit.execute.interrupts import ends_interrupt
-from surfeit.procedures.parcels import parcel_folder
+from surfeit.procedures.parcels import model_with, pack, parcel_folder, tensors_of, unpack
+from surfeit.train import Numerics, Recipe
+from surfeit.train.job import Job
+
+from ..train.conftest import make_dataset
 
 INTERRUPTED = 7
 
@@ -80,3 +88,19 @@ def test_hangup_is_heard_again_after_one_was_answered():
         with pytest.raises(KeyboardInterrupt), ends_interrupt(), ends_interrupt():
             os.kill(os.getpid(), signal.SIGHUP)
         assert signal.getsignal(signal.SIGHUP) is before
+
+
+def test_tied_and_repeated_networks_are_unpacked_as_they_were_packed(tmp_path):
+    dataset = make_dataset()
+    torch.manual_seed(0)
+    act, layer = nn.SiLU(), nn.Linear(8, 8)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), act, layer, act, layer, nn.Linear(8, 16))
+    model[6].weight.data = model[1].weight.data.T
+    network = nn.Sequential(*model, nn.Linear(16, 3))
+    job = Job(network, dataset, Recipe(epochs=1), 0, None, Numerics())
+    data = write_dataset(dataset, tmp_path / "data.safetensors")
+    parcel = unpack(pack(job, data, tmp_path))
+    for built in (parcel.model, model_with(parcel, tensors_of(parcel.model))):
+        assert ties(built).keys() == {"6.weight"}
+        assert built[3] is built[5]
+        assert digest(parameters(built)) == digest(parameters(network))

@@ -165,3 +165,31 @@ def test_wrong_arguments_are_named(options, message):
     given = {"name": "fc1", "ranks": [1], "split": split()} | options
     with pytest.raises(ValueError, match=message):
         accuracy_by_rank(small_mlp(), **given)
+
+
+@pytest.mark.parametrize("name", ["3", "5"])
+def test_a_tied_weight_is_projected_at_both_places(name):
+    torch.manual_seed(0)
+    parts = [nn.Flatten(), nn.Linear(72, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8)]
+    model, images = nn.Sequential(*parts), split(classes=8)
+    model[5].weight.data = model[3].weight.data.T  # over one memory
+    found = accuracy_by_rank(model, name, images, [0, 2, 5])
+    for rank, accuracy in zip([0, 2, 5], found, strict=True):
+        own = copy.deepcopy(model)
+        weight = project(model.get_submodule("3").weight.detach(), rank)
+        own[3].weight.data, own[5].weight.data = weight, weight.T
+        expected = (own(images.images).argmax(1) == images.labels).double().mean()
+        assert accuracy == pytest.approx(expected.item(), abs=1e-9)
+
+
+def test_a_layer_at_two_places_is_projected_at_both_and_has_its_weight_back():
+    torch.manual_seed(0)
+    layer = nn.Linear(8, 8)
+    model, images = (
+        nn.Sequential(nn.Flatten(), nn.Linear(72, 8), layer, nn.Tanh(), layer),
+        split(classes=8),
+    )
+    found = accuracy_by_rank(model, "2", images, [3])
+    own = copy.deepcopy(model)
+    own[2].weight.data = project(layer.weight.detach(), 3)
+    assert found.item() == (own(images.images).argmax(1) == images.labels).double().mean().item()

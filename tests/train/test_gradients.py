@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from surfeit.core import Streams, parameters
+from surfeit.core import Streams, cross_entropy, parameters
 from surfeit.models import mlp
 from surfeit.train.gradients import DenseGradient, autograd_gradient, dense_layers, gradient_of
 
@@ -28,7 +28,7 @@ def oracle(model, images, labels):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_dense_gradient_equals_autograd(widths, dtype):
     model = mlp(widths, input_shape=(1, 3, 3), classes=4).to(dtype)
-    gradient = gradient_of(model, parameters(model), 16)
+    gradient = gradient_of(model, cross_entropy, parameters(model), torch.empty(16, 4))
     assert isinstance(gradient, DenseGradient)
     bound = 1e-12 if dtype == torch.float64 else 1e-5
     for count in (16, 3, 16, 1):  # the last batch of an epoch is a ragged one
@@ -47,7 +47,8 @@ def test_autograd_gradient_equals_backward_and_moves_statistics():
     statistics = {name: value.clone() for name, value in model.named_buffers()}
     logits = torch.empty(8, 4)
     with torch.no_grad():
-        found = autograd_gradient(model)(parameters(model), statistics, images, labels, logits)
+        gradient = autograd_gradient(model, cross_entropy)
+        found = gradient(parameters(model), statistics, images, labels, logits)
     expected, outputs = oracle(model, images, labels)
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
     assert torch.equal(logits, outputs)

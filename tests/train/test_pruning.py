@@ -178,7 +178,7 @@ def test_pruning_stays_within_a_mask_and_begins_where_it_is_told(dataset, store)
 
 def test_a_pruning_that_gives_back_is_an_error():
     params = {"w": torch.ones(4, 4)}
-    held = HeldMask({"w": torch.eye(4) > 0}, params)
+    held = HeldMask({"w": torch.eye(4) > 0}, params, ["w"])
     with pytest.raises(ProtocolError, match="12 weights of 'w' that were removed are kept again"):
         held.shrink_({"w": torch.ones(4, 4) > 0})
 

@@ -16,6 +16,7 @@ def train(
     model: str = "lenet-300-100",
     data: str = "digits",
     recipe: str | None = None,
+    objective: str = "cross-entropy",
     seed: Whole = 0,
     keep_every: Annotated[Whole, Parameter(name="--snapshot-epochs")] = 1,
     per_decade: Annotated[Whole, Parameter(name="--snapshots-per-decade")] = 0,
@@ -40,6 +41,9 @@ def train(
     recipe
         'report' for the network's recipe in Heitmann 2020; without it SGD at 0.1, batch 128,
         40 epochs. The flags below change it.
+    objective
+        What is minimised: cross-entropy, squared-error (of one-hot classes), hinge, or
+        binary-cross-entropy (for networks with a single output).
     seed
         Of initial weights, order, augmentation and dropout.
     keep_every
@@ -50,7 +54,7 @@ def train(
         Say nothing but the key and errors.
     """
     builder = builder_of(model)
-    from surfeit.core import unknown
+    from surfeit.core import objective_named, unknown
     from surfeit.data import load
     from surfeit.train import Recipe, Snapshots, report_recipe
     from surfeit.train import train as train_run
@@ -66,6 +70,7 @@ def train(
             load(data, places.data_dir),
             chosen,
             seed=seed,
+            objective=objective_named(objective),
             snapshots=kept,
             store=places.store,
             numerics=machine.numerics,

@@ -1,5 +1,7 @@
 """Random streams, parameters as plain dicts, splits and scores on them, errors."""
 
+from surfeit.core.calling import call
+from surfeit.core.copies import converted_, copied, skeleton
 from surfeit.core.errors import (
     BusyError,
     CollapseError,
@@ -14,7 +16,19 @@ from surfeit.core.errors import (
     lacks_memory,
     unknown,
 )
-from surfeit.core.evaluation import Score, evaluate, score
+from surfeit.core.evaluation import Score, evaluate, outputs_of, quantities, score
+from surfeit.core.objective import (
+    OBJECTIVES,
+    Objective,
+    binary_cross_entropy,
+    check_kind,
+    cross_entropy,
+    hinge,
+    largest_output,
+    objective_named,
+    own_objective,
+    squared_error,
+)
 from surfeit.core.parameters import (
     Layer,
     Params,
@@ -26,13 +40,17 @@ from surfeit.core.parameters import (
     layer,
     layers,
     load_,
+    own_parameters,
     parameters,
     weight_matrix,
 )
-from surfeit.core.split import Split
+from surfeit.core.precision import check_finite, finite_matrix, full_precision
+from surfeit.core.split import Split, Task, describe_inputs
 from surfeit.core.streams import Streams
+from surfeit.core.ties import Tie, tie_, ties
 
 __all__ = [
+    "OBJECTIVES",
     "BusyError",
     "CollapseError",
     "DataError",
@@ -41,6 +59,7 @@ __all__ = [
     "DownloadError",
     "Layer",
     "NumericsError",
+    "Objective",
     "Params",
     "ProtocolError",
     "Score",
@@ -48,18 +67,41 @@ __all__ = [
     "StoreError",
     "Streams",
     "SurfeitError",
+    "Task",
+    "Tie",
+    "binary_cross_entropy",
     "buffers",
+    "call",
+    "check_finite",
+    "check_kind",
     "check_mask_fits",
     "check_mask_kind",
     "check_tensor",
+    "converted_",
+    "copied",
+    "cross_entropy",
+    "describe_inputs",
     "digest",
     "evaluate",
+    "finite_matrix",
+    "full_precision",
+    "hinge",
     "lacks_memory",
+    "largest_output",
     "layer",
     "layers",
     "load_",
+    "objective_named",
+    "outputs_of",
+    "own_objective",
+    "own_parameters",
     "parameters",
+    "quantities",
     "score",
+    "skeleton",
+    "squared_error",
+    "tie_",
+    "ties",
     "unknown",
     "weight_matrix",
 ]

@@ -9,37 +9,63 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from surfeit.core.errors import unknown
+from surfeit.core.ties import ties
 
 Params = dict[str, Tensor]
 Layer = nn.Linear | _ConvNd
 
 
+def own_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The model's parameters themselves by dotted name, each once, also where it has many names.
+
+    Raises:
+        ValueError: as `ties`.
+    """
+    tied = ties(model)
+    return {name: value for name, value in model.named_parameters() if name not in tied}
+
+
 def parameters(model: nn.Module) -> Params:
-    """Copies of the model's parameters by dotted name, detached."""
-    return {name: value.detach().clone() for name, value in model.named_parameters()}
+    """Copies of the model's parameters by dotted name, detached; of tied ones a single copy.
+
+    Raises:
+        ValueError: as `ties`.
+    """
+    return {name: value.detach().clone() for name, value in own_parameters(model).items()}
 
 
 def buffers(model: nn.Module) -> Params:
     """Copies of the model's buffers (batch statistics) by dotted name."""
-    return {name: value.detach().clone() for name, value in model.named_buffers()}
+    return {name: value.detach().clone() for name, value in _own_buffers(model).items()}
 
 
 def load_(model: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
     """Copies `tensors` (parameters and buffers by name) into the model, which is returned.
 
+    Of parameters that the model ties, one is enough; where several are given they must be equal.
+
     Raises:
-        ValueError: if a name or a shape differs from the model's own.
+        ValueError: if a name or a shape differs from the model's own, or tied parameters are given
+            different values.
     """
-    own = dict(model.named_parameters()) | dict(model.named_buffers())
-    missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+    own: dict[str, Tensor] = {**own_parameters(model), **_own_buffers(model)}
+    tied = ties(model)
+    given = {name: value for name, value in tensors.items() if name not in tied}
+    missing, extra = sorted(own.keys() - given.keys()), sorted(given.keys() - own.keys())
     if missing or extra:
         raise ValueError(f"the model and the weights differ: missing {missing}, unknown {extra}")
-    for name, value in tensors.items():
+    for name, value in given.items():
         if value.shape != own[name].shape:
             shapes = f"{list(own[name].shape)} in the model, {list(value.shape)} in the weights"
             raise ValueError(f"{name} is {shapes}")
+    for name in tied.keys() & tensors.keys():
+        if not torch.equal(tied[name].of(given[tied[name].to]), tensors[name]):
+            raise ValueError(
+                f"{name} and {tied[name].to} are one parameter in the model, but two in the "
+                "weights: load them into a model that does not tie them"
+            )
     with torch.no_grad():
-        for name, value in tensors.items():
+        for name, value in given.items():
             own[name].copy_(value)
     return model
 
@@ -96,11 +122,15 @@ def check_mask_fits(model: nn.Module, mask: Mapping[str, Tensor]) -> None:
 
     Raises:
         ValueError: if the mask is no mapping, a name is no parameter of the model (the nearest are
-            suggested), a tensor is not bool or of another shape.
+            suggested) or one that is tied to another, a tensor is not bool or of another shape.
     """
     check_mask_kind(mask)
-    own = dict(model.named_parameters())
+    own, tied = own_parameters(model), ties(model)
     for name, kept in mask.items():
+        if name in tied:
+            raise ValueError(
+                f"{name!r} is one parameter with {tied[name].to!r}, by which the mask must call it"
+            )
         if name not in own:
             hint = unknown("parameter", name, own)
             raise ValueError(f"the mask is of another architecture: the model has {hint}")
@@ -141,3 +171,8 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
         state.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())
         state.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return state.hexdigest()
+
+
+def _own_buffers(model: nn.Module) -> dict[str, Tensor]:
+    tied = ties(model)
+    return {name: value for name, value in model.named_buffers() if name not in tied}

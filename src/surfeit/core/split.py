@@ -1,68 +1,183 @@
-"""A split: images and their labels, ready for a model."""
+"""A split: inputs and what a network should make of them."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
 from surfeit.core.parameters import check_tensor
 
+Task = Literal["classes", "regression"]
+
+_FLOATING = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+_INTEGER = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+
 
 @dataclass(frozen=True)
 class Split:
-    """Images and labels that belong together.
+    """Inputs and targets that belong together, ready for a model.
+
+    >>> Split(torch.rand(360, 1, 8, 8), labels)  # images
+    >>> Split(tokens, tags)  # int64 [n, length] both: a class at each position
+    >>> Split(x, y[:, None])  # regression
 
     Args:
-        images: float32 [n, channels, height, width], normalised: what a model takes.
-        labels: int64 [n], in [0, classes).
+        inputs: [n, ...], floating point or integer, as a model takes them: images [n, channels,
+            height, width], vectors [n, features], signals [n, channels, length], tokens
+            [n, length].
+        targets: for classes int64 [n], or [n, positions] for a class at each position, in
+            [0, classes); for regression floating point [n, outputs].
 
     Raises:
-        ValueError: if there are no images, the counts or dtypes differ from the above.
+        ValueError: if there are no examples, their counts differ, or shapes or dtypes are other
+            than the above.
     """
 
-    images: Float[Tensor, "n channels height width"]
-    labels: Int64[Tensor, " n"]
+    inputs: Shaped[Tensor, "n *shape"]
+    targets: Int64[Tensor, " n"] | Int64[Tensor, "n positions"] | Float[Tensor, "n outputs"]
 
     def __post_init__(self) -> None:
-        check_tensor("images", self.images)
-        check_tensor("labels", self.labels)
-        if self.images.dim() != 4 or not self.images.is_floating_point():
-            shape, dtype = list(self.images.shape), self.images.dtype
+        check_tensor("inputs", self.inputs)
+        check_tensor("targets", self.targets)
+        _check_inputs(self.inputs)
+        _check_targets(self.targets)
+        if len(self.inputs) != len(self.targets) or len(self.inputs) == 0:
             raise ValueError(
-                f"images must be floating point [n, channels, height, width], got {dtype} {shape}"
+                "a split needs as many targets as inputs and at least one of each, "
+                f"got {len(self.inputs)} inputs and {len(self.targets)} targets"
             )
-        if self.labels.dtype != torch.int64 or self.labels.dim() != 1:
-            shape, dtype = list(self.labels.shape), self.labels.dtype
-            raise ValueError(f"labels must be int64 [n], got {dtype} {shape}")
-        if len(self.images) != len(self.labels) or len(self.images) == 0:
+        if self.inputs.numel() == 0 or self.targets.numel() == 0:
             raise ValueError(
-                "a split needs as many labels as images and at least one of each, "
-                f"got {len(self.images)} images and {len(self.labels)} labels"
+                "an example needs at least one number as its input and one as its target, got "
+                f"inputs {list(self.inputs.shape)} and targets {list(self.targets.shape)}"
             )
 
     def __repr__(self) -> str:
-        return f"Split({len(self)} images of {'x'.join(map(str, self.images.shape[1:]))})"
+        return f"Split({len(self)} {describe_inputs(self)}{_describe_targets(self.targets)})"
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.inputs)
 
     def __getitem__(self, index: slice | Tensor) -> "Split":
-        """The chosen images with their labels: by slice, or by an index or bool tensor."""
-        return Split(self.images[index], self.labels[index])
+        """The chosen examples: by slice, or by an index or bool tensor."""
+        return Split(self.inputs[index], self.targets[index])
+
+    @property
+    def task(self) -> Task:
+        """What the targets are: "classes" or "regression"."""
+        return "regression" if self.targets.is_floating_point() else "classes"
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one input."""
+        return tuple(self.inputs.shape[1:])
+
+    @property
+    def holds_images(self) -> bool:
+        """Whether the inputs are floating point [n, channels, height, width]."""
+        return self.inputs.dim() == 4 and self.inputs.is_floating_point()
+
+    @property
+    def images(self) -> Float[Tensor, "n channels height width"]:
+        """The inputs, where they are images.
+
+        Raises:
+            ValueError: if they are not.
+        """
+        if not self.holds_images:
+            raise ValueError(
+                "images are floating point [n, channels, height, width], the inputs are "
+                f"{_kind(self.inputs)}: this works on images alone"
+            )
+        return self.inputs
+
+    @property
+    def labels(self) -> Int64[Tensor, " n"]:
+        """The targets, where they are one class an example.
+
+        Raises:
+            ValueError: if they are not.
+        """
+        if self.task != "classes" or self.targets.dim() != 1:
+            raise ValueError(
+                f"labels are int64 [n], one class an example, the targets are "
+                f"{_kind(self.targets)}: this works on one class an example alone"
+            )
+        return self.targets
 
     def some(self, most: float, generator: torch.Generator) -> "Split":
-        """At most so many images, drawn without replacement and kept in their order.
+        """At most so many examples, drawn without replacement and kept in their order.
 
         Args:
-            most: at least 1; with no more images than that, the split itself is returned.
+            most: at least 1; with no more examples than that, the split itself is returned.
             generator: a CPU generator.
         """
         if len(self) <= most:
             return self
         chosen = torch.randperm(len(self), generator=generator)[: int(most)].sort().values
-        return self[chosen.to(self.labels.device)]
+        return self[chosen.to(self.targets.device)]
 
     def to(self, device: torch.device | str) -> "Split":
         """The same split with its tensors on `device`."""
-        return Split(self.images.to(device), self.labels.to(device))
+        return Split(self.inputs.to(device), self.targets.to(device))
+
+
+def describe_inputs(split: Split) -> str:
+    """What the inputs are, as in "images of 1x8x8", "examples of 5", "examples of 12 integers"."""
+    sides = "x".join(map(str, split.input_shape)) or "1"
+    if split.holds_images:
+        return f"images of {sides}"
+    return f"examples of {sides}" + ("" if split.inputs.is_floating_point() else " integers")
+
+
+def _describe_targets(targets: Tensor) -> str:
+    if targets.dim() == 1:
+        return ""
+    count, outputs = targets.shape[1], targets.is_floating_point()
+    noun = "output" if outputs else "position"
+    return f", {'' if outputs else 'a class at '}{count} {noun}{'s' if count > 1 else ''}"
+
+
+def _check_inputs(inputs: Tensor) -> None:
+    if inputs.dtype in (*_FLOATING, *_INTEGER) and inputs.dim() > 0:
+        return
+    advice = {
+        torch.bool: ": pass inputs.float()",
+        torch.complex64: ": pass torch.view_as_real(inputs)",
+        torch.complex128: ": pass torch.view_as_real(inputs)",
+    }.get(inputs.dtype, "")
+    raise ValueError(
+        f"inputs must be floating point or integers [n, ...], got {_kind(inputs)}{advice}"
+    )
+
+
+def _check_targets(targets: Tensor) -> None:
+    if targets.dtype == torch.int64 and targets.dim() in (1, 2):
+        return
+    if targets.dtype in _FLOATING and targets.dim() == 2:
+        return
+    raise ValueError(
+        "targets must be int64 [n] (a class an example) or [n, positions] (a class at each "
+        "position), or floating point [n, outputs] (regression), "
+        f"got {_kind(targets)}: {_target_advice(targets)}"
+    )
+
+
+def _target_advice(targets: Tensor) -> str:
+    classes, dims = "pass targets.long() if they are classes", targets.dim()
+    if targets.dtype == torch.bool:
+        return f"{classes}, targets.float() of shape [n, outputs] if they are numbers to meet"
+    if targets.dtype in _INTEGER:
+        flat = "one number or row an example" if dims == 0 else "pass targets.flatten(1)"
+        return flat if targets.dtype == torch.int64 else classes
+    if targets.dtype not in _FLOATING:
+        return "pass torch.view_as_real(...).flatten(1)" if targets.is_complex() else classes
+    if dims == 1:
+        return f"pass targets[:, None] for regression with one output; {classes}"
+    return "pass targets.flatten(1)" if dims > 2 else "one row of outputs an example"
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{tensor.dtype} {list(tensor.shape)}"

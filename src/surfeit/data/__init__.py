@@ -1,12 +1,15 @@
-"""Data sets as tensors in three splits: loaded, fetched, changed, or made of your own tensors."""
+"""Data sets as tensors in three splits: loaded, fetched, changed, or made of your own data."""
 
 from surfeit.data.catalog import SOURCES, load
 from surfeit.data.change import only_classes, subset, with_label_noise
-from surfeit.data.dataset import Dataset, from_tensors
+from surfeit.data.collected import Examples, from_dataset
+from surfeit.data.dataset import Dataset
 from surfeit.data.download import Progress
 from surfeit.data.fetch import fetch
 from surfeit.data.files import read_dataset, write_dataset
+from surfeit.data.folder import from_folder
 from surfeit.data.halves import halves
+from surfeit.data.own import from_tensors
 from surfeit.data.root import data_root
 from surfeit.data.status import DatasetStatus, status
 
@@ -14,9 +17,12 @@ __all__ = [
     "SOURCES",
     "Dataset",
     "DatasetStatus",
+    "Examples",
     "Progress",
     "data_root",
     "fetch",
+    "from_dataset",
+    "from_folder",
     "from_tensors",
     "halves",
     "load",

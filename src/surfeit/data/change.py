@@ -1,4 +1,4 @@
-"""Data sets made from others: noisy labels, fewer images, fewer classes."""
+"""Data sets made from others: noisy labels, fewer examples, fewer classes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,14 +7,15 @@ import torch
 from torch import Tensor
 
 from surfeit.core import Split, digest
-from surfeit.data.dataset import Dataset, fingerprint_of
+from surfeit.data.dataset import Dataset
+from surfeit.data.fingerprint import fingerprint_of
 
 
 def with_label_noise(dataset: Dataset, fraction: float, generator: torch.Generator) -> Dataset:
     """The data set with that fraction of its *training* labels replaced by wrong ones.
 
-    `round(fraction * n)` images (halves up) are drawn without replacement; each gets a label drawn
-    uniformly from the *other* classes, so that exactly that many labels are wrong. This is the
+    `round(fraction * n)` examples (halves up) are drawn without replacement; each gets a label
+    drawn uniformly from the *other* classes, so that exactly that many are wrong. This is the
     convention of Nakkiran et al. (2019); Zhang et al. (2016) draw from all classes, the right one
     included: their noise level p is `fraction = p * (classes - 1) / classes` here, on average.
     Validation and test labels stay right.
@@ -23,13 +24,15 @@ def with_label_noise(dataset: Dataset, fraction: float, generator: torch.Generat
         fraction: in [0, 1].
 
     Raises:
-        ValueError: if the fraction is out of range, or there is one class only.
+        ValueError: if the fraction is out of range, there is one class only, or the targets are
+            not one class an example.
     """
     if not 0 <= fraction <= 1:
         raise ValueError(f"the fraction of noisy labels must be in [0, 1], got {fraction}")
+    _check_classes(dataset, "label noise")
     if dataset.classes < 2:
         raise ValueError("label noise needs at least 2 classes, got 1")
-    images, labels = dataset.train.images, dataset.train.labels
+    labels = dataset.train.labels
     count = int(fraction * len(labels) + 0.5)
     if count == 0:
         return dataset
@@ -42,20 +45,20 @@ def with_label_noise(dataset: Dataset, fraction: float, generator: torch.Generat
     return replace(
         dataset,
         name=f"{dataset.name}-noise-{fraction:g}",
-        train=Split(images, noisy),
+        train=Split(dataset.train.inputs, noisy),
         fingerprint=_derived(dataset, "with_label_noise", labels=noisy),
     )
 
 
 def subset(dataset: Dataset, count: int, generator: torch.Generator | None = None) -> Dataset:
-    """The data set with `count` of its training images, in their former order.
+    """The data set with `count` of its training examples, in their former order.
 
     Without a generator the first `count`; with one, drawn without replacement, not by class. A
     smaller subset by a generator in the same state lies in the larger one. Validation and test
     splits stay whole.
 
     Args:
-        count: in [1, training images].
+        count: in [1, training examples].
 
     Raises:
         ValueError: if the count is out of range.
@@ -73,7 +76,7 @@ def subset(dataset: Dataset, count: int, generator: torch.Generator | None = Non
     return replace(
         dataset,
         name=f"{dataset.name}-subset-{count}",
-        train=dataset.train[index.to(dataset.train.labels.device)],
+        train=dataset.train[index.to(dataset.train.targets.device)],
         fingerprint=_derived(dataset, "subset", index=index),
     )
 
@@ -85,9 +88,11 @@ def only_classes(dataset: Dataset, classes: Sequence[int]) -> Dataset:
         classes: labels in the data set, each once.
 
     Raises:
-        ValueError: if a label is out of range or given twice, none is given, or a split has no
-            image of them.
+        ValueError: if a label is out of range or given twice, none is given, a split has no
+            example of them, or the targets are not one class an example.
     """
+    _check_classes(dataset, "a choice of classes")
+    names = dataset.class_names or ()
     chosen = [int(label) for label in classes]
     allowed = range(dataset.classes)
     if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(allowed):
@@ -100,7 +105,7 @@ def only_classes(dataset: Dataset, classes: Sequence[int]) -> Dataset:
     return replace(
         dataset,
         name=f"{dataset.name}-classes-{'-'.join(map(str, chosen))}",
-        class_names=tuple(dataset.class_names[label] for label in chosen),
+        class_names=tuple(names[label] for label in chosen),
         fingerprint=_derived(dataset, "only_classes", classes=torch.tensor(chosen)),
         **splits,
     )
@@ -110,10 +115,15 @@ def _keep(name: str, split: Split, classes: list[int]) -> Split:
     device = split.labels.device
     kept = torch.isin(split.labels, torch.tensor(classes, device=device))
     if not kept.any():
-        raise ValueError(f"the {name} split has no image of the classes {classes}")
+        raise ValueError(f"the {name} split has no example of the classes {classes}")
     relabelled = torch.zeros(max(classes) + 1, dtype=torch.int64, device=device)
     relabelled[torch.tensor(classes, device=device)] = torch.arange(len(classes), device=device)
-    return Split(split.images[kept], relabelled[split.labels[kept]])
+    return Split(split.inputs[kept], relabelled[split.labels[kept]])
+
+
+def _check_classes(dataset: Dataset, change: str) -> None:
+    if dataset.task != "classes" or dataset.positions is not None:
+        raise ValueError(f"{change} needs one class an example, got {dataset}")
 
 
 def _derived(dataset: Dataset, change: str, **what: Tensor) -> str:

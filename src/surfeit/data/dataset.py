@@ -1,7 +1,5 @@
-"""A data set: three splits ready for a model, and the constants that made them so."""
+"""A data set: three splits ready for a model, and what makes sense of them."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,51 +7,58 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from surfeit.core import Split, digest
+from surfeit.core import Split, Task, describe_inputs
+
+_IGNORED = -100  # what others mark positions with that their loss leaves out
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
-    """Images and labels in three splits, already normalised: `(raw - mean) / std` a channel.
+    """Inputs and targets in three splits, ready for a model.
+
+    Class names belong to classes; normalisation constants belong to images, which are
+    `(raw - mean) / std` a channel. Elsewhere they are None.
 
     Args:
         name: what it is called; a derived data set names what was changed.
-        train, validation, test: the splits; equal image shapes and dtypes, labels in [0, classes).
+        train, validation, test: the splits; equal input shapes and dtypes, targets of one kind,
+            labels in [0, classes).
         mean, std: one a channel, of raw values in [0, 1]; std > 0.
         class_names: one a class, in the order of the labels.
         fingerprint: sha256 (64 hex digits) of the content: equal fingerprints, equal data.
 
     Raises:
-        ValueError: if the splits' shapes or dtypes differ, a label is out of range, the constants
-            do not fit the channels, or the fingerprint is no sha256.
+        ValueError: if the splits' shapes, dtypes or kinds of targets differ, a label is out of
+            range, class names or constants are missing or out of place, or the fingerprint is no
+            sha256.
     """
 
     name: str
     train: Split
     validation: Split
     test: Split
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    class_names: tuple[str, ...]
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    class_names: tuple[str, ...] | None = None
     fingerprint: str
 
     def __post_init__(self) -> None:
-        _check_constants(self.mean, self.std, channels=self.train.images.shape[1])
         if len(self.fingerprint) != 64 or set(self.fingerprint) - set("0123456789abcdef"):
             raise ValueError(f"fingerprint must be 64 hex digits, got {self.fingerprint!r}")
+        _check_constants(self.train, self.mean, self.std)
         for name, split in self.splits.items():
-            _check_alike(name, split.images, self.train.images)
-            low, high = (int(bound) for bound in split.labels.aminmax())
-            if low < 0 or high >= self.classes:
-                raise ValueError(
-                    f"labels must be in [0, {self.classes}), one a class name, "
-                    f"but those of the {name} split lie in [{low}, {high}]"
-                )
+            _check_alike(name, split, self.train)
+        _check_class_names(self.task, self.class_names)
+        if self.task == "classes":
+            for name, split in self.splits.items():
+                _check_labels(name, split.targets, self.classes)
 
     def __repr__(self) -> str:
         counts = "/".join(str(len(split)) for split in self.splits.values())
-        sides = "x".join(map(str, self.input_shape))
-        return f"Dataset({self.name}, {counts} images of {sides}, {self.classes} classes)"
+        noun = "classes" if self.task == "classes" else "output" + "s" * (self.outputs > 1)
+        places = "" if self.positions is None else f" at {self.positions} positions"
+        what = describe_inputs(self.train)
+        return f"Dataset({self.name}, {counts} {what}, {self.outputs} {noun}{places})"
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -61,19 +66,54 @@ class Dataset:
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of one image."""
-        _, channels, height, width = self.train.images.shape
-        return channels, height, width
+    def task(self) -> Task:
+        """What is to be learned: "classes" or "regression"."""
+        return self.train.task
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one input, such as (channels, height, width) or (features,)."""
+        return self.train.input_shape
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a network must give for an example, or for each of its positions."""
+        return self.classes if self.task == "classes" else self.train.targets.shape[1]
+
+    @property
+    def positions(self) -> int | None:
+        """How many positions of an example have a class of their own; None if it has one class."""
+        targets = self.train.targets
+        return targets.shape[1] if self.task == "classes" and targets.dim() == 2 else None
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """How many classes there are.
+
+        Raises:
+            ValueError: if the targets are no classes.
+        """
+        if self.class_names is None:
+            raise ValueError(
+                f"{self.name} has no classes, its targets are real numbers [n, {self.outputs}]: "
+                "this works on classes alone"
+            )
         return len(self.class_names)
 
     @property
     def black(self) -> Float[Tensor, "channels 1 1"]:
-        """What a raw 0 became, `-mean / std`: the padding that fits the images."""
+        """What a raw 0 became, `-mean / std`: the padding that fits the images.
+
+        Raises:
+            ValueError: if the inputs are no images, or their normalisation is not known.
+        """
+        if self.mean is None or self.std is None:
+            lack = (
+                "its mean and std are not known: give them to from_tensors"
+                if self.train.holds_images
+                else f"its inputs are {describe_inputs(self.train)}, no images"
+            )
+            raise ValueError(f"{self.name} has no black: {lack}")
         images = self.train.images
         raw = torch.zeros(images.shape[1], 1, 1, dtype=images.dtype, device=images.device)
         return normalise_(raw, mean=self.mean, std=self.std)
@@ -82,59 +122,6 @@ class Dataset:
         """The same data set with its tensors on `device`."""
         moved = {name: split.to(device) for name, split in self.splits.items()}
         return replace(self, **moved)
-
-
-def from_tensors(
-    name: str,
-    *,
-    train: Split | tuple[Tensor, Tensor],
-    validation: Split | tuple[Tensor, Tensor],
-    test: Split | tuple[Tensor, Tensor],
-    class_names: Sequence[str] | None = None,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-) -> Dataset:
-    """A data set of your own tensors, taken as they are.
-
-    The fingerprint covers images, labels, their division into splits and the constants.
-
-    >>> from_tensors("mine", train=(x, y), validation=(x_held, y_held), test=(x_test, y_test))
-
-    Args:
-        train, validation, test: each a `Split` or a pair of images, floating point
-            [n, channels, height, width], and labels, int64 [n].
-        class_names: one a class; by default "0", "1", ... up to the largest label.
-        mean, std: the constants that the images *were* normalised with, one a channel, so that
-            `black` is right; by default 0 and 1: raw values.
-
-    Raises:
-        ValueError: if the tensors do not fit together (see `Split`, `Dataset`) or an image holds
-            a number that is not finite.
-
-    Cost: two passes over the images.
-    """
-    given = {"train": train, "validation": validation, "test": test}
-    splits = {key: one if isinstance(one, Split) else Split(*one) for key, one in given.items()}
-    for key, split in splits.items():
-        if not split.images.isfinite().all():
-            raise ValueError(f"images must be finite, but the {key} split holds NaN or infinity")
-    channels = splits["train"].images.shape[1]
-    largest = max(int(split.labels.max()) for split in splits.values())
-    means = tuple(float(value) for value in ([0.0] * channels if mean is None else mean))
-    stds = tuple(float(value) for value in ([1.0] * channels if std is None else std))
-    names = [str(label) for label in range(largest + 1)] if class_names is None else class_names
-    tensors = {f"{key}.images": split.images for key, split in splits.items()}
-    tensors |= {f"{key}.labels": split.labels for key, split in splits.items()}
-    return Dataset(
-        name=name,
-        train=splits["train"],
-        validation=splits["validation"],
-        test=splits["test"],
-        mean=means,
-        std=stds,
-        class_names=tuple(names),
-        fingerprint=fingerprint_of(digest(tensors), means, stds),
-    )
 
 
 def normalise_(
@@ -149,23 +136,58 @@ def normalise_(
     return raw
 
 
-def fingerprint_of(*parts: object) -> str:
-    """sha256 (hex) over the canonical JSON of `parts`: digests, numbers, names, lists of them."""
-    text = json.dumps(parts, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _check_constants(mean: Sequence[float], std: Sequence[float], *, channels: int) -> None:
-    if len(mean) != channels or len(std) != channels or not min(std) > 0:
+def _check_constants(
+    train: Split, mean: Sequence[float] | None, std: Sequence[float] | None
+) -> None:
+    if mean is None and std is None:
+        return
+    if not train.holds_images:
+        raise ValueError(
+            "mean and std are those of images' channels, but the inputs are "
+            f"{describe_inputs(train)}: leave them out"
+        )
+    channels, means, stds = train.inputs.shape[1], list(mean or ()), list(std or ())
+    if len(means) != channels or len(stds) != channels or not min(stds) > 0:
         raise ValueError(
             f"mean and std need one number for each of {channels} channels and std > 0, "
-            f"got mean {list(mean)} and std {list(std)}"
+            f"got mean {means} and std {stds}"
         )
 
 
-def _check_alike(name: str, images: Tensor, like: Tensor) -> None:
-    if images.shape[1:] != like.shape[1:] or images.dtype != like.dtype:
+def _check_alike(name: str, split: Split, train: Split) -> None:
+    inputs, like = split.inputs, train.inputs
+    if inputs.shape[1:] != like.shape[1:] or inputs.dtype != like.dtype:
+        differs = inputs.dtype == like.dtype and inputs.dim() == like.dim() and inputs.dim() < 4
         raise ValueError(
-            f"the splits' images must be alike: train holds {like.dtype} {list(like.shape[1:])}, "
-            f"{name} {images.dtype} {list(images.shape[1:])}"
+            f"the splits' inputs must be alike: train holds {like.dtype} {list(like.shape[1:])}, "
+            f"{name} {inputs.dtype} {list(inputs.shape[1:])}"
+            + (": pad or cut sequences to one length" if differs else "")
+        )
+    targets, like = split.targets, train.targets
+    if targets.shape[1:] != like.shape[1:] or targets.dtype != like.dtype:
+        shape, other = (", ".join(["n", *map(str, of.shape[1:])]) for of in (like, targets))
+        raise ValueError(
+            f"the splits' targets must be alike: train holds {like.dtype} [{shape}], "
+            f"{name} {targets.dtype} [{other}]"
+        )
+
+
+def _check_class_names(task: Task, class_names: tuple[str, ...] | None) -> None:
+    if task == "classes" and class_names is None:
+        raise ValueError("a data set of classes needs class_names, one a class")
+    if task == "regression" and class_names is not None:
+        raise ValueError(
+            "class_names belong to classes, but the targets are floating point: leave them out, "
+            "or pass targets.long() if they are classes"
+        )
+
+
+def _check_labels(name: str, labels: Tensor, classes: int) -> None:
+    low, high = (int(bound) for bound in labels.aminmax())
+    if low < 0 or high >= classes:
+        ignored = f": {_IGNORED} is no mark here: give padding a class of its own"
+        raise ValueError(
+            f"labels must be in [0, {classes}), one a class name, "
+            f"but those of the {name} split lie in [{low}, {high}]"
+            + (ignored if low == _IGNORED else "")
         )

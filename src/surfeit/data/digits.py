@@ -14,8 +14,6 @@ from surfeit.data.dataset import Dataset
 from surfeit.data.pixels import Pixels, carve_by_class, normalised
 from surfeit.data.source import Source
 
-_PER_CLASS = 36
-
 
 def load_digits(root: Path | None = None) -> Dataset:
     """1,077 training, 360 validation and 360 test images of 1 x 8 x 8.
@@ -34,8 +32,9 @@ def load_digits(root: Path | None = None) -> Dataset:
     images = torch.from_numpy(np.asarray(values, np.uint8)).view(-1, 1, 8, 8)
     labels = torch.from_numpy(np.asarray(targets, np.int64))
     streams = Streams(0)
-    rest, test = carve_by_class(Pixels(images, labels), _PER_CLASS, streams.get("test", "digits"))
-    train, validation = carve_by_class(rest, _PER_CLASS, streams.get("validation", "digits"))
+    whole = Pixels(images, labels)
+    rest, test = carve_by_class(whole, _per_class, streams.get("test", "digits"))
+    train, validation = carve_by_class(rest, _per_class, streams.get("validation", "digits"))
     return normalised(
         "digits",
         {"train": train, "validation": validation, "test": test},
@@ -44,6 +43,10 @@ def load_digits(root: Path | None = None) -> Dataset:
         class_names=[str(digit) for digit in range(10)],
         white=16,
     )
+
+
+def _per_class(count: int) -> int:
+    return min(36, count)
 
 
 DIGITS = Source(

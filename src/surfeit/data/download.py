@@ -14,7 +14,8 @@ from urllib.request import Request, urlopen
 from surfeit.core import DownloadError
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with the file's name, the bytes that are there and the bytes in all, if known."""
+"""Called with what is brought (a file's or a split's name), how much is there, and how much in all,
+if known: bytes of a file, examples of a split."""
 
 _CHUNK = 1 << 18  # bytes
 _PASSING = {408, 425, 429, 500, 502, 503, 504}  # HTTP codes that a later attempt may not meet

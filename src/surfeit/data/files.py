@@ -1,19 +1,23 @@
 """A data set as one file: how a process hands its data to others."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from surfeit.core import DataError, DiskError, Split
 from surfeit.data.dataset import Dataset
+from surfeit.data.fingerprint import named_tensors
 
 _SPLITS = ("train", "validation", "test")
 
 
 def write_dataset(dataset: Dataset, path: Path | str) -> Path:
-    """Writes a data set, images as they are (normalised), to a safetensors file.
+    """Writes a data set, its tensors as they are (images normalised), to a safetensors file.
 
     Args:
         dataset: any data set; tensors on another device are copied to the CPU.
@@ -27,10 +31,9 @@ def write_dataset(dataset: Dataset, path: Path | str) -> Path:
 
     Cost: one copy of the data: 220 MB for MNIST.
     """
-    tensors = {}
-    for name, split in dataset.splits.items():
-        tensors[f"{name}.images"] = split.images.cpu().contiguous()
-        tensors[f"{name}.labels"] = split.labels.cpu().contiguous()
+    tensors = {
+        name: tensor.cpu().contiguous() for name, tensor in named_tensors(dataset.splits).items()
+    }
     about = {
         "name": dataset.name,
         "mean": dataset.mean,
@@ -39,7 +42,7 @@ def write_dataset(dataset: Dataset, path: Path | str) -> Path:
         "fingerprint": dataset.fingerprint,
     }
     try:
-        safetensors.torch.save_file(tensors, path, metadata={"dataset": json.dumps(about)})
+        safetensors.torch.save_file(_apart(tensors), path, metadata={"dataset": json.dumps(about)})
     except (SafetensorError, OSError) as error:
         raise DiskError(f"cannot write the data set to {path}: {error}") from error
     return Path(path)
@@ -58,16 +61,37 @@ def read_dataset(path: Path | str) -> Dataset:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})["dataset"])
             splits = {
-                name: Split(file.get_tensor(f"{name}.images"), file.get_tensor(f"{name}.labels"))
+                name: Split(
+                    *(file.get_tensor(f"{name}.{part}") for part in _parts(file.keys(), name))
+                )
                 for name in _SPLITS
             }
         return Dataset(
             name=about["name"],
             **splits,
-            mean=tuple(about["mean"]),
-            std=tuple(about["std"]),
-            class_names=tuple(about["class_names"]),
+            mean=_tupled(about["mean"]),
+            std=_tupled(about["std"]),
+            class_names=_tupled(about["class_names"]),
             fingerprint=about["fingerprint"],
         )
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise DataError(f"{path} holds no data set of surfeit's: {error}") from error
+
+
+def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors without shared memory, which the file format refuses: a split may serve twice."""
+    seen, apart = set(), {}
+    for name, tensor in tensors.items():
+        storage = tensor.untyped_storage().data_ptr()
+        apart[name] = tensor.clone() if storage in seen else tensor
+        seen.add(storage)
+    return apart
+
+
+def _parts(names: Collection[str], split: str) -> tuple[str, str]:
+    """What a split's tensors are called: see `named_tensors`."""
+    return ("images", "labels") if f"{split}.images" in names else ("inputs", "targets")
+
+
+def _tupled(values: list[Any] | None) -> tuple[Any, ...] | None:
+    return None if values is None else tuple(values)

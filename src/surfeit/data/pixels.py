@@ -1,6 +1,6 @@
 """Images as files hold them, whole numbers in a byte, and how they become a data set."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +8,9 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from surfeit.core import Split, digest
-from surfeit.data.dataset import Dataset, fingerprint_of, normalise_
+from surfeit.data.carving import drawn, drawn_by_class
+from surfeit.data.dataset import Dataset, normalise_
+from surfeit.data.fingerprint import fingerprint_of
 
 
 @dataclass(frozen=True)
@@ -33,20 +35,16 @@ class Pixels:
 
 def carve(pixels: Pixels, count: int, generator: torch.Generator) -> tuple[Pixels, Pixels]:
     """What remains, and `count` images drawn without replacement; both in their former order."""
-    chosen = torch.zeros(len(pixels), dtype=torch.bool)
-    chosen[torch.randperm(len(pixels), generator=generator)[:count]] = True
-    return pixels.select((~chosen).nonzero()[:, 0]), pixels.select(chosen.nonzero()[:, 0])
+    rest, chosen = drawn(len(pixels), count, generator)
+    return pixels.select(rest), pixels.select(chosen)
 
 
 def carve_by_class(
-    pixels: Pixels, per_class: int, generator: torch.Generator
+    pixels: Pixels, count: Callable[[int], int], generator: torch.Generator
 ) -> tuple[Pixels, Pixels]:
-    """As `carve`, with `per_class` images of each class."""
-    chosen = torch.zeros(len(pixels), dtype=torch.bool)
-    for label in pixels.labels.unique():
-        members = (pixels.labels == label).nonzero()[:, 0]
-        chosen[members[torch.randperm(len(members), generator=generator)[:per_class]]] = True
-    return pixels.select((~chosen).nonzero()[:, 0]), pixels.select(chosen.nonzero()[:, 0])
+    """As `carve`, with `count(n)` images of each class of n."""
+    rest, chosen = drawn_by_class(pixels.labels, count, generator)
+    return pixels.select(rest), pixels.select(chosen)
 
 
 def normalised(

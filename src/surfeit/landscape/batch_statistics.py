@@ -1,15 +1,13 @@
 """Batch normalisation's statistics for weights that were never trained, as between two networks."""
 
-import copy
 from collections.abc import Iterable, Mapping
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from surfeit.core import Params, check_tensor
+from surfeit.core import Params, call, check_tensor, copied
 
 _IMAGES_AT_ONCE = 1000
 
@@ -53,7 +51,7 @@ def batch_statistics(
     check_tensor("images", images)
     if len(images) < 2:
         raise ValueError(f"batch statistics need at least 2 images, got {len(images)}")
-    structure = copy.deepcopy(model).eval()
+    structure = copied(model).eval()
     found = normalisations(structure)
     if not found:
         return {}
@@ -61,7 +59,7 @@ def batch_statistics(
         module.train().momentum = None
     fresh = _fresh(found, tensors)
     for part in images.tensor_split(-(-len(images) // _IMAGES_AT_ONCE)):
-        functional_call(structure, {**tensors, **fresh}, (part,))
+        call(structure, {**tensors, **fresh}, part)
     return fresh
 
 

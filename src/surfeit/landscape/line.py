@@ -1,6 +1,5 @@
 """Loss and accuracy on the straight line between two networks, and the barrier they meet there."""
 
-import copy
 import math
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +8,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from surfeit.core import Params, Split, evaluate
+from surfeit.core import (
+    Objective,
+    Params,
+    Split,
+    buffers,
+    copied,
+    cross_entropy,
+    evaluate,
+    parameters,
+)
 from surfeit.landscape.batch_statistics import batch_statistics, normalisations
 
 SCHEMA = pa.schema(
@@ -57,7 +65,8 @@ def along_line(
     splits: Mapping[str, Split],
     *,
     points: int = 30,
-    statistics_from: Float[Tensor, "n channels height width"] | None = None,
+    objective: Objective = cross_entropy,
+    statistics_from: Float[Tensor, "n *shape"] | None = None,
 ) -> pa.Table:
     """Measures the network at equally spaced points of the line between two trained ones.
 
@@ -68,17 +77,20 @@ def along_line(
     Args:
         model: the network's structure; its own weights are not read, nothing of it is changed.
         first, second: parameters and buffers by name, the same names and shapes.
-        splits: images and labels by name, on the tensors' device.
+        splits: inputs and targets by name, on the tensors' device.
         points: at least 2.
-        statistics_from: training images that batch statistics are computed from; needed where the
+        objective: what judges the outputs.
+        statistics_from: training inputs that batch statistics are computed from; needed where the
             model has batch normalisation, not read elsewhere.
 
     Returns:
-        rows `split, t, loss, accuracy`: mean cross-entropy in nats, a fraction.
+        rows `split, t, loss, accuracy`: the objective's mean loss, cross-entropy in nats; a
+        fraction, null where there are no classes.
 
     Raises:
         ValueError: if the ends do not fit each other or the model, points are fewer than 2, there
-            is no split, or the model has batch normalisation and no images for it.
+            is no split, the model has batch normalisation and no inputs for it, or outputs on the
+            line cannot be judged: they are not finite, or a label has no output.
 
     Source: Goodfellow et al. 2015; 30 points, Frankle et al. 2020, section 2. Cost: `points`
     forward passes over the splits and, with batch normalisation, over `statistics_from`.
@@ -93,14 +105,14 @@ def along_line(
             "the model has batch normalisation, whose statistics must be computed anew at every "
             "point of the line: give training images as statistics_from"
         )
-    structure, rows = copy.deepcopy(model).eval(), []
+    structure, rows = copied(model).eval(), []
     for place in range(points):
         t = place / (points - 1)
         tensors = between(first, second, t)
         if statistics_from is not None:
             tensors |= batch_statistics(structure, tensors, statistics_from)
         for name, split in splits.items():
-            found = evaluate(structure, tensors, split)
+            found = evaluate(structure, tensors, split, objective)
             rows.append({"split": name, "t": t, "loss": found.loss, "accuracy": found.accuracy})
     return pa.Table.from_pylist(rows, SCHEMA)
 
@@ -127,7 +139,7 @@ def error_barrier(errors: Sequence[float] | Float[Tensor, " points"]) -> float:
 
 
 def _check_fit(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    own = dict(model.named_parameters()) | dict(model.named_buffers())
+    own = parameters(model) | buffers(model)
     if own.keys() != tensors.keys():
         names = ", ".join(sorted(own.keys() ^ tensors.keys()))
         raise ValueError(f"the model and the ends differ: only one of them has {names}")

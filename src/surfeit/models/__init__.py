@@ -1,6 +1,12 @@
 """Plain networks: they know no optimiser, mask or configuration."""
 
-from surfeit.models.architecture import describe, is_rebuildable, rebuild
+from surfeit.models.architecture import (
+    describe,
+    foreign_part,
+    is_rebuildable,
+    key_form,
+    rebuild,
+)
 from surfeit.models.initialise import initialise_
 from surfeit.models.networks import (
     Builder,
@@ -25,8 +31,10 @@ __all__ = [
     "conv_4",
     "conv_6",
     "describe",
+    "foreign_part",
     "initialise_",
     "is_rebuildable",
+    "key_form",
     "lenet_300_100",
     "mlp",
     "rebuild",

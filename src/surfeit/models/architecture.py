@@ -1,74 +1,52 @@
 """An architecture as plain JSON, and the module built from it again.
 
-A run stores this description instead of code: what it says is all that a `Sequential` of standard
-modules needs to be built anew, in any process, without pickle.
+A run stores this description instead of code: what it says is all that a `Sequential` of torch's
+own modules needs to be built anew, in any process, without pickle.
 """
 
-from collections import OrderedDict
 from typing import Any
 
 import torch
 from torch import nn
 
-_CONV = (
-    "in_channels",
-    "out_channels",
-    "kernel_size",
-    "stride",
-    "padding",
-    "dilation",
-    "groups",
-    "padding_mode",
-)
-_NORM = ("num_features", "eps", "momentum", "affine", "track_running_stats")
-_AVERAGE = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
+from surfeit.core import Tie, tie_, ties
+from surfeit.models.kinds import FIRST, OPTIONS, UNPRINTED, is_readable
 
-# All that each module's constructor is given and the module's outputs depend on, in the module's
-# own attribute names; `bias` is a bool. (`inplace` changes no output.)
-_OPTIONS: dict[type[nn.Module], tuple[str, ...]] = {
-    nn.Linear: ("in_features", "out_features", "bias"),
-    nn.Conv1d: (*_CONV, "bias"),
-    nn.Conv2d: (*_CONV, "bias"),
-    nn.BatchNorm1d: _NORM,
-    nn.BatchNorm2d: _NORM,
-    nn.MaxPool2d: (
-        "kernel_size",
-        "stride",
-        "padding",
-        "dilation",
-        "return_indices",
-        "ceil_mode",
-    ),
-    nn.AvgPool2d: (*_AVERAGE, "divisor_override"),
-    nn.AdaptiveAvgPool2d: ("output_size",),
-    nn.Dropout: ("p",),
-    nn.LeakyReLU: ("negative_slope",),
-    nn.ReLU: (),
-    nn.GELU: ("approximate",),
-    nn.Tanh: (),
-    nn.Sigmoid: (),
-    nn.Flatten: ("start_dim", "end_dim"),
-    nn.Identity: (),
-}
-_KINDS = {kind.__name__: kind for kind in _OPTIONS}
+_KINDS = {kind.__name__: kind for kind in OPTIONS}
 
 
 def describe(model: nn.Module) -> dict[str, Any]:
     """The architecture as JSON values, the same for equal architectures.
 
-    A (nested) `nn.Sequential` of standard modules is described whole and can be built again by
-    `rebuild`. Anything else is described by its class and its printed structure, which tells two
-    architectures apart but cannot be built from; so is a module with hooks.
+    A (nested) `nn.Sequential` of torch's own modules is described whole and can be built again by
+    `rebuild`: a module at its second place is named by the first, and parameters that are one are
+    listed. Anything else is described by its class and its printed structure, by what is shared
+    within it, and by its first part that `rebuild` cannot build; that tells two architectures
+    apart but cannot be built from. So is a module with hooks or a forward pass of its own.
+
+    Raises:
+        ValueError: if parameters share a part of their memory, see `ties`.
     """
-    if type(model) is nn.Sequential and not _is_hooked(model):
-        parts = [{"name": name} | describe(child) for name, child in model.named_children()]
-        if all(is_rebuildable(part) for part in parts):
-            return {"type": "Sequential", "parts": parts}
-    kind = type(model)
-    if kind not in _OPTIONS or _is_hooked(model):
-        return {"class": f"{kind.__module__}.{kind.__qualname__}", "structure": repr(model)}
-    options = {name: _option(model, name) for name in _OPTIONS[kind]}
-    return {"type": kind.__name__, "options": options}
+    foreign = _foreign_part(model)
+    if foreign is None:
+        tied = _tied(model)
+        return _described(model, "", {}) | ({"tied": tied} if tied else {})
+    name, part = foreign
+    fault = {"foreign": {"name": name, "class": _class_name(part)}} if name else {}
+    return _printed(model) | fault
+
+
+def key_form(model: nn.Module) -> dict[str, Any]:
+    """The description as keys have it: what could not be built at first is in its printed form.
+
+    So the keys of runs stand that were made before `rebuild` learnt to build a module.
+
+    Raises:
+        ValueError: as `describe`.
+    """
+    description = describe(model)
+    always = all(type(part) in FIRST or type(part) is nn.Sequential for part in model.modules())
+    return description if always and is_rebuildable(description) else _printed(model)
 
 
 def is_rebuildable(architecture: dict[str, Any]) -> bool:
@@ -76,30 +54,141 @@ def is_rebuildable(architecture: dict[str, Any]) -> bool:
     return "class" not in architecture
 
 
+def foreign_part(architecture: dict[str, Any]) -> str:
+    """What of an architecture that is not rebuildable is to blame: class and dotted name."""
+    part = architecture.get("foreign", architecture)
+    name = f" {part['name']!r}" if "name" in part else ""
+    return part["class"].rpartition(".")[2] + name
+
+
 def rebuild(architecture: dict[str, Any]) -> nn.Module:
     """The module that `describe` described, its weights yet to be loaded or drawn.
 
     Raises:
-        ValueError: if the description is of a module that only its own code can build.
+        ValueError: if a part of it can be built by its own code alone; it is named.
     """
     if not is_rebuildable(architecture):
         raise ValueError(
-            f"a {architecture['class']} cannot be built from its description alone, so no command "
-            "can measure it. In Python build it with its own code and pass it: "
+            f"a {foreign_part(architecture)} cannot be built from its description alone (its class "
+            "is not one of torch's simple ones, or it has hooks), so no command can measure it. In "
+            "Python build the network with its own code and pass it: "
             "run.model(into=MyNetwork()), write_report(run, data, out, into=MyNetwork())"
         )
-    if architecture["type"] == "Sequential":
-        parts = [(part["name"], rebuild(part)) for part in architecture["parts"]]
-        return nn.Sequential(OrderedDict(parts))
-    options = architecture["options"].items()
     # torch draws weights at once: from a generator of its own, not from the caller's.
     with torch.random.fork_rng([]):
-        return _KINDS[architecture["type"]](**{name: _tupled(value) for name, value in options})
+        model = _built(architecture, "", {})
+    tied = architecture.get("tied", {})
+    return tie_(model, {name: Tie.recorded(tie) for name, tie in tied.items()})
 
 
-def _is_hooked(module: nn.Module) -> bool:
+def is_hooked(module: nn.Module) -> bool:
     """Whether code of the user's own runs with the module's, as weight normalisation's does."""
-    return bool(module._forward_pre_hooks or module._forward_hooks or module._backward_hooks)
+    hooks = (
+        module._forward_pre_hooks,
+        module._forward_hooks,
+        module._backward_pre_hooks,
+        module._backward_hooks,
+    )
+    return any(hooks) or "forward" in vars(module)
+
+
+def _foreign_part(module: nn.Module, path: str = "") -> tuple[str, nn.Module] | None:
+    """The first part, by its dotted name, that cannot be built from its options."""
+    if is_hooked(module):
+        return path, module
+    if type(module) is nn.Sequential:
+        parts = (_foreign_part(part, _at(path, name)) for name, part in _places(module))
+        return next((part for part in parts if part is not None), None)
+    return None if is_readable(module) else (path, module)
+
+
+def _described(module: nn.Module, path: str, seen: dict[int, str]) -> dict[str, Any]:
+    if type(module) is not nn.Sequential:
+        options = {name: _option(module, name) for name in OPTIONS[type(module)]}
+        return {"type": type(module).__name__, "options": options}
+    parts: list[dict[str, Any]] = []
+    for name, part in _places(module):
+        if id(part) in seen:
+            parts.append({"name": name, "same_as": seen[id(part)]})
+        else:
+            seen[id(part)] = _at(path, name)
+            parts.append({"name": name} | _described(part, _at(path, name), seen))
+    return {"type": "Sequential", "parts": parts}
+
+
+def _built(architecture: dict[str, Any], path: str, built: dict[str, nn.Module]) -> nn.Module:
+    if architecture["type"] != "Sequential":
+        options = {name: _tupled(value) for name, value in architecture["options"].items()}
+        return _KINDS[architecture["type"]](**options)
+    model = nn.Sequential()
+    for part in architecture["parts"]:
+        place = _at(path, part["name"])
+        if "same_as" in part:
+            built[place] = built[part["same_as"]]
+        else:
+            built[place] = _built(part, place, built)
+        model.add_module(part["name"], built[place])
+    return model
+
+
+def _printed(model: nn.Module) -> dict[str, Any]:
+    """Class and printed form, and what that keeps back: what is shared, options it leaves out."""
+    description = {"class": _class_name(model), "structure": repr(model)}
+    extra = {"shared": _shared(model) | _tied(model), "options": _unprinted(model)}
+    return description | {name: value for name, value in extra.items() if value}
+
+
+def _shared(model: nn.Module) -> dict[str, Any]:
+    """The modules that stand at several places: the first place by each other's name.
+
+    Not those without a state, such as a ReLU: two of them compute what one does twice.
+    """
+    first: dict[int, str] = {}
+    found: dict[str, Any] = {}
+    for name, module in model.named_modules(remove_duplicate=False):
+        if id(module) not in first:
+            first[id(module)] = name
+        elif not _is_stateless(module) and not any(name.startswith(f"{at}.") for at in found):
+            found[name] = first[id(module)]
+    return found
+
+
+def _is_stateless(module: nn.Module) -> bool:
+    kinds = {type(part) for part in module.modules()} - {nn.Sequential}
+    tensors = [*module.parameters(), *module.buffers()]
+    return kinds <= OPTIONS.keys() and not tensors and not any(map(is_hooked, module.modules()))
+
+
+def _tied(model: nn.Module) -> dict[str, Any]:
+    return {name: tie.record() for name, tie in ties(model).items()}
+
+
+def _unprinted(model: nn.Module) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    printed: set[str] = set()
+    for path, module in model.named_modules():
+        for name, default in UNPRINTED.get(type(module), {}).items():
+            value = getattr(module, name)
+            if value != default:
+                found[_at(path, name)] = value
+        if isinstance(module, nn.TransformerEncoderLayer | nn.TransformerDecoderLayer):
+            # The layer prints its own dropout, which has the same rate.
+            printed |= {_at(path, f"{name}.dropout") for name, _ in _places(module)}
+    return {name: value for name, value in found.items() if name not in printed}
+
+
+def _class_name(module: nn.Module) -> str:
+    kind = type(module)
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _places(module: nn.Module) -> list[tuple[str, nn.Module]]:
+    """The parts at all their places: `named_children` leaves out a module's second one."""
+    return [(name, part) for name, part in module._modules.items() if part is not None]
+
+
+def _at(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
 
 
 def _option(module: nn.Module, name: str) -> object:

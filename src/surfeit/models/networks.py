@@ -1,11 +1,13 @@
 """The networks of the report: each a plain `nn.Sequential` with readable layer names.
 
-Every builder takes `input_shape` (channels, height, width), `classes` and a `generator`; without a
-generator the weights are those of seed 0. Pools round sizes up, so that no input is too small.
+Every builder takes `input_shape`, `classes` (how many outputs) and a `generator`; without a
+generator the weights are those of seed 0. Fully connected networks take inputs of any shape,
+convolutional ones images (channels, height, width); pools round sizes up: none is too small.
 Layers are made by `skip_init`: all their values are drawn once, by `initialise_`, and nothing is
 taken from torch's global generator.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import pairwise
@@ -18,11 +20,12 @@ from torch.nn.utils import skip_init
 from surfeit.core import Streams
 from surfeit.models.initialise import initialise_
 
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]
+"""The shape of one input: (channels, height, width) of an image, (features,) of a vector."""
 
 
 class Builder(Protocol):
-    """A function that builds a network for a data set's shape."""
+    """A function that builds a network for the shape of a data set's inputs and its outputs."""
 
     def __call__(
         self,
@@ -44,16 +47,16 @@ def mlp(
 
     Args:
         widths: units of each hidden layer; empty for a linear classifier.
-        input_shape: channels, height and width of an image.
-        classes: number of outputs, at least 1.
+        input_shape: of one input; it is flattened.
+        classes: number of outputs, at least 1: classes, or the numbers of a regression.
         generator: draws the initial weights.
 
     Raises:
         ValueError: if a width, a side or the number of classes is not positive.
     """
     _check(widths, input_shape, classes)
-    inputs = input_shape[0] * input_shape[1] * input_shape[2]
-    parts = OrderedDict([("flatten", nn.Flatten()), *_dense([inputs, *widths, classes])])
+    sizes = [math.prod(input_shape), *widths, classes]
+    parts = OrderedDict([("flatten", nn.Flatten()), *_dense(sizes)])
     return _finish(parts, generator)
 
 
@@ -134,6 +137,11 @@ def _vgg(
     normalise: bool = False,
 ) -> nn.Sequential:
     _check(dense, input_shape, classes)
+    if len(input_shape) != 3:
+        raise ValueError(
+            "a convolutional network takes images, whose input_shape is (channels, height, width), "
+            f"got {tuple(input_shape)}: use mlp(...) for other inputs"
+        )
     channels, height, width = input_shape
     parts: OrderedDict[str, nn.Module] = OrderedDict()
     number = 0
@@ -174,7 +182,10 @@ def _finish(parts: OrderedDict[str, nn.Module], generator: torch.Generator | Non
 def _check(widths: Sequence[int], input_shape: Shape, classes: int) -> None:
     if any(width < 1 for width in widths):
         raise ValueError(f"every width must be at least 1, got {tuple(widths)}")
-    if len(input_shape) != 3 or min(input_shape) < 1:
-        raise ValueError(f"input_shape must be (channels, height, width), got {input_shape}")
+    if not input_shape or min(input_shape) < 1:
+        raise ValueError(
+            "input_shape must have at least one side, such as (features,) or (channels, height, "
+            f"width), each at least 1, got {tuple(input_shape)}"
+        )
     if classes < 1:
         raise ValueError(f"classes must be at least 1, got {classes}")

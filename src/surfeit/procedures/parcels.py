@@ -1,6 +1,5 @@
 """What a worker is sent: network, data, recipe and arithmetic as JSON and files."""
 
-import copy
 import fcntl
 import os
 import shutil
@@ -16,11 +15,28 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from surfeit.core import Params, Streams, buffers, digest, load_, parameters
+from surfeit.core import (
+    Params,
+    Streams,
+    buffers,
+    converted_,
+    copied,
+    digest,
+    load_,
+    parameters,
+)
 from surfeit.data import Dataset, read_dataset, write_dataset
 from surfeit.execute import Desk
 from surfeit.execute.interrupts import ends_interrupt
-from surfeit.models import Builder, Shape, describe, initialise_, is_rebuildable, rebuild
+from surfeit.models import (
+    Builder,
+    Shape,
+    describe,
+    foreign_part,
+    initialise_,
+    is_rebuildable,
+    rebuild,
+)
 from surfeit.prune.prunable import prunable
 from surfeit.train import Moment, Numerics, Recipe
 from surfeit.train.job import Job
@@ -79,6 +95,7 @@ def pack(job: Job, data: Path, folder: Path, *, drawn: bool = False) -> dict[str
         "recipe": asdict(job.recipe),
         "numerics": asdict(job.numerics),
         "seed": job.seed,
+        "frozen": job.frozen,
     }
 
 
@@ -93,6 +110,8 @@ def unpack(parcel: Mapping[str, Any]) -> Parcel:
         initialise_(model, Streams(parcel["seed"]).get("init"))
     else:
         into(model, load_file(parcel["weights"]))
+    for name in parcel["frozen"]:
+        model.get_parameter(name).requires_grad_(False)
     return Parcel(
         model=model,
         name=parcel["name"],
@@ -149,12 +168,12 @@ def announcing(desk: Desk) -> Callable[[Moment], None]:
 def into(model: nn.Module, tensors: Params) -> nn.Module:
     """The weights and statistics loaded into the model, which takes their precision."""
     floats = [value.dtype for value in tensors.values() if value.is_floating_point()]
-    return load_(model.to(floats[0]), tensors)
+    return load_(converted_(model, floats[0]), tensors)
 
 
 def model_with(parcel: Parcel, tensors: Params) -> nn.Module:
     """A copy of the parcel's network with these parameters and buffers, in their precision."""
-    return into(copy.deepcopy(parcel.model), tensors)
+    return into(copied(parcel.model), tensors)
 
 
 def drawn_like(parcel: Parcel, initial: Params, generator: torch.Generator) -> Params:
@@ -170,7 +189,7 @@ def drawn_like(parcel: Parcel, initial: Params, generator: torch.Generator) -> P
         generator: what is drawn from.
     """
     if parcel.drawn:
-        drawn = tensors_of(initialise_(copy.deepcopy(parcel.model), generator))
+        drawn = tensors_of(initialise_(copied(parcel.model), generator))
         return {name: value.to(initial[name].dtype) for name, value in drawn.items()}
     dealt = dict(initial)
     for name in prunable(parcel.model):
@@ -221,7 +240,7 @@ def _module(architecture: dict[str, Any]) -> nn.Module:
     lent = _LENT.get()
     if lent is None or describe(lent) != architecture:
         raise ValueError(
-            f"a {architecture['class']} cannot be built in another process, from its description "
-            "alone: use the engine InProcess()"
+            f"a {foreign_part(architecture)} cannot be built in another process, from its "
+            "description alone: use the engine InProcess()"
         )
-    return copy.deepcopy(lent).cpu()
+    return converted_(copied(lent), "cpu")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from torch import nn
 
 from surfeit.execute import Engine, InProcess, Local
-from surfeit.models import describe, is_rebuildable
+from surfeit.models import describe, foreign_part, is_rebuildable
 
 
 def check_seeds(seeds: Iterable[int]) -> list[int]:
@@ -26,12 +26,13 @@ def engine_for(network: nn.Module, engine: Engine | None) -> Engine:
     Raises:
         ValueError: if other processes are to train a network that they cannot build.
     """
-    rebuilt = is_rebuildable(describe(network))
+    architecture = describe(network)
+    rebuilt = is_rebuildable(architecture)
     if engine is None:
         return Local() if rebuilt else InProcess()
     if not rebuilt and not isinstance(engine, InProcess):
         raise ValueError(
-            f"a {type(network).__name__} cannot be built in another process, from its description "
-            "alone: use engine=InProcess()"
+            f"a {foreign_part(architecture)} cannot be built in another process, from its "
+            "description alone: use engine=InProcess()"
         )
     return engine

@@ -9,6 +9,7 @@ result is one of
   added to every entry changes no order.
 
 Any function of that shape can be passed to `removal_order`; `CRITERIA` holds those of the report.
+They take weights of any floating type and raise a ValueError where one is NaN or infinite.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from typing import Protocol
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from surfeit.core import finite_matrix
 
 
 class Criterion(Protocol):
@@ -35,7 +38,7 @@ def magnitude(
 
     Source: Heitmann 2020, section 3.1. Cost: O(units inputs).
     """
-    return weight.double().norm(dim=1)
+    return finite_matrix(weight).double().norm(dim=1)
 
 
 def frame_potential(
@@ -75,7 +78,7 @@ def raw_frame_potential(
 
     Source: Heitmann 2020, section 3.1. Cost: as `frame_potential`.
     """
-    return _both_ways(_gram(weight.double()).square())
+    return _both_ways(_gram(finite_matrix(weight).double()).square())
 
 
 def random(
@@ -110,7 +113,7 @@ CRITERIA: Mapping[str, Criterion] = MappingProxyType(
 
 
 def _normalised(weight: Tensor) -> Tensor:
-    rows = weight.double()
+    rows = finite_matrix(weight).double()
     # Divided by the largest entry first: squares of very small or large weights leave the range.
     largest = rows.abs().amax(dim=1, keepdim=True)
     rows = rows / torch.where(largest > 0, largest, 1.0)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from surfeit.core import weight_matrix
+from surfeit.core import finite_matrix
 from surfeit.prune.criteria import Criterion
 
 # Two contributions that differ by less than this fraction are a tie. Sums of 10,000 terms are off
@@ -56,9 +56,7 @@ def removal_order(
         raise ValueError(
             f"criterion must be a function such as surfeit.prune.magnitude, got {criterion!r}"
         )
-    matrix = weight_matrix(weight).detach()
-    if not bool(torch.isfinite(matrix).all()):
-        raise ValueError("weights must be finite numbers, got NaN or infinity")
+    matrix = finite_matrix(weight)
     given = criterion(matrix, generator)
     _check(given, len(matrix))
     values = given.double().cpu().numpy()

@@ -6,7 +6,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from surfeit.core import Layer, layers, unknown
+from surfeit.core import Layer, layers, own_parameters, ties, unknown
 from surfeit.prune.chain import leaves
 
 Mask = dict[str, Tensor]  # bool by parameter name, True = kept, on the CPU
@@ -28,20 +28,21 @@ def prunable(model: nn.Module, also: Iterable[str] = ()) -> list[str]:
         ValueError: if a name in `also` is no parameter (the nearest are suggested), or a layer
             computes its weight from other parameters, as weight normalisation does.
     """
-    own = dict(model.named_parameters())
+    own, tied = own_parameters(model), ties(model)
     extra = {also} if isinstance(also, str) else set(also)
     for name in sorted(extra - own.keys()):
         raise unknown("parameter", name, own)
-    known = {id(parameter) for parameter in own.values()}
-    weights: set[int] = set()
+    known = {id(parameter) for parameter in model.parameters()}
+    weights: set[str] = set()
     for name, module in layers(model).items():
         if id(module.weight) not in known:
             raise ValueError(
                 f"layer {name!r} computes its weight from other parameters (a parametrisation): "
                 "make the weight a parameter of its own first (remove_parametrizations)"
             )
-        weights.add(id(module.weight))
-    return [name for name, value in own.items() if id(value) in weights or name in extra]
+        weight = f"{name}.weight" if name else "weight"
+        weights.add(tied[weight].to if weight in tied else weight)
+    return [name for name in own if name in weights or name in extra]
 
 
 def unit_parameters(model: nn.Module) -> dict[str, list[str]]:

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from surfeit.core import weight_matrix
+from surfeit.core import check_finite, full_precision, weight_matrix
 
 
 def normalised(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, "units inputs"]:
@@ -14,17 +14,18 @@ def normalised(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, "units i
         weight: a layer's weight, floating point; filters are flattened.
 
     Returns:
-        [units, inputs] in the weight's dtype and on its device.
+        [units, inputs] on the weight's device: float64 for a float64 weight, else float32.
 
     Raises:
-        ValueError: if the weight has fewer than two dimensions, no entries or non-finite ones.
+        ValueError: if the weight has fewer than two dimensions, no entries or non-finite ones, or
+            holds integers or complex numbers.
     """
-    rows = weight_matrix(weight).detach()
+    rows = full_precision(weight_matrix(weight).detach(), "a layer's weights")
     # Dividing by the largest entry first keeps squares of tiny float32 rows from underflowing. The
     # largest is NaN where any entry is.
     largest = rows.abs().amax(dim=1, keepdim=True)
     if not bool(torch.isfinite(largest).all()):
-        raise ValueError("weights must be finite, got NaN or infinite entries")
+        check_finite(rows)
     rows = rows / torch.where(largest > 0, largest, 1)
     length = rows.norm(dim=1, keepdim=True)
     return rows / torch.where(length > 0, length, 1)
@@ -41,7 +42,7 @@ def total_frame_potential(weight: Float[Tensor, "units *inputs"]) -> Float[Tenso
         weight: a layer's weight; filters are flattened; zero rows contribute nothing.
 
     Returns:
-        a scalar in the weight's dtype, in [0, units²].
+        a scalar in [0, units²]: float32 for a float32 weight, else float64.
 
     Raises:
         ValueError: as `normalised`.
@@ -49,7 +50,7 @@ def total_frame_potential(weight: Float[Tensor, "units *inputs"]) -> Float[Tenso
     Source: Benedetto and Fickus 2003; as a measure of redundancy, Heitmann 2020, section 3.1.
     Cost: O(units · inputs · min(units, inputs)).
     """
-    rows = normalised(weight)
+    rows = _directions(weight)
     units, inputs = rows.shape
     gram = rows @ rows.T if units <= inputs else rows.T @ rows
     return gram.square().sum()
@@ -64,16 +65,22 @@ def contributions(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, " uni
         weight: a layer's weight; filters are flattened.
 
     Returns:
-        [units] in the weight's dtype, each 0 or in [1, units].
+        [units], each 0 or in [1, units]: float32 for a float32 weight, else float64.
 
     Raises:
         ValueError: as `normalised`.
 
     Source: Heitmann 2020, section 3.1. Cost: O(units · inputs · min(units, inputs)).
     """
-    rows = normalised(weight)
+    rows = _directions(weight)
     units, inputs = rows.shape
     if units <= inputs:
         return (rows @ rows.T).square().sum(dim=1)
     # Σ_j ⟨ŵ_i, ŵ_j⟩² = ŵ_iᵀ (ŴᵀŴ) ŵ_i needs no [units, units] matrix.
     return (rows @ (rows.T @ rows) * rows).sum(dim=1)
+
+
+def _directions(weight: Tensor) -> Tensor:
+    """`normalised`, of half precision in float64: fourth powers are summed, units² of them."""
+    lifted = full_precision(weight, "a layer's weights")
+    return normalised(lifted if lifted is weight else lifted.double())

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int64
 from scipy.special import betainccinv
 from torch import Tensor
 
+from surfeit.core import check_finite, full_precision
 from surfeit.similarity.frame_potential import normalised
 
 # Rows of the similarity matrix held at once: 512 x 4,096 in float64 are 16 MiB.
@@ -69,7 +70,7 @@ def cutoff_of(inner_product: float, sigma: float) -> float:
     return cutoff
 
 
-def chance_inner_product(units: int, inputs: int, *, level: float = 0.01) -> float:
+def chance_inner_product(units: int, inputs: int, *, groups: int = 1, level: float = 0.01) -> float:
     """The inner product that no pair of randomly directed units exceeds, but for a few layers.
 
     `P(max_{i<j} ⟨ŵ_i, ŵ_j⟩ > t) ≤ level` for independent, isotropic weight vectors, by the union
@@ -77,9 +78,15 @@ def chance_inner_product(units: int, inputs: int, *, level: float = 0.01) -> flo
     null for an edge: above it, units are alike because of training. Close to tight, since the
     pairs are independent of one another.
 
+    In a layer of several groups a unit reads its own group's inputs only. Only units of one group
+    make a pair, and those are directions in `inputs / groups` dimensions; all other inner products
+    are 0.
+
     Args:
         units: number of weight vectors, at least 2.
-        inputs: their dimension, at least 1 (then every inner product is ±1: the answer is 1).
+        inputs: columns of the weight matrix, at least 1 a group (with one, every inner product is
+            ±1: the answer is 1).
+        groups: of the layer, a divisor of both; with a unit each there are no pairs: 1.
         level: fraction of random layers with any edge at all, in (0, 1).
 
     Raises:
@@ -89,10 +96,14 @@ def chance_inner_product(units: int, inputs: int, *, level: float = 0.01) -> flo
         raise ValueError(f"need at least 2 units and 1 input, got {units} and {inputs}")
     if not 0 < level < 1:
         raise ValueError(f"level must be in (0, 1), got {level}")
-    if inputs == 1:
+    if groups < 1 or units % groups or inputs % groups:
+        raise ValueError(
+            f"groups must divide {units} units and {inputs} inputs evenly, got {groups}"
+        )
+    if inputs == groups or units == groups:
         return 1.0
-    pairs = units * (units - 1) / 2
-    half = (inputs - 1) / 2
+    pairs = units * (units // groups - 1) / 2
+    half = (inputs // groups - 1) / 2
     return float(2 * betainccinv(half, half, level / pairs) - 1)
 
 
@@ -119,7 +130,8 @@ def cosine_graph(
         inner_product: least inner product, in [−1, 1].
 
     Returns:
-        the graph, its tensors on the weight's device.
+        the graph, its tensors on the weight's device, edge weights and inner products in the
+        dtype that `normalised` gives.
 
     Raises:
         ValueError: if not exactly one threshold is given, one is out of range, or as `normalised`.
@@ -190,10 +202,15 @@ def similarity_blocks(
     """Blocks of rows of the matrix of inner products with their first row; NaN for zero rows.
 
     Args:
-        rows: normalised weight vectors.
+        rows: normalised weight vectors; of half precision they are compared in float32.
         upper: leave out the columns before a block's first row, which are those of earlier blocks;
             that takes little more than half the time.
+
+    Raises:
+        ValueError: if an entry is NaN or infinite, an integer or complex.
     """
+    rows = full_precision(rows, "normalised weight vectors")
+    check_finite(rows, "normalised weight vectors")
     absent = rows.norm(dim=1) == 0
     complete = not bool(absent.any())
     size = _UPPER_BLOCK if upper else _BLOCK

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from surfeit.core import weight_matrix
+from surfeit.core import check_finite, full_precision, weight_matrix
 from surfeit.similarity.frame_potential import normalised
 
 
@@ -42,7 +42,8 @@ def movement(
         initial: the same layer's weight at the start, of the same shape.
 
     Returns:
-        the movement, in the weight's dtype and on its device; the angles are those of `angles`.
+        the movement, in float32, or float64 for float64 weights, on the weight's device; the angles
+        are those of `angles`.
 
     Raises:
         ValueError: if the shapes differ, or as `normalised`.
@@ -54,9 +55,11 @@ def movement(
             f"weight and initial must have one shape, got {list(weight.shape)} and "
             f"{list(initial.shape)}"
         )
+    weight = full_precision(weight_matrix(weight).detach(), "a layer's weights")
+    initial = full_precision(weight_matrix(initial).detach(), "initial weights")
+    check_finite(initial, "initial weights")
     direction, origin = normalised(weight), normalised(initial)
-    norm = weight_matrix(weight).detach().norm(dim=1)
-    initial_norm = weight_matrix(initial).detach().norm(dim=1)
+    norm, initial_norm = _lengths(weight), _lengths(initial)
     angle = angles(direction, origin)
     cosine = (direction * origin).sum(dim=1).clamp(-1, 1)
     return Movement(
@@ -65,7 +68,7 @@ def movement(
         norm=norm,
         initial_norm=initial_norm,
         norm_ratio=norm / initial_norm,
-        distance=weight_matrix((weight - initial).detach()).norm(dim=1),
+        distance=_lengths(weight - initial),
     )
 
 
@@ -78,10 +81,18 @@ def angles(
     float32 inner product would be 0 or off by its own size. NaN where a row is zero.
 
     Args:
-        direction, origin: rows of length 1 or 0, as `normalised` gives them, of one shape.
+        direction, origin: rows of length 1 or 0, as `normalised` gives them, of one shape; of half
+            precision they are compared in float32.
+
+    Raises:
+        ValueError: if an entry is NaN or infinite, an integer or complex.
 
     Source: Kahan 2006, section 12. Cost: O(entries).
     """
+    direction = full_precision(direction, "directions")
+    origin = full_precision(origin, "directions")
+    check_finite(direction, "directions")
+    check_finite(origin, "directions")
     apart, along = (direction - origin).norm(dim=1), (direction + origin).norm(dim=1)
     # The squares sum to 4 for two directions, to 2 or 0 where one or both are missing.
     undefined = apart.square() + along.square() < 3
@@ -124,3 +135,12 @@ def hardly_moved(
     # Comparisons with NaN are false: where a direction is missing, only w = z counts.
     near = (moved.angle <= max_angle) & ((moved.norm_ratio - 1).abs() <= max_norm_change)
     return near | (moved.distance == 0)
+
+
+def _lengths(rows: Tensor) -> Tensor:
+    """The rows' norms, by way of float64 where squares in float32 would leave its range."""
+    lengths = rows.norm(dim=1)
+    extreme = (lengths < 1e-15) | lengths.isinf()
+    if not bool(extreme.any()):
+        return lengths
+    return torch.where(extreme, rows.double().norm(dim=1).to(lengths), lengths)

@@ -1,14 +1,12 @@
 """Accuracy with one layer projected to low rank."""
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from surfeit.core import Split, layer, weight_matrix
+from surfeit.core import Split, call, copied, layer, weight_matrix
 from surfeit.spectra.projection import check_ranks, check_shapes, factors
 
 _Outputs = Callable[[Tensor], Iterator[Tensor]]
@@ -58,7 +56,7 @@ def accuracy_by_rank(
     check_ranks(ranks, weight_matrix(weight))
     if initial is not None:
         check_shapes(weight, initial)
-    before, outputs = _parts(copy.deepcopy(model).eval(), name, sorted(set(ranks)), initial)
+    before, outputs = _parts(copied(model).eval(), name, sorted(set(ranks)), initial)
     correct: dict[int, int] = dict.fromkeys(sorted(set(ranks)), 0)
     for start in range(0, len(split), batch):
         part = split[start : start + batch]
@@ -88,7 +86,7 @@ def _parts(
         for rank in ranks:
             weight = base + (left[:, :rank] @ right[:rank]).reshape(base.shape)
             # A copy, since the first module may work in place.
-            yield functional_call(after, {key: weight}, (inputs.clone(),))
+            yield call(after, {key: weight}, inputs.clone())
 
     return before, rerun
 
@@ -102,7 +100,8 @@ def _cut(model: nn.Module, weight: Tensor) -> tuple[nn.Module, nn.Module]:
 
 
 def _uses(model: nn.Module, weight: Tensor) -> bool:
-    return any(own is weight for own in model.parameters())
+    # Tied weights lie over one memory, be they one object or two.
+    return any(own.data_ptr() == weight.data_ptr() for own in model.parameters())
 
 
 def _linear(

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from surfeit.core import weight_matrix
+from surfeit.core import finite_matrix
 
 
 def eigenvalues(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, " units"]:
@@ -24,11 +24,12 @@ def eigenvalues(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, " units
         float64 [units] on the weight's device, at least 0.
 
     Raises:
-        ValueError: if the weight has fewer than two dimensions, no entries or non-finite ones.
+        ValueError: if the weight has fewer than two dimensions, no entries or non-finite ones,
+            holds integers or complex numbers, or its squares leave the range of float64.
 
     Cost: O(units · inputs · min(units, inputs)); 15 ms for 512 x 1,024 on one core.
     """
-    matrix = _checked(weight)
+    matrix = finite_matrix(weight).double()
     return _falling(torch.linalg.eigvalsh(_smaller_gram(matrix)), len(matrix))
 
 
@@ -56,7 +57,7 @@ def eigenpairs(
     """
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
-    matrix = _checked(weight)
+    matrix = finite_matrix(weight).double()
     units, inputs = matrix.shape
     found, vectors = torch.linalg.eigh(_smaller_gram(matrix))
     values = _falling(found, units)
@@ -68,13 +69,6 @@ def eigenpairs(
     return values, raised / raised.norm(dim=1, keepdim=True)
 
 
-def _checked(weight: Tensor) -> Tensor:
-    matrix = weight_matrix(weight).detach().double()
-    if not bool(torch.isfinite(matrix).all()):
-        raise ValueError("weights must be finite, got NaN or infinite entries")
-    return matrix
-
-
 def _falling(found: Tensor, units: int) -> Tensor:
     """Eigenvalues of the smaller product as those of all units."""
     found = found.flip(0).clamp_min(0)
@@ -84,4 +78,11 @@ def _falling(found: Tensor, units: int) -> Tensor:
 def _smaller_gram(matrix: Tensor) -> Tensor:
     """`W Wᵀ` or `Wᵀ W`, whichever is smaller: their nonzero eigenvalues are the same."""
     units, inputs = matrix.shape
-    return matrix @ matrix.T if units <= inputs else matrix.T @ matrix
+    gram = matrix @ matrix.T if units <= inputs else matrix.T @ matrix
+    if not bool(torch.isfinite(gram.diagonal()).all()):
+        raise ValueError(
+            "the squares of the weights leave the range of float64, got a largest entry of "
+            f"{float(matrix.abs().max()):.3g}: divide the weights by it; eigenvalues scale by its "
+            "square"
+        )
+    return gram

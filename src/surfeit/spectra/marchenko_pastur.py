@@ -10,6 +10,7 @@ from jaxtyping import Float
 from scipy.special import ndtri
 from torch import Tensor
 
+from surfeit.core import full_precision
 from surfeit.spectra import law
 
 # The fit looks at the middle half of the bulk: a quarter of heap below or of stragglers above
@@ -66,8 +67,9 @@ class MarchenkoPastur:
         """The law's density at eigenvalues `x`: `√((upper − x)(x − lower)) / (2π v M x)`.
 
         It integrates to 1 over the nonzero eigenvalues, and is 0 outside the edges. NaN if the
-        variance is 0: then the law is a point.
+        variance is 0: then the law is a point. In float64 for float64 `x`, else in float32.
         """
+        x = full_precision(x, "eigenvalues")
         if self.variance == 0:
             return torch.full_like(x, math.nan)
         inside = (x > self.lower) & (x < self.upper)
@@ -89,7 +91,8 @@ class MarchenkoPastur:
         return x, self.density(x)
 
     def distribution(self, x: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-        """The law's distribution function at eigenvalues `x`, in [0, 1]."""
+        """The law's distribution function at eigenvalues `x`, in [0, 1]; dtypes as in `density`."""
+        x = full_precision(x, "eigenvalues")
         if self.variance == 0:
             return (x >= 0).to(x.dtype)
         smaller, larger = self.noise_shape
@@ -115,6 +118,10 @@ def fit_marchenko_pastur(
     Trained layers need not follow the law at all: heaps near 0 or a slowly falling edge are common.
     Then `distance` is above `distance_limit`, `fits` is false, and the count of spikes means only
     "above an edge fitted to the middle of the bulk".
+
+    Nor is the law that of a matrix with a pattern of zeros. The groups of a grouped convolution are
+    matrices of their own, each with its own law: fit `eigenvalues(W_g)` of each group's block
+    `W_g` [units / groups, inputs / groups], never those of the whole.
 
     Args:
         eigenvalues: of `W Wᵀ`, in any order, as `surfeit.spectra.eigenvalues` gives them.
@@ -180,7 +187,8 @@ def _checked(eigenvalues: Tensor, shape: Sequence[int]) -> tuple[law.Array, tupl
         raise ValueError(
             f"{units} units have {units} eigenvalues, got a tensor of {list(eigenvalues.shape)}"
         )
-    values = np.sort(eigenvalues.detach().cpu().double().numpy())[::-1]
+    found = full_precision(eigenvalues, "eigenvalues").detach().cpu().double()
+    values = np.sort(found.numpy())[::-1]
     if not np.isfinite(values).all() or values[-1] < 0:
         raise ValueError(
             f"eigenvalues must be finite and at least 0, got {values.min()} to {values.max()}"

@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from surfeit.core import weight_matrix
+from surfeit.core import check_finite, finite_matrix, full_precision, weight_matrix
+from surfeit.spectra.blocks import singular_triples
 from surfeit.spectra.eigenvalues import eigenvalues
 
 
@@ -14,27 +15,30 @@ def project(weight: Float[Tensor, "units *inputs"], rank: int) -> Float[Tensor, 
     """The matrix of at most the given rank nearest to the layer's weight matrix.
 
     `W_k = Σ_{i ≤ k} σ_i u_i v_iᵀ`, from the singular value decomposition of `W` [units, inputs].
-    Where `σ_k = σ_{k+1}` the nearest one is not unique and any may be returned.
+    Where `σ_k = σ_{k+1}` the nearest one is not unique and any may be returned. Blocks that share
+    neither rows nor columns, as the groups of a grouped convolution, stay apart: outside of them
+    the projection is exactly zero.
 
     Args:
-        weight: a layer's weight; filters are flattened.
+        weight: a layer's weight; filters are flattened. Half precision is decomposed in float32.
         rank: from 0 (all zero) to min(units, inputs) (the weight itself, bit for bit).
 
     Returns:
-        a new tensor like the weight.
+        a new tensor like the weight, in its dtype.
 
     Raises:
-        ValueError: if the rank is out of range or the weight is not a layer's or not finite.
+        ValueError: if the rank is out of range, the weight is not a layer's, not finite or not
+            floating point, or the projection leaves the range of its dtype.
 
     Source: Eckart and Young 1936; of trained layers, Heitmann 2020, section 3.3.
     Cost: O(units · inputs · min(units, inputs)).
     """
-    matrix = weight_matrix(weight).detach()
-    check_ranks([rank], matrix)
+    check_ranks([rank], weight_matrix(weight))
+    matrix = finite_matrix(weight)
     if rank == min(matrix.shape):
         return weight.detach().clone()
     left, right = factors(matrix)
-    return (left[:, :rank] @ right[:rank]).reshape(weight.shape)
+    return _like(weight, left[:, :rank] @ right[:rank])
 
 
 def project_update(
@@ -48,7 +52,7 @@ def project_update(
         rank: from 0 (the initial weight) to min(units, inputs) (the weight).
 
     Returns:
-        a new tensor like the weight.
+        a new tensor like the weight, in its dtype.
 
     Raises:
         ValueError: if the shapes differ, or as `project`.
@@ -56,9 +60,12 @@ def project_update(
     Source: Nagarajan and Kolter 2019; Heitmann 2020, section 3.3. Cost: as `project`.
     """
     check_shapes(weight, initial)
+    before = full_precision(initial.detach(), "initial weights")
+    check_finite(before, "initial weights")
     if rank == min(weight_matrix(weight).shape):
-        return weight.detach().clone()  # Z + (W − Z) may differ from W in the last bit.
-    return initial.detach() + project(weight - initial, rank)
+        return project(weight, rank)  # Z + (W − Z) may differ from W in the last bit.
+    update = finite_matrix(weight).reshape(before.shape) - before
+    return _like(weight, before + project(update, rank))
 
 
 def kept_share(
@@ -112,10 +119,14 @@ def residual_share(
 
 
 def factors(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """`U S` [units, r] and `Vᵀ` [r, inputs], whose first k columns and rows multiply to `W_k`."""
-    if not bool(torch.isfinite(matrix).all()):
-        raise ValueError("weights must be finite, got NaN or infinite entries")
-    left, values, right = torch.linalg.svd(matrix, full_matrices=False)
+    """`U S` [units, r] and `Vᵀ` [r, inputs], whose first k columns and rows multiply to `W_k`.
+
+    Both are float32, or float64 for a matrix in float64.
+
+    Raises:
+        ValueError: if the matrix is not finite or not floating point.
+    """
+    left, values, right = singular_triples(finite_matrix(matrix))
     return left * values, right
 
 
@@ -148,3 +159,14 @@ def _at(values: Tensor, weight: Tensor, ranks: Sequence[int] | None) -> Tensor:
         return values
     check_ranks(ranks, weight_matrix(weight))
     return values[torch.as_tensor(list(ranks), dtype=torch.int64, device=values.device)]
+
+
+def _like(weight: Tensor, values: Tensor) -> Tensor:
+    """The values in the weight's shape and dtype."""
+    most, largest = torch.finfo(weight.dtype).max, float(values.abs().amax())
+    if largest > most:
+        raise ValueError(
+            f"the projection has entries up to {largest:.6g}, beyond the range of {weight.dtype}: "
+            "pass weight.float()"
+        )
+    return values.reshape(weight.shape).to(weight.dtype)

@@ -2,6 +2,7 @@
 
 import math
 
+from surfeit.models.structure import stored_names
 from surfeit.store.run import Run
 
 
@@ -9,7 +10,8 @@ def density_of(run: Run) -> float:
     """The fraction of all layers' weights that the run's mask keeps; 1 without a mask."""
     total = kept = 0
     for layer in run.about["layers"]:
-        mask, size = run.mask.get(f"{layer['name']}.weight"), math.prod(layer["shape"])
-        kept += size if mask is None else int(mask.sum())
+        masks = [run.mask[name] for name in stored_names(layer) if name in run.mask]
+        size = sum(mask.numel() for mask in masks) or math.prod(layer["shape"])
+        kept += sum(int(mask.sum()) for mask in masks) if masks else size
         total += size
     return kept / total

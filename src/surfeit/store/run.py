@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from surfeit.core import Params, StoreError, load_, unknown
+from surfeit.core import Params, StoreError, converted_, load_, unknown
 from surfeit.models import rebuild
+from surfeit.models.structure import COMPUTED, recorded_matrix
 from surfeit.store.files import FileSum, read_json
 from surfeit.store.keys import SCHEMA
 from surfeit.store.snapshots import places, read_layer, read_mask, read_snapshot
@@ -71,6 +72,11 @@ class Run:
         return self.identity["config"]
 
     @property
+    def architecture(self) -> dict[str, Any]:
+        """What is known of the network, for `surfeit.models.rebuild`."""
+        return self.about.get("architecture", self.config["architecture"])
+
+    @property
     def status(self) -> Status:
         """`done`, `running` (another process holds the lease) or `interrupted`."""
         if (self.path / "DONE.json").is_file():
@@ -123,9 +129,8 @@ class Run:
         if layer not in self.layers:
             raise unknown("layer", layer, self.layers)
         paths = self._snapshots(self._steps() if steps is None else steps)
-        name = f"{layer}.weight"
-        stack = read_layer(paths, name, self.mask.get(name))
-        return stack.flatten(2)
+        record = next(row for row in self.about["layers"] if row["name"] == layer)
+        return recorded_matrix(record, lambda name: read_layer(paths, name, self.mask.get(name)))
 
     def tensors(self, step: int | None = None) -> Params:
         """All parameters and buffers at a step (the last if not given), masked weights as zeros.
@@ -140,7 +145,8 @@ class Run:
             damage = expected.differs(path)
             if damage is not None:
                 raise StoreError(f"{damage}. {REPAIR}")
-        return read_snapshot(path, self.mask)
+        stored = read_snapshot(path, self.mask)
+        return {name: value for name, value in stored.items() if not name.startswith(COMPUTED)}
 
     def model(self, step: int | None = None, *, into: nn.Module | None = None) -> nn.Module:
         """The network at a step (the last if not given), in evaluation mode, on the CPU.
@@ -157,10 +163,10 @@ class Run:
             StoreError: if the snapshot is damaged.
         """
         tensors = self.tensors(step)
-        model = into if into is not None else rebuild(self.config["architecture"])
+        model = into if into is not None else rebuild(self.architecture)
         if into is None:
             floats = [value.dtype for value in tensors.values() if value.is_floating_point()]
-            model.to(floats[0] if floats else torch.float32)
+            converted_(model, floats[0] if floats else torch.float32)
         return load_(model, tensors).eval()
 
     def metrics(self) -> pa.Table:

@@ -1,7 +1,6 @@
-"""Which images a step trains on, and how they are changed."""
+"""Which examples a step trains on, and how their images are changed."""
 
 import torch
-from jaxtyping import Int64
 from torch import Tensor
 
 from surfeit.core import Split, Streams
@@ -10,53 +9,56 @@ from surfeit.train.recipe import Recipe
 
 
 class Batches:
-    """The training images in each epoch's own order, batch by batch.
+    """The training examples in each epoch's own order, batch by batch.
 
     The order is drawn from (seed, epoch) and the augmentation from (seed, step): any step's batch
     can be had at any time, which is all that a resumed run needs.
 
     Args:
-        split: the training images, on the device.
-        black: the normalised value of a black pixel, by channel.
+        split: the training examples, on the device.
+        black: the normalised value of a black pixel, by channel; read where the recipe augments.
         recipe: batch size and augmentation.
         streams: the run's random streams.
     """
 
-    def __init__(self, split: Split, black: Tensor, recipe: Recipe, streams: Streams) -> None:
+    def __init__(
+        self, split: Split, black: Tensor | None, recipe: Recipe, streams: Streams
+    ) -> None:
         self._split, self._black = split, black
         self._recipe, self._streams = recipe, streams
         self._epoch = -1
-        self._order = self._labels = torch.empty(0, dtype=torch.int64)
+        self._order = self._targets = torch.empty(0, dtype=torch.int64)
         self.per_epoch = recipe.steps_per_epoch(len(split))
 
     def at(self, step: int) -> tuple[slice, Tensor, Tensor]:
-        """Place in the epoch's order, images and labels of the update after `step` updates."""
+        """Place in the epoch's order, inputs and targets of the update after `step` updates."""
         epoch, position = divmod(step, self.per_epoch)
         self._draw(epoch)
         begin = position * self._recipe.batch_size
         index = self._order[begin : begin + self._recipe.batch_size]
         place = slice(begin, begin + len(index))
-        images = self._split.images.index_select(0, index)
+        inputs = self._split.inputs.index_select(0, index)
         if self._recipe.augmentation:
-            images = shifted(
-                images,
+            assert self._black is not None
+            inputs = shifted(
+                inputs,
                 pixels=self._recipe.augmentation_pixels,
                 black=self._black,
                 flip=self._recipe.augmentation == "crop-flip",
                 generator=self._streams.get("augmentation", step),
             )
-        return place, images, self._labels[place]
+        return place, inputs, self._targets[place]
 
-    def labels_seen(self, step: int) -> Int64[Tensor, " seen"]:
-        """The labels, in their order, of the epoch's batches up to and with `step`'s."""
+    def targets_seen(self, step: int) -> Tensor:
+        """The targets, in their order, of the epoch's batches up to and with `step`'s."""
         epoch, position = divmod(step, self.per_epoch)
         self._draw(epoch)
-        return self._labels[: (position + 1) * self._recipe.batch_size]
+        return self._targets[: (position + 1) * self._recipe.batch_size]
 
     def _draw(self, epoch: int) -> None:
-        """The epoch's order, and all labels in it: one gather an epoch instead of one a step."""
+        """The epoch's order, and all targets in it: one gather an epoch instead of one a step."""
         if epoch != self._epoch:
             drawn = torch.randperm(len(self._split), generator=self._streams.get("order", epoch))
-            self._order = drawn.to(self._split.labels.device)
-            self._labels = self._split.labels.index_select(0, self._order)
+            self._order = drawn.to(self._split.targets.device)
+            self._targets = self._split.targets.index_select(0, self._order)
             self._epoch = epoch

@@ -7,7 +7,7 @@ import torch
 
 from surfeit.core import Params
 
-_COLUMNS = ("validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
+_SPLITS = ("validation_", "test_")
 
 
 class Best:
@@ -31,7 +31,8 @@ class Best:
         """Takes a row of metrics, and its weights, if its validation loss is the least so far."""
         if self.row and not row["validation_loss"] < self.row["validation_loss"]:
             return
-        self.row = {name: row[name] for name in ("step", *_COLUMNS)}
+        measured = [name for name in row if name.startswith(_SPLITS)]
+        self.row = {name: row[name] for name in ("step", *measured)}
         for name, value in self.tensors.items():
             value.copy_(tensors[name])
 

@@ -16,7 +16,8 @@ def built(model: nn.Module | Builder, dataset: Dataset, generator: torch.Generat
 
     Args:
         model: a module or a builder.
-        dataset: whose image shape and classes a builder is given.
+        dataset: whose input shape and number of outputs a builder is given, the latter as
+            `classes`, also where targets are real.
         generator: that a builder draws the initial weights from.
 
     Raises:
@@ -26,7 +27,7 @@ def built(model: nn.Module | Builder, dataset: Dataset, generator: torch.Generat
     if isinstance(model, nn.Module):
         return model
     _check_builder(model)
-    network = model(input_shape=dataset.input_shape, classes=dataset.classes, generator=generator)
+    network = model(input_shape=dataset.input_shape, classes=dataset.outputs, generator=generator)
     if not isinstance(network, nn.Module):
         raise ValueError(
             f"the builder {_name(model)} returned a {type(network).__name__}: it must return the "

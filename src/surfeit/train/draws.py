@@ -5,14 +5,17 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from surfeit.models import describe, is_rebuildable
+
+_DRAWING = (_DropoutNd, nn.RReLU)
 
 
 def may_draw(model: nn.Module) -> bool:
     """Whether a forward pass may draw random numbers: dropout does, foreign code might."""
     foreign = not is_rebuildable(describe(model))
-    return foreign or any(isinstance(part, nn.Dropout) for part in model.modules())
+    return foreign or any(isinstance(part, _DRAWING) for part in model.modules())
 
 
 @contextmanager

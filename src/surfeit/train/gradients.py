@@ -1,49 +1,58 @@
 """The loss's gradient on a batch: by autograd for any network, in closed form for dense ones.
 
-Both are called alike, `gradient(params, buffers, images, labels, logits) -> gradients`: they write
-the batch's outputs into `logits` and return the gradients of the mean cross-entropy in the order
-of the parameters.
+Both are called alike, `gradient(params, buffers, inputs, targets, outputs) -> gradients`: they
+write the batch's outputs into `outputs` and return the gradients of the objective's mean loss in
+the order of the parameters. What is no parameter to train stands among the buffers.
 """
 
 from collections.abc import Callable, Sequence
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from surfeit.core import Params
+from surfeit.core import Objective, Params, call, check_kind, own_parameters
 from surfeit.models import describe, is_rebuildable
 
 Gradient = Callable[[Params, Params, Tensor, Tensor, Tensor], Sequence[Tensor]]
 
 
-def gradient_of(model: nn.Module, params: Params, batch_size: int) -> Gradient:
+def gradient_of(
+    model: nn.Module, objective: Objective, params: Params, outputs: Tensor
+) -> Gradient:
     """The fastest gradient for a network, the same up to rounding.
 
     Args:
         model: the network, in training mode when the gradient is called.
-        params: its parameters, for shapes, dtype and device.
-        batch_size: the largest batch that will come.
+        objective: whose mean loss is differentiated.
+        params: the parameters to train, for shapes, dtype and device.
+        outputs: [n, ...], room for the outputs of the largest batch that will come.
     """
     names = dense_layers(model)
-    if names is not None:
-        return DenseGradient(names, params, batch_size)
-    return autograd_gradient(model)
+    # With more axes a first layer without a Flatten is applied along the last one.
+    closed = outputs.dim() == 2 and objective.slope is not None
+    if names is not None and closed and len(params) == 2 * len(names):
+        return DenseGradient(names, objective, params, len(outputs))
+    return autograd_gradient(model, objective)
 
 
-def autograd_gradient(model: nn.Module) -> Gradient:
+def autograd_gradient(model: nn.Module, objective: Objective) -> Gradient:
     """The gradient of any network by automatic differentiation; buffers change in place."""
 
     def gradient(
-        params: Params, buffers: Params, images: Tensor, labels: Tensor, logits: Tensor
+        params: Params, buffers: Params, inputs: Tensor, targets: Tensor, outputs: Tensor
     ) -> Sequence[Tensor]:
         leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
         with torch.enable_grad():
-            outputs = functional_call(model, leaves | buffers, (images,))
-            loss = F.cross_entropy(outputs, labels)
-        logits.copy_(outputs.detach())
+            found = call(model, leaves | buffers, inputs)
+            check_kind(found)
+            if found.shape != outputs.shape:  # copied, it would be repeated until it fits
+                raise ValueError(
+                    f"the network gives outputs of shape {list(found.shape)} in training mode and "
+                    f"{list(outputs.shape)} in evaluation mode: give the same in both"
+                )
+            loss = objective.loss(found, targets)
+        outputs.copy_(found.detach())
         # A parameter that takes no part in the loss has the gradient zero.
         grads = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
         # The fused updates read a gradient as it lies in memory, whatever its strides say.
@@ -56,7 +65,8 @@ def dense_layers(model: nn.Module) -> list[str] | None:
     """The layers' names if the network is `[Flatten] Linear (ReLU Linear)*` with biases."""
     if type(model) is not nn.Sequential or not is_rebuildable(describe(model)):
         return None
-    parts = [(name, part) for name, part in model.named_children()]
+    # named_children leaves out the second place of a module, as that of a last ReLU.
+    parts = [(name, part) for name, part in model._modules.items() if part is not None]
     if parts and describe(parts[0][1]) == describe(nn.Flatten()):
         parts = parts[1:]
     kinds = [type(part) for _, part in parts]
@@ -64,7 +74,7 @@ def dense_layers(model: nn.Module) -> list[str] | None:
     linear = [(name, part) for name, part in parts if isinstance(part, nn.Linear)]
     if kinds != expected or len(kinds) % 2 == 0 or any(p.bias is None for _, p in linear):
         return None
-    if len(dict(model.named_parameters())) < 2 * len(linear):  # layers share their weights
+    if len(own_parameters(model)) < 2 * len(linear):  # layers share their weights
         return None
     return [name for name, _ in linear]
 
@@ -72,19 +82,25 @@ def dense_layers(model: nn.Module) -> list[str] | None:
 class DenseGradient:
     """The gradient of a fully connected ReLU network, by its closed form, into reused memory.
 
-    `H_0 = X`, `A_l = H_{l−1} W_lᵀ + b_l`, `H_l = max(A_l, 0)`; with `D_L = (softmax(A_L) − Y) / n`
-    and `D_l = (D_{l+1} W_{l+1}) ∘ [A_l > 0]`: `∂W_l = D_lᵀ H_{l−1}`, `∂b_l = Σ D_l`.
+    `H_0 = X`, `A_l = H_{l−1} W_lᵀ + b_l`, `H_l = max(A_l, 0)`; with `D_L` the slope of the mean
+    loss in the outputs `A_L` (`(softmax(A_L) − Y) / n` of cross-entropy, `2 (A_L − Y) / n` of the
+    squared error) and `D_l = (D_{l+1} W_{l+1}) ∘ [A_l > 0]`: `∂W_l = D_lᵀ H_{l−1}`, `∂b_l = Σ D_l`.
 
     A step of LeNet-300-100 on one core spends four fifths of its time in these products; autograd's
     bookkeeping and fresh memory for every gradient would take another seventh.
 
     Args:
         names: the layers' names, first to last.
+        objective: one whose slope has a closed form.
         params: the network's parameters, for shapes, dtype and device.
         batch_size: the largest batch that will come.
     """
 
-    def __init__(self, names: Sequence[str], params: Params, batch_size: int) -> None:
+    def __init__(
+        self, names: Sequence[str], objective: Objective, params: Params, batch_size: int
+    ) -> None:
+        assert objective.slope is not None
+        self._slope = objective.slope
         self._names = [(f"{name}.weight", f"{name}.bias") for name in names]
         self._grads = {name: torch.empty_like(value) for name, value in params.items()}
         self._ordered = tuple(self._grads.values())
@@ -92,35 +108,33 @@ class DenseGradient:
         units = [len(params[weight]) for weight, _ in self._names[:-1]]
         self._hidden = [first.new_empty(batch_size, count) for count in units]
         self._deltas = [first.new_empty(batch_size, count) for count in units]
-        self._minus = first.new_full((batch_size, 1), -1.0)
 
     @torch.no_grad()
     def __call__(
         self,
         params: Params,
         buffers: Params,
-        images: Float[Tensor, "n channels height width"],
-        labels: Int64[Tensor, " n"],
-        logits: Float[Tensor, "n classes"],
+        inputs: Float[Tensor, "n *shape"],
+        targets: Tensor,
+        outputs: Float[Tensor, "n outputs"],
     ) -> Sequence[Tensor]:
-        """The gradients, in memory that the next call overwrites; the outputs go into `logits`."""
-        count = len(images)
-        inputs = [images.flatten(1), *(hidden[:count] for hidden in self._hidden)]
+        """The gradients, in memory that the next call overwrites; what is put out, in `outputs`."""
+        count = len(inputs)
+        fed = [inputs.flatten(1), *(hidden[:count] for hidden in self._hidden)]
         for place, (weight, bias) in enumerate(self._names[:-1]):
-            above = inputs[place + 1]
-            torch.addmm(params[bias], inputs[place], params[weight].T, out=above).relu_()
+            above = fed[place + 1]
+            torch.addmm(params[bias], fed[place], params[weight].T, out=above).relu_()
         weight, bias = self._names[-1]
-        torch.addmm(params[bias], inputs[-1], params[weight].T, out=logits)
-        delta = torch.softmax(logits, 1)
-        delta.scatter_add_(1, labels[:, None], self._minus[:count]).div_(count)
+        torch.addmm(params[bias], fed[-1], params[weight].T, out=outputs)
+        delta = self._slope(outputs, targets)
         for place in range(len(self._names) - 1, -1, -1):
             weight, bias = self._names[place]
-            torch.mm(delta.T, inputs[place], out=self._grads[weight])
+            torch.mm(delta.T, fed[place], out=self._grads[weight])
             torch.sum(delta, 0, out=self._grads[bias])
             if place:
                 below = self._deltas[place - 1][:count]
                 torch.mm(delta, params[weight], out=below)
                 delta = torch.ops.aten.threshold_backward.grad_input(
-                    below, inputs[place], 0, grad_input=below
+                    below, fed[place], 0, grad_input=below
                 )
         return self._ordered

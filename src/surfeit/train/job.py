@@ -1,6 +1,5 @@
 """A training before it starts: what is to be trained, and the key it will have."""
 
-import copy
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -9,9 +8,23 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from surfeit.core import Params, Streams, buffers, check_mask_fits, digest, parameters
+from surfeit.core import (
+    OBJECTIVES,
+    Objective,
+    Params,
+    Streams,
+    buffers,
+    check_kind,
+    check_mask_fits,
+    copied,
+    cross_entropy,
+    describe_inputs,
+    digest,
+    own_parameters,
+    parameters,
+)
 from surfeit.data import Dataset
-from surfeit.models import Builder, describe, initialise_, is_rebuildable
+from surfeit.models import Builder, initialise_, is_rebuildable, key_form
 from surfeit.prune import check_alive
 from surfeit.store import SCHEMA, canonical, key_of
 from surfeit.train.building import built
@@ -31,17 +44,18 @@ class Job:
     Args:
         model: a builder, whose network is drawn from the seed, or a module, whose weights are the
             initial ones and which is not changed.
-        dataset: images and labels.
+        dataset: inputs and targets.
         recipe: how to train.
         seed: of all random streams.
         mask: bool tensors by parameter name, True = kept, or None.
         numerics: the arithmetic.
         origin: the step to begin at and the runs that the weights come from.
         pruning: what is removed while training, or None.
+        objective: what is minimised; cross-entropy is not named in the key.
 
     Raises:
-        ValueError: if the network does not fit the data, has nothing to train or frozen
-            parameters, the mask does not fit the network, or the pruning neither of them.
+        ValueError: if network, objective and data do not fit together, all parameters are frozen,
+            the mask does not fit the network, or the pruning neither of them.
         CollapseError: if the mask leaves a layer without a single weight.
     """
 
@@ -53,17 +67,19 @@ class Job:
     numerics: Numerics
     origin: Origin = field(default_factory=Origin)
     pruning: Pruning | None = None
+    objective: Objective = cross_entropy
 
     def __post_init__(self) -> None:
         self._check_kinds()
         self._check_origin()
         _ = self.streams  # checks the seed
         self._check_trainable()
+        self._check_augmentation()
         self._check_fit()
         self._check_last_batch()
         self._check_mask()
         if self.pruning is not None:
-            self.pruning.check(self.network, self.first_mask())
+            self.pruning.check(self.network, self.first_mask(), self.objective)
 
     @cached_property
     def streams(self) -> Streams:
@@ -75,6 +91,23 @@ class Job:
         """The network with its initial weights, on the CPU."""
         return built(self.model, self.dataset, self.streams.get("init"))
 
+    @cached_property
+    def trained(self) -> list[str]:
+        """The names of the parameters that are trained, in the order of the network."""
+        own = own_parameters(self.network)
+        return [name for name, value in own.items() if value.requires_grad]
+
+    @cached_property
+    def frozen(self) -> list[str]:
+        """The names of the parameters with `requires_grad=False`, in the order of the network."""
+        own = own_parameters(self.network)
+        return [name for name, value in own.items() if not value.requires_grad]
+
+    @cached_property
+    def first_outputs(self) -> torch.Tensor:
+        """The initial network's outputs [1, ...] for the first training example."""
+        return self._outputs(training=False)
+
     def initial(self) -> Params:
         """Copies of the initial parameters and buffers, masked weights at zero."""
         params = parameters(self.network)
@@ -85,7 +118,7 @@ class Job:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What the key stands for, in canonical form."""
-        architecture = describe(self.network)
+        architecture = key_form(self.network)
         drawn = is_rebuildable(architecture) and self._is_drawn()
         config = {
             "architecture": architecture,
@@ -99,6 +132,10 @@ class Job:
             config["pruning"] = self.pruning
         if self.origin.step:
             config["first_step"] = self.origin.step
+        if self.objective != cross_entropy:
+            config["objective"] = self.objective.in_key()
+        if self.frozen:
+            config["frozen"] = sorted(self.frozen)
         return canonical(
             {
                 "schema": SCHEMA,
@@ -122,7 +159,7 @@ class Job:
         return every | (self.mask or {})
 
     def names(self) -> dict[str, Any]:
-        """What to call the network and the data set in the run's record."""
+        """What to call the network and the data set in the run's record, and what is frozen."""
         if isinstance(self.model, nn.Module):
             model = type(self.model).__name__
         else:
@@ -131,11 +168,12 @@ class Job:
                 builder, widths = builder.func, next(iter(builder.args), ())
             name = getattr(builder, "__name__", type(builder).__name__).replace("_", "-")
             model = "-".join([name, *map(str, widths)])
-        return {"model": model, "data": self.dataset.name}
+        frozen = {"frozen": self.frozen} if self.frozen else {}
+        return {"model": model, "data": self.dataset.name, **frozen}
 
     def _is_drawn(self) -> bool:
         """Whether the initial weights are those that the seed's stream gives, whoever drew them."""
-        drawn = initialise_(copy.deepcopy(self.network), self.streams.get("init"))
+        drawn = initialise_(copied(self.network), self.streams.get("init"))
         return digest(parameters(drawn) | buffers(drawn)) == digest(
             parameters(self.network) | buffers(self.network)
         )
@@ -161,6 +199,17 @@ class Job:
                 f"pruning must be a Pruning, got {self.pruning!r}: pass "
                 "Pruning(moments=at_step(step, density))"
             )
+        objective = self.objective
+        if not isinstance(objective, Objective):
+            raise ValueError(
+                f"objective must be an Objective, got {self.objective!r}: pass cross_entropy, "
+                "squared_error, hinge, binary_cross_entropy, or own_objective(function)"
+            )
+        if objective.source is None and OBJECTIVES.get(objective.name) != objective:
+            raise ValueError(
+                f"the objective {objective.name!r} is none of the library's, and no key can stand "
+                "for its functions: pass own_objective(function)"
+            )
 
     def _check_origin(self) -> None:
         total = self.recipe.total_steps(len(self.dataset.train))
@@ -178,22 +227,38 @@ class Job:
             )
 
     def _check_trainable(self) -> None:
-        params = dict(self.network.named_parameters())
-        if not params:
+        if not self.trained and not self.frozen:
             raise ValueError("the network has no parameters to train")
-        frozen = [name for name, value in params.items() if not value.requires_grad]
-        if frozen:
+        if not self.trained:
             raise ValueError(
-                f"all parameters are trained, but {', '.join(frozen)} have requires_grad=False"
+                "the network has nothing to train: all of its parameters are frozen, with "
+                "requires_grad=False"
             )
 
-    def _check_fit(self) -> None:
-        outputs = self._outputs(training=False)
-        if outputs.shape != (1, self.dataset.classes):
+    def _check_augmentation(self) -> None:
+        train, augmentation = self.dataset.train, self.recipe.augmentation
+        if augmentation is None:
+            return
+        if not train.holds_images:
             raise ValueError(
-                f"{self.dataset.name} has {self.dataset.classes} classes, the network gives "
-                f"outputs of shape {list(outputs.shape)} for one image"
+                f"augmentation {augmentation!r} moves images, [n, channels, height, width], but "
+                f"{self.dataset.name} holds {describe_inputs(train)}: leave it None"
             )
+        _ = self.dataset.black  # says so if it is not known
+
+    def _check_fit(self) -> None:
+        """Says so if the objective cannot judge the initial network's outputs."""
+        outputs, width = self.first_outputs, self.dataset.outputs
+        target = self.dataset.train.targets[:1].to(outputs.device)
+        try:
+            self.objective.check(outputs, target, width)
+        except ValueError as error:
+            kinds = "classes" if self.dataset.task == "classes" else "outputs"
+            raise ValueError(
+                f"{error}. {self.dataset.name} has {width} {kinds}, the network gives outputs of "
+                f"shape {list(outputs.shape)} for one {self._example}"
+            ) from error
+        self.objective.loss(outputs, target)
 
     def _check_mask(self) -> None:
         mask = self.mask or {}
@@ -211,23 +276,32 @@ class Job:
             self._outputs(training=True)
         except ValueError as error:
             raise ValueError(
-                f"with {images} training images in batches of {size} a batch holds a single "
-                "image, which batch normalisation cannot train on: choose another batch_size"
+                f"with {images} training {self._example}s in batches of {size} a batch holds a "
+                f"single {self._example}, which batch normalisation cannot train on: choose "
+                "another batch_size"
             ) from error
 
+    @property
+    def _example(self) -> str:
+        return "image" if self.dataset.train.holds_images else "example"
+
     def _outputs(self, *, training: bool) -> torch.Tensor:
-        """The outputs for one image, from a copy: the user's module stays as it is."""
-        trial = copy.deepcopy(self.network).train(training)
+        """The outputs for one example, from a copy: the user's module stays as it is."""
+        trial = copied(self.network).train(training)
         first = next(trial.parameters())
-        image = self.dataset.train.images[:1].to(first.device, first.dtype)
+        example = self.dataset.train.inputs[:1].to(first.device)
+        if example.is_floating_point():
+            example = example.to(first.dtype)
         try:
             with torch.no_grad(), torch.random.fork_rng([]):
-                return trial(image)
+                outputs = trial(example)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             shape = list(self.dataset.input_shape)
             # What torch says of shapes that do not fit is of matrices that nobody sees.
             words = "" if isinstance(error, RuntimeError) else f": {error}"
             raise ValueError(
-                f"the network does not take images of shape {shape} as "
+                f"the network does not take {self._example}s of shape {shape} as "
                 f"{self.dataset.name} has them{words}"
             ) from error
+        check_kind(outputs)
+        return outputs

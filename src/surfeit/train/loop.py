@@ -1,14 +1,28 @@
 """The training loop, from a job to a run."""
 
-import copy
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
+from torch import nn
 
-from surfeit.core import DivergedError, Params, Score, evaluate, load_, score
+from surfeit.core import (
+    DivergedError,
+    Params,
+    Score,
+    converted_,
+    copied,
+    load_,
+    outputs_of,
+    own_parameters,
+    quantities,
+    score,
+    skeleton,
+)
+from surfeit.models.structure import computed_tensors
 from surfeit.store import Run, RunWriter
 from surfeit.train.batches import Batches
 from surfeit.train.best import Best
@@ -48,12 +62,12 @@ class Loop:
         device, dtype = job.numerics.device, job.numerics.torch_dtype
         data = job.dataset.to(device)
         self._splits = placed(data.splits, dtype)
-        self._batches = Batches(self._splits["train"], data.black, job.recipe, job.streams)
+        black = data.black if job.recipe.augmentation else None
+        self._batches = Batches(self._splits["train"], black, job.recipe, job.streams)
         self._per_epoch = self._batches.per_epoch
         self._total = job.recipe.total_steps(len(data.train))
         # The structure alone: every call brings its own weights.
-        self._model = copy.deepcopy(job.network).to("meta").train()
-        own = dict(job.network.named_parameters())
+        self._model = skeleton(job.network).train()
         tensors = {
             # The fused updates read a weight and its gradient as they lie in memory.
             name: value.to(device, dtype if value.is_floating_point() else None).clone(
@@ -61,17 +75,24 @@ class Loop:
             )
             for name, value in job.initial().items()
         }
-        self._params = {name: tensors[name] for name in own}
-        self._buffers = {name: value for name, value in tensors.items() if name not in own}
-        self._mask = HeldMask(job.first_mask(), self._params)
+        every = {name: tensors[name] for name in own_parameters(job.network)}
+        self._mask = HeldMask(job.first_mask(), every, job.trained)
+        tensors |= every  # those that are masked lie elsewhere now
+        self._params = {name: tensors[name] for name in job.trained}
+        # Frozen parameters too: what no gradient is asked for and no optimiser sees.
+        self._buffers = {n: value for n, value in tensors.items() if n not in self._params}
         self._moments = dict(job.pruning.moments) if job.pruning else {}
         self._judged_from = max(self._moments, default=job.origin.step)
         self._optimiser = Optimiser(job.recipe, self._params)
-        largest = min(job.recipe.batch_size, len(data.train))
-        self._gradient = gradient_of(self._model, self._params, largest)
-        shape = len(data.train), data.classes
-        self._logits = torch.empty(shape, dtype=dtype, device=device)
+        shape = len(data.train), *job.first_outputs.shape[1:]
+        self._outputs = torch.empty(shape, dtype=dtype, device=device)
+        self._quantities = quantities(
+            job.first_outputs, data.train.targets[:1].to(job.first_outputs.device), job.objective
+        )
+        largest = self._outputs[: job.recipe.batch_size]
+        self._gradient = gradient_of(self._model, job.objective, self._params, largest)
         self._draws = may_draw(self._model)
+        self._computes = bool(computed_tensors(job.network))
         self._step = self._first = job.origin.step
         self._seconds = 0.0
         self._best = Best(self._params | self._buffers, keep=job.recipe.evaluate_every is not None)
@@ -117,9 +138,10 @@ class Loop:
 
     def _update(self) -> None:
         """One optimiser update."""
-        place, images, labels = self._batches.at(self._step)
+        place, inputs, targets = self._batches.at(self._step)
+        outputs = self._outputs[place]
         with self._global_draws():
-            grads = self._gradient(self._params, self._buffers, images, labels, self._logits[place])
+            grads = self._gradient(self._params, self._buffers, inputs, targets, outputs)
         if self._recipe.clip_norm is not None:
             grads = self._mask.of_gradients(grads)
         self._optimiser.step_(grads, rate(self._recipe, self._step, self._total))
@@ -131,9 +153,8 @@ class Loop:
         pruning, density = self._job.pruning, self._moments.get(self._step)
         if pruning is None or density is None:
             return
-        network = copy.deepcopy(self._job.network).cpu()
         mask = pruning.choose(
-            load_(network, self._params | self._buffers),
+            self._network(),
             density,
             initial=self._job.initial(),
             split=self._job.dataset.train.to("cpu"),
@@ -144,15 +165,21 @@ class Loop:
         self._mask.hold_()
         self._writer.mask(self._step, self._mask.kept())
 
+    def _network(self) -> nn.Module:
+        """The network as it is now, on the CPU."""
+        network = converted_(copied(self._job.network), "cpu")
+        return load_(network, self._params | self._buffers)
+
     def _global_draws(self) -> AbstractContextManager[None]:
         """Dropout draws from torch's global generators alone: they are lent this step's seed."""
         if not self._draws:
             return nullcontext()
-        return lent_seed(self._job.streams.seed_of("dropout", self._step), self._logits.device)
+        return lent_seed(self._job.streams.seed_of("dropout", self._step), self._outputs.device)
 
     def _keep(self) -> None:
         self._mask.check_all()
-        self._writer.snapshot(self._step, self._params | self._buffers)
+        computed = computed_tensors(self._network()) if self._computes else {}
+        self._writer.snapshot(self._step, self._params | self._buffers | computed)
 
     def _measure(self, *, whole: bool) -> None:
         """Writes a row of metrics: a whole one at an epoch's end, else the validation's alone.
@@ -168,8 +195,7 @@ class Loop:
         if self._moments:
             row["density"] = self._mask.density()
         for name, found in self._scores(whole).items():
-            row[f"{name}_loss"] = None if found is None else found.loss
-            row[f"{name}_accuracy"] = None if found is None else found.accuracy
+            row |= self._columns(name, found)
         self._mask.check_all()
         self._check_finite(row)
         self._writer.record(row)
@@ -179,18 +205,29 @@ class Loop:
     def _scores(self, whole: bool) -> dict[str, Score | None]:
         scores: dict[str, Score | None] = {"train": None}
         if whole and self._step > self._first:
-            labels = self._batches.labels_seen(self._step - 1)
+            targets = self._batches.targets_seen(self._step - 1)
             # A training that begins within an epoch has not seen what came before.
             same_epoch = (self._step - 1) // self._per_epoch == self._first // self._per_epoch
             skipped = self._seen(self._first) if same_epoch else 0
-            scores["train"] = score(self._logits[skipped : len(labels)], labels[skipped:])
+            outputs = self._outputs[skipped : len(targets)]
+            scores["train"] = score(outputs, targets[skipped:], self._job.objective)
         tensors = self._params | self._buffers
-        scores["validation"] = evaluate(self._model, tensors, self._splits["validation"])
-        scores["test"] = evaluate(self._model, tensors, self._splits["test"]) if whole else None
+        scores["validation"] = self._score_on("validation", tensors)
+        scores["test"] = self._score_on("test", tensors) if whole else None
         return scores
 
+    def _score_on(self, name: str, tensors: Params) -> Score:
+        """The score on a split; a loss that is NaN where the outputs are not finite."""
+        split = self._splits[name]
+        outputs = outputs_of(self._model, tensors, split.inputs)
+        return score(outputs, split.targets, self._job.objective)
+
+    def _columns(self, name: str, found: Score | None) -> dict[str, float | None]:
+        """A split's part of a row of metrics: null where it was not measured."""
+        return {f"{name}_{one}": getattr(found, one, None) for one in self._quantities}
+
     def _seen(self, step: int) -> int:
-        """The images of the epoch that a step stands in, which come before it."""
+        """The examples of the epoch that a step stands in, which come before it."""
         return step % self._per_epoch * self._recipe.batch_size
 
     def _judge(self, row: Mapping[str, Any]) -> None:
@@ -204,7 +241,7 @@ class Loop:
 
     def _check_finite(self, row: Mapping[str, Any]) -> None:
         losses = [row[f"{name}_loss"] for name in ("train", "validation")]
-        if all(loss is None or loss < float("inf") for loss in losses):
+        if all(loss is None or math.isfinite(loss) for loss in losses):
             return
         raise DivergedError(
             f"the training diverged: at step {self._step} (epoch {row['epoch']:.1f}) the loss is "
@@ -217,7 +254,7 @@ class Loop:
         tensors |= {f"best/{name}": value for name, value in self._best.tensors.items()}
         if self._moments:
             tensors |= {f"mask/{name}": kept for name, kept in self._mask.kept().items()}
-        tensors["logits"] = self._logits[: self._seen(self._step)]
+        tensors["logits"] = self._outputs[: self._seen(self._step)]
         state = {
             "step": self._step,
             "best": self._best.row,
@@ -238,7 +275,7 @@ class Loop:
         self._optimiser.load_(_under("optimiser/", tensors))
         if self._moments:
             self._mask.shrink_(_under("mask/", tensors))
-        self._logits[: len(tensors["logits"])] = tensors["logits"].to(self._logits)
+        self._outputs[: len(tensors["logits"])] = tensors["logits"].to(self._outputs)
         self._step, self._stopped = state["step"], state["stopped"]
         self._seconds = state["seconds"]
         self._best.load_(state["best"], {n: tensors[f"best/{n}"] for n in self._best.tensors})
@@ -265,9 +302,8 @@ class Loop:
     def _best_row(self) -> dict[str, Any]:
         """The row of the least validation loss; the test's figures only report."""
         row = self._best.row
-        if row["test_accuracy"] is None:
-            found = evaluate(self._model, self._best.tensors, self._splits["test"])
-            row = row | {"test_loss": found.loss, "test_accuracy": found.accuracy}
+        if row["test_loss"] is None and self._best.tensors:
+            row = row | self._columns("test", self._score_on("test", self._best.tensors))
         return row
 
 

@@ -21,12 +21,12 @@ class HeldMask:
     Args:
         mask: bool tensors by parameter name, True = kept.
         params: all parameters by name, of one dtype and device; the masked ones are replaced.
+        trained: the names of those that have gradients, in the order of these.
     """
 
-    def __init__(self, mask: Mapping[str, Tensor], params: Params) -> None:
-        order = list(params)
+    def __init__(self, mask: Mapping[str, Tensor], params: Params, trained: Sequence[str]) -> None:
         self._kept = {name: kept.to(params[name].device) for name, kept in mask.items()}
-        self._places = {name: order.index(name) for name in mask}
+        self._places = {name: place for place, name in enumerate(trained) if name in mask}
         self._params = params
         if not mask:
             return
@@ -66,8 +66,8 @@ class HeldMask:
     def of_gradients(self, grads: Sequence[Tensor]) -> list[Tensor]:
         """The gradients of the kept weights alone, so that no removed one counts in their norm."""
         masked = list(grads)
-        for name, kept in self._kept.items():
-            masked[self._places[name]] = masked[self._places[name]] * kept
+        for name, place in self._places.items():
+            masked[place] = masked[place] * self._kept[name]
         return masked
 
     def check(self) -> None:

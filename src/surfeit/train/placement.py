@@ -1,4 +1,4 @@
-"""Where the images of a training lie in memory."""
+"""Where the examples of a training lie in memory, and in which precision."""
 
 from collections.abc import Mapping
 
@@ -12,15 +12,19 @@ _ALIGNMENT = 64  # bytes: where torch puts its own tensors
 def placed(splits: Mapping[str, Split], dtype: torch.dtype) -> dict[str, Split]:
     """The splits in a precision, and where torch itself would put what is measured whole.
 
-    Products over images at odd addresses, as views and mapped files have them, add up in another
-    order, and losses would differ in their last bits. Training images are gathered batch by batch,
-    wherever they lie.
+    Integers, such as tokens and labels, stay what they are. Products over inputs at odd addresses,
+    as views and mapped files have them, add up in another order, and losses would differ in their
+    last bits. Training inputs are gathered batch by batch, wherever they lie.
     """
     return {
-        name: Split(_aligned(split.images.to(dtype), name), split.labels)
+        name: Split(_aligned(_in(dtype, split.inputs), name), _in(dtype, split.targets))
         for name, split in splits.items()
     }
 
 
-def _aligned(images: torch.Tensor, name: str) -> torch.Tensor:
-    return images if name == "train" or images.data_ptr() % _ALIGNMENT == 0 else images.clone()
+def _in(dtype: torch.dtype, values: torch.Tensor) -> torch.Tensor:
+    return values.to(dtype) if values.is_floating_point() else values
+
+
+def _aligned(inputs: torch.Tensor, name: str) -> torch.Tensor:
+    return inputs if name == "train" or inputs.data_ptr() % _ALIGNMENT == 0 else inputs.clone()

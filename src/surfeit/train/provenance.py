@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 import surfeit
-from surfeit.core import layers
+from surfeit.models import describe, key_form
+from surfeit.models.structure import layer_records
 
 _LIBRARIES = ("torch", "numpy", "safetensors")
 
@@ -26,10 +27,8 @@ def about(model: nn.Module, names: dict[str, Any]) -> dict[str, Any]:
     """
     return {
         **names,
-        "layers": [
-            {"name": name, "kind": type(layer).__name__, "shape": list(layer.weight.shape)}
-            for name, layer in layers(model).items()
-        ],
+        "layers": layer_records(model),
+        **_architecture(model),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(sys.argv),
         "versions": {
@@ -45,6 +44,12 @@ def about(model: nn.Module, names: dict[str, Any]) -> dict[str, Any]:
             "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         },
     }
+
+
+def _architecture(model: nn.Module) -> dict[str, Any]:
+    """The whole description, where the key holds less than can be built from."""
+    description = describe(model)
+    return {} if description == key_form(model) else {"architecture": description}
 
 
 def _cpu() -> str:

@@ -9,13 +9,15 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import CollapseError, Split, layers, unknown
+from surfeit.core import CollapseError, Objective, Split, cross_entropy, layers, unknown
 from surfeit.prune import allocation_named, full_mask, unit_mask_from_scores
 from surfeit.prune.masks import Mask
 from surfeit.prune.schedules import Steps
 from surfeit.prune.scores import Evidence, score_named, unit_score_named
 
 Granularity = Literal["weight", "unit"]
+
+_OF_CROSS_ENTROPY = ("snip", "grasp", "taylor", "obd", "obs", "taylor_unit")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,16 +71,23 @@ class Pruning:
             return full_mask(model)
         return unit_mask_from_scores(model, _no_unit_scores(model), 1.0)
 
-    def check(self, model: nn.Module, mask: Mapping[str, Tensor]) -> None:
+    def check(self, model: nn.Module, mask: Mapping[str, Tensor], objective: Objective) -> None:
         """Says before a training what its first moment would refuse, whatever the scores are.
 
         Args:
             model: the network.
             mask: what is kept at first, of all that may come to be pruned.
+            objective: what the training minimises.
 
         Raises:
-            ValueError: if more is to be kept than is left.
+            ValueError: if more is to be kept than is left, or the score is of another loss.
         """
+        if objective != cross_entropy and self.score in _OF_CROSS_ENTROPY:
+            raise ValueError(
+                f"the score {self.score} is computed from the cross-entropy, the training "
+                f"minimises {objective.name}: choose a score of weights or activations, such as "
+                "large_final"
+            )
         if self.granularity == "unit":
             scores = _no_unit_scores(model)
         else:
@@ -112,9 +121,8 @@ class Pruning:
             ValueError: if more is to be kept than is left.
         """
         drawn = torch.randperm(len(split), generator=generator)[: self.images]
-        seen = Split(split.images[drawn], split.labels[drawn])
         evidence = Evidence(
-            model, initial=initial, split=seen, mask=_weights(mask), generator=generator
+            model, initial=initial, split=split[drawn], mask=_weights(mask), generator=generator
         )
         named = unit_score_named if self.granularity == "unit" else score_named
         return self._allocated(model, named(self.score)(evidence), density, mask)

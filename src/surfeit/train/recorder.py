@@ -11,7 +11,8 @@ from torch import nn
 
 from surfeit.core import Params, StoreError, buffers, digest, parameters
 from surfeit.data import Dataset
-from surfeit.models import describe
+from surfeit.models import key_form
+from surfeit.models.structure import computed_tensors
 from surfeit.store import (
     SCHEMA,
     Lease,
@@ -95,7 +96,7 @@ class Recorder:
         step = int(step)
         if step <= self._last:
             raise ValueError(f"step must be above {self._last}, the last recorded, got {step}")
-        self._writer.snapshot(step, _tensors(self._model))
+        self._writer.snapshot(step, _tensors(self._model) | computed_tensors(self._model))
         if metrics:
             plain = {name: float(value) for name, value in metrics.items()}
             self._writer.record({"step": step, **plain})
@@ -132,7 +133,7 @@ def _identity(
 ) -> dict[str, Any]:
     # Nobody knows what the loop will do: every recording is a run of its own.
     config = {
-        "architecture": describe(model),
+        "architecture": key_form(model),
         "initial": digest(_tensors(model)),
         "settings": settings,
         "recording": uuid.uuid4().hex,

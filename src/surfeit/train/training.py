@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from surfeit.core import DiskError, ProtocolError, check_mask_kind
+from surfeit.core import DiskError, Objective, ProtocolError, check_mask_kind, cross_entropy
 from surfeit.data import Dataset
 from surfeit.models import Builder
 from surfeit.store import Lease, Run, RunWriter, Store, clear_temporary, make_folder
@@ -30,6 +30,7 @@ def train(
     mask: Mapping[str, Tensor] | None = None,
     origin: Origin | None = None,
     pruning: Pruning | None = None,
+    objective: Objective = cross_entropy,
     snapshots: Snapshots | None = None,
     store: Store | None = None,
     numerics: Numerics | None = None,
@@ -38,18 +39,23 @@ def train(
     """Trains a network and returns its run; the same training is never done twice.
 
     A run is addressed by everything its result depends on: architecture, initial weights or the
-    seed they are drawn from, data, recipe, seed, mask and arithmetic. If it is in the store, it is
-    returned; if it was interrupted, it goes on and ends bit for bit as if it had not been. If it
-    lacks a wanted snapshot or one of its own files, it is trained again, and must end the same: so
-    a damaged run (`Run.verify`) is repaired by deleting the damaged file and calling `train` again.
+    seed they are drawn from, data, recipe, objective, seed, mask and arithmetic. If it is in the
+    store, it is returned; if it was interrupted, it goes on and ends bit for bit as if it had not
+    been. If it lacks a wanted snapshot or one of its own files, it is trained again, and must end
+    the same: so a damaged run (`Run.verify`) is repaired by deleting the damaged file and calling
+    `train` again.
 
     >>> run = train(lenet_300_100, load("digits"), Recipe(epochs=10), seed=0)
 
     Args:
         model: a builder such as `lenet_300_100`, its network drawn from the seed's stream `init`
             (of your own: `def build(*, input_shape, classes, generator)`, which draws its weights
-            from the generator and returns the module); or a module, whose own weights are the
-            initial ones, whatever the seed, and which is not changed.
+            from the generator and returns the module; `classes` is how many numbers the data ask
+            for, also where they are real); or a module, whose own weights are the initial ones,
+            whatever the seed, and which is not changed. Parameters with `requires_grad=False` are
+            frozen: no update, weight decay or penalty changes them, and the run names them
+            (`run.about["frozen"]`). Running statistics of batch normalisation move all the same,
+            as they do in PyTorch's training mode.
         dataset: the train split is fitted, the validation split may stop the training, the test
             split is measured and decides nothing.
         recipe: how to train.
@@ -61,6 +67,8 @@ def train(
             and mask were taken from; a part of the key.
         pruning: what is removed while the training goes on; a part of the key. `Run.mask_at` gives
             the mask of a step; what early stopping judges begins with the last pruning.
+        objective: what is minimised: `cross_entropy`, `squared_error`, `hinge`,
+            `binary_cross_entropy` or `own_objective(function)`; a part of the key.
         snapshots: which steps to keep; each epoch's end by default. Not a part of the key.
         store: where to; `Store()` by default.
         numerics: device, threads, precision; one CPU thread in float32 by default.
@@ -69,10 +77,13 @@ def train(
     Returns:
         The finished run: metrics each epoch (the training score is that of the epoch's batches as
         they were trained on; validation and test are measured after it), weights in snapshots, and
-        in `run.done["best"]` step, losses and accuracies of the least validation loss.
+        in `run.done["best"]` step, losses and accuracies of the least validation loss. Of each
+        split there are a loss, an accuracy where there are classes, and R² of real targets
+        (`validation_r2`). The outputs for all training examples are held in memory.
 
     Raises:
-        ValueError: if network, data and mask do not fit together or a setting is out of range.
+        ValueError: if network, data, objective and mask do not fit together, a setting is out of
+            range, or all parameters are frozen.
         CollapseError: if the mask leaves a layer without a single weight; nothing is written.
         DivergedError: if the loss stops being a finite number.
         ProtocolError: if a masked weight came back to life, or a run that was trained again ended
@@ -85,7 +96,8 @@ def train(
     origin = Origin() if origin is None else origin
     if mask is not None:
         check_mask_kind(mask)
-    job = Job(model, dataset, recipe, seed, dict(mask) if mask else None, numerics, origin, pruning)
+    held = dict(mask) if mask else None
+    job = Job(model, dataset, recipe, seed, held, numerics, origin, pruning, objective)
     images = len(dataset.train)
     steps = (snapshots or Snapshots()).steps(
         recipe.total_steps(images), recipe.steps_per_epoch(images), origin.step

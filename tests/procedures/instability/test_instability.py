@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from surfeit.core import Streams, digest
+from surfeit.core import Streams, digest, squared_error
 from surfeit.data import from_tensors, halves
 from surfeit.execute import InProcess
 from surfeit.landscape import along_line, error_barrier
@@ -19,7 +19,7 @@ from surfeit.procedures.instability import InstabilityConfig, instability_lines,
 from surfeit.procedures.instability.barriers import LINES, barriers
 from surfeit.procedures.instability.branches import branch_seed
 from surfeit.store import Store
-from surfeit.train import Recipe
+from surfeit.train import Recipe, train
 
 RECIPE = Recipe(optimizer="adam", lr=0.01, steps=12, batch_size=16)
 CONFIG = InstabilityConfig(steps=(0, 5), points=5, train_images=30)
@@ -224,6 +224,10 @@ def test_trainings_part_from_runs_of_their_own_data_and_recipe_alone(dataset, st
     with pytest.raises(ValueError, match=r"was trained on other data than blobs.* as it is here"):
         lines_from(trunk, halves(dataset)[0], RECIPE, CONFIG, store=store)
     assert len(store.runs()) == count
+    other = {0: train(small, dataset, RECIPE, objective=squared_error, store=store)}
+    end = replace(CONFIG, steps=(12,))
+    with pytest.raises(ValueError, match=r"minimised squared_error, but what parts from it"):
+        lines_from(other, dataset, RECIPE, end, store=store)
     seldom = replace(RECIPE, evaluate_every=5)
     found = lines_from(trunk, dataset, seldom, CONFIG, store=store, engine=InProcess())
     assert found["error"].null_count == 0

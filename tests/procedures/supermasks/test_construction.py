@@ -111,6 +111,19 @@ def test_the_bound_is_met_where_all_errors_point_one_way(target, images):
     torch.testing.assert_close(output_bound(target, found, images.abs()), difference)
 
 
+def test_a_target_with_modules_at_two_places_is_built_as_one_with_copies(target, images):
+    relu, layer = nn.ReLU(), copy.deepcopy(target.fc2)
+    square = nn.Linear(5, 5).double()
+    reused = nn.Sequential(nn.Flatten(), target.fc1, relu, layer, relu, square, relu, square)
+    apart = copy.deepcopy(reused)
+    for place in (4, 6):
+        apart[place] = nn.ReLU()
+    apart[7] = copy.deepcopy(square)
+    one, other = (construct(model, pairs=5, generator=stream()) for model in (reused, apart))
+    assert torch.equal(one.pruned()(images), other.pruned()(images))
+    assert len(one.errors) == 4
+
+
 def test_path_errors_are_what_single_inputs_show():
     model = nn.Sequential(nn.Linear(4, 3)).double()
     with torch.no_grad():

@@ -145,6 +145,33 @@ def _tied() -> nn.Module:
     return model
 
 
+def _over_one_memory() -> nn.Module:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 16), nn.Linear(16, 16))
+    model[2].weight.data = model[1].weight.data.T
+    return model
+
+
+def _one_layer() -> nn.Module:
+    return nn.Linear(16, 16)
+
+
+def _one_layer_twice() -> nn.Module:
+    layer = nn.Linear(16, 16)
+    return nn.Sequential(layer, nn.ReLU(), layer)
+
+
+@BOTH
+@pytest.mark.parametrize("build", [_one_layer, _one_layer_twice])
+def test_a_single_layer_is_masked_wherever_it_stands(masked, build):
+    wrapper, x = masked(build()).eval(), torch.randn(5, 16)
+    (kept,) = wrapper.mask().values()
+    assert 0 < int(kept.sum()) < kept.numel()
+    plain = wrapper.extract()
+    assert torch.allclose(wrapper(x), plain(x), atol=1e-6)
+    assert torch.equal(wrapper(x), wrapper(x))
+    assert plain.state_dict().keys() == build().state_dict().keys()
+
+
 @BOTH
 @pytest.mark.parametrize(
     ("network", "words"),
@@ -154,6 +181,7 @@ def _tied() -> nn.Module:
         (_computed, "weights of 1 are no parameters of their own"),
         (lambda: popup(small()), "frozen already"),
         (_tied, "two layers share one weight"),
+        (_over_one_memory, "two layers share one weight"),
     ],
 )
 def test_a_network_that_cannot_be_masked_is_refused(masked, network, words):

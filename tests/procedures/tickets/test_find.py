@@ -312,6 +312,18 @@ def test_a_module_of_the_library_keeps_its_own_weights_in_every_replicate(blobs,
         assert digest(store.find(dense).tensors(0)) == digest(parameters(model))
 
 
+def test_frozen_layers_are_frozen_in_every_training_of_a_search(blobs, store):
+    model = mlp((6,), input_shape=(1, 4, 4), classes=3)
+    model.fc1.requires_grad_(False)
+    table = search(store, blobs, PLAIN, model=model)
+    assert failures(table) == {}
+    for key in table["run"].to_pylist():
+        run = store.find(key)
+        assert run.about["frozen"] == ["fc1.weight", "fc1.bias"]
+        kept = run.mask.get("fc1.weight", torch.ones(6, 16) > 0)
+        assert torch.equal(run.tensors()["fc1.weight"], model.fc1.weight.detach() * kept)
+
+
 def test_double_precision_is_kept_bit_for_bit(blobs, store):
     table = search(store, blobs, PLAIN, numerics=Numerics(dtype="float64"))
     assert failures(table) == {}

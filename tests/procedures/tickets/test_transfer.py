@@ -104,7 +104,7 @@ def test_bad_transfers_are_refused_before_any_training(found, tmp_path):
     stretched = replace(
         wide,
         **{
-            name: replace(split, images=split.images.repeat(1, 1, 2, 2))
+            name: replace(split, inputs=split.inputs.repeat(1, 1, 2, 2))
             for name, split in wide.splits.items()
         },
     )
@@ -128,12 +128,15 @@ def test_bad_transfers_are_refused_before_any_training(found, tmp_path):
 
 
 def test_tickets_of_ones_own_network_ask_for_it_before_any_training(blobs, store):
-    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3), nn.Softplus())  # none that is described
+    class Squash(nn.Softplus):
+        """What no description can build."""
+
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3), Squash())
     table = search(store, blobs, replace(CONFIG, levels=1), model=model)
     before = len(store.runs())
     options = {"engine": InProcess(), "store": store, "controls": ()}
     with pytest.raises(
-        ValueError, match=r"cannot be built .* transfer_tickets\(..., into=model\)$"
+        ValueError, match=r"a Squash '2' cannot be built .* transfer_tickets\(..., into=model\)$"
     ):
         transfer_tickets(table, OTHER, RECIPE, **options)
     assert len(store.runs()) == before

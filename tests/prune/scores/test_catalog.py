@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -14,6 +14,8 @@ from surfeit.prune.scores import (
     score_named,
     unit_score_named,
 )
+
+from .rounding import EPS, ROUNDINGS, terms
 
 
 def network(seed):
@@ -61,6 +63,7 @@ def reordered(tensor, name, channels, units):
 
 
 @settings(max_examples=12, deadline=None)
+@example(124, [0, 1, 3, 2], [0, 1, 2, 3, 4], False)  # one unit speaks: all correlations are 1
 @given(st.integers(0, 1000), st.permutations(range(4)), st.permutations(range(5)), st.booleans())
 def test_scores_move_with_the_units(seed, channels, units, masked):
     first = network(seed)
@@ -81,11 +84,24 @@ def test_scores_move_with_the_units(seed, channels, units, masked):
     for name, score in [*SCORES.items(), *UNIT_SCORES.items()]:
         if name == "random":
             continue
-        found = score(then)
+        found, added = score(then), terms(name, given_)
         for where, value in score(given_).items():
-            expected = reordered(value, where, channels, units)
-            scale = float(value.abs().max()) + 1e-300
-            assert (found[where] - expected).abs().max() <= 1e-7 * scale, (name, where)
+            expected, size = (reordered(t, where, channels, units) for t in (value, added[where]))
+            off = (found[where] - expected).abs()
+            assert (off <= ROUNDINGS * EPS * size).all(), (name, where)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_what_rounding_may_do_is_little_beside_the_scores(seed):
+    evidence = Evidence(
+        network(seed), initial=parameters(network(seed + 1)), split=some_split(seed)
+    )
+    for name, score in [*SCORES.items(), *UNIT_SCORES.items()]:
+        if name == "random":
+            continue
+        added = terms(name, evidence)
+        for where, value in score(evidence).items():
+            assert ROUNDINGS * EPS * added[where].max() < 1e-5 * value.abs().max(), (name, where)
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -13,19 +13,33 @@ from surfeit.models.structure.layers import (
 )
 from surfeit.models.structure.parts import Part
 from surfeit.models.structure.readers import Reader
+from surfeit.models.structure.record import (
+    COMPUTED,
+    computed_tensors,
+    layer_records,
+    recorded_matrix,
+    stored_names,
+)
+from surfeit.models.structure.statistics import check_examples_apart
 from surfeit.models.structure.structure import Structure, unwrapped
 
 __all__ = [
+    "COMPUTED",
     "Group",
     "Layer",
     "Part",
     "Reader",
     "Structure",
     "UnfollowableError",
+    "check_examples_apart",
     "check_uncomputed",
+    "computed_tensors",
     "layer",
+    "layer_records",
     "layers",
     "prunable",
+    "recorded_matrix",
+    "stored_names",
     "tensor",
     "unwrapped",
     "weight_matrix_of",

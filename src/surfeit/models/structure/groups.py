@@ -40,15 +40,15 @@ def groups(units: Mapping[str, int], found: Iterable[Reader]) -> dict[str, Group
         units: of each layer.
         found: all readers: two layers with a unit each at one position of an input meet there.
     """
+    first = dict(zip(units, np.cumsum([0, *units.values()]).tolist(), strict=False))
+    total = sum(units.values())
+    edges = [pair for same in _meetings(found) for pair in _pairs(same, first)]
+    if not edges:
+        return {}
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    first = dict(zip(units, np.cumsum([0, *units.values()]).tolist(), strict=False))
-    total = sum(units.values())
-    if not total:
-        return {}
-    edges = [pair for same in _meetings(found) for pair in _pairs(same, first)]
-    ends = np.concatenate(edges, axis=1) if edges else np.empty((2, 0), dtype=np.int64)
+    ends = np.concatenate(edges, axis=1)
     graph = coo_array((np.ones(ends.shape[1], dtype=bool), (ends[0], ends[1])), (total, total))
     _, labels = connected_components(graph, directed=False)
     by_layer = {name: labels[first[name] : first[name] + units[name]] for name in units}

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
-from surfeit.core import unknown
+from surfeit.core import ties, unknown
 from surfeit.models.structure.call import is_plain
-from surfeit.models.structure.calls import Passes, UnfollowableError
+from surfeit.models.structure.calls import Passes, UnfollowableError, tensors_in, with_tensors
 from surfeit.models.structure.example import passes_without_example
 from surfeit.models.structure.groups import Group
 from surfeit.models.structure.layers import Layer, check_sized, layers, prunable
@@ -127,19 +127,12 @@ class Structure:
 
     @property
     def tied(self) -> dict[str, str]:
-        """Parameters on the memory of another one, by name: the same object, a view, transposed."""
-        taken: dict[int, list[tuple[int, int, str]]] = {}
-        found = {}
-        for name, value in self._alive().named_parameters(remove_duplicate=False):
-            start, stop = _stretch(value)
-            others = taken.setdefault(value.untyped_storage().data_ptr(), [])
-            for first, last, other in others:
-                if start < last and first < stop:
-                    found[name] = other
-                    break
-            else:
-                others.append((start, stop, name))
-        return found
+        """Parameters and buffers over the numbers of another one, by name: see `core.ties`.
+
+        Raises:
+            ValueError: if two share some numbers but not all.
+        """
+        return {name: tie.to for name, tie in ties(self._alive()).items()}
 
     @property
     def frozen(self) -> list[str]:
@@ -311,7 +304,7 @@ class Structure:
         if self._example is None:
             passes = passes_without_example(model)
         else:
-            passes = Passes(model, self._example)
+            passes = Passes(model, _placed(self._example, model))
         found = traced(model, passes, {name: own.units for name, own in self.layers.items()})
         self._example = None
         return found
@@ -330,18 +323,26 @@ def unwrapped(model: nn.Module) -> nn.Module:
         model = inner
 
 
-def _stretch(value: Tensor) -> tuple[int, int]:
-    """Where a tensor lies in its storage; parameters of one recurrent layer may share theirs."""
-    start = value.storage_offset()
-    reach = sum((n - 1) * step for n, step in zip(value.shape, value.stride(), strict=True))
-    return start, start + (reach + 1 if value.numel() else 0)
-
-
 def _level(described: Layer) -> int | None:
     """The level of a layer in a recurrent module of several; None for all others."""
     if described.kind != "recurrent" or described.name == described.module:
         return None
     return int(described.name.rpartition(".")[2].removesuffix("_reverse")[1:])
+
+
+def _placed(example: Any, model: nn.Module) -> Any:
+    """The example on the model's device and, where it is floating point, of its precision."""
+    floats = (value for value in model.parameters() if value.is_floating_point())
+    like = next(floats, None)
+    if like is None:
+        return example
+    return with_tensors(
+        example,
+        [
+            value.to(like.device, like.dtype if value.is_floating_point() else None)
+            for value in tensors_in(example)
+        ],
+    )
 
 
 def _signature(model: nn.Module) -> Any:

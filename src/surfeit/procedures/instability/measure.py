@@ -164,6 +164,12 @@ def _check_trunk(run: Run, dataset: Dataset, recipe: Recipe, config: Instability
         raise ValueError(
             f"run {run.key[:12]} was trained on other data than {dataset.name} as it is here"
         )
+    for name, given in (("objective", "minimised"), ("frozen", "left frozen")):
+        if name in run.config:
+            raise ValueError(
+                f"run {run.key[:12]} {given} {run.config[name]}, but what parts from it minimises "
+                "cross-entropy and trains all parameters: measure a run that did so too"
+            )
     theirs, ours = run.config["recipe"], canonical(recipe)
     differing = [
         name

@@ -11,6 +11,7 @@ from surfeit.procedures.supermasks.masked import (
     scores_of,
     straight_through,
 )
+from surfeit.prune.scores.network import weight_name
 
 
 class BernoulliMask(MaskedNetwork):
@@ -55,7 +56,7 @@ class BernoulliMask(MaskedNetwork):
         if not abs(first_score) < float("inf"):
             raise ValueError(f"first_score must be a finite number, got {first_score}")
         found = layers(check_network(network)).items()
-        scores = {f"{n}.weight": torch.full_like(layer.weight, first_score) for n, layer in found}
+        scores = {weight_name(n): torch.full_like(layer.weight, first_score) for n, layer in found}
         super().__init__(network, scores)
         self.rescale = rescale
         for layer in layers(self.network).values():
@@ -80,7 +81,7 @@ class BernoulliMask(MaskedNetwork):
     def probabilities(self) -> dict[str, Float[Tensor, "..."]]:
         """Each weight's probability of being kept, on the CPU by the network's parameter names."""
         return {
-            f"{name}.weight": torch.sigmoid(scores_of(layer).detach()).cpu()
+            weight_name(name): torch.sigmoid(scores_of(layer).detach()).cpu()
             for name, layer in layers(self.network).items()
         }
 

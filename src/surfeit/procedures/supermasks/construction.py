@@ -86,7 +86,7 @@ def construct(
     parts: OrderedDict[str, nn.Module] = OrderedDict()
     mask: dict[str, Tensor] = {}
     errors: dict[str, Tensor] = {}
-    for name, module in target.named_children():
+    for name, module in _parts(target):
         if name not in linear:
             parts[name] = type(module)() if isinstance(module, nn.ReLU) else module
             continue
@@ -105,7 +105,7 @@ def target_layers(target: nn.Module) -> dict[str, nn.Linear]:
     Raises:
         ValueError: if it is not `Linear` layers with ReLUs between them, or not finite.
     """
-    children = list(target.named_children()) if type(target) is nn.Sequential else []
+    children = _parts(target) if type(target) is nn.Sequential else []
     body = children[1:] if children and isinstance(children[0][1], nn.Flatten) else children
     kinds = [nn.ReLU if place % 2 else nn.Linear for place in range(len(body))]
     fits = all(type(part) is kind for (_, part), kind in zip(body, kinds, strict=True))
@@ -120,6 +120,11 @@ def target_layers(target: nn.Module) -> dict[str, nn.Linear]:
         if not all(bool(value.isfinite().all()) for value in layer.parameters()):
             raise ValueError(f"the weights of {name} must be finite")
     return linear
+
+
+def _parts(target: nn.Module) -> list[tuple[str, nn.Module]]:
+    """The parts at all their places: `named_children` leaves out a module's second one."""
+    return [(name, part) for name, part in target._modules.items() if part is not None]
 
 
 def _matrix(layer: nn.Linear) -> Float[Tensor, "units inputs+1"]:

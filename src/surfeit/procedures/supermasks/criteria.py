@@ -9,7 +9,7 @@ import pyarrow as pa
 import torch
 from torch import nn
 
-from surfeit.core import CollapseError, Params, Streams, buffers, parameters
+from surfeit.core import CollapseError, Params, Split, Streams, buffers, parameters
 from surfeit.core.evaluation import evaluate
 from surfeit.data import Dataset
 from surfeit.procedures.supermasks.actions import Action, rewind, untrained, zero
@@ -156,11 +156,17 @@ def check_levels(network: nn.Module, levels: Sequence[int], *, rate: float = 0.2
 
 def accuracies(network: nn.Module, dataset: Dataset) -> dict[str, float]:
     """`validation_accuracy` and `test_accuracy` of a network as it stands, fractions."""
-    tensors = parameters(network) | buffers(network)
     return {
-        f"{name}_accuracy": evaluate(network, tensors, dataset.splits[name]).accuracy
+        f"{name}_accuracy": accuracy(network, dataset.splits[name])
         for name in ("validation", "test")
     }
+
+
+def accuracy(network: nn.Module, split: Split) -> float:
+    """The accuracy of a network as it stands, a fraction."""
+    found = evaluate(network, parameters(network) | buffers(network), split).accuracy
+    assert found is not None  # cross-entropy judges classes alone
+    return found
 
 
 def _densities(network: nn.Module, rate: float, level: int) -> dict[str, float]:

@@ -14,6 +14,7 @@ from surfeit.procedures.supermasks.masked import (
     scores_of,
     straight_through,
 )
+from surfeit.prune.scores.network import weight_name
 
 
 class EdgePopup(MaskedNetwork):
@@ -45,7 +46,7 @@ class EdgePopup(MaskedNetwork):
         for name, layer in found:
             bound = 1 / math.sqrt(fan_in(layer.weight))
             first = torch.empty(layer.weight.shape, dtype=layer.weight.dtype)
-            scores[f"{name}.weight"] = first.uniform_(-bound, bound, generator=generator)
+            scores[weight_name(name)] = first.uniform_(-bound, bound, generator=generator)
         super().__init__(network, scores)
         self.density = density
 

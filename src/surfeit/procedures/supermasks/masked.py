@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from surfeit.core import Params, layers
+from surfeit.core import Params, call, copied, layers, ties
+from surfeit.prune.scores.network import weight_name
 
 
 class MaskedNetwork(nn.Module, ABC):
@@ -35,16 +35,16 @@ class MaskedNetwork(nn.Module, ABC):
         self._names = [name for name, _ in network.named_parameters()]
         self.network = _frozen(network)
         for name, layer in layers(self.network).items():
-            first = scores[f"{name}.weight"].detach().clone()
+            first = scores[weight_name(name)].detach().clone()
             layer.register_parameter("scores", nn.Parameter(first))
 
     def forward(self, images: Tensor) -> Tensor:
         """The network's outputs with its weights masked."""
         masked = {
-            f"{name}.weight": layer.weight * self.gate(layer)
+            weight_name(name): layer.weight * self.gate(layer)
             for name, layer in layers(self.network).items()
         }
-        return functional_call(self.network, masked, (images,))
+        return call(self.network, masked, images)
 
     @abstractmethod
     def gate(self, layer: nn.Module) -> Tensor:
@@ -61,7 +61,8 @@ class MaskedNetwork(nn.Module, ABC):
     def mask(self) -> dict[str, Tensor]:
         """The mask of evaluation mode, bool on the CPU by the network's own parameter names."""
         return {
-            f"{name}.weight": self.kept(layer).cpu() for name, layer in layers(self.network).items()
+            weight_name(name): self.kept(layer).cpu()
+            for name, layer in layers(self.network).items()
         }
 
     def frozen(self) -> Params:
@@ -147,14 +148,18 @@ def check_network(network: object) -> nn.Module:
             f"the weights of {', '.join(computed)} are no parameters of their own "
             "(parametrised, or frozen already): give the plain network"
         )
-    if len({id(layer.weight) for layer in found.values()}) < len(found):
-        raise ValueError("two layers share one weight, which two masks cannot: untie them first")
+    tied = [name for name in ties(network) if name.rpartition(".")[0] in found]
+    if tied:
+        raise ValueError(
+            f"two layers share one weight or bias ({', '.join(tied)}), which two masks cannot: "
+            "untie them first"
+        )
     return network
 
 
 def _frozen(network: nn.Module) -> nn.Module:
     """A copy whose parameters are buffers."""
-    frozen = copy.deepcopy(network)
+    frozen = copied(network)
     for module in frozen.modules():
         for name in list(module._parameters):
             value = module._parameters.pop(name)

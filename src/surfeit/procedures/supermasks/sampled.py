@@ -2,10 +2,9 @@
 
 import torch
 
-from surfeit.core import Split, parameters
-from surfeit.core import buffers as buffers_of
-from surfeit.core.evaluation import evaluate
+from surfeit.core import Split
 from surfeit.procedures.supermasks.bernoulli import BernoulliMask
+from surfeit.procedures.supermasks.criteria import accuracy
 
 
 def sampled_accuracy(
@@ -30,4 +29,4 @@ def sampled_accuracy(
     if samples < 1:
         raise ValueError(f"samples must be at least 1, got {samples}")
     drawn = [masked.extract(masked.draw(generator)) for _ in range(samples)]
-    return [evaluate(one, parameters(one) | buffers_of(one), split).accuracy for one in drawn]
+    return [accuracy(one, split) for one in drawn]

@@ -1,6 +1,5 @@
 """Tickets found in one place and trained in another: other data, another optimiser."""
 
-import copy
 from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
@@ -8,10 +7,17 @@ import torch
 from torch import nn
 from torch.nn.utils import skip_init
 
-from surfeit.core import Streams, layers
+from surfeit.core import Streams, copied, layers
 from surfeit.data import Dataset
 from surfeit.execute import Engine, Progress, Task
-from surfeit.models import describe, initialise_, is_rebuildable, rebuild
+from surfeit.models import (
+    describe,
+    foreign_part,
+    initialise_,
+    is_rebuildable,
+    key_form,
+    rebuild,
+)
 from surfeit.procedures.parcels import into as loaded
 from surfeit.procedures.parcels import named, pack, parcel_folder, sending
 from surfeit.procedures.replicates import engine_for
@@ -152,18 +158,18 @@ def _job(
 
 
 def _network(dense: Run, into: nn.Module | None) -> nn.Module:
-    architecture = dense.config["architecture"]
-    if into is not None and describe(into) != architecture:
+    architecture = dense.architecture
+    if into is not None and key_form(into) != dense.config["architecture"]:
         raise ValueError(
             f"the tickets are of another architecture than the module given: run "
             f"{dense.key[:12]} trained {architecture}, the module is {describe(into)}"
         )
     if into is None and not is_rebuildable(architecture):
         raise ValueError(
-            f"a {architecture['class']} cannot be built from its description alone: build it with "
-            "its own code and pass it, transfer_tickets(..., into=model)"
+            f"a {foreign_part(architecture)} cannot be built from its description alone: build the "
+            "network with its own code and pass it, transfer_tickets(..., into=model)"
         )
-    model = rebuild(architecture) if into is None else copy.deepcopy(into)
+    model = rebuild(architecture) if into is None else copied(into)
     return loaded(model, dense.tensors(0))
 
 

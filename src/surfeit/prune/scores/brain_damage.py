@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
 
-from surfeit.core import Layer, Params
+from surfeit.core import Layer, Params, call
 from surfeit.prune.scores.evidence import Evidence
 from surfeit.prune.scores.inputs import scored_layers
-from surfeit.prune.scores.loss import batches
+from surfeit.prune.scores.loss import all_finite, batches
 from surfeit.prune.scores.network import weight_name
 from surfeit.prune.scores.watching import input_rows, output_rows, watched
 
@@ -51,7 +50,8 @@ def gauss_newton_diagonal(evidence: Evidence) -> Params:
 
     Raises:
         ValueError: if there is no split, a prunable parameter is no weight of a Linear or
-            convolution layer, or a layer runs more than once or never in a forward pass.
+            convolution layer, a layer runs more than once or never in a forward pass, or the
+            network's outputs on the split are not finite.
 
     Source: LeCun et al. 1990 (the approximation); Dangel, Kunstner and Hennig 2020
     (the exact diagonal by square roots). Cost: a backward pass a class over the split and, for
@@ -65,7 +65,8 @@ def gauss_newton_diagonal(evidence: Evidence) -> Params:
     for batch in batches(split, _images_at_once(evidence, layers), like):
         for name, part in _batch_sums(evidence, layers, batch.images):
             sums[name] += part.view_as(sums[name])
-    return {weight_name(name): total / len(split) for name, total in sums.items()}
+    h = {weight_name(name): total / len(split) for name, total in sums.items()}
+    return all_finite("Gauss-Newton diagonal", h)
 
 
 @torch.no_grad()
@@ -101,7 +102,7 @@ def _batch_sums(
 
     leaves = {name: w.clone().requires_grad_() for name, w in evidence.weights.items()}
     with torch.enable_grad(), watched(layers, see):
-        logits = functional_call(evidence.network, leaves, (images,))
+        logits = call(evidence.network, leaves, images)
     p = logits.detach().softmax(dim=1)
     for k in range(p.shape[1]):
         s = -p * p[:, k : k + 1].sqrt()

@@ -32,7 +32,8 @@ def obs(evidence: Evidence, *, damping: float = _DAMPING) -> Params:
 
     Raises:
         ValueError: if damping is not positive, there is no split, a prunable parameter is no weight
-            of a Linear or convolution layer, or a layer runs more than once or never.
+            of a Linear or convolution layer, a layer runs more than once or never, its inputs are
+            not finite, or the damping is too small for inputs that are sums of others.
 
     Source: Hassibi and Stork 1993, equation 5; Dong, Chen and Pan 2017 (layer by layer), section 3.
     Cost: one forward pass, O(images · positions · inputs²) and an inversion, O(inputs³), a layer
@@ -62,7 +63,7 @@ def obs_update(
         damping: as in `obs`.
 
     Returns:
-        the new weights by parameter name in their dtype, removed ones exactly zero.
+        the new weights by parameter name in the model's dtype, removed ones exactly zero.
 
     Raises:
         ValueError: if the mask is not the model's or lacks a name, or as `obs` does.
@@ -73,13 +74,14 @@ def obs_update(
     if set(mask) != set(evidence.names):
         raise ValueError(f"the mask must name {', '.join(evidence.names)}, got {', '.join(mask)}")
     psi = _damped(evidence, damping)
+    dtypes = {name: value.dtype for name, value in evidence.model.named_parameters()}
     updated = {}
     for name, layer in scored_layers(evidence, "obs_update").items():
         weight = evidence.weights[weight_name(name)]
         kept = mask[weight_name(name)].to(weight.device) & evidence.kept[weight_name(name)]
         w, keep = _grouped(layer, weight).double(), _grouped(layer, kept)
         new = torch.stack([_made_good(psi[name][g], w[g], keep[g]) for g in range(len(w))])
-        updated[weight_name(name)] = new.view_as(weight).to(weight.dtype)
+        updated[weight_name(name)] = new.view_as(weight).to(dtypes[weight_name(name)])
     return updated
 
 
@@ -108,7 +110,7 @@ def _freedom(
         return free.fill_(torch.inf)
     for units, inputs in _alike(kept):
         block = psi[inputs][:, inputs]
-        inverse = torch.cholesky_inverse(torch.linalg.cholesky(block))
+        inverse = torch.cholesky_inverse(_factor(block))
         free[units[:, None], inputs] = inverse.diagonal()
     return free
 
@@ -123,9 +125,19 @@ def _made_good(
         return new
     for units, inputs in _alike(kept):
         lost = (w - new)[units] @ psi[:, inputs]  # (Ψ_KR w_R)ᵀ: Ψ is symmetric
-        factor = torch.linalg.cholesky(psi[inputs][:, inputs])
+        factor = _factor(psi[inputs][:, inputs])
         new[units[:, None], inputs] += torch.cholesky_solve(lost.T, factor).T
     return new
+
+
+def _factor(psi: Float64[Tensor, "inputs inputs"]) -> Float64[Tensor, "inputs inputs"]:
+    factor, failed = torch.linalg.cholesky_ex(psi)
+    if int(failed):
+        raise ValueError(
+            "the damping is too small: some inputs are so nearly sums of others that their second "
+            f"moments have no inverse in float64; raise it, to {_DAMPING} for example"
+        )
+    return factor
 
 
 def _alike(kept: Bool[Tensor, "units inputs"]) -> Iterator[tuple[Tensor, Tensor]]:

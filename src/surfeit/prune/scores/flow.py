@@ -1,15 +1,13 @@
 """SynFlow: how much of the flow through a network passes each weight, without data."""
 
-import copy
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.modules import activation
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from surfeit.core import Params
+from surfeit.core import Params, call, converted_, copied
 from surfeit.prune.allocation import Allocation, global_mask
 from surfeit.prune.scores.evidence import Evidence
 
@@ -102,7 +100,7 @@ def _flow_of(evidence: Evidence) -> Callable[[Params], Params]:
         weights = {name: own[name] * mask[name].to(own[name].device) for name in evidence.names}
         leaves = {name: w.detach().requires_grad_() for name, w in weights.items()}
         with torch.enable_grad():
-            total = functional_call(network, leaves, (ones,)).sum()
+            total = call(network, leaves, ones).sum()
             grads = torch.autograd.grad(total, list(leaves.values()), materialize_grads=True)
         return {name: g * weights[name] for name, g in zip(leaves, grads, strict=True)}
 
@@ -110,7 +108,7 @@ def _flow_of(evidence: Evidence) -> Callable[[Params], Params]:
 
 
 def _linearised(network: nn.Module) -> nn.Module:
-    own = copy.deepcopy(network).double()
+    own = converted_(copied(network), torch.float64)
     for module in list(own.modules()):
         for name, child in module._modules.items():  # named_children leaves repeated modules out
             if isinstance(child, _ACTIVATIONS):

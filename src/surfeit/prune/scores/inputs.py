@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from surfeit.core import Layer
+from surfeit.core import Layer, ties
 from surfeit.prune.scores.evidence import Evidence
-from surfeit.prune.scores.loss import batches
+from surfeit.prune.scores.loss import all_finite, batches
 from surfeit.prune.scores.network import weight_name
 from surfeit.prune.scores.watching import input_rows, slices, watched
 
@@ -15,9 +15,15 @@ def scored_layers(evidence: Evidence, score: str) -> dict[str, Layer]:
     """The layers of all prunable parameters.
 
     Raises:
-        ValueError: if one is no weight of a Linear or convolution layer.
+        ValueError: if one is no weight of a Linear or convolution layer, or of several at once.
     """
     layers = evidence.layers
+    for name, tie in ties(evidence.network).items():
+        if tie.to in evidence.names:
+            raise ValueError(
+                f"{score} looks at the inputs of one layer for each weight, but {tie.to} is "
+                f"{name} too: choose a score that looks at weights or gradients"
+            )
     others = sorted(set(evidence.names) - {weight_name(name) for name in layers})
     if others:
         raise ValueError(
@@ -36,7 +42,8 @@ def second_moments(evidence: Evidence) -> dict[str, Float64[Tensor, "groups inpu
     output. One matrix for each group of a grouped convolution.
 
     Raises:
-        ValueError: if there is no split, or a layer runs more than once or never.
+        ValueError: if there is no split, a layer runs more than once or never, or its inputs or
+            their squares are not finite.
 
     Cost: one forward pass and O(images · positions · inputs²) a layer; 8 inputs² bytes.
     """
@@ -54,4 +61,5 @@ def second_moments(evidence: Evidence) -> dict[str, Float64[Tensor, "groups inpu
     for batch in batches(split, evidence.batch_size, like):
         with watched(evidence.layers, see):
             evidence.network(batch.images)
-    return {name: total / len(split) for name, total in sums.items()}
+    moments = {name: total / len(split) for name, total in sums.items()}
+    return all_finite("second moments of the inputs", moments)

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from surfeit.core import Params, Split
+from surfeit.core import Params, Split, call, own_parameters
 
 # What a batch adds to the sum over images, by the leaves that the loss was computed from.
 _Part = Callable[[Tensor, list[Tensor]], tuple[Tensor, ...]]
@@ -21,7 +20,7 @@ def batches(split: Split, size: int, like: Tensor) -> Iterator[Split]:
 
 
 def mean_gradients(network: nn.Module, split: Split, size: int) -> Params:
-    """The gradient `g = ∇L` of the mean cross-entropy, of every parameter.
+    """The gradient `g = ∇L` of the mean cross-entropy, of every floating-point parameter.
 
     Sums over batches are kept in float64, so that the batch size matters by rounding only.
 
@@ -32,8 +31,10 @@ def mean_gradients(network: nn.Module, split: Split, size: int) -> Params:
     def part(loss: Tensor, leaves: list[Tensor]) -> tuple[Tensor, ...]:
         return torch.autograd.grad(loss, leaves, materialize_grads=True)
 
-    names = [name for name, _ in network.named_parameters()]
-    return _finite("gradients", _mean(network, names, split, size, part))
+    # Integers, as of a quantised part, have no gradient.
+    own = own_parameters(network).items()
+    names = [name for name, value in own if value.is_floating_point()]
+    return all_finite("gradients", _mean(network, names, split, size, part))
 
 
 def mean_hessian_vector_product(
@@ -54,7 +55,7 @@ def mean_hessian_vector_product(
         return torch.autograd.grad(slope, leaves, materialize_grads=True)
 
     product = _mean(network, list(vector), split, size, part)
-    return _finite("Hessian-vector product", product)
+    return all_finite("Hessian-vector product", product)
 
 
 def _mean(network: nn.Module, names: list[str], split: Split, size: int, part: _Part) -> Params:
@@ -63,7 +64,7 @@ def _mean(network: nn.Module, names: list[str], split: Split, size: int, part: _
     for batch in batches(split, size, own[names[0]]):
         leaves = {name: own[name].detach().requires_grad_() for name in names}
         with torch.enable_grad():
-            logits = functional_call(network, leaves, (batch.images,))
+            logits = call(network, leaves, batch.images)
             loss = F.cross_entropy(logits, batch.labels, reduction="sum")
             parts = part(loss, list(leaves.values()))
         for name, value in zip(names, parts, strict=True):
@@ -71,11 +72,17 @@ def _mean(network: nn.Module, names: list[str], split: Split, size: int, part: _
     return {name: (total / len(split)).to(own[name].dtype) for name, total in sums.items()}
 
 
-def _finite(what: str, tensors: Params) -> Params:
+def all_finite(what: str, tensors: Params) -> Params:
+    """The tensors, once they are all finite.
+
+    Raises:
+        ValueError: if one holds NaN or infinity.
+    """
     for name, value in tensors.items():
         if not bool(torch.isfinite(value).all()):
             raise ValueError(
                 f"the {what} of {name} must be finite, got NaN or infinity: the network's outputs "
-                "on the split leave the range of its floating type"
+                "on the split leave the range of its floating type, or the split itself holds such "
+                "numbers"
             )
     return tensors

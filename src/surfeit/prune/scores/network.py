@@ -1,13 +1,20 @@
-"""A private copy of a network to measure on: masked, in evaluation mode, and checked."""
+"""A private copy of a network to measure on: masked, in evaluation mode, lifted and checked."""
 
-import copy
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from surfeit.core import Layer, check_tensor, layers
+from surfeit.core import (
+    Layer,
+    check_finite,
+    check_tensor,
+    copied,
+    full_precision,
+    layers,
+    own_parameters,
+)
 
 
 def weight_name(layer: str) -> str:
@@ -21,8 +28,8 @@ def prunable_layers(model: nn.Module) -> dict[str, Layer]:
     Raises:
         ValueError: if a layer computes its weight from other parameters.
     """
-    own = dict(model.named_parameters())
-    held = {id(value) for value in own.values()}
+    own = own_parameters(model)
+    held = {id(value) for value in model.parameters()}
     found = {}
     for name, layer in layers(model).items():
         if weight_name(name) in own:
@@ -41,7 +48,8 @@ def check_initial(model: nn.Module, initial: Mapping[str, Tensor], names: list[s
     """Says where initial weights do not fit the model; tensors beside `names` are not looked at.
 
     Raises:
-        ValueError: if one of `names` is missing, of another shape or not finite.
+        ValueError: if one of `names` is missing, of another shape, not finite or not floating
+            point.
     """
     own = dict(model.named_parameters())
     missing = [name for name in names if name not in initial]
@@ -53,22 +61,29 @@ def check_initial(model: nn.Module, initial: Mapping[str, Tensor], names: list[s
     for name in names:
         check_tensor(f"the initial {name}", initial[name])
         _check_shape(name, "initial weights", initial[name], own[name])
-        _check_finite(f"the initial {name}", initial[name])
+        check_finite(full_precision(initial[name], f"the initial {name}"), f"the initial {name}")
 
 
 def private_copy(model: nn.Module, mask: Mapping[str, Tensor]) -> nn.Module:
     """A deep copy in evaluation mode, without gradients, its removed weights at zero.
 
+    Half precision is lifted to float32, buffers included: what is measured is the same function
+    without that type's rounding in between.
+
     Raises:
-        ValueError: if a parameter, once masked, is not finite.
+        ValueError: if a parameter, once masked, is not finite, or a layer's weight holds integers
+            or complex numbers.
     """
-    own = copy.deepcopy(model).eval().requires_grad_(False)
+    own = copied(model).eval().requires_grad_(False)
+    for name, layer in layers(own).items():
+        full_precision(layer.weight, f"weights of layer {name!r}")
+    lift_(own)
     for name, value in own.named_parameters():
         value.grad = None
         if name in mask:
             # A removed weight is zero whatever stood there: 0 x NaN would be NaN.
             value.masked_fill_(~mask[name].to(value.device), 0.0)
-        _check_finite(name, value)
+        check_finite(value, name)
     return own
 
 
@@ -86,18 +101,23 @@ def check_statistics(network: nn.Module) -> None:
             )
 
 
+def lift_(network: nn.Module) -> None:
+    """Makes half precision float32, in parameters and buffers; what shares memory still does."""
+    lifted: dict[int, Tensor] = {}
+    for value in (*network.parameters(), *network.buffers()):
+        if not value.is_floating_point() or value.dtype in (torch.float32, torch.float64):
+            continue
+        storage = value.untyped_storage()
+        if storage.data_ptr() not in lifted:
+            whole = torch.empty(0, dtype=value.dtype, device=value.device).set_(storage)
+            lifted[storage.data_ptr()] = whole.float()
+        of = lifted[storage.data_ptr()]
+        value.data = of.as_strided(value.shape, value.stride(), value.storage_offset())
+
+
 def _check_shape(name: str, what: str, given: Tensor, own: Tensor) -> None:
     if given.shape != own.shape:
         raise ValueError(
             f"{name} is {list(own.shape)} in the model, {list(given.shape)} in the {what}: "
             "is it of another architecture?"
-        )
-
-
-def _check_finite(name: str, value: Tensor) -> None:
-    if not bool(torch.isfinite(value).all()):
-        count = int((~torch.isfinite(value)).sum())
-        raise ValueError(
-            f"{name} must be finite to be scored, got {count} NaN or infinite entries of "
-            f"{value.numel()}: did the training diverge?"
         )

@@ -1,7 +1,8 @@
 """Scores of whole units: layer name -> float64 [units], larger = kept.
 
 They are of every layer with a prunable weight, the last one included. Units that the mask has
-removed whole count as not there.
+removed whole count as not there. Filters of different groups of a convolution read different
+inputs: as weight vectors they are orthogonal, whatever their entries.
 """
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from surfeit.core import weight_matrix
 from surfeit.prune import criteria
 from surfeit.prune.scores.evidence import Evidence
+from surfeit.prune.scores.loss import all_finite
 from surfeit.prune.scores.network import weight_name
 
 UnitScores = dict[str, Float64[Tensor, " units"]]
@@ -64,13 +66,15 @@ def activation_correlation(evidence: Evidence) -> UnitScores:
         layer name -> [units] in [0, 1].
 
     Raises:
-        ValueError: if there is no split, or a layer runs more than once or never.
+        ValueError: if there is no split, a layer runs more than once or never, or outputs are not
+            finite.
 
     The plain measure of linear redundancy between outputs, of no single source. Cost: one forward
     pass and O(images · units²) a layer.
     """
     _matrices(evidence)
-    return {name: _distinctness(outputs.double()) for name, outputs in evidence.activations.items()}
+    activations = all_finite("units' outputs", evidence.activations)
+    return {name: _distinctness(outputs.double()) for name, outputs in activations.items()}
 
 
 def taylor_unit(evidence: Evidence) -> UnitScores:
@@ -108,10 +112,12 @@ def random(evidence: Evidence) -> UnitScores:
 
 
 def _matrices(evidence: Evidence) -> dict[str, Float64[Tensor, "units inputs"]]:
-    return {
-        name: weight_matrix(evidence.weights[weight_name(name)]).double()
-        for name in evidence.layers
-    }
+    """Each layer's weight vectors over all its inputs: zeros where a filter's group reads none."""
+    found = {}
+    for name, layer in evidence.layers.items():
+        W = weight_matrix(evidence.weights[weight_name(name)]).double()
+        found[name] = torch.block_diag(*W.chunk(getattr(layer, "groups", 1)))
+    return found
 
 
 def _distinctness(outputs: Float64[Tensor, "images units"]) -> Float64[Tensor, " units"]:

@@ -1,0 +1,107 @@
+"""A data set of one's own tensors."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+from surfeit.core import Split, digest
+from surfeit.data.dataset import Dataset
+from surfeit.data.fingerprint import fingerprint_of, named_tensors
+
+_MOST_CLASSES = 1_000_000
+
+
+def from_tensors(
+    name: str,
+    *,
+    train: Split | tuple[Tensor, Tensor],
+    validation: Split | tuple[Tensor, Tensor],
+    test: Split | tuple[Tensor, Tensor],
+    class_names: Sequence[str] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> Dataset:
+    """A data set of your own tensors, taken as they are.
+
+    The fingerprint covers inputs, targets, their division into splits and the constants.
+
+    >>> from_tensors("mine", train=(x, y), validation=(x_held, y_held), test=(x_test, y_test))
+
+    Args:
+        train, validation, test: each a `Split` or a pair of inputs [n, ...] and targets: int64 [n]
+            or [n, positions] for classes, floating point [n, outputs] for regression (see
+            `Split`).
+        class_names: one a class; by default "0", "1", ... up to the largest label. Of classes only.
+        mean, std: the constants that images *were* normalised with, one a channel, so that
+            `black` is right; by default 0 and 1: raw values. Of images only.
+
+    Raises:
+        ValueError: if the tensors do not fit together (see `Split`, `Dataset`), a number is not
+            finite, or class names or constants are given where there are none.
+
+    Cost: two passes over the data.
+    """
+    given = {"train": train, "validation": validation, "test": test}
+    splits = {key: _split(key, one) for key, one in given.items()}
+    for key, split in splits.items():
+        _check_finite(key, split)
+    first = splits["train"]
+    channels = first.inputs.shape[1] if first.holds_images else 0
+    means = _constants(mean, 0.0, channels)
+    stds = _constants(std, 1.0, channels)
+    names = class_names
+    if names is None and first.task == "classes":
+        names = _numbered(splits)
+    constants = () if means is None else (means, stds)
+    return Dataset(
+        name=name,
+        train=first,
+        validation=splits["validation"],
+        test=splits["test"],
+        mean=means,
+        std=stds,
+        class_names=None if names is None else tuple(names),
+        fingerprint=fingerprint_of(digest(named_tensors(splits)), *constants),
+    )
+
+
+def _split(key: str, given: object) -> Split:
+    if isinstance(given, Split):
+        return given
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise ValueError(
+            f"the {key} split must be a Split or a pair (inputs, targets), "
+            f"got a {type(given).__name__}"
+        )
+    try:
+        return Split(*given)
+    except ValueError as error:
+        raise ValueError(f"the {key} split: {error}") from error
+
+
+def _check_finite(key: str, split: Split) -> None:
+    nouns = {"images" if split.holds_images else "inputs": split.inputs, "targets": split.targets}
+    for noun, values in nouns.items():
+        if values.is_floating_point() and not values.isfinite().all():
+            raise ValueError(f"{noun} must be finite, but the {key} split holds NaN or infinity")
+
+
+def _constants(
+    given: Sequence[float] | None, default: float, channels: int
+) -> tuple[float, ...] | None:
+    if given is None:
+        return (default,) * channels if channels else None
+    if not all(math.isfinite(value) for value in given):
+        raise ValueError(f"mean and std must be finite, got {list(given)}")
+    return tuple(float(value) for value in given)
+
+
+def _numbered(splits: Mapping[str, Split]) -> list[str]:
+    largest = max(int(split.targets.max()) for split in splits.values())
+    if largest >= _MOST_CLASSES:
+        raise ValueError(
+            f"the largest label is {largest}: labels count classes, 0, 1, ...; number them anew "
+            "(torch.unique(labels, return_inverse=True)), or give class_names"
+        )
+    return [str(label) for label in range(largest + 1)]

@@ -1,0 +1,219 @@
+"""A network that is run again and again from some of its calls on, what comes before kept.
+
+Every module that has answered before the first of those calls begins answers the same again, whole
+blocks at once; a layer that answers later but does not depend on them does so too. All else runs.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree
+
+from surfeit.models.structure.calls import is_layer, mixes_units, tensors_in
+from surfeit.prune.removal import Place
+
+# Called with a call and the tensors that enter it; returns what enters instead.
+Enter = Callable[[Place, list[Tensor]], list[Tensor]]
+
+
+class Rerun:
+    """A network whose front runs once, and whose rest runs as often as is asked.
+
+    Args:
+        model: a private copy in evaluation mode; its modules are this object's from now on.
+        first: the calls to run again from.
+        behind: the calls that depend on them.
+    """
+
+    def __init__(self, model: nn.Module, first: frozenset[Place], behind: frozenset[Place]) -> None:
+        self._model, self._first, self._behind = model, first, behind
+        self._ends: set[str] = set()
+        self._kept: dict[Place, _Kept] = {}
+        self._unread: frozenset[Place] = frozenset()
+        self._overwritten: frozenset[Place] = frozenset()
+        self._counts: Counter[str] = Counter()
+        self._call: Callable[..., Any] = _plainly
+        self.largest_step = 0
+        """Numbers held at once, at most, while a layer ran in `run`."""
+        for name, module in model.named_modules():
+            if is_layer(module) or mixes_units(module):
+                self._ends.add(name)
+            if name or is_layer(model):  # the network itself always runs, unless it is a layer
+                module.__dict__["forward"] = partial(self._answer, name, module.forward)
+
+    def run(self, inputs: Tensor, enter: Enter) -> Any:
+        """Runs the whole network and keeps what can be kept; returns its result.
+
+        Args:
+            inputs: what the network takes.
+            enter: looks at what enters a layer.
+        """
+        begun = False
+        answers: list[tuple[Place, _Kept]] = []
+        self._kept = {}
+
+        def call(place: Place, forward: Any, args: Any, kwargs: Any) -> Any:
+            nonlocal begun
+            begun = begun or place in self._first
+            before = self._counts.copy()
+            if place[0] in self._ends:
+                enter(place, tensors_in((args, kwargs)))
+            result = forward(*args, **kwargs)
+            if place[0] in self._ends:
+                step = _numbers_held(forward, tensors_in((args, kwargs)), tensors_in(result))
+                self.largest_step = max(self.largest_step, step)
+            if place in self._first:
+                answers.append((place, _Kept(result)))
+            elif not begun or self._is_constant(place):
+                within = self._counts - before
+                unread = place in self._unread
+                self._kept[place] = _Kept(_placeholder(result) if unread else result, within)
+            return result
+
+        result = self._with(call, inputs)
+        # What a later function overwrites is no longer what the module answered.
+        self._kept = {place: kept for place, kept in self._kept.items() if not kept.overwritten}
+        self._overwritten = frozenset(place for place, kept in answers if kept.overwritten)
+        return result
+
+    def again(self, inputs: Tensor, enter: Enter | None, given: Mapping[Place, Tensor]) -> Any:
+        """Runs the network from the first calls on; returns its result.
+
+        Args:
+            inputs: as before.
+            enter: exchanges what enters a layer that runs; None where all stays.
+            given: what some of the first calls answer instead of running; left as it is.
+        """
+
+        def call(place: Place, forward: Any, args: Any, kwargs: Any) -> Any:
+            answer = given.get(place)
+            if answer is not None:
+                return answer.clone() if place in self._overwritten else answer
+            kept = self._kept.get(place)
+            if kept is not None:
+                self._counts.update(kept.within)
+                return kept.answer
+            if enter is not None and place[0] in self._ends:
+                args, kwargs = _exchanged(args, kwargs, enter, place)
+            return forward(*args, **kwargs)
+
+        return self._with(call, inputs)
+
+    def forget_unread(self, inputs: Tensor, given: Mapping[Place, Tensor]) -> None:
+        """Finds what of the kept answers nothing reads, and keeps that no longer: for memory.
+
+        To be called once `run` has kept what belongs to the same inputs.
+        """
+        with _Reading() as reading:
+            self.again(inputs, partial(_reading, reading), given)
+        self._unread = frozenset(
+            place
+            for place, kept in self._kept.items()
+            if not any(id(value) in reading.read for value in tensors_in(kept.answer))
+        )
+
+    def kept_numbers(self) -> int:
+        """How many numbers are kept of what came before, for one example if it was one."""
+        return sum(
+            value.numel()
+            for place, kept in self._kept.items()
+            if place not in self._unread
+            for value in tensors_in(kept.answer)
+        )
+
+    def _is_constant(self, place: Place) -> bool:
+        """Whether a layer that answers later depends on none of the first calls."""
+        return place[0] in self._ends and place not in self._behind
+
+    def _with(self, call: Callable[..., Any], inputs: Tensor) -> Any:
+        self._call, self._counts = call, Counter()
+        fast = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)  # it calls none of an encoder's layers
+        try:
+            return self._model(inputs)
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
+            self._call = _plainly
+
+    def _answer(self, name: str, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        place = name, self._counts[name]
+        self._counts[name] += 1
+        return self._call(place, forward, args, kwargs)
+
+
+@dataclass(eq=False)
+class _Kept:
+    """What a module answered, and how often modules within it ran meanwhile."""
+
+    answer: Any
+    within: Counter[str]
+    versions: tuple[int, ...]
+
+    def __init__(self, answer: Any, within: Counter[str] | None = None) -> None:
+        self.answer, self.within = answer, within or Counter()
+        self.versions = tuple(value._version for value in tensors_in(answer))
+
+    @property
+    def overwritten(self) -> bool:
+        return self.versions != tuple(value._version for value in tensors_in(self.answer))
+
+
+class _Reading(TorchFunctionMode):
+    """Notes which tensors functions read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: set[int] = set()
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        self.read |= {id(value) for value in tensors_in((args, kwargs))}
+        return func(*args, **(kwargs or {}))
+
+
+def _reading(reading: _Reading, place: Place, tensors: list[Tensor]) -> list[Tensor]:
+    reading.read |= {id(value) for value in tensors}
+    return tensors
+
+
+def _numbers_held(forward: Any, inputs: list[Tensor], outputs: list[Tensor]) -> int:
+    held = sum(value.numel() for value in (*inputs, *outputs))
+    module = getattr(forward, "__self__", None)
+    if isinstance(module, _ConvNd):
+        # Double precision convolutions on a CPU lay all their patches out in memory.
+        positions = outputs[0].numel() // module.out_channels
+        held += module.in_channels * math.prod(module.kernel_size) * positions
+    return held
+
+
+def _plainly(place: Place, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    return forward(*args, **kwargs)
+
+
+def _exchanged(args: Any, kwargs: Any, enter: Enter, place: Place) -> tuple[Any, Any]:
+    tensors = tensors_in((args, kwargs))
+    exchanged = enter(place, tensors)
+    if all(a is b for a, b in zip(tensors, exchanged, strict=True)):
+        return args, kwargs
+    rest = iter(exchanged)
+    return _pytree.tree_map_only(Tensor, lambda _: next(rest), (args, kwargs))
+
+
+def _placeholder(answer: Any) -> Any:
+    """The same shapes without the memory."""
+    return _pytree.tree_map_only(
+        Tensor, lambda value: value.new_zeros(()).expand(value.shape), answer
+    )
