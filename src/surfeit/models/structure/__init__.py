@@ -1,6 +1,7 @@
 """`Structure`: what a network is, found once by running it."""
 
 from surfeit.models.structure.calls import UnfollowableError
+from surfeit.models.structure.effective import tensor
 from surfeit.models.structure.groups import Group
 from surfeit.models.structure.layers import (
     Layer,
@@ -8,7 +9,6 @@ from surfeit.models.structure.layers import (
     layer,
     layers,
     prunable,
-    tensor,
     weight_matrix_of,
 )
 from surfeit.models.structure.parts import Part

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.rnn import RNNBase
 
-from surfeit.models.structure.calls import Passes, UnfollowableError
+from surfeit.models.structure.as_found import as_found
+from surfeit.models.structure.calls import Passes, UnfollowableError, check_modules
 
 _SIDES = (32, 28, 8, 16, 64, 224, 96, 128, 299)
 _STEPS = 8
@@ -23,6 +24,7 @@ def passes_without_example(model: nn.Module) -> Passes:
     Raises:
         UnfollowableError: if it takes none of them, or cannot be followed.
     """
+    check_modules(model)
     first = next(model.parameters(), None)
     like = torch.zeros(()) if first is None else first
     for example in _candidates(model, like):
@@ -57,14 +59,9 @@ def _candidates(model: nn.Module, like: Tensor) -> Iterator[Tensor]:
 
 
 def _takes(model: nn.Module, example: Tensor) -> bool:
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
     try:
-        with torch.no_grad(), torch.random.fork_rng([]):
+        with torch.no_grad(), as_found(model):
             model(example)
     except Exception:  # whatever a foreign forward pass may raise on a shape that does not fit
         return False
-    finally:
-        for module, training in modes:
-            module.training = training
     return True

@@ -66,16 +66,31 @@ def _meetings(found: Iterable[Reader]) -> Iterable[list[Reader]]:
 
 
 def _pairs(same: list[Reader], first: Mapping[str, int]) -> Iterable[np.ndarray]:
-    """Pairs of units at one position: of each layer with the one last seen there."""
-    if len(same) < 2:
-        return
-    last = torch.full((len(same[0].units),), -1, dtype=torch.int64)
-    for reader in same:
+    """Pairs of units at one position: of each layer with those last seen there.
+
+    Only layers that meet one to one: a gate of one unit that scales all channels goes with none of
+    them. Layers that do meet so are a chain; each has the unit last seen at each position.
+    """
+    chains: list[Tensor] = []
+    for reader in same if len(same) > 1 else []:
         here = reader.units >= 0
         own = torch.where(here, reader.units + first[reader.layer], -1)
-        both = here & (last >= 0)
-        yield torch.stack([last[both], own[both]]).numpy()
-        last = torch.where(here, own, last)
+        joined = False
+        for number, last in enumerate(chains):
+            both = here & (last >= 0)
+            pairs = torch.stack([last[both], own[both]])
+            if not pairs.numel() or not _one_to_one(pairs):
+                continue
+            joined = True
+            yield pairs.numpy()
+            chains[number] = torch.where(here, own, last)
+        if not joined:
+            chains.append(own)
+
+
+def _one_to_one(pairs: Tensor) -> bool:
+    both = len(pairs.unique(dim=1).T)
+    return both == len(pairs[0].unique()) == len(pairs[1].unique())
 
 
 def _grouped(by_layer: Mapping[str, np.ndarray]) -> dict[str, Group]:

@@ -1,17 +1,18 @@
 """Which modules of a network are layers, and what their units are: all that needs no input."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.rnn import RNNBase, RNNCellBase
-from torch.nn.utils import parametrize
-from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.parameter import is_lazy
 
 from surfeit.core import unknown
+from surfeit.models.structure.call import UnfollowableError
+from surfeit.models.structure.effective import computed, has, is_computed, tensor
 from surfeit.models.structure.parts import Part
 
 
@@ -31,6 +32,7 @@ class Layer:
         weights: where the weights are: of most layers a single part.
         biases: where the biases are.
         computed: the tensors among them that other parameters are computed into.
+        heads: of a projection of `MultiheadAttention`, else 1.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Layer:
     weights: tuple[Part, ...]
     biases: tuple[Part, ...]
     computed: tuple[str, ...] = ()
+    heads: int = 1
 
     @property
     def label(self) -> str:
@@ -57,6 +60,25 @@ class Layer:
         parts = [part.matrix(tensor(model, part.tensor)) for part in self.weights]
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
+    def head_matrix(self, model: nn.Module) -> Float[Tensor, "heads weights"]:
+        """One row a head of attention: all weights of the units that belong to it, detached.
+
+        Of queries, keys and values a head's units are rows of `W` that stand together; what a head
+        gives is read by columns of the output projection that stand together.
+
+        Raises:
+            ValueError: if the layer is no projection of `MultiheadAttention`.
+        """
+        matrix = self.matrix(model)
+        if self.kind == "attention":
+            return matrix.reshape(self.heads, -1)
+        if not self.module.rpartition(".")[2] == "out_proj" or not _attends(model, self.module):
+            raise ValueError(
+                f"layer {self.label} has no heads: only the projections of nn.MultiheadAttention "
+                "('q', 'k', 'v', 'out_proj') have"
+            )
+        return matrix.T.reshape(self.heads, -1)
+
 
 def layers(model: nn.Module) -> dict[str, Layer]:
     """The layers of a network by name, in the order in which its modules were registered.
@@ -67,9 +89,21 @@ def layers(model: nn.Module) -> dict[str, Layer]:
 
     >>> list(layers(lenet_300_100()))
     ['fc1', 'fc2', 'fc3']
+
+    Raises:
+        ValueError: if parameters have no shape yet.
     """
-    found = (layer for name, module in model.named_modules() for layer in _within(name, module))
-    return {layer.name: layer for layer in found}
+    check_sized(model)
+    found: dict[str, Layer] = {}
+    heads: dict[str, int] = {}
+    for name, module in model.named_modules():
+        if isinstance(module, nn.MultiheadAttention):
+            heads[_dotted(name, "out_proj")] = module.num_heads
+        for described in _within(name, module):
+            found[described.name] = replace(
+                described, heads=heads.get(described.name, described.heads)
+            )
+    return found
 
 
 def layer(model: nn.Module, name: str) -> Layer:
@@ -89,16 +123,6 @@ def weight_matrix_of(model: nn.Module, name: str) -> Float[Tensor, "units inputs
     return layer(model, name).matrix(model)
 
 
-def tensor(model: nn.Module, name: str) -> Tensor:
-    """The tensor that `model.NAME` is as the network runs, detached; no state is changed.
-
-    A parameter or buffer itself; what a parametrisation, `weight_norm`, `spectral_norm` or
-    `torch.nn.utils.prune` computes, as it is computed in evaluation mode.
-    """
-    path, _, attribute = name.rpartition(".")
-    return _computed(model.get_submodule(path), attribute).detach()
-
-
 def prunable(model: nn.Module) -> list[str]:
     """The names of the parameters that hold layers' weights, in the order of the parameters.
 
@@ -116,7 +140,9 @@ def prunable(model: nn.Module) -> list[str]:
         check_uncomputed(described)
         for part in described.weights:
             path, _, attribute = part.tensor.rpartition(".")
-            weights.add(held[id(getattr(model.get_submodule(path), attribute))])
+            name = held.get(id(getattr(model.get_submodule(path), attribute)))
+            if name is not None:  # a weight that is a buffer is never trained
+                weights.add(name)
     return [name for name in held.values() if name in weights]
 
 
@@ -132,6 +158,20 @@ def check_uncomputed(described: Layer) -> None:
             "other parameters (a parametrisation or a hook): make it a parameter of its own first, "
             "by torch.nn.utils.parametrize.remove_parametrizations or torch.nn.utils.prune.remove"
         )
+
+
+def check_sized(model: nn.Module) -> None:
+    """Says so if a network has lazy parameters that no pass has given a shape.
+
+    Raises:
+        UnfollowableError: naming the first module that has.
+    """
+    for name, module in model.named_modules():
+        if any(is_lazy(value) for value in module.parameters(recurse=False)):
+            raise UnfollowableError(
+                f"{name or 'the network'!r} has parameters without a shape yet: run the network "
+                "once on its data first"
+            )
 
 
 def _within(name: str, module: nn.Module) -> Iterator[Layer]:
@@ -192,7 +232,7 @@ def _attention(name: str, module: nn.MultiheadAttention) -> Iterator[Layer]:
             packed, weight = {}, f"{letter}_proj_weight"
         made = _layer(own, name, module, "attention", size, [weight], [], **packed)
         biases = _parts(name, module, ["in_proj_bias"], size, first=place * size)
-        yield Layer(**{**vars(made), "biases": tuple(biases)})
+        yield replace(made, biases=tuple(biases), heads=module.num_heads)
 
 
 def _layer(
@@ -206,7 +246,7 @@ def _layer(
     **options: object,
 ) -> Layer:
     own = tuple(_parts(module_name, module, weights, units, **options))
-    values = [_computed(module, part.tensor.rpartition(".")[2]) for part in own]
+    values = [computed(module, part.tensor.rpartition(".")[2]) for part in own]
     grouped = {name: value for name, value in options.items() if name in ("blocks", "first")}
     every = [*weights, *biases]
     return Layer(
@@ -218,7 +258,7 @@ def _layer(
         groups=own[0].groups,
         weights=own,
         biases=tuple(_parts(module_name, module, biases, units, **grouped)),
-        computed=tuple(_dotted(module_name, one) for one in every if _is_computed(module, one)),
+        computed=tuple(_dotted(module_name, one) for one in every if is_computed(module, one)),
     )
 
 
@@ -226,40 +266,14 @@ def _parts(
     module_name: str, module: nn.Module, names: list[str], units: int, **options: object
 ) -> Iterator[Part]:
     for name in names:
-        if getattr(module, name, None) is not None:
+        if has(module, name):
             yield Part(tensor=_dotted(module_name, name), units=units, **options)  # pyright: ignore[reportArgumentType]
+
+
+def _attends(model: nn.Module, out_projection: str) -> bool:
+    parent = model.get_submodule(out_projection.rpartition(".")[0])
+    return isinstance(parent, nn.MultiheadAttention)
 
 
 def _dotted(module: str, attribute: str) -> str:
     return f"{module}.{attribute}" if module else attribute
-
-
-def _is_computed(module: nn.Module, attribute: str) -> bool:
-    return getattr(module, attribute, None) is not None and attribute not in module._parameters
-
-
-def _computed(module: nn.Module, attribute: str) -> Tensor:
-    if parametrize.is_parametrized(module, attribute):
-        chains = module.parametrizations
-        assert isinstance(chains, nn.ModuleDict)
-        chain = chains[attribute]
-        training = chain.training
-        chain.eval()  # spectral normalisation moves its vectors in training mode
-        try:
-            return getattr(module, attribute)
-        finally:
-            chain.train(training)
-    for hook in module._forward_pre_hooks.values():
-        if isinstance(hook, BasePruningMethod) and hook._tensor_name == attribute:
-            return hook.apply_mask(module)
-        if getattr(hook, "name", None) == attribute and hasattr(hook, "compute_weight"):
-            return _hooked(hook, module)
-    return getattr(module, attribute)
-
-
-def _hooked(hook: object, module: nn.Module) -> Tensor:
-    """What the older `weight_norm` and `spectral_norm` compute."""
-    compute = hook.compute_weight  # pyright: ignore[reportAttributeAccessIssue]
-    if hasattr(hook, "n_power_iterations"):
-        return compute(module, do_power_iteration=False)
-    return compute(module)

@@ -48,8 +48,15 @@ def notes(structure: "Structure") -> list[str]:
             f"Who reads whose units was not found: {structure.obstacle}. Training, recording, "
             "masks and measurements of weights work; units cannot be removed."
         )
+    if not structure.layers:
+        found.append(
+            "No layers: units are followed through modules such as nn.Linear and nn.Conv2d."
+        )
     for name, first in structure.tied.items():
-        found.append(f"{name} is {first}.")
+        found.append(f"{name} is tied to {first}.")
+    frozen = structure.frozen
+    if frozen:
+        found.append(f"Frozen: {', '.join(frozen)}.")
     return found
 
 

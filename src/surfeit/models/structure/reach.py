@@ -1,6 +1,6 @@
 """Which element of which layer's input depends on which unit: found by NaN in recorded outputs.
 
-A source is a layer's call (or a normalisation's, or a function's), a target a tensor that enters a
+A source is a layer in a call (or a normalisation, or a function), a target a tensor that enters a
 call, or one of the network's results. With all units of a source at NaN, what changes in the
 targets is what the source reaches. Which unit an element depends on comes from the bits of the
 units' numbers: for each bit one pass in which the units that have it are NaN, and one for those
@@ -9,7 +9,7 @@ unit, one that changes in both depends on several, or on two sources that disagr
 apart by further passes, of as many sources at once as meet nowhere.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +17,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
 from surfeit.models.structure.calls import Passes, UnfollowableError
-from surfeit.models.structure.units import Places, input_axis, merged, places
+from surfeit.models.structure.units import input_axis, places
 
 NONE, SEVERAL = -1, -2
 
@@ -35,18 +35,22 @@ class Target:
     place: int
 
 
-@dataclass(eq=False)
-class Reach:
-    """What one source's units reach.
+@dataclass(frozen=True)
+class Source:
+    """A layer in one of its calls; what a recurrent module computes in a call are several.
 
     Args:
-        sources: the layers within the source's call, with the places of their units.
-        codes: by target: int32 shaped like it, the unit that each element depends on, `NONE`, or
-            `SEVERAL`.
+        call: the call's number.
+        layer: the layer's name; None for a normalisation, a function, or a layer whose units do not
+            lie apart in what the call gives.
     """
 
-    sources: Places
-    codes: dict[Target, Int[Tensor, "..."]]
+    call: int
+    layer: str | None
+
+
+# By target: int32 shaped like it, the unit that each element depends on, `NONE`, or `SEVERAL`.
+Codes = dict[Target, Int[Tensor, "..."]]
 
 
 class Tracer:
@@ -63,47 +67,45 @@ class Tracer:
         self.targets = [
             Target(number, place)
             for number, call in enumerate(passes.calls)
-            for place, value in enumerate(call.inputs)
-            if value.is_floating_point()
+            for place in range(len(call.inputs))
         ]
-        self.targets += [
-            Target(None, place)
-            for place, value in enumerate(passes.results)
-            if value.is_floating_point()
-        ]
-        self._places: dict[int, Places] = {}
-        self._codes: dict[int, list[Tensor | None]] = {}
+        self.targets += [Target(None, place) for place in range(len(passes.results))]
+        self._codes: dict[Source, list[Tensor | None]] = {}
         for number, call in enumerate(passes.calls):
             if call.kind == "watched":
                 continue
-            own = places(modules[call.name], call) if call.kind == "layer" else {}
-            self._places[number] = own
-            axis = input_axis(modules[call.name]) if call.name in modules else -1
-            self._codes[number] = merged(own, call) if own else _numbered(call.outputs, axis)
+            found = places(modules[call.name], call) if call.kind == "layer" else {}
+            for layer, codes in found.items():
+                self._codes[Source(number, layer)] = _expanded(codes, call.outputs)
+            if not found:
+                axis = input_axis(modules[call.name]) if call.name in modules else -1
+                self._codes[Source(number, None)] = _numbered(call.outputs, axis)
         self._by_place = {(target.call, target.place): target for target in self.targets}
 
-    def reaches(self) -> dict[int, Reach]:
-        """What each source reaches, by the number of its call."""
+    def reaches(self) -> dict[Source, Codes]:
+        """What each source's units reach."""
+        if not self._codes:
+            return {}
         with self._passes.as_found():
             return self._reaches()
 
-    def _reaches(self) -> dict[int, Reach]:
-        touched = {number: self._touched(number) for number in self._codes}
-        together, unclear = self._told(list(self._codes))
-        found: dict[int, Reach] = {}
+    def _reaches(self) -> dict[Source, Codes]:
+        touched = {source: self._touched(source) for source in self._codes}
+        together, unclear = self._told(self._codes)
+        found: dict[Source, Codes] = {}
         counts = self._meetings(touched)
-        pending: dict[int, dict[Target, Tensor]] = {}
-        for number, hits in touched.items():
-            codes = {}
+        pending: dict[Source, dict[Target, Tensor]] = {}
+        for source, hits in touched.items():
+            found[source] = {}
             for target, hit in hits.items():
                 code = torch.where(hit, together[target], NONE)
-                doubtful = hit & unclear[target]
+                # What is no number has taken a unit for an index or a decision: it has no zero.
+                doubtful = hit & unclear[target] if self._is_floating(target) else hit
                 code[doubtful] = SEVERAL
-                codes[target] = code
+                found[source][target] = code
                 contested = doubtful & (counts[target] > 1)
-                if self._places[number] and bool(contested.any()):
-                    pending.setdefault(number, {})[target] = contested
-            found[number] = Reach(self._places[number], codes)
+                if source.layer is not None and self._is_floating(target) and contested.any():
+                    pending.setdefault(source, {})[target] = contested
         for alike in (True, False):
             for batch in _batches(pending, touched if alike else None):
                 self._settle(batch, pending, found)
@@ -112,32 +114,30 @@ class Tracer:
 
     def _settle(
         self,
-        batch: list[int],
-        pending: Mapping[int, dict[Target, Tensor]],
-        found: dict[int, Reach],
+        batch: list[Source],
+        pending: Mapping[Source, dict[Target, Tensor]],
+        found: dict[Source, Codes],
     ) -> None:
         """Tells the units of some sources, by passes in which no others are changed.
 
         What stays contested among them is left for passes of their own.
         """
         codes, unclear = self._told(batch)
-        for number in batch:
-            for target, contested in pending[number].items():
+        for source in batch:
+            for target, contested in pending[source].items():
                 own = torch.where(unclear[target], SEVERAL, codes[target])
-                found[number].codes[target][contested] = own[contested]
+                found[source][target][contested] = own[contested]
                 contested &= unclear[target]
 
-    def _touched(self, number: int) -> dict[Target, Bool[Tensor, "..."]]:
-        """The elements that change when all outputs of a call do."""
-        changed = self._changed({number: self._whole(number)}, after=number)
+    def _touched(self, source: Source) -> dict[Target, Bool[Tensor, "..."]]:
+        """The elements that change when all units of a source do."""
+        whole = [None if code is None else code >= 0 for code in self._codes[source]]
+        changed = self._changed({source: whole})
         return {target: hit for target, hit in changed.items() if bool(hit.any())}
 
-    def _whole(self, number: int) -> list[Tensor | None]:
-        return [None if code is None else code >= 0 for code in self._codes[number]]
-
-    def _told(self, numbers: Iterable[int]) -> tuple[dict[Target, Tensor], dict[Target, Tensor]]:
+    def _told(self, sources: Iterable[Source]) -> tuple[dict[Target, Tensor], dict[Target, Tensor]]:
         """Each element's unit by the bits of its number, and where the bits disagree."""
-        codes = {number: self._codes[number] for number in numbers}
+        codes = {source: self._codes[source] for source in sources}
         largest = max(
             (int(code.max()) for own in codes.values() for code in own if code is not None),
             default=0,
@@ -147,13 +147,13 @@ class Tracer:
         for bit in range(max(1, largest.bit_length())):
             ones = self._changed(_with_bit(codes, bit, 1))
             zeros = self._changed(_with_bit(codes, bit, 0))
-            for target in self.targets:
+            for target in ones:
                 unit[target] += ones[target].int() << bit
                 # Elements that no source reaches change in neither: they are left out by `touched`.
                 unclear[target] |= ones[target] == zeros[target]
         return unit, unclear
 
-    def _meetings(self, touched: Mapping[int, Mapping[Target, Tensor]]) -> dict[Target, Tensor]:
+    def _meetings(self, touched: Mapping[Source, Mapping[Target, Tensor]]) -> dict[Target, Tensor]:
         counts = {t: torch.zeros(self._value(t).shape, dtype=torch.int32) for t in self.targets}
         for hits in touched.values():
             for target, hit in hits.items():
@@ -165,48 +165,68 @@ class Tracer:
             return self._passes.results[target.place]
         return self._passes.calls[target.call].inputs[target.place]
 
-    def _changed(
-        self, poisoned: Mapping[int, Sequence[Tensor | None]], *, after: int = -1
-    ) -> dict[Target, Tensor]:
-        """Which elements of later calls' inputs change if these elements of recorded outputs do.
+    def _is_floating(self, target: Target) -> bool:
+        return self._value(target).is_floating_point()
+
+    def _changed(self, poisoned: Mapping[Source, Sequence[Tensor | None]]) -> dict[Target, Tensor]:
+        """Which elements of calls' inputs and of results change with elements of recorded outputs.
 
         A number that became NaN tells in nearly every network; comparisons hide it (`where(x > 0,
-        x, 0)`), so that a network which compares is played with large numbers of both signs too.
+        x, 0)`), so that a network which compares is played with `_OTHERS` too.
         """
-        poisons = [float("nan"), *((1e4, -1e4) if self._passes.compares else ())]
-        changed = self._played(poisoned, poisons[0], after)
-        for poison in poisons[1:]:
-            for target, more in self._played(poisoned, poison, after).items():
+        changed = self._played(poisoned, _gone)
+        for change in _OTHERS if self._passes.record.hides else ():
+            for target, more in self._played(poisoned, change).items():
                 changed[target] |= more
         return changed
 
     def _played(
-        self, poisoned: Mapping[int, Sequence[Tensor | None]], poison: float, after: int
+        self, poisoned: Mapping[Source, Sequence[Tensor | None]], change: "_Change"
     ) -> dict[Target, Tensor]:
         changed: dict[Target, Tensor] = {}
-
-        answers = {
-            number: [
-                output if where is None else output.masked_fill(where.to(output.device), poison)
-                for output, where in zip(self._passes.calls[number].outputs, masks, strict=True)
-            ]
-            for number, masks in poisoned.items()
-        }
+        calls, first = self._passes.calls, min(source.call for source in poisoned)
+        answers = {source.call: list(calls[source.call].outputs) for source in poisoned}
+        for source, masks in poisoned.items():
+            outputs = answers[source.call]
+            for place, where in enumerate(masks):
+                if where is not None:
+                    here = where.to(outputs[place].device)
+                    outputs[place] = torch.where(here, change(outputs[place]), outputs[place])
 
         def see(number: int, inputs: list[Tensor]) -> None:
-            if number <= after:
+            if number <= first:
                 return
-            recorded = self._passes.calls[number].inputs
-            for place, (now, before) in enumerate(zip(inputs, recorded, strict=True)):
-                if before.is_floating_point():
-                    target = self._by_place[number, place]
-                    changed[target] = _differs(now, before)
+            for place, (now, before) in enumerate(zip(inputs, calls[number].inputs, strict=True)):
+                changed[self._by_place[number, place]] = _differs(now, before)
 
         results = self._passes.replay(answers, see)
         for place, (now, before) in enumerate(zip(results, self._passes.results, strict=True)):
-            if before.is_floating_point():
-                changed[self._by_place[None, place]] = _differs(now, before)
+            changed[self._by_place[None, place]] = _differs(now, before)
         return changed
+
+
+_Change = Callable[[Tensor], Tensor]
+
+
+def _gone(value: Tensor) -> Tensor:
+    return torch.full_like(value, torch.nan)
+
+
+# Larger and smaller than all, neither, and in reverse order.
+_OTHERS: tuple[_Change, ...] = (
+    lambda value: torch.full_like(value, 1e4),
+    lambda value: torch.full_like(value, -1e4),
+    torch.zeros_like,
+    torch.neg,
+)
+
+
+def _expanded(codes: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> list[Tensor | None]:
+    """The units of one layer at each element of what its call gives."""
+    return [
+        None if own is None or not output.is_floating_point() else own.expand(output.shape)
+        for own, output in zip(codes, outputs, strict=True)
+    ]
 
 
 def _numbered(outputs: Sequence[Tensor], axis: int) -> list[Tensor | None]:
@@ -226,50 +246,50 @@ def _numbered(outputs: Sequence[Tensor], axis: int) -> list[Tensor | None]:
 
 
 def _with_bit(
-    codes: Mapping[int, Sequence[Tensor | None]], bit: int, value: int
-) -> dict[int, list[Tensor | None]]:
+    codes: Mapping[Source, Sequence[Tensor | None]], bit: int, value: int
+) -> dict[Source, list[Tensor | None]]:
     """The elements whose unit has this value at this bit."""
     return {
-        number: [
+        source: [
             None if code is None else (code >= 0) & ((code >> bit & 1) == value) for code in own
         ]
-        for number, own in codes.items()
+        for source, own in codes.items()
     }
 
 
 def _batches(
-    pending: Mapping[int, Mapping[Target, Tensor]],
-    touched: Mapping[int, Mapping[Target, Tensor]] | None,
-) -> list[list[int]]:
+    pending: Mapping[Source, Mapping[Target, Tensor]],
+    touched: Mapping[Source, Mapping[Target, Tensor]] | None,
+) -> list[list[Source]]:
     """Sources that can be told together: no two of a batch are contested in one target.
 
     Given what each has touched, two that touch the very same elements of such a target may be: the
     layers of a residual stream agree among themselves, and disagree with those of the stream
     before all alike.
     """
-    batches: list[tuple[list[int], dict[Target, Tensor]]] = []
-    for number, contested in pending.items():
+    batches: list[tuple[list[Source], dict[Target, Tensor]]] = []
+    for source, contested in pending.items():
         own = {
-            target: touched[number][target] if touched else where
+            target: touched[source][target] if touched else where
             for target, where in contested.items()
         }
         for members, taken in batches:
             shared = taken.keys() & own.keys()
             if all(touched is not None and torch.equal(taken[t], own[t]) for t in shared):
-                members.append(number)
+                members.append(source)
                 taken.update(own)
                 break
         else:
-            batches.append(([number], own))
+            batches.append(([source], own))
     return [members for members, _ in batches]
 
 
-def _left(pending: Mapping[int, dict[Target, Tensor]]) -> dict[int, dict[Target, Tensor]]:
+def _left(pending: Mapping[Source, dict[Target, Tensor]]) -> dict[Source, dict[Target, Tensor]]:
     left = {
-        number: {target: where for target, where in contested.items() if bool(where.any())}
-        for number, contested in pending.items()
+        source: {target: where for target, where in contested.items() if bool(where.any())}
+        for source, contested in pending.items()
     }
-    return {number: contested for number, contested in left.items() if contested}
+    return {source: contested for source, contested in left.items() if contested}
 
 
 def _differs(now: Tensor, before: Tensor) -> Tensor:

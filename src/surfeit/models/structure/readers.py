@@ -9,8 +9,8 @@ from jaxtyping import Bool, Int64
 from torch import Tensor, nn
 
 from surfeit.models.structure.calls import Call, Passes
-from surfeit.models.structure.reach import NONE, SEVERAL, Reach, Target
-from surfeit.models.structure.units import input_axis, sizes
+from surfeit.models.structure.reach import NONE, SEVERAL, Codes, Source
+from surfeit.models.structure.units import input_axis
 
 Kind = Literal["layer", "normalisation", "function", "watched", "result"]
 
@@ -32,6 +32,7 @@ class Reader:
         outside: positions along the axis that hold units, elements of which do not depend on them
             (padding, a token put in front): bool like one example of what is read; or None.
         between: the functions in between, in their order.
+        mixed: whether an element depends on several units, or takes them for an index.
     """
 
     layer: str
@@ -43,6 +44,7 @@ class Reader:
     units: Int64[Tensor, " positions"]
     outside: Bool[Tensor, "..."] | None
     between: tuple[str, ...]
+    mixed: bool = False
 
     @property
     def words(self) -> str:
@@ -51,45 +53,29 @@ class Reader:
         return f"{who} (behind {', '.join(self.between)})" if self.between else who
 
 
-def readers(
-    model: nn.Module, passes: Passes, reaches: Mapping[int, Reach]
-) -> Iterator[tuple[int, Reader]]:
-    """All readers of all layers, with the number of the call whose units they read."""
+def readers(model: nn.Module, passes: Passes, reaches: Mapping[Source, Codes]) -> Iterator[Reader]:
+    """All readers of all layers."""
     modules = dict(model.named_modules())
-    counts: dict[str, int] = {}
-    occurrences = {}
-    for number, call in enumerate(passes.calls):
-        occurrences[number] = counts.get(call.name, 0)
-        counts[call.name] = occurrences[number] + 1
-    for number, reach in reaches.items():
-        for target, codes in reach.codes.items():
+    occurrences = passes.occurrences()
+    for source, codes in reaches.items():
+        if source.layer is None:
+            continue
+        for target, own in codes.items():
             call = None if target.call is None else passes.calls[target.call]
-            for layer, own in _by_layer(reach, codes):
-                axis, units, outside = _located(own, _preferred(call, modules))
-                yield (
-                    number,
-                    Reader(
-                        layer=layer,
-                        name="" if call is None else call.name,
-                        kind="result" if call is None else call.kind,
-                        occurrence=0 if target.call is None else occurrences[target.call],
-                        place=target.place,
-                        axis=axis,
-                        units=units,
-                        outside=outside,
-                        between=_between(call, target),
-                    ),
-                )
-
-
-def _by_layer(reach: Reach, codes: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """The codes by layer: what a recurrent module computes are several layers in one call."""
-    first = 0
-    for layer, size in sizes(reach.sources).items():
-        own = (codes >= first) & (codes < first + size)
-        if bool(own.any()) or bool((codes == SEVERAL).any()):
-            yield layer, torch.where(own, codes - first, torch.where(codes < 0, codes, NONE))
-        first += size
+            value = (passes.results if call is None else call.inputs)[target.place]
+            axis, units, outside = _located(own, value, _preferred(call, modules))
+            yield Reader(
+                layer=source.layer,
+                name="" if call is None else call.name,
+                kind="result" if call is None else call.kind,
+                occurrence=0 if target.call is None else occurrences[target.call][1],
+                place=target.place,
+                axis=axis,
+                units=units,
+                outside=outside,
+                between=() if call is None else call.between[target.place],
+                mixed=bool((own == SEVERAL).any()),
+            )
 
 
 def _preferred(call: Call | None, modules: Mapping[str, nn.Module]) -> int:
@@ -99,13 +85,9 @@ def _preferred(call: Call | None, modules: Mapping[str, nn.Module]) -> int:
     return axis if axis < 0 else axis - call.inputs[0].dim()
 
 
-def _between(call: Call | None, target: Target) -> tuple[str, ...]:
-    if call is None or target.place >= len(call.between):
-        return ()
-    return call.between[target.place]
-
-
-def _located(codes: Tensor, preferred: int) -> tuple[int | None, Tensor, Tensor | None]:
+def _located(
+    codes: Tensor, value: Tensor, preferred: int
+) -> tuple[int | None, Tensor, Tensor | None]:
     """Axis, units along it, and the elements outside; without an axis if there is none."""
     nowhere = None, torch.empty(0, dtype=torch.int64), None
     if codes.dim() == 0 or bool((codes == SEVERAL).any()):
@@ -124,6 +106,8 @@ def _located(codes: Tensor, preferred: int) -> tuple[int | None, Tensor, Tensor 
         return nowhere
     least = min(number for number, *_ in found)
     _, axis, units, outside = next(one for one in found if one[0] == least)
-    if not least:
-        return axis, units, None
-    return (axis, units, outside[0]) if bool((outside == outside[:1]).all()) else nowhere
+    always = outside.all(dim=0)
+    # Zeros behind the end of a shorter sequence stay zeros when a unit goes.
+    if bool((value.cpu()[outside & ~always] != 0).any()):
+        return nowhere
+    return axis, units, always if bool(always.any()) else None

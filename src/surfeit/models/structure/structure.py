@@ -1,21 +1,20 @@
 """What a network is: its layers, who reads their units, which are outputs, which go together."""
 
 import weakref
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
-from torch import Tensor, nn
-from torch.utils import _pytree
+from torch import nn
 
-from surfeit.core import unknown
-from surfeit.models.structure.calls import Passes, UnfollowableError
+from surfeit.core import ties, unknown
+from surfeit.models.structure.call import is_plain
+from surfeit.models.structure.calls import Passes, UnfollowableError, tensors_in, with_tensors
 from surfeit.models.structure.example import passes_without_example
-from surfeit.models.structure.groups import Group, groups
-from surfeit.models.structure.layers import Layer, layers, prunable
-from surfeit.models.structure.reach import Tracer
-from surfeit.models.structure.readers import Reader, readers
+from surfeit.models.structure.groups import Group
+from surfeit.models.structure.layers import Layer, check_sized, layers, prunable
+from surfeit.models.structure.readers import Reader
+from surfeit.models.structure.traced import Traced, traced
 
 _KEPT: "weakref.WeakKeyDictionary[nn.Module, tuple[Any, Structure]]" = weakref.WeakKeyDictionary()
 
@@ -55,6 +54,7 @@ class Structure:
         ms for LeNet-300-100, 2 to 5 s for a ResNet-110, on one core.
         """
         model = unwrapped(model)
+        check_sized(model)
         signature = _signature(model)
         before = _KEPT.get(model)
         if before is not None and before[0] == signature:
@@ -87,7 +87,7 @@ class Structure:
         Raises:
             ValueError: if the network cannot be followed.
         """
-        return [name for name in self.layers if not self._traced.calls.get(self._caller(name), 0)]
+        return [name for name in self.layers if not self.calls(name) and not self._within(name)]
 
     @property
     def removable(self) -> list[str]:
@@ -125,20 +125,36 @@ class Structure:
         described = self.layer(name)
         return described.units * described.inputs // described.groups
 
-    @cached_property
+    @property
     def tied(self) -> dict[str, str]:
-        """Parameters that are another one, by name: the same object, or on the same memory."""
-        first: dict[int, str] = {}
-        found = {}
-        for name, value in self._alive().named_parameters(remove_duplicate=False):
-            before = first.setdefault(value.data_ptr(), name)
-            if before != name and value.numel():
-                found[name] = before
-        return found
+        """Parameters and buffers over the numbers of another one, by name: see `core.ties`.
+
+        Raises:
+            ValueError: if two share some numbers but not all.
+        """
+        return {name: tie.to for name, tie in ties(self._alive()).items()}
+
+    @property
+    def frozen(self) -> list[str]:
+        """The parameters that no training moves: those with `requires_grad=False`."""
+        named = self._alive().named_parameters()
+        return [name for name, value in named if not value.requires_grad]
+
+    def plain(self, name: str) -> bool:
+        """Whether a layer computes what its type and its weight say, and nothing besides.
+
+        Not so for a subclass with a `forward` of its own (a masked layer, a low-rank adapter) or
+        where forward hooks may change the answer: closed forms do not hold there.
+
+        Raises:
+            ValueError: if there is no such layer.
+        """
+        return is_plain(self._alive().get_submodule(self._caller(self.layer(name).name)))
 
     def calls(self, name: str) -> int:
         """How often a pass runs a layer."""
-        return self._traced.calls.get(self._caller(self.layer(name).name), 0)
+        caller = self._caller(self.layer(name).name)
+        return sum(called == caller for called, _ in self._traced.order)
 
     def readers(self, name: str) -> tuple[Reader, ...]:
         """Where a layer's units are read, the network's result included.
@@ -148,6 +164,23 @@ class Structure:
         """
         self.layer(name)
         return tuple(r for r in self._traced.readers.get(name, ()) if r.kind != "watched")
+
+    def reads(self, name: str) -> tuple[str, ...]:
+        """The layers whose units a layer reads, with no other layer in between.
+
+        Normalisations and functions with parameters are none. A level of a recurrent module reads
+        the level below; queries, keys and values read all that enters their module.
+
+        Raises:
+            ValueError: if there is no such layer, or the network cannot be followed.
+        """
+        described = self.layer(name)
+        below = self._below(described)
+        if below:
+            return below
+        return tuple(
+            other for other in self.layers if described.module in self._traced.next_layers(other)
+        )
 
     def normalisations(self, name: str) -> tuple[Reader, ...]:
         """The batch normalisations that a layer's units pass on their way, with their channels."""
@@ -178,11 +211,12 @@ class Structure:
 
     def why_not_removable(self, name: str) -> str | None:
         """Why a layer's units cannot be removed one by one, a sentence's end; None if they can."""
-        for member in self.members(name):
-            reason = self._own_reason(member)
-            if reason is not None:
-                return reason
-        return None
+        reason = self._own_reason(self.layer(name).name)
+        for member in self.members(name) if reason is None else ():
+            others = self._own_reason(member)
+            if others is not None:
+                return f"they go together with those of {self.layers[member].label}, and {others}"
+        return reason
 
     def check_removable(self, name: str) -> None:
         """Says so if units of a layer cannot be removed.
@@ -211,6 +245,9 @@ class Structure:
         described = self.layers[name]
         if described.kind == "attention":
             return "queries, keys and values meet within MultiheadAttention"
+        outer = self._within(name)
+        if outer is not None:
+            return f"{described.label} runs within {outer!r}, where units are not followed"
         if not self.calls(name):
             return f"no pass through the network runs {described.label}"
         if name in self._traced.outputs:
@@ -218,19 +255,33 @@ class Structure:
         own = self.readers(name)
         for reader in own:
             if reader.axis is None:
-                return (
-                    f"between {described.label} and {reader.words} no element belongs to one unit"
-                )
-        if not own:
+                what = "element" if reader.mixed else "position along an axis"
+                return f"between {described.label} and {reader.words} no {what} belongs to one unit"
+        if not own and not self._above(described):
             return f"nothing reads the units of {described.label} where they can be told apart"
         return None
+
+    def _within(self, name: str) -> str | None:
+        """The layer within which this one runs, as an adapter within what it adapts."""
+        return self._traced.within.get(self._caller(name))
+
+    def _below(self, described: Layer) -> tuple[str, ...]:
+        """The layers of the level below within a recurrent module."""
+        level = _level(described)
+        if level is None or level == 0:
+            return ()
+        others = (other for other in self.layers.values() if other.module == described.module)
+        return tuple(other.name for other in others if _level(other) == level - 1)
+
+    def _above(self, described: Layer) -> bool:
+        return any(described.name in self._below(other) for other in self.layers.values())
 
     def _caller(self, name: str) -> str:
         """The module whose calls are the layer's: attention never calls its own projection."""
         described = self.layers[name]
         model = self._alive()
         parent = described.module.rpartition(".")[0]
-        inside = described.module.endswith("out_proj") and isinstance(
+        inside = described.module.rpartition(".")[2] == "out_proj" and isinstance(
             model.get_submodule(parent), nn.MultiheadAttention
         )
         return parent if inside else described.module
@@ -248,35 +299,15 @@ class Structure:
         return model
 
     @cached_property
-    def _traced(self) -> "_Traced":
+    def _traced(self) -> Traced:
         model = self._alive()
         if self._example is None:
             passes = passes_without_example(model)
         else:
             passes = Passes(model, _placed(self._example, model))
-        found = _traced(model, passes, {name: own.units for name, own in self.layers.items()})
+        found = traced(model, passes, {name: own.units for name, own in self.layers.items()})
         self._example = None
         return found
-
-
-@dataclass(frozen=True, eq=False)
-class _Traced:
-    calls: Mapping[str, int]
-    readers: Mapping[str, tuple[Reader, ...]]
-    groups: Mapping[str, Group]
-    outputs: frozenset[str]
-    order: tuple[tuple[str, int], ...]
-    onward: Mapping[int, frozenset[int]]
-
-    def behind(self, places: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
-        numbers = {place: number for number, place in enumerate(self.order)}
-        reached: set[int] = set()
-        open_ = [numbers[place] for place in places]
-        while open_:
-            further = self.onward.get(open_.pop(), frozenset()) - reached
-            reached |= further
-            open_ += further
-        return {self.order[number] for number in reached}
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -292,46 +323,11 @@ def unwrapped(model: nn.Module) -> nn.Module:
         model = inner
 
 
-def _traced(model: nn.Module, passes: Passes, units: Mapping[str, int]) -> _Traced:
-    reaches = Tracer(model, passes).reaches()
-    by_layer: dict[str, list[Reader]] = {}
-    numbers: dict[int, list[Reader]] = {}
-    for number, reader in readers(model, passes, reaches):
-        by_layer.setdefault(reader.layer, []).append(reader)
-        numbers.setdefault(number, []).append(reader)
-    counts: dict[str, int] = {}
-    order = []
-    for call in passes.calls:
-        order.append((call.name, counts.get(call.name, 0)))
-        counts[call.name] = counts.get(call.name, 0) + 1
-    every = [reader for own in by_layer.values() for reader in own]
-    return _Traced(
-        calls=counts,
-        readers={name: tuple(own) for name, own in by_layer.items()},
-        groups=groups(units, every),
-        outputs=frozenset(_outputs(passes, reaches)),
-        order=tuple(order),
-        onward={
-            number: frozenset(target.call for target in reach.codes if target.call is not None)
-            for number, reach in reaches.items()
-        },
-    )
-
-
-def _outputs(passes: Passes, reaches: Mapping[int, Any]) -> set[str]:
-    """The layers that reach a result, also through normalisations: those are no layers."""
-    numbers = {id(call): number for number, call in enumerate(passes.calls)}
-    onward = {
-        numbers[id(call)]
-        for call in passes.calls
-        if call.kind == "normalisation" and numbers[id(call)] in reaches
-    }
-    ends: set[int] = set()
-    for number in sorted(reaches, reverse=True):  # what comes later is known already
-        targets = {target.call for target in reaches[number].codes}
-        if None in targets or targets & ends & onward:
-            ends.add(number)
-    return {layer for number in ends for layer in reaches[number].sources}
+def _level(described: Layer) -> int | None:
+    """The level of a layer in a recurrent module of several; None for all others."""
+    if described.kind != "recurrent" or described.name == described.module:
+        return None
+    return int(described.name.rpartition(".")[2].removesuffix("_reverse")[1:])
 
 
 def _placed(example: Any, model: nn.Module) -> Any:
@@ -340,15 +336,18 @@ def _placed(example: Any, model: nn.Module) -> Any:
     like = next(floats, None)
     if like is None:
         return example
-    return _pytree.tree_map_only(
-        Tensor,
-        lambda value: value.to(like.device, like.dtype if value.is_floating_point() else None),
+    return with_tensors(
         example,
+        [
+            value.to(like.device, like.dtype if value.is_floating_point() else None)
+            for value in tensors_in(example)
+        ],
     )
 
 
 def _signature(model: nn.Module) -> Any:
-    modules = tuple((name, id(module)) for name, module in model.named_modules())
+    # Weak references, since a new module may get the number of one that is gone.
+    modules = tuple((name, weakref.ref(module)) for name, module in model.named_modules())
     shapes = tuple(
         (name, id(value), tuple(value.shape)) for name, value in model.named_parameters()
     )

@@ -103,26 +103,3 @@ def _level_name(module: RNNBase, name: str, level: int, direction: int) -> str:
         return name
     suffix = f"l{level}{'_reverse' if direction else ''}"
     return f"{name}.{suffix}" if name else suffix
-
-
-def sizes(found: Places) -> dict[str, int]:
-    """How many units each layer of a call has."""
-    return {
-        name: max(int(codes.max()) for codes in own if codes is not None) + 1
-        for name, own in found.items()
-    }
-
-
-def merged(found: Places, call: Call) -> list[Tensor | None]:
-    """All units of a call's layers, numbered through, each output's codes in its own shape."""
-    result: list[Tensor | None] = []
-    for place, output in enumerate(call.outputs):
-        codes, first = torch.full(output.shape, -1, dtype=torch.int32), 0
-        for name, size in sizes(found).items():
-            own = found[name][place]
-            if own is not None:
-                codes = torch.where(own.expand(output.shape) >= 0, own + first, codes)
-            first += size
-        known = output.is_floating_point() and bool((codes >= 0).any())
-        result.append(codes if known else None)
-    return result
