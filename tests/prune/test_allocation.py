@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from surfeit.core import CollapseError
 from surfeit.prune import (
@@ -207,12 +208,32 @@ def test_density_one_keeps_all(allocate):
     assert density_of(allocate(scores, 1.0)) == 1
 
 
+def holder(shape, transposed=False):
+    """A network whose layer "l0" has a weight of this shape."""
+    with torch.device("meta"):
+        if len(shape) == 2:
+            layer = nn.Linear(shape[1], shape[0])
+        else:
+            kind = nn.ConvTranspose2d if transposed else nn.Conv2d
+            inputs, units = (shape[:2]) if transposed else (shape[1], shape[0])
+            layer = kind(inputs, units, shape[2:])
+    return nn.ModuleDict({"l0": layer})
+
+
+def test_n_of_m_mask_goes_along_the_inputs_of_a_transposed_convolution():
+    score = torch.rand(8, 4, 3, 3)
+    mask = n_of_m_mask({"l0.weight": score}, 2, 4, model=holder((8, 4, 3, 3), transposed=True))
+    assert mask["l0.weight"].unflatten(0, (2, 4)).sum(1).unique().tolist() == [2]
+    with pytest.raises(ValueError, match="pass the model"):
+        n_of_m_mask({"l0.weight": score}, 2, 4)
+
+
 @QUIETLY
 @given(shape=MATRICES | KERNELS, m=st.integers(1, 6), seed=SEEDS, data=st.data())
 def test_n_of_m_mask_keeps_exactly_the_n_largest_of_each_group(shape, m, seed, data):
     n = data.draw(st.integers(1, m))
     score = distinct([shape], seed)["l0.weight"]
-    mask = n_of_m_mask({"l0.weight": score}, n, m)["l0.weight"]
+    mask = n_of_m_mask({"l0.weight": score}, n, m, model=holder(shape))["l0.weight"]
     values, kept = score.movedim(1, -1).flatten(0, -2), mask.movedim(1, -1).flatten(0, -2)
     for row in range(len(values)):
         for start in range(0, shape[1], m):

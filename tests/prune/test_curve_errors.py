@@ -30,7 +30,7 @@ def test_unknown_layers_get_the_nearest_names():
     [
         (torch.tensor([0.0]), r"order must be int64 \[removals\], got torch.float32 \[1\]"),
         (torch.tensor([[0]]), r"order must be int64 \[removals\], got torch.int64 \[1, 1\]"),
-        (torch.tensor([0, 5]), r"layer 'fc1' has units 0 to 4, the order names \[5\]"),
+        (torch.tensor([0, 5]), r"the units of layer 'fc1' are 0 to 4, the order names \[5\]"),
         (torch.tensor([-1]), r"the order names \[-1\]"),
         (torch.tensor([3, 1, 3]), r"removes units more than once: \[3\]"),
     ],
@@ -46,35 +46,31 @@ def test_dtype_and_memory_are_checked():
     refused(small(), "fc1", "memory must be at least 1 byte, got 0", memory=0)
 
 
-@pytest.mark.parametrize("mixing", [nn.Softmax(1), nn.LayerNorm(5), nn.Bilinear(5, 5, 5)])
-def test_modules_that_mix_units_are_refused(mixing):
+@pytest.mark.parametrize(
+    ("mixing", "words"),
+    [
+        (nn.Softmax(1), r"between '1' and '3' \(behind softmax\) no element belongs to one unit"),
+        (nn.AvgPool1d(3, 1, 1), "no element belongs to one unit"),
+        (nn.MaxPool1d(3, 1, 1), "no element belongs to one unit"),
+        (nn.LogSoftmax(1), "no element belongs to one unit"),
+    ],
+)
+def test_functions_that_mix_units_are_named(mixing, words):
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 5), mixing, nn.Linear(5, 2))
-    refused(model, "1", f"'2' behind layer '1' is a {type(mixing).__name__}.*Flatten, Dropout and")
+    refused(model, "1", f"units of .*'1' cannot be removed: .*{words}")
 
 
-def test_layers_inside_other_modules_are_refused():
-    class Block(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.fc = nn.Linear(16, 16)
-
-        def forward(self, x):
-            return x + self.fc(x)
-
-    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 16), Block(), nn.Linear(16, 2))
-    refused(model, "2.fc", "layer '2.fc' is inside a module that is no nn.Sequential")
-    refused(model, "1", r"'2' behind layer '1' is a Block(.|\n)*\(with layers fc\), which may mix")
+def test_pools_along_the_units_of_a_convolution_are_refused():
+    signal = Split(torch.randn(4, 3, 10), torch.randint(0, 2, (4,)))
+    model = nn.Sequential(nn.Conv1d(3, 5, 3), nn.MaxPool2d(3, 1, 1), nn.Flatten(), nn.Linear(40, 2))
+    with pytest.raises(ValueError, match=r"behind max_pool2d, flatten\) no element belongs to one"):
+        removal_curve(model, "0", torch.arange(5), signal)
 
 
-def test_layers_used_twice_are_refused():
-    shared = nn.Linear(16, 16)
-    refused(nn.Sequential(nn.Flatten(), shared, nn.ReLU(), shared), "1", "used more than once")
-
-
-def test_transposed_convolutions_are_refused():
-    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.ConvTranspose2d(2, 2, 1), nn.Flatten())
-    refused(model, "0", "layer '1' is a ConvTranspose2d")
-    refused(model, "1", "layer '1' is a ConvTranspose2d")
+def test_networks_that_cannot_be_run_say_at_which_function():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 5), nn.Bilinear(5, 5, 5))
+    refused(model, "1", "cannot be run on the example.*Bilinear.forward")
+    refused(mlp((5,), input_shape=(1, 3, 3)), "fc1", "cannot be run on the example at 'flatten'")
 
 
 def test_normalisation_over_the_batch_is_refused():
@@ -83,14 +79,37 @@ def test_normalisation_over_the_batch_is_refused():
     refused(model, "1", "'2' keeps no running statistics")
 
 
-def test_images_that_do_not_fit_are_refused():
-    refused(mlp((5,), input_shape=(1, 3, 3)), "fc1", r"the model takes no image \[1, 4, 4\]")
+def test_outputs_of_another_form_are_refused():
+    refused(nn.Sequential(nn.Conv2d(1, 3, 1), nn.Conv2d(3, 2, 1)), "0", "needs outputs of shape")
 
 
-def test_missing_flattens_are_noticed():
-    refused(nn.Sequential(nn.Linear(4, 3), nn.Flatten()), "0", "is a Flatten missing before it")
-    unflattened = nn.Sequential(nn.Conv2d(1, 3, 1), nn.Linear(4, 2), nn.Flatten())
-    refused(unflattened, "0", r"the next layer reads \[1, 3, 4, 4\]")
-    refused(nn.Sequential(nn.Conv2d(1, 3, 1), nn.Conv2d(3, 2, 1)), "0", r"must return \[images, cl")
-    partly = nn.Sequential(nn.Conv2d(1, 3, 1), nn.Flatten(2), nn.Linear(16, 2), nn.Flatten())
-    refused(partly, "0", "'1' behind layer '0' is a Flatten")
+@pytest.mark.parametrize("where", ["weight", "running variance", "infinite output", "pixel"])
+def test_networks_that_answer_no_numbers_cannot_be_judged(where):
+    torch.manual_seed(0)
+    parts = nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Flatten(), nn.Linear(24, 10)
+    model, split = nn.Sequential(*parts).eval(), small_split()
+    with torch.no_grad():
+        if where == "weight":
+            model[4].weight[4, 2] = torch.nan
+        elif where == "running variance":
+            model[1].running_var[2] = torch.nan
+        elif where == "infinite output":
+            model[4].bias[:] = torch.inf
+        else:
+            split = Split(split.inputs.index_fill(3, torch.tensor(1), torch.nan), split.targets)
+    with pytest.raises(ValueError, match="NaN"):
+        removal_curve(model, "0", torch.arange(6), split)
+
+
+def test_labels_without_an_output_are_refused():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 5), nn.ReLU(), nn.Linear(5, 2))
+    split = Split(torch.randn(4, 1, 4, 4), torch.tensor([0, 1, 2, 0]))
+    with pytest.raises(ValueError, match="labels in"):
+        removal_curve(model, "1", torch.arange(5), split)
+    one = nn.Sequential(nn.Flatten(), nn.Linear(16, 5), nn.ReLU(), nn.Linear(5, 1))
+    with pytest.raises(ValueError, match="binary_cross_entropy"):
+        removal_curve(one, "1", torch.arange(5), Split(split.inputs, split.targets.clamp(max=1)))
+
+
+def small_split():
+    return Split(torch.randn(4, 1, 4, 4), torch.randint(0, 10, (4,)))

@@ -56,7 +56,7 @@ def test_prunable_counts_a_shared_weight_once():
 
 def test_prunable_refuses_a_weight_computed_from_others():
     model = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 3)))
-    with pytest.raises(ValueError, match="layer '0' computes its weight from other parameters"):
+    with pytest.raises(ValueError, match="layer '0' computes 'weight' from other parameters"):
         prunable(model)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from surfeit.core import CollapseError, Streams
+from surfeit.models import Structure
 from surfeit.models.networks import lenet_300_100
 from surfeit.prune import (
     check_alive,
@@ -17,12 +18,15 @@ from surfeit.prune import (
     check_nested,
     full_mask,
     global_mask,
+    outputs_without,
     uniform_mask,
     unit_densities,
     unit_density,
     unit_mask,
     unit_mask_from_scores,
 )
+
+from ..oracles.removal import cases
 
 QUIETLY = settings(max_examples=30, deadline=None)
 
@@ -132,21 +136,85 @@ def test_a_layer_left_without_units_is_named():
         unit_mask(lenet_300_100(), {"fc3": range(10)})
 
 
-def test_normalisations_that_cannot_give_zero_are_refused():
-    plain = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, affine=False))
-    with pytest.raises(ValueError, match="'1' behind layer '0' has no weight and bias"):
-        unit_mask(plain, {"0": [1]})
+def silent_behind(model, layer, unit, inputs):
+    """Checks that a mask removes a unit as where it is read; returns the mask."""
+    mask = unit_mask(model, {layer: [unit]}, structure=Structure.of(model, inputs[:1]))
+    check_mask(model, mask)
+    right = outputs_without(model, layer, torch.tensor([unit]), inputs)
+    with torch.no_grad():
+        found = masked(model, mask).double().eval()(inputs.double())
+    torch.testing.assert_close(found, right)
+    return mask
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        [nn.Sigmoid()],
+        [nn.ReLU(), nn.BatchNorm2d(4)],
+        [nn.BatchNorm2d(4, affine=False), nn.ReLU()],
+        [nn.BatchNorm2d(4), nn.Sigmoid(), nn.AvgPool2d(2)],
+        [nn.Softplus(), nn.BatchNorm2d(4), nn.Tanh()],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("reader", [nn.Conv2d(4, 6, 3, groups=2), nn.ConvTranspose2d(4, 2, 2)])
+def test_units_are_removed_by_masks_as_where_they_are_read(between, reader):
+    torch.manual_seed(0)
+    inputs = torch.randn(5, 2, 10, 10)
+    model = nn.Sequential(nn.Conv2d(2, 4, 3), *between, reader, nn.Flatten(), nn.LazyLinear(3))
+    model(inputs)
+    for value in model.buffers():
+        if value.is_floating_point():
+            value.data.uniform_(0.5, 2)
+    silent_behind(model.eval(), "0", 1, inputs)
+
+
+def test_a_normalisation_that_two_layers_pass_is_left_alone():
     shared = nn.BatchNorm1d(4)
-    model = nn.Sequential(nn.Linear(2, 4), shared, nn.Linear(4, 4), shared)
-    with pytest.raises(ValueError, match="follows '0', '2'"):
-        unit_mask(model, {"0": [1]})
+    model = nn.Sequential(nn.Linear(2, 4), shared, nn.Linear(4, 4), shared, nn.Linear(4, 3))
+    shared.running_mean.uniform_(1, 2)
+    mask = silent_behind(model.eval(), "0", 1, torch.randn(6, 2))
+    assert "1.weight" not in mask
+    assert mask["2.weight"][:, 1].sum() == 0
 
 
-def test_transposed_convolutions_are_refused():
-    model = nn.Sequential(nn.ConvTranspose2d(2, 3, 3), nn.Linear(3, 2))
-    with pytest.raises(ValueError, match="'0' is a ConvTranspose2d"):
+def test_transposed_convolutions_have_their_units_along_the_second_axis():
+    model = nn.Sequential(
+        nn.Conv2d(1, 8, 3), nn.ReLU(), nn.ConvTranspose2d(8, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 1)
+    )
+    mask = unit_mask(model, {"2": [1]})
+    assert mask["2.weight"].sum((0, 2, 3)).tolist() == [72, 0, 72, 72]
+    assert unit_densities(mask, model)["2"] == 0.75
+    with pytest.raises(ValueError, match="pass the model"):
+        unit_densities(mask)
+    silent_behind(nn.Sequential(*model, nn.Flatten()), "2", 1, torch.randn(3, 1, 8, 8))
+
+
+def test_a_normalisation_over_units_behind_a_sigmoid_cannot_be_masked():
+    model = nn.Sequential(nn.Linear(4, 6), nn.Sigmoid(), nn.LayerNorm(6), nn.Linear(6, 2))
+    with pytest.raises(ValueError, match="a mask of weights cannot remove units of layer '0'"):
         unit_mask(model, {"0": [1]})
-    check_mask(model, unit_mask(model, {"1": [1]}))
+    model = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.LayerNorm(6), nn.Linear(6, 2))
+    silent_behind(model, "0", 1, torch.randn(3, 4))
+
+
+@pytest.mark.parametrize("case", list(cases()), ids=str)
+def test_masks_remove_units_in_any_network(case):
+    structure = Structure.of(case.model, case.inputs[:1])
+    if set(structure.members(case.layer)) != set(case.group):
+        pytest.skip("goes together with others")
+    for units in case.units:
+        if len(units) == case.count:
+            continue
+        try:
+            mask = unit_mask(case.model, {case.layer: units}, structure=structure)
+        except ValueError as error:
+            assert "mask of weights cannot remove" in str(error)  # noqa: PT017
+            continue
+        with torch.no_grad():
+            found = masked(case.model, mask)(case.inputs)
+        torch.testing.assert_close(found, case.outputs_without(units), rtol=1e-9, atol=1e-9)
 
 
 def scores_of(seed):

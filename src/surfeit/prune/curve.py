@@ -98,6 +98,7 @@ def removal_curves(
     dtype: torch.dtype = torch.float64,
     memory: int = 2**29,
     structure: Structure | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> list[RemovalCurve]:
     """What a network is worth after 0, 1, 2, ... removals in each of several orders.
 
@@ -130,6 +131,7 @@ def removal_curves(
         dtype: of the arithmetic. float32 halves the time and may decide near ties otherwise.
         memory: bytes that a chunk of examples may take beside the model's copy.
         structure: of the model, if it is at hand.
+        progress: called with the share of the work that is done, in [0, 1].
 
     Returns:
         a curve for each order, on the split's device.
@@ -144,14 +146,14 @@ def removal_curves(
     removal one unit's term and whatever depends on the readers.
     """
     _check_options(dtype, memory)
+    check_examples_apart(model)
     if structure is None:
         structure = Structure.of(model, split.inputs[:1])
     removal = Removal.of(structure, layer, outputs=True)
     orders = [_checked(order, removal) for order in orders]
-    check_examples_apart(model)
     with torch.no_grad():
         worker = _Curves(model, removal, objective, dtype=dtype, keep_bias=keep_bias)
-        return worker.measure(orders, split, losses=losses, memory=memory)
+        return worker.measure(orders, split, losses, memory, progress or _silently)
 
 
 def outputs_without(
@@ -180,10 +182,10 @@ def outputs_without(
     Cost: about two forward passes.
     """
     _check_options(dtype, 1)
+    check_examples_apart(model)
     known = structure if structure is not None else Structure.of(model, inputs[:1])
     removal = Removal.of(known, layer, outputs=True)
     order = _checked(units, removal)
-    check_examples_apart(model)
     with torch.no_grad():
         worker = _Curves(model, removal, cross_entropy, dtype=dtype, keep_bias=keep_bias)
         return worker.without(order, inputs)
@@ -212,7 +214,12 @@ class _Curves:
         self._calls = {site.call for site in removal.sites}
 
     def measure(
-        self, orders: list[Tensor], split: Split, *, losses: bool, memory: int
+        self,
+        orders: list[Tensor],
+        split: Split,
+        losses: bool,
+        memory: int,
+        progress: Callable[[float], None],
     ) -> list[RemovalCurve]:
         """The curves of all orders, chunk by chunk of the split."""
         size = self._examples_at_once(split, memory)
@@ -222,9 +229,10 @@ class _Curves:
             inputs = self._inputs(part.inputs)
             front = self._front(inputs)
             self._objective.check(front.result, part.targets)
-            for tally, order in zip(tallies, orders, strict=True):
+            for done, (tally, order) in enumerate(zip(tallies, orders, strict=True), start=1):
                 outputs = self._removed(front, inputs, order.to(self._device))
                 tally.add(outputs, part.targets, self._objective, losses=losses)
+                progress((start + len(part) * done / len(orders)) / len(split))
         return [tally.curve(len(split), split.targets.device) for tally in tallies]
 
     def without(self, units: Tensor, inputs: Tensor) -> Tensor:
@@ -433,6 +441,10 @@ def _linear_readers(model: nn.Module, removal: Removal) -> list[Linear] | None:
     return found if len({reader.site.call for reader in found}) == len(found) else None
 
 
+def _silently(share: float) -> None:
+    """What is told if nobody listens."""
+
+
 def _check_options(dtype: torch.dtype, memory: int) -> None:
     if dtype not in (torch.float32, torch.float64):
         raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
@@ -447,8 +459,7 @@ def _checked(order: Tensor, removal: Removal) -> Tensor:
     listed, units = order.tolist(), removal.units
     unknown = sorted({unit for unit in listed if not 0 <= unit < units})
     if unknown:
-        whose = removal.words.removeprefix("units of ")
-        raise ValueError(f"{whose} has units 0 to {units - 1}, the order names {unknown[:5]}")
+        raise ValueError(f"the {removal.words} are 0 to {units - 1}, the order names {unknown[:5]}")
     if len(set(listed)) < len(listed):
         repeated = sorted({unit for unit in listed if listed.count(unit) > 1})
         raise ValueError(f"the order removes units more than once: {repeated[:5]}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from surfeit.models import Reader, Structure
@@ -106,7 +106,9 @@ class Removal:
         """What is removed, in words: "units of 'conv1'", or those of a group."""
         described = self.structure.layer(self.name)
         if len(self.members) == 1:
-            return f"units of {described.label}"
+            return (
+                f"units of layer {described.label}" if self.name else f"units of {described.label}"
+            )
         return f"units of the group of {', '.join(map(repr, self.members))}"
 
     @cached_property
@@ -130,6 +132,17 @@ class Removal:
     def behind(self) -> frozenset[Place]:
         """The calls that depend on the first ones."""
         return frozenset(self.structure.behind(self.first))
+
+    def matrix(self, model: nn.Module) -> Float[Tensor, "units inputs"]:
+        """The weight vectors of the units, one a row: of a group, its members' side by side."""
+        rows = []
+        for name, places in self.members.items():
+            own = self.structure.layer(name).matrix(model)
+            if len(self.members) == 1:
+                return own
+            row = own.new_zeros(self.units, own.shape[1])
+            rows.append(row.index_add_(0, places.to(own.device), own))
+        return torch.cat(rows, dim=1)
 
     def sites_of(self, call: Place | None) -> Iterator[Site]:
         """The sites among the inputs of a call, or among the results."""

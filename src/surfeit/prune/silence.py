@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.rnn import RNNBase, RNNCellBase
 
-from surfeit.core import copied
+from surfeit.core import copied, ties
 from surfeit.models.structure import check_uncomputed
 from surfeit.prune.removal import Place, Removal, Site
 from surfeit.prune.rerun import Rerun
@@ -103,7 +103,12 @@ def _columns(model: nn.Module, removal: Removal, site: Site) -> Iterator[Owned]:
     module = names.get(site.call[0])
     contracted = -len(module.kernel_size) - 1 if isinstance(module, _ConvNd) else -1
     name = _weight_read(module, site.place)
-    if name is None or site.axis != contracted or site.outside is not None:
+    if (
+        name is None
+        or site.axis != contracted
+        or site.outside is not None
+        or not _always_reads(model, removal, site, name)
+    ):
         raise ValueError(
             f"a mask of weights cannot remove {removal.words}: where {site.call[0]!r} reads them "
             "they are not zero once their own weights are, and it has no weights that read single "
@@ -112,6 +117,23 @@ def _columns(model: nn.Module, removal: Removal, site: Site) -> Iterator[Owned]:
     weight = getattr(module, name)
     assert module is not None
     yield f"{site.call[0]}.{name}" if site.call[0] else name, _by_input(module, weight, site.units)
+
+
+def _always_reads(model: nn.Module, removal: Removal, site: Site, weight: str) -> bool:
+    """Whether a reader reads the same units in each of its calls, by a weight of its own."""
+    assert site.call is not None
+    name = site.call[0]
+    same = [
+        other
+        for other in removal.sites
+        if other.call is not None
+        and (other.call[0], other.place, other.axis) == (name, site.place, site.axis)
+        and torch.equal(other.units, site.units)
+    ]
+    full = f"{name}.{weight}" if name else weight
+    tied = ties(model)
+    alone = full not in tied and all(tie.to != full for tie in tied.values())
+    return alone and len(same) == removal.structure.calls(name)
 
 
 def _weight_read(module: nn.Module | None, place: int) -> str | None:

@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
+import torch
 from torch import Tensor, nn
 
-from surfeit.core import Split, Streams
-from surfeit.core import layer as layer_of
+from surfeit.core import Objective, Split, Streams, cross_entropy
+from surfeit.models import Structure
 from surfeit.prune.criteria import CRITERIA, Criterion, random
-from surfeit.prune.curve import removal_curve
+from surfeit.prune.curve import RemovalCurve, removal_curves
 from surfeit.prune.orders import removal_order
+from surfeit.prune.removal import Removal
 
 SCHEMA = pa.schema(
     [
@@ -22,6 +24,7 @@ SCHEMA = pa.schema(
         ("units", pa.int64()),
         ("split", pa.string()),
         ("accuracy", pa.float64()),
+        ("loss", pa.float64()),
     ]
 )
 
@@ -40,25 +43,30 @@ def removal_table(
     streams: Streams,
     criteria: Mapping[str, Criterion] = CRITERIA,
     repeats: int = 5,
+    objective: Objective = cross_entropy,
     keep_bias: bool = False,
+    structure: Structure | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> pa.Table:
-    """Accuracy on each split after each number of removals, by every criterion in both directions.
+    """What the network is worth after each number of removals, by each criterion both ways.
 
     One row for each point of each curve: `layer`, `criterion`, `remove` ("least" or "most" first;
     null for `random`, where it means nothing), `repeat` (0 but for `random`), `removed`, `units`
-    (of the layer), `split`, `accuracy` (fraction).
+    (of the layer, or of the group that it goes together with), `split`, `accuracy` (fraction) or,
+    where the objective knows no classes, `loss`; the other is null.
 
     >>> removal_table(run.model(), "fc1", {"test": dataset.test}, streams=Streams(0))
 
     Args:
-        model: a chain, as `removal_curve` needs it.
+        model: any network that `Structure` can follow.
         layer: dotted name of the layer whose units go.
         splits: what accuracy is measured on, by name.
         streams: random orders are drawn from its streams `("removal", layer, repeat)`.
         criteria: functions by the name they have in the table.
         repeats: number of random orders, at least 1.
+        objective: what judges the outputs.
         keep_bias: as in `removal_curve`.
+        structure: of the model, if it is at hand.
         progress: called with (curves done, curves in all), first with none done.
 
     Returns:
@@ -78,23 +86,47 @@ def removal_table(
         )
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, got {repeats}")
-    weight = layer_of(model, layer).weight
+    if structure is None:
+        structure = Structure.of(model, next(iter(splits.values())).inputs[:1])
+    weight = Removal.of(structure, layer, outputs=True).matrix(model)
     plan = list(_plan(criteria, repeats))
+    orders = [
+        _order(weight, place, criteria, streams.get("removal", layer, place.repeat))
+        for place in plan
+    ]
     total = len(plan) * len(splits)
     rows: list[dict[str, Any]] = []
-    done = 0
     if progress is not None:
-        progress(done, total)
-    for place in plan:
-        generator = streams.get("removal", layer, place.repeat)
-        order = removal_order(weight, criteria[place.criterion], place.remove or "least", generator)
-        for split_name, split in splits.items():
-            accuracies = removal_curve(model, layer, order, split, keep_bias=keep_bias)
-            rows.extend(_rows(place, layer, split_name, accuracies))
-            done += 1
-            if progress is not None:
-                progress(done, total)
+        progress(0, total)
+    for number, (name, split) in enumerate(splits.items()):
+        curves = removal_curves(
+            model,
+            layer,
+            orders,
+            split,
+            objective=objective,
+            keep_bias=keep_bias,
+            structure=structure,
+            progress=_counting(progress, number * len(plan), len(plan), total),
+        )
+        for place, curve in zip(plan, curves, strict=True):
+            rows.extend(_rows(place, layer, name, curve))
     return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def _order(
+    weight: Tensor, place: _Order, criteria: Mapping[str, Criterion], generator: torch.Generator
+) -> Tensor:
+    return removal_order(weight, criteria[place.criterion], place.remove or "least", generator)
+
+
+def _counting(
+    progress: Callable[[int, int], None] | None, before: int, curves: int, total: int
+) -> Callable[[float], None] | None:
+    """Curves are measured together, chunk by chunk: a share of all of them is done."""
+    if progress is None:
+        return None
+    return lambda share: progress(before + int(share * curves + 1e-9), total)
 
 
 def _plan(criteria: Mapping[str, Criterion], repeats: int) -> Iterator[_Order]:
@@ -108,10 +140,10 @@ def _plan(criteria: Mapping[str, Criterion], repeats: int) -> Iterator[_Order]:
 
 
 def _rows(
-    place: _Order, layer: str, split: str, accuracies: Tensor
+    place: _Order, layer: str, split: str, curve: RemovalCurve
 ) -> Iterator[dict[str, str | int | float | None]]:
-    points = accuracies.tolist()
-    for removed, accuracy in enumerate(points):
+    points = curve.points.tolist()
+    for removed, value in enumerate(points):
         yield {
             "layer": layer,
             "criterion": place.criterion,
@@ -120,5 +152,6 @@ def _rows(
             "removed": removed,
             "units": len(points) - 1,
             "split": split,
-            "accuracy": accuracy,
+            "accuracy": None if curve.accuracy is None else value,
+            "loss": value if curve.accuracy is None else None,
         }

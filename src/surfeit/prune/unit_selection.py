@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 from surfeit.core import check_tensor
 from surfeit.models import Structure
+from surfeit.prune.alive import alive_units
 from surfeit.prune.allocation import Allocation, layerwise_mask, uniform_mask
 from surfeit.prune.checks import check_alike
 from surfeit.prune.prunable import Mask
 from surfeit.prune.removal import Removal
-from surfeit.prune.units import alive_units, unit_mask
+from surfeit.prune.units import unit_mask
 
 
 def unit_mask_from_scores(

@@ -11,6 +11,7 @@ from surfeit.models.structure.layers import (
     prunable,
     weight_matrix_of,
 )
+from surfeit.models.structure.outputs import UnitOutputs, unit_outputs
 from surfeit.models.structure.parts import Part
 from surfeit.models.structure.readers import Reader
 from surfeit.models.structure.record import (
@@ -31,6 +32,7 @@ __all__ = [
     "Reader",
     "Structure",
     "UnfollowableError",
+    "UnitOutputs",
     "check_examples_apart",
     "check_uncomputed",
     "computed_tensors",
@@ -41,6 +43,7 @@ __all__ = [
     "recorded_matrix",
     "stored_names",
     "tensor",
+    "unit_outputs",
     "unwrapped",
     "weight_matrix_of",
 ]

@@ -53,7 +53,7 @@ class Passes:
 
     def __init__(self, model: nn.Module, example: Any) -> None:
         check_modules(model)
-        self.model, self._example = model, example
+        self.model, self.example = model, example
         self._stops: list[tuple[str, Kind, nn.Module]] = [
             (name, kind, module)
             for name, module in model.named_modules()
@@ -145,7 +145,7 @@ class Passes:
         return _results(result)
 
     def _forward(self) -> Any:
-        given = self._example
+        given = self.example
         if isinstance(given, Mapping):
             return self.model(**given)
         return self.model(*given if isinstance(given, tuple) else (given,))

@@ -10,7 +10,8 @@ from torch.nn.modules.rnn import RNNBase
 from surfeit.models.structure.as_found import as_found
 from surfeit.models.structure.calls import Passes, UnfollowableError, check_modules
 
-_SIDES = (32, 28, 8, 16, 64, 224, 96, 128, 299)
+_USUAL = (32, 28, 8, 16, 64, 224, 96, 128, 299)
+_SIDES = (*_USUAL, *(side for side in range(1, 64) if side not in _USUAL))
 _STEPS = 8
 
 
@@ -18,8 +19,9 @@ def passes_without_example(model: nn.Module) -> Passes:
     """The passes on the first input that the network takes, of those its layers suggest.
 
     One example in the shape that a layer reads, layer by layer in the order of registration:
-    [1, inputs], [1, channels, side, ...] with the usual sides, [1, 8, inputs], [1, 8] tokens. Only
-    one of the right shape runs through to the end; which one it is changes nothing in the edges.
+    [1, inputs], [1, channels, side, ...] with the usual sides and all below 64, [1, 8, inputs],
+    [1, 8] tokens. Only one of the right shape runs through to the end; which one it is changes
+    nothing in the edges.
 
     Raises:
         UnfollowableError: if it takes none of them, or cannot be followed.

@@ -66,6 +66,25 @@ class Structure:
         _KEPT[model] = signature, structure
         return structure
 
+    def of_copy(self, model: nn.Module) -> "Structure":
+        """The structure of a copy of the network, kept for it without running the copy."""
+        copy = Structure(model, self._example)
+        copy.__dict__ |= {
+            name: self.__dict__[name] for name in ("_traced", "obstacle") if name in self.__dict__
+        }
+        _KEPT[model] = _signature(model), copy
+        return copy
+
+    @property
+    def example(self) -> Any:
+        """The inputs that the network was followed on.
+
+        Raises:
+            ValueError: if it cannot be followed.
+        """
+        _ = self._traced
+        return self._example
+
     @property
     def prunable(self) -> list[str]:
         """The names of the parameters that hold layers' weights: see `prunable`."""
@@ -149,11 +168,15 @@ class Structure:
         Raises:
             ValueError: if there is no such layer.
         """
-        return is_plain(self._alive().get_submodule(self._caller(self.layer(name).name)))
+        return is_plain(self._alive().get_submodule(self.caller(self.layer(name).name)))
+
+    def module(self, name: str) -> nn.Module:
+        """The network's module of a dotted name."""
+        return self._alive().get_submodule(name)
 
     def calls(self, name: str) -> int:
         """How often a pass runs a layer."""
-        caller = self._caller(self.layer(name).name)
+        caller = self.caller(self.layer(name).name)
         return sum(called == caller for called, _ in self._traced.order)
 
     def readers(self, name: str) -> tuple[Reader, ...]:
@@ -263,7 +286,7 @@ class Structure:
 
     def _within(self, name: str) -> str | None:
         """The layer within which this one runs, as an adapter within what it adapts."""
-        return self._traced.within.get(self._caller(name))
+        return self._traced.within.get(self.caller(name))
 
     def _below(self, described: Layer) -> tuple[str, ...]:
         """The layers of the level below within a recurrent module."""
@@ -276,7 +299,7 @@ class Structure:
     def _above(self, described: Layer) -> bool:
         return any(described.name in self._below(other) for other in self.layers.values())
 
-    def _caller(self, name: str) -> str:
+    def caller(self, name: str) -> str:
         """The module whose calls are the layer's: attention never calls its own projection."""
         described = self.layers[name]
         model = self._alive()
@@ -305,9 +328,8 @@ class Structure:
             passes = passes_without_example(model)
         else:
             passes = Passes(model, _placed(self._example, model))
-        found = traced(model, passes, {name: own.units for name, own in self.layers.items()})
-        self._example = None
-        return found
+        self._example = passes.example
+        return traced(model, passes, {name: own.units for name, own in self.layers.items()})
 
 
 def unwrapped(model: nn.Module) -> nn.Module:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, Int64
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.rnn import RNNBase, RNNCellBase
 
 from surfeit.models.structure.calls import Call
+from surfeit.models.structure.layers import Layer
 
 # By layer's name, for each output of a call: the unit of each element, broadcast to its shape, -1
 # where there is none; None where an output holds no units of the layer.
@@ -103,3 +104,25 @@ def _level_name(module: RNNBase, name: str, level: int, direction: int) -> str:
         return name
     suffix = f"l{level}{'_reverse' if direction else ''}"
     return f"{name}.{suffix}" if name else suffix
+
+
+def left(module: nn.Module, layer: Layer) -> tuple[int, Int64[Tensor, " positions"]]:
+    """The axis, counted from the end, and the units along it of what a layer's module gives first.
+
+    Raises:
+        ValueError: if units of the layer lie nowhere there, as those of attention's queries and of
+            the lower levels of a recurrent module.
+    """
+    apart = f"units of {layer.label} leave {type(module).__name__} nowhere apart"
+    if isinstance(module, RNNBase):
+        directions = 2 if module.bidirectional else 1
+        units = torch.full((directions * module.hidden_size,), -1)
+        last = layer.name == layer.module or f"l{module.num_layers - 1}" in layer.name
+        if not last or module.proj_size:
+            raise ValueError(apart)
+        first = module.hidden_size if layer.name.endswith("_reverse") else 0
+        units[first : first + module.hidden_size] = torch.arange(module.hidden_size)
+        return -1, units
+    if layer.kind == "attention":
+        raise ValueError(apart)
+    return output_axis(module), torch.arange(layer.units)
