@@ -133,7 +133,9 @@ def _always_reads(model: nn.Module, removal: Removal, site: Site, weight: str) -
     full = f"{name}.{weight}" if name else weight
     tied = ties(model)
     alone = full not in tied and all(tie.to != full for tie in tied.values())
-    return alone and len(same) == removal.structure.calls(name)
+    structure = removal.structure
+    layer = next(own for own, described in structure.layers.items() if described.module == name)
+    return alone and len(same) == structure.calls(layer)
 
 
 def _weight_read(module: nn.Module | None, place: int) -> str | None:
