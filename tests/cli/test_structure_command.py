@@ -213,6 +213,6 @@ def test_a_terminal_shows_an_aligned_table_no_wider_than_itself():
         "by",
         "group",
     ]
-    assert max(map(len, shown)) <= 60
+    assert max(map(len, shown)) <= 66
     assert "…" in shown[1]
     assert shown[-1] == "Outputs: 'fc3'."

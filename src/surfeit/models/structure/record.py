@@ -25,7 +25,7 @@ def layer_records(model: nn.Module) -> list[dict[str, Any]]:
     tied, found = ties(model), []
     for described in layers(model).values():
         module = model.get_submodule(described.module)
-        row = {"name": described.name, "kind": type(module).__name__}
+        row: dict[str, Any] = {"name": described.name, "kind": type(module).__name__}
         plain = _plain_name(described.name)
         if described.weights == (Part(tensor=plain, units=described.units),) and not _is_computed(
             described, plain
