@@ -1,5 +1,6 @@
 """Masks and removals: scores, what they keep, whole units, and accuracy against removals."""
 
+from surfeit.prune.alive import alive_units, unit_densities, unit_density
 from surfeit.prune.allocation import (
     ALLOCATIONS,
     Allocation,
@@ -12,7 +13,6 @@ from surfeit.prune.allocation import (
     n_of_m_mask,
     uniform_mask,
 )
-from surfeit.prune.chain import Cut, cut_at
 from surfeit.prune.criteria import (
     CRITERIA,
     Criterion,
@@ -22,7 +22,7 @@ from surfeit.prune.criteria import (
     random,
     raw_frame_potential,
 )
-from surfeit.prune.curve import removal_curve
+from surfeit.prune.curve import RemovalCurve, outputs_without, removal_curve, removal_curves
 from surfeit.prune.masks import (
     Mask,
     Overlap,
@@ -51,7 +51,8 @@ from surfeit.prune.scores import (
     unit_score_named,
 )
 from surfeit.prune.table import removal_table
-from surfeit.prune.units import unit_densities, unit_density, unit_mask, unit_mask_from_scores
+from surfeit.prune.unit_selection import unit_mask_from_scores
+from surfeit.prune.units import unit_mask
 
 __all__ = [
     "ALLOCATIONS",
@@ -60,18 +61,18 @@ __all__ = [
     "UNIT_SCORES",
     "Allocation",
     "Criterion",
-    "Cut",
     "Evidence",
     "Mask",
     "Overlap",
     "Overlaps",
+    "RemovalCurve",
+    "alive_units",
     "allocation_named",
     "at_step",
     "check_alive",
     "check_mask",
     "check_nested",
     "cubic",
-    "cut_at",
     "densities",
     "density",
     "erk_mask",
@@ -89,12 +90,14 @@ __all__ = [
     "n_of_m_mask",
     "obs_update",
     "one_shot",
+    "outputs_without",
     "overlap",
     "prunable",
     "random",
     "raw_frame_potential",
     "removable",
     "removal_curve",
+    "removal_curves",
     "removal_order",
     "removal_table",
     "score_named",

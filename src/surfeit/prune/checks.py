@@ -1,13 +1,16 @@
 """What a mask must be: of the model's architecture, nested in the one before, alive everywhere."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
 
 import torch
 from torch import Tensor, nn
 
 from surfeit.core import CollapseError, ProtocolError, check_mask_fits
-from surfeit.prune.prunable import layer_of, prunable, unit_parameters
+from surfeit.models import Structure
+from surfeit.models.structure import layers
+from surfeit.prune.alive import alive_units
+from surfeit.prune.prunable import layer_of, prunable
 
 
 def check_mask(model: nn.Module, mask: Mapping[str, Tensor], *, also: Iterable[str] = ()) -> None:
@@ -135,17 +138,38 @@ def _check_shapes(
 def _check_whole_units(model: nn.Module, mask: Mapping[str, Tensor], name: str) -> None:
     """A bias or normalisation entry may go only with all weights of its unit."""
     removed = ~mask[name].cpu()
-    for weight, *others in unit_parameters(model).values():
-        if name in others:
-            stray = removed & mask[weight].cpu().flatten(1).any(1)
-            if not bool(stray.any()):
-                return
-            raise ProtocolError(
-                f"the mask removes {int(stray.sum()):,} entries of {name!r} whose units keep "
-                "weights: biases and normalisations are never pruned unless named, "
-                f"also=({name!r},)"
-            )
-    raise ProtocolError(
-        f"the mask holds {name!r}, which is no layer's weight: biases and normalisations are never "
-        f"pruned unless named, also=({name!r},)"
-    )
+    found = False
+    spoken = torch.zeros(removed.shape, dtype=torch.bool)
+    for owners, alive in _owners(model, mask, name):
+        found = True
+        spoken |= alive[owners.clamp(min=0)] & (owners >= 0)
+    if not found:
+        raise ProtocolError(
+            f"the mask holds {name!r}, which is no layer's weight: biases and normalisations are "
+            f"never pruned unless named, also=({name!r},)"
+        )
+    stray = removed & spoken
+    if bool(stray.any()):
+        raise ProtocolError(
+            f"the mask removes {int(stray.sum()):,} entries of {name!r} whose units keep "
+            "weights: biases and normalisations are never pruned unless named, "
+            f"also=({name!r},)"
+        )
+
+
+def _owners(
+    model: nn.Module, mask: Mapping[str, Tensor], name: str
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Whose units a bias or a normalisation's entries are, and which of these keep weights."""
+    alive = alive_units(model, mask)
+    for layer, described in layers(model).items():
+        for part in described.biases:
+            if part.tensor == name and layer in alive:
+                yield part.owners(mask[name].shape), alive[layer]
+    structure = Structure.of(model)
+    if structure.obstacle is not None:
+        return
+    for layer in alive:
+        for reader in structure.normalisations(layer):
+            if name in (f"{reader.name}.weight", f"{reader.name}.bias") and reader.axis is not None:
+                yield reader.units, alive[layer]

@@ -154,6 +154,41 @@ def removal_curves(
         return worker.measure(orders, split, losses=losses, memory=memory)
 
 
+def outputs_without(
+    model: nn.Module,
+    layer: str,
+    units: Int64[Tensor, " removed"],
+    inputs: Tensor,
+    *,
+    keep_bias: bool = False,
+    dtype: torch.dtype = torch.float64,
+    structure: Structure | None = None,
+) -> Tensor:
+    """The network's outputs once units of a layer are removed: see `removal_curves`.
+
+    Args:
+        model, layer, keep_bias, dtype, structure: as there.
+        units: int64, distinct units of the layer or of its group.
+        inputs: [n, ...], as the network takes them.
+
+    Returns:
+        the outputs [n, ...] in `dtype`, on the model's device.
+
+    Raises:
+        ValueError: as there.
+
+    Cost: about two forward passes.
+    """
+    _check_options(dtype, 1)
+    known = structure if structure is not None else Structure.of(model, inputs[:1])
+    removal = Removal.of(known, layer, outputs=True)
+    order = _checked(units, removal)
+    check_examples_apart(model)
+    with torch.no_grad():
+        worker = _Curves(model, removal, cross_entropy, dtype=dtype, keep_bias=keep_bias)
+        return worker.without(order, inputs)
+
+
 class _Curves:
     """A private copy of a network, its front run once and its rest run for each removal."""
 
@@ -184,7 +219,7 @@ class _Curves:
         tallies = [_Tally(len(order) + 1) for order in orders]
         for start in range(0, len(split), size):
             part = split[start : start + size].to(self._device)
-            inputs = self._inputs(part)
+            inputs = self._inputs(part.inputs)
             front = self._front(inputs)
             self._objective.check(front.result, part.targets)
             for tally, order in zip(tallies, orders, strict=True):
@@ -192,10 +227,15 @@ class _Curves:
                 tally.add(outputs, part.targets, self._objective, losses=losses)
         return [tally.curve(len(split), split.targets.device) for tally in tallies]
 
+    def without(self, units: Tensor, inputs: Tensor) -> Tensor:
+        """The outputs without some units."""
+        given = self._inputs(inputs.to(self._device))
+        return next(self._removed(self._front(given), given, units.to(self._device)))
+
     def _examples_at_once(self, split: Split, memory: int) -> int:
         """As many as the memory holds; on a CPU no more than leave pre-activations in its cache."""
         one = split[:1].to(self._device)
-        inputs = self._inputs(one)
+        inputs = self._inputs(one.inputs)
         front = self._front(inputs)
         given = self._given(front, torch.arange(0, device=self._device))[0]
         self._rerun.forget_unread(inputs, given)
@@ -209,8 +249,7 @@ class _Curves:
             most = min(most, max(_LEAST, _CACHE // (busy * self._dtype.itemsize)))
         return max(1, most)
 
-    def _inputs(self, part: Split) -> Tensor:
-        inputs = part.inputs
+    def _inputs(self, inputs: Tensor) -> Tensor:
         return inputs.to(self._dtype, copy=True) if inputs.is_floating_point() else inputs.clone()
 
     def _front(self, inputs: Tensor) -> "_Front":

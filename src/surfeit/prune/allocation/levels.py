@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd
 
-from surfeit.core import layers
+from surfeit.models import Structure
 from surfeit.prune.allocation.candidates import check_names
 from surfeit.prune.checks import collapse
-from surfeit.prune.prunable import prunable
+from surfeit.prune.prunable import prunable, weights_of
 
 
 def level_densities(mask: Mapping[str, Tensor], rates: Mapping[str, float]) -> dict[str, float]:
@@ -44,36 +43,33 @@ def layer_rates(
     *,
     output_rate: float | None = None,
     conv_rate: float | None = None,
+    structure: Structure | None = None,
 ) -> dict[str, float]:
-    """Rates a level, by parameter, for the weights of all layers: the last layer loses less.
+    """Rates a level, by parameter, for the weights of all layers: output layers lose less.
 
     Args:
-        model: any module; its last layer is taken for the output layer.
+        model: any network that `Structure` can follow: it says which layers are outputs.
         rate: fraction of the survivors that a layer loses each level, in [0, 1).
-        output_rate: the same for the output layer; half of `rate` if not given.
+        output_rate: the same for output layers; half of `rate` if not given.
         conv_rate: the same for convolutions; `rate` if not given.
+        structure: of the model, if it is at hand.
 
     Raises:
-        ValueError: if a rate is outside [0, 1).
+        ValueError: if a rate is outside [0, 1), or the network cannot be followed.
 
     Source: Frankle and Carbin 2019, figure 2: LeNet 20 %, its output layer 10 %; Conv-2, 4, 6
     convolutions 10, 10, 15 %, linear layers 20 %, output 10 %.
     """
+    known = structure if structure is not None else Structure.of(model)
     output_rate = rate / 2 if output_rate is None else output_rate
     conv_rate = rate if conv_rate is None else conv_rate
     for value in (rate, output_rate, conv_rate):
         check_rate(value)
-    modules = list(layers(model).values())
-    convolutions = {id(module.weight) for module in modules if isinstance(module, _ConvNd)}
-    own, last = dict(model.named_parameters()), modules[-1].weight if modules else None
-    return {
-        name: output_rate
-        if own[name] is last
-        else conv_rate
-        if id(own[name]) in convolutions
-        else rate
-        for name in prunable(model)
-    }
+    convolutions = [name for name, own in known.layers.items() if "convolution" in own.kind]
+    rates = dict.fromkeys(weights_of(model, known.layers), rate)
+    rates |= dict.fromkeys(weights_of(model, convolutions), conv_rate)
+    rates |= dict.fromkeys(weights_of(model, known.outputs), output_rate)
+    return {name: rates[name] for name in prunable(model)}
 
 
 def check_rate(rate: float, where: str = "") -> None:

@@ -1,0 +1,117 @@
+"""Which units to keep, by their scores."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from surfeit.core import check_tensor
+from surfeit.models import Structure
+from surfeit.prune.allocation import Allocation, layerwise_mask, uniform_mask
+from surfeit.prune.checks import check_alike
+from surfeit.prune.prunable import Mask
+from surfeit.prune.removal import Removal
+from surfeit.prune.units import alive_units, unit_mask
+
+
+def unit_mask_from_scores(
+    model: nn.Module,
+    scores: Mapping[str, Tensor],
+    density: float | Mapping[str, float],
+    *,
+    mask: Mapping[str, Tensor] | None = None,
+    allocation: Allocation = uniform_mask,
+    structure: Structure | None = None,
+) -> Mask:
+    """The mask that keeps the units with the largest scores; output layers keep all of their own.
+
+    Layers whose units go together, as in a residual stream, are one: a unit of the group has the
+    mean of its members' scores, and the group is called after its first layer.
+
+    Args:
+        model: any network that `Structure` can follow.
+        scores: [units] by layer, larger = kept; layers without scores keep all units, and so do
+            those whose units cannot be removed (`structure.why_not_removable`).
+        density: fraction of the units to keep, in (0, 1]: of all layers with scores as the
+            allocation says, or for each layer (the first of a group) by name.
+        mask: the mask to stay within; a unit of which no weight survives stays removed.
+        allocation: shares one density out over the layers: `uniform_mask`, the same in each, or
+            `global_mask`, the largest scores of all layers together.
+        structure: of the model, if it is at hand.
+
+    Returns:
+        the mask, as `unit_mask` gives it, within `mask`. Of equal scores the first units are kept.
+
+    Raises:
+        ValueError: if a layer is unknown, the scores are not [units] or NaN, the density is out of
+            (0, 1] or above what survives, nothing can be removed, or as `unit_mask`.
+        CollapseError: if a layer would keep no unit, naming it.
+    """
+    known = structure if structure is not None else Structure.of(model)
+    _check_scores(known, scores)
+    chosen = removals(known, scores)
+    if not chosen:
+        outputs = ", ".join(map(repr, known.outputs))
+        raise ValueError(
+            f"no layer to remove units from: the output layer {outputs} keeps all of its own, and "
+            "no other has scores and units that can go"
+        )
+    pooled = {name: _of_group(removal, scores) for name, removal in chosen.items()}
+    alive = None
+    if mask is not None:
+        own = alive_units(model, mask)
+        alive = {name: _alive(removal, own) for name, removal in chosen.items()}
+    share = partial(layerwise_mask if isinstance(density, Mapping) else allocation, pooled)
+    kept = share(density, mask=alive)  # pyright: ignore[reportArgumentType]
+    result = unit_mask(model, {name: ~units for name, units in kept.items()}, structure=known)
+    if mask is None:
+        return result
+    shared = {name: mask[name] for name in result if name in mask}
+    check_alike({name: result[name] for name in shared}, shared)
+    within = {name: result[name] & value.cpu() for name, value in shared.items()}
+    return {**result, **{name: value.clone() for name, value in mask.items()}, **within}
+
+
+def removals(structure: Structure, names: Mapping[str, object]) -> dict[str, Removal]:
+    """The removals of the layers named whose units can go, one for each group, by first layer."""
+    found: dict[str, Removal] = {}
+    for name in names:
+        if structure.why_not_removable(name) is None:
+            first = structure.members(name)[0]
+            if first not in found:
+                found[first] = Removal.of(structure, first)
+    return found
+
+
+def _of_group(removal: Removal, scores: Mapping[str, Tensor]) -> Tensor:
+    """The units' scores: of a group, the means of the members' that have any."""
+    given = {name: scores[name].double().cpu() for name in removal.members if name in scores}
+    if len(removal.members) == 1:
+        (own,) = given.values()
+        return own
+    total = torch.zeros(removal.units, dtype=torch.float64)
+    count = torch.zeros(removal.units, dtype=torch.float64)
+    for name, own in given.items():
+        total.index_add_(0, removal.members[name], own)
+        count.index_add_(0, removal.members[name], torch.ones_like(own))
+    return total / count.clamp(min=1)
+
+
+def _alive(removal: Removal, own: Mapping[str, Tensor]) -> Tensor:
+    alive = torch.zeros(removal.units, dtype=torch.bool)
+    for name, places in removal.members.items():
+        if name in own:
+            alive[places[own[name]]] = True
+    return alive
+
+
+def _check_scores(structure: Structure, scores: Mapping[str, Tensor]) -> None:
+    for name, score in scores.items():
+        units = structure.layer(name).units
+        check_tensor(f"the scores of layer {name!r}", score)
+        if score.shape != (units,):
+            raise ValueError(
+                f"the scores of layer {name!r} must be [{units}], one a unit, "
+                f"got {list(score.shape)}"
+            )
