@@ -414,6 +414,20 @@ def test_networks_that_cannot_be_followed_say_why(run, message):
     assert found.prunable == ["a.weight", "b.weight"]
 
 
+@pytest.mark.parametrize("name", ["branch on values", "branch on numbers"])
+def test_both_sides_of_a_branch_are_followed_as_the_example_goes(name):
+    outputs = []
+    for sign in (1.0, -1.0):
+        model, example = NETWORKS[name].made()
+        with torch.no_grad():
+            model.a.bias.fill_(100.0 * sign)
+        found = described(model, example)
+        assert found.obstacle is None
+        outputs += found.outputs
+        assert found.removable == ["a"]
+    assert outputs == ["b", "c"]
+
+
 def test_nan_is_refused_where_it_first_appears():
     model = lenet_300_100()
     with torch.no_grad():

@@ -75,7 +75,6 @@ class Passes:
             # A few draws may come out the same twice; and what is drawn may be of no account.
             for _ in range(_DRAWS if draws else 1):
                 self._check_repeatable()
-            self._try_numbers()
 
     @property
     def calls(self) -> list[Call]:
@@ -173,22 +172,6 @@ class Passes:
                 f"the network gives other numbers when it is run again, at {where}: it draws at "
                 "random in evaluation mode, or remembers; dropout wants training=self.training"
             )
-
-    def _try_numbers(self) -> None:
-        """Numbers taken out of tensors follow the units, unless the network then goes astray."""
-        if not self.record.numbers:
-            return
-        gone = {
-            number: [
-                value * torch.nan if value.is_floating_point() else value for value in call.outputs
-            ]
-            for number, call in enumerate(self.calls)
-            if call.kind != "watched"
-        }
-        try:
-            self.replay(gone, lambda number, inputs: None)
-        except UnfollowableError:
-            self.record.live = False
 
 
 def check_modules(model: nn.Module) -> None:

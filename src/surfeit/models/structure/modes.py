@@ -58,7 +58,8 @@ class Record:
         functions: the names of those that do.
         decisions: the values that control flow may depend on.
         numbers: the numbers taken out of tensors.
-        live: whether later passes take numbers out anew, and do not repeat the first ones.
+        live: whether later passes take numbers out anew, so that they follow the units, and do not
+            repeat the first ones.
         within: layers that ran inside of another, by name.
     """
 

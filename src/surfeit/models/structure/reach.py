@@ -86,8 +86,15 @@ class Tracer:
         """What each source's units reach."""
         if not self._codes:
             return {}
+        record = self._passes.record
         with self._passes.as_found():
-            return self._reaches()
+            try:
+                return self._reaches()
+            except UnfollowableError:
+                if not record.numbers or not record.live:
+                    raise
+                record.live = False  # a number that was taken out has decided something
+                return self._reaches()
 
     def _reaches(self) -> dict[Source, Codes]:
         touched = {source: self._touched(source) for source in self._codes}
