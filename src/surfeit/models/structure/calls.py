@@ -205,8 +205,8 @@ def _failed(mode: Mode, error: Exception) -> str:
     if isinstance(mode, Recording):
         return f"the network cannot be run on the example{where}: {why}"
     return (
-        f"the network runs on the example, but fails{where} once numbers change: {why}; its shapes "
-        "or its control flow depend on values"
+        f"the network runs on the example, but fails{where} once its layers' outputs are put into "
+        f"it with other numbers: {why}"
     )
 
 

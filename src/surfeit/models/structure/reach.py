@@ -146,7 +146,12 @@ class Tracer:
         """Each element's unit by the bits of its number, and where the bits disagree."""
         codes = {source: self._codes[source] for source in sources}
         largest = max(
-            (int(code.max()) for own in codes.values() for code in own if code is not None),
+            (
+                int(code.max())
+                for own in codes.values()
+                for code in own
+                if code is not None and code.numel()
+            ),
             default=0,
         )
         unit = {t: torch.zeros(self._value(t).shape, dtype=torch.int32) for t in self.targets}
