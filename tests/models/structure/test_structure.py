@@ -235,6 +235,29 @@ def test_levels_within_a_recurrent_module_are_removable_and_read_each_other():
     assert found.reads("out") == ("rnn.l1", "rnn.l1_reverse")
 
 
+BEGINNINGS = {
+    "none": (lambda net, x: net.rnn(x), True),
+    "zeros": (lambda net, x: net.rnn(x, x.new_zeros(1, 2, 4)), True),
+    "of another layer": (lambda net, x: net.rnn(x, net.a(x[:, 0])[None]), False),
+    "learned": (lambda net, x: net.rnn(x, net.state.expand(-1, 2, -1).contiguous()), False),
+    "its own": (lambda net, x: net.rnn(x, net.rnn(x)[1]), True),
+}
+
+
+@pytest.mark.parametrize(("run", "expected"), BEGINNINGS.values(), ids=BEGINNINGS)
+def test_a_state_that_begins_elsewhere_forbids_removal(run, expected):
+    model = Written(
+        lambda net, x: net.out(run(net, x)[0]),
+        rnn=nn.GRU(3, 4, batch_first=True),
+        a=nn.Linear(3, 4),
+        state=nn.Parameter(torch.zeros(1, 1, 4)),
+        out=nn.Linear(4, 2),
+    )
+    reason = described(model, torch.randn(2, 5, 3)).why_not_removable("rnn")
+    said = "the state of 'rnn' begins at numbers that are not its own"
+    assert reason == (None if expected else said)
+
+
 def test_reads_looks_through_normalisations_and_parameters():
     found = structure_of("transformer")
     assert found.reads("encoder.layers.0.linear1") == (

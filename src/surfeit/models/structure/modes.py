@@ -209,6 +209,7 @@ class Recording(Mode):
 
     def layer(self, call: Call, run: Callable[[], Any]) -> Any:
         call.between = [self._trail(value) for value in call.inputs]
+        call.parameters = [n for n, value in enumerate(call.inputs) if id(value) in self._weights]
         call.inputs = copies(call.inputs)
         result = run()
         outputs = tensors_in(result)

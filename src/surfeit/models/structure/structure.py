@@ -261,6 +261,8 @@ class Structure:
             return f"no pass through the network runs {described.label}"
         if name in self._traced.outputs:
             return f"units of {described.label} reach the network's result"
+        if described.kind == "recurrent" and described.module in self._traced.begun:
+            return f"the state of {described.label} begins at numbers that are not its own"
         own = self.readers(name)
         for reader in own:
             if reader.axis is None:
