@@ -212,7 +212,7 @@ class Structure:
 
     def within(self, name: str) -> str | None:
         """The layer within which this one runs, as an adapter within what it adapts; or None."""
-        return self._traced.within.get(self._caller(self.layer(name).name))
+        return self._traced.within.get(self.caller(self.layer(name).name))
 
     def normalisations(self, name: str) -> tuple[Reader, ...]:
         """The batch normalisations that a layer's units pass on their way, with their channels."""
