@@ -39,7 +39,12 @@ from surfeit.prune.masks import (
     prunable,
 )
 from surfeit.prune.orders import removal_order
-from surfeit.prune.removable import removable
+from surfeit.prune.removable import (
+    accepted_rise,
+    explained_variance,
+    removable,
+    removable_by_loss,
+)
 from surfeit.prune.schedules import at_step, cubic, iterative, one_shot
 from surfeit.prune.scores import (
     SCORES,
@@ -66,6 +71,7 @@ __all__ = [
     "Overlap",
     "Overlaps",
     "RemovalCurve",
+    "accepted_rise",
     "alive_units",
     "allocation_named",
     "at_step",
@@ -76,6 +82,7 @@ __all__ = [
     "densities",
     "density",
     "erk_mask",
+    "explained_variance",
     "frame_potential",
     "full_mask",
     "global_mask",
@@ -96,6 +103,7 @@ __all__ = [
     "random",
     "raw_frame_potential",
     "removable",
+    "removable_by_loss",
     "removal_curve",
     "removal_curves",
     "removal_order",

@@ -6,22 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from surfeit.core import (
-    Objective,
-    Split,
-    check_finite,
-    converted_,
-    copied,
-    cross_entropy,
-    full_precision,
-)
+from surfeit.core import Objective, Split, copied, cross_entropy
 from surfeit.models import Structure
-from surfeit.models.structure import Layer
-from surfeit.spectra.effective import Weights
-from surfeit.spectra.projection import check_ranks, check_shapes, factors
+from surfeit.spectra.effective import Weights, lifted
+from surfeit.spectra.projection import check_ranks, factors
 
 _Outputs = Callable[[Tensor], Iterator[Tensor]]
-_HALF = (torch.float16, torch.bfloat16)
 
 
 @torch.no_grad()
@@ -73,12 +63,11 @@ def accuracy_by_rank(
     Cost: one decomposition; then, an example and rank, O(units) and the rest of the network.
     """
     structure = structure if structure is not None else Structure.of(model)
-    layer = structure.layer(name)
     if not ranks or batch < 1:
         raise ValueError(f"need at least one rank and a batch of 1, got {ranks} and {batch}")
-    own = _lifted(copied(model).eval())
-    weights = Weights(own, layer)
-    base = _base(weights, layer, initial)
+    own = lifted(copied(model)).eval()
+    weights = Weights(own, structure.layer(name))
+    base = weights.base(initial)
     check_ranks(ranks, weights.matrix)
     rising = sorted(set(ranks))
     before, outputs = _parts(own, weights, rising, base, structure.plain(name))
@@ -99,29 +88,10 @@ def _worth(outputs: Tensor, targets: Tensor, objective: Objective) -> float:
     return int(right.sum()) * len(targets) / right.numel()
 
 
-def _lifted(model: nn.Module) -> nn.Module:
-    half = any(value.dtype in _HALF for value in [*model.parameters(), *model.buffers()])
-    return converted_(model, torch.float32) if half else model
-
-
 def _fitting(inputs: Tensor, model: nn.Module) -> Tensor:
     """Inputs in the precision of the model's first parameter."""
     first = next((value for value in model.parameters() if value.is_floating_point()), inputs)
     return inputs.to(first.dtype) if inputs.is_floating_point() else inputs
-
-
-def _base(weights: Weights, layer: Layer, initial: Tensor | None) -> Tensor:
-    """The matrix that what is projected is added to: `Z`, or zero."""
-    matrix = weights.matrix
-    if initial is None:
-        return torch.zeros_like(matrix)
-    if initial.dim() > 2 and len(layer.weights) == 1:
-        check_shapes(weights.tensors[0], initial)
-        initial = layer.weights[0].matrix(initial)
-    check_shapes(matrix, initial)
-    start = full_precision(initial.detach(), "initial weights").to(matrix)
-    check_finite(start, "initial weights")
-    return start
 
 
 def _parts(

@@ -5,8 +5,53 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from surfeit.core import finite_matrix
+from surfeit.core import check_finite, converted_, copied, finite_matrix, full_precision
+from surfeit.models import Structure
 from surfeit.models.structure import Layer, Part, tensor
+from surfeit.spectra.projection import check_ranks, check_shapes, factors
+
+_HALF = (torch.float16, torch.bfloat16)
+
+
+@torch.no_grad()
+def projected(
+    model: nn.Module,
+    name: str,
+    rank: int,
+    *,
+    initial: Float[Tensor, "units *inputs"] | None = None,
+    structure: Structure | None = None,
+) -> nn.Module:
+    """A copy of a network, in evaluation mode, with one layer's weights or their update projected.
+
+    The network whose accuracy `accuracy_by_rank` gives for that rank: any kind of layer, half
+    precision as float32, computed weights replaced by their value.
+
+    Args:
+        model: the network; it is not changed.
+        name: the layer's dotted name.
+        rank: from 0 to min(units, inputs) of the weight matrix.
+        initial: the weight matrix [units, inputs] at the start, or for a convolution the weight.
+        structure: of the model, if it is at hand.
+
+    Raises:
+        ValueError: if there is no such layer, the rank is out of range, the initial weight is of
+            another shape, or a weight is not finite.
+    """
+    known = structure if structure is not None else Structure.of(model)
+    weights = Weights(lifted(copied(model)).eval(), known.layer(name))
+    base = weights.base(initial)
+    check_ranks([rank], weights.matrix)
+    if rank < min(weights.matrix.shape):
+        left, right = factors(weights.matrix - base)
+        weights.write_(base + left[:, :rank] @ right[:rank])
+    return weights.model
+
+
+def lifted(model: nn.Module) -> nn.Module:
+    """The network itself, half precision converted to float32 in place."""
+    half = any(value.dtype in _HALF for value in [*model.parameters(), *model.buffers()])
+    return converted_(model, torch.float32) if half else model
 
 
 class Weights:
@@ -26,6 +71,7 @@ class Weights:
     def __init__(self, model: nn.Module, layer: Layer) -> None:
         for name in {part.tensor for part in layer.weights} & set(layer.computed):
             _keep_computed_(model, name)
+        self.model = model
         self._layer = layer
         self._module = model.get_submodule(layer.module)
         self.tensors = [_stored(model, part.tensor) for part in layer.weights]
@@ -39,6 +85,22 @@ class Weights:
             columns = part.inputs(value.shape)
             write_part_(part, value, matrix[:, first : first + columns])
             first += columns
+
+    def base(self, initial: Tensor | None) -> Float[Tensor, "units inputs"]:
+        """The matrix that what is projected is added to: `Z`, or zero.
+
+        Raises:
+            ValueError: if `Z` is of another shape or not finite.
+        """
+        if initial is None:
+            return torch.zeros_like(self.matrix)
+        if initial.dim() > 2 and len(self.tensors) == 1:
+            check_shapes(self.tensors[0], initial)
+            initial = self._layer.weights[0].matrix(initial)
+        check_shapes(self.matrix, initial)
+        start = full_precision(initial.detach(), "initial weights").to(self.matrix)
+        check_finite(start, "initial weights")
+        return start
 
     def used_by(self, model: nn.Module) -> bool:
         """Whether a module's parameters or buffers lie over the memory of these weights."""
