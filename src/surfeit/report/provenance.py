@@ -92,7 +92,7 @@ def setting_words(summary: Numbers) -> list[tuple[str, str]]:
             "Layers",
             ", ".join(map(words.layer_name, layers))
             if layers
-            else "all but outputs, unused ones and embeddings",
+            else "all but the output layers, unused ones and embeddings",
         ),
         (
             "Loss that may be added"

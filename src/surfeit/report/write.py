@@ -73,7 +73,8 @@ def write_report(
     about = provenance(run, dataset, objective)
     tables = measure(run, dataset, config, objective=objective, into=into, progress=progress)
     summary = summarise(tables, about, config)
-    live = live_graphs(run, dataset, list(summary["layers"]), config, tell=progress or silent)
+    names = list(summary["layers"])
+    live = live_graphs(run, dataset, names, config, into=into, tell=progress or silent)
     with disk_errors(out):
         building = Path(tempfile.mkdtemp(prefix=".report-", dir=out))
         try:

@@ -82,14 +82,19 @@ class Run:
 
     @property
     def objective(self) -> Objective | None:
-        """What the run was trained by; None where a loop of the user's own trained it.
+        """What the run was trained by; None where a loop of the user's own does not say.
+
+        Such a loop says it by its recorder's settings: `settings={"objective": "squared_error"}`.
 
         Raises:
-            ValueError: if it is a function of the user's own, which the store cannot make again.
+            ValueError: if it is a function of the user's own, which the store cannot make again, or
+                there is no objective of the name.
         """
-        if self.identity.get("kind") == "recorded":
+        own_loop = self.identity.get("kind") == "recorded"
+        said = self.config.get("settings", {}) if own_loop else self.config
+        recorded = said.get("objective", None if own_loop else cross_entropy.name)
+        if recorded is None:
             return None
-        recorded = self.config.get("objective", cross_entropy.name)
         if isinstance(recorded, str):
             return objective_named(recorded)
         raise ValueError(
