@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from surfeit.prune import removable
+from surfeit.core import cross_entropy, own_objective, squared_error
+from surfeit.prune import (
+    accepted_rise,
+    explained_variance,
+    removable,
+    removable_by_loss,
+)
 
 
 def curve(*accuracies):
@@ -34,3 +40,43 @@ def test_errors_say_what_is_allowed():
         removable(curve(1.0), loss=1.5)
     with pytest.raises(ValueError, match=r"accuracies must be finite fractions"):
         removable(curve(0.9, float("nan")))
+
+
+def test_losses_may_rise_until_the_first_that_is_too_large():
+    assert removable_by_loss(curve(0.1, 0.05, 0.15, 0.3, 0.1), rise=0.1) == 2
+    assert removable_by_loss(curve(0.1, 0.2, 0.3), rise=0.1) == 1  # 0.2 − 0.1 is not quite 0.1
+    assert removable_by_loss(curve(0.1, 0.1), rise=0.0) == 1
+    assert removable_by_loss(curve(-3.0, -2.98, -2.5), rise=0.03) == 1
+    assert removable_by_loss(curve(1e-12, 3e-12), rise=1e-12) == 0
+
+
+def test_a_point_of_r2_is_a_hundredth_of_the_targets_variance():
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.randn(50, 2, generator=generator) * 3 + 1
+    mean = targets.mean(0).expand_as(targets)
+    variance = explained_variance(targets, squared_error)
+    assert variance == pytest.approx(squared_error.loss(mean, targets).item())
+    assert accepted_rise(0.4, targets, squared_error, loss=0.01) == pytest.approx(0.01 * variance)
+
+
+def absolute(outputs, targets):
+    return (outputs - targets).abs().mean()
+
+
+def test_other_losses_may_rise_by_a_share_of_themselves():
+    labels, targets = torch.tensor([0, 1]), torch.tensor([[1.0], [2.0]])
+    assert accepted_rise(0.4, labels, cross_entropy, loss=0.05) == pytest.approx(0.02)
+    assert accepted_rise(-0.4, targets, own_objective(absolute), loss=0.05) == pytest.approx(0.02)
+    # Targets that never change have no R².
+    assert explained_variance(torch.ones(4, 1), squared_error) is None
+    assert explained_variance(labels, squared_error) is None
+    assert accepted_rise(0.4, torch.ones(4, 1), squared_error, loss=0.05) == pytest.approx(0.02)
+
+
+def test_errors_of_losses_say_what_is_allowed():
+    with pytest.raises(ValueError, match=r"losses must be \[removals \+ 1\], got \[0\]"):
+        removable_by_loss(torch.tensor([]), rise=0.1)
+    with pytest.raises(ValueError, match="losses must be finite"):
+        removable_by_loss(curve(0.1, float("nan")), rise=0.1)
+    with pytest.raises(ValueError, match="rise must be at least 0, got -1"):
+        removable_by_loss(curve(0.1), rise=-1)

@@ -261,6 +261,7 @@ def provenance():
         "data": "digits",
         "objective": "cross_entropy",
         "examples": "images",
+        "recorded": False,
         "fingerprint": "ab" * 32,
         "seed": 0,
         "status": "done",

@@ -237,8 +237,8 @@ def test_an_unfinished_run_is_called_so(run, dataset, tmp_path, sketches):
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["run"]["status"] == "done"
 
 
-class Shortcut(nn.Module):
-    """No chain: its units cannot be removed by the curves."""
+class Mixing(nn.Module):
+    """Its units meet in a softmax before they are read: none can be told apart there."""
 
     def __init__(self):
         super().__init__()
@@ -247,14 +247,15 @@ class Shortcut(nn.Module):
         self.out = nn.Linear(16, 3)
 
     def forward(self, images):
-        flat = self.flat(images)
-        return self.out(flat + self.hidden(flat).relu())
+        return self.out(self.hidden(self.flat(images)).softmax(1))
 
 
-def test_a_network_that_is_no_chain_keeps_the_other_parts(dataset, tmp_path, sketches):
-    run = Recorder(Shortcut(), tmp_path / "run", data=dataset).finish()
-    path = write_report(run, dataset, tmp_path / "out", CONFIG, into=Shortcut())
-    assert "Left out for hidden" in path.read_text(encoding="utf-8")
+def test_units_that_mix_leave_the_other_parts(dataset, tmp_path, sketches):
+    run = Recorder(Mixing(), tmp_path / "run", data=dataset).finish()
+    path = write_report(run, dataset, tmp_path / "out", CONFIG, into=Mixing())
+    page = path.read_text(encoding="utf-8")
+    assert "Left out for hidden: between" in page
+    assert "softmax" in page
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["layers"]["hidden"]["removal"] is None
     assert summary["layers"]["hidden"]["spectrum"]["final"] is not None

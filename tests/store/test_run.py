@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from surfeit.core import StoreError, digest, parameters
-from surfeit.store import Run, density_of
+from surfeit.core import StoreError, cross_entropy, digest, parameters, squared_error
+from surfeit.store import Run, RunWriter, density_of
 
 from .conftest import NETWORK, weights_at
 
@@ -234,3 +234,32 @@ def test_density_is_the_share_of_all_layers_weights_that_the_mask_keeps(finished
     mask = {"fc1.weight": torch.zeros(3, 4, dtype=torch.bool)}
     mask["fc1.weight"][0] = True
     assert density_of(finished(1, mask)) == (4 + 6) / (12 + 6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "objective"),
+    [
+        ("train", {}, cross_entropy),
+        ("train", {"objective": "squared_error"}, squared_error),
+        ("recorded", {"settings": {}}, None),
+        ("recorded", {"settings": {"objective": "squared-error"}}, squared_error),
+    ],
+)
+def test_objective_is_what_the_record_says(finished, tmp_path, kind, config, objective):
+    assert _as(finished(), tmp_path, kind, config).objective is objective
+
+
+def test_an_objective_that_cannot_be_made_again_is_asked_for(finished, tmp_path):
+    own = {"objective": {"function": "mine.huber", "source": "ab"}}
+    with pytest.raises(ValueError, match=r"'mine.huber', a function .* pass it as objective="):
+        _ = _as(finished(), tmp_path, "train", own).objective
+    with pytest.raises(ValueError, match="no objective 'hige'"):
+        _ = _as(finished(), tmp_path / "other", "train", {"objective": "hige"}).objective
+
+
+def _as(run, folder, kind, config):
+    """The same weights with another record."""
+    identity = {**run.identity, "kind": kind, "config": config}
+    writer = RunWriter(folder / "as", key=run.key, identity=identity, about=run.about)
+    writer.snapshot(0, run.tensors())
+    return writer.finish({"steps": 0})

@@ -1,11 +1,12 @@
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from surfeit.study import mean_interval, paired_interval, wilson_interval
+from surfeit.study import mean_interval, paired_interval, share_interval, wilson_interval
 
 
 def test_mean_interval_equals_scipys_t_interval():
@@ -77,7 +78,55 @@ def test_paired_interval_of_equal_answers_still_has_a_width():
     assert found.lower < 0 < found.upper
 
 
+def test_paired_interval_of_whole_shares_is_that_of_booleans():
+    before, after = _right(20, 5, 2, 3)
+    shares = paired_interval(before.astype(float), after.astype(float))
+    assert shares == paired_interval(before, after)
+
+
+def test_paired_interval_of_shares_covers_the_true_change():
+    """Positions of an example err together here: intervals over positions would be too narrow."""
+    random, covered, n, positions = np.random.default_rng(0), 0, 300, 5
+    for _ in range(1000):
+        before = random.random((n, positions)) < 0.9
+        spoiled = random.random((n, 1)) < 0.2  # examples, with all of their positions
+        after = before & ~(spoiled & (random.random((n, positions)) < 0.9))
+        found = paired_interval(before.mean(1), after.mean(1))
+        covered += found.lower <= -0.9 * 0.2 * 0.9 <= found.upper
+    assert 0.93 < covered / 1000 < 0.97
+
+
+def test_share_interval_of_single_answers_is_wilsons_but_for_the_samples_own_variance():
+    right = np.array([1.0] * 170 + [0.0] * 10)
+    found, wilson = share_interval(right), wilson_interval(170, 180)
+    assert found.estimate == wilson.estimate
+    assert (found.lower, found.upper) == (
+        pytest.approx(wilson.lower, abs=1e-3),
+        pytest.approx(wilson.upper, abs=1e-3),
+    )
+
+
+def test_share_interval_counts_examples_that_err_together_once():
+    """Ten equal positions of an example say no more than one; ten that err apart say more."""
+    random = np.random.default_rng(0)
+    together = np.repeat((random.random((200, 1)) < 0.7).astype(float), 10, axis=1).mean(1)
+    apart = (random.random((200, 10)) < 0.7).mean(1)
+    one, ten = share_interval(together), share_interval(apart)
+    single = wilson_interval(int(together.sum()), 200)
+    many = wilson_interval(round(apart.mean() * 2000), 2000)
+    assert one.upper - one.lower == pytest.approx(single.upper - single.lower, rel=0.02)
+    assert ten.upper - ten.lower == pytest.approx(many.upper - many.lower, rel=0.15)
+    assert share_interval([1.0] * 50) == replace(wilson_interval(50, 50), n=50)
+    assert share_interval([0.5]).lower < 0.1
+
+
 def test_intervals_refuse_what_they_cannot_use():
+    with pytest.raises(ValueError, match=r"shares must be \[n\] fractions in \[0, 1\]"):
+        share_interval([0.5, 1.5])
+    with pytest.raises(ValueError, match=r"shares must be \[n\]"):
+        share_interval([])
+    with pytest.raises(ValueError, match=r"shares must be \[n\]"):
+        paired_interval([0.5], [1.5])
     with pytest.raises(ValueError, match="at least two values"):
         mean_interval([1.0])
     with pytest.raises(ValueError, match="finite"):

@@ -60,10 +60,10 @@ OF_LOSSES = {
     ),
     "95 % interval": (
         "Would cover the true value in 95 of 100 such measurements. Of a mean loss, and of its "
-        "paired change over the same {examples}: Student 1908. For R² the targets' variance is "
-        "taken as known."
+        "paired change over the same {examples}: Student 1908."
     ),
 }
+OF_R2 = " The targets' variance is taken as known."
 ANSWERS = (
     " An example has several answers, which do not err independently: intervals are over examples, "
     "each with its share of right answers (Korn and Graubard 1998)."
@@ -93,6 +93,8 @@ def _entries(summary: Mapping[str, Any]) -> dict[str, str]:
         entries["95 % interval"] += ANSWERS
     if name != "accuracy":
         entries |= OF_LOSSES
+    if name == "r2":
+        entries["95 % interval"] += OF_R2
     for word in ("Point", "R²") if name == "loss" else ():
         del entries[word]
     return entries

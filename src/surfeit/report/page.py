@@ -1,6 +1,6 @@
 """The page: an answer on top, then what it rests on, as one file that asks for nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -39,7 +39,7 @@ def render(
     run = summary["run"]
     parts = [
         _top(summary),
-        _learning(summary, figures),
+        _learning(summary, figures, tables["learning"].column_names),
         *(_topic(topic, summary, figures, tables, live) for topic in TOPICS),
         html.section("provenance", "Where this comes from", provenance_block(summary)),
         html.section("words", "What the words mean", glossary(summary)),
@@ -147,7 +147,7 @@ def _glance_row(name: str, layer: Numbers, worth: Quantity) -> list[str]:
     return cells
 
 
-def _learning(summary: Numbers, figures: Mapping[str, str]) -> str:
+def _learning(summary: Numbers, figures: Mapping[str, str], columns: Sequence[str]) -> str:
     if "learning" not in figures:
         body = html.paragraph("The run has no metrics of a split, so there is no learning curve.")
     else:
@@ -156,12 +156,23 @@ def _learning(summary: Numbers, figures: Mapping[str, str]) -> str:
             prefix="learning",
             label=_learning_label(summary),
         )
-        body = html.figure(
-            drawing,
-            "Train is measured along the epoch, while the weights still change, so it can lie "
-            f"below the others. The test {words.examples(summary)} were measured and never used.",
-        )
+        body = html.figure(drawing, _learning_caption(summary, columns))
     return html.section("learning", "Learning curve", body)
+
+
+def _learning_caption(summary: Numbers, columns: Sequence[str]) -> str:
+    """What has to be known of the splits that were measured while it was trained."""
+    splits, noun = {name.partition("_")[0] for name in columns}, words.examples(summary)
+    worse = "below" if words.quantity(summary).name == "accuracy" else "behind"
+    said = {
+        "train": "Train is measured along the epoch, while the weights still change, so it can lie "
+        f"{worse} the others.",
+        "test": f"The test {noun} were measured and never used.",
+    }
+    # A loop of the user's own says itself how it measures.
+    if summary["run"]["recorded"]:
+        return "As the training loop recorded it."
+    return " ".join(text for split, text in said.items() if split in splits)
 
 
 def _learning_label(summary: Numbers) -> str:

@@ -20,10 +20,11 @@ def provenance(run: Run, dataset: Dataset, objective: Objective = cross_entropy)
     """What the run says of itself and its data, as JSON values.
 
     Returns:
-        objective (by name) and examples ("images" or "examples"); key, model and data (names),
-        fingerprint, seed, steps and epochs (of training), first and last snapshot (steps), command
-        and versions; status ("done", "running" or "interrupted") and planned_steps, those of the
-        whole training, None where the run does not say.
+        objective (by name), examples ("images" or "examples") and recorded (whether a loop of the
+        user's own trained it); key, model and data (names), fingerprint, seed, steps and epochs (of
+        training), first and last snapshot (steps), command and versions; status ("done", "running"
+        or "interrupted") and planned_steps, those of the whole training, None where the run does
+        not say.
     """
     steps = run.steps()
     metrics = run.metrics()
@@ -35,6 +36,7 @@ def provenance(run: Run, dataset: Dataset, objective: Objective = cross_entropy)
         "fingerprint": dataset.fingerprint,
         "objective": objective.name,
         "examples": noun_of(dataset),
+        "recorded": run.identity.get("kind") == "recorded",
         "seed": run.config.get("seed"),
         "status": run.status,
         "steps": steps[-1],

@@ -104,16 +104,17 @@ def subjects(network: Network, config: ReportConfig) -> list[Subject]:
     """The layers to measure: those named, or all but outputs, unused ones and embeddings.
 
     Where the network cannot be followed nobody knows which layers are outputs: they are measured.
+    So are those of a network that has no others.
 
     Raises:
-        ValueError: if a layer named is not in the model, or there is none to measure.
+        ValueError: if a layer named is not in the model, or the model has none.
     """
     structure = network.structure
     names = list(config.layers) if config.layers is not None else _usual(structure)
     if not names:
         raise ValueError(
-            "the network has no layer but outputs, unused ones and embeddings: name the layers to "
-            f"measure (one of: {', '.join(map(repr, structure.layers))})"
+            "the network has no layer with weights that inputs are multiplied with: there is "
+            "nothing to measure"
         )
     found: list[Subject] = []
     for name in names:
@@ -122,14 +123,11 @@ def subjects(network: Network, config: ReportConfig) -> list[Subject]:
 
 
 def _usual(structure: Structure) -> list[str]:
-    left_out: set[str] = set()
-    if structure.obstacle is None:
-        left_out = {*structure.outputs, *structure.unused}
-    return [
-        name
-        for name, layer in structure.layers.items()
-        if name not in left_out and layer.kind != "embedding"
-    ]
+    weighed = [name for name, layer in structure.layers.items() if layer.kind != "embedding"]
+    if structure.obstacle is not None:
+        return weighed
+    used = [name for name in weighed if name not in structure.unused]
+    return [name for name in used if name not in structure.outputs] or used
 
 
 def _subject(

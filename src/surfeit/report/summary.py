@@ -58,6 +58,7 @@ def layer_numbers(tables: Tables, name: str, quantity: Quantity) -> Numbers:
         "units": row["units"],
         "inputs": row["inputs"],
         "images": {"validation": row["validation_images"], "test": row["test_images"]},
+        "group": row["group"],
         "removal": _removal(here, row, quantity),
         "movement": _movement(here["units"]),
         "graph": _graph(here["units"], row),

@@ -121,15 +121,16 @@ def unfinished(summary: Numbers) -> str | None:
 def layer_words(name: str, summary: Numbers) -> list[Finding]:
     """What was found in a layer, the answer to each question first."""
     layer = summary["layers"][name]
-    found = [_removal(layer, summary), _movement(layer), _clusters(layer), _rank(layer, summary)]
+    found = [_removal(name, summary), _movement(layer), _clusters(layer), _rank(layer, summary)]
     found += [_spikes(layer), _images(layer, summary)]
     return [finding for finding in found if finding is not None]
 
 
-def _removal(layer: Numbers, summary: Numbers) -> Finding:
-    removal, worth, loss = layer["removal"], quantity(summary), summary["settings"]["loss"]
+def _removal(name: str, summary: Numbers) -> Finding:
+    removal = summary["layers"][name]["removal"]
+    worth, loss = quantity(summary), summary["settings"]["loss"]
     if removal is None:
-        return Finding("No units were removed.", "")
+        return Finding("No units were removed.", _elsewhere(name, summary))
     units = removal["units"]
     if removal["removable"] == 0:
         return Finding(
@@ -144,6 +145,15 @@ def _removal(layer: Numbers, summary: Numbers) -> Finding:
         f"{how}; {_against_random(removal)} {_test(removal['test'], summary)} As many units "
         f"removed at random leave {_random_left(removal['random_test'], summary)}.",
     )
+
+
+def _elsewhere(name: str, summary: Numbers) -> str:
+    """With which layer units were removed that can only go together with that one's."""
+    layers, group = summary["layers"], summary["layers"][name]["group"] or []
+    first = next((other for other in layers if other in group and layers[other]["removal"]), None)
+    if first is None:
+        return ""
+    return f"They can only go together with those of {layer_name(first)}, where they were removed."
 
 
 def _against_random(removal: Numbers) -> str:

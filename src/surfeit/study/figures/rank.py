@@ -71,15 +71,14 @@ def figure(
             kept.set(title="Accuracy kept", ylabel=f"{table['split'][0]} accuracy")
         _lines(kept, table, loss, variance, of_losses=of_losses)
         handles, labels = kept.get_legend_handles_labels()
-        drawing.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
+        drawing.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 3))
     return drawing
 
 
 def _label_losses(axes: Axes, table: pa.Table) -> None:
     loss_axis(axes, column(table, "loss"))
-    scale = ", logarithmic axis" if axes.get_yscale() == "log" else ""
-    split = table["split"][0]
-    axes.set(title="Loss", ylabel=f"{split} loss (lower is better{scale})")
+    scale = " (logarithmic axis)" if axes.get_yscale() == "log" else ""
+    axes.set(title=f"Loss{scale}", ylabel=f"{table['split'][0]} loss (lower is better)")
 
 
 def _lines(

@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from surfeit.store import make_folder, write_atomically
 
@@ -100,7 +100,11 @@ def loss_axis(axes: Axes, values: np.ndarray, *, needed: float = 50.0) -> None:
     finite = values[np.isfinite(values)]
     if len(finite) and finite.min() > 0 and finite.max() >= needed * finite.min():
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+        numbers = FuncFormatter(lambda value, _: plain(value))
+        axes.yaxis.set_major_formatter(numbers)
+        # Between two powers of ten there may be none: then the steps between carry the numbers.
+        decades = np.log10(finite.max() / finite.min())
+        axes.yaxis.set_minor_formatter(numbers if decades < 1 else NullFormatter())
 
 
 def plain(value: float) -> str:
