@@ -45,3 +45,30 @@ def test_more_repeats_and_ranks_are_more_work(network):
 def test_counting_leaves_no_hooks_behind(network):
     work_of(network, "0", torch.zeros(1, 1, 4, 4), CONFIG)
     assert not any(module._forward_hooks for module in network.modules())
+
+
+class Tagger(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(7, 4)
+        self.lstm = nn.LSTM(4, 6, batch_first=True)
+        self.attend = nn.MultiheadAttention(6, 2, batch_first=True)
+        self.up = nn.ConvTranspose1d(5, 3, 2, stride=2)
+        self.out = nn.Linear(12, 3)
+
+    def forward(self, tokens):
+        hidden = self.lstm(self.embed(tokens))[0]
+        return self.out(self.up(self.attend(hidden, hidden, hidden)[0]))
+
+
+def test_every_kind_of_layer_costs_its_weights_once_a_position():
+    model, tokens = Tagger().eval(), torch.zeros(1, 5, dtype=torch.int64)
+    lstm, attention = 5 * 24 * (4 + 6), 5 * 4 * 36
+    transposed, out = 6 * 5 * 3 * 2, 3 * 36
+    whole = lstm + attention + transposed + out
+    for name in ("lstm", "attend.q", "attend.out_proj", "up"):
+        assert work_of(model, name, tokens, CONFIG).ranks == whole * 3 * 2
+    assert work_of(model, "attend.q", tokens, CONFIG).removals == 0
+    # A recurrent unit reads itself: every removal runs its readers, and all behind them, again.
+    removed = work_of(model, "lstm", tokens, CONFIG).removals
+    assert removed >= 10 * 6 * (attention + transposed + out)

@@ -1,0 +1,127 @@
+"""Figures of networks without classes: losses, lower is better, and what may be lost of them."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from surfeit.study.figures import learning, rank, removal
+from surfeit.study.figures.style import accepted_level
+from surfeit.study.tables import column, where
+
+
+def _lines(axes):
+    return {line.get_label(): line for line in axes.get_lines()}
+
+
+@pytest.fixture
+def losses(removal_table):
+    """The planted removal curves as losses, which span less than a power of ten."""
+    values = 1.1 - column(removal_table, "accuracy")
+    table = removal_table.set_column(
+        removal_table.column_names.index("accuracy"),
+        "accuracy",
+        pa.nulls(removal_table.num_rows, pa.float64()),
+    )
+    if "loss" in table.column_names:
+        table = table.drop(["loss"])
+    return table.append_column("loss", pa.array(values))
+
+
+@pytest.fixture
+def rank_losses():
+    ranks, values = [1, 2, 4, 8], [0.9, 0.5, 0.04, 0.01]
+    return pa.table(
+        {
+            "split": ["test"] * 4,
+            "of": ["weights"] * 4,
+            "rank": ranks,
+            "share": [0.5, 0.7, 0.9, 1.0],
+            "accuracy": pa.nulls(4, pa.float64()),
+            "loss": values,
+            "dense": [0.01] * 4,
+        }
+    )
+
+
+def test_removal_of_losses_is_drawn_as_losses_on_a_logarithmic_axis(losses):
+    least, most = removal.figure(losses, loss=0.01, variance=0.5, chosen=3).axes
+    assert "lower is better" in least.get_ylabel()
+    assert least.get_yscale() == most.get_yscale() == "linear"
+    wide = losses.set_column(
+        losses.column_names.index("loss"), "loss", pa.array(column(losses, "loss") ** 3)
+    )
+    assert removal.figure(wide).axes[0].get_yscale() == "log"
+    rows = where(losses, criterion="magnitude", remove="least")
+    drawn = _lines(least)["magnitude"].get_xydata()
+    np.testing.assert_allclose(drawn[:, 1], rows["loss"].to_pylist())
+    dense = where(losses, removed=0)["loss"][0].as_py()
+    level = _lines(least)["dense + 1 point of R²"].get_ydata()[0]
+    assert level == pytest.approx(dense + 0.01 * 0.5)
+    assert _lines(least)["always the mean (R² = 0)"].get_ydata()[0] == 0.5
+    assert "chance" not in _lines(removal.figure(losses, chance=0.1).axes[0])
+
+
+def test_other_losses_may_rise_by_a_share_of_themselves(losses):
+    least, _ = removal.figure(losses, loss=0.05).axes
+    dense = where(losses, removed=0)["loss"][0].as_py()
+    assert _lines(least)["dense + 5 %"].get_ydata()[0] == pytest.approx(1.05 * dense)
+    assert accepted_level(-2.0, 0.05, None, of_losses=True) == pytest.approx(-1.9)
+
+
+def test_losses_that_are_not_positive_keep_a_linear_axis(losses):
+    at = losses.column_names.index("loss")
+    shifted = losses.set_column(at, "loss", pa.array(column(losses, "loss") - 0.5))
+    assert removal.figure(shifted).axes[0].get_yscale() == "linear"
+
+
+def test_the_random_band_stays_where_losses_are(losses):
+    least, _ = removal.figure(losses).axes
+    band = least.collections[0].get_paths()[0].vertices[:, 1]
+    assert band.min() >= column(where(losses, criterion="random"), "loss").min() - 1e-12
+
+
+def test_ranks_of_losses_show_losses_and_no_percent(rank_losses):
+    norm, loss = rank.figure(rank_losses, loss=0.01, variance=0.6).axes
+    assert norm.yaxis.get_major_formatter()(0.5, 0) == "50 %"
+    assert "lower is better" in loss.get_ylabel()
+    assert loss.get_yscale() == "log"
+    drawn = _lines(loss)["the weights W"].get_ydata()
+    np.testing.assert_allclose(drawn, rank_losses["loss"].to_pylist())
+    assert _lines(loss)["dense + 1 point of R²"].get_ydata()[0] == pytest.approx(0.016)
+    assert _lines(loss)["always the mean (R² = 0)"].get_ydata()[0] == 0.6
+
+
+@pytest.fixture
+def regression():
+    return pa.table(
+        {
+            "epoch": [0, 1, 2],
+            "train_loss": [2.0, 0.1, 0.02],
+            "train_r2": [-3.0, 0.8, 0.97],
+            "test_loss": [2.2, 0.2, 0.03],
+            "test_r2": [-3.4, 0.7, 0.95],
+        }
+    )
+
+
+def test_learning_of_a_regression_shows_r2_and_loss(regression):
+    r2, loss = learning.figure(regression, objective="squared_error").axes
+    assert r2.get_title(loc="left") == "R²"
+    assert r2.get_ylim()[0] == -1.0  # where it begins does not matter
+    assert loss.get_ylabel() == "squared error"
+    assert loss.get_yscale() == "log"
+    drawn = _lines(r2)["test"].get_ydata()
+    np.testing.assert_allclose(drawn, regression["test_r2"].to_pylist())
+
+
+def test_learning_of_losses_alone_is_one_panel(regression):
+    table = regression.select(["epoch", "train_loss", "test_loss"])
+    (loss,) = learning.figure(table, objective="mine.huber").axes
+    assert loss.get_ylabel() == "mine.huber"
+    negative = table.set_column(1, "train_loss", [[-2.0, -3.0, -3.5]])
+    assert learning.figure(negative).axes[0].get_yscale() == "linear"
+
+
+def test_accuracies_say_what_they_are_a_fraction_of(learning_table):
+    accuracy, _ = learning.figure(learning_table, judged="answers").axes
+    assert accuracy.get_ylabel() == "answers classified rightly"
