@@ -434,7 +434,8 @@ def _linear_readers(model: nn.Module, removal: Removal) -> list[Linear] | None:
     for site in removal.sites:
         if site.call not in removal.first:
             continue
-        reader = Linear.of(modules[site.call[0]], site, removal.units)
+        module = modules.get(site.call[0])  # a function is no module
+        reader = None if module is None else Linear.of(module, site, removal.units)
         if reader is None:
             return None
         found.append(reader)

@@ -7,6 +7,7 @@ blocks at once; a layer that answers later but does not depend on them does so t
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.overrides import TorchFunctionMode
-from torch.utils import _pytree
 
-from surfeit.models.structure.calls import is_layer, mixes_units, tensors_in
+from surfeit.models.structure.call import is_layer, mixes_units, tensors_in, with_tensors
+from surfeit.models.structure.modes import PRODUCTS, Weights
 from surfeit.prune.removal import Place
 
 # Called with a call and the tensors that enter it; returns what enters instead.
@@ -34,13 +35,16 @@ class Rerun:
     """
 
     def __init__(self, model: nn.Module, first: frozenset[Place], behind: frozenset[Place]) -> None:
-        self._model, self._first, self._behind = model, first, behind
+        self.model, self._first, self._behind = model, first, behind
         self._ends: set[str] = set()
         self._kept: dict[Place, _Kept] = {}
         self._unread: frozenset[Place] = frozenset()
         self._overwritten: frozenset[Place] = frozenset()
         self._counts: Counter[str] = Counter()
         self._call: Callable[..., Any] = _plainly
+        self._inside = 0  # layers that the current call is within
+        modules = {name for name, _ in model.named_modules()}
+        self._functions = {name for name, _ in first | behind if name not in modules}
         self.largest_step = 0
         """Numbers held at once, at most, while a layer ran in `run`."""
         for name, module in model.named_modules():
@@ -138,7 +142,8 @@ class Rerun:
         fast = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)  # it calls none of an encoder's layers
         try:
-            return self._model(inputs)
+            with _Products(self) if self._functions else nullcontext():
+                return self.model(inputs)
         finally:
             torch.backends.mha.set_fastpath_enabled(fast)
             self._call = _plainly
@@ -146,7 +151,31 @@ class Rerun:
     def _answer(self, name: str, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         place = name, self._counts[name]
         self._counts[name] += 1
-        return self._call(place, forward, args, kwargs)
+        within = name in self._ends
+        self._inside += within
+        try:
+            return self._call(place, forward, args, kwargs)
+        finally:
+            self._inside -= within
+
+    def product(
+        self, name: str, run: Callable[..., Any], args: Any, kwargs: Any, others: list[int]
+    ) -> Any:
+        """A function that multiplies by a parameter, as a layer of that name."""
+        tensors = tensors_in((args, kwargs))
+
+        def forward(*given: Tensor) -> Any:
+            for place, value in zip(others, given, strict=True):
+                tensors[place] = value
+            own, named = with_tensors((args, kwargs), tensors)
+            return run(*own, **named)
+
+        self._ends.add(name)
+        return self._answer(name, forward, *(tensors[place] for place in others))
+
+    def reads(self, name: str) -> bool:
+        """Whether a function of this name is among the calls to look at."""
+        return name in self._functions and not self._inside
 
 
 @dataclass(eq=False)
@@ -164,6 +193,31 @@ class _Kept:
     @property
     def overwritten(self) -> bool:
         return self.versions != tuple(value._version for value in tensors_in(self.answer))
+
+
+class _Products(TorchFunctionMode):
+    """Lets functions that multiply by a parameter answer as layers do."""
+
+    def __init__(self, rerun: Rerun) -> None:
+        super().__init__()
+        self._rerun, self._weights = rerun, Weights(rerun.model)
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        given, name = kwargs or {}, getattr(func, "__name__", "").strip("_")
+        tensors = tensors_in((args, given))
+        if name in PRODUCTS:
+            called, others = self._weights.product(name, tensors)
+            if called is not None and self._rerun.reads(called):
+                return self._rerun.product(called, func, args, given, others)
+        result = func(*args, **given)
+        self._weights.follow(tensors, tensors_in(result))
+        return result
 
 
 class _Reading(TorchFunctionMode):
@@ -205,15 +259,10 @@ def _plainly(place: Place, forward: Callable[..., Any], args: Any, kwargs: Any) 
 
 def _exchanged(args: Any, kwargs: Any, enter: Enter, place: Place) -> tuple[Any, Any]:
     tensors = tensors_in((args, kwargs))
-    exchanged = enter(place, tensors)
-    if all(a is b for a, b in zip(tensors, exchanged, strict=True)):
-        return args, kwargs
-    rest = iter(exchanged)
-    return _pytree.tree_map_only(Tensor, lambda _: next(rest), (args, kwargs))
+    return with_tensors((args, kwargs), enter(place, tensors))
 
 
 def _placeholder(answer: Any) -> Any:
     """The same shapes without the memory."""
-    return _pytree.tree_map_only(
-        Tensor, lambda value: value.new_zeros(()).expand(value.shape), answer
-    )
+    shapes = [value.new_zeros(()).expand(value.shape) for value in tensors_in(answer)]
+    return with_tensors(answer, shapes)
