@@ -163,6 +163,10 @@ class Weights:
         # Tensors are held with their ids, lest another be born under the id of one that has gone.
         self._names: dict[int, tuple[Tensor, str]] = {id(t): (t, name) for name, t in own}
 
+    def has(self, value: Tensor) -> bool:
+        """Whether a tensor is one of them."""
+        return id(value) in self._names
+
     def follow(self, given: list[Tensor], made: list[Tensor]) -> None:
         """Notes what a function made, if it was given weights alone."""
         if given and all(id(value) in self._names for value in given):
@@ -225,7 +229,7 @@ class Recording(Mode):
 
     def layer(self, call: Call, run: Callable[[], Any]) -> Any:
         call.between = [self._trail(value) for value in call.inputs]
-        call.parameters = [n for n, value in enumerate(call.inputs) if id(value) in self._weights]
+        call.parameters = [n for n, value in enumerate(call.inputs) if self._weights.has(value)]
         call.inputs = copies(call.inputs)
         result = run()
         outputs = tensors_in(result)
