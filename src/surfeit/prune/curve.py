@@ -414,7 +414,7 @@ def _silent(model: nn.Module, removal: Removal) -> Rerun:
     every = torch.ones(removal.units, dtype=torch.bool)
     members = tuple(map(removal.structure.layer, removal.members))
     removal.zero_(own, every, biases=False, among=members)
-    return Rerun(own, frozenset(), frozenset())
+    return Rerun(own, removal.first, removal.behind)
 
 
 def _own_tensors(model: nn.Module, removal: Removal) -> dict[str, Tensor]:
