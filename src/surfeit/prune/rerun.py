@@ -41,6 +41,8 @@ class Rerun:
         self._unread: frozenset[Place] = frozenset()
         self._overwritten: frozenset[Place] = frozenset()
         self._counts: Counter[str] = Counter()
+        self._inputs = torch.empty(0)
+        self._spoils = False  # whether the network works in place on its inputs
         self._call: Callable[..., Any] = _plainly
         self._inside = 0  # layers that the current call is within
         modules = {name for name, _ in model.named_modules()}
@@ -57,7 +59,7 @@ class Rerun:
         """Runs the whole network and keeps what can be kept; returns its result.
 
         Args:
-            inputs: what the network takes.
+            inputs: what the network takes; kept for `again`, and left as they are.
             enter: looks at what enters a layer.
         """
         begun = False
@@ -82,17 +84,19 @@ class Rerun:
                 self._kept[place] = _Kept(_placeholder(result) if unread else result, within)
             return result
 
-        result = self._with(call, inputs)
+        self._inputs = inputs
+        given = inputs.clone()
+        result = self._with(call, given)
+        self._spoils = given._version > 0
         # What a later function overwrites is no longer what the module answered.
         self._kept = {place: kept for place, kept in self._kept.items() if not kept.overwritten}
         self._overwritten = frozenset(place for place, kept in answers if kept.overwritten)
         return result
 
-    def again(self, inputs: Tensor, enter: Enter | None, given: Mapping[Place, Tensor]) -> Any:
-        """Runs the network from the first calls on; returns its result.
+    def again(self, enter: Enter | None, given: Mapping[Place, Tensor]) -> Any:
+        """Runs the network from the first calls on, on the inputs of `run`; returns its result.
 
         Args:
-            inputs: as before.
             enter: exchanges what enters a layer that runs; None where all stays.
             given: what some of the first calls answer instead of running; left as it is.
         """
@@ -109,15 +113,16 @@ class Rerun:
                 args, kwargs = _exchanged(args, kwargs, enter, place)
             return forward(*args, **kwargs)
 
-        return self._with(call, inputs)
+        # A network that works in place on what it is given gets it anew each time.
+        return self._with(call, self._inputs.clone() if self._spoils else self._inputs)
 
-    def forget_unread(self, inputs: Tensor, given: Mapping[Place, Tensor]) -> None:
+    def forget_unread(self, given: Mapping[Place, Tensor]) -> None:
         """Finds what of the kept answers nothing reads, and keeps that no longer: for memory.
 
-        To be called once `run` has kept what belongs to the same inputs.
+        To be called once `run` has kept what belongs to its inputs.
         """
         with _Reading() as reading:
-            self.again(inputs, partial(_reading, reading), given)
+            self.again(partial(_reading, reading), given)
         self._unread = frozenset(
             place
             for place, kept in self._kept.items()
