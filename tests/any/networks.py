@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from surfeit.core import Objective, cross_entropy, squared_error
 from surfeit.data import Dataset, from_tensors
+from surfeit.models import mlp
 
 from ..oracles import branches, images, plain, sequences
 
@@ -95,4 +96,11 @@ KINDS = (
     Kind("two heads", plain.TwoHeads, (5,), outputs=5),
     Kind("frozen backbone", _frozen, (5,)),
     Kind("1-D signals", images.Signal, (2, 17)),
+    Kind(
+        "a curve of one variable",
+        lambda: mlp((8, 6), input_shape=(1,), classes=1),
+        (1,),
+        squared_error,
+        1,
+    ),
 )
