@@ -73,7 +73,7 @@ def test_charts_are_of_some_moments_and_of_the_last(trained, monkeypatch):
     ]
     assert removals[-1][1]["accuracy_0"].shape == (21,)
     assert "accuracy_0" not in removals[0][1]
-    assert f"of step {steps[-1]} alone" in removals[0][0]["note"]
+    assert f"at step {steps[-1]} alone" in removals[0][0]["note"]
     assert header["timeline"]["withoutData"] is None
 
 
@@ -132,7 +132,7 @@ def test_no_sentence_of_a_bundle_names_the_folders_of_its_author(written):
     data = bundle(timeline, ["fc1"], dataset=load("digits"))
     assert b"movement is unknown: snapshots/0.safetensors is damaged" in data
     assert b"snapshots/15.safetensors is damaged" in data
-    assert b"no accuracies: snapshots/25.safetensors is damaged" in data
+    assert b"removals are not measured: snapshots/25.safetensors is damaged" in data
     for part in folder.parents:
         assert len(part.parts) < 3 or f"{part}/".encode() not in data
 

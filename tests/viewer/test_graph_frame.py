@@ -96,12 +96,12 @@ def test_layers_without_pairs_have_no_links(weight):
 
 def test_what_is_known_of_units_is_that_of_the_measurements():
     weight, initial = draw(6, 5), draw(6, 5, name="initial")
-    mask = torch.arange(30).reshape(6, 5) % 3 > 0
-    frame = graph_frame(units_of(weight, origin=normalised(initial), mask=mask))
+    kept = (torch.arange(30).reshape(6, 5) % 3 > 0).float().mean(dim=1)
+    frame = graph_frame(units_of(weight, origin=normalised(initial), kept=kept))
     found = movement(weight, initial)
     np.testing.assert_allclose(frame.norm, found.norm, rtol=1e-6)
     np.testing.assert_allclose(frame.angle, found.angle, rtol=1e-5)
-    np.testing.assert_allclose(frame.kept, mask.float().mean(dim=1))
+    np.testing.assert_allclose(frame.kept, kept)
     alone = graph_frame(units_of(weight))
     assert np.isnan(alone.angle).all()
     assert (alone.kept == 1).all()

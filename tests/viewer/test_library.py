@@ -11,7 +11,7 @@ import torch
 from surfeit.core import DataError, StoreError
 from surfeit.data import load
 from surfeit.viewer.bundles.bundle import bundle
-from surfeit.viewer.timelines.library import Library, UnknownTimelineError, some_images
+from surfeit.viewer.timelines.library import Library, UnknownTimelineError, some_examples
 
 
 def tickets(path, rows):
@@ -176,8 +176,8 @@ def test_images_are_loaded_once_and_the_same_for_all_of_one_data_set(store, writ
     library = Library(store, dataset_of=dataset_of)
     first, second = library.reload()
     assert library.without_data(first) is None
-    sample = library.images(first, 5)
-    assert library.images(second, 0) is sample
+    sample = library.sample(first, 5)
+    assert library.sample(second, 0) is sample
     assert len(calls) == 1
     assert len(sample.split) == len(load("digits").validation)
 
@@ -197,7 +197,7 @@ def test_missing_data_are_a_sentence_and_may_come_later(store, written):
     assert library.without_data(timeline) is None
     assert library.without_data(timeline, load=True) == "the files are missing"
     with pytest.raises(ValueError, match="no name"):
-        library.images(timeline, 5)
+        library.sample(timeline, 5)
     assert library.without_data(timeline) == "no name"
     assert library.without_data(timeline, load=True) is None
     assert "are not given" in Library(store).without_data(timeline)
@@ -209,10 +209,10 @@ def test_at_most_a_thousand_images_are_taken_and_always_the_same():
         **{name: getattr(data, name) for name in data.__dataclass_fields__}
         | {"validation": data.train}
     )
-    sample = some_images(many)
+    sample = some_examples(many)
     assert len(sample) == 1000
-    assert torch.equal(sample.images, some_images(many).images)
-    assert torch.equal(some_images(data).images, data.validation.images)
+    assert torch.equal(sample.images, some_examples(many).images)
+    assert torch.equal(some_examples(data).images, data.validation.images)
 
 
 def test_ticket_searches_of_one_name_are_told_apart(store, levels, tmp_path):

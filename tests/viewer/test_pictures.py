@@ -14,7 +14,7 @@ from surfeit.similarity import strongest_links
 from surfeit.store import Store
 from surfeit.train import Recipe, train
 from surfeit.viewer.frames.cache import Cache
-from surfeit.viewer.frames.outputs import unit_outputs
+from surfeit.viewer.frames.outputs import sampled_outputs
 from surfeit.viewer.frames.pictures import Pictures, Query
 from surfeit.viewer.timelines.library import Library, UnknownTimelineError
 from surfeit.viewer.wire import decode
@@ -52,11 +52,12 @@ def test_graphs_are_of_the_layer_and_moment_asked_for(pictures, runs):
     assert last == pictures.graph(Query(runs[0], "fc1", at=timeline.steps()[-1]))
 
 
-def test_outputs_are_compared_on_the_images_of_the_data(pictures, runs):
-    timeline, images = pictures.library.get(runs[0]), load("digits").validation
+def test_outputs_are_compared_on_the_examples_of_the_data(pictures, runs):
+    timeline, examples = pictures.library.get(runs[0]), load("digits").validation
     for at in timeline.steps():
         _, arrays = decode(pictures.graph(Query(runs[0], "fc1", "outputs", at=at)))
-        pairs, _ = strongest_links(unit_outputs(timeline.model(at), "fc1", images)[0], 100)
+        network = timeline.network(at, examples)
+        pairs, _ = strongest_links(sampled_outputs(network, "fc1", examples)[0], 100)
         assert [arrays["source"].tolist(), arrays["target"].tolist()] == pairs.tolist()
     weights = decode(pictures.graph(Query(runs[0], "fc1")))[1]
     np.testing.assert_array_equal(arrays["norm"], weights["norm"])
@@ -131,11 +132,11 @@ def test_many_threads_see_the_same(pictures, runs):
 
 def test_removal_has_accuracies_with_data_and_a_note_without(pictures, runs, root):
     header, arrays = decode(pictures.removal(Query(runs[0], "fc1")))
-    assert header["images"] == len(load("digits").validation)
+    assert header["examples"] == len(load("digits").validation)
     assert arrays["accuracy_0"].shape == (8,)
     without = Pictures(Library(Store(root)), Cache(None))
     header, arrays = decode(without.removal(Query(runs[0], "fc1")))
-    assert header["note"].startswith("no accuracies: the data")
+    assert header["note"].startswith("removals are not measured: the data")
     assert "accuracy_0" not in arrays
     with pytest.raises(ValueError, match="are not given"):
         without.graph(Query(runs[0], "fc1", "outputs"))
@@ -148,7 +149,7 @@ def test_networks_that_cannot_be_built_again_have_a_note(store, written):
     (run.path / "run.json").write_text(json.dumps(record))
     library = Library(store, dataset_of=lambda _: load("digits"))
     header, _ = decode(Pictures(library, Cache(None)).removal(Query(run.key, "fc1")))
-    assert header["note"].startswith("no accuracies: a Mine cannot be built")
+    assert header["note"].startswith("removals are not measured: a Mine cannot be built")
 
 
 def test_learning_is_packed_by_column(pictures, runs):
@@ -240,7 +241,7 @@ def test_why_there_are_no_accuracies_is_never_an_older_reason(root, tmp_path):
 
         pictures = Pictures(Library(Store(root), dataset_of=dataset_of), Cache(tmp_path))
         query = Query(pictures.library.reload()[0].id, "fc1")
-        assert decode(pictures.removal(query))[0]["note"] == f"no accuracies: {reason}"
+        assert decode(pictures.removal(query))[0]["note"] == f"removals are not measured: {reason}"
 
 
 def test_a_network_that_is_damaged_elsewhere_keeps_its_removal_orders(store, written):
@@ -251,6 +252,6 @@ def test_a_network_that_is_damaged_elsewhere_keeps_its_removal_orders(store, wri
     path.write_bytes(damaged)
     library = Library(store, dataset_of=lambda _: load("digits"))
     header, arrays = decode(Pictures(library, Cache(None)).removal(Query(run.key, "fc1")))
-    assert header["note"].startswith("no accuracies: ")
+    assert header["note"].startswith("removals are not measured: ")
     assert "10.safetensors is damaged" in header["note"]
     assert len(arrays["order_0"]) == 6

@@ -15,9 +15,11 @@ export interface Timeline {
   status: "done" | "running" | "interrupted";
   moments: Moment[];
   layers: Layer[];
-  /** Why unit outputs or accuracies are not to be had, a sentence; null where they are. In a
-   * catalog it is also null where that is not known yet: `Source.timeline` finds out. */
+  /** Why unit outputs and the cost of removals are not to be had, a sentence; null where they are.
+   * In a catalog it is also null where that is not known yet: `Source.timeline` finds out. */
   withoutData: string | null;
+  /** What was minimised, "cross_entropy" or "squared_error" say; null where nobody says. */
+  objective: string | null;
   /** What is missing, a sentence: a run without snapshots has no moments. */
   note?: string | null;
 }
@@ -32,8 +34,10 @@ export interface Moment {
 }
 
 export interface Layer {
+  /** Dotted; empty for a network that is a single layer. */
   name: string;
-  kind: "linear" | "convolution";
+  /** "linear", "convolution", "recurrent": in words. */
+  kind: string;
   units: number;
   inputs: number;
   /** The inner product that chance does not reach in this layer: where links begin by default. */
@@ -100,8 +104,10 @@ export interface SpectrumFrame {
 /** Removal orders of one layer at one moment and, with data, what they cost. */
 export interface RemovalFrame {
   units: number;
-  /** Images that accuracies are measured on; 0 without data. */
-  images: number;
+  /** Examples that costs are measured on; 0 without data. */
+  examples: number;
+  /** What losses are of. */
+  objective: string;
   split: string;
   criteria: RemovalOrder[];
   note: string | null;
@@ -114,15 +120,17 @@ export interface RemovalOrder {
   name: string;
   /** Units in the order in which they go, least important first. */
   order: Uint16Array;
-  /** Accuracy (fraction) after 0, 1, ..., units removals; null without data. */
+  /** Accuracy (fraction) after 0, 1, ..., units removals; null without data or classes. */
   accuracy: Float32Array | null;
+  /** The loss in its place where there are no classes: less is better. */
+  loss: Float32Array | null;
 }
 
 /** The metrics of a timeline, one row a measurement; NaN where nothing was measured. */
 export interface Learning {
   /** Steps, or levels. */
   at: Float64Array;
-  /** By column, "train_accuracy" or "density" say: fractions and nats. */
+  /** By column, "train_accuracy", "test_r2" or "density" say. */
   columns: Record<string, Float64Array>;
 }
 

@@ -6,7 +6,7 @@ export const UNITS = 10;
 
 export function timeline(axis: "step" | "level" = "step"): Timeline {
   const moments = Array.from({ length: 5 }, (_, index) => ({ at: axis === "step" ? 100 * index : index, epoch: axis === "step" ? index : null, run: "abc" }));
-  return { id: "abc", name: "a run", axis, status: "done", moments, layers: [], withoutData: null };
+  return { id: "abc", name: "a run", axis, status: "done", moments, layers: [], withoutData: null, objective: "cross_entropy" };
 }
 
 export function frame(changes: Partial<GraphFrame> = {}): GraphFrame {
@@ -57,11 +57,12 @@ export function removal(changes: Partial<RemovalFrame> = {}): RemovalFrame {
   const falling = Float32Array.from({ length: UNITS + 1 }, (_, removed) => 0.9 - 0.08 * Math.max(0, removed - 3));
   return {
     units: UNITS,
-    images: 1000,
+    examples: 1000,
+    objective: "cross_entropy",
     split: "validation",
     criteria: [
-      { name: "magnitude", order: Uint16Array.from({ length: UNITS }, (_, place) => place), accuracy: falling },
-      { name: "frame_potential", order: Uint16Array.from({ length: UNITS }, (_, place) => UNITS - 1 - place), accuracy: falling.map((value) => value - 0.01) },
+      { name: "magnitude", order: Uint16Array.from({ length: UNITS }, (_, place) => place), accuracy: falling, loss: null },
+      { name: "frame_potential", order: Uint16Array.from({ length: UNITS }, (_, place) => UNITS - 1 - place), accuracy: falling.map((value) => value - 0.01), loss: null },
     ],
     note: null,
     ...changes,

@@ -105,3 +105,40 @@ it("counts steps where epochs are not known", () => {
   expect([...element.querySelectorAll(".chart-label")].map((label) => label.textContent)).toEqual(["accuracy (%)", "step"]);
   expect(element.querySelector(".chart-reading")?.textContent).toContain("at step 200");
 });
+
+function regression(changes: Partial<ChartModel> = {}) {
+  const columns = { train_loss: Float64Array.of(2, 0.5, 0.1, 0.02, 0.01), test_r2: Float64Array.of(-40, 0.5, 0.9, 0.98, 0.99) };
+  const squared = { ...timeline(), objective: "squared_error" };
+  return made({ timeline: squared, learning: { at: learning().at, columns }, ...changes });
+}
+
+it("shows the loss of a regression, and R² when asked", () => {
+  const { element } = regression();
+  const [accuracy, loss, r2] = [...element.querySelectorAll("button")];
+  expect([accuracy.hidden, loss.hidden, r2.hidden]).toEqual([true, false, false]);
+  expect(element.querySelector(".chart-label")?.textContent).toBe("squared error");
+  expect(element.querySelector(".chart-reading")?.textContent).toBe("A train squared error of 0.1 at epoch 2.");
+  r2.click();
+  expect(element.querySelector(".chart-label")?.textContent).toBe("R²");
+  expect(element.querySelector(".chart-reading")?.textContent).toBe("A test R² of 0.9 at epoch 2.");
+  const heights = pointsOf(element, "test").map(([, y]) => y);
+  expect(heights).toHaveLength(5);
+  expect((heights[1] - heights[2]) / (heights[2] - heights[3])).toBeCloseTo(0.4 / 0.08, 0);
+});
+
+it("does not offer R² where there are classes", () => {
+  const buttons = [...made().element.querySelectorAll("button")];
+  expect(buttons.map(({ textContent, hidden }) => [textContent, hidden])).toEqual([["accuracy", false], ["loss", false], ["R²", true]]);
+});
+
+it("draws losses below 0 in proportion", () => {
+  const { element } = regression({ learning: { at: learning().at, columns: { train_loss: Float64Array.of(3, 1, 0, -1, -2) } } });
+  const heights = pointsOf(element, "train").map(([, y]) => y);
+  expect(heights[2] - heights[1]).toBeCloseTo(heights[3] - heights[2], 1);
+});
+
+it("gives losses no unit where nobody says what they are of", () => {
+  const { element } = regression({ timeline: { ...timeline(), objective: null } });
+  expect(element.querySelector(".chart-label")?.textContent).toBe("loss");
+  expect(element.querySelector(".chart-reading")?.textContent).toBe("A train loss of 0.1 at epoch 2.");
+});

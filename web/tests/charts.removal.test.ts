@@ -4,7 +4,7 @@
 import { expect, it } from "vitest";
 
 import { createRemovalChart } from "../src/charts/removal";
-import type { ChartModel } from "../src/types";
+import type { ChartModel, RemovalFrame } from "../src/types";
 import { draw, model, press, recorder, removal, UNITS } from "./charts.fixtures";
 
 function made(changes: Partial<ChartModel> = {}) {
@@ -35,7 +35,7 @@ it("marks each selected unit at its own place in each order", () => {
 });
 
 it("says how many can go, and when the selection does", () => {
-  expect(reading(made().element)).toBe("By magnitude, 3 of 10 units can go at a cost of 1 point of accuracy at most (1,000 validation images).");
+  expect(reading(made().element)).toBe("By magnitude, 3 of 10 units can go at a cost of 1 point of accuracy at most (1,000 validation examples).");
   expect(reading(made({ selected: [4] }).element)).toContain("Unit 4 goes 5th.");
   expect(reading(made({ selected: [8, 2] }).element)).toContain("The 2 selected units go 3rd to 9th.");
 });
@@ -114,11 +114,36 @@ it("says of which moment it is where it is another one", () => {
 });
 
 it("without accuracies says why and shows the orders", () => {
-  const frame = removal({ images: 0, note: "the data are not here" });
+  const frame = removal({ examples: 0, note: "the data are not here" });
   const bare = { ...frame, criteria: frame.criteria.map((criterion) => ({ ...criterion, accuracy: null })) };
   const { actions, element } = made({ removal: bare, selected: [2] });
   expect(reading(element)).toBe("The data are not here. The lines show the orders alone. Unit 2 goes 3rd.");
   expect(element.querySelectorAll(".chart-point")).toHaveLength(2);
   draw(element, [[place(1), 50], [place(2), 60]]);
   expect(actions.log.at(-1)).toEqual(["select", [0, 1], false]);
+});
+
+function regression(changes: Partial<RemovalFrame> = {}): RemovalFrame {
+  const frame = removal({ objective: "squared_error", ...changes });
+  const rising = Float32Array.from({ length: UNITS + 1 }, (_, removed) => 0.02 * 1.05 ** removed);
+  return { ...frame, criteria: frame.criteria.map((criterion) => ({ ...criterion, accuracy: null, loss: rising })) };
+}
+
+it("shows losses where there are no classes, and says how many units can go", () => {
+  const { element } = made({ removal: regression() });
+  const labels = [...element.querySelectorAll(".chart-label")].map((label) => label.textContent);
+  expect(labels).toContain("validation squared error");
+  const line = element.querySelector("[data-criterion]")?.getAttribute("d") ?? "";
+  const heights = [...line.matchAll(/[ML][-\d.]+,([-\d.]+)/g)].map(([, y]) => Number(y));
+  expect(heights).toHaveLength(UNITS + 1);
+  expect(heights[UNITS]).toBeLessThan(heights[0]);
+  expect(reading(element)).toBe("By magnitude, 1 of 10 units can go with a loss at most 10 % above 0.02 (1,000 validation examples).");
+  const overlay = element.querySelector(".chart-overlay") as HTMLElement;
+  overlay.dispatchEvent(new PointerEvent("pointermove", { clientX: place(5.1), clientY: 50 }));
+  expect(element.querySelector(".chart-tip")?.textContent).toBe("unit 4: 5th to go by magnitude; loss 0.0255 then");
+});
+
+it("says with whose units the layer's go", () => {
+  const { element } = made({ removal: removal({ note: "each unit goes together with those of 'conv2'" }) });
+  expect(reading(element)).toMatch(/validation examples\)\. Each unit goes together with those of 'conv2'\.$/);
 });

@@ -67,9 +67,10 @@ describe("packs", () => {
     const removal = removalFrame(file("removal.bin"));
     expect(removal.criteria.map((one) => one.name)).toEqual(["magnitude", "frame_potential", "inner_product"]);
     expect(removal.criteria[0]!.order.toSorted()).toEqual(Uint16Array.of(0, 1, 2, 3, 4, 5));
-    expect(removal).toMatchObject({ images: 0, split: "validation" });
+    expect(removal).toMatchObject({ examples: 0, objective: "cross_entropy", split: "validation" });
     expect(removal.criteria[0]!.accuracy).toBeNull();
-    expect(removal.note).toContain("no accuracies");
+    expect(removal.criteria[0]!.loss).toBeNull();
+    expect(removal.note).toContain("removals are not measured");
     const learning = learningOf(file("learning.bin"));
     expect(Array.from(learning.at)).toEqual([0, 5, 10, 15, 20, 25]);
     expect(learning.columns["train_loss"]?.[1]).toBeCloseTo(1 / 6);

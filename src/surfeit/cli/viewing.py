@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.browser import show
+from surfeit.cli.names import network_of
 from surfeit.cli.options import Machine, Places, Whole
 from surfeit.cli.progress import Teller, telling
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from surfeit.data import Dataset
+    from surfeit.store import Run
     from surfeit.viewer.serving.serve import Serving
     from surfeit.viewer.timelines.library import Library
     from surfeit.viewer.timelines.timeline import Timeline
@@ -26,6 +30,7 @@ def view(
     port: Whole = 0,
     open_page: Annotated[bool | None, Parameter(name="--open")] = None,
     data: str | None = None,
+    model: str | None = None,
     quiet: Annotated[bool, Parameter(negative=())] = False,
     places: Places = _PLACES,
 ) -> None:
@@ -46,6 +51,9 @@ def view(
         Show the page in a browser; by default where there is a screen.
     data
         The data set to measure on, where the runs do not say.
+    model
+        The function that builds the runs' network, package.module:function or path.py:function,
+        where only code of your own does.
     quiet
         Say nothing but the address and errors.
     """
@@ -58,7 +66,7 @@ def view(
     from surfeit.viewer.serving.server import application
 
     viewer_script()  # before anything is opened: without it there is nothing to see
-    library = _library(places, runs, data)
+    library = _library(places, runs, data, model)
     place = _beginning(library, runs)
     pictures = Pictures(library, Cache(cache_folder(places.store)))
     token, once = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
@@ -80,6 +88,7 @@ def export(
     merged: str | None = None,
     links: Whole | None = None,
     data: str | None = None,
+    model: str | None = None,
     open_page: Annotated[bool | None, Parameter(name="--open")] = None,
     quiet: Annotated[bool, Parameter(negative=())] = False,
     places: Places = _PLACES,
@@ -93,7 +102,7 @@ def export(
     run
         Its key, a unique beginning of it, its folder, or a folder that 'surfeit tickets' wrote.
     layer
-        A layer's name, such as fc1, or several.
+        A layer's name, such as fc1, or several; not needed where there is but one.
     out
         The file to write; by default surfeit-graph-KEY.html in this folder.
     merged
@@ -102,6 +111,9 @@ def export(
         The most links of one snapshot; by default as many as the viewer shows.
     data
         The data set to measure removals on, where the run does not say.
+    model
+        The function that builds the run's network, package.module:function or path.py:function,
+        where only code of your own does.
     open_page
         Show the file in a browser; by default where there is a screen.
     quiet
@@ -111,9 +123,9 @@ def export(
     from surfeit.viewer.export import export as write
 
     timeline = opened(run, store=places.store)
-    if not layer:
-        names = ", ".join(layer.name for layer in timeline.layers)
-        raise ValueError(f"which layer? {timeline.name} has {names}: give --layer")
+    if model is not None:
+        timeline = opened(run, store=places.store, into=_network(places, timeline, data, model))
+    layer = layer or _only_layer(timeline)
     other = None if merged is None else opened(merged, store=places.store)
     # The export shares its work among threads itself.
     with telling(quiet) as teller, Machine(threads=1).numerics.in_force():
@@ -152,10 +164,41 @@ def figure(
     print(path)
 
 
-def _library(places: Places, runs: tuple[str, ...], data: str | None) -> "Library":
+def _library(
+    places: Places, runs: tuple[str, ...], data: str | None, model: str | None
+) -> "Library":
     from surfeit.viewer.timelines.library import Library
 
-    return Library(places.store, runs, dataset_of=lambda run: places.data_of(run, data))
+    def dataset_of(run: "Run") -> "Dataset":
+        return places.data_of(run, data)
+
+    library = Library(places.store, runs, dataset_of=dataset_of)
+    timelines = library.reload()
+    if model is None or not timelines:
+        return library
+    network = _network(places, timelines[0], data, model)
+    return Library(places.store, runs, dataset_of=dataset_of, model=network)
+
+
+def _network(places: Places, timeline: "Timeline", data: str | None, named: str) -> "nn.Module":
+    """The network that a function of the user's own builds; the runs' weights go into copies."""
+    from contextlib import suppress
+
+    from surfeit.core import DataError, Streams
+
+    options: dict[str, object] = {"generator": Streams(0).get("init")}
+    run, _ = timeline.place(timeline.moment())
+    with suppress(ValueError, DataError):  # most such functions ask for nothing
+        dataset = places.data_of(run, data)
+        options |= {"input_shape": dataset.input_shape, "classes": dataset.outputs}
+    return network_of(named, **options)
+
+
+def _only_layer(timeline: "Timeline") -> tuple[str, ...]:
+    names = [layer.name for layer in timeline.layers]
+    if len(names) != 1:
+        raise ValueError(f"which layer? {timeline.name} has {', '.join(names)}: give --layer")
+    return tuple(names)
 
 
 def _beginning(library: "Library", runs: tuple[str, ...]) -> str:
@@ -186,7 +229,7 @@ def _dataset(
     except (ValueError, DataError) as error:
         if data is not None:
             raise
-        teller.say(f"without the accuracies of removals: {error}")
+        teller.say(f"removals are not measured: {error}")
         return None
 
 

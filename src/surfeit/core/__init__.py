@@ -17,6 +17,7 @@ from surfeit.core.errors import (
     unknown,
 )
 from surfeit.core.evaluation import Score, evaluate, outputs_of, quantities, score
+from surfeit.core.fast_path import fast_path_off
 from surfeit.core.objective import (
     OBJECTIVES,
     Objective,
@@ -83,6 +84,7 @@ __all__ = [
     "describe_inputs",
     "digest",
     "evaluate",
+    "fast_path_off",
     "finite_matrix",
     "full_precision",
     "hinge",

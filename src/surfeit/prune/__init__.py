@@ -40,6 +40,7 @@ from surfeit.prune.masks import (
 )
 from surfeit.prune.orders import removal_order
 from surfeit.prune.removable import removable
+from surfeit.prune.removal import Removal
 from surfeit.prune.schedules import at_step, cubic, iterative, one_shot
 from surfeit.prune.scores import (
     SCORES,
@@ -65,6 +66,7 @@ __all__ = [
     "Mask",
     "Overlap",
     "Overlaps",
+    "Removal",
     "RemovalCurve",
     "alive_units",
     "allocation_named",

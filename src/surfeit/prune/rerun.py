@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.overrides import TorchFunctionMode
 
+from surfeit.core import fast_path_off
 from surfeit.models.structure.call import is_layer, mixes_units, tensors_in, with_tensors
 from surfeit.models.structure.modes import PRODUCTS, Weights
 from surfeit.prune.removal import Place
@@ -151,13 +151,11 @@ class Rerun:
 
     def _with(self, call: Callable[..., Any], inputs: Tensor) -> Any:
         self._call, self._counts = call, Counter()
-        fast = torch.backends.mha.get_fastpath_enabled()
-        torch.backends.mha.set_fastpath_enabled(False)  # it calls none of an encoder's layers
         try:
-            with _Products(self) if self._functions else nullcontext():
+            products = _Products(self) if self._functions else nullcontext()
+            with fast_path_off(), products:
                 return self.model(inputs)
         finally:
-            torch.backends.mha.set_fastpath_enabled(fast)
             self._call = _plainly
 
     def _answer(self, name: str, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

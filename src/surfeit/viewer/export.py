@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from torch import nn
+
 from surfeit.core import DiskError
 from surfeit.data import Dataset
 from surfeit.store.files import make_folder, write_atomically
@@ -25,6 +27,7 @@ def export(
     merged: Source | None = None,
     links: int | None = None,
     dataset: Dataset | None = None,
+    into: nn.Module | None = None,
 ) -> Path:
     """Writes the interactive graph of a run as one HTML file that asks for nothing from anywhere.
 
@@ -38,6 +41,8 @@ def export(
         merged: another run whose units of the same layers are shown with them.
         links: the most links of one snapshot; by default as many as the viewer shows.
         dataset: the data it was trained on, for what removing units costs.
+        into: a network that the run's weights fit, where only code of one's own builds it; it is
+            only read.
 
     Returns:
         the file's path.
@@ -53,7 +58,7 @@ def export(
     target = _writable(Path(out))
     viewer = viewer_script()
     content = contents(
-        opened(run),
+        opened(run, into=into),
         layers,
         merged=None if merged is None else opened(merged),
         links=links,

@@ -42,6 +42,7 @@ def still_view(
     title: str,
     subtitle: str = "",
     kept: Float[Tensor, " units"] | None = None,
+    groups: int = 1,
 ) -> View:
     """A layer's graph with the links, colours, rings and sizes that the viewer begins with.
 
@@ -50,12 +51,13 @@ def still_view(
         title, subtitle: words above the picture.
         kept: the fraction of each unit's weights that a mask keeps; None without a mask. Units of
             which nothing is left are not drawn.
+        groups: of the layer: units of different groups read different inputs.
 
     Cost: O(units²) a step of the layout, of which many units get fewer: 0.5 s for 300 units, some
     seconds for 4,096.
     """
     units, inputs = weight.shape
-    link = chance_inner_product(units, inputs) if units > 1 else 1.0
+    link = chance_inner_product(units, inputs, groups=groups) if units > 1 else 1.0
     graph = cosine_graph(weight, inner_product=link)
     shares = torch.ones(units) if kept is None else kept
     there = (shares > 0).numpy()

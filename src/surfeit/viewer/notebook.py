@@ -4,6 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from surfeit.data import Dataset
     from surfeit.store import Run
     from surfeit.viewer.widget import GraphWidget
 
@@ -13,8 +16,10 @@ _LEAST_HEIGHT = 200
 
 def show(
     run: "Run | Path | str",
-    layer: str = "fc1",
+    layer: str | None = None,
     *,
+    into: "nn.Module | None" = None,
+    dataset: "Dataset | None" = None,
     merged: "Run | Path | str | None" = None,
     height: int = 640,
     state: str = "",
@@ -26,7 +31,10 @@ def show(
 
     Args:
         run: a run, its folder, or its key or the beginning of it in the user's store.
-        layer: the layer's dotted name.
+        layer: the layer's dotted name; the first layer if not given.
+        into: a network that the run's weights fit, where only code of your own builds it; it is
+            only read.
+        dataset: the data that the run was trained on, for what removing units costs.
         merged: another run whose units of the same layer are shown with them.
         height: of the widget, in pixels, at least 200.
         state: how the view begins: what the `state` of an earlier widget was.
@@ -57,12 +65,13 @@ def show(
     from surfeit.viewer.bundles.contents import contents, opened, still
 
     viewer = viewer_script()
-    subject = opened(run)
+    subject = opened(run, into=into)
+    name = subject.layers[0].name if layer is None else layer
     other = None if merged is None else opened(merged)
     return GraphWidget(
-        contents(subject, layer, merged=other),
+        contents(subject, name, merged=other, dataset=dataset),
         viewer,
-        lambda: still(subject, layer),
+        lambda: still(subject, name),
         height=height,
         state=state,
     )

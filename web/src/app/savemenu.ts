@@ -1,5 +1,6 @@
 // Taking the view along: a picture, a file for `surfeit figure`, or a link.
 
+import { layerName } from "../layers";
 import { toPng, toSvg, toView, type Saving } from "../save";
 import type { GraphView, ViewState } from "../types";
 import type { Actions } from "./actions";
@@ -113,7 +114,7 @@ async function savingOf(view: View, graph: GraphView): Promise<Saving> {
   return {
     snapshot: { ...snapshot, appearance: paper.appearance },
     legend: paper.legend,
-    title: scene ? `${scene.timeline.name}, ${scene.layer.name}, ${momentOf(scene)}` : "",
+    title: scene ? `${scene.timeline.name}, ${layerName(scene.layer.name)}, ${momentOf(scene)}` : "",
     subtitle: linksOf(view),
     selected: view.state.selected,
   };
@@ -122,7 +123,7 @@ async function savingOf(view: View, graph: GraphView): Promise<Saving> {
 /** "6f0cab05b9c6-fc1-epoch-12" */
 function fileName({ scene }: View): string {
   if (!isScene(scene)) return "surfeit";
-  const words = [scene.timeline.id.slice(0, 12), scene.layer.name, momentName(scene.timeline, scene.moment)];
+  const words = [scene.timeline.id.slice(0, 12), layerName(scene.layer.name), momentName(scene.timeline, scene.moment)];
   return words.join("-").replace(/[^A-Za-z0-9.]+/g, "-");
 }
 

@@ -1,6 +1,7 @@
 // What a state means where it is opened: which run, layer and moment are to be shown, and what has
 // to be said where they are not those that were asked for.
 
+import { layerName } from "../layers";
 import type { Catalog, Layer, Moment, Query, Timeline, ViewState } from "../types";
 import { nearestNames } from "./nearest";
 
@@ -113,8 +114,10 @@ function layerOf(timeline: Timeline, wanted: string | null, notices: string[]): 
   const found = timeline.layers.find(({ name }) => name === wanted);
   if (found) return found;
   const near = nearestNames(wanted, timeline.layers.map(({ name }) => name));
-  notices.push(`${timeline.name} has no layer ${wanted}; near it are ${near.join(", ")}. This is ${near[0]}.`);
-  return timeline.layers.find(({ name }) => name === near[0]) ?? first;
+  const shown = timeline.layers.find(({ name }) => name === near[0]) ?? first;
+  const others = near.map(layerName);
+  notices.push(`${timeline.name} has no layer ${wanted || "without a name"}; near it are ${others.join(", ")}. This is ${layerName(shown.name)}.`);
+  return shown;
 }
 
 function mergedOf(
@@ -130,6 +133,6 @@ function mergedOf(
     notices.push("A run cannot be shown beside itself.");
     return null;
   }
-  if (!found) notices.push(`Run ${wanted} has no layer like ${layer.name} here, so it is not added.`);
+  if (!found) notices.push(`Run ${wanted} has no layer like ${layerName(layer.name)} here, so it is not added.`);
   return found ?? null;
 }

@@ -43,7 +43,7 @@ export function parseState(hash: string): ViewState {
   return {
     run: given.get("run") || null,
     merged: given.get("with") || null,
-    layer: given.get("layer") || null,
+    layer: given.get("layer") ?? null,
     source: given.get("source") === "outputs" ? "outputs" : "weights",
     at: at === null ? null : Math.max(0, at),
     cut: cut === null ? null : Math.min(1, Math.max(leastCut(sigma), cut)),
@@ -74,15 +74,16 @@ export function formatState(state: ViewState): string {
     ["colour", state.colour === "cluster" ? null : state.colour],
     ["by", state.criterion === DEFAULT_STATE.criterion ? null : state.criterion],
     ...FORCES.map((name): [string, string | null] => [name, forceText(state.forces, name)]),
-    ["sel", formatNumbers(state.selected)],
-    ["pin", formatNumbers(state.pinned)],
+    ["sel", formatNumbers(state.selected) || null],
+    ["pin", formatNumbers(state.pinned) || null],
     ["twins", state.twins ? "1" : null],
     ["frozen", state.frozen ? "1" : null],
-    ["hide", formatNumbers(state.hidden)],
+    ["hide", formatNumbers(state.hidden) || null],
     ["speed", state.speed === DEFAULT_SPEED ? null : brief(state.speed)],
     ["loop", state.loop ? "1" : null],
   ];
-  const told = parts.filter(([, value]) => value !== null && value !== "");
+  // The only layer of a network may be called nothing at all.
+  const told = parts.filter(([name, value]) => value !== null && (value !== "" || name === "layer"));
   if (told.length === 0) return "";
   return `#v=1&${told.map(([name, value]) => `${name}=${encoded(value as string)}`).join("&")}`;
 }

@@ -1,12 +1,13 @@
 // The choices above the graph: run, layer, what likeness rests on, a second run, colours.
 
+import { layerName } from "../layers";
 import type { ColourBy, Layer, SourceOfSimilarity, Timeline } from "../types";
 import type { Actions } from "./actions";
 import { isScene, type View } from "./derive";
 import { field, fillSelect, h } from "./dom";
 import type { Part } from "./part";
 import { mergeable } from "./scene";
-import { CRITERIA, criterionName, SIMILARITY } from "./words";
+import { CRITERIA, criterionName, plural, SIMILARITY } from "./words";
 
 const COLOUR_NAMES: Record<ColourBy, string> = {
   cluster: "component",
@@ -60,8 +61,8 @@ function runOption({ id, name, status, moments }: Timeline): { value: string; la
   return { value: id, label: name + state };
 }
 
-function layerOption({ name, units }: Layer): { value: string; label: string } {
-  return { value: name, label: `${name} (${units} units)` };
+function layerOption(layer: Layer): { value: string; label: string } {
+  return { value: layer.name, label: `${layerName(layer.name)} (${plural(layer.units, "unit")})` };
 }
 
 function sources(timeline: Timeline | null) {

@@ -1,6 +1,7 @@
 // The page's sentences about what is seen.
 
 import { innerProductOf } from "../graph/apart";
+import { layerName } from "../layers";
 import type { Moment, Timeline, ViewState } from "../types";
 import { isScene, type View } from "./derive";
 import { momentBeside, type Scene } from "./scene";
@@ -26,7 +27,7 @@ export function short(value: number): string {
 /** What likeness rests on, what is said of units that are alike, and what measures it. */
 export const SIMILARITY: Record<ViewState["source"], { label: string; alike: string; measure: string }> = {
   weights: { label: "weight vectors", alike: "whose weight vectors point the same way", measure: "inner product" },
-  outputs: { label: "unit outputs", alike: "whose outputs on the same images go together", measure: "cosine" },
+  outputs: { label: "unit outputs", alike: "whose outputs on the same examples go together", measure: "cosine" },
 };
 
 /** What the picture is, in one sentence. */
@@ -34,8 +35,8 @@ export function leadOf(view: View): string {
   if (!isScene(view.scene)) return view.scene === null ? "Reading what there is to see…" : "";
   const { layer, timeline, merged } = view.scene;
   const marks = merged
-    ? `Each mark is a unit of ${layer.name}: circles of ${timeline.name}, squares of ${merged.name}${elsewhere(view.scene)}`
-    : `Each mark is a unit of ${layer.name}`;
+    ? `Each mark is a unit of ${layerName(layer.name)}: circles of ${timeline.name}, squares of ${merged.name}${elsewhere(view.scene)}`
+    : `Each mark is a unit of ${layerName(layer.name)}`;
   const { alike, measure } = SIMILARITY[view.state.source];
   return `${marks}; joined are units ${alike}, ${measure} at least ${short(view.innerProduct)}.${noneOf(view) || fewOf(view)}`;
 }
@@ -69,7 +70,7 @@ function fewOf({ facts }: View): string {
 export function titleOf({ scene }: View): string {
   if (!isScene(scene)) return "Surfeit";
   const { layer, timeline, merged } = scene;
-  return `${layer.name} of ${timeline.name}${merged ? ` beside ${merged.name}` : ""} – Surfeit`;
+  return `${layerName(layer.name)} of ${timeline.name}${merged ? ` beside ${merged.name}` : ""} – Surfeit`;
 }
 
 /** "epoch 12 of 40 · step 9,600", or "level 3 of 12". */

@@ -6,17 +6,19 @@ import type { Chart, ChartActions, ChartModel, Learning } from "../types";
 import { clipped, drawAxes } from "./axes";
 import { mark, part } from "./dom";
 import { watchKeys } from "./keys";
-import { horizontal, pointsOf, scalesOf, splitsOf, type Quantity, type Scales } from "./learningScales";
+import { horizontal, pointsOf, QUANTITIES, scalesOf, splitsOf, type Quantity, type Scales } from "./learningScales";
 import { drawDots } from "./points";
 import { watchPointer } from "./pointer";
 import { legendEntry, line, SPLITS } from "./series";
 import { createChart, type Paper, type Parts } from "./shell";
-import { moment, momentAt, percent, plain } from "./words";
+import { lossName, moment, momentAt, percent, plain } from "./words";
 
 /** The learning curve. A click, a drag and the arrow keys move the viewer's slider. */
 export function createLearningChart(actions: ChartActions): Chart {
   return createChart((paper) => learningParts(paper, actions), "learning");
 }
+
+const NAMES: Record<Quantity, string> = { accuracy: "accuracy", loss: "loss", r2: "R²" };
 
 function learningParts(paper: Paper, actions: ChartActions): Parts {
   let quantity: Quantity = "accuracy";
@@ -64,22 +66,30 @@ function learningParts(paper: Paper, actions: ChartActions): Parts {
 function messageOf(learning: Learning | string | null): string | null {
   if (learning === null) return "Reading the learning curve…";
   if (typeof learning === "string") return learning;
-  const known = (["accuracy", "loss"] as const).some((quantity) => splitsOf(learning, quantity).length > 0);
+  const known = QUANTITIES.some((quantity) => splitsOf(learning, quantity).length > 0);
   return known ? null : "Nothing was measured while this was trained: there is no learning curve.";
 }
 
-/** Buttons for accuracy and loss; what is not measured cannot be pressed. */
+/** What is shown: the quantity that is wanted, or the first that is measured. */
+function shownOf(learning: Learning, wanted: Quantity): Quantity {
+  const has = (quantity: Quantity): boolean => splitsOf(learning, quantity).length > 0;
+  return [wanted, ...QUANTITIES].find(has) ?? wanted;
+}
+
+/** Buttons for accuracy and loss, and for R² where it is measured; what is not measured cannot be pressed. */
 function quantityToggle(paper: Paper, choose: (quantity: Quantity) => void): (learning: Learning, wanted: Quantity) => Quantity {
-  const buttons = (["accuracy", "loss"] as const).map((quantity) => {
-    const button = part(paper.tools, "button", { type: "button" }, quantity);
+  const buttons = QUANTITIES.map((quantity) => {
+    const button = part(paper.tools, "button", { type: "button" }, NAMES[quantity]);
     button.addEventListener("click", () => choose(quantity));
     return { button, quantity };
   });
   return (learning, wanted) => {
     const has = (quantity: Quantity): boolean => splitsOf(learning, quantity).length > 0;
-    const shown = has(wanted) ? wanted : wanted === "loss" ? "accuracy" : "loss";
+    const shown = shownOf(learning, wanted);
     for (const { button, quantity } of buttons) {
       button.disabled = !has(quantity);
+      // A run has classes or real targets: of these two, what it cannot have is not offered.
+      button.hidden = button.disabled && (quantity === "r2" || (quantity === "accuracy" && has("r2")));
       button.setAttribute("aria-pressed", String(quantity === shown));
     }
     return shown;
@@ -89,7 +99,7 @@ function quantityToggle(paper: Paper, choose: (quantity: Quantity) => void): (le
 function drawCurves(paper: Paper, model: ChartModel, quantity: Quantity): Scales {
   const learning = model.learning as Learning;
   const scales = scalesOf(paper, model, quantity);
-  const unit = quantity === "accuracy" ? "accuracy (%)" : "loss (nats)";
+  const unit = { accuracy: "accuracy (%)", loss: lossName(model.timeline.objective), r2: NAMES.r2 }[quantity];
   drawAxes(paper.base, scales.area, horizontal(model, learning, scales), { label: unit, ticks: scales.ticks });
   const path = pathOf<[number, number]>(([at]) => scales.x(at), ([, value]) => scales.y(value));
   const inside = clipped(paper.base, scales.area);
@@ -123,10 +133,17 @@ function drawMoment(paper: Paper, model: ChartModel, scales: Scales, quantity: Q
 
 function reading(model: ChartModel, quantity: Quantity): string {
   const learning = model.learning as Learning;
-  const shown = splitsOf(learning, quantity).length > 0 ? quantity : quantity === "loss" ? "accuracy" : "loss";
+  const shown = shownOf(learning, quantity);
   const split = ["validation", "test", "train"].find((name) => splitsOf(learning, shown).includes(name)) ?? "train";
   const found = measuredAt(pointsOf(learning, split, shown), model.at);
   if (!found) return `Nothing was measured at ${moment(model)}.`;
-  const value = shown === "accuracy" ? `${percent(found[1])} ${split} accuracy` : `${plain(found[1])} nats ${split} loss`;
+  const value = valueWords(model, shown, split, found[1]);
   return `${value} at ${moment(model)}.`;
+}
+
+/** "70.0 % validation accuracy", "0.5 nats train loss", "test R² of 0.98". */
+function valueWords({ timeline }: ChartModel, quantity: Quantity, split: string, value: number): string {
+  if (quantity === "accuracy") return `${percent(value)} ${split} accuracy`;
+  if (quantity === "r2") return `A ${split} R² of ${plain(value)}`;
+  return lossName(timeline.objective).endsWith("(nats)") ? `${plain(value)} nats ${split} loss` : `A ${split} ${lossName(timeline.objective)} of ${plain(value)}`;
 }

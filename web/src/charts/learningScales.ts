@@ -9,7 +9,9 @@ import { SPLITS } from "./series";
 import type { Paper } from "./shell";
 import { plain } from "./words";
 
-export type Quantity = "accuracy" | "loss";
+/** What is measured of each split, the one that is shown first in front. */
+export const QUANTITIES = ["accuracy", "loss", "r2"] as const;
+export type Quantity = (typeof QUANTITIES)[number];
 
 export interface Scales {
   area: Area;
@@ -45,6 +47,11 @@ export function scalesOf(paper: Paper, model: ChartModel, quantity: Quantity): S
     const y = scaleLinear([Math.min(low, high - 0.01), high], [area.bottom, area.top]).nice(4);
     y.domain([Math.max(y.domain()[0], 0), Math.min(y.domain()[1], 1)]);
     return { area, x, y, at, ticks: ticksOf(y, roomFor(area), (value) => `${Number((100 * value).toFixed(2))}`) };
+  }
+  if (quantity === "r2" || low < 0) {
+    const least = Math.min(low, high - 0.01 * Math.max(Math.abs(high), 0.01));
+    const y = scaleLinear([least, high], [area.bottom, area.top]).nice(4);
+    return { area, x, y, at, ticks: ticksOf(y, roomFor(area), plain) };
   }
   const floor = Math.max(low, high * 1e-6, 1e-12);
   const y = scaleLog([floor / 1.1, Math.max(high, floor) * 1.1], [area.bottom, area.top]).clamp(true);

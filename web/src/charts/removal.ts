@@ -12,7 +12,7 @@ import { drawDots, type Point } from "./points";
 import { watchPointer, type Place, type PointerListener } from "./pointer";
 import { legendEntry, line, strokeOf } from "./series";
 import { createChart, type Paper, type Parts } from "./shell";
-import { count, ordinal, percent, sentence, spoken, told } from "./words";
+import { count, lossName, ordinal, percent, plain, sentence, spoken, told } from "./words";
 
 const MANY = 40; // selected units: more are marked by smaller dots
 
@@ -150,9 +150,9 @@ function placesOf({ order }: RemovalOrder): Uint16Array {
 function scalesOf(paper: Paper, frame: RemovalFrame): Scales {
   const area = areaOf(paper.width, paper.height);
   const x = scaleLinear([0, Math.max(frame.units, 1)], [area.left, area.right]);
-  const curves = frame.criteria.map(({ accuracy }) => accuracy);
+  const curves = frame.criteria.map(curveOf);
   const row = (area.bottom - area.top) / Math.max(curves.length, 1);
-  const y = percentScale(curves, area);
+  const y = costScale(curves, area);
   return {
     area,
     x,
@@ -164,24 +164,39 @@ function scalesOf(paper: Paper, frame: RemovalFrame): Scales {
   };
 }
 
-function percentScale(curves: (Float32Array | null)[], area: Area): ReturnType<typeof scaleLinear<number, number>> {
+/** Accuracies or, where there are no classes, losses; null where nothing is measured. */
+function curveOf({ accuracy, loss }: RemovalOrder): Float32Array | null {
+  return accuracy ?? loss;
+}
+
+function costScale(curves: (Float32Array | null)[], area: Area): ReturnType<typeof scaleLinear<number, number>> {
   const highest = Math.max(0, ...curves.map((curve) => (curve ? Math.max(...curve) : 0)));
   return scaleLinear([0, highest > 0 ? highest : 1], [area.bottom, area.top]).nice(4);
 }
 
 function drawCurves(paper: Paper, { frame, scales }: Shown, active: number): void {
   const { area, x } = scales;
-  const curves = frame.criteria.map(({ accuracy }) => accuracy);
+  const curves = frame.criteria.map(curveOf);
   const measured = curves.some((curve) => curve !== null);
-  const ticks: Tick[] = measured ? ticksOf(percentScale(curves, area), roomFor(area), (value) => String(Math.round(100 * value))) : [];
-  const across = ticksOf(scaleLinear([0, frame.units], [area.left, area.right]), (area.right - area.left) / 60, (value) => value.toLocaleString("en"));
-  drawAxes(paper.base, area, { label: "units removed", ticks: across }, { label: measured ? `${frame.split} accuracy (%)` : "order of removal", ticks });
+  const text = isLoss(frame) ? plain : (value: number): string => String(Math.round(100 * value));
+  const ticks: Tick[] = measured ? ticksOf(costScale(curves, area), roomFor(area), text) : [];
+  const across = ticksOf(scaleLinear([0, frame.units], [area.left, area.right]), Math.min(frame.units, (area.right - area.left) / 60), (value) => value.toLocaleString("en"));
+  drawAxes(paper.base, area, { label: "units removed", ticks: across }, { label: measured ? costLabel(frame) : "order of removal", ticks });
   frame.criteria.forEach((criterion, index) => {
-    const points = Array.from(criterion.accuracy ?? [0, criterion.order.length], (_, place) => (criterion.accuracy ? place : place * criterion.order.length));
+    const curve = curves[index];
+    const points = Array.from(curve ?? [0, criterion.order.length], (_, place) => (curve ? place : place * criterion.order.length));
     const path = pathOf<number>((removed) => x(removed), (removed) => scales.y(index, removed));
     const weight = index === active ? "chart-strong" : "chart-quiet";
     mark(paper.base, "path", { ...line(strokeOf(criterion.name), weight), "data-criterion": criterion.name, d: path(points) ?? "" });
   });
+}
+
+function isLoss({ criteria }: RemovalFrame): boolean {
+  return criteria.some(({ accuracy, loss }) => accuracy === null && loss !== null);
+}
+
+function costLabel(frame: RemovalFrame): string {
+  return isLoss(frame) ? `${frame.split} ${lossName(frame.objective)}` : `${frame.split} accuracy (%)`;
 }
 
 function drawLegend(paper: Paper, frame: RemovalFrame, active: number, press: (index: number) => void): void {
@@ -220,22 +235,39 @@ function unitAt(scales: Scales, { order }: RemovalOrder, pixel: number): number 
 }
 
 function unitWords(criterion: RemovalOrder, place: number): string {
-  const cost = criterion.accuracy ? `; ${percent(criterion.accuracy[place])} accuracy then` : "";
+  const { accuracy, loss } = criterion;
+  const cost = accuracy ? `; ${percent(accuracy[place])} accuracy then` : loss ? `; loss ${plain(loss[place])} then` : "";
   return `unit ${criterion.order[place - 1]}: ${ordinal(place)} to go by ${spoken(criterion.name)}${cost}`;
 }
 
 const BEARABLE = 0.01; // accuracy
+const BEARABLE_LOSS = 0.1; // of the loss itself
 
 function reading(frame: RemovalFrame, selected: readonly number[], active: number): string {
   const criterion = frame.criteria[Math.min(active, frame.criteria.length - 1)];
-  const curve = criterion.accuracy;
   const own = selected.filter((unit) => unit < frame.units);
   const chosen = own.length > 0 ? ` ${placesWords(criterion, own)}` : "";
-  if (!curve) return `${sentence(frame.note ?? "Accuracies are not known.")} The lines show the orders alone.${chosen}`;
-  let bearable = 0;
-  while (bearable + 1 < curve.length && curve[bearable + 1] >= curve[0] - BEARABLE) bearable += 1;
-  const cost = `By ${spoken(criterion.name)}, ${bearable.toLocaleString("en")} of ${count(frame.units, "unit")} can go at a cost of 1 point of accuracy at most (${frame.images.toLocaleString("en")} ${frame.split} images).`;
-  return cost + chosen;
+  if (!curveOf(criterion)) return `${sentence(frame.note ?? "Accuracies are not known.")} The lines show the orders alone.${chosen}`;
+  const note = frame.note === null ? "" : ` ${sentence(frame.note)}`;
+  return costWords(frame, criterion) + note + chosen;
+}
+
+/** How many units can go, and what that is measured on. */
+function costWords(frame: RemovalFrame, criterion: RemovalOrder): string {
+  const { accuracy, loss, name } = criterion;
+  const bearable = accuracy
+    ? lastWithin(accuracy, (value) => value >= accuracy[0] - BEARABLE)
+    : loss ? lastWithin(loss, (value) => value <= loss[0] * (1 + BEARABLE_LOSS)) : 0;
+  const price = accuracy ? "at a cost of 1 point of accuracy at most" : `with a loss at most 10 % above ${plain(loss?.[0] ?? NaN)}`;
+  const on = `${frame.examples.toLocaleString("en")} ${frame.split} example${frame.examples === 1 ? "" : "s"}`;
+  return `By ${spoken(name)}, ${bearable.toLocaleString("en")} of ${count(frame.units, "unit")} can go ${price} (${on}).`;
+}
+
+/** How many removals in a row are bearable. */
+function lastWithin(curve: Float32Array, bears: (value: number) => boolean): number {
+  let last = 0;
+  while (last + 1 < curve.length && bears(curve[last + 1])) last += 1;
+  return last;
 }
 
 function placesWords(criterion: RemovalOrder, units: number[]): string {

@@ -36,6 +36,13 @@ export function spoken(name: string): string {
   return name.replaceAll("_", " ");
 }
 
+/** What a loss is called on an axis: "squared error", or "loss (nats)" of what is counted in nats. */
+export function lossName(objective: string | null): string {
+  if (objective === null) return "loss";
+  if (objective.endsWith("cross_entropy")) return "loss (nats)";
+  return objective === "squared_error" ? "squared error" : `loss (${spoken(objective)})`;
+}
+
 /** The moment at this place of the axis, or the nearest one. */
 export function momentAt(timeline: Timeline, at: number): Moment | null {
   let best: Moment | null = null;

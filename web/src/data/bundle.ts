@@ -1,4 +1,5 @@
 // Pictures that the page carries itself: what surfeit.viewer.bundles.bundle wrote.
+import { layerName } from "../layers";
 import type { Catalog, GraphFrame, Query, Source, Timeline } from "../types";
 import { openFilm, type Film, type FilmHeader } from "./film";
 import { learningOf, removalFrame, spectrumFrame } from "./frames";
@@ -106,9 +107,13 @@ function filmOf(films: readonly Film[], query: Query): Film {
   if (found === undefined) {
     const of = query.source === "weights" ? "weight vectors" : "unit outputs";
     const beside = query.merged === null ? "" : " beside that run";
-    throw new Error(`This page does not hold the ${of} of layer ${query.layer}${beside}: \`surfeit view\` shows all.`);
+    throw new Error(`This page does not hold the ${of} of ${layerOf(query)}${beside}: \`surfeit view\` shows all.`);
   }
   return found;
+}
+
+function layerOf({ layer }: Query): string {
+  return layer === "" ? layerName(layer) : `layer ${layer}`;
 }
 
 function noteOf(film: FilmHeader, moment: number): string {
@@ -125,7 +130,7 @@ function chartOf(header: Header, kind: string, query: Query): { chart: string; i
   const away = (chart: Chart): number => Math.abs(chart.at - query.at);
   const best = own.reduce<(typeof own)[number] | null>((a, b) => (a === null || away(b) < away(a) ? b : a), null);
   if (best === null) {
-    throw new Error(`This page holds no such chart of layer ${query.layer}.`);
+    throw new Error(`This page holds no such chart of ${layerOf(query)}.`);
   }
   const instead = `this chart is of ${nameOf(header.timeline, best.at)}, the nearest that the page holds`;
   return { chart: `chart_${best.number}`, instead: best.at === query.at ? null : instead };

@@ -51,15 +51,21 @@ export function removalFrame(bytes: ArrayBuffer): RemovalFrame {
   const criteria = (pack.header["criteria"] as string[]).map((name, place): RemovalOrder => ({
     name,
     order: arrayOf(pack, `order_${place}`, "u2"),
-    accuracy: pack.arrays.has(`accuracy_${place}`) ? arrayOf(pack, `accuracy_${place}`, "f4") : null,
+    accuracy: curveOf(pack, `accuracy_${place}`),
+    loss: curveOf(pack, `loss_${place}`),
   }));
   return {
     units: numberOf(pack, "units"),
-    images: numberOf(pack, "images"),
+    examples: numberOf(pack, "examples"),
+    objective: String(pack.header["objective"]),
     split: String(pack.header["split"]),
     criteria,
     note: noteOf(pack),
   };
+}
+
+function curveOf(pack: Pack, name: string): Float32Array | null {
+  return pack.arrays.has(name) ? arrayOf(pack, name, "f4") : null;
 }
 
 export function learningOf(bytes: ArrayBuffer): Learning {

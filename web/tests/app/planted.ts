@@ -26,6 +26,7 @@ export function timeline(id: string, moments = 5, more: Partial<Timeline> = {}):
       { name: "fc2", kind: "linear", units: 6, inputs: 6, chance: 0.25 },
     ],
     withoutData: null,
+    objective: "cross_entropy",
     ...more,
   };
 }
@@ -73,9 +74,10 @@ const SPECTRUM: SpectrumFrame = {
 
 const REMOVAL: RemovalFrame = {
   units: 6,
-  images: 0,
+  examples: 0,
+  objective: "cross_entropy",
   split: "validation",
-  criteria: [{ name: "magnitude", order: Uint16Array.of(4, 2, 0, 1, 5, 3), accuracy: null }],
+  criteria: [{ name: "magnitude", order: Uint16Array.of(4, 2, 0, 1, 5, 3), accuracy: null, loss: null }],
   note: null,
 };
 

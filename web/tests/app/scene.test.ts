@@ -28,6 +28,13 @@ describe("the scene", () => {
     expect(wrong).toMatchObject({ layer: { name: "fc2" }, notices: ["run 6f0c has no layer fc22; near it are fc2, fc1. This is fc2."] });
   });
 
+  it("calls the only layer of a network without a name the network", () => {
+    const single = timeline(KEY, 3, { layers: [{ name: "", kind: "linear", units: 6, inputs: 4, chance: 0.2 }] });
+    expect(scene([single], { layer: "" })).toMatchObject({ layer: { name: "" }, notices: [] });
+    expect(scene([single], { layer: "fc1" })).toMatchObject({ notices: ["run 6f0c has no layer fc1; near it are the network. This is the network."] });
+    expect(scene([timeline(KEY)], { layer: "" })).toMatchObject({ notices: ["run 6f0c has no layer without a name; near it are fc1, fc2. This is fc1."] });
+  });
+
   it("says why a run cannot be shown", () => {
     expect(scene([], {})).toContain("no runs here yet");
     expect(scene([timeline(KEY, 0)], {})).toContain("recorded without snapshots");

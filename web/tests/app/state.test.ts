@@ -48,6 +48,14 @@ describe("the address", () => {
     }
   });
 
+  it("holds a layer of any name, also of none", () => {
+    for (const layer of ["", "block1/unit_1", "a b.c/d&e=#%+é", "layer1.0.conv2"]) {
+      expect(parseState(formatState({ ...DEFAULT_STATE, layer })).layer).toBe(layer);
+    }
+    expect(formatState({ ...DEFAULT_STATE, layer: "" })).toBe("#v=1&layer=");
+    expect(parseState("#v=1&t=3").layer).toBeNull();
+  });
+
   it("says nothing of defaults", () => {
     expect(formatState(DEFAULT_STATE)).toBe("");
     expect(parseState("")).toEqual(DEFAULT_STATE);

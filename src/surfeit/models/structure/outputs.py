@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from surfeit.core import fast_path_off
 from surfeit.models.structure.calls import tensors_in
 from surfeit.models.structure.structure import Structure
 from surfeit.models.structure.units import left
@@ -130,7 +131,7 @@ def _taken(model: nn.Module, wanted: Sequence[UnitOutputs]) -> Iterator[dict[str
     found: dict[str, Tensor] = {}
     counts: dict[str, int] = {}
     modules, handles = dict(model.named_modules()), []
-    training, fast = model.training, torch.backends.mha.get_fastpath_enabled()
+    training = model.training
 
     def entering(name: str, args: Any, kwargs: Any) -> None:
         number = counts[name] = counts.get(name, -1) + 1
@@ -158,11 +159,10 @@ def _taken(model: nn.Module, wanted: Sequence[UnitOutputs]) -> Iterator[dict[str
         handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
         handles.append(module.register_forward_hook(after, with_kwargs=True))
     model.eval()
-    torch.backends.mha.set_fastpath_enabled(False)  # it calls none of an encoder's layers
     try:
-        yield found
+        with fast_path_off():
+            yield found
     finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
         model.train(training)
         for handle in handles:
             handle.remove()

@@ -16,15 +16,14 @@ from surfeit.viewer.bundles.reel import Reel, Shot, ahead
 from surfeit.viewer.bundles.series import series
 from surfeit.viewer.frames.graph import default_links
 from surfeit.viewer.frames.places import Place
-from surfeit.viewer.frames.spectrum import spectrum_frame
 from surfeit.viewer.timelines.describing import described, packed_learning
-from surfeit.viewer.timelines.library import some_images
+from surfeit.viewer.timelines.library import some_examples
 from surfeit.viewer.timelines.timeline import Timeline
 from surfeit.viewer.wire import encode
 
 FORMAT = "surfeit-bundle"
 VERSION = 1
-WITHOUT_DATA = "this page holds no images: open the run with `surfeit view`"
+WITHOUT_DATA = "this page holds no data to run the network on: open the run with `surfeit view`"
 
 FILM_ARRAYS = ("gaps", "changes", "gap_ends", "entries", "entered", "entry_ends", "floor")
 
@@ -46,8 +45,8 @@ def bundle(
     """The graphs of some layers at all moments, with metrics, spectra and removal orders.
 
     Graphs are written as `surfeit.viewer.bundles.film` does. Spectra and removal orders are those
-    of up to 10 moments, evenly spaced, as 0.3 seconds allow, the last one always; accuracies are
-    those of the last one. A moment that cannot be read is left out, and the page says why.
+    of up to 10 moments, evenly spaced, as 0.3 seconds allow, the last one always; what removals
+    cost is of the last one. A moment that cannot be read is left out, and the page says why.
 
     Args:
         timeline: a run or tickets.
@@ -55,7 +54,7 @@ def bundle(
         source: "weights", or "outputs", which need the data.
         merged: another timeline whose units of the same layers are added.
         links: how many links of each moment are complete; `default_links` if not given.
-        dataset: what the network was trained on, for accuracies and outputs.
+        dataset: what the network was trained on, for what removals cost and for outputs.
 
     Returns:
         bytes as `surfeit.viewer.wire` describes; `web/src/data/bundle.ts` reads them.
@@ -70,26 +69,26 @@ def bundle(
     """
     if source == "outputs" and dataset is None:
         raise ValueError("unit outputs need the data that the network was trained on: give them")
-    images = None if dataset is None else some_images(dataset)
+    examples = None if dataset is None else some_examples(dataset)
     timeline.moment()  # says so if there are none
     for layer in layers:
         timeline.layer(layer)
     folders = _folders(timeline) + ([] if merged is None else _folders(merged))
     made = _Made(folders)
     for layer in layers:
-        reel = Reel(timeline, layer, source=source, merged=merged, images=images)
+        reel = Reel(timeline, layer, source=source, merged=merged, examples=examples)
         about = {
             "layer": layer,
             "source": source,
             "merged": None if merged is None else merged.id,
         }
         there = made.add_film(reel, timeline.steps(), links, about)
-        made.add_charts([Place(timeline, layer, at) for at in there], images)
+        made.add_charts([Place(timeline, layer, at) for at in there], examples)
     header = {
         "format": FORMAT,
         "version": VERSION,
-        "timeline": made.about(timeline, layers, images),
-        "merged": None if merged is None else made.about(merged, layers, images),
+        "timeline": made.about(timeline, layers, examples),
+        "merged": None if merged is None else made.about(merged, layers, examples),
         "films": made.films,
         "charts": made.charts,
     }
@@ -156,21 +155,22 @@ class _Made:
             self._add(f"film_{len(self.films)}_{name}", found.changes)
         return ranges
 
-    def add_charts(self, places: Sequence[Place], images: Split | None) -> None:
+    def add_charts(self, places: Sequence[Place], examples: Split | None) -> None:
         """Adds spectra and removal orders of some of the places."""
         chosen = _chosen(places)
 
         def packs(place: Place) -> dict[str, bytes]:
             last = place is chosen[-1]
             note = None
-            if images is None:
-                note = f"no accuracies: {WITHOUT_DATA}"
+            if examples is None:
+                note = f"removals are not measured: {WITHOUT_DATA}"
             elif not last:
-                note = f"accuracies are those of {place.timeline.axis} {chosen[-1].at} alone"
-            removal = place.removal(images if last else None, note)
+                axis = place.timeline.axis
+                note = f"removals are measured at {axis} {chosen[-1].at} alone"
+            removal = place.removal(examples, note, measured=last)
             said = removal.note and without_folders(removal.note, self.folders)
             return {
-                "spectrum": spectrum_frame(place.weights()[0]).packed(),
+                "spectrum": place.spectrum().packed(),
                 "removal": replace(removal, note=said).packed(),
             }
 
@@ -180,10 +180,10 @@ class _Made:
                 self.charts.append({"kind": kind, "layer": place.layer, "at": place.at})
 
     def about(
-        self, timeline: Timeline, layers: Sequence[str], images: Split | None
+        self, timeline: Timeline, layers: Sequence[str], examples: Split | None
     ) -> dict[str, Any]:
         """What is said of a timeline and of those of its layers that are here."""
-        found = described(timeline, WITHOUT_DATA if images is None else None)
+        found = described(timeline, WITHOUT_DATA if examples is None else None)
         return found | {
             "layers": [layer for layer in found["layers"] if layer["name"] in layers],
             "note": found["note"] and without_folders(found["note"], self.folders),

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import nn
+
 from surfeit.data import Dataset
 from surfeit.store import Run, Store
 from surfeit.study.figures.view import View
@@ -28,19 +30,21 @@ class Content:
     bundle: bytes
 
 
-def opened(run: Source, *, store: Store | None = None) -> Timeline:
+def opened(run: Source, *, store: Store | None = None, into: nn.Module | None = None) -> Timeline:
     """What a run is called by, as something that can be looked at.
 
     Args:
         run: a run, its folder, or its key or the beginning of it in the store; of a folder of
             tickets the first replicate is taken.
         store: where keys are looked up; the user's own if not given.
+        into: a network that the weights fit, where the run's description cannot build it; it is
+            only read.
 
     Raises:
         StoreError: if it is not there or has no snapshots.
     """
     if not isinstance(run, Timeline):
-        run = Library(store or Store(), [run]).reload()[0]
+        run = Library(store or Store(), [run], model=into).reload()[0]
     run.moment()
     return run
 
@@ -77,9 +81,10 @@ def contents(
     for name in names:
         for timeline in filter(None, (run, merged)):
             timeline.layer(name)
+    labels = [run.layer(name).label for name in names]
     with_other = "" if merged is None else f", with {merged.name}"
     return Content(
-        title=f"{' and '.join(names)} of {run.name}{with_other}",
+        title=f"{' and '.join(labels)} of {run.name}{with_other}",
         bundle=bundle(run, names, merged=merged, links=links, dataset=dataset),
     )
 
@@ -88,9 +93,11 @@ def still(run: Timeline, layer: str) -> View:
     """A layer's graph at the last moment, as a view that is drawn without a browser."""
     at = run.moment()
     weight, mask = run.weights(layer, at)
+    shape = run.layer(layer)
     return still_view(
         weight,
-        title=f"{layer} of {run.name}",
+        title=f"{shape.label} of {run.name}",
         subtitle=f"{run.axis} {at:,}; links from the inner product that chance does not reach on",
-        kept=None if mask is None else mask.float().mean(dim=1),
+        kept=None if mask is None else shape.kept_shares(mask),
+        groups=shape.groups,
     )

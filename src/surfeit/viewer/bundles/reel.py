@@ -54,7 +54,7 @@ class Reel:
         layer: dotted name.
         source: "weights" or "outputs".
         merged: the other timeline.
-        images: for outputs.
+        examples: for outputs.
     """
 
     def __init__(
@@ -64,13 +64,13 @@ class Reel:
         *,
         source: str = "weights",
         merged: Timeline | None = None,
-        images: Split | None = None,
+        examples: Split | None = None,
     ) -> None:
         self._timeline = timeline
         self._layer = layer
         self._source = source
         self._merged = merged
-        self._images = images
+        self._examples = examples
         self._origins: dict[str, Origin] = {}
         self._lock = threading.Lock()
 
@@ -119,7 +119,7 @@ class Reel:
 
     def _compared(self, place: Place, weights: Weights) -> Compared | str:
         try:
-            return place.compared(weights, self._origin(place), self._source, self._images)
+            return place.compared(weights, self._origin(place), self._source, self._examples)
         except (StoreError, ValueError) as error:
             return str(error)
 

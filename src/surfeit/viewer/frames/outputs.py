@@ -1,78 +1,78 @@
-"""What a layer's units answer to a fixed sample of images, bias and activation included."""
+"""A sample of what a layer's units answer: of some examples, at some positions."""
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from surfeit.core import Split, Streams, layer
-from surfeit.prune import cut_at
+from surfeit.core import Split, Streams
+from surfeit.models import Structure
+from surfeit.models.structure import UnitOutputs, unit_outputs
+from surfeit.viewer.timelines.networks import Network
 
-IMAGES = 512
+EXAMPLES = 512
 _POSITIONS = 8
 _CHUNK = 64
+_NAMED = 3  # layers of a group that a note names
 
 
 @torch.no_grad()
-def unit_outputs(
-    model: nn.Module, name: str, images: Split
+def sampled_outputs(
+    network: Network, layer: str, examples: Split
 ) -> tuple[Float[Tensor, "units outputs"], str | None]:
     """The outputs of a layer's units, one row a unit, and what is to be said of them.
 
-    In a chain of modules these are what the next layer reads: behind bias, normalisation,
-    activation and pooling. In any other network they are the layer's own, before its activation,
-    which the note says. Of a convolution's positions 8 an image are taken, the same for all units.
+    These are `surfeit.models.structure.unit_outputs`; where a unit has many positions, 8 of each
+    example are taken, the same for all units.
 
     Args:
-        model: the network.
-        name: the layer's dotted name.
-        images: the first 512 are taken; the model's dtype is theirs.
+        network: the network, followed.
+        layer: the layer's name.
+        examples: the first 512 are taken.
 
     Returns:
-        float32 [units, images · positions], and a sentence or None.
+        float32 or float64 [units, examples · positions], and a sentence or None.
 
     Raises:
-        ValueError: if there is no such layer, or the network does not take the images.
+        ValueError: if there is no such layer, its units are not seen, or the network does not take
+            the examples.
     """
-    note, module, units = None, None, len(layer(model, name).weight)
-    try:
-        cut = cut_at(model, name, dtype=torch.float32)
-        module = nn.Sequential(*cut.before, *cut.between)
-    except ValueError:
-        note = "outputs are those before the activation: the network is no chain of modules"
-    parts, sample = [], images.images[:IMAGES].float()
-    for part in sample.split(_CHUNK):
-        try:
-            found = module(part) if module is not None else _watched(model, name, part)
-        except RuntimeError as error:
-            raise ValueError(
-                f"the network takes no images of {list(part.shape[1:])}: {error}"
-            ) from error
-        parts.append(_some_positions(found, units))
+    note = _note(network.structure, layer)
+    parts = []
+    for part in network.takes(examples.inputs[:EXAMPLES]).split(_CHUNK):
+        found = unit_outputs(network.model, [layer], part, structure=network.structure)
+        parts.append(_some_positions(found[layer]))
     return torch.cat(parts).permute(1, 0, 2).flatten(1), note
 
 
-def _watched(model: nn.Module, name: str, images: Tensor) -> Tensor:
-    """What the layer itself gives while the whole network runs."""
-    seen: list[Tensor] = []
-    handle = layer(model, name).register_forward_hook(lambda *given: seen.append(given[2]))
-    try:
-        model(images.to(next(model.parameters()).dtype))
-    finally:
-        handle.remove()
-    if not seen:
-        raise ValueError(f"layer {name!r} is not used when the network runs")
-    return seen[0].float()
+def _note(structure: Structure, layer: str) -> str | None:
+    """Where outputs are taken, if not behind all that follows the layer."""
+    if UnitOutputs.of(structure, layer).entering or layer in structure.outputs:
+        return None
+    group = structure.group(layer)
+    if group is None:
+        return "outputs are shown as the layer leaves them: no one layer reads them"
+    return (
+        "outputs are shown as the layer leaves them, before they are added to or multiplied with "
+        f"those of {others_of(structure, layer)}"
+    )
 
 
-def _some_positions(outputs: Tensor, units: int) -> Tensor:
-    """[images, units, positions]: units are side by side in the second dimension."""
-    if outputs.dim() < 2 or outputs.shape[1] % units != 0:
-        raise ValueError(
-            f"the layer's output must be [images, {units} units, ...], got {list(outputs.shape)}"
-        )
-    apart = outputs.flatten(1).unflatten(1, (units, -1))
-    positions = apart.shape[2]
+def others_of(structure: Structure, layer: str) -> str:
+    """The other layers of a group in words."""
+    others = [repr(name) for name in structure.members(layer) if name != layer]
+    return listed(others) if others else "itself"
+
+
+def listed(names: list[str]) -> str:
+    """Names in words, a long list cut."""
+    if len(names) <= _NAMED + 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} others"
+
+
+def _some_positions(outputs: Float[Tensor, "n units positions"]) -> Tensor:
+    positions = outputs.shape[2]
     if positions <= _POSITIONS:
-        return apart
+        return outputs
     generator = Streams(0).get("viewer", "positions")
-    return apart[:, :, torch.randperm(positions, generator=generator)[:_POSITIONS].sort().values]
+    return outputs[:, :, torch.randperm(positions, generator=generator)[:_POSITIONS].sort().values]

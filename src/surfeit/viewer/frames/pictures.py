@@ -9,11 +9,10 @@ from surfeit.core import Split, SurfeitError, unknown
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.graph import graph_frame
 from surfeit.viewer.frames.places import Place, joined
-from surfeit.viewer.frames.spectrum import spectrum_frame
 from surfeit.viewer.timelines.describing import described, packed_learning
 from surfeit.viewer.timelines.library import Library
 
-SEMANTICS = 2
+SEMANTICS = 3
 """Goes up when a picture of the same weights changes, so that older ones are not shown."""
 
 SOURCES = ("weights", "outputs")
@@ -25,7 +24,7 @@ class Query:
 
     Args:
         timeline: its name.
-        layer: dotted name.
+        layer: dotted name; "" for a network that is a single layer.
         source: what units are compared by: "weights" or "outputs".
         at: a moment, a step or a level; the last one if not given.
         merged: another timeline whose units of the same layer are added.
@@ -83,29 +82,27 @@ class Pictures:
         places = [self._resolved(query)]
         if query.merged is not None:
             places.append(self._other(query, places[0]))
-        images = None
-        if query.source == "outputs":  # answers to other images could not be compared
-            images = self.library.images(places[0].timeline, places[0].at)
-        name = self._name("graph", places, query.source, images and images.digest)
-        split = images and images.split
+        sample = None
+        if query.source == "outputs":  # answers to other examples could not be compared
+            sample = self.library.sample(places[0].timeline, places[0].at)
+        name = self._name("graph", places, query.source, sample and sample.digest)
+        split = sample and sample.split
         return self._cache.get(name, lambda: _graph(places, split, query.source))
 
     def spectrum(self, query: Query) -> bytes:
         """The eigenvalues of one layer at one moment, and their noise."""
         place = self._resolved(query)
-        return self._cache.get(
-            self._name("spectrum", [place]), lambda: spectrum_frame(place.weights()[0]).packed()
-        )
+        return self._cache.get(self._name("spectrum", [place]), lambda: place.spectrum().packed())
 
     def removal(self, query: Query) -> bytes:
-        """Removal orders of one layer at one moment and, with data, accuracies."""
-        place, images, note = self._resolved(query), None, None
+        """Removal orders of one layer at one moment and, with data, what removals cost."""
+        place, sample, note = self._resolved(query), None, None
         try:
-            images = self.library.images(place.timeline, place.at)
+            sample = self.library.sample(place.timeline, place.at)
         except ValueError as error:
-            note = f"no accuracies: {error}"
-        name = self._name("removal", [place], images and images.digest, note)
-        split = images and images.split
+            note = f"removals are not measured: {error}"
+        name = self._name("removal", [place], sample and sample.digest, note)
+        split = sample and sample.split
         return self._cache.get(name, lambda: place.removal(split, note).packed())
 
     def learning(self, identifier: str) -> bytes:
@@ -129,6 +126,6 @@ class Pictures:
         return json.dumps([SEMANTICS, kind, stamps, options])
 
 
-def _graph(places: Sequence[Place], images: Split | None, source: str) -> bytes:
-    units, own, note = joined([place.units(source, images) for place in places], source)
+def _graph(places: Sequence[Place], examples: Split | None, source: str) -> bytes:
+    units, own, note = joined([place.units(source, examples) for place in places], source)
     return graph_frame(units, own=own, note=note).packed()

@@ -7,9 +7,11 @@ from torch import Tensor
 
 from surfeit.core import Split, StoreError
 from surfeit.similarity import normalised
-from surfeit.viewer.frames.outputs import unit_outputs
-from surfeit.viewer.frames.removal import RemovalFrame, removal_frame
+from surfeit.viewer.frames.outputs import sampled_outputs
+from surfeit.viewer.frames.removal import Measuring, RemovalFrame, removal_frame
+from surfeit.viewer.frames.spectrum import SpectrumFrame, spectrum_frame
 from surfeit.viewer.frames.units import Units, note_of, units_of
+from surfeit.viewer.timelines.networks import objective_of
 from surfeit.viewer.timelines.records import Weights
 from surfeit.viewer.timelines.timeline import Timeline
 
@@ -45,18 +47,18 @@ class Place:
         """The weight matrix and what a mask keeps of it, as `Timeline.weights`."""
         return self.timeline.weights(self.layer, self.at)
 
-    def units(self, source: str, images: Split | None) -> tuple[Units, str | None]:
+    def units(self, source: str, examples: Split | None) -> tuple[Units, str | None]:
         """The units and what is to be known of them.
 
         Args:
             source: "weights" or "outputs".
-            images: for outputs.
+            examples: for outputs.
 
         Raises:
-            ValueError: if a weight is not finite, or the network does not take the images.
+            ValueError: if a weight is not finite, or the network cannot be followed.
             StoreError: if the snapshot is damaged.
         """
-        return self.compared(self.weights(), self.origin(), source, images)
+        return self.compared(self.weights(), self.origin(), source, examples)
 
     def origin(self) -> Origin:
         """The directions that training began with."""
@@ -67,36 +69,54 @@ class Place:
             return Origin(None, f"movement is unknown: {error}")
 
     def compared(
-        self, weights: Weights, origin: Origin, source: str, images: Split | None
+        self, weights: Weights, origin: Origin, source: str, examples: Split | None
     ) -> tuple[Units, str | None]:
         """As `units`, of weights and a beginning that were read already."""
         outputs, note = None, origin.note
         if source == "outputs":
-            assert images is not None, "outputs need images"
-            outputs, said = unit_outputs(self.timeline.model(self.at), self.layer, images)
+            assert examples is not None, "outputs need examples"
+            network = self.timeline.network(self.at, examples)
+            outputs, said = sampled_outputs(network, self.layer, examples)
             note = ". ".join(filter(None, (note, said))) or None
-        return units_of(
-            weights[0], origin=origin.directions, mask=weights[1], outputs=outputs
-        ), note
+        weight, mask = weights
+        kept = None if mask is None else self.timeline.layer(self.layer).kept_shares(mask)
+        return units_of(weight, origin=origin.directions, kept=kept, outputs=outputs), note
 
-    def removal(self, images: Split | None, note: str | None = None) -> RemovalFrame:
-        """Removal orders and, with images, accuracies.
-
-        Args:
-            images: to measure on, if there are any.
-            note: why there are none.
+    def spectrum(self) -> SpectrumFrame:
+        """The layer's eigenvalues.
 
         Raises:
             ValueError: if a weight is not finite.
             StoreError: if the layer cannot be read.
         """
-        weight, model = self.weights()[0], None
-        if images is not None:
+        return spectrum_frame(self.weights()[0], groups=self.timeline.layer(self.layer).groups)
+
+    def removal(
+        self, examples: Split | None, note: str | None = None, *, measured: bool = True
+    ) -> RemovalFrame:
+        """Removal orders and, with examples, what removals cost.
+
+        Args:
+            examples: what the network takes, if there are any.
+            note: why there are none, or why nothing is measured.
+            measured: whether to measure on them, or only to follow the network.
+
+        Raises:
+            ValueError: if a weight is not finite.
+            StoreError: if the layer cannot be read.
+        """
+        weight, measuring = self.weights()[0], None
+        if examples is not None:
             try:
-                model = self.timeline.model(self.at)
+                run, _ = self.timeline.place(self.at)
+                measuring = Measuring(
+                    self.timeline.network(self.at, examples),
+                    examples if measured else None,
+                    objective_of(run, examples),
+                )
             except (StoreError, ValueError) as error:
-                note = f"no accuracies: {error}"
-        return removal_frame(weight, model=model, layer=self.layer, images=images, note=note)
+                note = f"removals are not measured: {error}"
+        return removal_frame(weight, layer=self.layer, measuring=measuring, note=note)
 
 
 def joined(found: Sequence[tuple[Units, str | None]], source: str) -> tuple[Units, int, str | None]:

@@ -1,19 +1,26 @@
-"""The orders in which criteria remove a layer's units and, with images, what that costs."""
+"""The orders in which criteria remove a layer's units and, with examples, what that costs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
-from surfeit.core import Split, layers
-from surfeit.prune import CRITERIA, removal_curve, removal_order
+from surfeit.core import Objective, Split, cross_entropy
+from surfeit.models import Structure
+from surfeit.prune import CRITERIA, Removal, removal_curves, removal_order
+from surfeit.viewer.frames.outputs import listed, others_of
+from surfeit.viewer.timelines.networks import Network
 from surfeit.viewer.wire import encode
 
 SHOWN = ("magnitude", "frame_potential", "inner_product")
-_CONVOLUTION_IMAGES = 256
+_FEW_EXAMPLES, _LEAST_EXAMPLES = 256, 32
+# Operations that the curves of one layer may take if every removal were a whole pass: with as many
+# examples as that leaves, a deep network's curves come within half a minute.
+_OPERATIONS = 1e12
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,17 +29,21 @@ class RemovalFrame:
 
     Args:
         units: of the layer.
-        images: that accuracies are measured on; 0 without any.
+        examples: that is measured on; 0 without any.
+        objective: the name of what the losses are of.
         orders: by criterion, uint16 [units].
-        accuracies: by criterion, float32 [units + 1]: the fraction classified correctly after 0,
-            1, 2, ... removals; empty without images.
-        note: why there are no accuracies, a sentence, or None.
+        accuracies: by criterion, float32 [units + 1]: the fraction that is right after 0, 1, 2, ...
+            of the units are gone; empty without examples or classes.
+        losses: the same of losses, where there are no classes; else empty.
+        note: why nothing was measured, or what goes along with the units, a sentence, or None.
     """
 
     units: int
-    images: int
+    examples: int
+    objective: str
     orders: dict[str, np.ndarray]
     accuracies: dict[str, np.ndarray]
+    losses: dict[str, np.ndarray]
     note: str | None
 
     def packed(self) -> bytes:
@@ -40,68 +51,158 @@ class RemovalFrame:
         names = list(self.orders)
         header = {
             "units": self.units,
-            "images": self.images,
+            "examples": self.examples,
+            "objective": self.objective,
             "split": "validation",
             "note": self.note,
             "criteria": names,
         }
         arrays = {f"order_{i}": self.orders[name] for i, name in enumerate(names)}
-        arrays |= {
-            f"accuracy_{i}": self.accuracies[name]
-            for i, name in enumerate(names)
-            if name in self.accuracies
-        }
+        for kind, curves in (("accuracy", self.accuracies), ("loss", self.losses)):
+            arrays |= {
+                f"{kind}_{i}": curves[name] for i, name in enumerate(names) if name in curves
+            }
         return encode(header, arrays)
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """What removals are measured with.
+
+    Args:
+        network: the network, followed.
+        examples: to measure on; None for the orders alone.
+        objective: what judges the outputs.
+    """
+
+    network: Network
+    examples: Split | None
+    objective: Objective = cross_entropy
 
 
 def removal_frame(
     weight: Float[Tensor, "units *inputs"],
     *,
-    model: nn.Module | None = None,
     layer: str = "",
-    images: Split | None = None,
+    measuring: Measuring | None = None,
     note: str | None = None,
     criteria: Sequence[str] = SHOWN,
 ) -> RemovalFrame:
-    """Orders by each criterion and, given a model with images, accuracy after each removal.
+    """Orders by each criterion and, given a network with examples, what each removal costs.
 
-    A network that is no chain of modules around the layer has no accuracies and a note that says
-    so. Of a convolution's images only the first 256 are taken.
+    Units that go together with those of other layers are ordered by the weight vectors of all of
+    them. A layer whose units cannot be removed is ordered by its own, and the note says why. Of all
+    but linear layers only 256 examples are taken, and fewer where the network is large.
 
     Args:
         weight: the layer's weight.
-        model: the network it is part of.
-        layer: its dotted name there.
-        images: to measure on.
-        note: why there is no model or there are no images.
+        layer: its dotted name.
+        measuring: the network that it is part of.
+        note: why nothing is measured.
         criteria: names in `surfeit.prune.CRITERIA` that need no generator.
 
     Raises:
         ValueError: if a weight is not finite.
 
-    Cost: 0.4 s for 300 units and 1,000 images on one core.
+    Cost: 0.4 s for 300 units and 1,000 examples on one core.
     """
-    orders = {name: removal_order(weight, CRITERIA[name]) for name in criteria}
-    accuracies: dict[str, np.ndarray] = {}
-    if model is not None and images is not None:
-        if layers(model)[layer].weight.dim() > 2:
-            images = images[:_CONVOLUTION_IMAGES]
+    frame, notes = None, [] if note is None else [note]
+    if measuring is not None:
         try:
-            accuracies = {
-                name: _curve(model, layer, order, images) for name, order in orders.items()
-            }
+            frame = _measured(layer, measuring, criteria)
+            notes += _asides(measuring.network.structure, layer)
         except ValueError as error:
-            note = f"no accuracies: {error}"
+            notes.append(f"removals are not measured: {error}")
+    if frame is None:
+        orders = {name: removal_order(weight, CRITERIA[name]) for name in criteria}
+        frame = _Curves(orders, {}, {}, 0)
     return RemovalFrame(
         units=len(weight),
-        images=len(images) if images is not None and accuracies else 0,
-        orders={name: order.numpy().astype(np.uint16) for name, order in orders.items()},
-        accuracies=accuracies,
-        note=note,
+        examples=frame.examples,
+        objective=cross_entropy.name if measuring is None else measuring.objective.name,
+        orders={name: order.numpy().astype(np.uint16) for name, order in frame.orders.items()},
+        accuracies=frame.accuracies,
+        losses=frame.losses,
+        note="; ".join(notes) or None,
     )
 
 
-def _curve(model: nn.Module, layer: str, order: Tensor, images: Split) -> np.ndarray:
-    # Float32 halves the time; near ties that it decides otherwise are less than a line's width.
-    found = removal_curve(model, layer, order, images, dtype=torch.float32)
-    return found.numpy().astype(np.float32)
+@dataclass(frozen=True)
+class _Curves:
+    orders: dict[str, Tensor]
+    accuracies: dict[str, np.ndarray]
+    losses: dict[str, np.ndarray]
+    examples: int
+
+
+def _measured(layer: str, measuring: Measuring, criteria: Sequence[str]) -> _Curves:
+    """The orders of the layer's units, or of those of its group, and their curves."""
+    network = measuring.network
+    removal = Removal.of(network.structure, layer, outputs=True)
+    matrix = removal.matrix(network.model)
+    orders = {name: removal_order(matrix, CRITERIA[name]) for name in criteria}
+    own = {name: _own_order(order, removal.members[layer]) for name, order in orders.items()}
+    own_orders = {name: units for name, (units, _) in own.items()}
+    if measuring.examples is None:
+        return _Curves(own_orders, {}, {}, 0)
+    examples = _affordable(network, layer, measuring.examples, removal.units * len(criteria))
+    curves = removal_curves(
+        network.model,
+        layer,
+        list(orders.values()),
+        examples,
+        objective=measuring.objective,
+        # Halves the time; near ties that it decides otherwise are less than a line's width.
+        dtype=torch.float32,
+        structure=network.structure,
+    )
+    accuracies, losses = {}, {}
+    for (name, (_, removed)), curve in zip(own.items(), curves, strict=True):
+        kept = accuracies if curve.accuracy is not None else losses
+        kept[name] = curve.points[removed].numpy().astype(np.float32)
+    return _Curves(own_orders, accuracies, losses, len(examples))
+
+
+def _own_order(order: Tensor, members: Tensor) -> tuple[Tensor, Tensor]:
+    """The layer's own units as they go, and how many units of the group are gone after each.
+
+    Args:
+        order: of the group's units.
+        members: int64 [own units], the unit of the group that each belongs to.
+
+    Returns:
+        int64 [own units], and int64 [own units + 1], at index k after k of them.
+    """
+    place = torch.empty_like(order)
+    place[order] = torch.arange(len(order))
+    own = place[members]
+    units = torch.argsort(own, stable=True)
+    return units, torch.cat([torch.zeros(1, dtype=torch.int64), own[units] + 1])
+
+
+def _affordable(network: Network, layer: str, examples: Split, removals: int) -> Split:
+    """As many examples as the time allows."""
+    structure = network.structure
+    alone = structure.layer(layer).kind == "linear" and structure.group(layer) is None
+    most = len(examples) if alone else _FEW_EXAMPLES
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network.model(network.takes(examples.inputs[:1]))
+    operations = max(1, counter.get_total_flops()) * removals
+    return examples[: max(_LEAST_EXAMPLES, min(most, int(_OPERATIONS / operations)))]
+
+
+def _asides(structure: Structure, layer: str) -> Iterator[str]:
+    """What is to be known of removals: whose units go along, and what a cut would change."""
+    if structure.group(layer) is not None:
+        yield f"each unit goes together with those of {others_of(structure, layer)}"
+    mixing = [
+        repr(reader.name)
+        for member in structure.members(layer)
+        for reader in structure.readers(member)
+        if reader.kind == "normalisation"
+    ]
+    if mixing:
+        yield (
+            f"removed units are zero where {listed(list(dict.fromkeys(mixing)))} normalises over "
+            "units: a network without them would be another"
+        )

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from surfeit.core import weight_matrix
+from surfeit.core import finite_matrix
 from surfeit.spectra import MarchenkoPastur, eigenpairs, fit_marchenko_pastur
 from surfeit.viewer.wire import encode
 
@@ -54,18 +54,28 @@ class SpectrumFrame:
         return encode(header, arrays)
 
 
-def spectrum_frame(weight: Float[Tensor, "units *inputs"]) -> SpectrumFrame:
+def spectrum_frame(weight: Float[Tensor, "units *inputs"], *, groups: int = 1) -> SpectrumFrame:
     """A layer's eigenvalues, its noise and who is in its leading directions.
+
+    Args:
+        weight: the layer's weight.
+        groups: of the layer. With more than one the matrix has zeros where other groups' weights
+            stand: its eigenvalues are those of all groups, and no law of noise is theirs.
 
     Raises:
         ValueError: if a weight is not finite.
 
     Cost: O(units · inputs · min(units, inputs)).
     """
-    matrix = weight_matrix(weight)
+    matrix = finite_matrix(weight)
     found, leading = eigenpairs(matrix, LEADING)
     fit, note = None, None
     try:
+        if groups > 1:
+            raise ValueError(
+                f"the layer's {groups} groups of units read different inputs, and each has a noise "
+                "of its own"
+            )
         fit = fit_marchenko_pastur(found, matrix.shape)
     except ValueError as error:
         note = f"no noise is fitted: {error}"

@@ -4,12 +4,12 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from surfeit.similarity import angles, normalised
 
-_WITHOUT = {"weights": "all weights are zero", "outputs": "no image gets an answer"}
+_WITHOUT = {"weights": "all weights are zero", "outputs": "no example gets an answer"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class Units:
     """Some units of one layer or, merged, of two.
 
     Args:
-        rows: what is compared, [units, inputs] or [units, images]: weight vectors or outputs,
+        rows: what is compared, [units, inputs] or [units, outputs]: weight vectors or outputs,
             scaled to length 1; a unit without a direction has a zero row.
         norm: [units], length of the weight vectors.
         angle: [units], between weight vector and initial one, radians; NaN where unknown.
@@ -55,7 +55,7 @@ def units_of(
     weight: Float[Tensor, "units inputs"],
     *,
     origin: Float[Tensor, "units inputs"] | None = None,
-    mask: Bool[Tensor, "units inputs"] | None = None,
+    kept: Float[Tensor, " units"] | None = None,
     outputs: Float[Tensor, "units columns"] | None = None,
 ) -> Units:
     """The units of a layer, compared by their weight vectors or by their outputs.
@@ -63,7 +63,7 @@ def units_of(
     Args:
         weight: the layer's weight matrix.
         origin: the directions that training began with, `normalised`, if known.
-        mask: True = kept, if there is one.
+        kept: the fraction of each unit's weights that a mask keeps, if there is one.
         outputs: what is compared instead of weight vectors.
 
     Raises:
@@ -71,13 +71,12 @@ def units_of(
     """
     weight = weight.float()  # the page's precision; on the CPU little works in less
     direction = normalised(weight)
-    kept = torch.ones(len(weight)) if mask is None else mask.float().mean(dim=1)
     unknown = torch.full((len(weight),), math.nan)
     return Units(
         rows=direction if outputs is None else _normalised_outputs(outputs),
         norm=weight.norm(dim=1),
         angle=unknown if origin is None else angles(direction, origin),
-        kept=kept,
+        kept=torch.ones(len(weight)) if kept is None else kept.float(),
     )
 
 

@@ -148,14 +148,14 @@ def query_of(request: Request) -> Query:
     """
     given = request.query_params
     layer, at, merged = given.get("layer"), given.get("at"), given.get("merged")
-    if not layer:
+    if layer is None:
         raise ValueError("layer is missing: the address says layer=NAME")
     if at and not re.fullmatch("[0-9]{1,15}", at):
         raise ValueError(f"at must be a step or a level, a whole number, got {at[:80]!r}")
     source: Any = given.get("source", "weights")  # the query checks it
     return Query(
         timeline=_timeline(request),
-        layer=layer[:200],
+        layer=layer[:1000],
         source=source[:80],
         at=int(at) if at else None,
         merged=_name_of(merged) if merged else None,

@@ -15,7 +15,7 @@ def described(timeline: Timeline, without_data: str | None) -> dict[str, Any]:
 
     Args:
         timeline: a run or tickets.
-        without_data: why images are not to be had, or None.
+        without_data: why there are no examples to run the network on, or None.
     """
     return {
         "id": timeline.id,
@@ -28,6 +28,7 @@ def described(timeline: Timeline, without_data: str | None) -> dict[str, Any]:
         ],
         "layers": [_layer(layer) for layer in timeline.layers],
         "withoutData": without_data,
+        "objective": timeline.objective,
         "note": timeline.note,
     }
 
@@ -45,13 +46,15 @@ def packed_learning(learning: Learning) -> bytes:
 
 def chance_of(layer: LayerShape) -> float:
     """The inner product that chance does not reach in a layer; 1 for a single unit: no pairs."""
-    return chance_inner_product(layer.units, layer.inputs) if layer.units > 1 else 1.0
+    if layer.units < 2 or layer.inputs < 1:
+        return 1.0
+    return chance_inner_product(layer.units, layer.inputs, groups=layer.groups)
 
 
 def _layer(layer: LayerShape) -> dict[str, Any]:
     return {
         "name": layer.name,
-        "kind": "convolution" if layer.convolution else "linear",
+        "kind": layer.kind,
         "units": layer.units,
         "inputs": layer.inputs,
         "chance": chance_of(layer),

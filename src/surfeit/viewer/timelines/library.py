@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from surfeit.core import DataError, Split, StoreError, Streams, digest
 from surfeit.data import Dataset
 from surfeit.store import Run, Store
 from surfeit.store.run import mask_path
+from surfeit.viewer.timelines.networks import Networks
 from surfeit.viewer.timelines.run import RunTimeline
 from surfeit.viewer.timelines.tickets import ticket_file, ticket_timelines
 from surfeit.viewer.timelines.timeline import Timeline
 
 DatasetOf = Callable[[Run], Dataset]
-MOST_IMAGES = 1_000
+MOST_EXAMPLES = 1_000
 
 
 class UnknownTimelineError(ValueError):
@@ -25,7 +28,7 @@ class UnknownTimelineError(ValueError):
 
 @dataclass(frozen=True)
 class Sample:
-    """Some images with their labels.
+    """Some examples with their targets.
 
     Args:
         split: on the CPU.
@@ -37,8 +40,8 @@ class Sample:
 
     @classmethod
     def of(cls, split: Split) -> "Sample":
-        """The sample of these images."""
-        return cls(split, digest({"images": split.images, "labels": split.labels}))
+        """The sample of these examples."""
+        return cls(split, digest({"inputs": split.inputs, "targets": split.targets}))
 
 
 class Library:
@@ -52,6 +55,7 @@ class Library:
         given: runs, their keys or folders, folders of ticket searches or their tables.
         dataset_of: gives the data a run was trained on; raises a ValueError or DataError that says
             why they are not there. Without it nothing needs data.
+        model: a network that the runs' weights fit, for those that no description can build.
 
     Raises:
         StoreError, ValueError: if something given cannot be opened at all.
@@ -63,12 +67,14 @@ class Library:
         given: Sequence[Run | str | Path] = (),
         *,
         dataset_of: DatasetOf | None = None,
+        model: nn.Module | None = None,
     ) -> None:
         self.store = store
         self._given = tuple(given)
         self._dataset_of = dataset_of
         self._lock, self._loading = threading.Lock(), threading.Lock()
-        self._images: dict[str, Sample | str] = {}
+        self._networks = Networks(model)
+        self._samples: dict[str, Sample | str] = {}
         self._found: dict[str, Timeline] = {}
         self.problems: list[str] = []
         self._load_all(strict=True)
@@ -92,25 +98,25 @@ class Library:
             )
         return found
 
-    def images(self, timeline: Timeline, at: int) -> Sample:
-        """Up to 1,000 validation images of the data that was trained on.
+    def sample(self, timeline: Timeline, at: int) -> Sample:
+        """Up to 1,000 validation examples of the data that was trained on.
 
         Raises:
             ValueError: if the data are not there, with the reason.
         """
         run, _ = timeline.place(at)
         key = _data_key(run)
-        with self._loading:  # two panels that ask at once need the images only once
-            found = self._images.get(key)
+        with self._loading:  # two panels that ask at once need the data only once
+            found = self._samples.get(key)
             if not isinstance(found, Sample):
                 found = self._load(run)
-                self._images[key] = found
+                self._samples[key] = found
         if isinstance(found, str):
             raise ValueError(found)
         return found
 
     def without_data(self, timeline: Timeline, *, load: bool = False) -> str | None:
-        """Why images are not to be had, a sentence; None where they are or it is not known yet.
+        """Why there are no examples, a sentence; None where they are or it is not known yet.
 
         Args:
             timeline: a run or tickets.
@@ -124,10 +130,10 @@ class Library:
             return "the data that the network was trained on are not given"
         if load:
             try:
-                self.images(timeline, steps[-1])
+                self.sample(timeline, steps[-1])
             except ValueError as error:
                 return str(error)
-        known = self._images.get(_data_key(run))
+        known = self._samples.get(_data_key(run))
         return known if isinstance(known, str) else None
 
     def _load_all(self, *, strict: bool) -> list[Timeline]:
@@ -142,7 +148,7 @@ class Library:
         if self._dataset_of is None:
             return "the data that the network was trained on are not given"
         try:
-            return Sample.of(some_images(self._dataset_of(run)))
+            return Sample.of(some_examples(self._dataset_of(run)))
         except (ValueError, DataError) as error:
             return str(error)
 
@@ -166,27 +172,27 @@ class Library:
                 problems.append(f"{run.path} leads outside {root}: it is not read")
                 continue
             try:
-                yield RunTimeline(run)
+                yield RunTimeline(run, self._networks)
             except StoreError as error:
                 problems.append(str(error))
 
     def _open(self, entry: Run | str | Path, problems: list[str]) -> Iterator[Timeline]:
         if isinstance(entry, Run):
-            yield RunTimeline(entry)
+            yield RunTimeline(entry, self._networks)
             return
         table = ticket_file(Path(entry))
         if table is None:
-            yield RunTimeline(self.store.find(entry))
+            yield RunTimeline(self.store.find(entry), self._networks)
         else:
-            found, lacking = ticket_timelines(table, self.store)
+            found, lacking = ticket_timelines(table, self.store, self._networks)
             problems += lacking
             yield from found
 
 
-def some_images(dataset: Dataset) -> Split:
-    """Up to 1,000 validation images, the same at every call, on the CPU."""
-    # A copy where some are left out: the other images can go.
-    return dataset.validation.to("cpu").some(MOST_IMAGES, Streams(0).get("viewer", "images"))
+def some_examples(dataset: Dataset) -> Split:
+    """Up to 1,000 validation examples, the same at every call, on the CPU."""
+    # A copy where some are left out: the others can go.
+    return dataset.validation.to("cpu").some(MOST_EXAMPLES, Streams(0).get("viewer", "images"))
 
 
 def _tell_apart(timelines: Collection[Timeline]) -> None:

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from surfeit.core import StoreError
+from surfeit.models.structure import recorded_matrix, stored_names
 from surfeit.store import Run
 from surfeit.store.run import mask_path, snapshot_path
+from surfeit.store.snapshots import places
 
 Weights = tuple[Float[Tensor, "units inputs"], Bool[Tensor, "units inputs"] | None]
 """A weight matrix, and which of its weights a mask keeps, if there is one."""
@@ -22,16 +25,28 @@ class LayerShape:
     """A layer as its run's record describes it.
 
     Args:
-        name: dotted name.
-        convolution: whether it is one; else it is linear.
+        name: dotted name; "" for a network that is a single layer.
+        kind: in words, such as "linear", "convolution" or "recurrent".
         units: rows of its weight matrix.
         inputs: columns of its weight matrix.
+        groups: of a grouped convolution: units of one group read the same inputs, and the weight
+            matrix holds zeros where the other groups' weights stand. Else 1.
     """
 
     name: str
-    convolution: bool
+    kind: str
     units: int
     inputs: int
+    groups: int = 1
+
+    @property
+    def label(self) -> str:
+        """What pages and messages call it."""
+        return self.name or "the network"
+
+    def kept_shares(self, mask: Bool[Tensor, "units inputs"]) -> Float[Tensor, " units"]:
+        """The fraction of each unit's own weights that a mask keeps."""
+        return mask.sum(dim=1) / (self.inputs // self.groups)
 
 
 def layer_shapes(run: Run) -> list[LayerShape]:
@@ -57,11 +72,11 @@ def weights_at(run: Run, layer: str, steps: Sequence[int]) -> list[Weights]:
     """
     check_links(run, steps)
     changing = (run.path / "masks").is_dir()
-    masks = [(run.mask_at(step) if changing else run.mask).get(f"{layer}.weight") for step in steps]
     stack = run.weights(layer, list(steps))
+    row = next(row for row in run.about["layers"] if row["name"] == layer)
     return [
-        (weight, None if kept is None else kept.flatten(1))
-        for weight, kept in zip(stack, masks, strict=True)
+        (weight, _kept(run, step, row, run.mask_at(step) if changing else run.mask))
+        for weight, step in zip(stack, steps, strict=True)
     ]
 
 
@@ -98,13 +113,44 @@ def stamp_of(run: Run, step: int) -> str:
     return " ".join([run.key, str(step), *filter(None, stamps)])
 
 
+def _kept(
+    run: Run, step: int, row: Mapping[str, Any], mask: Mapping[str, Tensor]
+) -> Bool[Tensor, "units inputs"] | None:
+    """Which weights of a layer a mask keeps; None if it is about none of its tensors."""
+    if not any(name in mask for name in stored_names(row)):
+        return None
+    shapes = places(snapshot_path(run.path, step))
+
+    def read(name: str) -> Tensor:
+        kept = mask.get(name)
+        return (torch.ones(shapes[name].shape, dtype=torch.bool) if kept is None else kept)[None]
+
+    return recorded_matrix(row, read)[0]
+
+
+# A layer's kind by its module's class; those that stand further up contain the names of others.
+_KINDS = (
+    ("ConvTranspose", "transposed convolution"),
+    ("Conv", "convolution"),
+    ("Attention", "attention"),
+    ("Embedding", "embedding"),
+    ("Bilinear", "bilinear"),
+    ("LSTM", "recurrent"),
+    ("GRU", "recurrent"),
+    ("RNN", "recurrent"),
+)
+
+
 def _shape(entry: Mapping[str, Any]) -> LayerShape:
     units, *rest = entry["shape"]
+    kinds = (kind for part, kind in _KINDS if part in entry["kind"])
+    weights = entry.get("weights") or [{}]
     return LayerShape(
         name=str(entry["name"]),
-        convolution="Conv" in entry["kind"],
+        kind=next(kinds, "linear"),
         units=int(units),
         inputs=math.prod(int(side) for side in rest),
+        groups=int(weights[0].get("groups", 1)),
     )
 
 

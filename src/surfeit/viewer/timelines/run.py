@@ -6,6 +6,7 @@ import pyarrow as pa
 from surfeit.core import StoreError
 from surfeit.store import Run, density_of
 from surfeit.store.run import Status, mask_path
+from surfeit.viewer.timelines.networks import Networks, objective_name
 from surfeit.viewer.timelines.records import inside, layer_shapes
 from surfeit.viewer.timelines.timeline import Learning, Moment, Timeline
 
@@ -15,13 +16,14 @@ class RunTimeline(Timeline):
 
     Args:
         run: any run, a running one too.
+        networks: builds its network.
 
     Raises:
         StoreError: if its record does not describe its layers.
     """
 
-    def __init__(self, run: Run) -> None:
-        super().__init__(run.key, name_of(run), "step", layer_shapes(run))
+    def __init__(self, run: Run, networks: Networks | None = None) -> None:
+        super().__init__(run.key, name_of(run), "step", layer_shapes(run), networks)
         self._run = run
 
     @property
@@ -36,6 +38,11 @@ class RunTimeline(Timeline):
             return None
         later = ": the first one is still to come" if self.status == "running" else ""
         return f"run {self.id[:12]} has no snapshots{later}"
+
+    @property
+    def objective(self) -> str | None:
+        """What the run's configuration names."""
+        return objective_name(self._run)
 
     def steps(self) -> list[int]:
         """The steps of the snapshots."""

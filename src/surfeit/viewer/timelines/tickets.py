@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from surfeit.core import StoreError
 from surfeit.store import Run, Store
 from surfeit.store.run import Status
+from surfeit.viewer.timelines.networks import Networks, objective_name
 from surfeit.viewer.timelines.records import layer_shapes
 from surfeit.viewer.timelines.run import learning_of, name_of
 from surfeit.viewer.timelines.timeline import Learning, Moment, Timeline
@@ -34,6 +35,7 @@ class TicketTimeline(Timeline):
         runs: by level, ascending, at least one.
         rows: the table of this replicate's tickets, by "level".
         note: what is missing, a sentence, or None.
+        networks: builds their networks.
 
     Raises:
         StoreError: if the first run does not describe its layers.
@@ -47,8 +49,10 @@ class TicketTimeline(Timeline):
         *,
         rows: pa.Table,
         note: str | None,
+        networks: Networks | None = None,
     ) -> None:
-        super().__init__(identifier, name, "level", layer_shapes(next(iter(runs.values()))))
+        shapes = layer_shapes(next(iter(runs.values())))
+        super().__init__(identifier, name, "level", shapes, networks)
         self._runs = dict(runs)
         self._rows = rows
         self._note = note
@@ -65,6 +69,11 @@ class TicketTimeline(Timeline):
     def note(self) -> str | None:
         """What is missing."""
         return self._note
+
+    @property
+    def objective(self) -> str | None:
+        """What the first level's configuration names."""
+        return objective_name(next(iter(self._runs.values())))
 
     def steps(self) -> list[int]:
         """The levels whose run has snapshots."""
@@ -95,12 +104,15 @@ def ticket_file(path: Path) -> Path | None:
     return path / TABLE if (path / TABLE).is_file() else None
 
 
-def ticket_timelines(path: Path, store: Store) -> tuple[list[Timeline], list[str]]:
+def ticket_timelines(
+    path: Path, store: Store, networks: Networks | None = None
+) -> tuple[list[Timeline], list[str]]:
     """A timeline for each replicate in a table of tickets, and what cannot be shown.
 
     Args:
         path: a Parquet file with the columns replicate, level, arm and run.
         store: where the runs are.
+        networks: builds their networks.
 
     Raises:
         StoreError: if the table cannot be read or none of its runs is in the store.
@@ -122,7 +134,9 @@ def ticket_timelines(path: Path, store: Store) -> tuple[list[Timeline], list[str
             )
             note = problems[-1] if lacking else None
             identifier = f"tickets-{digest}-{replicate}"
-            found.append(TicketTimeline(identifier, name, runs, rows=own, note=note))
+            found.append(
+                TicketTimeline(identifier, name, runs, rows=own, note=note, networks=networks)
+            )
     if not found:
         raise StoreError(f"none of the runs in {path} can be shown: {'; '.join(problems)}")
     return found, problems

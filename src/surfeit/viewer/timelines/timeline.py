@@ -10,9 +10,10 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from surfeit.core import StoreError, unknown
+from surfeit.core import Split, StoreError, unknown
 from surfeit.store import Run
 from surfeit.store.run import Status
+from surfeit.viewer.timelines.networks import Network, Networks
 from surfeit.viewer.timelines.records import (
     LayerShape,
     Weights,
@@ -45,8 +46,8 @@ class Learning:
 
     Args:
         at: float64 [rows], steps or levels.
-        columns: by name float64 [rows], accuracies as fractions, losses in nats; NaN where
-            nothing was measured.
+        columns: by name float64 [rows], accuracies as fractions, losses in the objective's
+            unit (cross-entropy in nats), R² as it is; NaN where nothing was measured.
     """
 
     at: np.ndarray
@@ -63,15 +64,22 @@ class Timeline(ABC):
         name: what it is called on the page.
         axis: what its moments are counted in.
         layers: the layers of its network.
+        networks: builds it.
     """
 
     def __init__(
-        self, identifier: str, name: str, axis: Axis, layers: Sequence[LayerShape]
+        self,
+        identifier: str,
+        name: str,
+        axis: Axis,
+        layers: Sequence[LayerShape],
+        networks: Networks | None,
     ) -> None:
         self.id = identifier
         self.name = name
         self.axis: Axis = axis
         self.layers = tuple(layers)
+        self._networks = networks or Networks()
 
     @property
     @abstractmethod
@@ -82,6 +90,11 @@ class Timeline(ABC):
     @abstractmethod
     def note(self) -> str | None:
         """What is missing from it, a sentence, or None."""
+
+    @property
+    @abstractmethod
+    def objective(self) -> str | None:
+        """The name of what was minimised; None where nobody says."""
 
     @abstractmethod
     def steps(self) -> list[int]:
@@ -203,7 +216,23 @@ class Timeline(ABC):
         """
         run, step = self.place(at)
         check_links(run, [step])
-        return run.model(step)
+        return self._networks.model(run, step)
+
+    @final
+    def network(self, at: int, examples: Split) -> Network:
+        """The network at a moment, and what it is.
+
+        Args:
+            at: one of the moments.
+            examples: what it takes; it is followed on the first.
+
+        Raises:
+            ValueError: as `model`, or if it cannot be followed.
+            StoreError: as `model`.
+        """
+        run, step = self.place(at)
+        check_links(run, [step])
+        return self._networks.network(run, step, examples)
 
     @final
     def stamp(self, at: int) -> str:

@@ -1,0 +1,138 @@
+"""The networks of runs, built again and followed, and what judges their outputs."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from surfeit.core import Objective, Split, converted_, copied, cross_entropy, objective_named
+from surfeit.models import Structure, foreign_part, is_rebuildable
+from surfeit.store import Run
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A run's network at one step, in evaluation mode.
+
+    Args:
+        model: in float32 or float64.
+        structure: what the network is.
+    """
+
+    model: nn.Module
+    structure: Structure
+
+    def takes(self, examples: Tensor) -> Tensor:
+        """Inputs in the precision that the network computes in."""
+        return _matched(examples, self.model)
+
+
+class Networks:
+    """Builds networks, and finds once a run what they are. May be called from several threads.
+
+    Args:
+        model: a network that runs' weights fit, for those that no description can build; it is
+            only read.
+    """
+
+    def __init__(self, model: nn.Module | None = None) -> None:
+        self._own = model
+        self._lock = threading.Lock()
+        self._structures: dict[tuple[object, ...], Structure] = {}
+
+    def model(self, run: Run, step: int) -> nn.Module:
+        """The network at a step.
+
+        Raises:
+            ValueError: if there is no such snapshot, or the network cannot be built.
+            StoreError: if the snapshot is damaged.
+        """
+        if self._own is None:
+            if not is_rebuildable(run.architecture):
+                raise ValueError(
+                    f"a {foreign_part(run.architecture)} cannot be built from its description "
+                    "alone: name the function that builds it, --model package.module:function, or "
+                    "in Python pass a network that the weights go into, into=MyNetwork()"
+                )
+            return run.model(step)
+        try:
+            return run.model(step, into=copied(self._own))
+        except ValueError as error:
+            try:
+                return run.model(step)  # of several runs the given network may be one's own
+            except ValueError:
+                raise error from None
+
+    def network(self, run: Run, step: int, examples: Split) -> Network:
+        """The network at a step, in a precision that CPUs compute in, with its structure.
+
+        Raises:
+            ValueError: as `model`, or if the network cannot be followed on the examples.
+            StoreError: as `model`.
+        """
+        model = self.model(run, step)
+        if any(value.dtype in _HALF for value in model.state_dict().values()):
+            converted_(model, torch.float32)
+        example = _matched(examples.inputs[:1], model)
+        key = run.key, tuple(example.shape), example.dtype
+        with self._lock:
+            known = self._structures.get(key)
+            if known is None:
+                known = Structure.of(model, example)
+                _ = known.outputs  # follows it now
+                self._structures[key] = known
+                return Network(model, known)
+        return Network(model, known.of_copy(model))
+
+
+def objective_of(run: Run, examples: Split) -> Objective:
+    """What a run's outputs are judged by: cross-entropy unless its configuration says otherwise.
+
+    A training loop of the user's own says it by the recorder's settings.
+
+    Raises:
+        ValueError: if it is a function of the user's own, which a record cannot hold, is unknown,
+            or nothing says how real targets are to be met.
+    """
+    name = objective_name(run)
+    if name is None:
+        settings: Any = run.config.get("settings")
+        named = settings.get("objective") if isinstance(settings, Mapping) else None
+        if isinstance(named, str):
+            return objective_named(named)
+        if examples.task == "regression":
+            raise ValueError(
+                f"run {run.key[:12]} does not say what its outputs are judged by: record it with "
+                "settings={'objective': 'squared_error'}"
+            )
+        return cross_entropy
+    if isinstance(run.config.get("objective"), Mapping):
+        raise ValueError(
+            f"run {run.key[:12]} was trained with a function of its own, {name}, which no record "
+            "can hold"
+        )
+    return objective_named(name)
+
+
+def objective_name(run: Run) -> str | None:
+    """The name of what a run minimised; None where a training loop of the user's own did it."""
+    named = run.config.get("objective")
+    if isinstance(named, Mapping):
+        return str(named.get("function"))
+    if isinstance(named, str):
+        return named
+    return None if run.identity.get("kind") == "recorded" else cross_entropy.name
+
+
+_HALF = (torch.float16, torch.bfloat16)
+
+
+def _matched(inputs: Tensor, model: nn.Module) -> Tensor:
+    """Floating point inputs in the network's own precision; integers as they are."""
+    if not inputs.is_floating_point():
+        return inputs
+    floats = (value.dtype for value in model.parameters() if value.is_floating_point())
+    return inputs.to(next(floats, inputs.dtype))
