@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
+from torch._C._functorch import is_functorch_wrapped_tensor
 from torch._ops import OpOverload, OpOverloadPacket
 from torch.overrides import TorchFunctionMode
 
@@ -38,6 +39,7 @@ _HIDING = frozenset(
         *("nanmean", "nanmedian", "nanquantile", "numpy", "array"),
     }
 )
+_SETTINGS = frozenset({"set_grad_enabled", "get"})
 _UNSAID = frozenset({"get", "size", "dim", "contiguous", "clone", "detach", "to", "numel", "len"})
 
 # What some calls answer instead of their recorded outputs, by number.
@@ -58,7 +60,8 @@ class Record:
         functions: the names of those that do.
         decisions: the values that control flow may depend on.
         numbers: the numbers taken out of tensors.
-        live: whether later passes take numbers out anew, and do not repeat the first ones.
+        live: whether later passes take numbers out anew, so that they follow the units, and do not
+            repeat the first ones.
         within: layers that ran inside of another, by name.
     """
 
@@ -93,7 +96,9 @@ class Mode(TorchFunctionMode):
         if self._inside:
             return run()
         written = getattr(func, "__name__", "")
-        name = self.last = written.strip("_")
+        name = written.strip("_")
+        if name not in _SETTINGS:
+            self.last = name
         if written in _DECISIONS:
             return self.decision(run)
         if written in _NUMBERS:
@@ -159,7 +164,7 @@ class Recording(Mode):
         # Tensors are held with their ids, lest another be born under the id of one that has gone.
         self._weights: dict[int, tuple[Tensor, str]] = {id(t): (t, name) for name, t in own}
         self._trails: dict[int, tuple[Tensor, tuple[str, ...]]] = {}
-        self._left: list[tuple[Call, Tensor, int]] = []
+        self._left: list[tuple[Call, Tensor, int | None]] = []
         self._moved: dict[int, Tensor] = {}  # what layers' outputs have entered
 
     def decision(self, run: Callable[[], Any]) -> Any:
@@ -204,6 +209,7 @@ class Recording(Mode):
 
     def layer(self, call: Call, run: Callable[[], Any]) -> Any:
         call.between = [self._trail(value) for value in call.inputs]
+        call.parameters = [n for n, value in enumerate(call.inputs) if id(value) in self._weights]
         call.inputs = copies(call.inputs)
         result = run()
         outputs = tensors_in(result)
@@ -212,12 +218,12 @@ class Recording(Mode):
         for value in outputs:
             self._trails[id(value)] = value, ()
             self._moved[id(value)] = value
-            self._left.append((call, value, value._version))
+            self._left.append((call, value, _version(value)))
         return result
 
     def check_ended(self) -> None:
         for call, value, version in self._left:
-            call.overwritten |= value._version != version
+            call.overwritten |= version is None or value._version != version
 
     def watch(self, name: str, tensors: list[Tensor]) -> None:
         between = [self._trail(value) for value in tensors]
@@ -289,8 +295,22 @@ class Replaying(Mode):
 
 
 def copies(tensors: list[Tensor]) -> list[Tensor]:
-    """Copies that nothing can change."""
+    """Copies that nothing can change.
+
+    Raises:
+        UnfollowableError: if they stand for others, as within `torch.vmap`.
+    """
+    if any(is_functorch_wrapped_tensor(value) for value in tensors):
+        raise UnfollowableError(
+            "the network runs layers within torch.vmap or another transform of torch.func, where "
+            "their inputs and outputs cannot be looked at"
+        )
     return [value.detach().clone() for value in tensors]
+
+
+def _version(value: Tensor) -> int | None:
+    """How often a tensor was written to; None where nobody counts."""
+    return None if value.is_inference() else value._version
 
 
 def _is_floating(value: Any) -> bool:
