@@ -13,7 +13,7 @@ from surfeit.prune.allocation import Allocation, layerwise_mask, uniform_mask
 from surfeit.prune.checks import check_alike
 from surfeit.prune.prunable import Mask
 from surfeit.prune.removal import Removal
-from surfeit.prune.units import unit_mask
+from surfeit.prune.units import remove_, unit_mask
 
 
 def unit_mask_from_scores(
@@ -83,6 +83,24 @@ def removals(structure: Structure, names: Mapping[str, object]) -> dict[str, Rem
             if first not in found:
                 found[first] = Removal.of(structure, first)
     return found
+
+
+def check_unit_masks(model: nn.Module, structure: Structure, names: Mapping[str, object]) -> None:
+    """Says which of the layers named have units that no mask of weights can remove.
+
+    Args:
+        model: the network.
+        structure: of the network.
+        names: of layers; those whose units cannot be removed at all are passed over.
+
+    Raises:
+        ValueError: as `unit_mask`.
+
+    Cost: a forward pass a layer.
+    """
+    for removal in removals(structure, names).values():
+        first = torch.arange(removal.units) == 0
+        remove_({}, model, removal, first)
 
 
 def _of_group(removal: Removal, scores: Mapping[str, Tensor]) -> Tensor:

@@ -16,7 +16,6 @@ from surfeit.core import (
     own_objective,
     squared_error,
 )
-from surfeit.models import Structure
 from surfeit.models.structure import layers
 from surfeit.prune.scores import UNIT_SCORES, Evidence, gauss_newton_diagonal, obd, obs, snip, units
 
@@ -86,15 +85,11 @@ def test_weight_vectors_are_rows_of_the_layers_matrix(name):
     for layer, values in units.filter_norm(evidence).items():
         matrix = layers(model)[layer].matrix(model)
         assert close(values, matrix.norm(dim=1))
-        total = sum(
-            model.get_parameter(part.tensor)[
-                part.owners(model.get_parameter(part.tensor).shape) >= 0
-            ]
-            .square()
-            .sum()
-            for part in layers(model)[layer].weights
-        )
-        assert close(values.square().sum(), total.detach())
+        total = 0.0
+        for part in layers(model)[layer].weights:
+            weight = model.get_parameter(part.tensor).detach()
+            total += float(weight[part.owners(weight.shape) >= 0].square().sum())
+        assert float(values.square().sum()) == pytest.approx(total)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -212,24 +207,26 @@ def test_layers_with_a_forward_of_their_own_are_refused():
             score(Evidence(model, split=split))
 
 
+class Branching(nn.Module):
+    """A network whose way depends on numbers that leave PyTorch."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(4, 5), nn.Linear(5, 2)
+
+    def forward(self, x):
+        x = self.fc1(x)
+        if x.detach().numpy().sum() > -1e9:
+            return self.fc2(x)
+        return x[:, :2]
+
+
 def test_networks_that_cannot_be_followed_have_scores_of_their_weights():
-    class Branching(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.fc1, self.fc2 = nn.Linear(4, 5), nn.Linear(5, 2)
-
-        def forward(self, x):
-            x = self.fc1(x)
-            return self.fc2(torch.relu(x) if float(x.sum()) > 1e9 else torch.tanh(x))
-
-    model = Branching()
     split = Split(torch.randn(9, 4), torch.arange(9) % 2)
-    evidence = Evidence(model, split=split)
+    evidence = Evidence(Branching(), split=split)
     assert snip(evidence).keys() == {"fc1.weight", "fc2.weight"}
-    if Structure.of(model, split.inputs[:1]).obstacle is None:
-        pytest.skip("this network is followed")
     assert units.filter_norm(evidence).keys() == {"fc1", "fc2"}
-    with pytest.raises(ValueError, match="follow|operation|float"):
+    with pytest.raises(ValueError, match="takes another way at 'fc2' once numbers change"):
         units.activation_correlation(evidence)
 
 
@@ -246,5 +243,5 @@ def test_tokens_and_embeddings():
     assert close(evidence.gradients["2.weight"], expected)
     from surfeit.prune.scores import synflow
 
-    with pytest.raises(ValueError, match="not tokens of torch.int64"):
+    with pytest.raises(ValueError, match=r"not tokens of torch\.int64"):
         synflow(evidence)

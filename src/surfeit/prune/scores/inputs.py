@@ -50,7 +50,8 @@ def _module(evidence: Evidence, layer: Layer, score: str) -> Module:
         kind = "a projection of attention" if inside else type(module).__name__
         raise ValueError(
             f"{score} reads the inputs of Linear and convolution layers, not those of layer "
-            f"{layer.label} ({kind}): choose a score that looks at weights or gradients, such as taylor"
+            f"{layer.label} ({kind}): choose a score that looks at weights or gradients, such as "
+            "taylor"
         )
     if not evidence.followed.plain(layer.name):
         raise ValueError(
@@ -66,8 +67,9 @@ def _module(evidence: Evidence, layer: Layer, score: str) -> Module:
 def second_moments(evidence: Evidence) -> dict[str, Float64[Tensor, "groups inputs inputs"]]:
     """`Ψ = mean_n Σ_p x_np x_npᵀ` of each layer's inputs over the split, not centred.
 
-    Summed over positions p (a convolution's patches) and averaged over examples n: with ΔW a change of the weights, `½ tr(ΔW Ψ ΔWᵀ)` is half the mean squared change of the layer's
-    output. One matrix for each group of a grouped convolution.
+    Summed over positions p (a convolution's patches) and averaged over examples n: with ΔW a change
+    of the weights, `½ tr(ΔW Ψ ΔWᵀ)` is half the mean squared change of the layer's output. One
+    matrix for each group of a grouped convolution.
 
     Raises:
         ValueError: if there is no split, a layer runs more than once or never, or its inputs or
