@@ -58,11 +58,11 @@ def unit_mask_from_scores(
             f"no layer to remove units from: the output layer {outputs} keeps all of its own, and "
             "no other has scores and units that can go"
         )
-    pooled = {name: _of_group(removal, scores) for name, removal in chosen.items()}
+    pooled = {name: pooled_scores(removal, scores) for name, removal in chosen.items()}
     alive = None
     if mask is not None:
         own = alive_units(model, mask)
-        alive = {name: _alive(removal, own) for name, removal in chosen.items()}
+        alive = {name: alive_places(removal, own) for name, removal in chosen.items()}
     share = partial(layerwise_mask if isinstance(density, Mapping) else allocation, pooled)
     kept = share(density, mask=alive)  # pyright: ignore[reportArgumentType]
     result = unit_mask(model, {name: ~units for name, units in kept.items()}, structure=known)
@@ -103,9 +103,19 @@ def check_unit_masks(model: nn.Module, structure: Structure, names: Mapping[str,
         remove_({}, model, removal, first)
 
 
-def _of_group(removal: Removal, scores: Mapping[str, Tensor]) -> Tensor:
-    """The units' scores: of a group, the means of the members' that have any."""
+def pooled_scores(removal: Removal, scores: Mapping[str, Tensor]) -> Tensor:
+    """The scores of a removal's units: of a group, the means of the members' that have any.
+
+    Args:
+        removal: whose units they are.
+        scores: [units] by layer.
+
+    Raises:
+        ValueError: if no layer of the removal has any.
+    """
     given = {name: scores[name].double().cpu() for name in removal.members if name in scores}
+    if not given:
+        raise ValueError(f"there are no scores of {removal.words}")
     if len(removal.members) == 1:
         (own,) = given.values()
         return own
@@ -117,7 +127,8 @@ def _of_group(removal: Removal, scores: Mapping[str, Tensor]) -> Tensor:
     return total / count.clamp(min=1)
 
 
-def _alive(removal: Removal, own: Mapping[str, Tensor]) -> Tensor:
+def alive_places(removal: Removal, own: Mapping[str, Tensor]) -> Tensor:
+    """Which of a removal's units keep any weight, from the layers' own: see `alive_units`."""
     alive = torch.zeros(removal.units, dtype=torch.bool)
     for name, places in removal.members.items():
         if name in own:

@@ -70,6 +70,7 @@ def train_as(parcel: Parcel, desk: Desk, weights: Params, mask: Mask, begin: Beg
         store=Store(desk.store),
         numerics=parcel.numerics,
         conduct=Conduct(progress=announcing(desk)),
+        objective=parcel.objective,
     )
     check_began(run, weights, mask)
     return run
