@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from surfeit.core import Params, Streams
+from surfeit.models.structure import Part
 from surfeit.procedures.tickets.arms import TICKET
 from surfeit.procedures.tickets.table import check_found, dense_of
-from surfeit.models.structure import Part
 from surfeit.prune.anatomy import anatomy_table
 from surfeit.prune.anatomy.spread import units_first
 from surfeit.store import Run, Store

@@ -67,9 +67,10 @@ def train_level(config: Mapping[str, Any], desk: Desk) -> str:
         initial=initial,
         kept=places_at(parcel, tickets, config["level"], dense=dense, before=before),
         draw=partial(drawn_like, parcel, initial),
-        to_mask=partial(
-            to_mask, tickets.granularity, parcel.model, structure=parcel.structure
-        ),
+        to_mask=partial(to_mask, tickets.granularity, parcel.model, structure=parcel.structure),
+        by_unit=None
+        if tickets.granularity == "weight"
+        else partial(places_of, tickets.granularity, parcel.model, structure=parcel.structure),
     )
     check_mask(parcel.model, ticket.mask, structure=parcel.structure)
     check_shrinks(ticket.mask, before.mask, level=config["level"])

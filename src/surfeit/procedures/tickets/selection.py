@@ -112,11 +112,18 @@ def places_of(
     *,
     structure: Structure | None = None,
 ) -> Mask:
-    """The places that a mask of weights keeps: the reverse of `to_mask`."""
+    """The places that a mask of weights keeps: the reverse of `to_mask`.
+
+    A unit that is kept may have no weights left, where all that it read is gone: its bias tells.
+    """
     if granularity == "weight":
         return dict(mask)
-    own = alive_units(model, mask)
-    chosen = unit_places(structure or Structure.of(model))
+    known = structure or Structure.of(model)
+    own, chosen = alive_units(model, mask), unit_places(known)
+    for name, layer in known.layers.items():
+        for part in layer.biases:
+            if part.tensor in mask:
+                own[name] = part.matrix(mask[part.tensor][:, None]).any(1)
     return {name: alive_places(removal, own) for name, removal in chosen.items()}
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from surfeit.core import Params
 from surfeit.execute import Desk
+from surfeit.models import Structure
 from surfeit.procedures.parcels import drawn_like, tensors_of, unpack
 from surfeit.procedures.tickets.arms import Begin, train_arm, train_as
 from surfeit.procedures.tickets.config import Granularity
@@ -16,7 +17,6 @@ from surfeit.procedures.tickets.levels import overlaid
 from surfeit.procedures.tickets.selection import output_weights, places_of, to_mask
 from surfeit.prune.masks import check_mask, full_mask
 from surfeit.prune.prunable import prunable
-from surfeit.models import Structure
 from surfeit.store import Store
 from surfeit.train import Origin
 
@@ -57,6 +57,9 @@ def train_transferred(config: Mapping[str, Any], desk: Desk) -> str:
         kept=places_of(by, parcel.model, mask, structure=structure),
         draw=partial(drawn_like, parcel, initial),
         to_mask=partial(to_mask, by, parcel.model, structure=structure),
+        by_unit=None
+        if by == "weight"
+        else partial(places_of, by, parcel.model, structure=structure),
     )
     return train_arm(parcel, desk, ticket, begin, arm=config["arm"], level=config["level"]).key
 
