@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 from torch import nn
 
-from surfeit.core import ProtocolError, Streams
+from surfeit.core import ProtocolError, Streams, copied
 from surfeit.data import Dataset
 from surfeit.models import Builder, Structure
 from surfeit.procedures.parcels import tensors_of
@@ -202,7 +202,7 @@ def _by_criterion(
 ) -> Iterator[dict[str, Any]]:
     table = untrained_table(
         network,
-        run.model(),
+        run.model(into=copied(network)),
         ground.dataset,
         streams=streams,
         criteria={"large_final_same_sign": large_final_same_sign},
