@@ -1,5 +1,7 @@
 """`surfeit view`, `export` and `figure`: what they print, show and write, and how they end."""
 
+import base64
+import gzip
 import os
 import re
 import signal
@@ -11,11 +13,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from torch import nn
 
+from surfeit.cli.names import network_of
 from surfeit.data import load
 from surfeit.models import mlp
 from surfeit.store import Run, Store
-from surfeit.train import Recipe, train
+from surfeit.train import Recipe, Recorder, train
 from surfeit.viewer import assets
 from surfeit.viewer.serving.serve import Serving, listening
 
@@ -282,6 +286,55 @@ def test_export_says_what_it_cannot_do(root, runs, options, words, tmp_path, cap
     assert not (tmp_path / "graph.html").exists()
 
 
+BUILDS = """
+import torch
+
+class Own(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = torch.nn.Sequential()
+        self.inner.add_module("unit/1", torch.nn.Linear(64, 6))
+        self.last = torch.nn.Linear(6, 10)
+
+    def forward(self, x):
+        return self.last(self.inner(x.flatten(1)).relu())
+
+def network(classes):
+    assert classes == 10
+    return Own()
+"""
+
+
+def test_a_network_of_ones_own_is_named_by_the_function_that_builds_it(tmp_path, capsys):
+    (tmp_path / "own_network.py").write_text(BUILDS)
+    named = f"{tmp_path}/own_network.py:network"
+    run = Recorder(network_of(named, classes=10), tmp_path / "run", data=load("digits")).finish()
+    out = tmp_path / "graph.html"
+    shared = ["export", run.path, "--layer", "inner.unit/1", "--out", out]
+    assert call(*shared) == 0
+    assert b"--model package.module:function" in bundle_of(out)
+    assert call(*shared, "--model", named) == 0
+    assert b"--model package.module:function" not in bundle_of(out)
+    assert b"accuracy_0" in bundle_of(out)
+    capsys.readouterr()
+    assert call(*shared, "--model", f"{tmp_path}/own_network.py:netwrk") == 1
+    assert "netwrk" in capsys.readouterr().err
+
+
+def bundle_of(page: Path) -> bytes:
+    """The data that an exported page holds."""
+    (text,) = re.findall('octet-stream" id="surfeit-bundle">([^<]*)<', page.read_text())
+    return gzip.decompress(base64.b64decode(text))
+
+
+def test_the_only_layer_needs_no_name(tmp_path):
+    run = Recorder(nn.Linear(4, 3), tmp_path / "run").finish()
+    out = tmp_path / "graph.html"
+    assert call("export", run.path, "--out", out) == 0
+    assert "<title>the network of Linear</title>" in out.read_text()
+    assert call("export", run.path, "--layer", "", "--out", out) == 0
+
+
 def test_export_of_a_layer_that_is_not_there_suggests_the_nearest(root, runs, capsys):
     assert call("export", runs[0].key, "--root", root, "--layer", "fc11") == 1
     assert "no layer 'fc11': did you mean" in capsys.readouterr().err
@@ -298,7 +351,7 @@ def test_export_needs_no_data_unless_they_are_named(tmp_path, root, capsys):
     record.write_text(record.read_text().replace('"digits"', '"mine"'))
     shared = ["export", run.path, "--layer", "fc1", "--out", tmp_path / "graph.html"]
     assert call(*shared) == 0
-    assert "without the accuracies of removals: " in capsys.readouterr().err
+    assert "removals are not measured: " in capsys.readouterr().err
     assert call(*shared, "--data", "minst") == 1
     assert "did you mean 'mnist'" in capsys.readouterr().err
 

@@ -300,7 +300,7 @@ def test_long_groups_are_named_in_part():
 
     split = Split(draw(40, 4), images().targets)
     _, note = sampled_outputs(followed(Deep(), split), "steps.0", split)
-    assert "'steps.1', 'steps.2', 'steps.3' and 3 other layers" in note
+    assert "'steps.1', 'steps.2', 'steps.3' and 3 others" in note
 
 
 def test_outputs_of_tokens_are_those_of_the_one_definition():
@@ -336,3 +336,19 @@ def test_frames_refuse_weights_that_are_not_finite():
     for frame in (spectrum_frame, removal_frame):
         with pytest.raises(ValueError, match="weights must be finite"):
             frame(weight)
+
+
+def test_the_note_says_where_normalisation_makes_a_cut_another_network():
+    parts = OrderedDict(
+        flatten=nn.Flatten(),
+        fc1=nn.Linear(36, 8),
+        norm=nn.LayerNorm(8),
+        fc2=nn.Linear(8, 5),
+        batch=nn.BatchNorm1d(5),
+        head=nn.Linear(5, 3),
+    )
+    network = nn.Sequential(parts)
+    header, arrays = measured(network, "fc1", images())
+    assert header["note"].startswith("removed units are zero where 'norm' normalises over units")
+    assert arrays["accuracy_0"].shape == (9,)
+    assert measured(network, "fc2", images())[0]["note"] is None

@@ -11,6 +11,7 @@ import torch
 
 import surfeit
 from surfeit.core import StoreError
+from surfeit.data import load
 from surfeit.models import mlp
 from surfeit.train import Recorder
 from surfeit.viewer.assets import BuildError
@@ -65,6 +66,29 @@ def test_another_run_is_merged(run, tmp_path):
     header, _ = decode(gzip.decompress(widget._bundle))
     assert header["merged"] is not None
     assert ", with " in repr(widget)
+
+
+class Own(torch.nn.Module):
+    """A network that only this file builds."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = torch.nn.Linear(64, 7)
+        self.last = torch.nn.Linear(7, 10)
+
+    def forward(self, x):
+        return self.last(self.first(x.flatten(1)).relu())
+
+
+def test_a_network_of_ones_own_is_measured_where_it_is_given(tmp_path):
+    run = Recorder(Own(), tmp_path / "run", data=load("digits")).finish()
+    widget = surfeit.show(run, into=Own(), dataset=load("digits"))
+    header, arrays = decode(gzip.decompress(widget._bundle))
+    assert [film["layer"] for film in header["films"]] == ["first"]
+    (removal,) = [n for n, chart in enumerate(header["charts"]) if chart["kind"] == "removal"]
+    about, curves = decode(arrays[f"chart_{removal}"].tobytes())
+    assert (about["examples"], about["note"]) == (360, None)
+    assert curves["accuracy_0"].shape == (8,)
 
 
 def test_the_state_can_be_given_and_is_kept_in_step(run):

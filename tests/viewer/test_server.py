@@ -9,13 +9,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import torch
 from starlette.testclient import TestClient
 
 from surfeit.core import StoreError
 from surfeit.data import load
 from surfeit.models import mlp
 from surfeit.store import Run, Store
-from surfeit.train import Recipe, train
+from surfeit.train import Recipe, Recorder, train
 from surfeit.viewer import assets
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.pictures import Pictures, Query
@@ -426,3 +427,37 @@ def test_memory_that_is_refused_is_said(client, pictures, monkeypatch, error):
     answer = client.get("/api/catalog")
     assert answer.status_code == 500
     assert "not enough memory for this picture" in answer.json()["error"]
+
+
+class Named(torch.nn.Sequential):
+    """Layers with names that addresses must be careful with."""
+
+
+@pytest.mark.parametrize("name", ["block1/unit_1", "a b&c=d#e?f%2Fg", "größe"])
+def test_layers_of_any_name_have_their_pictures(name, tmp_path, client):
+    model = Named()
+    model.add_module(name, torch.nn.Linear(4, 6))
+    run = Recorder(model, tmp_path / "run").finish()
+    client = _client_of(run)
+    for kind in ("graph", "spectrum", "removal"):
+        answer = client.get(f"/api/timelines/{run.key}/{kind}?layer={quote(name, safe='')}")
+        assert answer.status_code == 200
+        assert decode(answer.content)[0]["units"] == 6
+
+
+def test_the_only_layer_of_a_network_may_have_no_name(tmp_path, client):
+    run = Recorder(torch.nn.Linear(4, 6), tmp_path / "run").finish()
+    client = _client_of(run)
+    address = f"/api/timelines/{run.key}/graph"
+    assert decode(client.get(f"{address}?layer=").content)[0]["units"] == 6
+    assert client.get(address).status_code == 400
+    assert client.get(f"{address}?layer=x").json()["error"].startswith("no layer 'x'")
+
+
+def _client_of(run):
+    pictures = Pictures(Library(Store(run.path.parent / "store"), [run]), Cache(None))
+    return TestClient(
+        application(pictures, TOKEN),
+        base_url="http://127.0.0.1:8000",
+        headers={"Authorization": f"Bearer {TOKEN}"},
+    )

@@ -189,7 +189,7 @@ def test_convolutions_and_single_units_are_described(written):
     convolution, single = described(RunTimeline(run), None)["layers"]
     assert (convolution["kind"], convolution["inputs"]) == ("convolution", 75)
     assert single["chance"] == 1.0
-    assert chance_of(LayerShape("x", False, 8, 1)) == 1.0
+    assert chance_of(LayerShape("x", "linear", 8, 1)) == 1.0
     assert np.isfinite(convolution["chance"])
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from surfeit.data import Dataset
+    from surfeit.store import Run
     from surfeit.viewer.serving.serve import Serving
     from surfeit.viewer.timelines.library import Library
     from surfeit.viewer.timelines.timeline import Timeline
@@ -121,7 +122,9 @@ def export(
     from surfeit.viewer.bundles.contents import opened
     from surfeit.viewer.export import export as write
 
-    timeline = opened(run, store=places.store, into=_network(model))
+    timeline = opened(run, store=places.store)
+    if model is not None:
+        timeline = opened(run, store=places.store, into=_network(places, timeline, data, model))
     layer = layer or _only_layer(timeline)
     other = None if merged is None else opened(merged, store=places.store)
     # The export shares its work among threads itself.
@@ -166,19 +169,29 @@ def _library(
 ) -> "Library":
     from surfeit.viewer.timelines.library import Library
 
-    return Library(
-        places.store,
-        runs,
-        dataset_of=lambda run: places.data_of(run, data),
-        model=_network(model),
-    )
+    def dataset_of(run: "Run") -> "Dataset":
+        return places.data_of(run, data)
+
+    library = Library(places.store, runs, dataset_of=dataset_of)
+    timelines = library.reload()
+    if model is None or not timelines:
+        return library
+    network = _network(places, timelines[0], data, model)
+    return Library(places.store, runs, dataset_of=dataset_of, model=network)
 
 
-def _network(named: str | None) -> "nn.Module | None":
+def _network(places: Places, timeline: "Timeline", data: str | None, named: str) -> "nn.Module":
     """The network that a function of the user's own builds; the runs' weights go into copies."""
-    from surfeit.core import Streams
+    from contextlib import suppress
 
-    return None if named is None else network_of(named, generator=Streams(0).get("init"))
+    from surfeit.core import DataError, Streams
+
+    options: dict[str, object] = {"generator": Streams(0).get("init")}
+    run, _ = timeline.place(timeline.moment())
+    with suppress(ValueError, DataError):  # most such functions ask for nothing
+        dataset = places.data_of(run, data)
+        options |= {"input_shape": dataset.input_shape, "classes": dataset.outputs}
+    return network_of(named, **options)
 
 
 def _only_layer(timeline: "Timeline") -> tuple[str, ...]:
@@ -216,7 +229,7 @@ def _dataset(
     except (ValueError, DataError) as error:
         if data is not None:
             raise
-        teller.say(f"without what removals cost: {error}")
+        teller.say(f"removals are not measured: {error}")
         return None
 
 

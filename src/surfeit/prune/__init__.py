@@ -45,6 +45,7 @@ from surfeit.prune.removable import (
     removable,
     removable_by_loss,
 )
+from surfeit.prune.removal import Removal
 from surfeit.prune.schedules import at_step, cubic, iterative, one_shot
 from surfeit.prune.scores import (
     SCORES,
@@ -70,6 +71,7 @@ __all__ = [
     "Mask",
     "Overlap",
     "Overlaps",
+    "Removal",
     "RemovalCurve",
     "accepted_rise",
     "alive_units",

@@ -180,7 +180,7 @@ function drawCurves(paper: Paper, { frame, scales }: Shown, active: number): voi
   const measured = curves.some((curve) => curve !== null);
   const text = isLoss(frame) ? plain : (value: number): string => String(Math.round(100 * value));
   const ticks: Tick[] = measured ? ticksOf(costScale(curves, area), roomFor(area), text) : [];
-  const across = ticksOf(scaleLinear([0, frame.units], [area.left, area.right]), (area.right - area.left) / 60, (value) => value.toLocaleString("en"));
+  const across = ticksOf(scaleLinear([0, frame.units], [area.left, area.right]), Math.min(frame.units, (area.right - area.left) / 60), (value) => value.toLocaleString("en"));
   drawAxes(paper.base, area, { label: "units removed", ticks: across }, { label: measured ? costLabel(frame) : "order of removal", ticks });
   frame.criteria.forEach((criterion, index) => {
     const curve = curves[index];

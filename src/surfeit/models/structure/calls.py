@@ -26,7 +26,7 @@ from surfeit.models.structure.call import (
     tensors_in,
     with_tensors,
 )
-from surfeit.models.structure.modes import Answers, Mode, Record, Recording, Replaying, See
+from surfeit.models.structure.modes import Answers, Mode, Record, Recording, Replaying, See, copies
 
 __all__ = [
     "Call",
@@ -138,9 +138,11 @@ class Passes:
 
     def _run(self, mode: Mode) -> list[Tensor]:
         try:
+            # A network may work in place on what it is given: it gets it anew each time.
+            given = with_tensors(self.example, copies(tensors_in(self.example)))
             with self.as_found(), torch.no_grad(), mode:
                 self._mode = mode
-                result = self._forward()
+                result = self._forward(given)
         except UnfollowableError:
             raise
         except Exception as error:
@@ -150,8 +152,7 @@ class Passes:
         mode.check_ended()
         return _results(result)
 
-    def _forward(self) -> Any:
-        given = self.example
+    def _forward(self, given: Any) -> Any:
         if isinstance(given, Mapping):
             return self.model(**given)
         return self.model(*given if isinstance(given, tuple) else (given,))

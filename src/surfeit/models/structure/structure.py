@@ -295,10 +295,6 @@ class Structure:
             return f"nothing reads the units of {described.label} where they can be told apart"
         return None
 
-    def _within(self, name: str) -> str | None:
-        """The layer within which this one runs, as an adapter within what it adapts."""
-        return self._traced.within.get(self.caller(name))
-
     def _below(self, described: Layer) -> tuple[str, ...]:
         """The layers of the level below within a recurrent module."""
         level = _level(described)
@@ -306,9 +302,6 @@ class Structure:
             return ()
         others = (other for other in self.layers.values() if other.module == described.module)
         return tuple(other.name for other in others if _level(other) == level - 1)
-
-    def _above(self, described: Layer) -> bool:
-        return any(described.name in self._below(other) for other in self.layers.values())
 
     def caller(self, name: str) -> str:
         """The module whose calls are the layer's: attention never calls its own projection."""

@@ -58,13 +58,16 @@ def _note(structure: Structure, layer: str) -> str | None:
 
 
 def others_of(structure: Structure, layer: str) -> str:
-    """The other layers of a group in words, a long list cut."""
+    """The other layers of a group in words."""
     others = [repr(name) for name in structure.members(layer) if name != layer]
-    if not others:
-        return "itself"
-    if len(others) <= _NAMED + 1:
-        return ", ".join(others)
-    return f"{', '.join(others[:_NAMED])} and {len(others) - _NAMED} other layers"
+    return listed(others) if others else "itself"
+
+
+def listed(names: list[str]) -> str:
+    """Names in words, a long list cut."""
+    if len(names) <= _NAMED + 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} others"
 
 
 def _some_positions(outputs: Float[Tensor, "n units positions"]) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from surfeit.core import Objective, Split, converted_, copied, cross_entropy, objective_named
-from surfeit.models import Structure
+from surfeit.models import Structure, foreign_part, is_rebuildable
 from surfeit.store import Run
 
 
@@ -51,6 +51,12 @@ class Networks:
             StoreError: if the snapshot is damaged.
         """
         if self._own is None:
+            if not is_rebuildable(run.architecture):
+                raise ValueError(
+                    f"a {foreign_part(run.architecture)} cannot be built from its description "
+                    "alone: name the function that builds it, --model package.module:function, or "
+                    "in Python pass a network that the weights go into, into=MyNetwork()"
+                )
             return run.model(step)
         try:
             return run.model(step, into=copied(self._own))
@@ -85,33 +91,35 @@ class Networks:
 def objective_of(run: Run, examples: Split) -> Objective:
     """What a run's outputs are judged by: cross-entropy unless its configuration says otherwise.
 
+    A training loop of the user's own says it by the recorder's settings.
+
     Raises:
         ValueError: if it is a function of the user's own, which a record cannot hold, is unknown,
             or nothing says how real targets are to be met.
     """
     name = objective_name(run)
-    if name is None and examples.task == "regression":
-        raise ValueError(
-            f"run {run.key[:12]} does not say what its outputs are judged by: record it with "
-            "settings={'objective': 'squared_error'}"
-        )
+    if name is None:
+        settings: Any = run.config.get("settings")
+        named = settings.get("objective") if isinstance(settings, Mapping) else None
+        if isinstance(named, str):
+            return objective_named(named)
+        if examples.task == "regression":
+            raise ValueError(
+                f"run {run.key[:12]} does not say what its outputs are judged by: record it with "
+                "settings={'objective': 'squared_error'}"
+            )
+        return cross_entropy
     if isinstance(run.config.get("objective"), Mapping):
         raise ValueError(
             f"run {run.key[:12]} was trained with a function of its own, {name}, which no record "
             "can hold"
         )
-    return cross_entropy if name is None else objective_named(name)
+    return objective_named(name)
 
 
 def objective_name(run: Run) -> str | None:
-    """The objective's name; None where a training loop of the user's own does not say.
-
-    Such a loop says it by the recorder's settings.
-    """
-    settings: Any = run.config.get("settings")
+    """The name of what a run minimised; None where a training loop of the user's own did it."""
     named = run.config.get("objective")
-    if named is None and isinstance(settings, Mapping):
-        named = settings.get("objective")
     if isinstance(named, Mapping):
         return str(named.get("function"))
     if isinstance(named, str):
