@@ -279,7 +279,7 @@ def test_line_leaves_the_model_and_both_ends_as_they_were(split):
         ({"second": {}}, "only one of them has 0.bias"),
         ({"first": {"w": torch.zeros(1)}}, "the model and the ends differ: only one of them has"),
         ({"statistics_from": None}, "give training images as statistics_from"),
-        ({"statistics_from": torch.zeros(1, 1, 3, 3)}, "at least 2 images, got 1"),
+        ({"statistics_from": torch.zeros(1, 1, 3, 3)}, "at least 2 inputs, got 1"),
     ],
 )
 def test_wrong_arguments_of_a_line_are_named(split, change, message):

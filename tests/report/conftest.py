@@ -8,6 +8,7 @@ from surfeit.report.config import ReportConfig
 from surfeit.report.drawings import drawings
 from surfeit.report.schema import table
 from surfeit.report.summary import summarise
+from surfeit.study import wilson_interval
 from surfeit.study.figures.style import style
 
 CRITERIA = ("magnitude", "frame_potential", "inner_product", "raw_frame_potential")
@@ -175,6 +176,21 @@ def _choices():
     return table("choices", rows)
 
 
+def _dense(split, correct, images):
+    found = wilson_interval(correct, images)
+    return {
+        "split": split,
+        "correct": correct,
+        "judged": images,
+        "images": images,
+        "quantity": "accuracy",
+        "estimate": found.estimate,
+        "lower": found.lower,
+        "upper": found.upper,
+        "loss": 0.1,
+    }
+
+
 def planted_tables():
     """All tables of a report, as `measure` would give them."""
     removal, removable = _removal()
@@ -193,8 +209,8 @@ def planted_tables():
         for name, units in UNITS.items()
     ]
     dense = [
-        {"split": "validation", "correct": 176, "images": 180},
-        {"split": "test", "correct": 388, "images": 400},
+        _dense("validation", 176, 180),
+        _dense("test", 388, 400),
     ]
     metrics = {
         "epoch": [0, 1, 2],
@@ -243,6 +259,8 @@ def provenance():
         "key": "0123456789abcdef" * 4,
         "model": "lenet-300-100",
         "data": "digits",
+        "objective": "cross_entropy",
+        "examples": "images",
         "fingerprint": "ab" * 32,
         "seed": 0,
         "status": "done",

@@ -15,10 +15,11 @@ from surfeit.models import mlp
 from surfeit.prune import CRITERIA, removal_curve, removal_order
 from surfeit.report import ReportConfig, write_report
 from surfeit.report.measure import measure
-from surfeit.report.ranks import smallest_rank
+from surfeit.report.network import Network
 from surfeit.report.removals import measure_removals
 from surfeit.report.schema import SCHEMAS, table
-from surfeit.report.subject import right, subjects
+from surfeit.report.subject import subjects
+from surfeit.report.worth import smallest_rank
 from surfeit.store import Run, RunWriter, Store
 from surfeit.study.tables import where
 from surfeit.train import Recipe, Recorder, train
@@ -86,6 +87,10 @@ def test_each_curve_has_one_point_a_removal_and_every_criterion_is_there(tables)
     assert dense == [pytest.approx(counts["correct"] / counts["images"])]
 
 
+def _subjects(run, dataset, config):
+    return subjects(Network.of(run, dataset, config), config)
+
+
 def _without(model, units, split):
     """A full forward pass with the units of fc1 removed, by zeroing what reads them."""
     own = nn.Sequential(*[module for _, module in model.named_children()])
@@ -96,23 +101,21 @@ def _without(model, units, split):
 
 
 @pytest.mark.parametrize("name", ["0", "3.1", "3.3"])
-def test_curves_are_those_of_the_whole_network(dataset, tmp_path, monkeypatch, name):
+def test_curves_are_those_of_the_whole_network(dataset, tmp_path, name):
     tail = nn.Sequential(nn.Flatten(), nn.Linear(48, 7), nn.Tanh(), nn.Linear(7, 5), nn.ReLU())
     model = nn.Sequential(
         nn.Conv2d(1, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), tail, nn.Linear(5, 3)
     )
     run = Recorder(model, tmp_path / "run", data=dataset).finish()
-    (subject,) = subjects(run, run.model(), dataset, replace(CONFIG, layers=(name,)))
-    monkeypatch.setattr("surfeit.report.removals._MEMORY", 8 * 48 * 7)  # several chunks
+    (subject,) = _subjects(run, dataset, replace(CONFIG, layers=(name,)))
     found = table("removal", measure_removals(subject, CONFIG)["removal"])
-    key = name.replace(".", "-")  # the streams' names are those of the shortened network
     for split, images in subject.splits.items():
         for criterion in ("magnitude", "frame_potential"):
             order = removal_order(subject.weight, CRITERIA[criterion])
             expected = removal_curve(subject.model, name, order, images)
             rows = where(found, layer=name, split=split, criterion=criterion, remove="least")
             assert rows["accuracy"].to_pylist() == pytest.approx(expected.tolist())
-        generator = Streams(CONFIG.seed).get("removal", key, 1)
+        generator = Streams(CONFIG.seed).get("removal", name, 1)
         order = removal_order(subject.weight, CRITERIA["random"], generator=generator)
         expected = removal_curve(subject.model, name, order, images)
         rows = where(found, split=split, criterion="random", repeat=1)
@@ -173,7 +176,9 @@ def test_output_layer_on_request_has_spectra_but_no_removal(run, dataset):
     tables = measure(run, dataset, replace(CONFIG, layers=("fc3",)))
     assert where(tables["removal"], layer="fc3").num_rows == 0
     assert where(tables["eigenvalues"], layer="fc3").num_rows == 6
-    assert "outputs" in where(tables["notes"], topic="removal")["text"][0].as_py()
+    assert (
+        "reach the network's result" in where(tables["notes"], topic="removal")["text"][0].as_py()
+    )
 
 
 def test_unknown_layer_is_named(run, dataset):
@@ -185,8 +190,8 @@ def test_convolutions_are_measured_on_some_images(dataset, tmp_path):
     model = nn.Sequential(nn.Conv2d(1, 3, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(48, 3))
     recorder = Recorder(model, tmp_path / "run", data=dataset)
     run = recorder.finish()
-    (subject,) = subjects(run, run.model(), dataset, CONFIG)
-    assert subject.convolution
+    (subject,) = _subjects(run, dataset, CONFIG)
+    assert subject.layer.kind == "convolution"
     assert (len(subject.validation), len(subject.test)) == (20, 20)
     tables = measure(run, dataset, CONFIG)
     assert where(tables["removal"], layer="0", split="test", removed=0).num_rows == 10
@@ -194,16 +199,15 @@ def test_convolutions_are_measured_on_some_images(dataset, tmp_path):
 
 def test_too_much_work_means_fewer_images_and_then_no_removals(run, dataset, monkeypatch):
     monkeypatch.setattr("surfeit.report.subject.FEWEST_IMAGES", 10)
-    model = run.model()
     whole, some, none = (
-        subjects(run, model, dataset, replace(CONFIG, work=work))[0] for work in (1e9, 2.5e5, 1.0)
+        _subjects(run, dataset, replace(CONFIG, work=work))[0] for work in (1e9, 2.5e5, 1.0)
     )
     assert len(whole.test) == 60
     assert 10 <= len(some.test) == len(some.validation) < 40
     assert (whole.obstacle, some.obstacle) == (None, None)
     assert len(none.test) == 10
     assert none.obstacle is not None
-    named = subjects(run, model, dataset, replace(CONFIG, work=1.0, layers=("fc1",)))[0]
+    named = _subjects(run, dataset, replace(CONFIG, work=1.0, layers=("fc1",)))[0]
     assert len(named.test) == 60
     assert named.obstacle is None
 
@@ -345,7 +349,8 @@ def test_a_network_for_other_images_is_refused(run, dataset, tmp_path):
 
 def test_a_network_for_another_number_of_classes_is_refused(run, dataset, tmp_path):
     splits = {name: Split(split.images, split.labels + 1) for name, split in _named(dataset)}
-    with pytest.raises(ValueError, match=r"has shape \[3\], the 4 classes of four need \[4\]"):
+    message = r"outputs of shape \[1, 4\].*gives \[1, 3\]\. four has 4 classes; .* trained on three"
+    with pytest.raises(ValueError, match=message):
         write_report(_unbound(run, tmp_path), from_tensors("four", **splits), tmp_path, CONFIG)
 
 
@@ -353,7 +358,8 @@ def _named(dataset):
     return [(name, getattr(dataset, name)) for name in ("train", "validation", "test")]
 
 
-def test_right_is_the_forward_pass(run, dataset):
-    model = run.model()
-    expected = model(dataset.test.images).argmax(dim=1) == dataset.test.labels
-    assert torch.equal(right(model, dataset.test), expected)
+def test_what_each_example_is_worth_is_the_forward_pass(run, dataset):
+    network = Network.of(run, dataset, CONFIG)
+    expected = run.model()(dataset.test.images).argmax(dim=1) == dataset.test.labels
+    found = network.worth.each(network.outputs(dataset.test), dataset.test.targets)
+    assert torch.equal(found, expected.double())

@@ -500,8 +500,8 @@ def two_outputs(*, input_shape, classes, generator):
         (
             small,
             make_dataset,
-            {"objective": squared_error, "pruning": Pruning(moments=((4, 0.5),), score="snip")},
-            "the score snip is computed from the cross-entropy, the training minimises squared_err",
+            {"objective": hinge, "pruning": Pruning(moments=((4, 0.5),), score="obd")},
+            "obd knows the curvature of cross_entropy and squared_error, the training minimises hi",
         ),
     ],
 )

@@ -1,13 +1,24 @@
 """Pruning while training: gradual, at a moment, by weight and by unit."""
 
+import copy
 import os
 
 import pytest
 import torch
 from torch import nn
 
-from surfeit.core import CollapseError, ProtocolError, Streams, digest
-from surfeit.prune import check_nested, density, full_mask, global_mask, unit_mask
+from surfeit.core import CollapseError, ProtocolError, Streams, digest, hinge, squared_error
+from surfeit.models import Structure
+from surfeit.prune import (
+    alive_units,
+    check_nested,
+    densities,
+    density,
+    full_mask,
+    global_mask,
+    uniform_mask,
+    unit_mask,
+)
 from surfeit.prune.schedules import at_step, cubic
 from surfeit.prune.scores import SCORES, UNIT_SCORES
 from surfeit.store import Store
@@ -15,7 +26,9 @@ from surfeit.train import Origin, Pruning, Recipe, Snapshots, train
 from surfeit.train.loop import Loop
 from surfeit.train.masking import HeldMask
 
+from ..oracles.removal import NETWORKS, built
 from .conftest import content, interrupted_at, normalised, rows, small
+from .kinds import curve, halves, made
 
 RECIPE = Recipe(optimizer="adam", lr=0.01, weight_decay=0.1, epochs=5, batch_size=16)
 GRADUAL = Pruning(moments=cubic(0.2, begin=4, end=16, every=3))
@@ -231,14 +244,10 @@ def test_keeping_more_than_the_mask_does_is_refused_before_anything_is_written(
 
 def test_units_that_cannot_be_removed_are_refused_before_anything_is_written(dataset, store):
     model = nn.Sequential(
-        nn.Conv2d(1, 4, 3),
-        nn.BatchNorm2d(4, affine=False),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(16, 3),
+        *(nn.Flatten(), nn.Linear(16, 8), nn.Sigmoid(), nn.LayerNorm(8), nn.Linear(8, 3))
     )
     units = Pruning(moments=at_step(15, 0.5), score="filter_norm", granularity="unit")
-    with pytest.raises(ValueError, match="has no weight and bias"):
+    with pytest.raises(ValueError, match="a mask of weights cannot remove units of layer '1'"):
         train(model, dataset, RECIPE, pruning=units, store=store)
     assert not os.listdir(store.root)
 
@@ -272,3 +281,124 @@ def test_a_training_that_prunes_is_judged_from_its_last_pruning_on(dataset, stor
     assert min(losses, key=losses.__getitem__) < 60, "nor one that reports a denser network"
     assert run.done["best"]["step"] == min(judged, key=judged.__getitem__)
     assert run.done["steps"] == run.done["best"]["step"] + 8
+
+
+ANYWHERE = [
+    *("HeadFirst", "GatedUnits", "TwoHeads", "Residual", "PreActivation"),
+    *("Concatenating", "SqueezeExcitation", "DepthwiseSeparable", "Grouped", "Lstm", "Gru"),
+]
+
+
+@pytest.mark.parametrize("name", ANYWHERE)
+def test_units_go_whole_in_any_network(name, store):
+    data, model = made_for(name)
+    units = Pruning(
+        moments=((1, 0.8), (2, 0.6)), score="filter_norm", granularity="unit", allocation="uniform"
+    )
+    run = train(model, data, Recipe(lr=0.05, steps=4, batch_size=8), pruning=units, store=store)
+    mask, weights = run.mask_at(), run.tensors(4)
+    assert all(not weights[one][~kept].any() for one, kept in mask.items())
+    trained = run.model(into=copy.deepcopy(model)).eval()
+    alive = alive_units(trained, mask)
+    structure = Structure.of(trained, data.train.inputs[:1])
+    for output in structure.outputs:
+        assert alive[output].all()
+    keep = {layer: alive[layer].float() for layer in model.removable}
+    for layer, others in model.removable.items():
+        assert 0 < int(keep[layer].sum()) < len(keep[layer]), layer
+        assert all(torch.equal(alive[other], alive[layer]) for other in others)
+    with torch.no_grad():
+        expected = trained.without(data.test.inputs, keep)
+        torch.testing.assert_close(trained(data.test.inputs), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_units_that_a_layer_reads_of_itself_behind_a_sigmoid_are_refused(store):
+    data, model = made_for("UsedTwice")
+    units = Pruning(moments=at_step(1, 0.5), score="filter_norm", granularity="unit")
+    with pytest.raises(ValueError, match="a mask of weights cannot remove units of layer 'shared'"):
+        train(model, data, Recipe(lr=0.05, steps=4), pruning=units, store=store)
+
+
+def made_for(name):
+    """Drawn inputs and labels that fit a network of the oracles, and that network."""
+    model, examples = built(NETWORKS[name])
+    model = model.float().train()
+    outputs = model(examples.float())
+
+    def pair(n, source):
+        inputs = torch.randn((n, *examples.shape[1:]), generator=source)
+        return inputs, torch.randint(
+            0, outputs.shape[-1], (n, *outputs.shape[1:-1]), generator=source
+        )
+
+    return made(name, pair), model
+
+
+@pytest.mark.parametrize("score", ["snip", "grasp", "taylor", "obd", "obs", "taylor_unit"])
+def test_scores_of_a_regression_are_of_its_loss(score, store):
+    granularity = "unit" if score == "taylor_unit" else "weight"
+    model = nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1))
+    pruning = Pruning(
+        moments=at_step(3, 0.5), score=score, granularity=granularity, allocation="uniform"
+    )
+    run = train(
+        model,
+        curve(),
+        Recipe(lr=0.05, steps=5),
+        pruning=pruning,
+        objective=squared_error,
+        store=store,
+    )
+    weights = {n: k for n, k in run.mask_at(3).items() if k.dim() > 1}
+    assert densities(weights)["0.weight"] == 0.5
+    if score == "snip":
+        before = train(
+            model,
+            curve(),
+            Recipe(lr=0.05, steps=5),
+            objective=squared_error,
+            store=store,
+            snapshots=EVERY,
+        ).model(3, into=copy.deepcopy(model))
+        split = curve().train
+        loss = squared_error.loss(before(split.inputs), split.targets)
+        own = [before[0].weight, before[2].weight]
+        grads = torch.autograd.grad(loss, own)
+        scores = {n: (g * w).abs() for n, g, w in zip(weights, grads, own, strict=True)}
+        expected = uniform_mask({n: s.detach() for n, s in scores.items()}, 0.5)
+        assert digest(expected) == digest(weights)
+
+
+def test_curvature_of_another_loss_is_refused_before_anything_is_written(store):
+    model = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 1))
+    pruning = Pruning(moments=at_step(3, 0.5), score="obd")
+    with pytest.raises(ValueError, match="the training minimises hinge: choose another score"):
+        train(
+            model, halves(), Recipe(lr=0.1, steps=4), pruning=pruning, objective=hinge, store=store
+        )
+    assert not os.listdir(store.root)
+
+
+def test_units_of_a_network_that_cannot_be_followed_are_refused_with_the_reason(dataset, store):
+    class Drawn(nn.Sequential):
+        def forward(self, x):
+            x = nn.functional.dropout(self[1](self[0](x)))
+            return self[2](x)
+
+    model = Drawn(nn.Flatten(), nn.Linear(16, 8), nn.Linear(8, 3))
+    recipe, by_weight = Recipe(lr=0.1, steps=4), Pruning(moments=at_step(3, 0.5))
+    run = train(model, dataset, recipe, pruning=by_weight, store=store)
+    assert density(run.mask_at()) == pytest.approx(0.5, abs=0.01)
+    units = Pruning(moments=at_step(3, 0.5), score="filter_norm", granularity="unit")
+    with pytest.raises(ValueError, match="gives other numbers when it is run again"):
+        train(model, dataset, recipe, pruning=units, store=store)
+
+
+def test_frozen_layers_are_pruned_and_not_trained(dataset, store):
+    model = small()
+    model.fc1.requires_grad_(False)
+    run = train(model, dataset, RECIPE, pruning=GRADUAL, store=store)
+    first, last = run.tensors(0), run.tensors(20)
+    kept = run.mask_at()["fc1.weight"]
+    assert torch.equal(last["fc1.weight"], torch.where(kept, first["fc1.weight"], 0.0))
+    assert not kept.all()

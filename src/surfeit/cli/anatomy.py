@@ -114,7 +114,7 @@ def _level(found: "pa.Table", level: int | None) -> int:
 
 def _draw(tickets: "pa.Table", table: "pa.Table", over: str, folder: Path, places: Places) -> None:
     """Draws the first replicate's ticket."""
-    from surfeit.procedures.tickets.anatomy import origins
+    from surfeit.procedures.tickets.anatomy import origins, units_in_front
     from surfeit.prune.anatomy import count_table, distance_table
     from surfeit.study.figures import anatomy as figures
     from surfeit.study.figures import save
@@ -124,7 +124,7 @@ def _draw(tickets: "pa.Table", table: "pa.Table", over: str, folder: Path, place
     run = places.store.find(row["run"])
     mask, begun, dense = origins(run, places.store)
     mine = where(table, replicate=row["replicate"], level=row["level"], arm=row["arm"])
-    distances = distance_table(mask, begun, dense.tensors())
+    distances = distance_table(mask, begun, units_in_front(run, dense.tensors()))
     save(figures.figure(count_table(mask), distances, anatomy=mine, over=over), folder, "anatomy")
 
 

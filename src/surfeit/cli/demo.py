@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.browser import show
-from surfeit.cli.names import builder_of
+from surfeit.cli.names import builder_of, objective_of
 from surfeit.cli.options import Carrying, Machine, Places, RecipeOptions, Whole
-from surfeit.cli.progress import Teller, say_if_unfinished, telling, training_teller
+from surfeit.cli.progress import say_if_unfinished, telling, training_teller
 
 if TYPE_CHECKING:
-    from surfeit.data import Dataset
-    from surfeit.store import Run
     from surfeit.train import Recipe
 
 _PLACES, _MACHINE, _CARRYING, _OPTIONS = Places(), Machine(), Carrying(), RecipeOptions()
@@ -69,8 +67,12 @@ def demo(
             numerics=machine.numerics,
             conduct=carrying.conduct(training_teller(teller, f"training {model} on {data}")),
         )
+        from surfeit.report.config import ReportConfig
+        from surfeit.report.write import write_report
+
         with machine.numerics.in_force():
-            page = _report(run, dataset, folder, seed=seed, teller=teller)
+            config = ReportConfig(seed=seed)
+            page = write_report(run, dataset, folder, config, progress=teller.stage)
     _show(page, open_page)
 
 
@@ -80,6 +82,9 @@ def inspect(
     layers: Annotated[tuple[str, ...] | None, Parameter(consume_multiple=True)] = None,
     out: Path | None = None,
     data: str | None = None,
+    model: str | None = None,
+    objective: str | None = None,
+    loss: float = 0.01,
     seed: Whole = 0,
     open_page: Annotated[bool | None, Parameter(name="--open")] = None,
     threads: Whole = 1,
@@ -93,11 +98,20 @@ def inspect(
     run
         Its key, a unique beginning of it, or its folder.
     layers
-        The layers to measure; all but the output layer if not given.
+        The layers to measure; if not given all but output layers, unused ones and embeddings.
     out
         Where to write; by default surfeit-inspect-KEY in this folder.
     data
-        The data set to measure on, where the run does not say.
+        The data set to measure on, where the run does not say: a name, or a function that makes
+        it, package.module:function or path/to/file.py:function.
+    model
+        The function that builds the network, where the run cannot: package.module:function or
+        path/to/file.py:function. The weights are the run's.
+    objective
+        cross-entropy, squared-error, hinge or binary-cross-entropy, where the run does not say.
+    loss
+        What may be lost of accuracy, or of R² where real numbers are met by their squared error, a
+        fraction: 0.01 is one point. Of any other loss, its rise as a share of itself.
     seed
         Of the random removals and the layouts.
     open_page
@@ -111,27 +125,20 @@ def inspect(
     if layers == ():
         raise ValueError(f"which layers? {found.key[:12]} has {', '.join(found.layers)}")
     dataset = places.data_of(found, data)
+    judge = objective_of(objective, found, dataset)
+    into = places.network_of(model, dataset)
     folder = out or Path(f"surfeit-inspect-{found.key[:8]}")
-    with telling(quiet) as teller, Machine(threads=threads).numerics.in_force():
-        say_if_unfinished(found, teller)
-        page = _report(found, dataset, folder, seed=seed, teller=teller, layers=layers)
-    _show(page, open_page)
 
-
-def _report(
-    run: "Run",
-    dataset: "Dataset",
-    folder: Path,
-    *,
-    seed: int,
-    teller: Teller,
-    layers: tuple[str, ...] | None = None,
-) -> Path:
     from surfeit.report.config import ReportConfig
     from surfeit.report.write import write_report
 
-    config = ReportConfig(seed=seed, layers=layers)
-    return write_report(run, dataset, folder, config, progress=teller.stage)
+    config = ReportConfig(seed=seed, layers=layers, loss=loss)
+    with telling(quiet) as teller, Machine(threads=threads).numerics.in_force():
+        say_if_unfinished(found, teller)
+        page = write_report(
+            found, dataset, folder, config, objective=judge, into=into, progress=teller.stage
+        )
+    _show(page, open_page)
 
 
 def _recipe(model: str, data: str) -> "Recipe":

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from surfeit.cli.names import builder_of, published_recipe
+from surfeit.cli.builders import engine_of, short_name, trainable
+from surfeit.cli.names import published_recipe
 from surfeit.cli.options import Machine, Places, RecipeOptions, Whole, seeds_of, whole_numbers
 from surfeit.cli.progress import telling
 from surfeit.cli.table import print_table, write_table
@@ -44,8 +45,9 @@ def instability(
     Parameters
     ----------
     model
-        lenet-300-100, conv-2, conv-4, conv-6, vgg19-bn, or mlp-W1-W2-... for hidden layers of
-        these widths.
+        lenet-300-100, conv-2, conv-4, conv-6, vgg19-bn, mlp-W1-W2-... for hidden layers of these
+        widths, or package.module:function, a function of your own that builds the network; it may
+        take input_shape, classes and generator.
     data
         digits (installed), mnist, fashion-mnist or cifar10; see 'surfeit data'.
     part_at
@@ -63,9 +65,8 @@ def instability(
     quiet
         Say nothing but the table and errors.
     """
-    builder, seeds = builder_of(model), seeds_of(seed, replicates)
+    builder, seeds = trainable(model), seeds_of(seed, replicates)
     from surfeit.data import load
-    from surfeit.execute import Local
     from surfeit.procedures.instability import (
         STABLE,
         InstabilityConfig,
@@ -77,16 +78,17 @@ def instability(
 
     config = InstabilityConfig(steps=part_at, points=points)
     recipe = options.applied_to(published_recipe(model, data))
-    engine, dataset = Local(workers), load(data, places.data_dir)
+    dataset = load(data, places.data_dir)
     total = recipe.total_steps(len(dataset.train))
     if max(part_at) >= total:
         raise ValueError(
             f"--part-at holds step {max(part_at)}, but the training has {total} steps: give "
             "earlier steps, or more --steps"
         )
-    folder = out or Path(f"surfeit-instability-{model}-{data}")
+    folder = out or Path(f"surfeit-instability-{short_name(model)}-{data}")
     make_folder(folder)
     with telling(quiet) as teller:
+        engine = engine_of(model, dataset, workers, teller)
         lines = instability_lines(
             builder,
             dataset,

@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import nn
 
+    from surfeit.core import Objective
+    from surfeit.data import Dataset
     from surfeit.models import Builder
     from surfeit.prune import Criterion
+    from surfeit.store import Run
     from surfeit.train import Recipe
 
 MODELS = ("lenet-300-100", "conv-2", "conv-4", "conv-6", "vgg19-bn")
@@ -81,6 +84,46 @@ def network_of(text: str, **options: object) -> "nn.Module":
             f"{type(network).__name__}"
         )
     return network
+
+
+def dataset_of(text: str) -> "Dataset":
+    """The data set that a function of the user's own makes.
+
+    Args:
+        text: `package.module:function` or `path/to/file.py:function`, as in `network_of`.
+
+    Raises:
+        ValueError: if there is no such module or name, the function needs arguments, fails, or
+            makes no data set.
+    """
+    from surfeit.data import Dataset
+
+    where, _, name = text.rpartition(":")
+    with _importable(Path(where).parent if where.endswith(".py") else None):
+        make = _attribute(_module(where), where, name)
+        given = _accepted(make, text, {})
+        try:
+            dataset = make(**given)
+        except Exception as error:  # whatever a foreign function may raise
+            raise ValueError(f"{text} failed: {_told(error)}") from error
+    if not isinstance(dataset, Dataset):
+        raise ValueError(
+            f"{text} must return a surfeit.data.Dataset, such as surfeit.data.from_tensors makes, "
+            f"and returned an object of type {type(dataset).__name__}"
+        )
+    return dataset
+
+
+def objective_of(name: str | None, run: "Run", dataset: "Dataset") -> "Objective":
+    """The objective of this name, or what a run is judged by where none is given.
+
+    Raises:
+        ValueError: if there is none of the name, or the run's own cannot be made again.
+    """
+    from surfeit.core import objective_named
+    from surfeit.report.network import objective_of as own_of
+
+    return own_of(run, dataset, None) if name is None else objective_named(name)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter, Token
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from surfeit.data import Dataset
     from surfeit.store import Run, Store
     from surfeit.train import Conduct, Moment, Numerics, Recipe
@@ -59,13 +61,17 @@ class Places:
         return Store(self.root)
 
     def data_of(self, run: "Run", name: str | None = None) -> "Dataset":
-        """The data set a run was trained on, or another one by its name.
+        """The data set a run was trained on, or another one by its name or its function's.
 
         Raises:
-            ValueError: if the run's own cannot be known or is not the one found here.
+            ValueError: if the run's own cannot be known or is not the one found here, or there is
+                none of the name.
         """
+        from surfeit.cli.names import dataset_of, names_a_function
         from surfeit.data import SOURCES, load
 
+        if name is not None and names_a_function(name):
+            return dataset_of(name)
         if name is not None:
             return load(name, self.data_dir)
         recorded = run.about.get("data")
@@ -74,8 +80,9 @@ class Places:
         if recorded not in [source.name for source in SOURCES]:
             raise ValueError(
                 f"run {run.key[:12]} was trained on {recorded!r}, which cannot be loaded by name: "
-                "in Python use surfeit.prune or surfeit.report.write.write_report with your data, "
-                "or give --data NAME to measure on something else"
+                "give --data package.module:function (or path/to/file.py:function), which returns "
+                "it, or --data NAME to measure on something else; in Python use surfeit.prune or "
+                "surfeit.report.write_report with your data"
             )
         dataset = load(recorded, self.data_dir)
         if dataset.fingerprint != run.identity["data"]:
@@ -85,6 +92,24 @@ class Places:
                 "something else"
             )
         return dataset
+
+    def network_of(self, model: str | None, dataset: "Dataset") -> "nn.Module | None":
+        """The network that a function of the user's own builds for a data set; None without one.
+
+        Raises:
+            ValueError: as `surfeit.cli.names.network_of`.
+        """
+        from surfeit.cli.names import network_of
+        from surfeit.core import Streams
+
+        if model is None:
+            return None
+        return network_of(
+            model,
+            input_shape=dataset.input_shape,
+            classes=dataset.outputs,
+            generator=Streams(0).get("init"),
+        )
 
 
 @Parameter(name="*", group=MACHINE)

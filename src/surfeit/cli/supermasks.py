@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from surfeit.cli.names import builder_of
+from surfeit.cli.builders import engine_of, short_name, trainable
 from surfeit.cli.options import Carrying, Machine, Places, Whole, seeds_of
 from surfeit.cli.progress import telling
 from surfeit.cli.table import print_table, write_table
@@ -48,8 +48,9 @@ def supermasks(
     Parameters
     ----------
     model
-        lenet-300-100, conv-2, conv-4, conv-6, vgg19-bn, or mlp-W1-W2-... for hidden layers of
-        these widths.
+        lenet-300-100, conv-2, conv-4, conv-6, vgg19-bn, mlp-W1-W2-... for hidden layers of these
+        widths, or package.module:function, a function of your own that builds the network; it may
+        take input_shape, classes and generator.
     data
         digits (installed), mnist, fashion-mnist or cifar10; see 'surfeit data'.
     steps
@@ -72,20 +73,20 @@ def supermasks(
     quiet
         Say nothing but the table and errors.
     """
-    builder, seeds = builder_of(model), seeds_of(seed, replicates)
+    builder, seeds = trainable(model), seeds_of(seed, replicates)
     config = _config(steps, epochs, range(1, levels + 1), densities)
-    folder = out or Path(f"surfeit-supermasks-{model}-{data}")
+    folder = out or Path(f"surfeit-supermasks-{short_name(model)}-{data}")
 
     from surfeit.data import load
-    from surfeit.execute import Local
     from surfeit.procedures.supermasks import supermask_table, train_supermasks
     from surfeit.store import make_folder
 
-    engine, dataset = Local(workers), load(data, places.data_dir)
+    dataset = load(data, places.data_dir)
     make_folder(folder)
     shared = {"seeds": seeds, "store": places.store, "numerics": machine.numerics}
     conduct = carrying.conduct(lambda moment: None)
     with telling(quiet) as teller:
+        engine = engine_of(model, dataset, workers, teller)
         train_supermasks(
             builder,
             dataset,

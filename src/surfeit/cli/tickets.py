@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from surfeit.cli.names import builder_of, published_recipe
+from surfeit.cli.builders import engine_of, short_name, trainable
+from surfeit.cli.names import published_recipe
 from surfeit.cli.options import Machine, Places, RecipeOptions, Whole, seeds_of
 from surfeit.cli.progress import Teller, telling
 from surfeit.cli.table import print_table, write_table
@@ -116,8 +117,9 @@ def tickets(
     Parameters
     ----------
     model
-        lenet-300-100, conv-2, conv-4, conv-6, vgg19-bn, or mlp-W1-W2-... for hidden layers of
-        these widths.
+        lenet-300-100, conv-2, conv-4, conv-6, vgg19-bn, mlp-W1-W2-... for hidden layers of these
+        widths, or package.module:function, a function of your own that builds the network; it may
+        take input_shape, classes and generator.
     data
         digits (installed), mnist, fashion-mnist or cifar10; see 'surfeit data'.
     levels
@@ -138,9 +140,8 @@ def tickets(
     quiet
         Say nothing but the table and errors.
     """
-    builder, seeds = builder_of(model), seeds_of(seed, replicates)
+    builder, seeds = trainable(model), seeds_of(seed, replicates)
     from surfeit.data import load
-    from surfeit.execute import Local
     from surfeit.procedures.tickets import find_tickets
     from surfeit.store import make_folder
 
@@ -148,11 +149,12 @@ def tickets(
     recipe = replace(
         options.applied_to(published_recipe(model, data)), evaluate_every=evaluate_every
     )
-    engine, store, numerics = Local(workers), places.store, machine.numerics
+    store, numerics = places.store, machine.numerics
     dataset = load(data, places.data_dir)
-    folder = out or Path(f"surfeit-tickets-{model}-{data}")
+    folder = out or Path(f"surfeit-tickets-{short_name(model)}-{data}")
     make_folder(folder)
     with telling(quiet) as teller:
+        engine = engine_of(model, dataset, workers, teller)
         table = find_tickets(
             builder,
             dataset,

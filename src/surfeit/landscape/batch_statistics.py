@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from surfeit.core import Params, call, check_tensor, copied
 
-_IMAGES_AT_ONCE = 1000
+_AT_ONCE = 1000
 
 
 def normalisations(model: nn.Module) -> dict[str, _BatchNorm]:
@@ -25,32 +25,32 @@ def normalisations(model: nn.Module) -> dict[str, _BatchNorm]:
 def batch_statistics(
     model: nn.Module,
     tensors: Mapping[str, Tensor],
-    images: Float[Tensor, "n channels height width"],
+    inputs: Shaped[Tensor, "n *shape"],
 ) -> Params:
     """Recomputes every running mean and variance under the given weights.
 
-    One pass in training mode with `momentum = None`: of `B` parts of the images, as equal as can
+    One pass in training mode with `momentum = None`: of `B` parts of the inputs, as equal as can
     be, `mean = Σ_b mean_b / B` and `var = Σ_b var_b / B` with each part's unbiased variance. All
     else (dropout) stays in evaluation mode; neither the model nor the tensors are changed.
 
     Args:
         model: the network's structure.
         tensors: its parameters and buffers by name; the old statistics are not read.
-        images: [n, channels, height, width], normalised, on the tensors' device; n at least 2.
+        inputs: [n, ...], as in training, on the tensors' device; n at least 2.
 
     Returns:
         the new `running_mean`, `running_var` and `num_batches_tracked` by buffer name; empty if
         the model has no batch normalisation.
 
     Raises:
-        ValueError: if there are fewer than two images, or no tensor.
+        ValueError: if there are fewer than two inputs, or no tensor.
 
     Source: Izmailov et al. 2018 (`torch.optim.swa_utils.update_bn`); why, Garipov et al. 2018.
-    Cost: one forward pass over the images, in parts of at most 1,000.
+    Cost: one forward pass over the inputs, in parts of at most 1,000.
     """
-    check_tensor("images", images)
-    if len(images) < 2:
-        raise ValueError(f"batch statistics need at least 2 images, got {len(images)}")
+    check_tensor("inputs", inputs)
+    if len(inputs) < 2:
+        raise ValueError(f"batch statistics need at least 2 inputs, got {len(inputs)}")
     structure = copied(model).eval()
     found = normalisations(structure)
     if not found:
@@ -58,7 +58,7 @@ def batch_statistics(
     for module in found.values():
         module.train().momentum = None
     fresh = _fresh(found, tensors)
-    for part in images.tensor_split(-(-len(images) // _IMAGES_AT_ONCE)):
+    for part in inputs.tensor_split(-(-len(inputs) // _AT_ONCE)):
         call(structure, {**tensors, **fresh}, part)
     return fresh
 

@@ -16,11 +16,14 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from surfeit.core import (
+    OBJECTIVES,
+    Objective,
     Params,
     Streams,
     buffers,
     converted_,
     copied,
+    cross_entropy,
     digest,
     load_,
     parameters,
@@ -31,6 +34,7 @@ from surfeit.execute.interrupts import ends_interrupt
 from surfeit.models import (
     Builder,
     Shape,
+    Structure,
     describe,
     foreign_part,
     initialise_,
@@ -41,8 +45,9 @@ from surfeit.prune.prunable import prunable
 from surfeit.train import Moment, Numerics, Recipe
 from surfeit.train.job import Job
 
-# A network that only its own code can build, while work is done in this very process.
+# What only its own code can build, while work is done in this very process.
 _LENT: ContextVar[nn.Module | None] = ContextVar("lent", default=None)
+_LENT_OBJECTIVE: ContextVar[Objective | None] = ContextVar("lent objective", default=None)
 
 _PREFIX, _OWNER = "surfeit-parcels-", "owner"
 
@@ -55,7 +60,7 @@ class Parcel:
         model: the network with the initial weights of the dense one.
         name: what to call it.
         drawn: whether initial weights are of `initialise_`'s law.
-        dataset, recipe, numerics, seed: as for `train`.
+        dataset, recipe, numerics, seed, objective: as for `train`.
     """
 
     model: nn.Module
@@ -65,6 +70,12 @@ class Parcel:
     recipe: Recipe
     numerics: Numerics
     seed: int
+    objective: Objective = cross_entropy
+
+    @property
+    def structure(self) -> Structure:
+        """What the network is, found on the first training example."""
+        return Structure.of(self.model, self.dataset.train.inputs[:1])
 
 
 def pack(job: Job, data: Path, folder: Path, *, drawn: bool = False) -> dict[str, Any]:
@@ -96,6 +107,7 @@ def pack(job: Job, data: Path, folder: Path, *, drawn: bool = False) -> dict[str
         "numerics": asdict(job.numerics),
         "seed": job.seed,
         "frozen": job.frozen,
+        "objective": job.objective.name,
     }
 
 
@@ -103,7 +115,7 @@ def unpack(parcel: Mapping[str, Any]) -> Parcel:
     """The parcel that `pack` made, in any process of this machine.
 
     Raises:
-        ValueError: if the network can be built by its own code alone and none is lent.
+        ValueError: if network or objective can be built by their own code alone and none is lent.
     """
     model = _module(parcel["architecture"])
     if parcel["weights"] is None:
@@ -120,6 +132,7 @@ def unpack(parcel: Mapping[str, Any]) -> Parcel:
         recipe=Recipe(**parcel["recipe"]),
         numerics=Numerics(**parcel["numerics"]),
         seed=parcel["seed"],
+        objective=_objective(parcel["objective"]),
     )
 
 
@@ -143,13 +156,16 @@ def parcel_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def sending(dataset: Dataset, model: nn.Module, folder: Path) -> Iterator[Path]:
-    """Writes the data set for the workers and lends the network to work in this process."""
-    token = _LENT.set(model)
+def sending(
+    dataset: Dataset, model: nn.Module, folder: Path, objective: Objective = cross_entropy
+) -> Iterator[Path]:
+    """Writes the data set for the workers, and lends the rest to work in this process."""
+    network, judge = _LENT.set(model), _LENT_OBJECTIVE.set(objective)
     try:
         yield write_dataset(dataset, folder / "data.safetensors")
     finally:
-        _LENT.reset(token)
+        _LENT.reset(network)
+        _LENT_OBJECTIVE.reset(judge)
 
 
 def announcing(desk: Desk) -> Callable[[Moment], None]:
@@ -244,3 +260,15 @@ def _module(architecture: dict[str, Any]) -> nn.Module:
             "description alone: use the engine InProcess()"
         )
     return converted_(copied(lent), "cpu")
+
+
+def _objective(name: str) -> Objective:
+    lent = _LENT_OBJECTIVE.get()
+    if lent is not None and lent.name == name:
+        return lent
+    if name not in OBJECTIVES:
+        raise ValueError(
+            f"the objective {name} is a function of your own, which another process does not have: "
+            "use the engine InProcess()"
+        )
+    return OBJECTIVES[name]

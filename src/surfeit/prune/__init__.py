@@ -39,7 +39,12 @@ from surfeit.prune.masks import (
     prunable,
 )
 from surfeit.prune.orders import removal_order
-from surfeit.prune.removable import removable
+from surfeit.prune.removable import (
+    accepted_rise,
+    explained_variance,
+    removable,
+    removable_by_loss,
+)
 from surfeit.prune.removal import Removal
 from surfeit.prune.schedules import at_step, cubic, iterative, one_shot
 from surfeit.prune.scores import (
@@ -68,6 +73,7 @@ __all__ = [
     "Overlaps",
     "Removal",
     "RemovalCurve",
+    "accepted_rise",
     "alive_units",
     "allocation_named",
     "at_step",
@@ -78,6 +84,7 @@ __all__ = [
     "densities",
     "density",
     "erk_mask",
+    "explained_variance",
     "frame_potential",
     "full_mask",
     "global_mask",
@@ -98,6 +105,7 @@ __all__ = [
     "random",
     "raw_frame_potential",
     "removable",
+    "removable_by_loss",
     "removal_curve",
     "removal_curves",
     "removal_order",

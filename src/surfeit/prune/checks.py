@@ -13,7 +13,13 @@ from surfeit.prune.alive import alive_units
 from surfeit.prune.prunable import layer_of, prunable
 
 
-def check_mask(model: nn.Module, mask: Mapping[str, Tensor], *, also: Iterable[str] = ()) -> None:
+def check_mask(
+    model: nn.Module,
+    mask: Mapping[str, Tensor],
+    *,
+    also: Iterable[str] = (),
+    structure: Structure | None = None,
+) -> None:
     """Checks that a mask belongs to the model: its names, shapes and dtype.
 
     Biases and the parameters of normalisations may be in it only where `also` names them or, as in
@@ -23,6 +29,7 @@ def check_mask(model: nn.Module, mask: Mapping[str, Tensor], *, also: Iterable[s
         model: what the mask is to be applied to.
         mask: bool by parameter name, True = kept; every layer's weight must be in it.
         also: parameters that may be pruned beside the layers' weights.
+        structure: of the model, if it is at hand.
 
     Raises:
         ValueError: if the mask is of another architecture (a name or a shape differs) or not bool.
@@ -38,7 +45,7 @@ def check_mask(model: nn.Module, mask: Mapping[str, Tensor], *, also: Iterable[s
             )
     for name in mask:
         if name not in allowed:
-            _check_whole_units(model, mask, name)
+            _check_whole_units(structure or Structure.of(model), model, mask, name)
 
 
 def check_alike(
@@ -135,12 +142,14 @@ def _check_shapes(
         )
 
 
-def _check_whole_units(model: nn.Module, mask: Mapping[str, Tensor], name: str) -> None:
+def _check_whole_units(
+    structure: Structure, model: nn.Module, mask: Mapping[str, Tensor], name: str
+) -> None:
     """A bias or normalisation entry may go only with all weights of its unit."""
     removed = ~mask[name].cpu()
     found = False
     spoken = torch.zeros(removed.shape, dtype=torch.bool)
-    for owners, alive in _owners(model, mask, name):
+    for owners, alive in _owners(structure, model, mask, name):
         found = True
         spoken |= alive[owners.clamp(min=0)] & (owners >= 0)
     if not found:
@@ -158,7 +167,7 @@ def _check_whole_units(model: nn.Module, mask: Mapping[str, Tensor], name: str) 
 
 
 def _owners(
-    model: nn.Module, mask: Mapping[str, Tensor], name: str
+    structure: Structure, model: nn.Module, mask: Mapping[str, Tensor], name: str
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Whose units a bias or a normalisation's entries are, and which of these keep weights."""
     alive = alive_units(model, mask)
@@ -166,7 +175,6 @@ def _owners(
         for part in described.biases:
             if part.tensor == name and layer in alive:
                 yield part.owners(mask[name].shape), alive[layer]
-    structure = Structure.of(model)
     if structure.obstacle is not None:
         return
     for layer in alive:

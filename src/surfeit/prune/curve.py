@@ -4,27 +4,18 @@ A removal changes the pre-activations of the units' readers by one unit's term, 
 depends on those has to run again; where a reader is not linear in the units, it runs again too.
 """
 
-import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor, nn
 
-from surfeit.core import Objective, Split, check_kind, check_tensor, cross_entropy
+from surfeit.core import Objective, Split, check_tensor, cross_entropy
 from surfeit.models import Structure
-from surfeit.models.structure import check_examples_apart, tensor
-from surfeit.prune.removal import Place, Removal, Site
-from surfeit.prune.rerun import Enter, Rerun
-from surfeit.prune.terms import Linear
-
-# Readers' pre-activations of about this size are read from the cache again at every removal.
-_CACHE = 2**20
-# Fewer examples than this leave matrix products waiting for weights.
-_LEAST = 128
+from surfeit.models.structure import check_examples_apart
+from surfeit.prune.removal import Removal
+from surfeit.prune.without import WithoutUnits
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,8 +143,18 @@ def removal_curves(
     removal = Removal.of(structure, layer, outputs=True)
     orders = [_checked(order, removal) for order in orders]
     with torch.no_grad():
-        worker = _Curves(model, removal, objective, dtype=dtype, keep_bias=keep_bias)
-        return worker.measure(orders, split, losses, memory, progress or _silently)
+        without = WithoutUnits(model, removal, dtype=dtype, keep_bias=keep_bias)
+        size = without.examples_at_once(split.inputs[:1], memory)
+        tallies = [_Tally(objective, len(order) + 1, losses=losses) for order in orders]
+        for start in range(0, len(split), size):
+            part = split[start : start + size].to(without.device)
+            front = without.front(part.inputs)
+            objective.check(front.result, part.targets)
+            for done, (tally, order) in enumerate(zip(tallies, orders, strict=True), start=1):
+                tally.add(without.removed(front, order), part.targets)
+                if progress is not None:
+                    progress((start + len(part) * done / len(orders)) / len(split))
+    return [tally.curve(split.targets.device) for tally in tallies]
 
 
 def outputs_without(
@@ -187,167 +188,29 @@ def outputs_without(
     removal = Removal.of(known, layer, outputs=True)
     order = _checked(units, removal)
     with torch.no_grad():
-        worker = _Curves(model, removal, cross_entropy, dtype=dtype, keep_bias=keep_bias)
-        return worker.without(order, inputs)
-
-
-class _Curves:
-    """A private copy of a network, its front run once and its rest run for each removal."""
-
-    def __init__(
-        self,
-        model: nn.Module,
-        removal: Removal,
-        objective: Objective,
-        *,
-        dtype: torch.dtype,
-        keep_bias: bool,
-    ) -> None:
-        own = copy.deepcopy(model).to(dtype).eval().requires_grad_(False)
-        self._removal, self._objective = removal, objective
-        self._keep_bias, self._dtype = keep_bias, dtype
-        self._device = _device(own)
-        self._silent = _silent(own, removal) if keep_bias else None
-        self._own, self._rests = own, _own_tensors(own, removal)
-        self._linear = _linear_readers(own, removal)
-        self._rerun = Rerun(own, removal.first, removal.behind)
-        self._calls = {site.call for site in removal.sites}
-
-    def measure(
-        self,
-        orders: list[Tensor],
-        split: Split,
-        losses: bool,
-        memory: int,
-        progress: Callable[[float], None],
-    ) -> list[RemovalCurve]:
-        """The curves of all orders, chunk by chunk of the split."""
-        size = self._examples_at_once(split, memory)
-        tallies = [_Tally(len(order) + 1) for order in orders]
-        for start in range(0, len(split), size):
-            part = split[start : start + size].to(self._device)
-            inputs = self._inputs(part.inputs)
-            front = self._front(inputs)
-            self._objective.check(front.result, part.targets)
-            for done, (tally, order) in enumerate(zip(tallies, orders, strict=True), start=1):
-                outputs = self._removed(front, inputs, order.to(self._device))
-                tally.add(outputs, part.targets, self._objective, losses=losses)
-                progress((start + len(part) * done / len(orders)) / len(split))
-        return [tally.curve(len(split), split.targets.device) for tally in tallies]
-
-    def without(self, units: Tensor, inputs: Tensor) -> Tensor:
-        """The outputs without some units."""
-        given = self._inputs(inputs.to(self._device))
-        return next(self._removed(self._front(given), given, units.to(self._device)))
-
-    def _examples_at_once(self, split: Split, memory: int) -> int:
-        """As many as the memory holds; on a CPU no more than leave pre-activations in its cache."""
-        one = split[:1].to(self._device)
-        inputs = self._inputs(one.inputs)
-        front = self._front(inputs)
-        given = self._given(front, torch.arange(0, device=self._device))[0]
-        self._rerun.forget_unread(inputs, given)
-        features = sum(value.numel() for value in front.read.values())
-        answers = sum(value.numel() for value in given.values())
-        # Kept through a chunk: the features, their reduced copy and their blocks; Z and what joins.
-        numbers = 3 * (features + answers) + self._rerun.kept_numbers() + self._rerun.largest_step
-        most = memory // (numbers * self._dtype.itemsize)
-        if self._device.type == "cpu":
-            busy = answers or self._rerun.largest_step
-            most = min(most, max(_LEAST, _CACHE // (busy * self._dtype.itemsize)))
-        return max(1, most)
-
-    def _inputs(self, inputs: Tensor) -> Tensor:
-        return inputs.to(self._dtype, copy=True) if inputs.is_floating_point() else inputs.clone()
-
-    def _front(self, inputs: Tensor) -> "_Front":
-        """Runs the network once, and what stands in place of units that keep their biases."""
-        read = _reads(partial(self._rerun.run, inputs), self._removal)
-        instead = {}
-        if self._silent is not None:
-            instead = _reads(partial(self._silent.run, inputs), self._removal).read
-        return _Front(read.result, read.read, instead)
-
-    def _given(
-        self, front: "_Front", order: Tensor
-    ) -> tuple[dict[Place, Tensor], list[Callable[[int], None]]]:
-        """What readers answer once all of an order is removed, and how units come back."""
-        given, adders = {}, []
-        for reader in self._linear or ():
-            features, instead = front.read[reader.site], front.instead.get(reader.site)
-            assert reader.site.call is not None
-            given[reader.site.call] = reader.without(features, instead, order)
-            adders.append(partial(reader.adder(features, instead, order), given[reader.site.call]))
-        return given, adders
-
-    def _removed(self, front: "_Front", inputs: Tensor, order: Tensor) -> Iterator[Tensor]:
-        """The outputs after all removals, ..., 2, 1, 0 of them."""
-        given, adders = self._given(front, order)
-        places = order.tolist()
-        gone = torch.zeros(self._removal.units, dtype=torch.bool)
-        gone[order.cpu()] = True
-        for k in range(len(places), -1, -1):
-            if k < len(places):
-                gone[places[k]] = False
-                for add_ in adders:
-                    add_(k)
-            yield self._pass(front, inputs, gone, given)
-
-    def _pass(
-        self, front: "_Front", inputs: Tensor, gone: Tensor, given: Mapping[Place, Tensor]
-    ) -> Tensor:
-        """The outputs without some units."""
-        if given and self._removal.first.issuperset(self._calls):
-            return self._rerun.again(inputs, None, given)
-        if not bool(gone.any()):
-            return self._rerun.again(inputs, None, given) if given else front.result
-        result = front.result
-        if self._removal.first:
-            self._silence_recurrent(gone)
-            enter = partial(_silenced, self._removal, gone, front.instead)
-            result = self._rerun.again(inputs, enter, given)
-        for site in self._removal.sites_of(None):
-            result = site.without(result, gone, front.instead.get(site))
-        return result
-
-    def _silence_recurrent(self, gone: Tensor) -> None:
-        """Zeroes the weights, and biases, that make up a recurrent unit."""
-        for name, value in self._rests.items():
-            path, _, attribute = name.rpartition(".")
-            getattr(self._own.get_submodule(path), attribute).copy_(value)
-        removal = self._removal
-        removal.zero_(self._own, gone, biases=not self._keep_bias, among=removal.recurrent)
-
-
-@dataclass(frozen=True, eq=False)
-class _Front:
-    """What one pass gave: the network's result, what readers read, and what stands instead."""
-
-    result: Tensor
-    read: dict[Site, Tensor]
-    instead: dict[Site, Tensor]
+        without = WithoutUnits(model, removal, dtype=dtype, keep_bias=keep_bias)
+        return next(without.removed(without.front(inputs), order))
 
 
 class _Tally:
     """How many are right, and what is lost, after each number of removals."""
 
-    def __init__(self, points: int) -> None:
+    def __init__(self, objective: Objective, points: int, *, losses: bool) -> None:
+        self._objective, self._losses = objective, losses
         self._right = torch.zeros(points, dtype=torch.float64)
         self._loss = torch.zeros(points, dtype=torch.float64)
         self._judged = self._lost = 0
 
-    def add(
-        self, every: Iterator[Tensor], targets: Tensor, objective: Objective, *, losses: bool
-    ) -> None:
+    def add(self, every: Iterator[Tensor], targets: Tensor) -> None:
         """Adds a chunk: the outputs after all removals first, after none last."""
         right, lost, sums = [], [], []
         for outputs in every:
             sums.append(outputs.sum())
-            correct = objective.correct(outputs, targets)
+            correct = self._objective.correct(outputs, targets)
             if correct is not None:
                 right.append(torch.count_nonzero(correct))
-            if losses or correct is None:
-                lost.append(objective.loss(outputs, targets, "sum"))
+            if self._losses or correct is None:
+                lost.append(self._objective.loss(outputs, targets, "sum"))
         if not bool(torch.stack(sums).isfinite().all()):
             raise ValueError(
                 "once units are removed the network's outputs are no longer finite numbers: "
@@ -360,89 +223,12 @@ class _Tally:
             self._loss += torch.stack(lost).flip(0).double().cpu()
             self._lost += len(targets)
 
-    def curve(self, examples: int, device: torch.device) -> RemovalCurve:
+    def curve(self, device: torch.device) -> RemovalCurve:
         """The curve, once all chunks were added."""
         return RemovalCurve(
             accuracy=(self._right / self._judged).to(device) if self._judged else None,
-            loss=(self._loss / examples).to(device) if self._lost else None,
+            loss=(self._loss / self._lost).to(device) if self._lost else None,
         )
-
-
-def _reads(run: Callable[[Enter], Any], removal: Removal) -> _Front:
-    """A pass's result, and copies of what is read at the removal's sites."""
-    read: dict[Site, Tensor] = {}
-
-    def enter(place: Place, tensors: list[Tensor]) -> list[Tensor]:
-        for site in removal.sites_of(place):
-            read[site] = tensors[site.place].clone()  # a later function may work in place on it
-        return tensors
-
-    try:
-        result = run(enter)
-    except (RuntimeError, TypeError, IndexError) as error:
-        raise ValueError(f"the network does not take the split's inputs: {error}") from error
-    check_kind(result)
-    unseen = [site.call[0] for site in removal.sites if site.call and site not in read]
-    if unseen:
-        raise ValueError(
-            f"{removal.words} are read by {unseen[0]!r}, which did not run as a module of its own: "
-            "units are removed where modules read them, so write it as a module, such as nn.Linear"
-        )
-    assert isinstance(result, Tensor)
-    read |= dict.fromkeys(removal.sites_of(None), result)
-    return _Front(result, read, {})
-
-
-def _silenced(
-    removal: Removal,
-    gone: Tensor,
-    instead: Mapping[Site, Tensor],
-    place: Place,
-    tensors: list[Tensor],
-) -> list[Tensor]:
-    """What enters a layer, without the units that are gone."""
-    exchanged = list(tensors)
-    for site in removal.sites_of(place):
-        value = exchanged[site.place]
-        exchanged[site.place] = site.without(value, gone, instead.get(site))
-    return exchanged
-
-
-def _silent(model: nn.Module, removal: Removal) -> Rerun:
-    """A copy whose units answer with their biases alone."""
-    own = copy.deepcopy(model)
-    every = torch.ones(removal.units, dtype=torch.bool)
-    members = tuple(map(removal.structure.layer, removal.members))
-    removal.zero_(own, every, biases=False, among=members)
-    return Rerun(own, frozenset(), frozenset())
-
-
-def _own_tensors(model: nn.Module, removal: Removal) -> dict[str, Tensor]:
-    """Copies of the recurrent members' tensors, by name."""
-    return {
-        part.tensor: tensor(model, part.tensor).clone()
-        for layer in removal.recurrent
-        for part in (*layer.weights, *layer.biases)
-    }
-
-
-def _linear_readers(model: nn.Module, removal: Removal) -> list[Linear] | None:
-    """The first readers, if all of them are linear in the units; else None."""
-    if removal.recurrent:
-        return None
-    modules, found = dict(model.named_modules()), []
-    for site in removal.sites:
-        if site.call not in removal.first:
-            continue
-        reader = Linear.of(modules[site.call[0]], site, removal.units)
-        if reader is None:
-            return None
-        found.append(reader)
-    return found if len({reader.site.call for reader in found}) == len(found) else None
-
-
-def _silently(share: float) -> None:
-    """What is told if nobody listens."""
 
 
 def _check_options(dtype: torch.dtype, memory: int) -> None:
@@ -464,8 +250,3 @@ def _checked(order: Tensor, removal: Removal) -> Tensor:
         repeated = sorted({unit for unit in listed if listed.count(unit) > 1})
         raise ValueError(f"the order removes units more than once: {repeated[:5]}")
     return order.cpu()
-
-
-def _device(model: nn.Module) -> torch.device:
-    first = next(model.parameters(), None)
-    return torch.device("cpu") if first is None else first.device

@@ -6,7 +6,8 @@ blocks at once; a layer that answers later but does not depend on them does so t
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,10 +15,10 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.overrides import TorchFunctionMode
-from torch.utils import _pytree
 
 from surfeit.core import fast_path_off
-from surfeit.models.structure.calls import is_layer, mixes_units, tensors_in
+from surfeit.models.structure.call import is_layer, mixes_units, tensors_in, with_tensors
+from surfeit.models.structure.modes import PRODUCTS, Weights
 from surfeit.prune.removal import Place
 
 # Called with a call and the tensors that enter it; returns what enters instead.
@@ -34,15 +35,21 @@ class Rerun:
     """
 
     def __init__(self, model: nn.Module, first: frozenset[Place], behind: frozenset[Place]) -> None:
-        self._model, self._first, self._behind = model, first, behind
+        self.model, self._first, self._behind = model, first, behind
         self._ends: set[str] = set()
         self._kept: dict[Place, _Kept] = {}
         self._unread: frozenset[Place] = frozenset()
         self._overwritten: frozenset[Place] = frozenset()
         self._counts: Counter[str] = Counter()
+        self._inputs = torch.empty(0)
+        self._spoils = False  # whether the network works in place on its inputs
         self._call: Callable[..., Any] = _plainly
+        self._inside = 0  # layers that the current call is within
+        modules = {name for name, _ in model.named_modules()}
+        self._functions = {name for name, _ in first | behind if name not in modules}
         self.largest_step = 0
         """Numbers held at once, at most, while a layer ran in `run`."""
+        self._tail = _tail(model, first)
         for name, module in model.named_modules():
             if is_layer(module) or mixes_units(module):
                 self._ends.add(name)
@@ -53,7 +60,7 @@ class Rerun:
         """Runs the whole network and keeps what can be kept; returns its result.
 
         Args:
-            inputs: what the network takes.
+            inputs: what the network takes; kept for `again`, and left as they are.
             enter: looks at what enters a layer.
         """
         begun = False
@@ -78,17 +85,19 @@ class Rerun:
                 self._kept[place] = _Kept(_placeholder(result) if unread else result, within)
             return result
 
-        result = self._with(call, inputs)
+        self._inputs = inputs
+        given = inputs.clone()
+        result = self._with(call, given)
+        self._spoils = given._version > 0
         # What a later function overwrites is no longer what the module answered.
         self._kept = {place: kept for place, kept in self._kept.items() if not kept.overwritten}
         self._overwritten = frozenset(place for place, kept in answers if kept.overwritten)
         return result
 
-    def again(self, inputs: Tensor, enter: Enter | None, given: Mapping[Place, Tensor]) -> Any:
-        """Runs the network from the first calls on; returns its result.
+    def again(self, enter: Enter | None, given: Mapping[Place, Tensor]) -> Any:
+        """Runs the network from the first calls on, on the inputs of `run`; returns its result.
 
         Args:
-            inputs: as before.
             enter: exchanges what enters a layer that runs; None where all stays.
             given: what some of the first calls answer instead of running; left as it is.
         """
@@ -105,15 +114,22 @@ class Rerun:
                 args, kwargs = _exchanged(args, kwargs, enter, place)
             return forward(*args, **kwargs)
 
-        return self._with(call, inputs)
+        if enter is None and self._tail is not None and given.keys() == self._first:
+            (place,) = self._first
+            x = given[place].clone() if place in self._overwritten else given[place]
+            for forward in self._tail:
+                x = forward(x)
+            return x
+        # A network that works in place on what it is given gets it anew each time.
+        return self._with(call, self._inputs.clone() if self._spoils else self._inputs)
 
-    def forget_unread(self, inputs: Tensor, given: Mapping[Place, Tensor]) -> None:
+    def forget_unread(self, given: Mapping[Place, Tensor]) -> None:
         """Finds what of the kept answers nothing reads, and keeps that no longer: for memory.
 
-        To be called once `run` has kept what belongs to the same inputs.
+        To be called once `run` has kept what belongs to its inputs.
         """
         with _Reading() as reading:
-            self.again(inputs, partial(_reading, reading), given)
+            self.again(partial(_reading, reading), given)
         self._unread = frozenset(
             place
             for place, kept in self._kept.items()
@@ -136,15 +152,64 @@ class Rerun:
     def _with(self, call: Callable[..., Any], inputs: Tensor) -> Any:
         self._call, self._counts = call, Counter()
         try:
-            with fast_path_off():
-                return self._model(inputs)
+            products = _Products(self) if self._functions else nullcontext()
+            with fast_path_off(), products:
+                return self.model(inputs)
         finally:
             self._call = _plainly
 
     def _answer(self, name: str, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         place = name, self._counts[name]
         self._counts[name] += 1
-        return self._call(place, forward, args, kwargs)
+        within = name in self._ends
+        self._inside += within
+        try:
+            return self._call(place, forward, args, kwargs)
+        finally:
+            self._inside -= within
+
+    def product(
+        self, name: str, run: Callable[..., Any], args: Any, kwargs: Any, others: list[int]
+    ) -> Any:
+        """A function that multiplies by a parameter, as a layer of that name."""
+        tensors = tensors_in((args, kwargs))
+
+        def forward(*given: Tensor) -> Any:
+            for place, value in zip(others, given, strict=True):
+                tensors[place] = value
+            own, named = with_tensors((args, kwargs), tensors)
+            return run(*own, **named)
+
+        self._ends.add(name)
+        return self._answer(name, forward, *(tensors[place] for place in others))
+
+    def reads(self, name: str) -> bool:
+        """Whether a function of this name is among the calls to look at."""
+        return name in self._functions and not self._inside
+
+
+def _tail(model: nn.Module, first: frozenset[Place]) -> list[Callable[[Tensor], Tensor]] | None:
+    """What runs behind a call, if the network is a chain of modules and the call one of them.
+
+    For speed alone: in a chain what comes before need not be passed by at each run.
+    """
+    chain = list(_leaves(model, ""))
+    places = [number for number, (name, _) in enumerate(chain) if (name, 0) in first]
+    modules = [module for _, module in chain]
+    hooked = any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+    if len(first) != 1 or len(places) != 1 or hooked or len(set(modules)) < len(modules):
+        return None
+    return [module.forward for module in modules[places[0] + 1 :]]
+
+
+def _leaves(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
+    """The modules of a (nested) `nn.Sequential`, whose subclasses may do more, by dotted name."""
+    if type(module).forward is not nn.Sequential.forward:
+        yield name, module
+        return
+    for child_name, child in module._modules.items():  # named_children leaves repeated ones out
+        if child is not None:
+            yield from _leaves(child, f"{name}.{child_name}" if name else child_name)
 
 
 @dataclass(eq=False)
@@ -162,6 +227,31 @@ class _Kept:
     @property
     def overwritten(self) -> bool:
         return self.versions != tuple(value._version for value in tensors_in(self.answer))
+
+
+class _Products(TorchFunctionMode):
+    """Lets functions that multiply by a parameter answer as layers do."""
+
+    def __init__(self, rerun: Rerun) -> None:
+        super().__init__()
+        self._rerun, self._weights = rerun, Weights(rerun.model)
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        given, name = kwargs or {}, getattr(func, "__name__", "").strip("_")
+        tensors = tensors_in((args, given))
+        if name in PRODUCTS:
+            called, others = self._weights.product(name, tensors)
+            if called is not None and self._rerun.reads(called):
+                return self._rerun.product(called, func, args, given, others)
+        result = func(*args, **given)
+        self._weights.follow(tensors, tensors_in(result))
+        return result
 
 
 class _Reading(TorchFunctionMode):
@@ -203,15 +293,10 @@ def _plainly(place: Place, forward: Callable[..., Any], args: Any, kwargs: Any) 
 
 def _exchanged(args: Any, kwargs: Any, enter: Enter, place: Place) -> tuple[Any, Any]:
     tensors = tensors_in((args, kwargs))
-    exchanged = enter(place, tensors)
-    if all(a is b for a, b in zip(tensors, exchanged, strict=True)):
-        return args, kwargs
-    rest = iter(exchanged)
-    return _pytree.tree_map_only(Tensor, lambda _: next(rest), (args, kwargs))
+    return with_tensors((args, kwargs), enter(place, tensors))
 
 
 def _placeholder(answer: Any) -> Any:
     """The same shapes without the memory."""
-    return _pytree.tree_map_only(
-        Tensor, lambda value: value.new_zeros(()).expand(value.shape), answer
-    )
+    shapes = [value.new_zeros(()).expand(value.shape) for value in tensors_in(answer)]
+    return with_tensors(answer, shapes)

@@ -91,7 +91,7 @@ def _spoken(model: nn.Module, removal: Removal) -> list[Site]:
             if not torch.equal(site.without(value, gone, None), value):
                 spoken.append(site)
 
-    result = Rerun(own, frozenset(), frozenset()).run(removal.structure.example, enter)
+    result = Rerun(own, removal.first, removal.behind).run(removal.structure.example, enter)
     look(None, [result])
     return spoken
 

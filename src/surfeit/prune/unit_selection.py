@@ -13,7 +13,7 @@ from surfeit.prune.allocation import Allocation, layerwise_mask, uniform_mask
 from surfeit.prune.checks import check_alike
 from surfeit.prune.prunable import Mask
 from surfeit.prune.removal import Removal
-from surfeit.prune.units import unit_mask
+from surfeit.prune.units import remove_, unit_mask
 
 
 def unit_mask_from_scores(
@@ -58,11 +58,11 @@ def unit_mask_from_scores(
             f"no layer to remove units from: the output layer {outputs} keeps all of its own, and "
             "no other has scores and units that can go"
         )
-    pooled = {name: _of_group(removal, scores) for name, removal in chosen.items()}
+    pooled = {name: pooled_scores(removal, scores) for name, removal in chosen.items()}
     alive = None
     if mask is not None:
         own = alive_units(model, mask)
-        alive = {name: _alive(removal, own) for name, removal in chosen.items()}
+        alive = {name: alive_places(removal, own) for name, removal in chosen.items()}
     share = partial(layerwise_mask if isinstance(density, Mapping) else allocation, pooled)
     kept = share(density, mask=alive)  # pyright: ignore[reportArgumentType]
     result = unit_mask(model, {name: ~units for name, units in kept.items()}, structure=known)
@@ -85,9 +85,37 @@ def removals(structure: Structure, names: Mapping[str, object]) -> dict[str, Rem
     return found
 
 
-def _of_group(removal: Removal, scores: Mapping[str, Tensor]) -> Tensor:
-    """The units' scores: of a group, the means of the members' that have any."""
+def check_unit_masks(model: nn.Module, structure: Structure, names: Mapping[str, object]) -> None:
+    """Says which of the layers named have units that no mask of weights can remove.
+
+    Args:
+        model: the network.
+        structure: of the network.
+        names: of layers; those whose units cannot be removed at all are passed over.
+
+    Raises:
+        ValueError: as `unit_mask`.
+
+    Cost: a forward pass a layer.
+    """
+    for removal in removals(structure, names).values():
+        first = torch.arange(removal.units) == 0
+        remove_({}, model, removal, first)
+
+
+def pooled_scores(removal: Removal, scores: Mapping[str, Tensor]) -> Tensor:
+    """The scores of a removal's units: of a group, the means of the members' that have any.
+
+    Args:
+        removal: whose units they are.
+        scores: [units] by layer.
+
+    Raises:
+        ValueError: if no layer of the removal has any.
+    """
     given = {name: scores[name].double().cpu() for name in removal.members if name in scores}
+    if not given:
+        raise ValueError(f"there are no scores of {removal.words}")
     if len(removal.members) == 1:
         (own,) = given.values()
         return own
@@ -99,7 +127,8 @@ def _of_group(removal: Removal, scores: Mapping[str, Tensor]) -> Tensor:
     return total / count.clamp(min=1)
 
 
-def _alive(removal: Removal, own: Mapping[str, Tensor]) -> Tensor:
+def alive_places(removal: Removal, own: Mapping[str, Tensor]) -> Tensor:
+    """Which of a removal's units keep any weight, from the layers' own: see `alive_units`."""
     alive = torch.zeros(removal.units, dtype=torch.bool)
     for name, places in removal.members.items():
         if name in own:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from surfeit.core import Streams, weight_matrix
+from surfeit.core import Streams
 from surfeit.report.config import ReportConfig
 from surfeit.report.subject import Subject
 from surfeit.similarity import (
@@ -27,9 +27,11 @@ def link_threshold(subject: Subject, config: ReportConfig) -> float:
     """The inner product from which units are joined: the one set, or what chance does not reach."""
     if config.link is not None:
         return config.link
-    units, inputs = weight_matrix(subject.weight).shape
+    layer = subject.layer
     # One unit has no pairs; two opposite directions are all that one input leaves.
-    return chance_inner_product(units, inputs) if units > 1 else 1.0
+    if layer.units == 1:
+        return 1.0
+    return chance_inner_product(layer.units, layer.inputs, groups=layer.groups)
 
 
 def measure_directions(subject: Subject, config: ReportConfig) -> Rows:
@@ -64,7 +66,7 @@ def _groups(graph: Graph, weight: Tensor, config: ReportConfig) -> dict[str, Any
     ]
     return {
         "unit": torch.arange(graph.units),
-        "norm": weight_matrix(weight).norm(dim=1),
+        "norm": weight.norm(dim=1),
         "component": components(graph),
         "cluster": cluster,
         "kind": kinds,

@@ -4,18 +4,22 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from surfeit.report import words
+
 ENTRIES = {
     "Unit": "A neuron, or a filter of a convolution.",
     "Weight vector": "A unit's incoming weights: a row of the layer's weight matrix W.",
-    "Layer": "A fully connected layer or a convolution, by its name in the network.",
+    "Layer": (
+        "A part of the network with weights of its own, such as a fully connected layer or a "
+        "convolution, by its name in the network."
+    ),
     "Removal": (
         "The unit's output becomes exactly zero, its bias included; nothing is trained again."
     ),
     "Point": "A hundredth of accuracy: from 97 % to 96 % is one point.",
     "Can go": (
-        "The largest number of units, taken in a criterion's order, such that validation accuracy "
-        "never falls by more than {loss} on the way. The criterion that lets most units go is "
-        "chosen, on the validation images too."
+        "The largest number of units, taken in a criterion's order, such that {definition}. The "
+        "criterion that lets most units go is chosen, on the validation {examples} too."
     ),
     "Magnitude": "The length of a unit's weight vector.",
     "Frame potential": (
@@ -39,26 +43,56 @@ ENTRIES = {
         "passes the dashed line of the figure."
     ),
     "Update": "W − Z, the weights after training less those at initialisation.",
-    "Validation and test images": (
-        "Both were kept from training. Every choice is made on the validation images; the test "
-        "images only say what became of it."
+    "Validation and test {examples}": (
+        "Both were kept from training. Every choice is made on the validation {examples}; the test "
+        "{examples} only say what became of it."
     ),
     "95 % interval": (
         "Would cover the true value in 95 of 100 such measurements. Of one accuracy: Wilson 1927. "
-        "Of a change: paired, over the same images, Agresti and Min 2005."
+        "Of a change: paired, over the same {examples}, Agresti and Min 2005."
     ),
 }
+OF_LOSSES = {
+    "Point": "A hundredth of R²: from 0.97 to 0.96 is one point.",
+    "R²": (
+        "The share of the targets' variance that the network explains: 1 where it is always "
+        "right, 0 where it does no better than their mean; 1 − loss / variance."
+    ),
+    "95 % interval": (
+        "Would cover the true value in 95 of 100 such measurements. Of a mean loss, and of its "
+        "paired change over the same {examples}: Student 1908. For R² the targets' variance is "
+        "taken as known."
+    ),
+}
+ANSWERS = (
+    " An example has several answers, which do not err independently: intervals are over examples, "
+    "each with its share of right answers (Korn and Graubard 1998)."
+)
 
 
-def glossary(settings: Mapping[str, Any]) -> str:
-    """The entries as a definition list, with the report's own settings in them."""
-    loss = settings["loss"]
+def glossary(summary: Mapping[str, Any]) -> str:
+    """The entries as a definition list, in the words and with the settings of the report."""
+    settings, worth = summary["settings"], words.quantity(summary)
+    loss = worth.allowance(settings["loss"])
     values = {
-        "loss": "a point" if loss == 0.01 else f"{100 * loss:g} points",
+        "loss": loss,
+        "definition": worth.definition.format(loss=loss),
+        "examples": words.examples(summary),
         "cluster": f"{settings['cluster']:g}",
     }
     lines = "\n".join(
-        f"<dt>{escape(word)}</dt><dd>{escape(meaning.format(**values))}</dd>"
-        for word, meaning in ENTRIES.items()
+        f"<dt>{escape(word.format(**values))}</dt><dd>{escape(meaning.format(**values))}</dd>"
+        for word, meaning in _entries(summary).items()
     )
     return f"<dl>\n{lines}\n</dl>"
+
+
+def _entries(summary: Mapping[str, Any]) -> dict[str, str]:
+    name, entries = summary["quantity"], dict(ENTRIES)
+    if summary["answers"] > 1:
+        entries["95 % interval"] += ANSWERS
+    if name != "accuracy":
+        entries |= OF_LOSSES
+    for word in ("Point", "R²") if name == "loss" else ():
+        del entries[word]
+    return entries

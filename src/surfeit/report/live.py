@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from torch import nn
+
 from surfeit.core import StoreError
 from surfeit.data import Dataset
 from surfeit.report.config import ReportConfig
 from surfeit.report.measure import Progress, silent
+from surfeit.report.words import layer_name
 from surfeit.similarity import cutoff_of
 from surfeit.store import Run
 from surfeit.viewer.assets import BuildError, viewer_script
@@ -56,6 +59,7 @@ def live_graphs(
     layers: Sequence[str],
     config: ReportConfig,
     *,
+    into: nn.Module | None = None,
     tell: Progress = silent,
 ) -> Live:
     """The graphs of the first layers over all snapshots of a run.
@@ -67,6 +71,7 @@ def live_graphs(
         dataset: what it was trained on, for what removing units costs.
         layers: the layers of the report, in their order.
         config: its threshold for links, if one is set.
+        into: a network that the weights fit, where the run cannot build its own; it is only read.
         tell: told how far it is.
 
     Cost: about 10 ms a snapshot of 512 units.
@@ -79,23 +84,24 @@ def live_graphs(
     for place, name in enumerate(layers):
         tell("packing graphs", place, len(layers))
         try:
-            bundles[name] = _bundle(run, dataset, name, place)
+            bundles[name] = _bundle(run, dataset, name, place, into)
         except (ValueError, StoreError) as error:
             # The page is sent to others.
-            notes[name] = f"A still picture of {name}: {without_folders(str(error), [run.path])}."
+            shown = layer_name(name)
+            notes[name] = f"A still picture of {shown}: {without_folders(str(error), [run.path])}."
     tell("packing graphs", len(layers), len(layers))
     cut = None if config.link is None else cutoff_of(config.link, _SIGMA)
     return Live(viewer=viewer if bundles else None, bundles=bundles, notes=notes, cut=cut)
 
 
-def _bundle(run: Run, dataset: Dataset, layer: str, place: int) -> bytes:
+def _bundle(run: Run, dataset: Dataset, layer: str, place: int, into: nn.Module | None) -> bytes:
     elsewhere = f"'surfeit view {run.key[:12]}' shows how it came about"
     if place >= MOST_LAYERS:
         raise ValueError(f"the page's graph moves in {MOST_LAYERS} layers; {elsewhere}")
-    subject = opened(run)
+    subject = opened(run, into=into)
     units = subject.layer(layer).units
     if units > MOST_UNITS:
         raise ValueError(f"{units:,} units over all snapshots are too much for a page; {elsewhere}")
     # A convolution's removals are what can take minutes, and the report has measured them.
-    images = None if subject.layer(layer).convolution else dataset
+    images = None if "convolution" in subject.layer(layer).kind else dataset
     return contents(subject, layer, dataset=images).bundle

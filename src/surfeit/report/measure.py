@@ -6,15 +6,17 @@ from typing import Any, Protocol
 import pyarrow as pa
 from torch import nn
 
-from surfeit.core import weight_matrix
+from surfeit.core import Objective
 from surfeit.data import Dataset
+from surfeit.report import words
 from surfeit.report.config import ReportConfig
 from surfeit.report.directions import link_threshold, measure_directions
+from surfeit.report.network import Network
 from surfeit.report.noise import measure_noise
 from surfeit.report.ranks import measure_ranks
 from surfeit.report.removals import measure_removals
 from surfeit.report.schema import SCHEMAS, table
-from surfeit.report.subject import Subject, check_fits, right, subjects
+from surfeit.report.subject import Subject, subjects
 from surfeit.store import Run
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -34,40 +36,47 @@ def measure(
     dataset: Dataset,
     config: ReportConfig,
     *,
+    objective: Objective | None = None,
     into: nn.Module | None = None,
     progress: Progress | None = None,
 ) -> dict[str, pa.Table]:
     """The tables that `surfeit.report.schema` describes, and "learning", the run's metrics.
 
-    What a layer does not allow (units of an output layer, a network that is no chain, weights
-    that are all zero) gives no rows and a row in "notes" that says why. Without a snapshot at
-    step 0 everything that compares with the initial weights has no rows.
+    What a layer does not allow (units that are outputs or mix before they are read, a network that
+    cannot be followed, weights that are all zero) gives no rows and a row in "notes" that says why.
+    Units that can only go together with those of other layers are removed once, with the first of
+    them. Without a snapshot at step 0 everything that compares with the initial weights has no
+    rows.
+
+    What may be lost (`config.loss`) is of the accuracy where there are classes, of R² where the
+    loss is the squared error of real targets, and a share of the loss elsewhere.
 
     Args:
         run: a run with at least one snapshot; the last one is the trained network.
-        dataset: the data it was trained on; its validation images choose, its test images judge.
+        dataset: the data it was trained on; its validation split chooses, its test split judges.
         config: layers, thresholds, repeats, ranks and seed.
+        objective: what judges the outputs; the run's own if not given, and where a loop of the
+            user's own trained it the squared error of real targets or the cross-entropy.
         into: the module to load the weights into, where the run cannot build its own.
         progress: told what is being measured.
 
     Raises:
-        ValueError: if a layer named in the configuration is not in the model, or the network
-            does not take the data's images or tell apart as many classes.
+        ValueError: if a layer named in the configuration is not in the model, the network does not
+            take the data's inputs, or the objective is not known or cannot judge its outputs.
 
     Cost: for each layer, 8 + repeats removal curves and 2 · ranks projections, on the validation
-    and the test images.
+    and the test split.
     """
     tell = progress or silent
-    model = run.model(into=into).to(dataset.test.images.device).eval()
-    check_fits(run, model, dataset)
-    chosen = subjects(run, model, dataset, config)
+    network = Network.of(run, dataset, config, objective=objective, into=into)
+    chosen = subjects(network, config)
     rows: Rows = {name: [] for name in SCHEMAS}
-    for split in ("validation", "test"):
-        correct = right(model, dataset.splits[split])
-        counts = {"correct": int(correct.sum()), "images": len(correct)}
-        rows["dense"].append({"split": split, **counts})
+    for name in ("validation", "test"):
+        split = dataset.splits[name]
+        rows["dense"].append({"split": name, **network.worth.dense(network.outputs(split), split)})
     for subject in chosen:
         rows["layers"].append(_about(subject, config))
+        rows["notes"] += _remarks(subject)
         for done, (topic, call) in enumerate(_PARTS.items()):
             tell(f"measuring {subject.name}", done, len(_PARTS))
             for name, more in _attempt(subject, topic, call, config).items():
@@ -80,18 +89,12 @@ def silent(stage: str, done: int, total: int) -> None:
     """What is told if nobody listens."""
 
 
-def _removals(subject: Subject, config: ReportConfig) -> Rows:
-    if subject.obstacle is not None:
-        raise ValueError(subject.obstacle)
-    return measure_removals(subject, config)
-
-
 def _noise(subject: Subject, config: ReportConfig) -> Rows:
     return measure_noise(subject)
 
 
 _PARTS: dict[str, Callable[[Subject, ReportConfig], Rows]] = {
-    "removal": _removals,
+    "removal": measure_removals,
     "graph": measure_directions,
     "spectrum": _noise,
     "rank": measure_ranks,
@@ -107,19 +110,41 @@ def _attempt(
     try:
         return call(subject, config)
     except ValueError as error:
-        text = f"Left out for {subject.name}: {error}."
+        text = f"Left out for {words.layer_name(subject.name)}: {error}."
         return {"notes": [{"topic": topic, "layer": subject.name, "text": text}]}
 
 
 def _about(subject: Subject, config: ReportConfig) -> dict[str, Any]:
-    units, inputs = weight_matrix(subject.weight).shape
+    layer = subject.layer
     return {
-        "layer": subject.name,
-        "kind": "convolution" if subject.convolution else "fully connected",
-        "units": units,
-        "inputs": inputs,
+        "layer": layer.name,
+        "kind": "fully connected" if layer.kind == "linear" else layer.kind,
+        "units": layer.units,
+        "inputs": layer.inputs,
         "validation_images": len(subject.validation),
         "test_images": len(subject.test),
         "link": link_threshold(subject, config),
         "cluster": config.cluster,
+        "group": list(subject.together) or None,
+        "validation_variance": subject.worth.variance(subject.validation.targets),
+        "test_variance": subject.worth.variance(subject.test.targets),
     }
+
+
+def _remarks(subject: Subject) -> list[dict[str, Any]]:
+    """What has to be known to read a layer's removals right."""
+    texts = []
+    if subject.obstacle is None and subject.together:
+        names = words.listed([words.layer_name(name) for name in subject.together])
+        texts.append(
+            f"These are units of {names} together: their outputs meet unit by unit, as in a "
+            "residual stream, so that a unit can only go in all of them."
+        )
+    if subject.obstacle is None and subject.normalisations:
+        names = words.listed([words.layer_name(name) for name in subject.normalisations])
+        texts.append(
+            f"The units are read by a normalisation over all of them ({names}). A removed unit is "
+            "zero at its input and still counts there; cutting it out would normalise over fewer "
+            "numbers, which is another network with other results."
+        )
+    return [{"topic": "removal", "layer": subject.name, "text": text} for text in texts]

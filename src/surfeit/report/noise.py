@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from surfeit.core import weight_matrix
 from surfeit.report.subject import Subject
 from surfeit.spectra import MarchenkoPastur, eigenvalues, fit_marchenko_pastur
 
@@ -15,14 +14,21 @@ def measure_noise(subject: Subject) -> Rows:
     Eigenvalues that are zero by the layer's shape alone (more units than inputs) are left out.
 
     Raises:
-        ValueError: if a side of the weight matrix is 1 or all weights are zero.
+        ValueError: if a side of the weight matrix is 1, all weights are zero, or the layer has
+            groups.
     """
+    if subject.layer.groups > 1:
+        raise ValueError(
+            f"its {subject.layer.groups} groups of units read different inputs, so that most of "
+            "its weight matrix is zero by construction: the law of random matrices, which asks for "
+            "independent entries everywhere, does not describe it"
+        )
     rows: Rows = {"eigenvalues": [], "bulk": [], "density": []}
     for stage, weight in subject.stages():
         about = {"layer": subject.name, "stage": stage}
         found = eigenvalues(weight)
         fit = fit_marchenko_pastur(found, weight.shape)
-        real = found[: min(weight_matrix(weight).shape)].tolist()
+        real = found[: min(weight.shape)].tolist()
         rows["eigenvalues"] += [
             {**about, "eigenvalue": value, "spike": value > fit.threshold} for value in real
         ]

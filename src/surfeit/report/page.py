@@ -11,6 +11,7 @@ from surfeit.report import html, words
 from surfeit.report.glossary import glossary
 from surfeit.report.live import STILL, Live
 from surfeit.report.provenance import provenance_block
+from surfeit.report.quantities import Quantity
 from surfeit.report.topics import TOPICS, Topic
 from surfeit.study.tables import where
 from surfeit.viewer.embed import data_script, module_script, policy
@@ -41,7 +42,7 @@ def render(
         _learning(summary, figures),
         *(_topic(topic, summary, figures, tables, live) for topic in TOPICS),
         html.section("provenance", "Where this comes from", provenance_block(summary)),
-        html.section("words", "What the words mean", glossary(summary["settings"])),
+        html.section("words", "What the words mean", glossary(summary)),
     ]
     style = (files("surfeit.report") / "page.css").read_text(encoding="utf-8")
     title = f"Redundancy of {run['model']} on {run['data']}"
@@ -69,14 +70,10 @@ def _data_of(place: int) -> str:
 
 
 def _top(summary: Numbers) -> str:
-    run, test, warning = summary["run"], summary["accuracy"]["test"], words.unfinished(summary)
+    run, warning = summary["run"], words.unfinished(summary)
     layers = "\n".join(_findings(name, summary) for name in summary["layers"])
-    trained = (
-        f"Run {run['key'][:12]}: {run['steps']:,} steps of training; test accuracy "
-        f"{words.percent(test['estimate'])} (95{words.SPACE}% interval "
-        f"{words.percent(test['lower'])} to {words.percent(test['upper'])}, {test['images']:,} "
-        "images)."
-    )
+    whole = words.whole_network(summary)
+    trained = f"Run {run['key'][:12]}: {run['steps']:,} steps of training; {whole}."
     links = "".join(
         f'<a href="#{name}">{escape(text)}</a>'
         for name, text in [*((topic.name, topic.short) for topic in TOPICS), *_ENDS]
@@ -100,22 +97,24 @@ def _findings(name: str, summary: Numbers) -> str:
         for finding in words.layer_words(name, summary)
     )
     about = f"{layer['kind']}, {layer['units']:,} units of {layer['inputs']:,} weights"
-    return f'<h3>{escape(name)} <span class="soft">({about})</span></h3>\n<ul>{items}</ul>'
+    shown = escape(words.layer_name(name))
+    return f'<h3>{shown} <span class="soft">({about})</span></h3>\n<ul>{items}</ul>'
 
 
 def _glance(summary: Numbers) -> str:
-    loss = words.allowance(summary["settings"]["loss"])
+    worth = words.quantity(summary)
+    loss = worth.allowance(summary["settings"]["loss"])
     head = (
         "Layer",
         f"Units that can go for at most {loss}",
         "… in random order",
-        "Test accuracy after",
+        f"Test {worth.words} after",
         "Hardly moved",
         "Clusters",
         f"Rank that keeps all but {loss}",
         "Spikes above noise",
     )
-    rows = [_glance_row(name, layer) for name, layer in summary["layers"].items()]
+    rows = [_glance_row(name, layer, worth) for name, layer in summary["layers"].items()]
     table = html.table("At a glance, one layer at a time", head, rows)
     orders = summary["settings"]["repeats"]
     return (
@@ -125,20 +124,20 @@ def _glance(summary: Numbers) -> str:
     )
 
 
-def _glance_row(name: str, layer: Numbers) -> list[str]:
+def _glance_row(name: str, layer: Numbers, worth: Quantity) -> list[str]:
     removal, moved, final = layer["removal"], layer["movement"], layer["graph"]["final"]
     rank, spikes = layer["rank"]["weights"], layer["spectrum"]["final"]
-    cells = [escape(name)]
+    cells = [escape(words.layer_name(name))]
     if removal is None:
         cells += ["–", "–", "–"]
     else:
         test = removal["test"]
         cells += [
-            f"<span><b>{removal['removable']}</b> of {layer['units']} "
+            f"<span><b>{removal['removable']}</b> of {removal['units']} "
             f"({words.percent(removal['share'], 0)}){html.bar(removal['share'])}"
             f"<small>{escape(removal['criterion'].replace('_', ' '))}</small></span>",
             words.plus_minus(removal["random"]),
-            f"<span>{words.percent(test['after'])}<small>before: {words.percent(test['before'])}"
+            f"<span>{worth.amount(test['after'])}<small>before: {worth.amount(test['before'])}"
             "</small></span>",
         ]
     cells.append("–" if moved is None else f"{moved['hardly_moved']} of {layer['units']}")
@@ -155,14 +154,20 @@ def _learning(summary: Numbers, figures: Mapping[str, str]) -> str:
         drawing = html.inline_svg(
             figures["learning"],
             prefix="learning",
-            label="Accuracy and loss against the epoch, for train, validation and test images",
+            label=_learning_label(summary),
         )
         body = html.figure(
             drawing,
             "Train is measured along the epoch, while the weights still change, so it can lie "
-            "below the others. The test images were measured and never used.",
+            f"below the others. The test {words.examples(summary)} were measured and never used.",
         )
     return html.section("learning", "Learning curve", body)
+
+
+def _learning_label(summary: Numbers) -> str:
+    worth = words.quantity(summary)
+    what = "Loss" if worth.name == "loss" else f"{worth.words.capitalize()} and loss"
+    return f"{what} against the epoch, for train, validation and test {words.examples(summary)}"
 
 
 def _topic(
@@ -172,20 +177,21 @@ def _topic(
     tables: Mapping[str, pa.Table],
     live: Live,
 ) -> str:
+    topic = topic.read_by(words.quantity(summary))
     blocks = []
-    for place, (name, layer) in enumerate(summary["layers"].items()):
+    for place, name in enumerate(summary["layers"]):
         drawing = figures.get(f"{topic.name}-{name}")
         body = html.paragraph(topic.missing)
         if drawing is not None:
-            label = f"{topic.title}: layer {name}"
+            label = f"{topic.title}: layer {words.layer_name(name)}"
             still = html.inline_svg(drawing, prefix=f"{topic.name}-{place}", label=label)
             body = _figure(topic, name, place, still, live)
-        body += topic.table(name, layer, tables)
+        body += topic.table(name, summary, tables)
         body = "".join(html.paragraph(text) for text in _notes(tables, topic, name)) + body
         if place < OPEN_LAYERS:
-            blocks.append(f"<h3>{escape(name)}</h3>\n{body}")
+            blocks.append(f"<h3>{escape(words.layer_name(name))}</h3>\n{body}")
         else:
-            blocks.append(html.details(name, body))
+            blocks.append(html.details(words.layer_name(name), body))
     introduction = html.paragraph(topic.introduction)
     if topic.live and live.missing:
         introduction += html.paragraph(live.missing)
@@ -193,11 +199,12 @@ def _topic(
 
 
 def _figure(topic: Topic, name: str, place: int, still: str, live: Live) -> str:
-    caption = f"{name}: {topic.caption}"
+    shown = words.layer_name(name)
+    caption = f"{shown}: {topic.caption}"
     if not topic.live or name not in live.bundles:
-        words = live.notes.get(name) if topic.live else None
-        return html.figure(still, f"{caption} {words}" if words else caption)
-    captions = (f"{name}: {topic.live}", caption)
+        note = live.notes.get(name) if topic.live else None
+        return html.figure(still, f"{caption} {note}" if note else caption)
+    captions = (f"{shown}: {topic.live}", caption)
     return html.live_figure(_data_of(place), live.state(name), still, captions=captions)
 
 

@@ -6,22 +6,24 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from surfeit.core import Objective, cross_entropy
 from surfeit.data import Dataset
-from surfeit.report import html
-from surfeit.report.words import allowance
+from surfeit.report import html, words
+from surfeit.report.network import noun_of
 from surfeit.store import Run
 from surfeit.train import Recipe
 
 Numbers = Mapping[str, Any]
 
 
-def provenance(run: Run, dataset: Dataset) -> dict[str, Any]:
+def provenance(run: Run, dataset: Dataset, objective: Objective = cross_entropy) -> dict[str, Any]:
     """What the run says of itself and its data, as JSON values.
 
     Returns:
-        key, model and data (names), fingerprint, seed, steps and epochs (of training), first and
-        last snapshot (steps), command and versions; status ("done", "running" or "interrupted")
-        and planned_steps, those of the whole training, None where the run does not say.
+        objective (by name) and examples ("images" or "examples"); key, model and data (names),
+        fingerprint, seed, steps and epochs (of training), first and last snapshot (steps), command
+        and versions; status ("done", "running" or "interrupted") and planned_steps, those of the
+        whole training, None where the run does not say.
     """
     steps = run.steps()
     metrics = run.metrics()
@@ -31,6 +33,8 @@ def provenance(run: Run, dataset: Dataset) -> dict[str, Any]:
         "model": run.about.get("model") or "the network",
         "data": run.about.get("data") or dataset.name,
         "fingerprint": dataset.fingerprint,
+        "objective": objective.name,
+        "examples": noun_of(dataset),
         "seed": run.config.get("seed"),
         "status": run.status,
         "steps": steps[-1],
@@ -59,11 +63,12 @@ def _command(given: str | None) -> str | None:
 
 def provenance_block(summary: Numbers) -> str:
     """The run's record as a table, with the settings of the measurement behind it."""
-    run, settings = summary["run"], summary["settings"]
+    run = summary["run"]
     rows = [
         ["Run", f"<code>{escape(run['key'])}</code>"],
         ["Model", escape(run["model"])],
         ["Data", f"{escape(run['data'])}, fingerprint <code>{escape(run['fingerprint'])}</code>"],
+        ["Objective", escape(run["objective"].replace("_", " "))],
         ["Training", f"{run['steps']:,} steps{_epochs(run)}, seed {escape(str(run['seed']))}"],
         ["Snapshots", escape(_snapshots(run))],
         ["Versions", escape(", ".join(f"{name} {v}" for name, v in run["versions"].items()))],
@@ -73,17 +78,28 @@ def provenance_block(summary: Numbers) -> str:
         what = "To get it again" if run["status"] == "done" else "Started by; trains it to the end"
         rows.append([what, f"<code>{escape(run['command'])}</code>"])
     record = html.table("The run", ("What", "Value"), rows)
-    lines = [[escape(name), escape(text)] for name, text in setting_words(settings)]
+    lines = [[escape(name), escape(text)] for name, text in setting_words(summary)]
     measured = html.table("Set before the measurement", ("Setting", "Value"), lines)
     return record + html.details("Settings of this report", measured) + html.paragraph(_FILES)
 
 
-def setting_words(settings: Numbers) -> list[tuple[str, str]]:
+def setting_words(summary: Numbers) -> list[tuple[str, str]]:
     """A report's settings and their values in plain words."""
-    layers, link = settings["layers"], settings["link"]
+    settings, worth = summary["settings"], words.quantity(summary)
+    layers, link, noun = settings["layers"], settings["link"], words.examples(summary)
     return [
-        ("Layers", ", ".join(layers) if layers else "all but the output layer"),
-        ("Accuracy that may be lost", f"{allowance(settings['loss'])} ({settings['loss']:g})"),
+        (
+            "Layers",
+            ", ".join(map(words.layer_name, layers))
+            if layers
+            else "all but the output layers, unused ones and embeddings",
+        ),
+        (
+            "Loss that may be added"
+            if worth.name == "loss"
+            else f"{_capital(worth.words)} that may be lost",
+            f"{worth.allowance(settings['loss'])} ({settings['loss']:g})",
+        ),
         ("Random orders", str(settings["repeats"])),
         (
             "Units are joined from an inner product of",
@@ -94,10 +110,17 @@ def setting_words(settings: Numbers) -> list[tuple[str, str]]:
             "Ranks measured",
             f"{', '.join(map(str, settings['ranks']))}: those below a layer's own, and its own",
         ),
-        ("Images of each split for a convolution", f"at most {settings['convolution_images']:,}"),
+        (
+            f"{_capital(noun)} of each split for a convolution",
+            f"at most {settings['convolution_images']:,}",
+        ),
         ("Multiplications for a layer", f"about {settings['work']:,.0f} at most"),
         ("Seed of the random orders", str(settings["seed"])),
     ]
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _epochs(run: Numbers) -> str:

@@ -1,7 +1,14 @@
 """The tables of a report: their columns, so that an empty one is still a table.
 
 Accuracies and shares are fractions, losses of accuracy too; `stage` is "initial" or "final",
-`split` is "validation" or "test". "removal" has the columns of `surfeit.prune.removal_table`.
+`split` is "validation" or "test"; `images` counts examples, whatever they are. "removal" has the
+columns of `surfeit.prune.removal_table`.
+
+`quantity` is what the network is judged by, and what `estimate`, `before`, `after` and `change`
+are: "accuracy", "r2" or "loss". Removal and rank curves have accuracies or, without classes,
+losses in the column of that name; `dense` is that of the whole network. `group` names the layers
+whose units go together with the layer's; `test_variance` is that of the targets, where
+`R² = 1 − loss / variance` is reported.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,9 +31,21 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("test_images", _WHOLE),
             ("link", _NUMBER),
             ("cluster", _NUMBER),
+            ("group", pa.list_(_TEXT)),
+            ("validation_variance", _NUMBER),
+            ("test_variance", _NUMBER),
         ]
     ),
-    "dense": pa.schema([("split", _TEXT), ("correct", _WHOLE), ("images", _WHOLE)]),
+    "dense": pa.schema(
+        [
+            ("split", _TEXT),
+            ("correct", _WHOLE),
+            ("judged", _WHOLE),
+            ("images", _WHOLE),
+            ("quantity", _TEXT),
+            *((name, _NUMBER) for name in ("estimate", "lower", "upper", "loss", "r2")),
+        ]
+    ),
     "removal": removals.SCHEMA,
     "removable": pa.schema(
         [
@@ -98,7 +117,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("split", _TEXT),
             ("of", _TEXT),
             ("rank", _WHOLE),
-            *((name, _NUMBER) for name in ("share", "accuracy", "dense")),
+            *((name, _NUMBER) for name in ("share", "accuracy", "loss", "dense")),
         ]
     ),
     "notes": pa.schema([("topic", _TEXT), ("layer", _TEXT), ("text", _TEXT)]),

@@ -1,22 +1,22 @@
-"""What a measurement looks at: a layer before and after training, and the images to test on."""
+"""What a measurement looks at: a layer before and after training, and the data to test on."""
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
-import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd
 
-from surfeit.core import Layer, Split, Streams, layer, layers
-from surfeit.data import Dataset
+from surfeit.core import Split, Streams
+from surfeit.models import Structure
+from surfeit.models.structure import Layer
 from surfeit.report.config import ReportConfig
+from surfeit.report.network import Network
 from surfeit.report.work import work_of
-from surfeit.store import Run
+from surfeit.report.worth import Worth
 
 FEWEST_IMAGES = 100
-_CHUNK = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,130 +24,159 @@ class Subject:
     """One layer of a trained network.
 
     Args:
-        name: the layer's dotted name.
-        model: the trained network in evaluation mode.
-        initial: the layer's weight at step 0, shaped as its weight; None if the run kept none.
-        validation, test: the images to choose and to test on.
-        obstacle: why its units are not removed; None if they are.
+        layer: what is known of it.
+        network: that it belongs to.
+        validation, test: the examples to choose and to test on.
+        obstacle: why its units are not removed, a sentence's end; None if they are.
     """
 
-    name: str
-    model: nn.Module
-    initial: Tensor | None
+    layer: Layer
+    network: Network
     validation: Split
     test: Split
     obstacle: str | None
 
     @property
-    def layer(self) -> Layer:
-        """The layer itself."""
-        return layer(self.model, self.name)
+    def name(self) -> str:
+        """The layer's dotted name."""
+        return self.layer.name
 
     @property
-    def weight(self) -> Tensor:
-        """The layer's trained weight."""
-        return self.layer.weight.detach()
+    def worth(self) -> Worth:
+        """How networks are judged."""
+        return self.network.worth
 
     @property
-    def convolution(self) -> bool:
-        """Whether the layer is a convolution."""
-        return isinstance(self.layer, _ConvNd)
+    def model(self) -> nn.Module:
+        """The trained network."""
+        return self.network.model
+
+    @property
+    def structure(self) -> Structure:
+        """The network's structure."""
+        return self.network.structure
+
+    @cached_property
+    def initial(self) -> Float[Tensor, "units inputs"] | None:
+        """The layer's weight matrix at step 0; None if the run kept none."""
+        before = self.network.initial
+        return None if before is None else self.layer.matrix(before)
+
+    @cached_property
+    def weight(self) -> Float[Tensor, "units inputs"]:
+        """The layer's trained weight matrix."""
+        return self.layer.matrix(self.model)
 
     @property
     def splits(self) -> dict[str, Split]:
         """The splits that the layer is measured on, by name."""
         return {"validation": self.validation, "test": self.test}
 
-    def stages(self) -> Iterator[tuple[str, Tensor]]:
-        """The layer's weight at initialisation, where known, and after training."""
+    @property
+    def together(self) -> tuple[str, ...]:
+        """The layers whose units go together with this one's, itself included; else empty."""
+        if self.structure.obstacle is not None:
+            return ()
+        members = self.structure.members(self.name)
+        return members if len(members) > 1 else ()
+
+    @property
+    def normalisations(self) -> tuple[str, ...]:
+        """The normalisations over units that read the units."""
+        if self.structure.obstacle is not None:
+            return ()
+        readers = [
+            reader
+            for member in self.structure.members(self.name)
+            for reader in self.structure.readers(member)
+        ]
+        found = (reader.name for reader in readers if reader.kind == "normalisation")
+        return tuple(dict.fromkeys(found))
+
+    def stages(self) -> Iterator[tuple[str, Float[Tensor, "units inputs"]]]:
+        """The layer's weight matrix at initialisation, where known, and after training."""
         if self.initial is not None:
             yield "initial", self.initial
         yield "final", self.weight
 
 
-def subjects(run: Run, model: nn.Module, dataset: Dataset, config: ReportConfig) -> list[Subject]:
-    """The layers to measure: those named, or all but the output layer.
+def subjects(network: Network, config: ReportConfig) -> list[Subject]:
+    """The layers to measure: those named, or all but outputs, unused ones and embeddings.
+
+    Where the network cannot be followed nobody knows which layers are outputs: they are measured.
 
     Raises:
-        ValueError: if a layer named is not in the model.
+        ValueError: if a layer named is not in the model, or there is none to measure.
     """
-    every = list(layers(model))
-    names = every[:-1] if config.layers is None else list(config.layers)
-    return [_subject(name, every[-1], run, model, dataset, config) for name in names]
+    structure = network.structure
+    names = list(config.layers) if config.layers is not None else _usual(structure)
+    if not names:
+        raise ValueError(
+            "the network has no layer but outputs, unused ones and embeddings: name the layers to "
+            f"measure (one of: {', '.join(map(repr, structure.layers))})"
+        )
+    found: list[Subject] = []
+    for name in names:
+        found.append(_subject(network, structure.layer(name), config, found))
+    return found
+
+
+def _usual(structure: Structure) -> list[str]:
+    left_out: set[str] = set()
+    if structure.obstacle is None:
+        left_out = {*structure.outputs, *structure.unused}
+    return [
+        name
+        for name, layer in structure.layers.items()
+        if name not in left_out and layer.kind != "embedding"
+    ]
 
 
 def _subject(
-    name: str, last: str, run: Run, model: nn.Module, dataset: Dataset, config: ReportConfig
+    network: Network, layer: Layer, config: ReportConfig, before: list[Subject]
 ) -> Subject:
-    weight = layer(model, name).weight
-    initial = None
-    if 0 in run.steps():
-        initial = run.weights(name, [0])[0].reshape(weight.shape).to(weight)
-    most, obstacle = _limits(model, name, dataset, config)
-    if name == last or len(weight) == 1:
-        obstacle = "its units are the network's outputs, or it has only one"
+    most, obstacle = _limits(network, layer, config)
     streams = Streams(config.seed)
+    data = network.dataset
     return Subject(
-        name=name,
-        model=model,
-        initial=initial,
-        validation=dataset.validation.some(most, streams.get("report", "images", "validation")),
-        test=dataset.test.some(most, streams.get("report", "images", "test")),
-        obstacle=obstacle,
+        layer=layer,
+        network=network,
+        validation=data.validation.some(most, streams.get("report", "images", "validation")),
+        test=data.test.some(most, streams.get("report", "images", "test")),
+        obstacle=_refusal(layer, network.structure, before) or obstacle,
     )
 
 
-def _limits(
-    model: nn.Module, name: str, dataset: Dataset, config: ReportConfig
-) -> tuple[float, str | None]:
-    """The most images of a split to measure on, and what forbids removals, if anything."""
-    convolution = isinstance(layer(model, name), _ConvNd)
+def _refusal(layer: Layer, structure: Structure, before: list[Subject]) -> str | None:
+    """Why units of a layer are not removed in this report, whatever it costs."""
+    if structure.obstacle is not None:
+        return structure.obstacle
+    if layer.units == 1:
+        return "it has only one unit"
+    reason = structure.why_not_removable(layer.name)
+    if reason is not None:
+        return reason
+    together = set(structure.members(layer.name)) - {layer.name}
+    first = next((other.name for other in before if other.name in together), None)
+    if first is not None:
+        return f"its units go together with those of {first!r}, and were removed there"
+    return None
+
+
+def _limits(network: Network, layer: Layer, config: ReportConfig) -> tuple[float, str | None]:
+    """The most examples of a split to measure on, and what forbids removals, if anything."""
+    convolution = layer.kind in ("convolution", "transposed convolution")
     most = config.convolution_images if convolution else math.inf
     if config.layers is not None:
         return most, None
-    work = work_of(model, name, dataset.test.images[:1], config)
+    work = work_of(network.model, layer.name, network.example, config)
     budget, obstacle = config.work / 2, None  # two splits share it
     least = min(FEWEST_IMAGES, most)
     if budget < least * (work.removals + work.ranks):
         obstacle = (
-            f"on {least} images its removal curves would take about "
+            f"on {least} {network.noun} its removal curves would take about "
             f"{2 * least * work.removals:.0e} multiplications; name the layer to have them all "
             "the same"
         )
         return min(most, max(least, budget // max(work.ranks, 1))), obstacle
     return min(most, budget // max(work.removals + work.ranks, 1)), obstacle
-
-
-@torch.no_grad()
-def check_fits(run: Run, model: nn.Module, dataset: Dataset) -> None:
-    """Tries one image.
-
-    Raises:
-        ValueError: if the network does not take it, or tells apart another number of classes.
-    """
-    image, trained_on = dataset.test.images[:1], run.about.get("data") or "other data"
-    try:
-        scores = model(image.to(next(model.parameters())))
-    except RuntimeError as error:
-        raise ValueError(
-            f"the network does not take images of shape {list(image.shape[1:])} as {dataset.name} "
-            f"has them: it was trained on {trained_on}; give the data it was trained on"
-        ) from error
-    if scores.dim() != 2 or scores.shape[1] != dataset.classes:
-        raise ValueError(
-            f"the network's output for an image has shape {list(scores.shape[1:])}, the "
-            f"{dataset.classes} classes of {dataset.name} need [{dataset.classes}]: it was trained "
-            f"on {trained_on}; give the data it was trained on"
-        )
-
-
-@torch.no_grad()
-def right(model: nn.Module, split: Split) -> Bool[Tensor, " n"]:
-    """Which images of the split the network classifies rightly, on the CPU."""
-    weight = next(model.parameters())
-    found = []
-    for start in range(0, len(split), _CHUNK):
-        part = split[start : start + _CHUNK]
-        scores: Float[Tensor, "n classes"] = model(part.images.to(weight))
-        found.append(scores.argmax(dim=1).cpu() == part.labels.cpu())
-    return torch.cat(found)

@@ -1,7 +1,7 @@
 """From the tables of a report to one dict of numbers: what `summary.json` holds.
 
-Accuracies are fractions. Whatever had to be chosen was chosen on the validation images; "test"
-says what that choice costs on the test images.
+Accuracies and R² are fractions. Whatever had to be chosen was chosen on the validation split;
+"test" says what that choice costs on the test split.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from surfeit.report.config import ReportConfig
-from surfeit.study import wilson_interval
+from surfeit.report.quantities import QUANTITIES, Quantity
 from surfeit.study.tables import where
 
 SCHEMA = 1
@@ -30,19 +30,26 @@ def summarise(tables: Tables, provenance: Mapping[str, Any], config: ReportConfi
         config: the settings of the measurement.
 
     Returns:
-        JSON values: `schema`, `run`, `settings`, `accuracy` by split and `layers` by name.
+        JSON values: `schema`, `run`, `settings`, `quantity` (what the network is judged by:
+        "accuracy", "r2" or "loss"), under that name its value by split, `answers` an example, and
+        `layers` by name.
     """
     names = tables["layers"]["layer"].to_pylist()
+    whole = tables["dense"].to_pylist()
+    quantity = QUANTITIES[whole[0]["quantity"]]
+    judged = whole[0]["judged"]
     return {
         "schema": SCHEMA,
         "run": dict(provenance),
         "settings": asdict(config),
-        "accuracy": {row["split"]: _accuracy(row) for row in tables["dense"].to_pylist()},
-        "layers": {name: layer_numbers(tables, name) for name in names},
+        "quantity": quantity.name,
+        "answers": 1 if judged is None else judged // whole[0]["images"],
+        quantity.name: {row["split"]: _whole(row, quantity) for row in whole},
+        "layers": {name: layer_numbers(tables, name, quantity) for name in names},
     }
 
 
-def layer_numbers(tables: Tables, name: str) -> Numbers:
+def layer_numbers(tables: Tables, name: str, quantity: Quantity) -> Numbers:
     """One layer's numbers; a part that was not measured is None."""
     row = where(tables["layers"], layer=name).to_pylist()[0]
     here = {key: where(table, layer=name) for key, table in tables.items() if _by_layer(table)}
@@ -51,7 +58,7 @@ def layer_numbers(tables: Tables, name: str) -> Numbers:
         "units": row["units"],
         "inputs": row["inputs"],
         "images": {"validation": row["validation_images"], "test": row["test_images"]},
-        "removal": _removal(here, row["units"]),
+        "removal": _removal(here, row, quantity),
         "movement": _movement(here["units"]),
         "graph": _graph(here["units"], row),
         "spectrum": {stage: _spectrum(here["bulk"], stage) for stage in ("initial", "final")},
@@ -63,17 +70,13 @@ def _by_layer(table: pa.Table) -> bool:
     return "layer" in table.column_names
 
 
-def _accuracy(row: Mapping[str, Any]) -> Numbers:
-    interval = wilson_interval(row["correct"], row["images"])
-    return {
-        "estimate": interval.estimate,
-        "lower": interval.lower,
-        "upper": interval.upper,
-        "images": interval.n,
-    }
+def _whole(row: Mapping[str, Any], quantity: Quantity) -> Numbers:
+    names = ("estimate", "lower", "upper", "images")
+    # The loss of classes is not what the page is about.
+    return {name: row[name] for name in (*names, *(["loss"] * (quantity.name == "r2")))}
 
 
-def _removal(here: Tables, units: int) -> Numbers | None:
+def _removal(here: Tables, row: Mapping[str, Any], quantity: Quantity) -> Numbers | None:
     choice = _choice(here, "removal")
     if choice is None:
         return None
@@ -82,15 +85,24 @@ def _removal(here: Tables, units: int) -> Numbers | None:
     by_criterion = {row["criterion"]: row["removable"] for row in counts.to_pylist()}
     random = where(here["removable"], criterion="random")["removable"].to_pylist()
     at = where(here["removal"], criterion="random", split="test", removed=removed)
+    left = [_in(quantity, value, row) for value in at[quantity.curve].to_pylist()]
+    units = at["units"][0].as_py()
     return {
         "criterion": choice["chosen"],
         "removable": removed,
+        "units": units,
+        "group": row["group"],
         "share": removed / units,
         "by_criterion": by_criterion,
         "random": _mean_and_spread(random),
         "test": choice["test"],
-        "random_test": _mean_and_spread(at["accuracy"].to_pylist()),
+        "random_test": _mean_and_spread(left),
     }
+
+
+def _in(quantity: Quantity, value: float, row: Mapping[str, Any]) -> float:
+    """A point of a curve in the quantity of the report."""
+    return 1 - value / row["test_variance"] if quantity.name == "r2" else value
 
 
 def _rank(here: Tables, of: str) -> Numbers | None:

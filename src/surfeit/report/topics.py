@@ -1,12 +1,13 @@
 """The parts of the page that show one figure and one table a layer."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
 
 from surfeit.report import html, words
+from surfeit.report.quantities import Quantity
 from surfeit.study.tables import where
 
 Numbers = Mapping[str, Any]
@@ -25,7 +26,8 @@ class Topic:
         caption: under each figure, behind the layer's name.
         missing: what stands in a figure's place.
         live: the caption instead where the viewer shows the layer, in the figure's place.
-        table: the layer's table as HTML.
+        table: the layer's table as HTML, of its name, the summary and the tables.
+        of_losses: what stands instead where curves are of losses, by the names above.
     """
 
     name: str
@@ -36,10 +38,15 @@ class Topic:
     missing: str
     table: Callable[[str, Numbers, Tables], str]
     live: str = ""
+    of_losses: Mapping[str, str] = field(default_factory=dict)
+
+    def read_by(self, quantity: Quantity) -> "Topic":
+        """The topic in the words that fit what the network is judged by."""
+        return replace(self, **self.of_losses) if quantity.curve == "loss" else self
 
 
-def _removal_table(name: str, layer: Numbers, tables: Tables) -> str:
-    removal = layer["removal"]
+def _removal_table(name: str, summary: Numbers, tables: Tables) -> str:
+    removal = summary["layers"][name]["removal"]
     if removal is None:
         return ""
     counts = where(tables["removable"], layer=name)
@@ -49,12 +56,16 @@ def _removal_table(name: str, layer: Numbers, tables: Tables) -> str:
         rows.append([criterion.replace("_", " "), str(least), *(str(count) for count in most)])
     random = words.plus_minus(removal["random"])
     rows.append([f"random, {removal['random']['repeats']} orders", random, random])
-    caption = f"{name}: units of {layer['units']} that can go, by criterion (validation images)"
+    caption = (
+        f"{words.layer_name(name)}: units of {removal['units']} that can go, by criterion "
+        f"(validation {words.examples(summary)})"
+    )
     head = ("Criterion", "Least important first", "Most important first")
     return html.details("Every criterion", html.table(caption, head, rows))
 
 
-def _graph_table(name: str, layer: Numbers, tables: Tables) -> str:
+def _graph_table(name: str, summary: Numbers, tables: Tables) -> str:
+    layer = summary["layers"][name]
     graph, units = layer["graph"], layer["units"]
     rows = [
         [
@@ -67,12 +78,13 @@ def _graph_table(name: str, layer: Numbers, tables: Tables) -> str:
         for stage in ("initial", "final")
         if (found := graph[stage]) is not None
     ]
-    caption = f"{name}: joined from an inner product of {graph['link']:.2f} on"
+    caption = f"{words.layer_name(name)}: joined from an inner product of {graph['link']:.2f} on"
     head = ("", "Linked units", "Isolated units", "Largest component", "Clusters of near equals")
     return html.table(caption, head, rows) if rows else ""
 
 
-def _spectrum_table(name: str, layer: Numbers, tables: Tables) -> str:
+def _spectrum_table(name: str, summary: Numbers, tables: Tables) -> str:
+    layer = summary["layers"][name]
     rows = [
         [
             {"initial": "at initialisation", "final": "after training"}[stage],
@@ -93,7 +105,7 @@ def _spectrum_table(name: str, layer: Numbers, tables: Tables) -> str:
         "Largest",
         "Distance of bulk from noise",
     )
-    caption = f"{name}: eigenvalues and the fitted noise"
+    caption = f"{words.layer_name(name)}: eigenvalues and the fitted noise"
     return html.table(caption, head, rows) if rows else ""
 
 
@@ -104,7 +116,7 @@ def _distance(found: Numbers) -> str:
     return f"{found['distance']:.2f} ({verdict}: limit {found['distance_limit']:.2f})"
 
 
-def _rank_table(name: str, layer: Numbers, tables: Tables) -> str:
+def _rank_table(name: str, summary: Numbers, tables: Tables) -> str:
     rows = where(tables["ranks"], layer=name)
     if rows.num_rows == 0:
         return ""
@@ -120,10 +132,17 @@ def _rank_table(name: str, layer: Numbers, tables: Tables) -> str:
         for of in kinds:
             there = [by.get((of, split, rank)) for split in ("validation", "test")]
             line.append(words.percent(there[1]["share"]) if there[1] else "–")
-            line += [words.percent(row["accuracy"]) if row else "–" for row in there]
+            line += [_worth(row) if row else "–" for row in there]
         lines.append(line)
-    caption = f"{name}: what a projection of each rank keeps (accuracies of the whole network)"
+    curve = words.quantity(summary).curve
+    of = "accuracies" if curve == "accuracy" else "losses"
+    shown = words.layer_name(name)
+    caption = f"{shown}: what a projection of each rank keeps ({of} of the whole network)"
     return html.details("The table of ranks", html.table(caption, head, lines))
+
+
+def _worth(row: Numbers) -> str:
+    return f"{row['loss']:.4g}" if row["accuracy"] is None else words.percent(row["accuracy"])
 
 
 TOPICS = (
@@ -139,6 +158,17 @@ TOPICS = (
             "random there. The grey band is random order, one standard deviation about its mean."
         ),
         caption="test accuracy after each removal.",
+        of_losses={
+            "introduction": (
+                "Units are removed one after another without retraining, and the network is "
+                "tested after each. On the left each criterion removes first what it deems least "
+                "important: a loss that stays low for long is what redundancy looks like. On the "
+                "right it removes the most important first: a criterion that knows anything rises "
+                "above random there. The grey band is random order, one standard deviation about "
+                "its mean."
+            ),
+            "caption": "test loss after each removal; lower is better.",
+        },
         missing="There is no removal curve of this layer.",
         table=_removal_table,
     ),
@@ -189,6 +219,7 @@ TOPICS = (
             "approximated."
         ),
         caption="norm and test accuracy that a projection of each rank keeps.",
+        of_losses={"caption": "norm kept by a projection of each rank, and the test loss with it."},
         missing="There are no projections of this layer.",
         table=_rank_table,
     ),

@@ -1,8 +1,12 @@
 """The numbers of a report in plain sentences. Accuracies become percent here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from surfeit.report.quantities import QUANTITIES, SPACE, Quantity
+from surfeit.report.quantities import percent as percent
+from surfeit.report.quantities import points as points
 
 Numbers = Mapping[str, Any]
 
@@ -12,7 +16,6 @@ CRITERIA = {
     "inner_product": "the units of the least mean inner product first",
     "raw_frame_potential": "the units of the least raw frame potential first",
 }
-SPACE = "\N{NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True)
@@ -23,15 +26,29 @@ class Finding:
     evidence: str
 
 
-def percent(fraction: float, digits: int = 1) -> str:
-    """A fraction in percent, e.g. 0.9712 -> "97.1 %"; the space does not break a line."""
-    return f"{100 * fraction:.{digits}f}{SPACE}%"
+def quantity(summary: Numbers) -> Quantity:
+    """What the network is judged by."""
+    return QUANTITIES[summary["quantity"]]
 
 
-def points(change: float, *, signed: bool = True) -> str:
-    """A change of a fraction in points, e.g. -0.0123 -> "−1.2"; zero has no sign."""
-    text = f"{100 * change:{'+' if signed else ''}.1f}"
-    return "0.0" if float(text) == 0 else text.replace("-", "−")
+def dense(summary: Numbers) -> Numbers:
+    """The whole network's numbers by split: in the quantity that it is judged by."""
+    return summary[summary["quantity"]]
+
+
+def examples(summary: Numbers) -> str:
+    """What the examples are called: "images" or "examples"."""
+    return summary["run"]["examples"]
+
+
+def layer_name(name: str) -> str:
+    """A layer's name as pages show it; of a network that is one layer there is none."""
+    return name or "the only layer"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """As "a, b and c"."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def plus_minus(spread: Numbers) -> str:
@@ -39,26 +56,52 @@ def plus_minus(spread: Numbers) -> str:
     return f"{spread['mean']:.0f} ± {spread['sd']:.0f}"
 
 
-def allowance(loss: float) -> str:
-    """The loss that is allowed, in words."""
-    return "a point" if loss == 0.01 else f"{100 * loss:g} points"
-
-
 def headline(summary: Numbers) -> str:
     """The answer in one or two sentences: how much of each layer can go, and what that costs."""
-    loss = allowance(summary["settings"]["loss"])
+    worth, noun = quantity(summary), examples(summary)
+    price = worth.price(summary["settings"]["loss"])
     found = {name: layer["removal"] for name, layer in summary["layers"].items()}
     slack = {name: removal for name, removal in found.items() if removal and removal["removable"]}
+    if not any(found.values()):
+        return "No units were removed from any layer; the parts below say why."
     if not slack:
-        return f"No layer has a unit that could go for at most {loss} of accuracy."
-    units = {name: summary["layers"][name]["units"] for name in slack}
-    parts = [f"{slack[name]['removable']} of {units[name]} units of {name}" for name in slack]
-    costs = [f"{points(-slack[name]['test']['change'], signed=False)} ({name})" for name in slack]
+        return f"No layer has a unit that could go for at most {price}."
+    parts = [
+        f"{removal['removable']} of {removal['units']} units of {whose(name, removal)}"
+        for name, removal in slack.items()
+    ]
+    costs = [
+        f"{points(-worth.change(removal['test']), signed=False)} ({layer_name(name)})"
+        for name, removal in slack.items()
+    ]
     return (
-        f"{'One layer at a time, ' if len(found) > 1 else ''}{_joined(parts)} can go for at most "
-        f"{loss} of accuracy on the validation images. On the test images the cost is, in points, "
-        f"{_joined(costs)}."
+        f"{'One layer at a time, ' if len(found) > 1 else ''}{listed(parts)} can go for at most "
+        f"{price} on the validation {noun}. On the test {noun} the cost is, in {worth.unit}, "
+        f"{listed(costs)}."
     )
+
+
+def whole_network(summary: Numbers) -> str:
+    """What the whole network is worth on the test split, with its interval."""
+    worth, test = quantity(summary), dense(summary)["test"]
+    text = f"test {worth.words} {worth.amount(test['estimate'])}"
+    count = f"{test['images']:,} {examples(summary)}"
+    if summary["answers"] > 1:
+        count += f" with {summary['answers']} answers each"
+    if "loss" in test:
+        count += f"; loss {test['loss']:.4g}"
+    if test["lower"] is None:
+        return f"{text} ({count})"
+    lower, upper = worth.amount(test["lower"]), worth.amount(test["upper"])
+    return f"{text} (95{SPACE}% interval {lower} to {upper}, {count})"
+
+
+def whose(name: str, removal: Numbers) -> str:
+    """Whose units were removed: a layer's, or those that it shares with others."""
+    others = len(removal["group"] or [name]) - 1
+    if not others:
+        return layer_name(name)
+    return f"{layer_name(name)} (shared with {_count(others, 'other layer')})"
 
 
 def unfinished(summary: Numbers) -> str | None:
@@ -77,27 +120,29 @@ def unfinished(summary: Numbers) -> str | None:
 
 def layer_words(name: str, summary: Numbers) -> list[Finding]:
     """What was found in a layer, the answer to each question first."""
-    layer, loss = summary["layers"][name], summary["settings"]["loss"]
-    found = [_removal(layer, loss), _movement(layer), _clusters(layer), _rank(layer, loss)]
+    layer = summary["layers"][name]
+    found = [_removal(layer, summary), _movement(layer), _clusters(layer), _rank(layer, summary)]
     found += [_spikes(layer), _images(layer, summary)]
     return [finding for finding in found if finding is not None]
 
 
-def _removal(layer: Numbers, loss: float) -> Finding:
-    removal, units = layer["removal"], layer["units"]
+def _removal(layer: Numbers, summary: Numbers) -> Finding:
+    removal, worth, loss = layer["removal"], quantity(summary), summary["settings"]["loss"]
     if removal is None:
         return Finding("No units were removed.", "")
+    units = removal["units"]
     if removal["removable"] == 0:
         return Finding(
             f"None of {units} units can go.",
             "In this sense the layer is not redundant: by every criterion, removing the first unit "
-            f"already costs more than {allowance(loss)} on the validation images.",
+            f"already costs more than {worth.allowance(loss)} on the validation "
+            f"{examples(summary)}.",
         )
     how = CRITERIA.get(removal["criterion"], removal["criterion"].replace("_", " "))
     return Finding(
         f"{removal['removable']} of {units} units ({percent(removal['share'], 0)}) can go,",
-        f"{how}; {_against_random(removal)} {_test(removal['test'], loss)} As many units removed "
-        f"at random leave {_random_left(removal['random_test'])}.",
+        f"{how}; {_against_random(removal)} {_test(removal['test'], summary)} As many units "
+        f"removed at random leave {_random_left(removal['random_test'], summary)}.",
     )
 
 
@@ -109,26 +154,34 @@ def _against_random(removal: Numbers) -> str:
     return text
 
 
-def _random_left(spread: Numbers) -> str:
-    return f"{100 * spread['mean']:.1f} ± {100 * spread['sd']:.1f}{SPACE}% of the test images right"
+def _random_left(spread: Numbers, summary: Numbers) -> str:
+    worth, noun = quantity(summary), examples(summary)
+    mean, sd = spread["mean"], spread["sd"]
+    if worth.name != "accuracy":
+        article = "an R²" if worth.name == "r2" else "a loss"
+        return f"{article} of {worth.amount(mean)} ± {worth.amount(sd)} on the test {noun}"
+    whole = f"test {noun}" if summary["answers"] == 1 else f"answers for the test {noun}"
+    return f"{100 * mean:.1f} ± {100 * sd:.1f}{SPACE}% of the {whole} right"
 
 
-def _test(test: Numbers, loss: float) -> str:
-    """Before, after and the paired interval, and what they say about the loss allowed."""
+def _test(test: Numbers, summary: Numbers) -> str:
+    """Before, after and the paired interval, and what they say about what may be lost."""
+    worth = quantity(summary)
     return (
-        f"Test accuracy goes from {percent(test['before'])} to {percent(test['after'])} "
-        f"({points(test['change'])} points; 95{SPACE}% interval {points(test['lower'])} to "
-        f"{points(test['upper'])}; {test['images']:,} images): {_verdict(test, loss)}"
+        f"Test {worth.words} goes from {worth.amount(test['before'])} to "
+        f"{worth.amount(test['after'])} ({worth.change_words(test)}; {test['images']:,} "
+        f"{examples(summary)}): {_verdict(test, summary)}"
     )
 
 
-def _verdict(test: Numbers, loss: float) -> str:
-    allowed = allowance(loss)
-    if test["lower"] >= -loss:
-        return f"on new images too the loss is under {allowed}."
-    if test["upper"] < -loss:
-        return f"on new images the loss is larger than {allowed}."
-    return f"too few images to say whether on new ones the loss is under {allowed}."
+def _verdict(test: Numbers, summary: Numbers) -> str:
+    worth, noun, loss = quantity(summary), examples(summary), summary["settings"]["loss"]
+    allowed, cost = worth.allowance(loss), "loss" if worth.name == "accuracy" else "cost"
+    if test["lower"] is not None and worth.change(test, "lower") >= -loss:
+        return f"on new {noun} too the {cost} is under {allowed}."
+    if test["lower"] is not None and worth.change(test, "upper") < -loss:
+        return f"on new {noun} the {cost} is larger than {allowed}."
+    return f"too few {noun} to say whether on new ones the {cost} is under {allowed}."
 
 
 def _movement(layer: Numbers) -> Finding | None:
@@ -156,17 +209,20 @@ def _clusters(layer: Numbers) -> Finding | None:
     )
 
 
-def _rank(layer: Numbers, loss: float) -> Finding | None:
+def _rank(layer: Numbers, summary: Numbers) -> Finding | None:
     weights, update = layer["rank"]["weights"], layer["rank"]["update"]
     if weights is None:
         return None
-    text = f"but for {allowance(loss)}. {_test(weights['test'], loss)}"
+    worth = quantity(summary)
+    allowed = worth.allowance(summary["settings"]["loss"])
+    text = f"but for {allowed}. {_test(weights['test'], summary)}"
     if update is not None:
         text += (
             f" Of what training added (W − Z) a rank of {update['rank']} is enough: the initial "
             "weights Z stay as they were, only the change is projected."
         )
-    return Finding(f"A rank of {weights['rank']} of {weights['full']} keeps the accuracy", text)
+    the = worth.words if worth.name == "r2" else f"the {worth.words}"
+    return Finding(f"A rank of {weights['rank']} of {weights['full']} keeps {the}", text)
 
 
 def _spikes(layer: Numbers) -> Finding | None:
@@ -186,11 +242,11 @@ def _spikes(layer: Numbers) -> Finding | None:
 
 
 def _images(layer: Numbers, summary: Numbers) -> Finding | None:
-    used, every = layer["images"], summary["accuracy"]
+    used, every, noun = layer["images"], dense(summary), examples(summary)
     if used["test"] == every["test"]["images"]:
         return None
     return Finding(
-        f"Measured on {used['validation']:,} validation and {used['test']:,} test images,",
+        f"Measured on {used['validation']:,} validation and {used['test']:,} test {noun},",
         f"drawn at random from {every['validation']['images']:,} and {every['test']['images']:,}, "
         "because each removal and projection takes a pass through the rest of the network.",
     )
@@ -201,24 +257,35 @@ def _count(number: int, noun: str) -> str:
 
 
 def caution(summary: Numbers) -> str:
-    """How far a point can be trusted on so many validation images."""
-    accuracy, loss = summary["accuracy"]["validation"], summary["settings"]["loss"]
-    images = accuracy["images"]
-    worth = images * loss
+    """How far what may be lost can be told on so many validation examples."""
+    worth, noun = quantity(summary), examples(summary)
+    own, loss = dense(summary)["validation"], summary["settings"]["loss"]
+    count = own["images"]
+    share = count * loss
+    of_which = ""
+    if worth.name == "accuracy":
+        of_which = f", of which {worth.allowance(loss)} is {share:.3g}"
     text = (
-        f"What may go was chosen on {images:,} validation images, of which "
-        f"{allowance(loss)} is {worth:.3g}; the test images chose nothing. "
+        f"What may go was chosen on {count:,} validation {noun}{of_which}; the test {noun} chose "
+        "nothing. "
     )
-    if worth < 20:
+    if own["lower"] is None or _uncertain(own, worth, loss):
+        known = "is not known to any precision"
+        if own["lower"] is not None:
+            known = (
+                f"is known only to lie between {worth.amount(own['lower'])} and "
+                f"{worth.amount(own['upper'])} (95{SPACE}% interval)"
+            )
         text += (
-            "So few images make the choice uncertain: the network's own validation accuracy of "
-            f"{percent(accuracy['estimate'])} is known only to lie between "
-            f"{percent(accuracy['lower'])} and {percent(accuracy['upper'])} (95{SPACE}% "
-            "interval). Read the numbers of units and the ranks as estimates, and the test "
-            "accuracy as the check."
+            f"So few {noun} make the choice uncertain: the network's own validation {worth.words} "
+            f"of {worth.amount(own['estimate'])} {known}. Read the numbers of units and the ranks "
+            f"as estimates, and the test {worth.words} as the check."
         )
     return text.strip()
 
 
-def _joined(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+def _uncertain(own: Numbers, worth: Quantity, loss: float) -> bool:
+    if worth.name == "accuracy":
+        return own["images"] * loss < 20
+    allowed = loss if worth.name == "r2" else loss * abs(own["estimate"])
+    return (own["upper"] - own["lower"]) / 2 > allowed

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from torch import nn
 
+    from surfeit.core import Objective
     from surfeit.data import Dataset
     from surfeit.report.live import Live
     from surfeit.report.measure import Progress
@@ -26,6 +27,7 @@ def write_report(
     out: Path | str,
     config: ReportConfig | None = None,
     *,
+    objective: "Objective | None" = None,
     into: "nn.Module | None" = None,
     progress: "Progress | None" = None,
 ) -> Path:
@@ -40,6 +42,9 @@ def write_report(
         out: a folder, made if missing. Files of the same names in it are replaced:
             `report.html`, `summary.json`, `figures/NAME.svg|png|pdf`, `tables/NAME.parquet`.
         config: what to measure; the defaults suit any network.
+        objective: what judges the network; the run's own if not given. It is needed where that is a
+            function of the user's own; where a loop of the user's own trained the network, the
+            squared error of real targets or the cross-entropy of classes is taken.
         into: the module to load the weights into, where the run cannot build its own.
         progress: called as `progress(stage, done, total)`: each stage begins with none done and
             ends with all.
@@ -55,6 +60,7 @@ def write_report(
     """
     from surfeit.report.live import live_graphs
     from surfeit.report.measure import measure, silent
+    from surfeit.report.network import objective_of
     from surfeit.report.provenance import provenance
     from surfeit.report.summary import summarise
     from surfeit.store.files import disk_errors
@@ -63,14 +69,17 @@ def write_report(
     _check_data(run, dataset)
     out = _writable(Path(out))
     # Said before the measurement, in which a run that is still trained may go on.
-    about = provenance(run, dataset)
-    tables = measure(run, dataset, config, into=into, progress=progress)
+    objective = objective_of(run, dataset, objective)
+    about = provenance(run, dataset, objective)
+    tables = measure(run, dataset, config, objective=objective, into=into, progress=progress)
     summary = summarise(tables, about, config)
-    live = live_graphs(run, dataset, list(summary["layers"]), config, tell=progress or silent)
+    names = list(summary["layers"])
+    live = live_graphs(run, dataset, names, config, into=into, tell=progress or silent)
     with disk_errors(out):
         building = Path(tempfile.mkdtemp(prefix=".report-", dir=out))
         try:
-            _build(building, summary, tables, live, dataset.classes, progress or silent)
+            classes = dataset.classes if dataset.task == "classes" else None
+            _build(building, summary, tables, live, classes, progress or silent)
             _put_in_place(building, out)
         finally:
             shutil.rmtree(building, ignore_errors=True)
@@ -103,23 +112,34 @@ def _build(
     summary: dict[str, Any],
     tables: "dict[str, pa.Table]",
     live: "Live",
-    classes: int,
+    classes: int | None,
     tell: "Progress",
 ) -> None:
     import pyarrow.parquet as pq
 
     from surfeit.report.drawings import drawings
     from surfeit.report.page import render
+    from surfeit.store import file_name
     from surfeit.study.figures import save
 
     (folder / "tables").mkdir()
     for name, table in tables.items():
         pq.write_table(table, folder / "tables" / f"{name}.parquet")
-    svgs, loss = {}, summary["settings"]["loss"]
-    every = list(drawings(tables, loss=loss, classes=classes))
+    svgs, run = {}, summary["run"]
+    every = list(
+        drawings(
+            tables,
+            loss=summary["settings"]["loss"],
+            classes=classes,
+            objective=run["objective"],
+            examples=run["examples"],
+        )
+    )
     for done, (name, drawing) in enumerate(every):
         tell("drawing figures", done, len(every))
-        svgs[name] = save(drawing, folder / "figures", name)["svg"].read_text(encoding="utf-8")
+        topic, _, layer = name.partition("-")
+        file = topic if topic == "learning" else file_name(topic, layer)
+        svgs[name] = save(drawing, folder / "figures", file)["svg"].read_text(encoding="utf-8")
     tell("drawing figures", len(every), len(every))
     text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
     (folder / "summary.json").write_text(text, encoding="utf-8")

@@ -1,6 +1,7 @@
 """Spectra of weight matrices: eigenvalues, noise and spikes, projection to low rank."""
 
 from surfeit.spectra.accuracy import accuracy_by_rank
+from surfeit.spectra.effective import projected
 from surfeit.spectra.eigenvalues import eigenpairs, eigenvalues
 from surfeit.spectra.elbow import elbow
 from surfeit.spectra.marchenko_pastur import MarchenkoPastur, fit_marchenko_pastur
@@ -16,5 +17,6 @@ __all__ = [
     "kept_share",
     "project",
     "project_update",
+    "projected",
     "residual_share",
 ]

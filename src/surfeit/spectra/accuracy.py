@@ -1,4 +1,4 @@
-"""Accuracy with one layer projected to low rank."""
+"""What a network is worth with one layer projected to low rank."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -6,8 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from surfeit.core import Split, call, copied, layer, weight_matrix
-from surfeit.spectra.projection import check_ranks, check_shapes, factors
+from surfeit.core import Objective, Split, copied, cross_entropy
+from surfeit.models import Structure
+from surfeit.spectra.effective import Weights, lifted
+from surfeit.spectra.projection import check_ranks, factors
 
 _Outputs = Callable[[Tensor], Iterator[Tensor]]
 
@@ -20,88 +22,110 @@ def accuracy_by_rank(
     ranks: Sequence[int],
     *,
     initial: Float[Tensor, "units *inputs"] | None = None,
+    objective: Objective = cross_entropy,
+    structure: Structure | None = None,
     batch: int = 1000,
 ) -> Float[Tensor, " ranks"]:
-    """The accuracy on a split after one layer's weight is replaced by its projections.
+    """The accuracy on a split after one layer's weights are replaced by their projections.
 
-    The weight becomes `W_k` for each rank `k`, or `Z + (W − Z)_k` if the initial weight `Z` is
-    given; the bias and all other weights stay. The model runs in evaluation mode and is not
-    changed.
+    Where the objective knows no classes, as in a regression, the loss. The weight matrix becomes
+    `W_k` for each rank `k`, or `Z + (W − Z)_k` if the initial one `Z` is given; biases and all
+    other weights stay. A layer used at several places, or whose weights are tied to another's,
+    changes at all of them; weights that a parametrisation or a hook computes are taken as they are
+    computed. The model runs in evaluation mode and is not changed.
 
     In an `nn.Sequential` what precedes the layer is computed once, and a `Linear` layer's outputs
     are updated from rank to rank in float64, so that all ranks of it cost little more than their
     tails. Any other module is run whole for every rank.
 
+    >>> accuracy_by_rank(run.model(), "fc1", dataset.test, [1, 2, 4, 8])
+
     Args:
-        model: takes the split's images, gives scores [n, classes].
-        name: the layer's dotted name.
-        split: images and labels, on the model's device.
-        ranks: from 0 to min(units, inputs), in any order.
-        initial: the layer's weight at the start, of the weight's shape.
-        batch: images run at once, at least 1.
+        model: gives outputs that the objective can judge; half precision is computed in float32.
+        name: the layer's dotted name: any that `structure.layers` lists.
+        split: inputs and targets, on the model's device.
+        ranks: from 0 to min(units, inputs) of the weight matrix, in any order.
+        initial: the weight matrix [units, inputs] at the start, or for a convolution the weight.
+        objective: what judges the outputs.
+        structure: of the model, if it is at hand; it need not be one that can be followed.
+        batch: examples run at once, at least 1.
 
     Returns:
-        float64 [ranks] on the CPU, fractions in [0, 1], in the order of `ranks`.
+        float64 [ranks] on the CPU, in the order of `ranks`: fractions of examples (or positions)
+        that are right, in [0, 1], or, where `objective.correct` is None, mean losses.
 
     Raises:
         ValueError: if there is no such layer, no rank or one out of range, the initial weight is of
-            another shape, the batch below 1 or a weight not finite.
+            another shape, the batch below 1, a weight not finite, or the outputs cannot be judged
+            (NaN, labels without an output).
 
     Source: Heitmann 2020, section 3.3; of the update, Nagarajan and Kolter 2019.
-    Cost: one decomposition; then, an image and rank, O(units) and the rest of the network.
+    Cost: one decomposition; then, an example and rank, O(units) and the rest of the network.
     """
-    weight = layer(model, name).weight.detach()
+    structure = structure if structure is not None else Structure.of(model)
     if not ranks or batch < 1:
         raise ValueError(f"need at least one rank and a batch of 1, got {ranks} and {batch}")
-    check_ranks(ranks, weight_matrix(weight))
-    if initial is not None:
-        check_shapes(weight, initial)
-    before, outputs = _parts(copied(model).eval(), name, sorted(set(ranks)), initial)
-    correct: dict[int, int] = dict.fromkeys(sorted(set(ranks)), 0)
+    own = lifted(copied(model)).eval()
+    weights = Weights(own, structure.layer(name))
+    base = weights.base(initial)
+    check_ranks(ranks, weights.matrix)
+    rising = sorted(set(ranks))
+    before, outputs = _parts(own, weights, rising, base, structure.plain(name))
+    totals: dict[int, float] = dict.fromkeys(rising, 0.0)
     for start in range(0, len(split), batch):
         part = split[start : start + batch]
-        found = zip(correct, outputs(before(part.images)), strict=True)
-        for rank, scores in found:
-            correct[rank] += int((scores.argmax(dim=1) == part.labels).sum())
-    return torch.tensor([correct[rank] / len(split) for rank in ranks], dtype=torch.float64)
+        for rank, found in zip(rising, outputs(before(_fitting(part.inputs, own))), strict=True):
+            objective.check(found, part.targets)
+            totals[rank] += _worth(found, part.targets, objective)
+    return torch.tensor([totals[rank] / len(split) for rank in ranks], dtype=torch.float64)
+
+
+def _worth(outputs: Tensor, targets: Tensor, objective: Objective) -> float:
+    """The shares that are right, or the losses, summed over the examples."""
+    right = objective.correct(outputs, targets)
+    if right is None:
+        return float(objective.loss(outputs, targets, "sum"))
+    return int(right.sum()) * len(targets) / right.numel()
+
+
+def _fitting(inputs: Tensor, model: nn.Module) -> Tensor:
+    """Inputs in the precision of the model's first parameter."""
+    first = next((value for value in model.parameters() if value.is_floating_point()), inputs)
+    return inputs.to(first.dtype) if inputs.is_floating_point() else inputs
 
 
 def _parts(
-    model: nn.Module, name: str, ranks: list[int], initial: Tensor | None
+    model: nn.Module, weights: Weights, ranks: list[int], base: Tensor, plain: bool
 ) -> tuple[nn.Module, _Outputs]:
-    """What runs once, and what yields the scores for each rising rank from its output."""
-    chosen = layer(model, name)
-    base = torch.zeros_like(chosen.weight) if initial is None else initial.to(chosen.weight)
-    left, right = factors(weight_matrix((chosen.weight - base).detach()))
-    before, after = _cut(model, chosen.weight)
-    if isinstance(after, nn.Sequential) and after[0] is chosen and isinstance(chosen, nn.Linear):
-        rest = after[1:]
-        if not _uses(rest, chosen.weight):
+    """What runs once, and what yields the outputs for each rising rank from its result."""
+    left, right = factors(weights.matrix - base)
+    before, after = _cut(model, weights)
+    first = after[0] if isinstance(after, nn.Sequential) and len(after) else None
+    if plain and isinstance(first, nn.Linear) and weights.is_only_in(first):
+        rest = after[1:]  # pyright: ignore[reportIndexIssue]
+        if not weights.used_by(rest):
             return before, lambda inputs: (
-                rest(outputs) for outputs in _linear(chosen, base, left, right, inputs, ranks)
+                rest(outputs) for outputs in _linear(first, base, left, right, inputs, ranks)
             )
-    key = f"{name}.weight" if name else "weight"
+
+    full = min(weights.matrix.shape)
 
     def rerun(inputs: Tensor) -> Iterator[Tensor]:
         for rank in ranks:
-            weight = base + (left[:, :rank] @ right[:rank]).reshape(base.shape)
+            near = base + left[:, :rank] @ right[:rank]
+            weights.write_(near if rank < full else weights.matrix)
             # A copy, since the first module may work in place.
-            yield call(after, {key: weight}, inputs.clone())
+            yield after(inputs.clone())
 
     return before, rerun
 
 
-def _cut(model: nn.Module, weight: Tensor) -> tuple[nn.Module, nn.Module]:
-    """What precedes the first use of the weight, and the model from there on."""
-    if type(model) is not nn.Sequential:
+def _cut(model: nn.Module, weights: Weights) -> tuple[nn.Module, nn.Module]:
+    """What precedes the first use of the weights, and the model from there on."""
+    if type(model) is not nn.Sequential or model._forward_hooks or model._forward_pre_hooks:
         return nn.Sequential(), model
-    first = next(index for index, part in enumerate(model) if _uses(part, weight))
-    return model[:first], model[first:]  # Slices keep the parts' names.
-
-
-def _uses(model: nn.Module, weight: Tensor) -> bool:
-    # Tied weights lie over one memory, be they one object or two.
-    return any(own.data_ptr() == weight.data_ptr() for own in model.parameters())
+    first = next(index for index, part in enumerate(model) if weights.used_by(part))
+    return model[:first], model[first:]
 
 
 def _linear(

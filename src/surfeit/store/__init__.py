@@ -4,6 +4,7 @@ from surfeit.store.density import density_of
 from surfeit.store.files import make_folder, write_atomically, write_json
 from surfeit.store.keys import NEUTRAL, SCHEMA, canonical, canonical_json, key_of
 from surfeit.store.lease import Lease
+from surfeit.store.names import file_name
 from surfeit.store.run import Run
 from surfeit.store.store import Store, default_root
 from surfeit.store.writer import RunWriter, clear_temporary
@@ -20,6 +21,7 @@ __all__ = [
     "clear_temporary",
     "default_root",
     "density_of",
+    "file_name",
     "key_of",
     "make_folder",
     "write_atomically",

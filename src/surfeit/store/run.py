@@ -12,7 +12,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from surfeit.core import Params, StoreError, converted_, load_, unknown
+from surfeit.core import (
+    Objective,
+    Params,
+    StoreError,
+    converted_,
+    cross_entropy,
+    load_,
+    objective_named,
+    unknown,
+)
 from surfeit.models import rebuild
 from surfeit.models.structure import COMPUTED, recorded_matrix
 from surfeit.store.files import FileSum, read_json
@@ -70,6 +79,28 @@ class Run:
     def config(self) -> dict[str, Any]:
         """The fully resolved configuration that the key stands for."""
         return self.identity["config"]
+
+    @property
+    def objective(self) -> Objective | None:
+        """What the run was trained by; None where a loop of the user's own does not say.
+
+        Such a loop says it by its recorder's settings: `settings={"objective": "squared_error"}`.
+
+        Raises:
+            ValueError: if it is a function of the user's own, which the store cannot make again, or
+                there is no objective of the name.
+        """
+        own_loop = self.identity.get("kind") == "recorded"
+        said = self.config.get("settings", {}) if own_loop else self.config
+        recorded = said.get("objective", None if own_loop else cross_entropy.name)
+        if recorded is None:
+            return None
+        if isinstance(recorded, str):
+            return objective_named(recorded)
+        raise ValueError(
+            f"run {self.key[:12]} was trained by {recorded.get('function')!r}, a function that the "
+            "store cannot make again: pass it as objective=own_objective(...)"
+        )
 
     @property
     def architecture(self) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from surfeit.study.statistics import (
     Interval,
     mean_interval,
     paired_interval,
+    share_interval,
     wilson_interval,
 )
 
-__all__ = ["Interval", "mean_interval", "paired_interval", "wilson_interval"]
+__all__ = ["Interval", "mean_interval", "paired_interval", "share_interval", "wilson_interval"]

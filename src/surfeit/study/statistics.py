@@ -1,4 +1,4 @@
-"""Estimates with their intervals: a mean, an accuracy, the difference of two paired accuracies."""
+"""Estimates with their intervals: a mean, an accuracy, the change of an accuracy on one split."""
 
 import math
 from collections.abc import Sequence
@@ -76,14 +76,35 @@ def wilson_interval(correct: int, n: int, *, confidence: float = 0.95) -> Interv
     """
     if n < 1 or not 0 <= correct <= n:
         raise ValueError(f"correct must be in [0, n] and n at least 1, got {correct} of {n}")
-    z = float(ndtri((1 + _checked(confidence)) / 2))
     p = correct / n
-    centre = p + z * z / (2 * n)
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    lower, upper = (centre - half) / scale, (centre + half) / scale
-    # At the ends the formula gives 0 and 1 exactly; rounding must not push the estimate outside.
-    return Interval(p, min(max(lower, 0.0), p), max(min(upper, 1.0), p), n, confidence)
+    return Interval(p, *_wilson(p, n, confidence), n, confidence)
+
+
+def share_interval(shares: ArrayLike, *, confidence: float = 0.95) -> Interval:
+    """An accuracy over several positions of each example, which do not err independently.
+
+    Wilson's interval of the mean share `p` with as many answers as are worth those given:
+    `p(1 − p) / (s² / n)` with the sample's variance `s²`, in [n, ∞), since no share in [0, 1]
+    varies by more than single answers do. Where all shares are equal an example counts as one
+    answer.
+
+    Args:
+        shares: [n], of each example the share of its positions that is right, in [0, 1].
+        confidence: in (0, 1).
+
+    Returns:
+        fractions; the estimate is the mean share.
+
+    Raises:
+        ValueError: if there is no share or one is not in [0, 1].
+
+    Source: Wilson 1927, with the effective number of answers of Korn and Graubard 1998.
+    """
+    sample = _shares(shares)
+    n, p = len(sample), float(sample.mean())
+    variance = float(sample.var(ddof=1)) if n > 1 else 0.0
+    answers = max(p * (1 - p) * n / variance, n) if variance > 0 else n
+    return Interval(p, *_wilson(p, answers, confidence), n, confidence)
 
 
 def paired_interval(before: ArrayLike, after: ArrayLike, *, confidence: float = 0.95) -> Interval:
@@ -94,32 +115,61 @@ def paired_interval(before: ArrayLike, after: ArrayLike, *, confidence: float = 
     the four cells. Images on which both agree do not blur the change, as they would with two
     separate intervals, and no change at all still has an interval of some width.
 
+    Examples with several positions may be partly right: with each one's change `d_i` of its share
+    the same formula has `Σ d_i` for `c − b` and `Σ d_i²` for `b + c`.
+
     Args:
-        before: bool [n], whether each image was classified rightly before.
-        after: bool [n], the same images after.
+        before: bool [n], whether each image was classified rightly before; or the share of its
+            positions that was, in [0, 1].
+        after: the same of the same images after.
         confidence: in (0, 1).
 
     Returns:
         fractions in [-1, 1]; the estimate is `(c − b) / n`.
 
     Raises:
-        ValueError: if the two differ in length, are empty or no booleans.
+        ValueError: if the two differ in length or kind, are empty, no booleans and no shares.
 
     Source: Agresti and Min 2005 (their "Wald + 2").
     """
     first, second = np.asarray(before), np.asarray(after)
-    if first.dtype != np.bool_ or second.dtype != np.bool_:
-        raise ValueError(f"right or wrong must be bool, got {first.dtype} and {second.dtype}")
+    floating = {np.dtype(np.float64), np.dtype(np.float32)}
+    if first.dtype != second.dtype or first.dtype not in {np.dtype(np.bool_), *floating}:
+        raise ValueError(
+            "right or wrong must be bool, or floating-point shares, got "
+            f"{first.dtype} and {second.dtype}"
+        )
     if first.shape != second.shape or first.ndim != 1 or len(first) == 0:
         raise ValueError(
             f"before and after must be [n] for the same images, got {first.shape}, {second.shape}"
         )
-    n, lost = len(first), int((first & ~second).sum())
-    gained = int((second & ~first).sum())
-    z, padded, change = float(ndtri((1 + _checked(confidence)) / 2)), n + 2, gained - lost
+    changes = _shares(second) - _shares(first)
+    z, n, change = _quantile(confidence), len(changes), float(changes.sum())
+    padded, moved = n + 2, float(np.square(changes).sum())
     middle = change / padded
-    half = z * math.sqrt(lost + gained + 1 - change * change / padded) / padded
+    half = z * math.sqrt(moved + 1 - change * change / padded) / padded
     return Interval(change / n, max(middle - half, -1.0), min(middle + half, 1.0), n, confidence)
+
+
+def _wilson(p: float, n: float, confidence: float) -> tuple[float, float]:
+    z = _quantile(confidence)
+    centre = p + z * z / (2 * n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    lower, upper = (centre - half) / scale, (centre + half) / scale
+    # At the ends the formula gives 0 and 1 exactly; rounding must not push the estimate outside.
+    return min(max(lower, 0.0), p), max(min(upper, 1.0), p)
+
+
+def _shares(values: ArrayLike) -> np.ndarray:
+    sample = np.asarray(values, dtype=np.float64)
+    if sample.ndim != 1 or len(sample) == 0 or not ((sample >= 0) & (sample <= 1)).all():
+        raise ValueError(f"shares must be [n] fractions in [0, 1], got {sample.tolist()[:5]}")
+    return sample
+
+
+def _quantile(confidence: float) -> float:
+    return float(ndtri((1 + _checked(confidence)) / 2))
 
 
 def _checked(confidence: float) -> float:

@@ -24,7 +24,7 @@ from surfeit.core import (
     parameters,
 )
 from surfeit.data import Dataset
-from surfeit.models import Builder, initialise_, is_rebuildable, key_form
+from surfeit.models import Builder, Structure, initialise_, is_rebuildable, key_form
 from surfeit.prune import check_alive
 from surfeit.store import SCHEMA, canonical, key_of
 from surfeit.train.building import built
@@ -79,7 +79,8 @@ class Job:
         self._check_last_batch()
         self._check_mask()
         if self.pruning is not None:
-            self.pruning.check(self.network, self.first_mask(), self.objective)
+            mask = self.first_mask()
+            self.pruning.check(self.structure, self.network, mask, self.objective)
 
     @cached_property
     def streams(self) -> Streams:
@@ -102,6 +103,11 @@ class Job:
         """The names of the parameters with `requires_grad=False`, in the order of the network."""
         own = own_parameters(self.network)
         return [name for name, value in own.items() if not value.requires_grad]
+
+    @cached_property
+    def structure(self) -> Structure:
+        """What the network is, found on the first training example when it is asked for."""
+        return Structure.of(self.network, self.dataset.train.inputs[:1])
 
     @cached_property
     def first_outputs(self) -> torch.Tensor:
@@ -155,7 +161,9 @@ class Job:
 
     def first_mask(self) -> dict[str, torch.Tensor]:
         """What is kept at first, of all parameters that are or may come to be masked."""
-        every = self.pruning.all_kept(self.network) if self.pruning is not None else {}
+        every = {}
+        if self.pruning is not None:
+            every = self.pruning.all_kept(self.structure, self.network)
         return every | (self.mask or {})
 
     def names(self) -> dict[str, Any]:

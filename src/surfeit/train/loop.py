@@ -156,8 +156,10 @@ class Loop:
         mask = pruning.choose(
             self._network(),
             density,
+            structure=self._job.structure,
             initial=self._job.initial(),
             split=self._job.dataset.train.to("cpu"),
+            objective=self._job.objective,
             mask=self._mask.kept(),
             generator=self._job.streams.get("pruning", self._step),
         )

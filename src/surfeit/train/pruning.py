@@ -9,15 +9,15 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import CollapseError, Objective, Split, cross_entropy, layers, unknown
-from surfeit.prune import allocation_named, full_mask, unit_mask_from_scores
+from surfeit.core import CollapseError, Objective, Split, cross_entropy, squared_error, unknown
+from surfeit.models import Structure
+from surfeit.prune import allocation_named, full_mask, prunable, unit_mask_from_scores
 from surfeit.prune.masks import Mask
 from surfeit.prune.schedules import Steps
 from surfeit.prune.scores import Evidence, score_named, unit_score_named
+from surfeit.prune.unit_selection import check_unit_masks
 
 Granularity = Literal["weight", "unit"]
-
-_OF_CROSS_ENTROPY = ("snip", "grasp", "taylor", "obd", "obs", "taylor_unit")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +37,10 @@ class Pruning:
         score: a name of `surfeit.prune.scores.SCORES` or, with `granularity="unit"`, of
             `UNIT_SCORES`.
         allocation: a name of `surfeit.prune.ALLOCATIONS`: global, uniform or erk.
-        granularity: `weight`, or `unit`: whole units with their biases; the output layer keeps all
-            of its own.
-        images: training images that gradients and activations are averaged over, drawn anew at
+        granularity: `weight`, or `unit`: whole units, those that are added together as one; output
+            layers keep all of their own, and so do layers whose units cannot be removed
+            (`Structure.why_not_removable`).
+        images: training examples that gradients and activations are averaged over, drawn anew at
             each moment; scores of weights alone look at none.
 
     Raises:
@@ -65,44 +66,64 @@ class Pruning:
         object.__setattr__(self, "moments", tuple((s, float(d)) for s, d in self.moments))
         self._check_moments()
 
-    def all_kept(self, model: nn.Module) -> Mask:
-        """The mask that keeps everything, of all parameters that may come to be pruned."""
+    def all_kept(self, structure: Structure, model: nn.Module) -> Mask:
+        """The mask that keeps everything, of all parameters that may come to be pruned.
+
+        Args:
+            structure: of the network.
+            model: the network.
+
+        Raises:
+            ValueError: if whole units are to go and the network cannot be followed, or no layer has
+                units that can be removed by a mask.
+        """
         if self.granularity == "weight":
             return full_mask(model)
-        return unit_mask_from_scores(model, _no_unit_scores(model), 1.0)
+        return unit_mask_from_scores(model, _no_unit_scores(structure), 1.0, structure=structure)
 
-    def check(self, model: nn.Module, mask: Mapping[str, Tensor], objective: Objective) -> None:
+    def check(
+        self,
+        structure: Structure,
+        model: nn.Module,
+        mask: Mapping[str, Tensor],
+        objective: Objective,
+    ) -> None:
         """Says before a training what its first moment would refuse, whatever the scores are.
 
         Args:
+            structure: of the network.
             model: the network.
             mask: what is kept at first, of all that may come to be pruned.
             objective: what the training minimises.
 
         Raises:
-            ValueError: if more is to be kept than is left, or the score is of another loss.
+            ValueError: if more is to be kept than is left, a layer has units that no mask can
+                remove, or the score does not know the loss.
         """
-        if objective != cross_entropy and self.score in _OF_CROSS_ENTROPY:
+        if self.score == "obd" and objective not in (cross_entropy, squared_error):
             raise ValueError(
-                f"the score {self.score} is computed from the cross-entropy, the training "
-                f"minimises {objective.name}: choose a score of weights or activations, such as "
-                "large_final"
+                "obd knows the curvature of cross_entropy and squared_error, the training "
+                f"minimises {objective.name}: choose another score, such as taylor"
             )
         if self.granularity == "unit":
-            scores = _no_unit_scores(model)
+            scores = _no_unit_scores(structure)
+            check_unit_masks(model, structure, scores)
         else:
-            scores = {name: torch.zeros(kept.shape) for name, kept in _weights(mask).items()}
+            weights = _weights(model, mask)
+            scores = {name: torch.zeros(kept.shape) for name, kept in weights.items()}
         # Which layers a global allocation empties depends on the scores.
         with suppress(CollapseError):
-            self._allocated(model, scores, self.moments[0][1], mask)
+            self._allocated(structure, model, scores, self.moments[0][1], mask)
 
     def choose(
         self,
         model: nn.Module,
         density: float,
         *,
+        structure: Structure,
         initial: Mapping[str, Tensor],
         split: Split,
+        objective: Objective,
         mask: Mask,
         generator: torch.Generator,
     ) -> Mask:
@@ -111,10 +132,12 @@ class Pruning:
         Args:
             model: the network as it is, on the CPU.
             density: the fraction to keep of all weights or units, in (0, 1].
+            structure: of the network.
             initial: the weights that the training began with.
-            split: the training images.
+            split: the training examples.
+            objective: what the training minimises.
             mask: what is kept until now.
-            generator: draws the images, and `random`'s scores.
+            generator: draws the examples, and `random`'s scores.
 
         Raises:
             CollapseError: if a layer would be left empty.
@@ -122,13 +145,20 @@ class Pruning:
         """
         drawn = torch.randperm(len(split), generator=generator)[: self.images]
         evidence = Evidence(
-            model, initial=initial, split=split[drawn], mask=_weights(mask), generator=generator
+            model,
+            initial=initial,
+            split=split[drawn],
+            objective=objective,
+            structure=structure,
+            mask=_weights(model, mask),
+            generator=generator,
         )
         named = unit_score_named if self.granularity == "unit" else score_named
-        return self._allocated(model, named(self.score)(evidence), density, mask)
+        return self._allocated(structure, model, named(self.score)(evidence), density, mask)
 
     def _allocated(
         self,
+        structure: Structure,
         model: nn.Module,
         scores: Mapping[str, Tensor],
         density: float,
@@ -136,8 +166,10 @@ class Pruning:
     ) -> Mask:
         allocation = allocation_named(self.allocation)
         if self.granularity == "unit":
-            return unit_mask_from_scores(model, scores, density, mask=mask, allocation=allocation)
-        return allocation(scores, density, mask=_weights(mask))
+            return unit_mask_from_scores(
+                model, scores, density, mask=mask, allocation=allocation, structure=structure
+            )
+        return allocation(scores, density, mask=_weights(model, mask))
 
     def _check_moments(self) -> None:
         if not self.moments:
@@ -155,10 +187,15 @@ class Pruning:
                 )
 
 
-def _weights(mask: Mapping[str, Tensor]) -> Mask:
-    """The mask without the biases that went with their units: they are no weights to score."""
-    return {name: kept for name, kept in mask.items() if kept.dim() > 1}
+def _weights(model: nn.Module, mask: Mapping[str, Tensor]) -> Mask:
+    """The mask of layers' weights alone: what went with their units is nothing to score."""
+    names = prunable(model)
+    return {name: mask[name] for name in names if name in mask}
 
 
-def _no_unit_scores(model: nn.Module) -> dict[str, Tensor]:
-    return {name: torch.zeros(len(layer.weight)) for name, layer in layers(model).items()}
+def _no_unit_scores(structure: Structure) -> dict[str, Tensor]:
+    return {
+        name: torch.zeros(layer.units)
+        for name, layer in structure.layers.items()
+        if layer.kind != "embedding"
+    }

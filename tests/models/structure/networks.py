@@ -181,10 +181,10 @@ def _packed(net: Any, x: Tensor) -> Tensor:
 
 
 def _lstm_cells(net: Any, x: Tensor) -> Tensor:
-    state = None
+    hidden, cell = x.new_zeros(len(x), 4), x.new_zeros(len(x), 4)
     for step in x.unbind(1):
-        state = net.cell(step, state)
-    return net.out(state[0])
+        hidden, cell = net.cell(step, (hidden, cell))
+    return net.out(hidden)
 
 
 def _gru_cells(net: Any, x: Tensor) -> Tensor:

@@ -130,6 +130,20 @@ def test_readers_know_concatenation_flattening_and_slices():
     assert shuffled.units.tolist() == [0, 2, 1, 3]
 
 
+def test_a_single_example_without_an_axis_of_its_own_is_followed():
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    (reader,) = described(model, torch.randn(3)).readers("0")
+    assert (reader.axis, reader.units.tolist(), reader.outside) == (-1, [0, 1, 2, 3], None)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_one_number_an_example_lies_along_no_axis(count):
+    model = Written(lambda net, x: net.a(x).squeeze(-1), a=nn.Linear(3, 1))
+    found = described(model, torch.randn(count, 3))
+    assert found.outputs == ["a"]
+    assert [reader.axis for reader in found.readers("a")] == [None]
+
+
 def test_a_token_in_front_is_outside():
     reader = structure_of("transformer").readers("patch")[0]
     assert reader.kind == "normalisation"
@@ -219,6 +233,29 @@ def test_levels_within_a_recurrent_module_are_removable_and_read_each_other():
     assert found.reads("rnn.l1_reverse") == ("rnn.l0", "rnn.l0_reverse")
     assert found.reads("rnn.l0") == ("embed",)
     assert found.reads("out") == ("rnn.l1", "rnn.l1_reverse")
+
+
+BEGINNINGS = {
+    "none": (lambda net, x: net.rnn(x), True),
+    "zeros": (lambda net, x: net.rnn(x, x.new_zeros(1, 2, 4)), True),
+    "of another layer": (lambda net, x: net.rnn(x, net.a(x[:, 0])[None]), False),
+    "learned": (lambda net, x: net.rnn(x, net.state.expand(-1, 2, -1).contiguous()), False),
+    "its own": (lambda net, x: net.rnn(x, net.rnn(x)[1]), True),
+}
+
+
+@pytest.mark.parametrize(("run", "expected"), BEGINNINGS.values(), ids=BEGINNINGS)
+def test_a_state_that_begins_elsewhere_forbids_removal(run, expected):
+    model = Written(
+        lambda net, x: net.out(run(net, x)[0]),
+        rnn=nn.GRU(3, 4, batch_first=True),
+        a=nn.Linear(3, 4),
+        state=nn.Parameter(torch.zeros(1, 1, 4)),
+        out=nn.Linear(4, 2),
+    )
+    reason = described(model, torch.randn(2, 5, 3)).why_not_removable("rnn")
+    said = "the state of 'rnn' begins at numbers that are not its own"
+    assert reason == (None if expected else said)
 
 
 def test_reads_looks_through_normalisations_and_parameters():
@@ -387,6 +424,16 @@ def _broken(net: Any, x: Tensor) -> Tensor:
     return net.b(net.a(x) @ torch.ones(3, 3))
 
 
+def _mapped(net: Any, x: Tensor) -> Tensor:
+    return torch.vmap(lambda one: net.b(net.a(one)))(x)
+
+
+def _differentiated(net: Any, x: Tensor) -> Tensor:
+    with torch.enable_grad():
+        given = x.clone().requires_grad_()
+        return torch.autograd.grad(net.b(net.a(given).tanh()).sum(), given)[0]
+
+
 def _nothing(net: Any, x: Tensor) -> Any:
     return {"loss": float(net.b(net.a(x)).sum())}
 
@@ -397,6 +444,8 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "numpy decides": (_as_numpy, "takes another way at 'b' once numbers change"),
     "shapes": (_shaped, "the network's shapes depend on values"),
     "broken": (_broken, "the network cannot be run on the example at 'matmul'"),
+    "vmap": (_mapped, "runs layers within torch.vmap or another transform of torch.func"),
+    "gradients": (_differentiated, "fails at 'grad' once its layers' outputs are put into it"),
     "no tensors": (_nothing, "result holds no tensors: it is of type dict"),
 }
 
@@ -412,6 +461,20 @@ def test_networks_that_cannot_be_followed_say_why(run, message):
     assert list(found.layers) == ["a", "b"]
     assert "Training, recording, masks" in str(found)
     assert found.prunable == ["a.weight", "b.weight"]
+
+
+@pytest.mark.parametrize("name", ["branch on values", "branch on numbers"])
+def test_both_sides_of_a_branch_are_followed_as_the_example_goes(name):
+    outputs = []
+    for sign in (1.0, -1.0):
+        model, example = NETWORKS[name].made()
+        with torch.no_grad():
+            model.a.bias.fill_(100.0 * sign)
+        found = described(model, example)
+        assert found.obstacle is None
+        outputs += found.outputs
+        assert found.removable == ["a"]
+    assert outputs == ["b", "c"]
 
 
 def test_nan_is_refused_where_it_first_appears():
@@ -571,6 +634,19 @@ def test_a_graph_that_awaits_its_gradients_stays_valid():
     loss = model(torch.randn(4, 3)).sum()
     assert Structure.of(model, torch.randn(1, 3)).obstacle is None
     loss.backward()
+
+
+def test_inference_mode_changes_nothing():
+    with torch.inference_mode():
+        model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(inplace=True), nn.Linear(3, 2))
+        assert described(model, torch.randn(1, 4)).reads("2") == ("0",)
+
+
+def test_a_layer_without_units_is_read_by_nobody():
+    model = Written(lambda net, x: net.out(net.a(x)), a=nn.Linear(3, 0), out=nn.Linear(0, 2))
+    found = described(model, torch.randn(1, 3))
+    assert (found.outputs, found.readers("a")) == (["out"], ())
+    assert found.layer("a").matrix(model).shape == (0, 3)
 
 
 def test_a_fast_path_hides_nothing():

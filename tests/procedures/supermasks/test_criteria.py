@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from surfeit.core import Streams, parameters
+from surfeit.data import from_tensors
 from surfeit.procedures.supermasks import (
     KEPT,
     MASK_CRITERIA,
@@ -14,9 +15,10 @@ from surfeit.procedures.supermasks import (
     untrained_table,
 )
 from surfeit.prune.masks import density
-from surfeit.prune.scores import Evidence
+from surfeit.prune.scores import SCORES, Evidence
 
 from .conftest import normalised, small
+from .test_masked import Recurrent
 
 
 def trained_from(network: nn.Module) -> nn.Module:
@@ -118,3 +120,62 @@ def test_wrong_arguments_are_refused(dataset):
         untrained_table(network, trained, dataset, streams=Streams(0), rate=1.0)
     with pytest.raises(ValueError, match="initial"):
         untrained_table(normalised(), trained, dataset, streams=Streams(0), levels=(1,))
+
+
+class HeadFirst(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head, self.body = nn.Linear(8, 3), nn.Linear(16, 8)
+
+    def forward(self, x):
+        return self.head(self.body(x.flatten(1)).relu())
+
+
+def test_the_output_layer_loses_half_wherever_it_is_registered(dataset):
+    network, trained = HeadFirst(), HeadFirst()
+    table = untrained_table(
+        network,
+        trained,
+        dataset,
+        streams=Streams(0),
+        criteria={"large_final": SCORES["large_final"]},
+        levels=(2,),
+    )
+    kept = round(0.9**2 * 24) + round(0.8**2 * 128)
+    assert table["density"].to_pylist() == [kept / (24 + 128)]
+
+
+def test_a_regression_has_no_accuracy_to_be_judged_by():
+    generator = Streams(0).get("regression")
+    pairs = {
+        name: (torch.randn(9, 2, generator=generator), torch.randn(9, 1, generator=generator))
+        for name in ("train", "validation", "test")
+    }
+    network = nn.Linear(2, 1)
+    data = from_tensors("line", **pairs)
+    with pytest.raises(ValueError, match="judged by their accuracy, and line is a regression"):
+        untrained_table(network, network, data, streams=Streams(0))
+
+
+def test_masks_by_criterion_are_of_any_networks_weights():
+    data = from_tensors(
+        "sequences",
+        **{
+            name: (torch.randn(9, 5, 4), torch.arange(9) % 3)
+            for name in ("train", "validation", "test")
+        },
+    )
+    torch.manual_seed(0)
+    network, trained = Recurrent(), Recurrent()
+    table = untrained_table(
+        network,
+        trained,
+        data,
+        streams=Streams(0),
+        criteria={"large_final": SCORES["large_final"]},
+        levels=(1,),
+    )
+    weights = {name: value for name, value in network.named_parameters() if value.dim() > 1}
+    rates = {name: 0.9 if name == "head.weight" else 0.8 for name in weights}
+    kept = sum(round(rates[name] * value.numel()) for name, value in weights.items())
+    assert table["density"].to_pylist() == [kept / sum(v.numel() for v in weights.values())]

@@ -212,3 +212,42 @@ def test_gradients_reach_scores_through_the_whole_network(dataset):
             losses.append(F.cross_entropy(nudged(images), labels).item())
         slope = (losses[0] - losses[1]) / 2e-6 * scores[place].sign().item()
         assert grads["network.fc2.scores"][place].item() == pytest.approx(slope, abs=1e-6)
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.head = nn.LSTM(4, 5, batch_first=True), nn.Linear(5, 3)
+
+    def forward(self, x):
+        return self.head(self.lstm(x)[0][:, -1])
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        (Recurrent(), "layer 'lstm' belongs to a LSTM"),
+        (
+            nn.TransformerEncoderLayer(4, 2, 8),
+            "layer 'self_attn.q' belongs to a MultiheadAttention",
+        ),
+        (nn.Sequential(nn.Bilinear(3, 3, 2)), "layer '0' belongs to a Bilinear"),
+    ],
+)
+def test_layers_of_other_kinds_are_named(network, words, generator):
+    with pytest.raises(ValueError, match=f"{words}: take a network without one"):
+        BernoulliMask(network, generator=generator)
+
+
+def test_embeddings_stay_as_they_are(generator):
+    network = nn.Sequential(nn.Embedding(7, 4), nn.Flatten(), nn.Linear(12, 3))
+    masked = BernoulliMask(network, generator=generator)
+    assert masked.mask().keys() == {"2.weight"}
+    assert torch.equal(masked.extract()[0].weight, network[0].weight)
+
+
+def test_a_transposed_convolutions_unit_reads_its_second_axis(generator):
+    network = nn.Sequential(nn.ConvTranspose2d(6, 4, 3, groups=2), nn.Flatten(), nn.Linear(64, 3))
+    scores = EdgePopup(network, density=0.5, generator=generator).network[0].scores
+    largest = float(scores.abs().max())
+    assert 0.9 / (3 * 9) ** 0.5 < largest <= 1 / (3 * 9) ** 0.5

@@ -94,5 +94,7 @@ def test_networks_without_anything_to_remove_are_refused():
     with pytest.raises(ValueError, match="no units that may be removed"):
         check_levels(config, one_layer)
     transposed = nn.Sequential(nn.ConvTranspose2d(1, 4, 3), nn.Flatten(), nn.Linear(144, 3))
-    with pytest.raises(ValueError, match="units are removed from Linear and Conv"):
-        check_levels(config, transposed)
+    check_levels(config, transposed)
+    normalised = nn.Sequential(nn.Linear(4, 5), nn.Sigmoid(), nn.LayerNorm(5), nn.Linear(5, 3))
+    with pytest.raises(ValueError, match="a mask of weights cannot remove units of layer '0'"):
+        check_levels(config, normalised)

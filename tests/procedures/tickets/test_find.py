@@ -14,7 +14,7 @@ from surfeit.execute import InProcess, Local
 from surfeit.models import lenet_300_100, mlp
 from surfeit.procedures.tickets import CONTROLS, TicketConfig, failures, find_tickets
 from surfeit.procedures.tickets.table import SCHEMA
-from surfeit.prune.units import unit_densities
+from surfeit.prune import unit_densities
 from surfeit.study.tickets import differences
 from surfeit.train import Numerics, Recipe, train
 

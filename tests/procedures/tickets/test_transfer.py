@@ -9,7 +9,7 @@ from torch import nn
 
 from surfeit.core import StoreError, Streams, digest
 from surfeit.execute import InProcess
-from surfeit.models import initialise_, mlp
+from surfeit.models import Structure, initialise_, mlp
 from surfeit.procedures.tickets import CONTROLS, TicketConfig, failures, transfer_tickets
 from surfeit.procedures.tickets.transfer import exchange_head_
 from surfeit.procedures.tickets.transferred import fitting, granularity_of
@@ -154,16 +154,22 @@ def test_a_mask_of_another_architecture_does_not_fit():
     wider = mlp((9, 8), input_shape=(1, 4, 4), classes=2)
     mask = {n: torch.ones_like(v).bool() for n, v in wider.named_parameters() if v.dim() > 1}
     with pytest.raises(ValueError, match=r"the mask is of another architecture: 'fc2.weight'"):
-        fitting(mask, model)
+        fitting(mask, model, Structure.of(model))
 
 
 def test_only_a_linear_head_can_be_exchanged():
     convolution = nn.Sequential(nn.Conv2d(1, 3, 4), nn.Flatten())
-    with pytest.raises(ValueError, match="the last layer, '0', is a Conv2d"):
+    with pytest.raises(ValueError, match=r"outputs are '0' \(Conv2d\): build the net"):
         exchange_head_(convolution, 2, Streams(0).get("head"))
 
 
 def test_masks_tell_whether_units_or_weights_were_removed(found):
-    assert granularity_of(found.run(1).mask) == "weight"
     model = mlp((9, 7), input_shape=(1, 4, 4), classes=3)
-    assert granularity_of(unit_mask(model, {"fc1": [0, 3]})) == "unit"
+    structure = Structure.of(model)
+    assert granularity_of(found.run(1).mask, model, structure) == "weight"
+    assert granularity_of(unit_mask(model, {"fc1": [0, 3]}), model, structure) == "unit"
+    without = nn.Sequential(nn.Linear(4, 5, bias=False), nn.ReLU(), nn.Linear(5, 3, bias=False))
+    mask = unit_mask(without, {"0": [1, 2]})
+    assert granularity_of(mask, without, Structure.of(without)) == "unit"
+    mask["0.weight"][3, 1] = False
+    assert granularity_of(mask, without, Structure.of(without)) == "weight"

@@ -159,7 +159,7 @@ def test_networks_and_images_that_give_no_numbers_are_refused(build, images, nam
             model.conv1.weight.mul_(1e20)
     score = {**SCORES, **UNIT_SCORES}[name]
     evidence = Evidence(model, split=Split(pixels, split.labels))
-    with pytest.raises(ValueError, match=r"must be finite, got NaN or infinity: the network's out"):
+    with pytest.raises(ValueError, match=r"must be finite, .*NaN or infinity|gives NaN on"):
         score(evidence)
 
 

@@ -39,6 +39,12 @@ def as_found(model: nn.Module) -> Iterator[None]:
                 _put_back(value, storage, copy)
 
 
+def random_states(model: nn.Module) -> list[Tensor]:
+    """The states of torch's generators that a model may draw from."""
+    devices = _cuda_devices(model)
+    return [torch.random.get_rng_state(), *map(torch.cuda.get_rng_state, devices)]
+
+
 def _content(value: Any) -> tuple[Any, Any] | None:
     """A container, and what is in it: caches, lists of activations, a module's own tables."""
     if isinstance(value, MutableMapping):

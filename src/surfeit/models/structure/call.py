@@ -42,6 +42,7 @@ class Call:
         chosen: which of a function's tensors are no weights.
         between: the functions that the inputs have passed since they left other layers, by input.
         overwritten: whether a later function works in place on what left.
+        parameters: places of the inputs that are parameters, or made of nothing else.
         plain: whether a layer computes what its type says: see `is_plain`.
     """
 
@@ -53,6 +54,7 @@ class Call:
     chosen: list[int] = field(default_factory=list)
     between: list[tuple[str, ...]] = field(default_factory=list)
     overwritten: bool = False
+    parameters: list[int] = field(default_factory=list)
     plain: bool = True
 
 

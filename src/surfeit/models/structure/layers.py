@@ -12,7 +12,8 @@ from torch.nn.parameter import is_lazy
 
 from surfeit.core import unknown
 from surfeit.models.structure.call import UnfollowableError
-from surfeit.models.structure.effective import computed, has, is_computed, tensor
+from surfeit.models.structure.effective import computed, has, is_computed
+from surfeit.models.structure.effective import tensor as tensor
 from surfeit.models.structure.parts import Part
 
 

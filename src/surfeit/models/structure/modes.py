@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
+from torch._C._functorch import is_functorch_wrapped_tensor
 from torch._ops import OpOverload, OpOverloadPacket
 from torch.overrides import TorchFunctionMode
 
@@ -18,7 +19,7 @@ from surfeit.models.structure.call import (
 )
 
 # Functions that multiply activations with weights.
-_PRODUCTS = frozenset(
+PRODUCTS = frozenset(
     {
         *("linear", "bilinear", "embedding", "matmul", "rmatmul", "mm", "bmm", "mv", "einsum"),
         *("tensordot", "addmm", "addmv", "addbmm", "baddbmm", "conv1d", "conv2d", "conv3d"),
@@ -38,6 +39,7 @@ _HIDING = frozenset(
         *("nanmean", "nanmedian", "nanquantile", "numpy", "array"),
     }
 )
+_SETTINGS = frozenset({"set_grad_enabled", "get"})
 _UNSAID = frozenset({"get", "size", "dim", "contiguous", "clone", "detach", "to", "numel", "len"})
 
 # What some calls answer instead of their recorded outputs, by number.
@@ -58,7 +60,8 @@ class Record:
         functions: the names of those that do.
         decisions: the values that control flow may depend on.
         numbers: the numbers taken out of tensors.
-        live: whether later passes take numbers out anew, and do not repeat the first ones.
+        live: whether later passes take numbers out anew, so that they follow the units, and do not
+            repeat the first ones.
         within: layers that ran inside of another, by name.
     """
 
@@ -93,12 +96,14 @@ class Mode(TorchFunctionMode):
         if self._inside:
             return run()
         written = getattr(func, "__name__", "")
-        name = self.last = written.strip("_")
+        name = written.strip("_")
+        if name not in _SETTINGS:
+            self.last = name
         if written in _DECISIONS:
             return self.decision(run)
         if written in _NUMBERS:
             return self.number(run)
-        if name in _PRODUCTS:
+        if name in PRODUCTS:
             return self.product(name, run, tensors_in((args, kwargs)))
         if isinstance(func, OpOverload | OpOverloadPacket):  # anybody's: nothing is known of it
             self.record.hides = True
@@ -150,16 +155,41 @@ class Mode(TorchFunctionMode):
         """Says so if the pass was not what it was the first time."""
 
 
+class Weights:
+    """A model's tensors, and what is made of them alone, such as a transposed weight."""
+
+    def __init__(self, model: nn.Module) -> None:
+        own = [*model.named_parameters(), *model.named_buffers()]
+        # Tensors are held with their ids, lest another be born under the id of one that has gone.
+        self._names: dict[int, tuple[Tensor, str]] = {id(t): (t, name) for name, t in own}
+
+    def has(self, value: Tensor) -> bool:
+        """Whether a tensor is one of them."""
+        return id(value) in self._names
+
+    def follow(self, given: list[Tensor], made: list[Tensor]) -> None:
+        """Notes what a function made, if it was given weights alone."""
+        if given and all(id(value) in self._names for value in given):
+            whose = self._names[id(given[0])][1]
+            self._names |= {id(value): (value, whose) for value in made}
+
+    def product(self, name: str, tensors: list[Tensor]) -> tuple[str | None, list[int]]:
+        """What a product is called if it multiplies by weights, and which tensors are none."""
+        others = [place for place, value in enumerate(tensors) if id(value) not in self._names]
+        if not 0 < len(others) < len(tensors):
+            return None, others
+        whose = [self._names[id(value)][1] for value in tensors if id(value) in self._names]
+        return f"{name}({', '.join(whose)})", others
+
+
 class Recording(Mode):
     """The first pass: everything runs, and is noted."""
 
     def __init__(self, record: Record, model: nn.Module) -> None:
         super().__init__(record)
-        own = [*model.named_parameters(), *model.named_buffers()]
-        # Tensors are held with their ids, lest another be born under the id of one that has gone.
-        self._weights: dict[int, tuple[Tensor, str]] = {id(t): (t, name) for name, t in own}
+        self._weights = Weights(model)
         self._trails: dict[int, tuple[Tensor, tuple[str, ...]]] = {}
-        self._left: list[tuple[Call, Tensor, int]] = []
+        self._left: list[tuple[Call, Tensor, int | None]] = []
         self._moved: dict[int, Tensor] = {}  # what layers' outputs have entered
 
     def decision(self, run: Callable[[], Any]) -> Any:
@@ -172,28 +202,23 @@ class Recording(Mode):
         return self.record.numbers[-1]
 
     def product(self, name: str, run: Callable[[], Any], tensors: list[Tensor]) -> Any:
-        others = [place for place, t in enumerate(tensors) if id(t) not in self._weights]
-        multiplies = 0 < len(others) < len(tensors)
-        self.record.products.append(multiplies)
-        if not multiplies:
+        called, others = self._weights.product(name, tensors)
+        self.record.products.append(called is not None)
+        if called is None:
             return self.function(name, run, tensors)
         inputs = [tensors[place] for place in others]
-        whose = [self._weights[id(t)][1] for t in tensors if id(t) in self._weights]
-        self.record.functions.append(f"{name}({', '.join(whose)})")
-        return self.layer(Call(self.record.functions[-1], "function", inputs, chosen=others), run)
+        self.record.functions.append(called)
+        return self.layer(Call(called, "function", inputs, chosen=others), run)
 
     def function(self, name: str, run: Callable[[], Any], given: Any) -> Any:
         tensors = tensors_in(given)
         trail = [word for value in tensors for word in self._trail(value)]
         floating = any(value.is_floating_point() for value in tensors)
         moved = any(id(value) in self._moved for value in tensors)
-        weights = bool(tensors) and all(id(value) in self._weights for value in tensors)
-        whose = self._weights[id(tensors[0])][1] if weights else ""
         result = run()
+        self._weights.follow(tensors, tensors_in(result))
         self.record.hides |= moved and name in _HIDING
         for value in tensors_in(result):
-            if weights:
-                self._weights[id(value)] = value, whose
             if moved:
                 self._moved[id(value)] = value
                 # Comparisons, places of the largest, roundings to integers.
@@ -204,6 +229,7 @@ class Recording(Mode):
 
     def layer(self, call: Call, run: Callable[[], Any]) -> Any:
         call.between = [self._trail(value) for value in call.inputs]
+        call.parameters = [n for n, value in enumerate(call.inputs) if self._weights.has(value)]
         call.inputs = copies(call.inputs)
         result = run()
         outputs = tensors_in(result)
@@ -212,12 +238,12 @@ class Recording(Mode):
         for value in outputs:
             self._trails[id(value)] = value, ()
             self._moved[id(value)] = value
-            self._left.append((call, value, value._version))
+            self._left.append((call, value, _version(value)))
         return result
 
     def check_ended(self) -> None:
         for call, value, version in self._left:
-            call.overwritten |= value._version != version
+            call.overwritten |= version is None or value._version != version
 
     def watch(self, name: str, tensors: list[Tensor]) -> None:
         between = [self._trail(value) for value in tensors]
@@ -289,8 +315,22 @@ class Replaying(Mode):
 
 
 def copies(tensors: list[Tensor]) -> list[Tensor]:
-    """Copies that nothing can change."""
+    """Copies that nothing can change.
+
+    Raises:
+        UnfollowableError: if they stand for others, as within `torch.vmap`.
+    """
+    if any(is_functorch_wrapped_tensor(value) for value in tensors):
+        raise UnfollowableError(
+            "the network runs layers within torch.vmap or another transform of torch.func, where "
+            "their inputs and outputs cannot be looked at"
+        )
     return [value.detach().clone() for value in tensors]
+
+
+def _version(value: Tensor) -> int | None:
+    """How often a tensor was written to; None where nobody counts."""
+    return None if value.is_inference() else value._version
 
 
 def _is_floating(value: Any) -> bool:

@@ -86,8 +86,15 @@ class Tracer:
         """What each source's units reach."""
         if not self._codes:
             return {}
+        record = self._passes.record
         with self._passes.as_found():
-            return self._reaches()
+            try:
+                return self._reaches()
+            except UnfollowableError:
+                if not record.numbers or not record.live:
+                    raise
+                record.live = False  # a number that was taken out has decided something
+                return self._reaches()
 
     def _reaches(self) -> dict[Source, Codes]:
         touched = {source: self._touched(source) for source in self._codes}
@@ -139,7 +146,12 @@ class Tracer:
         """Each element's unit by the bits of its number, and where the bits disagree."""
         codes = {source: self._codes[source] for source in sources}
         largest = max(
-            (int(code.max()) for own in codes.values() for code in own if code is not None),
+            (
+                int(code.max())
+                for own in codes.values()
+                for code in own
+                if code is not None and code.numel()
+            ),
             default=0,
         )
         unit = {t: torch.zeros(self._value(t).shape, dtype=torch.int32) for t in self.targets}

@@ -92,11 +92,13 @@ def _located(
     nowhere = None, torch.empty(0, dtype=torch.int64), None
     if codes.dim() == 0 or bool((codes == SEVERAL).any()):
         return nowhere
+    if codes.dim() == 1 and not bool((codes != codes[0]).any()):
+        return nowhere  # one number an example, as a regression may answer
     found = []
     for axis in dict.fromkeys((preferred, *range(-1, -codes.dim(), -1))):
         if not -codes.dim() <= axis < 0 or (axis == -codes.dim() and codes.dim() > 1):
-            continue  # the first axis is that of the examples
-        along = codes.movedim(axis, 0).flatten(1)
+            continue  # the first axis is that of the examples, unless it is the only one
+        along = codes.movedim(axis, 0).reshape(codes.shape[axis], -1)
         units = along.amax(dim=1)
         here = along == units[:, None]
         if bool((here | (along == NONE)).all()):

@@ -106,7 +106,7 @@ class Structure:
         Raises:
             ValueError: if the network cannot be followed.
         """
-        return [name for name in self.layers if not self.calls(name) and not self._within(name)]
+        return [name for name in self.layers if not self.calls(name) and not self.within(name)]
 
     @property
     def removable(self) -> list[str]:
@@ -205,6 +205,15 @@ class Structure:
             other for other in self.layers if described.module in self._traced.next_layers(other)
         )
 
+    def next_levels(self, name: str) -> tuple[str, ...]:
+        """The layers of a recurrent module's next level, which read these units within it."""
+        own = self.layer(name).name
+        return tuple(other for other, layer in self.layers.items() if own in self._below(layer))
+
+    def within(self, name: str) -> str | None:
+        """The layer within which this one runs, as an adapter within what it adapts; or None."""
+        return self._traced.within.get(self.caller(self.layer(name).name))
+
     def normalisations(self, name: str) -> tuple[Reader, ...]:
         """The batch normalisations that a layer's units pass on their way, with their channels."""
         self.layer(name)
@@ -268,25 +277,23 @@ class Structure:
         described = self.layers[name]
         if described.kind == "attention":
             return "queries, keys and values meet within MultiheadAttention"
-        outer = self._within(name)
+        outer = self.within(name)
         if outer is not None:
             return f"{described.label} runs within {outer!r}, where units are not followed"
         if not self.calls(name):
             return f"no pass through the network runs {described.label}"
         if name in self._traced.outputs:
             return f"units of {described.label} reach the network's result"
+        if described.kind == "recurrent" and described.module in self._traced.begun:
+            return f"the state of {described.label} begins at numbers that are not its own"
         own = self.readers(name)
         for reader in own:
             if reader.axis is None:
                 what = "element" if reader.mixed else "position along an axis"
                 return f"between {described.label} and {reader.words} no {what} belongs to one unit"
-        if not own and not self._above(described):
+        if not own and not self.next_levels(name):
             return f"nothing reads the units of {described.label} where they can be told apart"
         return None
-
-    def _within(self, name: str) -> str | None:
-        """The layer within which this one runs, as an adapter within what it adapts."""
-        return self._traced.within.get(self.caller(name))
 
     def _below(self, described: Layer) -> tuple[str, ...]:
         """The layers of the level below within a recurrent module."""
@@ -295,9 +302,6 @@ class Structure:
             return ()
         others = (other for other in self.layers.values() if other.module == described.module)
         return tuple(other.name for other in others if _level(other) == level - 1)
-
-    def _above(self, described: Layer) -> bool:
-        return any(described.name in self._below(other) for other in self.layers.values())
 
     def caller(self, name: str) -> str:
         """The module whose calls are the layer's: attention never calls its own projection."""

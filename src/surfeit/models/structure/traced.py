@@ -1,15 +1,16 @@
 """What running a network shows, from its passes to its readers, groups and outputs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from torch import nn
+from torch.nn.modules.rnn import RNNBase, RNNCellBase
 
 from surfeit.models.structure.call import Kind
 from surfeit.models.structure.calls import Passes
 from surfeit.models.structure.groups import Group, groups
-from surfeit.models.structure.reach import Codes, Source, Tracer
+from surfeit.models.structure.reach import Codes, Source, Target, Tracer
 from surfeit.models.structure.readers import Reader, readers
 
 
@@ -25,6 +26,7 @@ class Traced:
         outputs: the layers that reach the result.
         onward: by call: the calls that it reaches with no layer, or normalisation, in between.
         within: layers that ran inside of another, by name.
+        begun: recurrent modules whose state begins at other numbers than zeros.
     """
 
     order: tuple[tuple[str, int], ...]
@@ -34,6 +36,7 @@ class Traced:
     outputs: frozenset[str]
     onward: Mapping[Source, frozenset[int]]
     within: Mapping[str, str]
+    begun: frozenset[str]
 
     @cached_property
     def _onward(self) -> Mapping[int, frozenset[int]]:
@@ -85,6 +88,7 @@ def traced(model: nn.Module, passes: Passes, units: Mapping[str, int]) -> Traced
             for source, codes in reaches.items()
         },
         within=passes.record.within,
+        begun=frozenset(_begun(model, passes, reaches)),
     )
 
 
@@ -100,3 +104,20 @@ def _outputs(passes: Passes, reaches: Mapping[Source, Codes]) -> set[str]:
             elif passes.calls[source.call].kind == "normalisation":
                 ends.add(source.call)
     return found
+
+
+def _begun(model: nn.Module, passes: Passes, reaches: Mapping[Source, Codes]) -> Iterator[str]:
+    """Recurrent modules that are given a state which is neither zero nor their own."""
+    modules = dict(model.named_modules())
+    for number, call in enumerate(passes.calls):
+        if not isinstance(modules.get(call.name), RNNBase | RNNCellBase):
+            continue
+        floating = [n for n, value in enumerate(call.inputs) if value.is_floating_point()]
+        for place in floating[1:]:
+            its_own = any(
+                Target(number, place) in codes
+                for source, codes in reaches.items()
+                if source.layer is not None and passes.calls[source.call].name == call.name
+            )
+            if not its_own and (place in call.parameters or bool(call.inputs[place].any())):
+                yield call.name

@@ -95,12 +95,14 @@ def instability_lines(
         why is in the metadata, as in `find_tickets`.
 
     Raises:
-        ValueError: before any training, if network, data, recipe and steps do not fit together.
+        ValueError: before any training, if network, data, recipe and steps do not fit together, or
+            the data set is a regression, which has no errors.
 
     Source: Frankle, Dziugaite, Roy and Carbin 2020, section 2 and algorithm 1. Cost: a training a
     seed and two for each step, then `points` passes over the images of each pair.
     """
     numerics, config = numerics or Numerics(), config or InstabilityConfig()
+    _check_classes(dataset)
     held = dict(mask) if mask else None
     jobs = {
         seed: Job(model, dataset, recipe, seed, held, numerics, Origin())
@@ -141,6 +143,7 @@ def lines_from(
             data or by another recipe (how often it was measured aside).
     """
     numerics, store = numerics or Numerics(), store or Store()
+    _check_classes(dataset)
     jobs = {}
     for seed in check_seeds(trunks):
         run = trunks[seed]
@@ -259,7 +262,7 @@ def _measured(job: Job, runs: Sequence[Run], config: InstabilityConfig, seed: in
     generator = Streams(seed).get("instability", "images")
     chosen = torch.randperm(len(data.train), generator=generator)[: config.train_images]
     splits = {
-        name: Split(split.images.to(numerics.torch_dtype), split.labels).to(numerics.device)
+        name: _placed(split, numerics)
         for name, split in (("test", data.test), ("train", data.train[chosen]))
     }
     first, second = (
@@ -272,5 +275,22 @@ def _measured(job: Job, runs: Sequence[Run], config: InstabilityConfig, seed: in
             second,
             splits,
             points=config.points,
-            statistics_from=splits["train"].images,
+            statistics_from=splits["train"].inputs,
+        )
+
+
+def _placed(split: Split, numerics: Numerics) -> Split:
+    """The split on the device and, if its inputs are real, of the precision of the trainings."""
+    inputs = split.inputs
+    if inputs.is_floating_point():
+        inputs = inputs.to(numerics.torch_dtype)
+    return Split(inputs, split.targets).to(numerics.device)
+
+
+def _check_classes(dataset: Dataset) -> None:
+    if dataset.task != "classes":
+        raise ValueError(
+            f"the error on a line is the share of wrong answers, and {dataset.name} is a "
+            "regression: measure its loss between two of its runs with landscape.along_line(..., "
+            "objective=squared_error)"
         )

@@ -14,8 +14,8 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import Params, Streams, check_mask_fits, layers
-from surfeit.procedures.supermasks.masked import check_network
+from surfeit.core import Params, Streams, check_mask_fits, copied
+from surfeit.procedures.supermasks.masked import check_module, check_network, masked_layers
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -119,8 +119,9 @@ def signed_constants(network: nn.Module) -> nn.Module:
     """
     constant = copy.deepcopy(check_network(network))
     with torch.no_grad():
-        for layer in layers(constant).values():
-            layer.weight.copy_(layer.weight.sign() * deviation(layer.weight))
+        for layer in masked_layers(constant).values():
+            weight = layer.get_parameter("weight")
+            weight.copy_(weight.sign() * deviation(weight))
     return constant
 
 
@@ -149,7 +150,7 @@ def untrained(
     Raises:
         ValueError: if a name is missing or a mask is not bool and shaped like its weight.
     """
-    result = copy.deepcopy(check_network(network))
+    result = copied(check_module(network))
     params: Params = dict(result.named_parameters())
     check_mask_fits(result, mask)
     generator = generator or Streams(0).get("actions")

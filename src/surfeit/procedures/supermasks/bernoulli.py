@@ -4,14 +4,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from surfeit.core import layers
 from surfeit.procedures.supermasks.masked import (
     MaskedNetwork,
     check_network,
+    masked_layers,
     scores_of,
     straight_through,
 )
-from surfeit.prune.scores.network import weight_name
 
 
 class BernoulliMask(MaskedNetwork):
@@ -55,12 +54,15 @@ class BernoulliMask(MaskedNetwork):
     ) -> None:
         if not abs(first_score) < float("inf"):
             raise ValueError(f"first_score must be a finite number, got {first_score}")
-        found = layers(check_network(network)).items()
-        scores = {weight_name(n): torch.full_like(layer.weight, first_score) for n, layer in found}
+        found = masked_layers(check_network(network)).items()
+        scores = {
+            n: torch.full_like(layer.get_parameter("weight"), first_score) for n, layer in found
+        }
         super().__init__(network, scores)
         self.rescale = rescale
-        for layer in layers(self.network).values():
-            u = torch.rand(layer.weight.shape, generator=generator, dtype=layer.weight.dtype)
+        for layer in self._layers().values():
+            weight = layer.get_buffer("weight")
+            u = torch.rand(weight.shape, generator=generator, dtype=weight.dtype)
             layer.register_buffer("thresholds", u)
 
     def gate(self, layer: nn.Module) -> Tensor:
@@ -81,8 +83,8 @@ class BernoulliMask(MaskedNetwork):
     def probabilities(self) -> dict[str, Float[Tensor, "..."]]:
         """Each weight's probability of being kept, on the CPU by the network's parameter names."""
         return {
-            weight_name(name): torch.sigmoid(scores_of(layer).detach()).cpu()
-            for name, layer in layers(self.network).items()
+            name: torch.sigmoid(scores_of(layer).detach()).cpu()
+            for name, layer in self._layers().items()
         }
 
     def likeliest(self) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from torch import nn
 from surfeit.core import CollapseError, Params, Split, Streams, buffers, parameters
 from surfeit.core.evaluation import evaluate
 from surfeit.data import Dataset
+from surfeit.models import Structure
 from surfeit.procedures.supermasks.actions import Action, rewind, untrained, zero
 from surfeit.prune.allocation import layer_rates, layerwise_mask
 from surfeit.prune.masks import density
@@ -107,7 +108,8 @@ def untrained_table(
         (fractions).
 
     Raises:
-        ValueError: if there is nothing to measure, a level is negative, or the networks differ.
+        ValueError: if there is nothing to measure, a level is negative, the data set is a
+            regression, the networks differ or cannot be followed.
         CollapseError: if a level would leave a layer without weights.
 
     Source: Zhou et al. 2019, sections 2 to 5; their masks for untrained networks are one-shot too.
@@ -120,14 +122,17 @@ def untrained_table(
         )
     if min(levels) < 0:
         raise ValueError(f"levels must be integers >= 0, got {list(levels)}")
-    check_levels(network, levels, rate=rate)
+    check_classes(dataset)
+    structure = Structure.of(network, dataset.train.inputs[:1])
+    check_levels(network, levels, rate=rate, structure=structure)
     final = parameters(trained)
     rows: list[dict[str, Any]] = []
     for criterion, level in product(criteria, levels):
         evidence = Evidence(
             trained, initial=parameters(network), generator=streams.get("criterion", level)
         )
-        mask = layerwise_mask(criteria[criterion](evidence), _densities(network, rate, level))
+        densities = _densities(network, rate, level, structure)
+        mask = layerwise_mask(criteria[criterion](evidence), densities)
         row = {"criterion": criterion, "level": level, "density": density(mask)}
         for one, other in product(kept, removed):
             source = streams.get("action", level)
@@ -138,7 +143,27 @@ def untrained_table(
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def check_levels(network: nn.Module, levels: Sequence[int], *, rate: float = 0.2) -> None:
+def check_classes(dataset: Dataset) -> None:
+    """Says so if there are no classes, by which untrained networks with a mask are judged.
+
+    Raises:
+        ValueError: if the data set is a regression.
+    """
+    if dataset.task != "classes":
+        raise ValueError(
+            f"masks of untrained networks are judged by their accuracy, and {dataset.name} is a "
+            "regression, which has none: search for tickets instead, find_tickets(..., "
+            "objective=squared_error)"
+        )
+
+
+def check_levels(
+    network: nn.Module,
+    levels: Sequence[int],
+    *,
+    rate: float = 0.2,
+    structure: Structure | None = None,
+) -> None:
     """Says which level of `untrained_table` would leave a layer without weights.
 
     Raises:
@@ -146,7 +171,7 @@ def check_levels(network: nn.Module, levels: Sequence[int], *, rate: float = 0.2
     """
     own = dict(network.named_parameters())
     for level in sorted(levels):
-        for name, share in _densities(network, rate, level).items():
+        for name, share in _densities(network, rate, level, structure).items():
             if round(share * own[name].numel()) < 1:
                 raise CollapseError(
                     f"level {level} would leave layer {layer_of(name)!r} without weights: its "
@@ -169,5 +194,8 @@ def accuracy(network: nn.Module, split: Split) -> float:
     return found
 
 
-def _densities(network: nn.Module, rate: float, level: int) -> dict[str, float]:
-    return {name: (1 - own) ** level for name, own in layer_rates(network, rate).items()}
+def _densities(
+    network: nn.Module, rate: float, level: int, structure: Structure | None
+) -> dict[str, float]:
+    rates = layer_rates(network, rate, structure=structure)
+    return {name: (1 - own) ** level for name, own in rates.items()}

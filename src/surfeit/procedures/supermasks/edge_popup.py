@@ -7,14 +7,14 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
 
-from surfeit.core import layers
 from surfeit.procedures.supermasks.masked import (
     MaskedNetwork,
     check_network,
+    fan_ins,
+    masked_layers,
     scores_of,
     straight_through,
 )
-from surfeit.prune.scores.network import weight_name
 
 
 class EdgePopup(MaskedNetwork):
@@ -40,13 +40,13 @@ class EdgePopup(MaskedNetwork):
     """
 
     def __init__(self, network: nn.Module, *, density: float, generator: torch.Generator) -> None:
-        found = layers(check_network(network)).items()
+        found, inputs = masked_layers(check_network(network)), fan_ins(network)
         check_density(density)
         scores = {}
-        for name, layer in found:
-            bound = 1 / math.sqrt(fan_in(layer.weight))
-            first = torch.empty(layer.weight.shape, dtype=layer.weight.dtype)
-            scores[weight_name(name)] = first.uniform_(-bound, bound, generator=generator)
+        for name, layer in found.items():
+            weight, bound = layer.get_parameter("weight"), 1 / math.sqrt(inputs[name])
+            first = torch.empty(weight.shape, dtype=weight.dtype)
+            scores[name] = first.uniform_(-bound, bound, generator=generator)
         super().__init__(network, scores)
         self.density = density
 
@@ -91,16 +91,12 @@ def kaiming(network: nn.Module, generator: torch.Generator, *, density: float = 
     """
     check_density(density)
     drawn = copy.deepcopy(check_network(network))
+    inputs = fan_ins(drawn)
     with torch.no_grad():
-        for layer in layers(drawn).values():
-            sd = math.sqrt(2 / (density * fan_in(layer.weight)))
-            layer.weight.normal_(0, sd, generator=generator)
+        for name, layer in masked_layers(drawn).items():
+            sd = math.sqrt(2 / (density * inputs[name]))
+            layer.get_parameter("weight").normal_(0, sd, generator=generator)
     return drawn
-
-
-def fan_in(weight: Tensor) -> int:
-    """Inputs of a unit: entries of its weight vector."""
-    return weight[0].numel()
 
 
 def check_density(density: float) -> None:

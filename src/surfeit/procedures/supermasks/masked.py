@@ -9,14 +9,17 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from surfeit.core import Params, call, copied, layers, ties
-from surfeit.prune.scores.network import weight_name
+from surfeit.core import Params, call, copied, ties
+from surfeit.models.structure import layers
+
+_MASKED = ("linear", "convolution", "transposed convolution")
 
 
 class MaskedNetwork(nn.Module, ABC):
     """A network with frozen weights `w` and trained scores `s`: its layers compute with `w ∘ g(s)`.
 
-    The scores are this module's only parameters (`network.fc1.scores`, shaped like the weights);
+    Layers are `Linear` and convolutions, also transposed ones; embeddings are left as they are. The
+    scores are this module's only parameters (`network.fc1.scores`, shaped like the weights);
     all parameters of the network itself become buffers, which no optimiser sees. Biases and
     normalisation stay as they are. So `surfeit.train.train` trains the mask like any module, and
     `run.model(into=...)` reads it back.
@@ -26,23 +29,23 @@ class MaskedNetwork(nn.Module, ABC):
         scores: first scores by the name of the weight (`"fc1.weight"`), shaped like it.
 
     Raises:
-        ValueError: if it is no module, has no layer, or a layer's weight is computed from others
-            or shared with another layer.
+        ValueError: if it is no module, has no layer or one of another kind, or a layer's weight is
+            computed from others or shared with another layer.
     """
 
     def __init__(self, network: nn.Module, scores: Mapping[str, Tensor]) -> None:
         super().__init__()
         self._names = [name for name, _ in network.named_parameters()]
         self.network = _frozen(network)
-        for name, layer in layers(self.network).items():
-            first = scores[weight_name(name)].detach().clone()
-            layer.register_parameter("scores", nn.Parameter(first))
+        self._weights = tuple(masked_layers(self.network))
+        for name, layer in self._layers().items():
+            layer.register_parameter("scores", nn.Parameter(scores[name].detach().clone()))
 
     def forward(self, images: Tensor) -> Tensor:
         """The network's outputs with its weights masked."""
         masked = {
-            weight_name(name): layer.weight * self.gate(layer)
-            for name, layer in layers(self.network).items()
+            name: layer.get_buffer("weight") * self.gate(layer)
+            for name, layer in self._layers().items()
         }
         return call(self.network, masked, images)
 
@@ -60,10 +63,7 @@ class MaskedNetwork(nn.Module, ABC):
 
     def mask(self) -> dict[str, Tensor]:
         """The mask of evaluation mode, bool on the CPU by the network's own parameter names."""
-        return {
-            weight_name(name): self.kept(layer).cpu()
-            for name, layer in layers(self.network).items()
-        }
+        return {name: self.kept(layer).cpu() for name, layer in self._layers().items()}
 
     def frozen(self) -> Params:
         """Copies of the frozen weights by their names in this module's buffers."""
@@ -77,7 +77,7 @@ class MaskedNetwork(nn.Module, ABC):
             mask: bool tensors by the network's parameter names; that of evaluation mode if None.
         """
         network = copy.deepcopy(self.network)
-        for layer in layers(network).values():
+        for layer in self._layers(network).values():
             del layer.scores
             layer._buffers.pop("thresholds", None)
         for name in self._names:
@@ -92,6 +92,11 @@ class MaskedNetwork(nn.Module, ABC):
                 kept = kept.to(weight.device, weight.dtype)
                 weight.mul_(kept).mul_(self.factor(kept))
         return network
+
+    def _layers(self, network: nn.Module | None = None) -> dict[str, nn.Module]:
+        """The masked layers of the network, or of a copy of it, by the names of their weights."""
+        own = self.network if network is None else network
+        return {name: own.get_submodule(name.rpartition(".")[0]) for name in self._weights}
 
 
 class StraightThrough(torch.autograd.Function):
@@ -119,11 +124,43 @@ def straight_through(
     return StraightThrough.apply(soft, hard)  # pyright: ignore[reportReturnType]
 
 
+def masked_layers(network: nn.Module) -> dict[str, nn.Module]:
+    """The layers whose weights a mask is trained of, by the names of the weights."""
+    return {
+        layer.weights[0].tensor: network.get_submodule(layer.module)
+        for layer in layers(network).values()
+        if layer.kind in _MASKED
+    }
+
+
+def fan_ins(network: nn.Module) -> dict[str, int]:
+    """The inputs of a unit of each masked layer: entries of its weight vector, by weight's name."""
+    return {
+        layer.weights[0].tensor: layer.inputs // layer.groups
+        for layer in layers(network).values()
+        if layer.kind in _MASKED
+    }
+
+
 def scores_of(layer: nn.Module) -> Tensor:
     """A layer's scores, also where a functional call stands another tensor in their place."""
     scores = layer.scores
     assert isinstance(scores, Tensor)
     return scores
+
+
+def check_module(network: object) -> nn.Module:
+    """The network, if it is one.
+
+    Raises:
+        ValueError: if it is no module.
+    """
+    if not isinstance(network, nn.Module):
+        raise ValueError(
+            f"network must be a module such as lenet_300_100(), got {network!r}: "
+            "build it first, its weights are the frozen ones"
+        )
+    return network
 
 
 def check_network(network: object) -> nn.Module:
@@ -132,23 +169,37 @@ def check_network(network: object) -> nn.Module:
     Raises:
         ValueError: as `MaskedNetwork`.
     """
-    if not isinstance(network, nn.Module):
-        raise ValueError(
-            f"network must be a module such as lenet_300_100(), got {network!r}: "
-            "build it first, its weights are the frozen ones"
-        )
+    network = check_module(network)
     found = layers(network)
-    if not found:
+    kinds = (*_MASKED, "embedding")
+    others = [layer for layer in found.values() if layer.kind not in kinds]
+    if others:
+        kind = type(network.get_submodule(others[0].module)).__name__
+        raise ValueError(
+            f"masks are trained of Linear and convolution layers, and layer {others[0].label} "
+            f"belongs to a {kind}: take a network without one, or mask its weights by criterion, "
+            "untrained_table"
+        )
+    modules = masked_layers(network)
+    if not modules:
         raise ValueError(
             f"the network has no Linear or convolution layer to mask, got {type(network).__name__}"
         )
-    computed = [name for name, layer in found.items() if "weight" not in layer._parameters]
+    computed = [
+        name.rpartition(".")[0]
+        for name, layer in modules.items()
+        if "weight" not in layer._parameters
+    ]
     if computed:
         raise ValueError(
             f"the weights of {', '.join(computed)} are no parameters of their own "
             "(parametrised, or frozen already): give the plain network"
         )
-    tied = [name for name in ties(network) if name.rpartition(".")[0] in found]
+    tied = [
+        name
+        for name in ties(network)
+        if name.rpartition(".")[0] in {one.rpartition(".")[0] for one in modules}
+    ]
     if tied:
         raise ValueError(
             f"two layers share one weight or bias ({', '.join(tied)}), which two masks cannot: "

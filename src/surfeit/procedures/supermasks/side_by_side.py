@@ -10,7 +10,7 @@ from surfeit.models import Builder
 from surfeit.procedures.parcels import pack, parcel_folder, sending
 from surfeit.procedures.replicates import check_seeds, engine_for
 from surfeit.procedures.supermasks.config import SupermaskConfig
-from surfeit.procedures.supermasks.criteria import check_levels
+from surfeit.procedures.supermasks.criteria import check_classes, check_levels
 from surfeit.procedures.supermasks.subjects import subjects
 from surfeit.store import Store
 from surfeit.train import Conduct, Numerics
@@ -53,12 +53,14 @@ def train_supermasks(
     """
     config, conduct = config or SupermaskConfig(), conduct or Conduct()
     store, numerics = store or Store(), numerics or Numerics()
+    check_classes(dataset)
     jobs = {
         seed: Job(model, dataset, config.trained, seed, None, numerics)
         for seed in check_seeds(seeds)
     }
-    network = next(iter(jobs.values())).network
-    check_levels(network, config.levels)
+    first = next(iter(jobs.values()))
+    network = first.network
+    check_levels(network, config.levels, structure=first.structure)
     with (
         parcel_folder() as folder,
         sending(dataset, network, folder) as data,

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 from torch import nn
 
-from surfeit.core import ProtocolError, Streams
+from surfeit.core import ProtocolError, Streams, copied
 from surfeit.data import Dataset
-from surfeit.models import Builder
+from surfeit.models import Builder, Structure
 from surfeit.procedures.parcels import tensors_of
 from surfeit.procedures.replicates import check_seeds
 from surfeit.procedures.supermasks.actions import rewind, signed_constant
@@ -18,6 +18,7 @@ from surfeit.procedures.supermasks.bernoulli import BernoulliMask
 from surfeit.procedures.supermasks.config import SupermaskConfig
 from surfeit.procedures.supermasks.criteria import (
     accuracies,
+    check_classes,
     check_levels,
     large_final_same_sign,
     untrained_table,
@@ -136,7 +137,10 @@ def supermask_table(
     networks = {
         seed: built(model, dataset, Streams(seed).get("init")) for seed in check_seeds(seeds)
     }
-    check_levels(next(iter(networks.values())), config.levels)
+    check_classes(dataset)
+    first = next(iter(networks.values()))
+    structure = Structure.of(first, dataset.train.inputs[:1])
+    check_levels(first, config.levels, structure=structure)
     rows = [row for seed in networks for row in _rows(model, networks[seed], config, seed, ground)]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
@@ -198,7 +202,7 @@ def _by_criterion(
 ) -> Iterator[dict[str, Any]]:
     table = untrained_table(
         network,
-        run.model(),
+        run.model(into=copied(network)),
         ground.dataset,
         streams=streams,
         criteria={"large_final_same_sign": large_final_same_sign},

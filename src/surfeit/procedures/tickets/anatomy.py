@@ -5,9 +5,11 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from surfeit.core import Params, Streams
+from surfeit.models.structure import Part
 from surfeit.procedures.tickets.arms import TICKET
 from surfeit.procedures.tickets.table import check_found, dense_of
 from surfeit.prune.anatomy import anatomy_table
+from surfeit.prune.anatomy.spread import units_first
 from surfeit.store import Run, Store
 
 _PLACES = [("replicate", pa.int64()), ("level", pa.int64()), ("arm", pa.string())]
@@ -66,14 +68,15 @@ def ticket_anatomy(
 def _anatomy(row: dict, store: Store, draws: int) -> pa.Table:
     run = store.find(row["run"])
     mask, begun, dense = origins(run, store)
+    ends = {one.key: units_in_front(run, one.tensors()) for one in (dense, run)}
     generator = Streams(row["replicate"]).get("anatomy", row["level"], row["arm"])
     mine = row["arm"] == TICKET
     return anatomy_table(
         mask,
         begun,
         # A control's own places and weights have no way in the dense network to be compared with.
-        dense=dense.tensors() if mine else None,
-        ticket=run.tensors() if mine else None,
+        dense=ends[dense.key] if mine else None,
+        ticket=ends[run.key] if mine else None,
         generator=generator if draws else None,
         draws=draws or 1,
     )
@@ -83,11 +86,30 @@ def origins(run: Run, store: Store) -> tuple[Params, Params, Run]:
     """The mask of a ticket's weights, what they all were when it began, and its dense run.
 
     The mask is of weights alone: biases go with their units and have no places to lie in. Removed
-    weights are those of the dense network at the step that the ticket was rewound to.
+    weights are those of the dense network at the step that the ticket was rewound to. Both have one
+    row a unit, see `units_in_front`.
     """
     dense = dense_of(run, store)
     mask = {name: kept for name, kept in run.mask.items() if kept.dim() > 1}
-    return mask, dense.tensors(run.steps()[0]), dense
+    begun = dense.tensors(run.steps()[0])
+    return units_in_front(run, mask), units_in_front(run, begun), dense
+
+
+def units_in_front(run: Run, tensors: Params) -> Params:
+    """Weights or masks by parameter name with one row a unit, as the run's record describes them.
+
+    What the record says nothing of is left as it is: a plain weight has its units in front.
+    """
+    parts = {
+        part["stored"]: Part.from_json({n: v for n, v in part.items() if n != "stored"})
+        for row in run.about["layers"]
+        for part in row.get("weights", ())
+        if isinstance(part["stored"], str)
+    }
+    return {
+        name: units_first(value, parts[name]) if name in parts else value
+        for name, value in tensors.items()
+    }
 
 
 def _placed(row: dict, table: pa.Table) -> pa.Table:

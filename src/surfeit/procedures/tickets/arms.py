@@ -49,7 +49,8 @@ def train_arm(
     if arm != TICKET:
         control = CONTROLS[arm]
         changed = control.change(ticket, Streams(parcel.seed).get("control", arm, level))
-        check_control(arm, changed, (weights, mask), moves=control.moves)
+        places = {} if ticket.by_unit is None else {"places": ticket.by_unit}
+        check_control(arm, changed, (weights, mask), moves=control.moves, **places)
         weights, mask = changed
         if control.anew:
             recipe = lengthened(parcel, mask) if control.longer else parcel.recipe
@@ -70,6 +71,7 @@ def train_as(parcel: Parcel, desk: Desk, weights: Params, mask: Mask, begin: Beg
         store=Store(desk.store),
         numerics=parcel.numerics,
         conduct=Conduct(progress=announcing(desk)),
+        objective=parcel.objective,
     )
     check_began(run, weights, mask)
     return run

@@ -31,9 +31,10 @@ class TicketConfig:
     Args:
         levels: pruned levels, >= 1; with the dense network there are one more.
         rate: removed at each level, as a fraction of what the level before kept, in (0, 1).
-        output_rate: the same of the output layer, in [0, 1), 0 to leave it whole. By default half
-            of `rate` under `layerwise`, as Frankle and Carbin do; under `global` the output layer
-            is by default a layer among the others.
+        output_rate: the same of output layers, in [0, 1), 0 to leave them whole. By default half
+            of `rate` under `layerwise`, as Frankle and Carbin do; under `global` output layers
+            are by default layers among the others. Which layers are outputs, `Structure` says; of
+            a network that it cannot follow all must have one rate, `output_rate=rate`.
         conv_rate: the same of convolutions, in (0, 1), `layerwise` only; by default `rate`.
         score: a name of `surfeit.prune.SCORES` or, with `granularity="unit"`, of `UNIT_SCORES`:
             what has the least score goes. Every score is of the weights that the level before ended
@@ -42,8 +43,9 @@ class TicketConfig:
             than there are levels (`synflow_mask` does its 100 rounds).
         allocation: `layerwise` (each layer at its own rate) or `global` (the least scores of all
             layers together).
-        granularity: `weight`, or `unit`: whole units go, bias included (structured tickets). The
-            units of the output layer are the classes and all stay.
+        granularity: `weight`, or `unit`: whole units go, bias included (structured tickets), those
+            that are added together, as in a residual stream, as one. The units of output layers all
+            stay, and so do those that cannot be removed (`Structure.why_not_removable`).
         rewind_to: the step of the dense network's training whose weights a ticket begins with,
             and at which its schedule of the rate and its data order go on.
         retrain: `rewind` (Frankle and Carbin 2019; 2020 for later steps), `learning-rate` (the
@@ -101,7 +103,7 @@ class TicketConfig:
         if self.conv_rate is not None and self.allocation == "global":
             raise ValueError("conv_rate is a layer's own rate: it needs allocation='layerwise'")
         if self.output_rate is not None and self.granularity == "unit":
-            raise ValueError("the output layer's units are the classes and stay: no output_rate")
+            raise ValueError("units of output layers all stay: no output_rate")
 
 
 def check_controls(names: Iterable[str]) -> None:

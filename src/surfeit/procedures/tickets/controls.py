@@ -28,6 +28,7 @@ class Ticket:
             structured tickets, units by layer name.
         draw: a new network's parameters and buffers from a generator, of the law of `initial`.
         to_mask: from `kept` to the mask of weights by parameter name.
+        by_unit: of structured tickets, from a mask of weights to the units that it keeps.
     """
 
     weights: Params
@@ -35,6 +36,7 @@ class Ticket:
     kept: Mask
     draw: Callable[[torch.Generator], Params]
     to_mask: Callable[[Mask], Mask] = _as_it_is
+    by_unit: Callable[[Mask], Mask] | None = None
 
     @property
     def mask(self) -> Mask:

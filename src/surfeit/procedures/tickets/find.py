@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 from torch import nn
 
+from surfeit.core import Objective, cross_entropy
 from surfeit.data import Dataset
 from surfeit.execute import Engine, Progress, Task
 from surfeit.models import Builder
@@ -34,6 +35,7 @@ def find_tickets(
     store: Store | None = None,
     engine: Engine | None = None,
     numerics: Numerics | None = None,
+    objective: Objective = cross_entropy,
     progress: Progress | None = None,
 ) -> pa.Table:
     """Searches for tickets level by level, with their controls, over replicates.
@@ -65,6 +67,8 @@ def find_tickets(
         store: where runs are kept; `Store()` by default.
         engine: `Local()` by default, or `InProcess()` for a module that cannot be built elsewhere.
         numerics: device, threads, precision of each training; one CPU thread in float32 by default.
+        objective: what every training minimises, and scores that look at the loss are of. One that
+            is a function of the user's own is trained in this process.
         progress: called with where all trainings stand.
 
     Returns:
@@ -74,10 +78,13 @@ def find_tickets(
           network's too) or a control's name;
         - `density`: kept of the weights that may be pruned, as a fraction; with whole units, the
           weights of removed units count as removed and those that read them do not;
-        - `test_accuracy`, `validation_accuracy`: at the end, fractions;
+        - `test_accuracy`, `validation_accuracy`: at the end, fractions; null where there are no
+          classes, as in a regression;
         - `early_stop_step`: the step of the least validation loss, counted as the schedule does,
           from the rewound step on; `early_stop_accuracy` and `early_stop_test_accuracy`: validation
           and test accuracy there;
+        - `test_loss`, `validation_loss`, `early_stop_loss` (on the validation split) and
+          `early_stop_test_loss`: the objective's means at the same moments;
         - `run`: its key.
 
         A training that failed has null figures. Why is in the table's metadata: `failures(table)`.
@@ -85,7 +92,7 @@ def find_tickets(
     Raises:
         ValueError: before any training, if network, data, recipe and configuration do not fit
             together: rewinding beyond the recipe's steps, seeds given twice, whole units of a
-            network that has none to remove.
+            network that has none to remove, or that cannot be followed.
         CollapseError: before any training, if a level would empty a layer; both are named.
         KeyboardInterrupt: after Ctrl-C, once every training has saved where it stands.
 
@@ -99,16 +106,16 @@ def find_tickets(
     numerics, store = numerics or Numerics(), store or Store()
     origin = Origin(step=config.rewind_to)
     jobs = {
-        seed: Job(model, dataset, recipe, seed, None, numerics, origin)
+        seed: Job(model, dataset, recipe, seed, None, numerics, origin, objective=objective)
         for seed in check_seeds(seeds)
     }
-    network = next(iter(jobs.values())).network
-    check_levels(config, network)
-    engine = engine_for(network, engine)
+    first = next(iter(jobs.values()))
+    check_levels(config, first.network, first.structure)
+    engine = engine_for(first.network, engine, objective)
     rows = [row for seed in jobs for row in _rows(config, seed)]
     with (
         parcel_folder() as folder,
-        sending(dataset, network, folder) as data,
+        sending(dataset, first.network, folder, objective) as data,
     ):
         parcels = {seed: pack(job, data, folder) for seed, job in jobs.items()}
         tasks = [_task(row, config, parcels[row.replicate]) for row in rows]

@@ -67,9 +67,12 @@ def train_level(config: Mapping[str, Any], desk: Desk) -> str:
         initial=initial,
         kept=places_at(parcel, tickets, config["level"], dense=dense, before=before),
         draw=partial(drawn_like, parcel, initial),
-        to_mask=partial(to_mask, tickets.granularity, parcel.model),
+        to_mask=partial(to_mask, tickets.granularity, parcel.model, structure=parcel.structure),
+        by_unit=None
+        if tickets.granularity == "weight"
+        else partial(places_of, tickets.granularity, parcel.model, structure=parcel.structure),
     )
-    check_mask(parcel.model, ticket.mask)
+    check_mask(parcel.model, ticket.mask, structure=parcel.structure)
     check_shrinks(ticket.mask, before.mask, level=config["level"])
     origin = Origin(step=tickets.rewind_to, parents=desk.parents)
     begin = Begin(recipe=_recipe(parcel, tickets), origin=origin)
@@ -97,10 +100,16 @@ def places_at(parcel: Parcel, config: TicketConfig, level: int, *, dense: Run, b
         model_with(parcel, before.tensors()),
         initial=dense.tensors(config.rewind_to),
         split=parcel.dataset.train,
+        objective=parcel.objective,
+        structure=parcel.structure,
         mask=before.mask or None,
         generator=generator,
     )
-    within = places_of(config.granularity, parcel.model, before.mask) if before.mask else None
+    within = None
+    if before.mask:
+        within = places_of(
+            config.granularity, parcel.model, before.mask, structure=parcel.structure
+        )
     with parcel.numerics.in_force():
         return select(config, evidence, level, within=within)
 

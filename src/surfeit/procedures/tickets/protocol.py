@@ -1,6 +1,6 @@
 """What a search for tickets rests on, checked while it goes on; a violation is an error."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -55,10 +55,19 @@ def check_shrinks(mask: Mask, before: Mask, *, level: int) -> None:
         raise ProtocolError(f"the mask of level {level} removes nothing more than the one before")
 
 
+def _as_it_is(mask: Mask) -> Mask:
+    return mask
+
+
 def check_control(
-    arm: str, control: tuple[Params, Mask], ticket: tuple[Params, Mask], *, moves: bool
+    arm: str,
+    control: tuple[Params, Mask],
+    ticket: tuple[Params, Mask],
+    *,
+    moves: bool,
+    places: Callable[[Mask], Mask] = _as_it_is,
 ) -> None:
-    """Looks that a control differs from its ticket, and keeps as many weights of each parameter.
+    """Looks that a control differs from its ticket, and keeps as many places.
 
     A control of other places must differ in each parameter that can have others; one of other
     weights must differ in each parameter that the mask names and that has more than one dimension.
@@ -67,6 +76,7 @@ def check_control(
         arm: the control's name.
         control, ticket: weights, and mask by parameter name.
         moves: whether the control keeps other places than the ticket.
+        places: from a mask to its places: weights by parameter, or units by layer.
 
     Raises:
         ProtocolError: if the control is its ticket again, of another density, or masks other
@@ -75,13 +85,15 @@ def check_control(
     if control[1].keys() != ticket[1].keys():
         other = ", ".join(sorted(control[1].keys() ^ ticket[1].keys()))
         raise ProtocolError(f"of {other} only one of the control {arm!r} and its ticket has a mask")
-    for name, kept in ticket[1].items():
-        own = control[1][name]
-        if int(own.sum()) != int(kept.sum()):
+    what, theirs = "weights" if places is _as_it_is else "units", places(control[1])
+    for name, kept in places(ticket[1]).items():
+        if int(theirs[name].sum()) != int(kept.sum()):
             raise ProtocolError(
-                f"the control {arm!r} keeps {int(own.sum())} weights of {name}, its ticket "
+                f"the control {arm!r} keeps {int(theirs[name].sum())} {what} of {name}, its ticket "
                 f"{int(kept.sum())}"
             )
+    for name, kept in ticket[1].items():
+        own = control[1][name]
         if kept.dim() == 1 or (moves and bool(kept.all())):
             continue
         same_places = torch.equal(own, kept)

@@ -1,17 +1,29 @@
-"""Which places a level keeps: by weight, or by unit for structured tickets."""
+"""Which places a level keeps: by weight, or by unit for structured tickets.
+
+Places go by parameter name or, for structured tickets, by layer: units that are added together, as
+in a residual stream, are one place, named after their first layer.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd
 
-from surfeit.core import CollapseError, layers
+from surfeit.core import CollapseError
+from surfeit.models import Structure
 from surfeit.procedures.tickets.config import Granularity, TicketConfig
 from surfeit.procedures.tickets.controls import Mask
+from surfeit.prune.alive import alive_units
 from surfeit.prune.allocation import global_mask, layer_rates, layerwise_mask
-from surfeit.prune.prunable import layer_of, prunable
+from surfeit.prune.prunable import layer_of, prunable, weights_of
+from surfeit.prune.removal import Removal
 from surfeit.prune.scores import SCORES, UNIT_SCORES, Evidence
+from surfeit.prune.unit_selection import (
+    alive_places,
+    check_unit_masks,
+    pooled_scores,
+    removals,
+)
 from surfeit.prune.units import unit_mask
 
 
@@ -35,8 +47,11 @@ def select(
     """
     by_unit = config.granularity == "unit"
     found = (UNIT_SCORES if by_unit else SCORES)[config.score](evidence)
+    if by_unit:
+        chosen = unit_places(evidence.followed)
+        found = {name: pooled_scores(removal, found) for name, removal in chosen.items()}
     try:
-        return _allocated(config, evidence.model, level, found, within)
+        return _allocated(config, evidence, level, found, within)
     except CollapseError as error:
         raise CollapseError(
             f"level {level} would leave a layer without {config.granularity}s: {error}"
@@ -45,16 +60,17 @@ def select(
 
 def _allocated(
     config: TicketConfig,
-    model: nn.Module,
+    evidence: Evidence,
     level: int,
     found: Mapping[str, Tensor],
     within: Mapping[str, Tensor] | None,
 ) -> Mask:
-    densities = densities_of(config, model, level)
+    model, structure = evidence.model, evidence.followed
+    densities = densities_of(config, model, level, structure=structure)
     scores = {name: found[name] for name in densities}
     if config.allocation == "layerwise":
-        return layerwise_mask(scores, densities, mask=within)
-    apart = _apart(config, model)
+        return layerwise_mask(scores, _at_most(densities, within), mask=within)
+    apart = _apart(config, model, structure)
     pooled = {name: score for name, score in scores.items() if name not in apart}
     kept = global_mask(pooled, densities[next(iter(pooled))], mask=_of(pooled, within))
     own = {name: scores[name] for name in apart}
@@ -63,55 +79,118 @@ def _allocated(
     return kept
 
 
-def to_mask(granularity: Granularity, model: nn.Module, kept: Mapping[str, Tensor]) -> Mask:
+def unit_places(structure: Structure) -> dict[str, Removal]:
+    """What structured tickets remove: the layers whose units can go, one for each group.
+
+    Raises:
+        ValueError: if the network cannot be followed.
+    """
+    return removals(
+        structure,
+        {name: layer for name, layer in structure.layers.items() if layer.kind != "embedding"},
+    )
+
+
+def to_mask(
+    granularity: Granularity,
+    model: nn.Module,
+    kept: Mapping[str, Tensor],
+    *,
+    structure: Structure | None = None,
+) -> Mask:
     """The mask of weights, by parameter name, that keeps these places alone."""
     if granularity == "weight":
         return dict(kept)
-    return unit_mask(model, {layer: ~places for layer, places in kept.items()})
+    removed = {layer: ~places for layer, places in kept.items()}
+    return unit_mask(model, removed, structure=structure)
 
 
-def places_of(granularity: Granularity, model: nn.Module, mask: Mapping[str, Tensor]) -> Mask:
-    """The places that a mask of weights keeps: the reverse of `to_mask`."""
+def places_of(
+    granularity: Granularity,
+    model: nn.Module,
+    mask: Mapping[str, Tensor],
+    *,
+    structure: Structure | None = None,
+) -> Mask:
+    """The places that a mask of weights keeps: the reverse of `to_mask`.
+
+    A unit that is kept may have no weights left, where all that it read is gone: its bias tells.
+    """
     if granularity == "weight":
         return dict(mask)
-    return {layer_of(name): mask[name].flatten(1).any(1) for name in _removable("unit", model)}
+    known = structure or Structure.of(model)
+    own, chosen = alive_units(model, mask), unit_places(known)
+    for name, layer in known.layers.items():
+        for part in layer.biases:
+            if part.tensor in mask:
+                own[name] = part.matrix(mask[part.tensor][:, None]).any(1)
+    return {name: alive_places(removal, own) for name, removal in chosen.items()}
 
 
-def densities_of(config: TicketConfig, model: nn.Module, level: int) -> dict[str, float]:
+def densities_of(
+    config: TicketConfig, model: nn.Module, level: int, *, structure: Structure | None = None
+) -> dict[str, float]:
     """The fraction to keep at a level, by parameter or, for structured tickets, by layer name.
 
     `(1 − rate)^level` with the layer's rate; under `global` the names that are pooled have one.
+
+    Raises:
+        ValueError: if the network cannot be followed and output layers have a rate of their own.
     """
+    rates = _rates(config, model, structure or Structure.of(model))
+    return {name: (1 - rate) ** level for name, rate in rates.items()}
+
+
+def _rates(config: TicketConfig, model: nn.Module, structure: Structure) -> dict[str, float]:
+    conv_rate = config.rate if config.conv_rate is None else config.conv_rate
+    if config.granularity == "unit":
+        kinds = {name: structure.layers[name].kind for name in unit_places(structure)}
+        return {
+            name: conv_rate if "convolution" in kind else config.rate
+            for name, kind in kinds.items()
+        }
     pooled = config.allocation == "global" and config.output_rate is None
     output_rate = config.rate if pooled else config.output_rate
-    rates = layer_rates(model, config.rate, output_rate=output_rate, conv_rate=config.conv_rate)
-    names = _removable(config.granularity, model)
-    return {_place(config, name): (1 - rates[name]) ** level for name in names}
+    if output_rate == config.rate == conv_rate:
+        return dict.fromkeys(prunable(model), config.rate)  # whichever layers are outputs
+    if structure.obstacle is not None:
+        raise ValueError(
+            f"which layers are outputs is not known, since the network cannot be followed: "
+            f"{structure.obstacle}. Give output layers the rate of all others, "
+            f"output_rate={config.rate}, and no conv_rate"
+        )
+    return layer_rates(
+        model, config.rate, output_rate=output_rate, conv_rate=conv_rate, structure=structure
+    )
 
 
-def check_levels(config: TicketConfig, model: nn.Module) -> None:
+def check_levels(
+    config: TicketConfig, model: nn.Module, structure: Structure | None = None
+) -> None:
     """Says before any training which level would empty a layer, or remove nothing.
 
     Raises:
         CollapseError: naming layer and level. (What a `global` allocation leaves of a layer shows
             in its scores only; here the weights must suffice for one a layer.)
         ValueError: if there is nothing to remove, a level would keep all that the one before kept,
-            or there is a rate for convolutions and no convolution.
+            there is a rate for convolutions and no convolution, or the network cannot be followed
+            and it must be.
     """
-    sizes = _sizes(config, model)
+    structure = structure or Structure.of(model)
+    sizes = _sizes(config, model, structure)
     if not sizes:
         raise ValueError(f"the network has no {config.granularity}s that may be removed")
     if config.granularity == "unit":
-        unit_mask(model, {name: [] for name in sizes})  # says which layer's units cannot go
+        check_unit_masks(model, structure, sizes)
     if config.conv_rate is not None and not any(
-        isinstance(module, _ConvNd) for module in layers(model).values()
+        "convolution" in layer.kind for layer in structure.layers.values()
     ):
         raise ValueError(
             f"conv_rate = {config.conv_rate} is of convolutions, and the network has none"
         )
     before = dict(sizes)
     for level in range(1, config.levels + 1):
-        counts = _counts(config, model, level, sizes)
+        counts = _counts(config, model, structure, level, sizes)
         for name, count in counts.items():
             if count < 1:
                 raise _collapse(config, level, layer_of(name), sizes[name])
@@ -137,12 +216,17 @@ def _collapse(config: TicketConfig, level: int, layer: str, size: int) -> Collap
 
 
 def _counts(
-    config: TicketConfig, model: nn.Module, level: int, sizes: Mapping[str, int]
+    config: TicketConfig,
+    model: nn.Module,
+    structure: Structure,
+    level: int,
+    sizes: Mapping[str, int],
 ) -> dict[str, int]:
     """How many places each layer keeps; under `global`, an even share where one each must do."""
-    densities = densities_of(config, model, level)
+    densities = densities_of(config, model, level, structure=structure)
     counts = {name: round(densities[name] * size) for name, size in sizes.items()}
-    together = [name for name in counts if name not in _apart(config, model)]
+    apart = _apart(config, model, structure)
+    together = [name for name in counts if name not in apart]
     if config.allocation == "layerwise" or not together:
         return counts
     total = round(densities[together[0]] * sum(sizes[name] for name in together))
@@ -152,38 +236,42 @@ def _counts(
     }
 
 
-def _sizes(config: TicketConfig, model: nn.Module) -> dict[str, int]:
+def _sizes(config: TicketConfig, model: nn.Module, structure: Structure) -> dict[str, int]:
+    if config.granularity == "unit":
+        return {name: removal.units for name, removal in unit_places(structure).items()}
     own = dict(model.named_parameters())
-    by_unit = config.granularity == "unit"
+    return {name: own[name].numel() for name in prunable(model)}
+
+
+def _apart(config: TicketConfig, model: nn.Module, structure: Structure) -> list[str]:
+    """Under `global`, what is not pooled with the rest: output layers with their own rate."""
+    if config.allocation != "global" or config.output_rate is None:
+        return []
+    if config.output_rate == config.rate and structure.obstacle is not None:
+        return []
+    return output_weights(model, structure)
+
+
+def output_weights(model: nn.Module, structure: Structure) -> list[str]:
+    """The names of the output layers' weights that may be pruned.
+
+    Raises:
+        ValueError: if the network cannot be followed.
+    """
+    outputs = set(weights_of(model, structure.outputs))
+    return [name for name in prunable(model) if name in outputs]
+
+
+def _at_most(
+    densities: Mapping[str, float], within: Mapping[str, Tensor] | None
+) -> dict[str, float]:
+    """The densities, none above what is left: what a removed unit was all of goes with it."""
+    if within is None:
+        return dict(densities)
     return {
-        _place(config, name): len(own[name]) if by_unit else own[name].numel()
-        for name in _removable(config.granularity, model)
+        name: min(density, int(within[name].sum()) / within[name].numel())
+        for name, density in densities.items()
     }
-
-
-def _removable(granularity: Granularity, model: nn.Module) -> list[str]:
-    """The weights that may be removed; with whole units all but those of the output layer."""
-    names = prunable(model)
-    if granularity == "unit":
-        names.remove(output_weight(model))
-    return names
-
-
-def _place(config: TicketConfig, name: str) -> str:
-    """What a weight's places go by: its own name, or its layer's."""
-    return layer_of(name) if config.granularity == "unit" else name
-
-
-def _apart(config: TicketConfig, model: nn.Module) -> list[str]:
-    """Under `global`, what is not pooled with the rest: the output layer if it has its own rate."""
-    alone = config.allocation == "global" and config.output_rate is not None
-    return [output_weight(model)] if alone else []
-
-
-def output_weight(model: nn.Module) -> str:
-    """The name of the last layer's weight: that is taken for the output layer."""
-    last = list(layers(model).values())[-1].weight
-    return next(name for name, value in model.named_parameters() if value is last)
 
 
 def _of(names: Iterable[str], values: Mapping[str, Any] | None) -> Any:

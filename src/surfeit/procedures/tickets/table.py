@@ -21,6 +21,10 @@ SCHEMA = pa.schema(
         ("early_stop_step", pa.int64()),
         ("early_stop_accuracy", pa.float64()),
         ("early_stop_test_accuracy", pa.float64()),
+        ("test_loss", pa.float64()),
+        ("validation_loss", pa.float64()),
+        ("early_stop_loss", pa.float64()),
+        ("early_stop_test_loss", pa.float64()),
         ("run", pa.string()),
     ]
 )
@@ -107,11 +111,15 @@ def figures(run: Run) -> dict[str, Any]:
     end, best = run.metrics().to_pylist()[-1], _best(run)
     return {
         "density": density_of(run),
-        "test_accuracy": end["test_accuracy"],
-        "validation_accuracy": end["validation_accuracy"],
+        "test_accuracy": end.get("test_accuracy"),
+        "validation_accuracy": end.get("validation_accuracy"),
         "early_stop_step": best["step"],
-        "early_stop_accuracy": best["validation_accuracy"],
-        "early_stop_test_accuracy": best["test_accuracy"],
+        "early_stop_accuracy": best.get("validation_accuracy"),
+        "early_stop_test_accuracy": best.get("test_accuracy"),
+        "test_loss": end["test_loss"],
+        "validation_loss": end["validation_loss"],
+        "early_stop_loss": best["validation_loss"],
+        "early_stop_test_loss": best.get("test_loss"),
         "run": run.key,
     }
 

@@ -1,16 +1,18 @@
 """Tickets found in one place and trained in another: other data, another optimiser."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pyarrow as pa
 import torch
 from torch import nn
 from torch.nn.utils import skip_init
 
-from surfeit.core import Streams, copied, layers
+from surfeit.core import Objective, Streams, copied, cross_entropy, ties
 from surfeit.data import Dataset
 from surfeit.execute import Engine, Progress, Task
 from surfeit.models import (
+    Structure,
     describe,
     foreign_part,
     initialise_,
@@ -41,13 +43,14 @@ def transfer_tickets(
     store: Store | None = None,
     engine: Engine | None = None,
     numerics: Numerics | None = None,
+    objective: Objective = cross_entropy,
     progress: Progress | None = None,
 ) -> pa.Table:
     """Trains tickets on other data or by another recipe than they were found with.
 
     Each ticket begins with its own mask and the weights that it began with where it was found, and
     is trained by the whole recipe from step 0 on; so is the dense network, with the weights that
-    its tickets were rewound to. Where the number of classes differs, the output layer is exchanged:
+    its tickets were rewound to. Where the number of outputs differs, the output layer is exchanged:
     newly drawn (from the seed's stream `head`, alike for all arms but newly drawn ones) and dense.
 
     >>> first, second = halves(load("cifar10"))
@@ -56,20 +59,21 @@ def transfer_tickets(
 
     Args:
         found: as from `find_tickets`, or some of its rows: those of tickets are transferred.
-        dataset: what to train on; images of a shape that the network takes.
+        dataset: what to train on; inputs of a shape that the network takes.
         recipe: how to train.
         controls: names of `CONTROLS`, made from each ticket as it begins here.
         into: a module of the tickets' architecture, where only its own code can build it.
         store: where the tickets' runs are, and the new ones are kept; `Store()` by default.
-        engine, numerics, progress: as of `find_tickets`.
+        engine, numerics, objective, progress: as of `find_tickets`.
 
     Returns:
         a table as that of `find_tickets`, with the same replicates and levels.
 
     Raises:
         ValueError: before any training, if there is no ticket in the table, network and data do
-            not fit together, a control is unknown, or `into` is of another architecture or wanted
-            and not given.
+            not fit together, a control is unknown, the number of outputs differs and the network
+            has no single linear output layer, or `into` is of another architecture or wanted and
+            not given.
         StoreError: before any training, if a ticket's run is not in the store.
 
     Source: Morcos, Yu, Paganini and Tian 2019, "One ticket to win them all". They draw
@@ -81,15 +85,15 @@ def transfer_tickets(
     tickets = _tickets(found, store)
     dense = {row: dense_of(run, store) for row, run in tickets.items()}
     jobs = {
-        run.key: _job(run, dataset, recipe, numerics or Numerics(), into)
+        run.key: _job(run, dataset, recipe, numerics or Numerics(), into, objective)
         for run in {run.key: run for run in dense.values()}.values()
     }
     network = next(iter(jobs.values())).network
-    engine = engine_for(network, engine)
+    engine = engine_for(network, engine, objective)
     rows = {Row(at.replicate, at.level, arm): at for at in tickets for arm in _arms(at, arms)}
     with (
         parcel_folder() as folder,
-        sending(dataset, network, folder) as data,
+        sending(dataset, network, folder, objective) as data,
     ):
         parcels = {
             run.key: pack(jobs[run.key], data, folder, drawn=_is_drawn(run))
@@ -147,14 +151,35 @@ def _is_drawn(dense: Run) -> bool:
 
 
 def _job(
-    dense: Run, dataset: Dataset, recipe: Recipe, numerics: Numerics, into: nn.Module | None
+    dense: Run,
+    dataset: Dataset,
+    recipe: Recipe,
+    numerics: Numerics,
+    into: nn.Module | None,
+    objective: Objective,
 ) -> Job:
     """The dense network with its initial weights, as it is to be trained here."""
     seed = dense.config["seed"]
     model = _network(dense, into)
-    if _outputs(model) != dataset.classes:
-        exchange_head_(model, dataset.classes, Streams(seed).get("head"))
-    return Job(named(model, dense.about["model"]), dataset, recipe, seed, None, numerics)
+    for name in dense.config.get("frozen", ()):  # an exchanged head is trained all the same
+        model.get_parameter(name).requires_grad_(False)
+    structure = Structure.of(model, dataset.train.inputs[:1])
+    # Where it takes no such inputs, or cannot be followed, the job says what does not fit.
+    if structure.obstacle is None and _width(model, structure.example) != dataset.outputs:
+        exchange_head_(model, dataset.outputs, Streams(seed).get("head"), structure=structure)
+    builder = named(model, dense.about["model"])
+    return Job(builder, dataset, recipe, seed, None, numerics, objective=objective)
+
+
+@torch.no_grad()
+def _width(model: nn.Module, example: Any) -> int | None:
+    """How many numbers the network gives for an example or position."""
+    training = model.training
+    try:
+        outputs = model.eval()(example)
+    finally:
+        model.train(training)
+    return outputs.shape[-1] if isinstance(outputs, torch.Tensor) and outputs.dim() else None
 
 
 def _network(dense: Run, into: nn.Module | None) -> nn.Module:
@@ -173,22 +198,47 @@ def _network(dense: Run, into: nn.Module | None) -> nn.Module:
     return loaded(model, dense.tensors(0))
 
 
-def _outputs(model: nn.Module) -> int:
-    return len(list(layers(model).values())[-1].weight)
+def exchange_head_(
+    model: nn.Module,
+    outputs: int,
+    generator: torch.Generator,
+    *,
+    structure: Structure | None = None,
+) -> nn.Module:
+    """Exchanges the output layer for a newly drawn one of so many outputs; returns the model.
 
-
-def exchange_head_(model: nn.Module, classes: int, generator: torch.Generator) -> nn.Module:
-    """Exchanges the output layer for a newly drawn one of so many classes; returns the model.
+    Args:
+        model: whose units reach its result from a single `Linear` layer, wherever it is registered.
+        outputs: how many units the new one has.
+        generator: what its weights are drawn from.
+        structure: of the model, if it is at hand.
 
     Raises:
-        ValueError: if the last layer is not linear.
+        ValueError: if the network cannot be followed, or has another output layer or several.
     """
-    name, old = list(layers(model).items())[-1]
-    if not isinstance(old, nn.Linear):
+    known = structure or Structure.of(model)
+    heads = {name: model.get_submodule(known.layers[name].module) for name in known.outputs}
+    (name, old), *others = heads.items() or [("", None)]
+    reason = None
+    if others or not isinstance(old, nn.Linear):
+        kinds = [f"{name!r} ({type(module).__name__})" for name, module in heads.items()]
+        reason = f"the network's outputs are {', '.join(kinds) or 'of no layer'}"
+    elif not name:
+        reason = "the network is a single layer"
+    elif not known.plain(name) or known.calls(name) != 1 or _is_tied(model, name):
+        reason = f"the output layer {name!r} is tied, used twice or has a forward pass of its own"
+    if reason is not None or not isinstance(old, nn.Linear):
         raise ValueError(
-            f"the last layer, {name!r}, is a {type(old).__name__}: only a linear output layer can "
-            f"be exchanged for one of {classes} classes"
+            f"only a single linear output layer can be exchanged for one of {outputs} outputs, and "
+            f"{reason}: build the network for these data and train it from the start"
         )
-    new = skip_init(nn.Linear, old.in_features, classes, bias=old.bias is not None)
-    model.set_submodule(name, initialise_(new, generator).to(old.weight.dtype))
+    new = skip_init(nn.Linear, old.in_features, outputs, bias=old.bias is not None)
+    new = initialise_(new, generator).to(old.weight.device, old.weight.dtype)
+    model.set_submodule(name, new)
     return model
+
+
+def _is_tied(model: nn.Module, layer: str) -> bool:
+    names = {name for name, tie in ties(model).items()}
+    names |= {tie.to for tie in ties(model).values()}
+    return any(name.rpartition(".")[0] == layer for name in names)

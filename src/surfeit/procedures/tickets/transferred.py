@@ -8,13 +8,15 @@ from torch import Tensor, nn
 
 from surfeit.core import Params
 from surfeit.execute import Desk
+from surfeit.models import Structure
 from surfeit.procedures.parcels import drawn_like, tensors_of, unpack
 from surfeit.procedures.tickets.arms import Begin, train_arm, train_as
 from surfeit.procedures.tickets.config import Granularity
 from surfeit.procedures.tickets.controls import Mask, Ticket
 from surfeit.procedures.tickets.levels import overlaid
-from surfeit.procedures.tickets.selection import output_weight, places_of, to_mask
+from surfeit.procedures.tickets.selection import output_weights, places_of, to_mask
 from surfeit.prune.masks import check_mask, full_mask
+from surfeit.prune.prunable import prunable
 from surfeit.store import Store
 from surfeit.train import Origin
 
@@ -42,47 +44,73 @@ def train_transferred(config: Mapping[str, Any], desk: Desk) -> str:
     weights = dense.tensors(config["rewound_to"])
     if found.mask:
         weights = overlaid(found.tensors(found.steps()[0]), found.mask, weights)
-    weights = _with_own_head(weights, initial, parcel.model)
+    structure = parcel.structure
+    weights = _with_own_head(weights, initial, structure)
     begin = Begin(recipe=parcel.recipe, origin=Origin(parents=(found.key,)))
     if config["level"] == 0:
         return train_as(parcel, desk, weights, {}, begin).key
-    mask = fitting(found.mask, parcel.model)
-    by = granularity_of(mask)
+    mask = fitting(found.mask, parcel.model, structure)
+    by = granularity_of(mask, parcel.model, structure)
     ticket = Ticket(
         weights=weights,
         initial=initial,
-        kept=places_of(by, parcel.model, mask),
+        kept=places_of(by, parcel.model, mask, structure=structure),
         draw=partial(drawn_like, parcel, initial),
-        to_mask=partial(to_mask, by, parcel.model),
+        to_mask=partial(to_mask, by, parcel.model, structure=structure),
+        by_unit=None
+        if by == "weight"
+        else partial(places_of, by, parcel.model, structure=structure),
     )
     return train_arm(parcel, desk, ticket, begin, arm=config["arm"], level=config["level"]).key
 
 
-def fitting(mask: Mapping[str, Tensor], model: nn.Module) -> Mask:
-    """The mask for a model whose output layer may have other classes, and is dense then.
+def fitting(mask: Mapping[str, Tensor], model: nn.Module, structure: Structure) -> Mask:
+    """The mask for a model whose output layer may have other units, and is dense then.
 
     Raises:
         ValueError: if the mask is of another architecture.
     """
-    head, whole = output_weight(model), full_mask(model)
+    whole = full_mask(model)
     fitted = dict(mask)
-    if head in mask and mask[head].shape != whole[head].shape:
-        fitted[head] = whole[head]
-    check_mask(model, fitted)
+    heads = output_weights(model, structure) if structure.obstacle is None else []
+    for head in heads:
+        if head in mask and mask[head].shape != whole[head].shape:
+            fitted[head] = whole[head]
+    check_mask(model, fitted, structure=structure)
     return fitted
 
 
-def granularity_of(mask: Mapping[str, Tensor]) -> Granularity:
-    """Whether a mask removes whole units: `unit` if no weight vector is kept in part."""
-    rows = [kept.flatten(1) for kept in mask.values() if kept.dim() > 1]
-    whole = all(bool((row.all(1) == row.any(1)).all()) for row in rows)
-    return "unit" if whole else "weight"
+def granularity_of(
+    mask: Mapping[str, Tensor], model: nn.Module, structure: Structure
+) -> Granularity:
+    """Whether a mask removes whole units: `unit` if it is the one that removes the units it does.
+
+    Such a mask also names biases and normalisations; one of a network without them is told by
+    being the mask of its own units.
+    """
+    if structure.obstacle is not None:
+        return "weight"
+    if mask.keys() - set(prunable(model)):
+        return "unit"
+    places = places_of("unit", model, mask, structure=structure)
+    if any(not bool(kept.any()) for kept in places.values()):
+        return "weight"
+    try:
+        again = to_mask("unit", model, places, structure=structure)
+    except ValueError:  # it has units that no mask can remove
+        return "weight"
+    same = again.keys() == mask.keys() and all(bool((again[n] == mask[n]).all()) for n in mask)
+    return "unit" if same else "weight"
 
 
-def _with_own_head(weights: Params, initial: Params, model: nn.Module) -> Params:
-    """The weights, with the output layer's as they are here if it was exchanged."""
-    head = output_weight(model)
-    if weights[head].shape == initial[head].shape:
+def _with_own_head(weights: Params, initial: Params, structure: Structure) -> Params:
+    """The weights, with an output layer's as they are here if it was exchanged."""
+    if structure.obstacle is not None:
         return weights
-    part = head.removesuffix("weight")
-    return weights | {name: value for name, value in initial.items() if name.startswith(part)}
+    own = dict(weights)
+    for name in structure.outputs:
+        layer = structure.layers[name]
+        tensors = [part.tensor for part in (*layer.weights, *layer.biases)]
+        if any(one in own and own[one].shape != initial[one].shape for one in tensors):
+            own |= {one: initial[one] for one in tensors}
+    return own

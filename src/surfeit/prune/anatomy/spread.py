@@ -7,10 +7,11 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Int64, Shaped
 from torch import Tensor
 
 from surfeit.core import check_tensor, unknown
+from surfeit.models.structure import Part
 
 Over = Literal["units", "inputs"]
 OVER: tuple[Over, ...] = ("units", "inputs")
@@ -68,6 +69,29 @@ def kept_counts(
         raise unknown("way to count kept weights over", over, OVER)
     rows = mask if over == "units" else mask.transpose(0, 1)
     return rows.flatten(1).sum(1)
+
+
+def units_first(
+    value: Shaped[Tensor, "*shape"], part: Part
+) -> Shaped[Tensor, "units inputs *rest"]:
+    """A parameter's entries with one row a unit, whichever axis its units are: nothing is added.
+
+    A transposed convolution's units are the second axis, group by group; an LSTM's unit has four
+    rows, which come to stand side by side along the last axis.
+
+    Args:
+        value: shaped like the parameter: a mask, or weights.
+        part: what `surfeit.models.structure` says of it.
+    """
+    if part.form == "columns":
+        return value.movedim(-1, 0)
+    if part.form == "transposed":
+        apart = value.unflatten(0, (part.groups, -1)).movedim(2, 1)
+        return apart.flatten(0, 1)
+    if part.blocks > 1:
+        rows = value.narrow(0, part.first, part.units * part.blocks)
+        return rows.unflatten(0, (part.blocks, part.units)).movedim(0, -1)
+    return value
 
 
 def spread(

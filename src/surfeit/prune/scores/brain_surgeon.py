@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Bool, Float64
 from torch import Tensor
 
-from surfeit.core import Layer, Params, check_mask_fits
+from surfeit.core import Params, check_mask_fits
 from surfeit.prune.scores.evidence import Evidence
-from surfeit.prune.scores.inputs import scored_layers, second_moments
-from surfeit.prune.scores.network import weight_name
+from surfeit.prune.scores.inputs import scored_layers, second_moments, weight_of
+from surfeit.prune.scores.watching import Module
 
 _DAMPING = 1e-4
 
@@ -21,7 +21,7 @@ def obs(evidence: Evidence, *, damping: float = _DAMPING) -> Params:
     over all changes of the unit's kept weights that make weight q zero: E's Hessian in them is Ψ,
     the second moments of the inputs that they read (see `second_moments`). Ψ is damped by
     `λ = damping · mean(diag Ψ)`: otherwise weights on inputs that are sums of others would be free,
-    and those on dead inputs undefined. Biases stay as they are.
+    and those on dead inputs undefined. Biases stay as they are; the objective plays no part.
 
     Args:
         evidence: with a split.
@@ -36,16 +36,17 @@ def obs(evidence: Evidence, *, damping: float = _DAMPING) -> Params:
             not finite, or the damping is too small for inputs that are sums of others.
 
     Source: Hassibi and Stork 1993, equation 5; Dong, Chen and Pan 2017 (layer by layer), section 3.
-    Cost: one forward pass, O(images · positions · inputs²) and an inversion, O(inputs³), a layer
+    Cost: one forward pass, O(examples · positions · inputs²) and an inversion, O(inputs³), a layer
     and for each distinct set of inputs that units keep: for sparse layers, one a unit.
     """
     psi = _damped(evidence, damping)
     scores = {}
     for name, layer in scored_layers(evidence, "obs").items():
-        w, kept = (_grouped(layer, t[weight_name(name)]) for t in (evidence.weights, evidence.kept))
+        weight = weight_of(evidence.layers[name])
+        w, kept = (_grouped(layer, t[weight]) for t in (evidence.weights, evidence.kept))
         free = torch.stack([_freedom(psi[name][g], kept[g]) for g in range(len(w))])
         score = w.double().square() / (2 * free)
-        scores[weight_name(name)] = score.view_as(layer.weight)
+        scores[weight] = score.view_as(layer.weight)
     return scores
 
 
@@ -77,11 +78,12 @@ def obs_update(
     dtypes = {name: value.dtype for name, value in evidence.model.named_parameters()}
     updated = {}
     for name, layer in scored_layers(evidence, "obs_update").items():
-        weight = evidence.weights[weight_name(name)]
-        kept = mask[weight_name(name)].to(weight.device) & evidence.kept[weight_name(name)]
+        own = weight_of(evidence.layers[name])
+        weight = evidence.weights[own]
+        kept = mask[own].to(weight.device) & evidence.kept[own]
         w, keep = _grouped(layer, weight).double(), _grouped(layer, kept)
         new = torch.stack([_made_good(psi[name][g], w[g], keep[g]) for g in range(len(w))])
-        updated[weight_name(name)] = new.view_as(weight).to(dtypes[weight_name(name)])
+        updated[own] = new.view_as(weight).to(dtypes[own])
     return updated
 
 
@@ -96,7 +98,7 @@ def _damped(evidence: Evidence, damping: float) -> dict[str, Tensor]:
     return moments
 
 
-def _grouped(layer: Layer, tensor: Tensor) -> Tensor:
+def _grouped(layer: Module, tensor: Tensor) -> Tensor:
     """[groups, units of the group, inputs]."""
     return tensor.flatten(1).unflatten(0, (getattr(layer, "groups", 1), -1))
 

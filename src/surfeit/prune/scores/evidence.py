@@ -8,17 +8,26 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from surfeit.core import Layer, Params, Split, check_mask_fits, unknown
-from surfeit.prune.scores.loss import mean_gradients, mean_hessian_vector_product
-from surfeit.prune.scores.network import (
-    check_initial,
-    check_statistics,
-    private_copy,
-    prunable_layers,
-    weight_name,
+from surfeit.core import (
+    Objective,
+    Params,
+    Split,
+    check_mask_fits,
+    cross_entropy,
+    ties,
+    unknown,
 )
-from surfeit.prune.scores.outputs import unit_outputs
-from surfeit.prune.scores.watching import check_untransposed
+from surfeit.models import Structure
+from surfeit.models.structure import (
+    Layer,
+    UnitOutputs,
+    check_examples_apart,
+    layers,
+    unit_outputs,
+)
+from surfeit.prune.prunable import prunable
+from surfeit.prune.scores.loss import batches, mean_gradients, mean_hessian_vector_product
+from surfeit.prune.scores.network import check_initial, private_copy
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,15 +43,19 @@ class Evidence:
     >>> magnitude_increase(evidence)["fc1.weight"]
 
     Args:
-        model: any module; its layers' weights are prunable, biases and normalisation are not.
+        model: any module; its layers' weights are prunable, biases, normalisation and embeddings
+            are not.
         initial: the weights before training by parameter name, e.g. `run.tensors(0)`; other
             tensors in it are ignored.
-        split: images and labels that gradients, activations and curvature are averaged over.
+        split: inputs and targets that gradients, activations and curvature are averaged over.
+        objective: the loss `L` that gradients and curvature are of.
+        structure: of the model, if it is at hand; it is found by running the model on an example
+            of the split where units' outputs are asked for.
         mask: bool tensors by parameter name, True = kept; what it does not name is kept. Whatever
             else than layers' weights it names is scored too. Removed weights are zero and no
             variables of the loss.
         generator: a CPU generator that `random` draws from, and advances.
-        batch_size: images at a time; changes results by rounding only.
+        batch_size: examples at a time; changes results by rounding only.
 
     Raises:
         ValueError: if the mask or the initial weights are not the model's, the split is no `Split`,
@@ -53,6 +66,8 @@ class Evidence:
     _: KW_ONLY
     initial: Mapping[str, Tensor] | None = None
     split: Split | None = None
+    objective: Objective = cross_entropy
+    structure: Structure | None = None
     mask: Mapping[str, Tensor] | None = None
     generator: torch.Generator | None = None
     batch_size: int = 250
@@ -62,22 +77,25 @@ class Evidence:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
         if self.split is not None and not isinstance(self.split, Split):
             raise ValueError(
-                "split must be images and labels, a Split, got a "
+                "split must be inputs and targets, a Split, got a "
                 f"{type(self.split).__name__}: pass data.train of a Dataset, or "
-                "Split(images, labels)"
+                "Split(inputs, targets)"
+            )
+        if not isinstance(self.objective, Objective):
+            raise ValueError(
+                f"objective must be an Objective such as cross_entropy, got {self.objective!r}"
             )
         if self.mask is not None:
             check_mask_fits(self.model, self.mask)
         if not self.names:
-            raise ValueError("there is nothing to score: the model has no Linear or Conv layers")
+            raise ValueError("there is nothing to score: the model has no layers with weights")
         if self.initial is not None:
             check_initial(self.model, self.initial, self.names)
 
     @cached_property
     def names(self) -> list[str]:
         """The prunable parameters' names, in the order of the model."""
-        weights = {weight_name(layer) for layer in prunable_layers(self.model)}
-        wanted = weights | set(self.mask or ())
+        wanted = {*prunable(self.model), *(self.mask or ())}
         return [name for name, _ in self.model.named_parameters() if name in wanted]
 
     @cached_property
@@ -90,22 +108,82 @@ class Evidence:
         return private_copy(self.model, self.mask or {})
 
     @cached_property
+    def followed(self) -> Structure:
+        """The network's structure."""
+        if self.structure is not None:
+            return self.structure
+        example = None if self.split is None else self.split.inputs[:1]
+        found = Structure.of(self.model, example)
+        if found.obstacle is not None and self.mask:
+            return Structure.of(self.network, example)  # NaN at a removed weight does no harm
+        return found
+
+    @cached_property
     def layers(self) -> dict[str, Layer]:
-        """The private copy's layers whose weights are prunable, by dotted name.
+        """The layers that hold prunable weights by dotted name, of tied ones each."""
+        own, found = self._own_names, layers(self.network)
+        return {
+            name: layer
+            for name, layer in found.items()
+            if layer.kind != "embedding"
+            and any(own.get(part.tensor) in self.names for part in layer.weights)
+        }
+
+    @cached_property
+    def unit_layers(self) -> dict[str, Layer]:
+        """The layers whose units are scored: all of `layers` that a pass through the network runs.
+
+        Where the network cannot be followed, which run is not known, and all are scored.
+        """
+        if self.followed.obstacle is not None:
+            return self.layers
+        unused = self.followed.unused
+        return {name: layer for name, layer in self.layers.items() if name not in unused}
+
+    def matrix(self, name: str) -> Float[Tensor, "units inputs"]:
+        """A layer's weight matrix `W` in float64, removed weights at zero: see `Layer.matrix`.
 
         Raises:
-            ValueError: if one is a transposed convolution, whose weight's rows are not its units.
+            ValueError: if there is no such layer, or no pass runs it, so that it has no scores.
         """
-        found = prunable_layers(self.network)
-        mine = {name: layer for name, layer in found.items() if weight_name(name) in self.names}
-        check_untransposed(mine)
-        return mine
+        if name in self.layers and name not in self.unit_layers:
+            raise ValueError(
+                f"no pass through the network runs {self.layers[name].label}, so that its units "
+                "are not scored"
+            )
+        if name not in self.layers:
+            raise unknown("layer", name, self.unit_layers)
+        return self.layers[name].matrix(self.network).double()
+
+    def of_units(self, name: str, tensors: Mapping[str, Tensor], *, biases: bool) -> Tensor:
+        """Sums over what belongs to each unit of a layer, of tensors by parameter name: [units].
+
+        Args:
+            name: of the layer.
+            tensors: shaped like the parameters; a tied one stands for all of its names. Those of
+                parameters that are missing count as zero.
+            biases: whether the units' biases count as well.
+        """
+        layer, tied = self.layers[name], ties(self.network)
+        sums = []
+        for part in (*layer.weights, *(layer.biases if biases else ())):
+            tie = tied.get(part.tensor)
+            value = tensors.get(part.tensor if tie is None else tie.to)
+            if value is not None:
+                value = (value if tie is None else tie.of(value)).double()
+                sums.append(part.matrix(value[:, None] if value.dim() == 1 else value).sum(dim=1))
+        return torch.stack(sums).sum(dim=0)
 
     @cached_property
     def weights(self) -> Params:
         """The prunable weights by parameter name, removed ones at zero."""
         own = dict(self.network.named_parameters())
         return {name: own[name].detach() for name in self.names}
+
+    @cached_property
+    def parameters(self) -> Params:
+        """All parameters of the private copy by name, removed weights at zero."""
+        return {name: value.detach() for name, value in self.network.named_parameters()}
 
     @cached_property
     def kept(self) -> Params:
@@ -134,19 +212,19 @@ class Evidence:
 
     @cached_property
     def examples(self) -> Split:
-        """The split, once the network has taken one of its images.
+        """The split, once the network has taken one of its inputs.
 
         Raises:
-            ValueError: if there is none, the network does not fit it, or a BatchNorm keeps no
-                running statistics, so that an image's outputs depend on those beside it.
+            ValueError: if there is none, the network does not take it, or a BatchNorm keeps no
+                running statistics, so that an example's outputs depend on those beside it.
         """
         if self.split is None:
             raise ValueError(
-                "this score needs images and labels, and no split was given: pass "
+                "this score needs inputs and targets, and no split was given: pass "
                 "Evidence(model, split=dataset.train)"
             )
-        check_statistics(self.network)
-        _check_fits(self.network, self.split)
+        check_examples_apart(self.network)
+        _check_taken(self.network, self.split)
         return self.split
 
     @property
@@ -166,35 +244,44 @@ class Evidence:
     @cached_property
     def parameter_gradients(self) -> Params:
         """As `gradients`, of every parameter, biases and normalisation included."""
-        found = mean_gradients(self.network, self.examples, self.batch_size)
+        found = mean_gradients(self.network, self.examples, self.objective, self.batch_size)
         return found | self._without_removed({name: found[name] for name in self.names})
 
     @cached_property
     def gradients(self) -> Params:
-        """`g = ∇L`, with L the mean cross-entropy (nats) over the split; 0 for removed weights.
+        """`g = ∇L`, with L the objective's mean over the split; 0 for removed weights.
 
         In the weights' dtype, summed over batches in float64.
 
         Raises:
-            ValueError: if there is no split or the gradient is not finite.
+            ValueError: if there is no split, the objective cannot judge the network's outputs, or
+                the gradient is not finite.
 
         Cost: one forward and backward pass over the split.
         """
         return {name: self.parameter_gradients[name] for name in self.names}
 
     @cached_property
-    def activations(self) -> dict[str, Float[Tensor, "images units"]]:
-        """Units' outputs behind their activation, by layer name: [images, units].
+    def activations(self) -> dict[str, Float[Tensor, "examples units"]]:
+        """Units' outputs by layer name, [examples, units], averaged over their positions.
 
-        Behind the first elementwise activation that follows the layer; a convolution's outputs are
-        averaged over positions.
+        What a unit's output is, `surfeit.models.structure.UnitOutputs.of` says: what its first
+        reader reads. Layers whose units' outputs are to be had nowhere are left out: queries, keys
+        and values of attention, and the lower levels of a recurrent module.
 
         Raises:
-            ValueError: if there is no split, or a layer runs more than once or never.
+            ValueError: if there is no split, or the network cannot be followed.
 
-        Cost: one forward pass over the split; images x units numbers are kept.
+        Cost: one forward pass over the split; examples x units numbers are kept.
         """
-        return unit_outputs(self.network, self.layers, self.examples, self.batch_size)
+        split, structure = self.examples, self.followed
+        names = [name for name in self.unit_layers if _has_outputs(structure, name)]
+        parts: dict[str, list[Tensor]] = {name: [] for name in names}
+        for batch in batches(split, self.batch_size, next(iter(self.weights.values()))):
+            found = unit_outputs(self.network, names, batch.inputs, structure=structure)
+            for name, outputs in found.items():
+                parts[name].append(outputs.mean(dim=2))
+        return {name: torch.cat(values) for name, values in parts.items()}
 
     def hessian_vector_product(self, v: Mapping[str, Tensor]) -> Params:
         """`Hv`, with H the Hessian of L (see `gradients`) in the kept prunable weights.
@@ -217,29 +304,41 @@ class Evidence:
                 given = f"got {list(v[name].shape)}" if name in v else "which is missing"
                 raise ValueError(f"v needs {list(weight.shape)} for {name}, {given}")
         vector = self._without_removed({name: v[name].to(w) for name, w in self.weights.items()})
-        product = mean_hessian_vector_product(self.network, vector, self.examples, self.batch_size)
+        product = mean_hessian_vector_product(
+            self.network, vector, self.examples, self.objective, self.batch_size
+        )
         return self._without_removed(product)
 
     def _without_removed(self, tensors: Params) -> Params:
         return {name: value.masked_fill(~self.kept[name], 0) for name, value in tensors.items()}
+
+    @cached_property
+    def _own_names(self) -> dict[str, str]:
+        """The name that each parameter is scored by: of a tied one that of the first."""
+        own = {name: name for name, _ in self.network.named_parameters()}
+        return own | {name: tie.to for name, tie in ties(self.network).items()}
 
 
 Score = Callable[[Evidence], Params]
 UnitScore = Callable[[Evidence], dict[str, Tensor]]
 
 
+def _has_outputs(structure: Structure, name: str) -> bool:
+    """Whether the outputs of a layer's units are to be had; a network must be followed for it."""
+    if structure.obstacle is not None:
+        raise ValueError(structure.obstacle)
+    try:
+        UnitOutputs.of(structure, name)
+    except ValueError:
+        return False
+    return True
+
+
 @torch.no_grad()
-def _check_fits(network: nn.Module, split: Split) -> None:
+def _check_taken(network: nn.Module, split: Split) -> None:
     like = next(network.parameters())
     try:
-        logits = network(split.images[:1].to(like))
-    except RuntimeError as error:
-        shape = list(split.images.shape[1:])
-        raise ValueError(f"the model takes no image {shape}: {error}") from error
-    if logits.dim() != 2 or len(logits) != 1:
-        raise ValueError(f"the model must return [images, classes], got {list(logits.shape)}")
-    low, high = int(split.labels.min()), int(split.labels.max())
-    if low < 0 or high >= logits.shape[1]:
-        raise ValueError(
-            f"labels must be in [0, {logits.shape[1]}), the model's classes, got {low} to {high}"
-        )
+        network(next(batches(split, 1, like)).inputs)
+    except (RuntimeError, IndexError, TypeError) as error:
+        shape = list(split.input_shape)
+        raise ValueError(f"the model takes no input of shape {shape}: {error}") from error

@@ -24,7 +24,7 @@ def synflow(evidence: Evidence) -> Params:
     """`|∂R/∂w w|`, with `R = 1ᵀ(∏_l |W_l|) 1` the flow through the linearised network.
 
     Linearised: every parameter's absolute value, elementwise activation modules replaced by the
-    identity, biases and running means at zero, running variances as they are, an image of ones;
+    identity, biases and running means at zero, running variances as they are, an input of ones;
     all in float64. In a chain of layers the scores of each layer add up to R: what is removed from
     a small layer costs as much as what is removed from a large one. One pass; its masks may empty a
     layer at low densities, which `synflow_mask` avoids.
@@ -33,13 +33,13 @@ def synflow(evidence: Evidence) -> Params:
         float64 scores shaped like the weights, >= 0; 0 for removed weights.
 
     Raises:
-        ValueError: if the evidence has no split (only an image's shape is read), R is not finite,
+        ValueError: if the evidence has no split (only an example's shape is read), R is not finite,
             or the network stays nonlinear (normalisation other than BatchNorm with
             running statistics, or saturating activations that are no modules).
 
     Source: Tanaka, Kunin, Yamins and Ganguli 2020, sections 4 and 5; biases and running means are
     at zero here, as for new networks, so that the layers' sums are equal for trained ones too.
-    Cost: one gradient for one image.
+    Cost: one gradient for one example.
     """
     return _flow_of(evidence)(evidence.kept)
 
@@ -57,7 +57,7 @@ def synflow_mask(
     >>> synflow_mask(Evidence(model, split=dataset.train), 0.01)
 
     Args:
-        evidence: with a split, of which only an image's shape is read.
+        evidence: with a split, of which only an example's shape is read.
         density: fraction of all prunable weights to keep, in (0, d_0].
         allocate: makes a round's mask, nested in the last one.
         rounds: at least 1; 1 is one-shot.
@@ -69,7 +69,7 @@ def synflow_mask(
         ValueError: if density or rounds are out of range, or as `synflow` does.
         CollapseError: if a layer would be left without weights all the same.
 
-    Source: Tanaka et al. 2020, algorithm 1. Cost: `rounds` gradients for one image.
+    Source: Tanaka et al. 2020, algorithm 1. Cost: `rounds` gradients for one example.
     """
     if rounds < 1:
         raise ValueError(f"rounds must be at least 1, got {rounds}")
@@ -90,10 +90,15 @@ def synflow_mask(
 
 def _flow_of(evidence: Evidence) -> Callable[[Params], Params]:
     """The scores as a function of the mask, with the network linearised once."""
-    image = evidence.examples.images[:1]
+    example = evidence.examples.inputs[:1]
+    if not example.is_floating_point():
+        raise ValueError(
+            "synflow sends ones through the network, which needs real inputs, not tokens of "
+            f"{example.dtype}: choose another score, such as snip"
+        )
     network = _linearised(evidence.network)
     own = dict(network.named_parameters())
-    ones = torch.ones_like(image, dtype=torch.float64, device=next(iter(own.values())).device)
+    ones = torch.ones_like(example, dtype=torch.float64, device=next(iter(own.values())).device)
     _check_linear(network, ones)
 
     def flow(mask: Params) -> Params:
@@ -118,14 +123,14 @@ def _linearised(network: nn.Module) -> nn.Module:
             if isinstance(module, _BatchNorm) and module.running_mean is not None:
                 module.running_mean.zero_()
         for name, value in own.named_parameters():
-            is_bias = name.rpartition(".")[2] == "bias"
+            is_bias = "bias" in name.rpartition(".")[2]
             value.copy_(torch.zeros_like(value) if is_bias else value.abs())
     return own
 
 
 @torch.no_grad()
 def _check_linear(network: nn.Module, ones: Tensor) -> None:
-    # Not an even image: normalisation would turn it into zeros, which are linear.
+    # Not an even input: normalisation would turn it into zeros, which are linear.
     ramp = torch.linspace(1, 2, ones.numel()).to(ones).view_as(ones)
     flow, once, twice = network(ones).sum(), network(ramp), network(2 * ramp)
     if not all(bool(value.isfinite().all()) for value in (flow, once, twice)):

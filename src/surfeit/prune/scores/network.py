@@ -4,44 +4,9 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from surfeit.core import (
-    Layer,
-    check_finite,
-    check_tensor,
-    copied,
-    full_precision,
-    layers,
-    own_parameters,
-)
-
-
-def weight_name(layer: str) -> str:
-    """The parameter name of a layer's weight; the model itself is the layer called ""."""
-    return f"{layer}.weight" if layer else "weight"
-
-
-def prunable_layers(model: nn.Module) -> dict[str, Layer]:
-    """The layers whose weight is a parameter of their own; of a shared one, the first.
-
-    Raises:
-        ValueError: if a layer computes its weight from other parameters.
-    """
-    own = own_parameters(model)
-    held = {id(value) for value in model.parameters()}
-    found = {}
-    for name, layer in layers(model).items():
-        if weight_name(name) in own:
-            found[name] = layer
-        elif id(layer.weight) not in held:
-            raise ValueError(
-                f"layer {name!r} computes its weight from other parameters "
-                f"({', '.join(part for part, _ in layer.named_parameters())}): make the weight a "
-                "parameter first, by torch.nn.utils.parametrize.remove_parametrizations or "
-                "torch.nn.utils.prune.remove"
-            )
-    return found
+from surfeit.core import check_finite, check_tensor, copied, full_precision
+from surfeit.models.structure import layers, tensor
 
 
 def check_initial(model: nn.Module, initial: Mapping[str, Tensor], names: list[str]) -> None:
@@ -75,8 +40,9 @@ def private_copy(model: nn.Module, mask: Mapping[str, Tensor]) -> nn.Module:
             or complex numbers.
     """
     own = copied(model).eval().requires_grad_(False)
-    for name, layer in layers(own).items():
-        full_precision(layer.weight, f"weights of layer {name!r}")
+    for layer in layers(own).values():
+        for part in layer.weights:
+            full_precision(tensor(own, part.tensor), f"weights of layer {layer.label}")
     lift_(own)
     for name, value in own.named_parameters():
         value.grad = None
@@ -85,20 +51,6 @@ def private_copy(model: nn.Module, mask: Mapping[str, Tensor]) -> nn.Module:
             value.masked_fill_(~mask[name].to(value.device), 0.0)
         check_finite(value, name)
     return own
-
-
-def check_statistics(network: nn.Module) -> None:
-    """Says so if an image's outputs depend on those beside it, and so on the batch size.
-
-    Raises:
-        ValueError: if a batch normalisation keeps no running statistics.
-    """
-    for name, module in network.named_modules():
-        if isinstance(module, _BatchNorm) and module.running_mean is None:
-            raise ValueError(
-                f"{name!r} keeps no running statistics, so that an image's outputs depend on the "
-                "others beside it: scores that look at images need track_running_stats=True"
-            )
 
 
 def lift_(network: nn.Module) -> None:

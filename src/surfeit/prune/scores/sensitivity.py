@@ -1,6 +1,6 @@
 """Scores from the loss's first derivatives, and GraSP's from their flow.
 
-With w the weights, g = ∇L and H the Hessian of the mean cross-entropy L over the split (evaluation
+With w the weights, g = ∇L and H the Hessian of the objective's mean L over the split (evaluation
 mode). All are float64, shaped like the weights; each raises a ValueError if the evidence has no
 split.
 """

@@ -1,19 +1,20 @@
 """Scores of whole units: layer name -> float64 [units], larger = kept.
 
-They are of every layer with a prunable weight, the last one included. Units that the mask has
-removed whole count as not there. Filters of different groups of a convolution read different
-inputs: as weight vectors they are orthogonal, whatever their entries.
+They are of every layer with a prunable weight that a pass through the network runs, outputs
+included; embeddings have none. Where units go together, as in a residual stream, each layer's are
+scored by themselves. Units that the mask has removed whole count as not there. A weight vector is a
+row of the layer's weight matrix (`surfeit.models.structure.Layer.matrix`), whatever the axis of its
+units: an LSTM's unit has the rows of its four gates. Filters of different groups of a convolution
+read different inputs: as weight vectors they are orthogonal, whatever their entries.
 """
 
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from surfeit.core import weight_matrix
 from surfeit.prune import criteria
 from surfeit.prune.scores.evidence import Evidence
 from surfeit.prune.scores.loss import all_finite
-from surfeit.prune.scores.network import weight_name
 
 UnitScores = dict[str, Float64[Tensor, " units"]]
 
@@ -47,7 +48,7 @@ def fpgm(evidence: Evidence) -> UnitScores:
     """
     scores = {}
     for name, W in _matrices(evidence).items():
-        there = evidence.kept[weight_name(name)].flatten(1).any(dim=1)
+        there = evidence.of_units(name, evidence.kept, biases=False) > 0
         # Not by inner products, which leave equal weight vectors a little apart.
         apart = torch.cdist(W, W[there], compute_mode="donot_use_mm_for_euclid_dist")
         scores[name] = apart.sum(dim=1)
@@ -57,22 +58,21 @@ def fpgm(evidence: Evidence) -> UnitScores:
 def activation_correlation(evidence: Evidence) -> UnitScores:
     """`1 - mean_{j≠i} |r_ij|`: units whose outputs others do not repeat are kept.
 
-    With r_ij Pearson's correlation of two units' outputs over the split's images (behind the
-    activation, a convolution's averaged over positions: `Evidence.activations`). A unit whose
+    With r_ij Pearson's correlation of two units' outputs over the split's examples (as their first
+    reader reads them, averaged over positions: `Evidence.activations`). A unit whose
     output never changes says no more than a bias: it scores 0, and does not count among the others.
     A unit without others scores 1.
 
     Returns:
-        layer name -> [units] in [0, 1].
+        layer name -> [units] in [0, 1]; without layers whose units' outputs are to be had nowhere.
 
     Raises:
-        ValueError: if there is no split, a layer runs more than once or never, or outputs are not
+        ValueError: if there is no split, the network cannot be followed, or outputs are not
             finite.
 
     The plain measure of linear redundancy between outputs, of no single source. Cost: one forward
-    pass and O(images · units²) a layer.
+    pass and O(examples · units²) a layer.
     """
-    _matrices(evidence)
     activations = all_finite("units' outputs", evidence.activations)
     return {name: _distinctness(outputs.double()) for name, outputs in activations.items()}
 
@@ -80,8 +80,8 @@ def activation_correlation(evidence: Evidence) -> UnitScores:
 def taylor_unit(evidence: Evidence) -> UnitScores:
     """`(Σ_q g_q w_q)²` over its weights and bias: units whose removal changes the loss are kept.
 
-    To first order, the squared change of the mean cross-entropy when the unit's pre-activation
-    becomes zero.
+    To first order, the squared change of the mean loss when they all become zero, and with them
+    the unit's pre-activation; tied ones at all of their places.
 
     Raises:
         ValueError: if there is no split.
@@ -89,14 +89,13 @@ def taylor_unit(evidence: Evidence) -> UnitScores:
     Source: Molchanov et al. 2019, section 3, whose mean of squares over batches is here the square
     of the mean over the split. Cost: one gradient.
     """
-    g = evidence.parameter_gradients
-    scores = {}
-    for name, layer in evidence.layers.items():
-        change = (g[weight_name(name)].double() * layer.weight).flatten(1).sum(dim=1)
-        if layer.bias is not None:
-            change = change + g[f"{name}.bias" if name else "bias"].double() * layer.bias
-        scores[name] = change.square()
-    return scores
+    change = {
+        name: g.double() * evidence.parameters[name]
+        for name, g in evidence.parameter_gradients.items()
+    }
+    return {
+        name: evidence.of_units(name, change, biases=True).square() for name in evidence.unit_layers
+    }
 
 
 def random(evidence: Evidence) -> UnitScores:
@@ -113,14 +112,10 @@ def random(evidence: Evidence) -> UnitScores:
 
 def _matrices(evidence: Evidence) -> dict[str, Float64[Tensor, "units inputs"]]:
     """Each layer's weight vectors over all its inputs: zeros where a filter's group reads none."""
-    found = {}
-    for name, layer in evidence.layers.items():
-        W = weight_matrix(evidence.weights[weight_name(name)]).double()
-        found[name] = torch.block_diag(*W.chunk(getattr(layer, "groups", 1)))
-    return found
+    return {name: evidence.matrix(name) for name in evidence.unit_layers}
 
 
-def _distinctness(outputs: Float64[Tensor, "images units"]) -> Float64[Tensor, " units"]:
+def _distinctness(outputs: Float64[Tensor, "examples units"]) -> Float64[Tensor, " units"]:
     largest = outputs.abs().amax(dim=0)
     centred = outputs - outputs.mean(dim=0)
     # A constant's mean is off by a few roundings: what is left of it is no signal.

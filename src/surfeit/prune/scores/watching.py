@@ -6,9 +6,9 @@ from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.nn.modules.conv import _ConvNd
 
-from surfeit.core import Layer
+Module = nn.Linear | _ConvNd
 
 # Called with a layer's name, input and output; what it returns replaces the output unless None.
 See = Callable[[str, Tensor, Tensor], Tensor | None]
@@ -17,7 +17,7 @@ _AT_ONCE = 2**25
 
 
 @contextmanager
-def watched(layers: Mapping[str, Layer], see: See) -> Iterator[None]:
+def watched(layers: Mapping[str, Module], see: See) -> Iterator[None]:
     """Calls `see` whenever a layer has run, and checks at the end that each ran once.
 
     Raises:
@@ -47,21 +47,7 @@ def watched(layers: Mapping[str, Layer], see: See) -> Iterator[None]:
             )
 
 
-def check_untransposed(layers: Mapping[str, Layer]) -> None:
-    """Says so if the rows of a layer's weight are not its units.
-
-    Raises:
-        ValueError: if one is a transposed convolution.
-    """
-    for name, layer in layers.items():
-        if isinstance(layer, _ConvTransposeNd):
-            raise ValueError(
-                f"layer {name!r} is a {type(layer).__name__}: scores of units and of layers' "
-                "inputs support Linear and Conv1d, Conv2d, Conv3d"
-            )
-
-
-def input_rows(layer: Layer, x: Tensor) -> Tensor:
+def input_rows(layer: Module, x: Tensor) -> Tensor:
     """What the layer multiplies its weight matrix with: [n, groups, positions, inputs].
 
     A Linear layer's rows are its inputs themselves, a convolution's its patches (im2col), in the
@@ -70,6 +56,11 @@ def input_rows(layer: Layer, x: Tensor) -> Tensor:
     if isinstance(layer, nn.Linear):
         return x.reshape(len(x), 1, -1, layer.in_features)
     dims = len(layer.kernel_size)
+    if x.dim() != dims + 2:
+        raise ValueError(
+            f"a {type(layer).__name__} reads an example alone, of shape {list(x.shape)}: scores "
+            "that look at layers' inputs need them with an axis of examples in front"
+        )
     mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
     padding = layer._reversed_padding_repeated_twice
     x = F.pad(x, padding, mode=mode) if any(padding) else x
@@ -81,15 +72,15 @@ def input_rows(layer: Layer, x: Tensor) -> Tensor:
     return x.permute(order).flatten(2 + dims).flatten(2, 1 + dims)
 
 
-def output_rows(layer: Layer, y: Tensor) -> Tensor:
+def output_rows(layer: Module, y: Tensor) -> Tensor:
     """A tensor shaped like the layer's output as [n, groups, positions, units of the group]."""
     if isinstance(layer, nn.Linear):
         return y.reshape(len(y), 1, -1, layer.out_features)
     return y.flatten(2).unflatten(1, (layer.groups, -1)).transpose(2, 3)
 
 
-def slices(layer: Layer, x: Tensor, y: Tensor) -> Iterator[slice]:
-    """Few enough images at a time for their rows and one product a weight to fit in memory."""
+def slices(layer: Module, x: Tensor, y: Tensor) -> Iterator[slice]:
+    """Few enough examples at a time for their rows and one product a weight to fit in memory."""
     inputs = layer.weight[0].numel()
     groups = layer.groups if isinstance(layer, _ConvNd) else 1
     positions = y[0].numel() // len(layer.weight)

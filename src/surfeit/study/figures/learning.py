@@ -1,16 +1,16 @@
-"""Accuracy and loss against the epoch, for every split that was measured."""
+"""Accuracy, or R², and loss against the epoch, for every split that was measured."""
 
 import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from surfeit.study.figures.style import (
     BLACK,
     BLUE,
     ORANGE,
     Stroke,
+    loss_axis,
     panels,
     percent_axis,
     style,
@@ -23,13 +23,25 @@ STROKES = {
     "test": Stroke(color=BLACK, linestyle=":", marker="^"),
 }
 
+# What is drawn beside the loss, and how low: R² has no bottom, and begins far below what matters.
+_LEFT = ("accuracy", "r2")
+_LEAST_R2 = -1.0
+_LOSSES = {
+    "cross_entropy": "cross-entropy (nats)",
+    "binary_cross_entropy": "binary cross-entropy (nats)",
+    "squared_error": "squared error",
+    "hinge": "hinge loss",
+}
 
-def figure(table: pa.Table) -> Figure:
-    """The learning curve: accuracy on the left, loss on the right.
+
+def figure(table: pa.Table, *, objective: str = "cross_entropy", judged: str = "images") -> Figure:
+    """The learning curve: accuracy or R² on the left, loss on the right; of losses alone the loss.
 
     Args:
         table: one row a measurement: `epoch` or, where there is none, `step`, and for each split
-            `SPLIT_accuracy` (fraction) and `SPLIT_loss` (nats), null where not measured.
+            `SPLIT_accuracy` or `SPLIT_r2` (fractions) and `SPLIT_loss`, null where not measured.
+        objective: the name of what is minimised.
+        judged: what an accuracy is a fraction of.
 
     Raises:
         ValueError: if the table has no such measurement.
@@ -37,17 +49,22 @@ def figure(table: pa.Table) -> Figure:
     if not measured(table):
         raise ValueError(f"a learning curve needs at least one measurement, got {table.schema}")
     time = "epoch" if "epoch" in table.column_names else "step"
+    left = next((name for name in _LEFT if _any(table, name)), None)
     with style():
-        drawing, panel = panels(2, height=2.9)
-        accuracy, loss = panel[0]
-        _draw(accuracy, table, "accuracy", time)
-        _draw(loss, table, "loss", time)
-        accuracy.set(title="Accuracy", xlabel=time, ylabel="images classified rightly")
-        loss.set(title="Loss", xlabel=time, ylabel="cross-entropy (nats)", yscale="log")
-        loss.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
-        percent_axis(accuracy)
-        accuracy.set_ylim(top=1.0 + 0.02 * (1 - accuracy.get_ylim()[0]))
-        series = [axes.get_legend_handles_labels() for axes in (accuracy, loss)]
+        drawing, panel = panels(1 if left is None else 2, height=2.9)
+        axes_of = list(panel[0])
+        _draw_loss(axes_of[-1], table, time, objective)
+        if left == "accuracy":
+            _draw(axes_of[0], table, "accuracy", time)
+            axes_of[0].set(title="Accuracy", xlabel=time, ylabel=f"{judged} classified rightly")
+            percent_axis(axes_of[0])
+        elif left == "r2":
+            _draw(axes_of[0], table, "r2", time)
+            axes_of[0].set(title="R²", xlabel=time, ylabel="variance of the targets explained")
+            axes_of[0].set_ylim(bottom=max(axes_of[0].get_ylim()[0], _LEAST_R2))
+        if left is not None:
+            axes_of[0].set_ylim(top=1.0 + 0.02 * (1 - axes_of[0].get_ylim()[0]))
+        series = [axes.get_legend_handles_labels() for axes in axes_of]
         handles, labels = max(series, key=lambda one: len(one[1]))
         drawing.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return drawing
@@ -55,13 +72,21 @@ def figure(table: pa.Table) -> Figure:
 
 def measured(table: pa.Table) -> bool:
     """Whether the table holds anything that a learning curve shows."""
-    names = [f"{split}_{quantity}" for split in STROKES for quantity in ("accuracy", "loss")]
+    return any(_any(table, quantity) for quantity in (*_LEFT, "loss"))
+
+
+def _any(table: pa.Table, quantity: str) -> bool:
+    names = [f"{split}_{quantity}" for split in STROKES]
     return any(np.isfinite(column(table, name)).any() for name in names if _has(table, name))
 
 
-def _plain(value: float) -> str:
-    """Without an exponent: 0.00001, not 1e-05."""
-    return np.format_float_positional(float(f"{value:.6g}"), trim="-")
+def _draw_loss(axes: Axes, table: pa.Table, time: str, objective: str) -> None:
+    _draw(axes, table, "loss", time)
+    axes.set(title="Loss", xlabel=time, ylabel=_LOSSES.get(objective, objective))
+    names = [f"{split}_loss" for split in STROKES if _has(table, f"{split}_loss")]
+    if names:
+        # Losses of a training span orders of magnitude, also where these few do not.
+        loss_axis(axes, np.concatenate([column(table, name) for name in names]), needed=1.0)
 
 
 def _has(table: pa.Table, name: str) -> bool:

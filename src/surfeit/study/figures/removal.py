@@ -1,4 +1,4 @@
-"""Accuracy against the number of units removed: every criterion, both directions, and chance."""
+"""Accuracy or loss against the number of units removed: every criterion, both ways, and chance."""
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,9 @@ from surfeit.study.figures.style import (
     PURPLE,
     VERMILLION,
     Stroke,
+    accepted_label,
+    accepted_level,
+    loss_axis,
     panels,
     percent_axis,
     style,
@@ -40,6 +43,7 @@ def figure(
     loss: float | None = None,
     chance: float | None = None,
     chosen: int | None = None,
+    variance: float | None = None,
 ) -> Figure:
     """Removal curves of one layer on one split: one panel for each direction.
 
@@ -49,29 +53,42 @@ def figure(
     Args:
         table: one row a point: `split` (one alone), `criterion`, `remove` ("least" or "most"
             first; null for random), `repeat` (0 where nothing is random), `removed` (units),
-            `accuracy` (fraction).
-        loss: the accuracy that may be lost (fraction); its line is drawn where given.
-        chance: the accuracy of guessing (fraction); its line is drawn where given.
+            `accuracy` (fraction) or, where that is null, `loss`.
+        loss: the accuracy that may be lost (fraction); its line is drawn where given. Of losses
+            with a variance, of R²; of others, a share of the dense loss.
+        chance: the accuracy of guessing (fraction); its line is drawn where given and accuracies
+            are.
         chosen: the number of units found to be removable; marked in the left panel where given.
+        variance: of real targets, the loss of always answering their mean; its line is drawn where
+            given and losses are.
 
     Raises:
         ValueError: if the table has no row.
     """
     if table.num_rows == 0:
         raise ValueError("a removal figure needs at least one curve")
+    what = _quantity(table)
     with style():
         drawing, axes = panels(2, height=3.7, sharey=True)
         for panel, (remove, title) in zip(axes[0], TITLES.items(), strict=True):
             _random_band(panel, table)
             _criteria(panel, table, remove)
-            _lines(panel, table, loss, chance)
+            _lines(panel, table, loss, chance, variance)
             panel.set(title=title, xlabel="units removed")
             panel.set_xlim(0, max(table["removed"].to_pylist()))
-            panel.set_ylim(bottom=0)
+            if what == "accuracy":
+                panel.set_ylim(bottom=0)
+        if what == "loss":
+            loss_axis(axes[0][0], column(table, what))
         if chosen is not None:
-            _mark(axes[0][0], chosen)
-        axes[0][0].set_ylabel(f"{table['split'][0]} accuracy")
-        percent_axis(axes[0][0])
+            _mark(axes[0][0], chosen, top=what == "loss")
+        first = axes[0][0]
+        if what == "accuracy":
+            first.set_ylabel(f"{table['split'][0]} accuracy")
+            percent_axis(first)
+        else:
+            scale = ", logarithmic axis" if first.get_yscale() == "log" else ""
+            first.set_ylabel(f"{table['split'][0]} loss (lower is better{scale})")
         handles, labels = axes[0][0].get_legend_handles_labels()
         drawing.legend(handles, labels, loc="outside lower center", ncols=3)
     return drawing
@@ -84,14 +101,16 @@ def _random_band(axes: Axes, table: pa.Table) -> None:
     repeats = sorted(set(rows["repeat"].to_pylist()))
     curves = [_curve(where(rows, repeat=repeat)) for repeat in repeats]
     removed = curves[0][0]
-    accuracies = np.stack([accuracy for _, accuracy in curves])
+    accuracies = np.stack([points for _, points in curves])
     mean = accuracies.mean(axis=0)
     if len(repeats) > 1:
         spread = accuracies.std(axis=0, ddof=1)
+        lower = mean - spread
+        if _quantity(table) == "loss" and accuracies.min() > 0:
+            # A logarithmic axis has no place for what the band takes below all that was measured.
+            lower = np.maximum(lower, accuracies.min(axis=0))
         label = f"random: ± standard deviation of {len(repeats)}"
-        axes.fill_between(
-            removed, mean - spread, mean + spread, color=PALE, linewidth=0, label=label
-        )
+        axes.fill_between(removed, lower, mean + spread, color=PALE, linewidth=0, label=label)
     axes.plot(removed, mean, color=BLACK, linewidth=1.2, label="random: mean")
 
 
@@ -111,21 +130,27 @@ def _criteria(axes: Axes, table: pa.Table, remove: str) -> None:
         )
 
 
-def _lines(axes: Axes, table: pa.Table, loss: float | None, chance: float | None) -> None:
+def _lines(
+    axes: Axes, table: pa.Table, loss: float | None, chance: float | None, variance: float | None
+) -> None:
+    of_losses = _quantity(table) == "loss"
     if loss is not None:
-        dense = _dense(table) - loss
-        label = f"dense − {100 * loss:g} point{'' if loss == 0.01 else 's'}"
-        axes.axhline(dense, color=GREY, linewidth=0.9, linestyle=(0, (6, 3)), label=label)
-    if chance is not None:
+        level = accepted_level(_dense(table), loss, variance, of_losses=of_losses)
+        label = accepted_label(loss, variance, of_losses=of_losses)
+        axes.axhline(level, color=GREY, linewidth=0.9, linestyle=(0, (6, 3)), label=label)
+    if variance is not None and of_losses:
+        label = "always the mean (R² = 0)"
+        axes.axhline(variance, color=GREY, linewidth=0.9, linestyle=(0, (1, 2)), label=label)
+    if chance is not None and not of_losses:
         axes.axhline(chance, color=GREY, linewidth=0.9, linestyle=(0, (1, 2)), label="chance")
 
 
-def _mark(axes: Axes, chosen: int) -> None:
+def _mark(axes: Axes, chosen: int, *, top: bool) -> None:
     axes.axvline(chosen, color=GREY, linewidth=0.9)
     right = chosen < sum(axes.get_xlim()) / 2
     axes.annotate(
         f"{chosen} can go",
-        (chosen, 0.17),
+        (chosen, 0.83 if top else 0.17),
         xycoords=("data", "axes fraction"),
         xytext=(4 if right else -4, 0),
         textcoords="offset points",
@@ -136,10 +161,15 @@ def _mark(axes: Axes, chosen: int) -> None:
 
 
 def _dense(table: pa.Table) -> float:
-    return float(where(table, removed=0)["accuracy"][0].as_py())
+    return float(where(table, removed=0)[_quantity(table)][0].as_py())
+
+
+def _quantity(table: pa.Table) -> str:
+    """What the curves are of: "accuracy", or "loss" where there are no accuracies."""
+    return "loss" if table["accuracy"].null_count == table.num_rows else "accuracy"
 
 
 def _curve(rows: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     removed = np.asarray(rows["removed"].to_pylist())
     order = np.argsort(removed, kind="stable")
-    return removed[order], column(rows, "accuracy")[order]
+    return removed[order], column(rows, _quantity(rows))[order]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
@@ -86,6 +87,46 @@ def panels(
 def percent_axis(axes: Axes) -> None:
     """Labels the vertical axis, whose data are fractions, in percent."""
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+
+
+def loss_axis(axes: Axes, values: np.ndarray, *, needed: float = 50.0) -> None:
+    """Makes an axis of losses logarithmic, without exponents, where they span orders of magnitude.
+
+    Args:
+        axes: whose vertical axis it is.
+        values: all that is drawn; losses below or at 0 keep the axis linear.
+        needed: from which ratio of the largest to the smallest.
+    """
+    finite = values[np.isfinite(values)]
+    if len(finite) and finite.min() > 0 and finite.max() >= needed * finite.min():
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+
+
+def plain(value: float) -> str:
+    """A number without an exponent: 0.00001, not 1e-05."""
+    return np.format_float_positional(float(f"{value:.6g}"), trim="-")
+
+
+def accepted_label(loss: float, variance: float | None, *, of_losses: bool) -> str:
+    """What the line of what may be lost is called.
+
+    Args:
+        loss: what may be lost, a fraction.
+        variance: of real targets, by which a loss is an R²; or None.
+        of_losses: whether the curves are of losses.
+    """
+    if of_losses and variance is None:
+        return f"dense + {100 * loss:g} %"
+    points = f"{100 * loss:g} point{'' if loss == 0.01 else 's'}"
+    return f"dense + {points} of R²" if of_losses else f"dense − {points}"
+
+
+def accepted_level(dense: float, loss: float, variance: float | None, *, of_losses: bool) -> float:
+    """Where the line of what may be lost lies: see `accepted_label`."""
+    if not of_losses:
+        return dense - loss
+    return dense + loss * (abs(dense) if variance is None else variance)
 
 
 def save(figure: Figure, folder: Path, name: str) -> dict[str, Path]:

@@ -1,0 +1,85 @@
+"""Networks to train by the name that users type: the library's, or a function of their own."""
+
+from typing import TYPE_CHECKING, Any
+
+from surfeit.cli.names import builder_of, names_a_function, network_of
+from surfeit.cli.progress import Teller
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from surfeit.data import Dataset
+    from surfeit.execute import Engine
+    from surfeit.models import Builder
+
+
+def trainable(text: str) -> "Builder":
+    """The builder that a name stands for: one of `names.MODELS`, or a function of the user's own.
+
+    What such a function draws from PyTorch's global generator is drawn from the seed's own, so that
+    a network is the same each time; where it takes a `generator`, it gets that.
+
+    Args:
+        text: as of `builder_of`, or `package.module:function` as of `network_of`.
+
+    Raises:
+        ValueError: as these; of a function of the user's own when it is called.
+    """
+    if not names_a_function(text):
+        return builder_of(text)
+
+    def build(
+        *,
+        input_shape: tuple[int, ...] = (1, 1, 1),
+        classes: int = 1,
+        generator: "torch.Generator | None" = None,
+    ) -> "nn.Module":
+        import torch
+
+        options: dict[str, Any] = {"input_shape": input_shape, "classes": classes}
+        with torch.random.fork_rng([]):
+            seeds = generator or torch.Generator().manual_seed(0)
+            torch.manual_seed(int(torch.randint(2**62, (1,), generator=seeds)))
+            return network_of(text, generator=generator, **options)
+
+    build.__name__ = short_name(text)
+    return build
+
+
+def short_name(text: str) -> str:
+    """A model's name in files: of a function of the user's own the function's alone."""
+    return text.rpartition(":")[2].replace(".", "-") if names_a_function(text) else text
+
+
+def engine_of(
+    text: str, dataset: "Dataset", workers: int | None, teller: Teller | None = None
+) -> "Engine":
+    """Trains side by side, or in this process what only the user's own code can build.
+
+    Args:
+        text: the network's name.
+        dataset: which it is built for.
+        workers: trainings side by side; as many as cores if None.
+        teller: says that it is done one after another.
+
+    Raises:
+        ValueError: as `network_of`.
+    """
+    from surfeit.execute import InProcess, Local
+
+    if not names_a_function(text):
+        return Local(workers)
+    from surfeit.models import describe, foreign_part, is_rebuildable
+
+    architecture = describe(
+        trainable(text)(input_shape=dataset.input_shape, classes=dataset.outputs)
+    )
+    if is_rebuildable(architecture):
+        return Local(workers)
+    if teller is not None:
+        teller.say(
+            f"a {foreign_part(architecture)} can be built by its own code alone: trained here, one "
+            "after another"
+        )
+    return InProcess()

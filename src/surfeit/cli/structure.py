@@ -1,0 +1,86 @@
+"""`surfeit structure`: what a network is, at a glance."""
+
+import json
+import shutil
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from surfeit.cli.names import MODELS, builder_of, names_a_function, network_of
+from surfeit.cli.options import Places
+from surfeit.cli.table import print_table
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_PLACES = Places()
+
+
+def structure(
+    target: str,
+    *,
+    data: str | None = None,
+    json_: Annotated[bool, Parameter(name="--json", negative=())] = False,
+    places: Places = _PLACES,
+) -> None:
+    """Print a network at a glance: layers, units, weights, who reads whose units, groups.
+
+    Found by running the network once. In a terminal the table is as wide as that; in a pipe its
+    columns are separated by tabs, and remarks go to stderr.
+
+    Parameters
+    ----------
+    target
+        A run (its key, a unique beginning of it, or its folder), a built-in network
+        (lenet-300-100, mlp-100-50, ...), or a function that builds one: package.module:function
+        or path/to/file.py:function.
+    data
+        The data set whose examples the network takes; digits for a built-in network. Without it
+        inputs that fit the layers are tried.
+    json_
+        Print the rows as JSON: also whether units are outputs, and why they cannot be removed.
+    """
+    from surfeit.models import Structure
+    from surfeit.models.structure import overview
+
+    network, example = _network(target, data, places)
+    found = Structure.of(network, example)
+    if json_:
+        print(json.dumps(overview.rows(found), indent=2))
+        return
+    said = [*overview.notes(found), *overview.remarks(found)]
+    if sys.stdout.isatty():
+        print(overview.table(found, shutil.get_terminal_size().columns))
+        if said:
+            print("", *said, sep="\n")
+    else:
+        print_table(overview.COLUMNS, overview.cells(found))
+        print(*said, sep="\n", file=sys.stderr)
+
+
+def _network(target: str, data: str | None, places: Places) -> "tuple[nn.Module, Any]":
+    """The network that a target names, and an example for it; None if none is known."""
+    from surfeit.core import StoreError, Streams
+    from surfeit.data import load
+
+    builder = target in MODELS or target.startswith("mlp-")
+    function = names_a_function(target)
+    dataset = None
+    if data is not None or builder:
+        dataset = load(data or "digits", places.data_dir)
+    example = None if dataset is None else dataset.train.inputs[:1]
+    if function:
+        shapes = dataset or load("digits", places.data_dir)
+        options: dict[str, object] = {"input_shape": shapes.input_shape, "classes": shapes.outputs}
+        return network_of(target, **options, generator=Streams(0).get("init")), example
+    if builder and dataset is not None:
+        build = builder_of(target)
+        return build(input_shape=dataset.input_shape, classes=dataset.outputs), example
+    try:
+        return places.store.find(target).model(), example
+    except StoreError as error:
+        raise StoreError(
+            f"{error}; networks that can be named are {', '.join(MODELS)} and mlp-100-50, and "
+            "functions that build one: package.module:function"
+        ) from error

@@ -1,0 +1,152 @@
+"""The network that a report is on, before and after training, with the data that judges it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from surfeit.core import (
+    Objective,
+    Split,
+    converted_,
+    copied,
+    cross_entropy,
+    outputs_of,
+    squared_error,
+)
+from surfeit.data import Dataset
+from surfeit.models import Structure
+from surfeit.report.config import ReportConfig
+from surfeit.report.worth import Worth
+from surfeit.store import Run
+
+_HALF = (torch.float16, torch.bfloat16)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Network:
+    """A trained network and what it is measured on.
+
+    Args:
+        model: in evaluation mode, on the data's device; half precision is lifted to float32.
+        initial: the same at step 0; None if the run kept no snapshot of it.
+        structure: of the network.
+        dataset: whose validation split chooses and whose test split judges.
+        worth: how networks are judged.
+    """
+
+    model: nn.Module
+    initial: nn.Module | None
+    structure: Structure
+    dataset: Dataset
+    worth: Worth
+
+    @staticmethod
+    def of(
+        run: Run,
+        dataset: Dataset,
+        config: ReportConfig,
+        *,
+        objective: Objective | None = None,
+        into: nn.Module | None = None,
+    ) -> "Network":
+        """The network of a run's last snapshot.
+
+        Raises:
+            ValueError: if the network does not take the data's inputs, the objective is not known
+                or cannot judge the outputs, or the run cannot build its network and none is given.
+        """
+        objective = objective_of(run, dataset, objective)
+        model = _lifted(run.model(into=into)).to(dataset.test.inputs.device).eval()
+        outputs = check_fits(run, model, dataset, objective)
+        initial = run.model(0, into=copied(model)) if 0 in run.steps() else None
+        return Network(
+            model=model,
+            initial=initial,
+            structure=Structure.of(model, _fitting(model, dataset.test.inputs[:1])),
+            dataset=dataset,
+            worth=Worth.of(objective, outputs, dataset, config.loss),
+        )
+
+    @property
+    def noun(self) -> str:
+        """What the examples are: "images" or "examples"."""
+        return noun_of(self.dataset)
+
+    @cached_property
+    def example(self) -> Tensor:
+        """The inputs of one example, as the network takes them."""
+        return _fitting(self.model, self.dataset.test.inputs[:1])
+
+    def outputs(self, split: Split, model: nn.Module | None = None) -> Tensor:
+        """The outputs for a split's inputs, of the network or of a changed copy.
+
+        Raises:
+            ValueError: if they cannot be judged.
+        """
+        model = self.model if model is None else model
+        tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        found = outputs_of(model, tensors, _fitting(model, split.inputs))
+        self.worth.objective.check(found, split.targets)
+        return found
+
+
+def noun_of(dataset: Dataset) -> str:
+    """What a data set's examples are called: "images" or "examples"."""
+    return "images" if dataset.test.holds_images else "examples"
+
+
+def objective_of(run: Run, dataset: Dataset, given: Objective | None) -> Objective:
+    """The objective to judge a run by: the one given, the run's own, or what suits the targets.
+
+    Where a loop of the user's own trained the network: the squared error of real targets, the
+    cross-entropy of classes.
+
+    Raises:
+        ValueError: if the run's own is a function that the store cannot make again.
+    """
+    own = given or run.objective
+    if own is not None:
+        return own
+    return cross_entropy if dataset.task == "classes" else squared_error
+
+
+@torch.no_grad()
+def check_fits(run: Run, model: nn.Module, dataset: Dataset, objective: Objective) -> Tensor:
+    """Tries one example, and gives the network's outputs for it.
+
+    Raises:
+        ValueError: if the network does not take it, or the objective cannot judge its outputs.
+    """
+    example, trained_on = dataset.test[:1], run.about.get("data") or "other data"
+    advice = f"it was trained on {trained_on}; give the data it was trained on"
+    try:
+        outputs = model(_fitting(model, example.inputs))
+    except (RuntimeError, TypeError, IndexError, ValueError) as error:
+        raise ValueError(
+            f"the network does not take {noun_of(dataset)} of shape {list(dataset.input_shape)} as "
+            f"{dataset.name} has them: {advice}"
+        ) from error
+    try:
+        objective.check(outputs, example.targets, dataset.outputs)
+    except ValueError as error:
+        kinds = "classes" if dataset.task == "classes" else "outputs"
+        raise ValueError(
+            f"{error}. {dataset.name} has {dataset.outputs} {kinds}; the network was trained on "
+            f"{trained_on}: give the data and the objective that it was trained on"
+        ) from error
+    return outputs
+
+
+def _lifted(model: nn.Module) -> nn.Module:
+    half = any(value.dtype in _HALF for value in [*model.parameters(), *model.buffers()])
+    return converted_(model, torch.float32) if half else model
+
+
+def _fitting(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Inputs on the network's device and, where they are real numbers, in its precision."""
+    first = next((value for value in model.parameters() if value.is_floating_point()), None)
+    if first is None:
+        return inputs
+    return inputs.to(first.device, first.dtype if inputs.is_floating_point() else None)

@@ -1,0 +1,110 @@
+"""`surfeit tickets`, `instability` and `supermasks` of networks of the user's own."""
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from surfeit.cli.builders import engine_of, short_name, trainable
+from surfeit.core import digest, parameters
+from surfeit.data import load
+from surfeit.execute import InProcess, Local
+
+from .conftest import call
+
+SOURCE = """
+import torch
+from torch import nn
+
+
+class Residual(nn.Module):
+    def __init__(self, side, classes):
+        super().__init__()
+        self.head = nn.Linear(16, classes)
+        self.stem, self.inner, self.back = nn.Linear(side, 16), nn.Linear(16, 12), nn.Linear(12, 16)
+
+    def forward(self, x):
+        x = self.stem(x.flatten(1)).relu()
+        return self.head((x + self.back(self.inner(x).relu())).relu())
+
+
+def residual(input_shape, classes):
+    return Residual(input_shape[-1] * input_shape[-2], classes)
+
+
+def plain():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 12), nn.ReLU(), nn.Linear(12, 10))
+
+
+def broken():
+    raise KeyError("layers")
+"""
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(SOURCE)
+    return path
+
+
+@pytest.fixture
+def options(tmp_path):
+    return ["--steps", "12", "--replicates", "1", "--root", tmp_path / "store"]
+
+
+@pytest.mark.parametrize("granularity", ["weight", "unit"])
+def test_tickets_of_a_network_of_ones_own(source, options, tmp_path, granularity, capsys):
+    model = f"{source}:residual"
+    flags = ["--model", model, "--levels", "1", "--controls", "reinit", "--out", tmp_path / "out"]
+    assert call("tickets", *flags, "--granularity", granularity, *options) == 0
+    table = pq.read_table(tmp_path / "out" / "tickets.parquet")
+    assert table.num_rows == 3
+    assert table["run"].null_count == 0
+    assert "a Residual can be built by its own code alone: trained here" in capsys.readouterr().err
+    runs = {run.about["model"] for run in _store(tmp_path).runs()}
+    assert runs == {"residual"}
+    assert call("anatomy", tmp_path / "out", "--root", tmp_path / "store") == 0
+
+
+def test_the_other_commands_of_a_network_of_ones_own(source, options, tmp_path):
+    model = f"{source}:residual"
+    flags = ["--model", model, *options]
+    assert (
+        call("instability", *flags, "--part-at", "0", "--points", "3", "--out", tmp_path / "a") == 0
+    )
+    assert pq.read_table(tmp_path / "a" / "barriers.parquet")["barrier"].null_count == 0
+    assert call("supermasks", *flags, "--levels", "2", "--out", tmp_path / "b") == 0
+    assert pq.read_table(tmp_path / "b" / "supermasks.parquet").num_rows > 5
+
+
+def test_a_network_is_the_same_for_a_seed_and_another_for_the_next(source):
+    build = trainable(f"{source}:plain")
+    state = torch.random.get_rng_state()
+
+    def drawn(seed):
+        return digest(parameters(build(generator=torch.Generator().manual_seed(seed))))
+
+    assert drawn(0) == drawn(0)
+    assert drawn(0) != drawn(1)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_what_a_description_can_build_is_trained_side_by_side(source):
+    data = load("digits")
+    assert isinstance(engine_of(f"{source}:plain", data, 2), Local)
+    assert isinstance(engine_of(f"{source}:residual", data, 2), InProcess)
+    assert isinstance(engine_of("lenet-300-100", data, 2), Local)
+    assert short_name(f"{source}:plain") == "plain"
+
+
+def test_functions_that_fail_are_told_in_one_line(source, options, capsys):
+    assert call("tickets", "--model", f"{source}:broken", *options) != 0
+    assert "broken failed: KeyError: 'layers'" in capsys.readouterr().err
+    assert call("tickets", "--model", f"{source}:residul", *options) != 0
+    assert "did you mean" in capsys.readouterr().err
+
+
+def _store(tmp_path):
+    from surfeit.store import Store
+
+    return Store(tmp_path / "store")
