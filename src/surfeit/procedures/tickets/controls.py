@@ -36,7 +36,7 @@ class Ticket:
     kept: Mask
     draw: Callable[[torch.Generator], Params]
     to_mask: Callable[[Mask], Mask] = _as_it_is
-    by_unit: Callable[[Mask], Mask] | None = None
+    by_unit: Callable[[Mapping[str, Tensor]], Mask] | None = None
 
     @property
     def mask(self) -> Mask:

@@ -65,7 +65,7 @@ def check_control(
     ticket: tuple[Params, Mask],
     *,
     moves: bool,
-    places: Callable[[Mask], Mask] = _as_it_is,
+    places: Callable[[Mask], Mapping[str, Tensor]] = _as_it_is,
 ) -> None:
     """Looks that a control differs from its ticket, and keeps as many places.
 
