@@ -139,6 +139,7 @@ def tickets(bench: Bench, granularity: str) -> str:
         RECIPE,
         config,
         seeds=[0],
+        objective=bench.kind.objective,
         store=bench.store,
         engine=InProcess(),
     )
