@@ -107,7 +107,7 @@ class Weights:
         own = {value.data_ptr() for value in self.tensors}
         return any(value.data_ptr() in own for value in [*model.parameters(), *model.buffers()])
 
-    def is_only_in(self, module: nn.Module) -> bool:
+    def belong_to(self, module: nn.Module) -> bool:
         """Whether a module is the one that computes the layer."""
         return module is self._module
 
@@ -142,7 +142,9 @@ def _keep_computed_(model: nn.Module, name: str) -> None:
     module = model.get_submodule(path)
     if parametrize.is_parametrized(module, attribute):
         # Taking the parametrisation off would change a class that all copies of the module share.
-        module.parametrizations[attribute] = _Constant(value)  # pyright: ignore[reportIndexIssue]
+        chains = module.parametrizations
+        assert isinstance(chains, nn.ModuleDict)
+        chains[attribute] = _Constant(value)
         return
     for key, hook in list(module._forward_pre_hooks.items()):
         if attribute in (getattr(hook, "name", None), getattr(hook, "_tensor_name", None)):
