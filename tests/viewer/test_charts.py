@@ -234,12 +234,15 @@ def test_convolutions_are_measured_on_fewer_examples():
 
 def test_large_networks_are_measured_on_fewer_examples(monkeypatch):
     split = images(300)
-    operations = 2 * 36 * 8 + 2 * 8 * 3  # of one example: multiplications and additions
+    operations = 2 * 3  # of one example and unit: what it adds to the next layer's outputs
     budget = 50 * operations * 8 * 3
     monkeypatch.setattr("surfeit.viewer.frames.removal._OPERATIONS", budget)
     assert measured(chain(), "fc1", split)[0]["examples"] == 50
     monkeypatch.setattr("surfeit.viewer.frames.removal._OPERATIONS", 1)
     assert measured(chain(), "fc1", split)[0]["examples"] == 32
+    operations = 2 * 10 * 6 / 10 + 2 * 6 * 10 + 2 * 10 * 3  # fc1 reads a unit, the rest runs again
+    monkeypatch.setattr("surfeit.viewer.frames.removal._OPERATIONS", 60 * operations * 10 * 3)
+    assert measured(Residual(), "stem", split)[0]["examples"] == 60
 
 
 def test_outputs_are_what_the_next_layer_reads():

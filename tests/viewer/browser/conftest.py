@@ -152,7 +152,7 @@ def viewer(page):
 
 
 @contextmanager
-def served(store, *given, port=0):
+def served(store, *given, port=0, dataset=None, model=None):
     """A server of this process: gives the page's address and the server's port."""
     from surfeit.viewer.frames.cache import Cache
     from surfeit.viewer.frames.pictures import Pictures
@@ -160,7 +160,9 @@ def served(store, *given, port=0):
     from surfeit.viewer.serving.server import application
     from surfeit.viewer.timelines.library import Library
 
-    app = application(Pictures(Library(store, given), Cache(None)), TOKEN)
+    dataset_of = None if dataset is None else lambda _: dataset
+    library = Library(store, given, dataset_of=dataset_of, model=model)
+    app = application(Pictures(library, Cache(None)), TOKEN)
     with serving(app, port) as server:
         yield f"{server.address}/?token={TOKEN}", server.port
 
@@ -169,4 +171,4 @@ def served(store, *given, port=0):
 def serve():
     """Serves until the page is closed, if it is asked for before the page: gives its address."""
     with ExitStack() as open_ones:
-        yield lambda *given: open_ones.enter_context(served(*given))[0]
+        yield lambda *given, **options: open_ones.enter_context(served(*given, **options))[0]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from surfeit.core import Objective, Split, cross_entropy
@@ -18,9 +18,9 @@ from surfeit.viewer.wire import encode
 
 SHOWN = ("magnitude", "frame_potential", "inner_product")
 _FEW_EXAMPLES, _LEAST_EXAMPLES = 256, 32
-# Operations that the curves of one layer may take if every removal were a whole pass: with as many
-# examples as that leaves, a deep network's curves come within half a minute.
-_OPERATIONS = 1e12
+_LINEAR = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+# Operations that the curves of one layer may take: about a minute of one core.
+_OPERATIONS = 5e11
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -145,7 +145,7 @@ def _measured(layer: str, measuring: Measuring, criteria: Sequence[str]) -> _Cur
     own_orders = {name: units for name, (units, _) in own.items()}
     if measuring.examples is None:
         return _Curves(own_orders, {}, {}, 0)
-    examples = _affordable(network, layer, measuring.examples, removal.units * len(criteria))
+    examples = _affordable(network, removal, measuring.examples, len(criteria))
     curves = removal_curves(
         network.model,
         layer,
@@ -180,15 +180,31 @@ def _own_order(order: Tensor, members: Tensor) -> tuple[Tensor, Tensor]:
     return units, torch.cat([torch.zeros(1, dtype=torch.int64), own[units] + 1])
 
 
-def _affordable(network: Network, layer: str, examples: Split, removals: int) -> Split:
+def _affordable(network: Network, removal: Removal, examples: Split, orders: int) -> Split:
     """As many examples as the time allows."""
-    structure = network.structure
-    alone = structure.layer(layer).kind == "linear" and structure.group(layer) is None
-    most = len(examples) if alone else _FEW_EXAMPLES
+    alone = len(removal.members) == 1
+    linear = network.structure.layer(removal.name).kind == "linear"
+    most = len(examples) if alone and linear else _FEW_EXAMPLES
+    every = _operations(network, removal, examples) * removal.units * orders
+    return examples[: max(_LEAST_EXAMPLES, min(most, int(_OPERATIONS / max(every, 1))))]
+
+
+def _operations(network: Network, removal: Removal, examples: Split) -> float:
+    """What one removal takes for one example: all that runs again, and of linear readers a unit."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network.model(network.takes(examples.inputs[:1]))
-    operations = max(1, counter.get_total_flops()) * removals
-    return examples[: max(_LEAST_EXAMPLES, min(most, int(_OPERATIONS / operations)))]
+    counts = counter.get_flop_counts()
+    root = type(network.model).__name__
+
+    def of(name: str) -> int:
+        return sum(counts.get(f"{root}.{name}" if name else root, {}).values())
+
+    modules = dict(network.model.named_modules())
+    total = float(sum(of(name) for name in {name for name, _ in removal.behind}))
+    for name in {name for name, _ in removal.first}:
+        linear = isinstance(modules.get(name), _LINEAR)
+        total += of(name) / (removal.units if linear else 1)
+    return total
 
 
 def _asides(structure: Structure, layer: str) -> Iterator[str]:

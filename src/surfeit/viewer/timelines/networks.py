@@ -3,12 +3,11 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import Objective, Split, converted_, copied, cross_entropy, objective_named
+from surfeit.core import Objective, Split, converted_, copied, cross_entropy, squared_error
 from surfeit.models import Structure, foreign_part, is_rebuildable
 from surfeit.store import Run
 
@@ -89,32 +88,15 @@ class Networks:
 
 
 def objective_of(run: Run, examples: Split) -> Objective:
-    """What a run's outputs are judged by: cross-entropy unless its configuration says otherwise.
+    """What a run's outputs are judged by: its own objective, or what suits the targets.
 
-    A training loop of the user's own says it by the recorder's settings.
+    Where a loop of the user's own does not say: the squared error of real targets, the
+    cross-entropy of classes.
 
     Raises:
-        ValueError: if it is a function of the user's own, which a record cannot hold, is unknown,
-            or nothing says how real targets are to be met.
+        ValueError: if it is a function of the user's own, or unknown: see `Run.objective`.
     """
-    name = objective_name(run)
-    if name is None:
-        settings: Any = run.config.get("settings")
-        named = settings.get("objective") if isinstance(settings, Mapping) else None
-        if isinstance(named, str):
-            return objective_named(named)
-        if examples.task == "regression":
-            raise ValueError(
-                f"run {run.key[:12]} does not say what its outputs are judged by: record it with "
-                "settings={'objective': 'squared_error'}"
-            )
-        return cross_entropy
-    if isinstance(run.config.get("objective"), Mapping):
-        raise ValueError(
-            f"run {run.key[:12]} was trained with a function of its own, {name}, which no record "
-            "can hold"
-        )
-    return objective_named(name)
+    return run.objective or (cross_entropy if examples.task == "classes" else squared_error)
 
 
 def objective_name(run: Run) -> str | None:
