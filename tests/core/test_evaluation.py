@@ -145,3 +145,11 @@ def test_labels_outside_the_outputs_have_no_score():
 def test_a_score_of_classes_is_made_of_loss_and_accuracy():
     assert Score(0.5, 0.75) == Score(loss=0.5, accuracy=0.75, r2=None)
     assert score(draw(4, 3), torch.arange(4) % 3, cross_entropy).accuracy is not None
+
+
+def test_a_first_module_that_works_in_place_leaves_the_inputs_as_they_are():
+    model = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(3, 2)).double()
+    inputs = draw(5, 3)
+    before = inputs.clone()
+    evaluate(model, tensors(model), Split(inputs, torch.zeros(5, dtype=torch.int64)))
+    assert torch.equal(inputs, before)

@@ -63,6 +63,10 @@ def reused_activation():
                          nn.Linear(7, 5))  # fmt: skip
 
 
+def beginning_in_place():
+    return nn.Sequential(nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(72, 5))
+
+
 def starting_in_place():
     return nn.Sequential(nn.Sequential(nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(72, 5)))
 
@@ -141,7 +145,13 @@ def test_accuracies_of_projected_updates_equal_those_of_full_passes(build, name)
 
 
 @pytest.mark.parametrize(
-    ("build", "name"), [(small_conv, "body.0"), (Residual, "fc"), (starting_in_place, "0.2")]
+    ("build", "name"),
+    [
+        (small_conv, "body.0"),
+        (Residual, "fc"),
+        (starting_in_place, "0.2"),
+        (beginning_in_place, "2"),
+    ],
 )
 def test_model_and_images_are_left_as_they_were(build, name):
     model, data = built(build).train(), split()

@@ -100,7 +100,7 @@ def outputs_of(model: nn.Module, tensors: Params, inputs: Tensor) -> Tensor:
     model.eval()
     try:
         for part in _at_least_single(inputs).split(_EXAMPLES_AT_ONCE):
-            outputs = call(model, tensors, part)
+            outputs = call(model, tensors, part.clone())  # the first module may work in place
             check_kind(outputs)
             found.append(outputs)
     finally:

@@ -145,8 +145,9 @@ def _lifted(model: nn.Module) -> nn.Module:
 
 
 def _fitting(model: nn.Module, inputs: Tensor) -> Tensor:
-    """Inputs on the network's device and, where they are real numbers, in its precision."""
+    """A copy, since modules may work in place, on the network's device and in its precision."""
     first = next((value for value in model.parameters() if value.is_floating_point()), None)
     if first is None:
-        return inputs
-    return inputs.to(first.device, first.dtype if inputs.is_floating_point() else None)
+        return inputs.clone()
+    dtype = first.dtype if inputs.is_floating_point() else None
+    return inputs.to(first.device, dtype, copy=True)

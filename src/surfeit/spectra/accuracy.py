@@ -89,9 +89,9 @@ def _worth(outputs: Tensor, targets: Tensor, objective: Objective) -> float:
 
 
 def _fitting(inputs: Tensor, model: nn.Module) -> Tensor:
-    """Inputs in the precision of the model's first parameter."""
+    """A copy, since modules may work in place, in the precision of the model's first parameter."""
     first = next((value for value in model.parameters() if value.is_floating_point()), inputs)
-    return inputs.to(first.dtype) if inputs.is_floating_point() else inputs
+    return inputs.to(first.dtype if inputs.is_floating_point() else None, copy=True)
 
 
 def _parts(
@@ -101,7 +101,7 @@ def _parts(
     left, right = factors(weights.matrix - base)
     before, after = _cut(model, weights)
     first = after[0] if isinstance(after, nn.Sequential) and len(after) else None
-    if plain and isinstance(first, nn.Linear) and weights.is_only_in(first):
+    if plain and isinstance(first, nn.Linear) and weights.belong_to(first):
         rest = after[1:]  # pyright: ignore[reportIndexIssue]
         if not weights.used_by(rest):
             return before, lambda inputs: (

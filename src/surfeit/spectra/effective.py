@@ -107,7 +107,7 @@ class Weights:
         own = {value.data_ptr() for value in self.tensors}
         return any(value.data_ptr() in own for value in [*model.parameters(), *model.buffers()])
 
-    def is_only_in(self, module: nn.Module) -> bool:
+    def belong_to(self, module: nn.Module) -> bool:
         """Whether a module is the one that computes the layer."""
         return module is self._module
 
