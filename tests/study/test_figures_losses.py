@@ -125,3 +125,11 @@ def test_learning_of_losses_alone_is_one_panel(regression):
 def test_accuracies_say_what_they_are_a_fraction_of(learning_table):
     accuracy, _ = learning.figure(learning_table, judged="answers").axes
     assert accuracy.get_ylabel() == "answers classified rightly"
+
+
+def test_losses_within_a_power_of_ten_still_have_numbers_on_their_axis(regression):
+    table = regression.select(["epoch", "test_loss"]).set_column(1, "test_loss", [[0.9, 0.4, 0.25]])
+    drawing = learning.figure(table)
+    drawing.draw_without_rendering()
+    labels = [text.get_text() for text in drawing.axes[0].get_yticklabels(minor=True)]
+    assert {"0.3", "0.5", "0.7"} <= set(labels)

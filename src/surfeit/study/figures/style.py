@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from surfeit.store import make_folder, write_atomically
 
@@ -103,8 +103,11 @@ def loss_axis(axes: Axes, values: np.ndarray, *, needed: float = 50.0) -> None:
         numbers = FuncFormatter(lambda value, _: plain(value))
         axes.yaxis.set_major_formatter(numbers)
         # Between two powers of ten there may be none: then the steps between carry the numbers.
-        decades = np.log10(finite.max() / finite.min())
-        axes.yaxis.set_minor_formatter(numbers if decades < 1 else NullFormatter())
+        if finite.max() < 10 * finite.min():
+            axes.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5, 7)))
+            axes.yaxis.set_minor_formatter(numbers)
+        else:
+            axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def plain(value: float) -> str:
