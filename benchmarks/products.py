@@ -4,14 +4,13 @@ import time
 
 import torch
 
-from surfeit.core import layers
 from surfeit.data import Dataset
 from surfeit.models import lenet_300_100
 
 
 def bare(dataset: Dataset, batch_size: int, steps: int) -> float:
     """Seconds that the products of so many steps and one measurement of both splits take alone."""
-    weights = [layer.weight.detach() for layer in layers(lenet_300_100()).values()]
+    weights = [value.detach() for value in lenet_300_100().parameters() if value.dim() > 1]
     grads = [torch.empty_like(weight) for weight in weights]
     sides = [784, *(len(weight) for weight in weights)]
     values = [torch.randn(batch_size, side) for side in sides]

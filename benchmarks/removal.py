@@ -17,9 +17,10 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import Split, Streams, layers
+from surfeit.core import Split, Streams
 from surfeit.data import load
 from surfeit.models import conv_2, lenet_300_100
+from surfeit.models.structure import layers
 from surfeit.prune import frame_potential, magnitude, removal_curve, removal_order
 
 Result = TypeVar("Result")
@@ -38,7 +39,7 @@ def main() -> None:
     curve_beside_passes("LeNet-300-100 fc1", lenet, "fc1", test, removals=270)
     small = synthetic((3, 32, 32), 128)
     conv = fitted(conv_2(), small, steps=10)
-    order_beside_naive(layers(lenet)["fc1"].weight.detach())
+    order_beside_naive(lenet.get_parameter("fc1.weight").detach())
     for name in ("fc1", "conv2", "conv1"):
         curve_beside_passes(f"Conv-2 {name}", conv, name, small, removals=None, compared=2)
 
@@ -83,7 +84,7 @@ def curve_beside_passes(
     compared: int = 10,
 ) -> None:
     """Times a whole curve against a sample of full passes, whose predictions are compared."""
-    order = removal_order(layers(model)[name].weight, magnitude)[:removals]
+    order = removal_order(model.get_parameter(f"{name}.weight"), magnitude)[:removals]
     curve, first = timed(lambda: removal_curve(model, name, order, split))
     curves = [first]  # the fastest of those, as of the passes: other programs may be running
     counts = torch.linspace(0, len(order), compared).long().tolist()
@@ -120,8 +121,8 @@ class Silenced:
     def __init__(self, model: nn.Module, name: str, gone: Tensor) -> None:
         self.model, self.gone = model, gone
         names = list(layers(model))
-        self.units = len(layers(model)[name].weight)
-        self.following = layers(model)[names[names.index(name) + 1]]
+        self.units = len(model.get_parameter(f"{name}.weight"))
+        self.following = model.get_submodule(names[names.index(name) + 1])
 
     def predictions(self, split: Split, dtype: torch.dtype) -> Tensor:
         """Predicted classes, in chunks of 1,000 images."""

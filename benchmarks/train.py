@@ -20,7 +20,6 @@ import torch.nn.functional as F
 
 from images import made_up
 from products import bare, peak
-from surfeit.core import layers
 from surfeit.data import Dataset, load
 from surfeit.models import lenet_300_100
 from surfeit.store import Store
@@ -71,7 +70,7 @@ def ours(dataset: Dataset, recipe: Recipe, threads: int) -> float:
 
 def operations(dataset: Dataset) -> float:
     """Floating-point operations of an epoch's products: forward, weights' and inputs' gradients."""
-    weights = [layer.weight.numel() for layer in layers(lenet_300_100()).values()]
+    weights = [value.numel() for value in lenet_300_100().parameters() if value.dim() > 1]
     an_image = 2 * (2 * sum(weights) + sum(weights[1:]))
     measured = len(dataset.validation) + len(dataset.test)
     return an_image * len(dataset.train) + 2 * sum(weights) * measured

@@ -8,8 +8,6 @@ from surfeit.core import (
     buffers,
     check_mask_fits,
     digest,
-    layer,
-    layers,
     load_,
     parameters,
     weight_matrix,
@@ -56,14 +54,6 @@ def test_load_names_a_wrong_shape_and_changes_nothing():
     with pytest.raises(ValueError, match=r"3.bias is \[3\] in the model, \[4\] in the weights"):
         load_(model, tensors)
     assert digest(parameters(model)) == before
-
-
-def test_layers_are_linear_and_convolutions_in_order():
-    nested = nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), nn.Conv1d(1, 1, 1))
-    assert list(layers(nested)) == ["0.0", "1"]
-    assert layer(nested, "0.0") is nested[0][0]
-    with pytest.raises(ValueError, match=r"no layer '0.1': did you mean '0.0'"):
-        layer(nested, "0.1")
 
 
 @pytest.mark.parametrize("mask", [[torch.ones(3, 8) > 0], torch.ones(3, 8) > 0, 0.5])

@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from surfeit.core import Split, Streams, layers
+from surfeit.core import Split, Streams
 from surfeit.models import conv_2, conv_4, conv_6, lenet_300_100, mlp, vgg19_bn
 from surfeit.prune import removal_curve
+
+from ..modules import layers
 
 BUILDERS = {
     "mlp": partial(mlp, (9, 7)),

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from surfeit.core import Split, Streams, digest, layer
+from surfeit.core import Split, Streams, digest
 from surfeit.models import mlp
 from surfeit.spectra import accuracy_by_rank, project, project_update
 
@@ -103,7 +103,7 @@ def brute_force(model, name, data, ranks, initial=None):
     found = []
     for rank in ranks:
         changed = copy.deepcopy(model).eval()
-        weight = layer(changed, name).weight
+        weight = changed.get_submodule(name).weight
         with torch.no_grad():
             near = project(weight, rank) if initial is None else project_update(
                 weight, initial, rank
@@ -123,7 +123,7 @@ def typed(data, model):
 def test_accuracies_equal_those_of_full_passes(build, name, batch):
     model = built(build)
     data = typed(split(), model)
-    full = min(layer(model, name).weight.flatten(1).shape)
+    full = min(model.get_submodule(name).weight.flatten(1).shape)
     ranks = [full, 0, 1, full // 2, 1]
     found = accuracy_by_rank(model, name, data, ranks, batch=batch)
     assert found.dtype == torch.float64
@@ -134,7 +134,7 @@ def test_accuracies_equal_those_of_full_passes(build, name, batch):
 def test_accuracies_of_projected_updates_equal_those_of_full_passes(build, name):
     model = built(build)
     data = typed(split(), model)
-    weight = layer(model, name).weight.detach()
+    weight = model.get_submodule(name).weight.detach()
     initial = weight + torch.randn(weight.shape, generator=Streams(2).get("move"))
     full = min(weight.flatten(1).shape)
     ranks = sorted({0, 1, 2, full // 3, full // 2, full - 1, full})

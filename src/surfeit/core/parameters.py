@@ -1,4 +1,4 @@
-"""A model's tensors as plain dicts by dotted name, and its layers."""
+"""A model's tensors as plain dicts by dotted name."""
 
 import hashlib
 from collections.abc import Mapping
@@ -6,13 +6,11 @@ from collections.abc import Mapping
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd
 
 from surfeit.core.errors import unknown
 from surfeit.core.ties import ties
 
 Params = dict[str, Tensor]
-Layer = nn.Linear | _ConvNd
 
 
 def own_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -68,27 +66,6 @@ def load_(model: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
         for name, value in given.items():
             own[name].copy_(value)
     return model
-
-
-def layers(model: nn.Module) -> dict[str, Layer]:
-    """The layers (`Linear` and `ConvNd` modules) by dotted name, in the order of the model."""
-    return {
-        name: module
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear | _ConvNd)
-    }
-
-
-def layer(model: nn.Module, name: str) -> Layer:
-    """The layer called `name`.
-
-    Raises:
-        ValueError: if there is none; the nearest names are suggested.
-    """
-    found = layers(model)
-    if name not in found:
-        raise unknown("layer", name, found)
-    return found[name]
 
 
 def check_tensor(name: str, value: object) -> None:

@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from surfeit.core import Streams, digest, layers, parameters
+from surfeit.core import Streams, digest, parameters
 from surfeit.procedures.supermasks import KEPT, REMOVED, Weights, signed_constants, untrained
 
+from ...modules import layers
 from .conftest import normalised, small
 
 

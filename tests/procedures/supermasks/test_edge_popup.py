@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from surfeit.core import Streams, layers
+from surfeit.core import Streams
 from surfeit.procedures.supermasks import EdgePopup, kaiming, signed_constants
 
+from ...modules import layers
 from .conftest import small
 
 
