@@ -75,32 +75,34 @@ def unit_mask_from_scores(
 
 
 def removals(structure: Structure, names: Mapping[str, object]) -> dict[str, Removal]:
-    """The removals of the layers named whose units can go, one for each group, by first layer."""
-    found: dict[str, Removal] = {}
-    for name in names:
-        if structure.why_not_removable(name) is None:
-            first = structure.members(name)[0]
-            if first not in found:
-                found[first] = Removal.of(structure, first)
-    return found
+    """The removals of the layers named whose units can be masked, one a group, by first layer.
 
-
-def check_unit_masks(model: nn.Module, structure: Structure, names: Mapping[str, object]) -> None:
-    """Says which of the layers named have units that no mask of weights can remove.
-
-    Args:
-        model: the network.
-        structure: of the network.
-        names: of layers; those whose units cannot be removed at all are passed over.
+    Left out are layers whose units cannot be removed (`structure.why_not_removable`), and those of
+    which no mask of weights can make them zero where they are read, as a normalisation over units
+    behind a shortcut does.
 
     Raises:
-        ValueError: as `unit_mask`.
+        ValueError: if there are only such as no mask can remove; the first of them is named.
 
     Cost: a forward pass a layer.
     """
-    for removal in removals(structure, names).values():
-        first = torch.arange(removal.units) == 0
-        remove_({}, model, removal, first)
+    found: dict[str, Removal] = {}
+    refused: list[ValueError] = []
+    model = structure.module("")
+    for name in names:
+        first = structure.members(name)[0]
+        if first in found or structure.why_not_removable(name) is not None:
+            continue
+        removal = Removal.of(structure, first)
+        try:
+            remove_({}, model, removal, torch.arange(removal.units) == 0)
+        except ValueError as error:
+            refused.append(error)
+            continue
+        found[first] = removal
+    if refused and not found:
+        raise refused[0]
+    return found
 
 
 def pooled_scores(removal: Removal, scores: Mapping[str, Tensor]) -> Tensor:

@@ -44,18 +44,21 @@ def work_of(model: nn.Module, name: str, example: Any, config: ReportConfig) -> 
     layer = structure.layer(name)
     costs = _multiplications(model, structure, example)
     return Work(
-        removals=_removals(structure, layer, costs) * (_ORDERS + config.repeats),
+        removals=_removals(model, structure, layer, costs) * (_ORDERS + config.repeats),
         ranks=_projections(model, structure, layer, costs, config) * _BASES,
     )
 
 
-def _removals(structure: Structure, layer: Layer, costs: dict[Place, int]) -> float:
+def _removals(
+    model: nn.Module, structure: Structure, layer: Layer, costs: dict[Place, int]
+) -> float:
     """Of one curve."""
     if structure.obstacle is not None or structure.why_not_removable(layer.name) is not None:
         return 0
     removal = Removal.of(structure, layer.name)
+    modules = dict(model.named_modules())  # a function that reads is none of them
     linear = not removal.recurrent and all(
-        _adds_units(structure.module(called)) for called, _ in removal.first
+        _adds_units(modules.get(called)) for called, _ in removal.first
     )
     readers = sum(costs.get(place, 0) for place in removal.first)
     behind = sum(costs.get(place, 0) for place in removal.behind)
@@ -64,7 +67,7 @@ def _removals(structure: Structure, layer: Layer, costs: dict[Place, int]) -> fl
     return each * removal.units + own + readers
 
 
-def _adds_units(module: nn.Module) -> bool:
+def _adds_units(module: nn.Module | None) -> bool:
     """Whether a reader takes each unit's term apart, so that removal costs a share of it."""
     return isinstance(module, nn.Linear | _ConvNd) and not isinstance(module, _ConvTransposeNd)
 

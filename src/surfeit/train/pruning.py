@@ -15,7 +15,6 @@ from surfeit.prune import allocation_named, full_mask, prunable, unit_mask_from_
 from surfeit.prune.masks import Mask
 from surfeit.prune.schedules import Steps
 from surfeit.prune.scores import Evidence, score_named, unit_score_named
-from surfeit.prune.unit_selection import check_unit_masks
 
 Granularity = Literal["weight", "unit"]
 
@@ -97,7 +96,7 @@ class Pruning:
             objective: what the training minimises.
 
         Raises:
-            ValueError: if more is to be kept than is left, a layer has units that no mask can
+            ValueError: if more is to be kept than is left, no layer has units that a mask can
                 remove, or the score does not know the loss.
         """
         if self.score == "obd" and objective not in (cross_entropy, squared_error):
@@ -107,7 +106,6 @@ class Pruning:
             )
         if self.granularity == "unit":
             scores = _no_unit_scores(structure)
-            check_unit_masks(model, structure, scores)
         else:
             weights = _weights(model, mask)
             scores = {name: torch.zeros(kept.shape) for name, kept in weights.items()}

@@ -40,7 +40,7 @@ SMALL = mlp((9, 7), input_shape=(1, 4, 4), classes=3)
         ({"conv_rate": 0.1, "allocation": "global"}, "it needs allocation='layerwise'"),
         (
             {"output_rate": 0.1, "granularity": "unit", "score": "random"},
-            "the output layer's units are the classes and stay",
+            "units of output layers all stay: leave output_rate out",
         ),
     ],
 )

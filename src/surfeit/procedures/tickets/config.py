@@ -103,7 +103,9 @@ class TicketConfig:
         if self.conv_rate is not None and self.allocation == "global":
             raise ValueError("conv_rate is a layer's own rate: it needs allocation='layerwise'")
         if self.output_rate is not None and self.granularity == "unit":
-            raise ValueError("units of output layers all stay: no output_rate")
+            raise ValueError(
+                "units of output layers all stay: leave output_rate out with granularity='unit'"
+            )
 
 
 def check_controls(names: Iterable[str]) -> None:

@@ -20,7 +20,6 @@ from surfeit.prune.removal import Removal
 from surfeit.prune.scores import SCORES, UNIT_SCORES, Evidence
 from surfeit.prune.unit_selection import (
     alive_places,
-    check_unit_masks,
     pooled_scores,
     removals,
 )
@@ -180,8 +179,6 @@ def check_levels(
     sizes = _sizes(config, model, structure)
     if not sizes:
         raise ValueError(f"the network has no {config.granularity}s that may be removed")
-    if config.granularity == "unit":
-        check_unit_masks(model, structure, sizes)
     if config.conv_rate is not None and not any(
         "convolution" in layer.kind for layer in structure.layers.values()
     ):
