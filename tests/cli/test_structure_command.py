@@ -107,7 +107,7 @@ def test_json_has_the_rows(capsys):
     rows = json.loads(capsys.readouterr().out)
     assert [row["layer"] for row in rows] == ["fc1", "fc2", "fc3"]
     assert rows[2]["output"] is True
-    assert rows[2]["fixed"] == "units of 'fc3' reach the network's result"
+    assert rows[2]["fixed"] == "they reach the network's result"
     assert rows[0]["weights"] == 768
     assert rows[0]["fixed"] is None
 

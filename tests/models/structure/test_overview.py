@@ -45,7 +45,7 @@ def test_rows_say_who_reads_and_what_goes_together():
     assert rows["conv"]["group"] == "conv (2)"
     assert rows["fc"]["read by"] == "the result"
     assert (rows["fc"]["output"], rows["conv"]["output"]) == (True, False)
-    assert rows["fc"]["fixed"] == "units of 'fc' reach the network's result"
+    assert rows["fc"]["fixed"] == "they reach the network's result"
     assert rows["conv"]["fixed"] is None
 
 

@@ -178,7 +178,7 @@ def test_batch_normalisations_on_the_way_have_the_units_of_each_channel():
 
 
 REASONS = {
-    ("chain", "5"): "units of '5' reach the network's result",
+    ("chain", "5"): "they reach the network's result",
     ("paired units", "a"): "between 'a' and 'out' (behind glu) no element belongs to one unit",
     ("shuffled", "c"): (
         "between 'c' and 'out' (behind pixel_shuffle) no position along an axis belongs to one unit"
@@ -199,7 +199,7 @@ REASONS = {
         "queries, keys and values meet within MultiheadAttention"
     ),
     ("LSTM, projected", "rnn"): "nothing reads the units of 'rnn' where they can be told apart",
-    ("single layer", ""): "units of the network's only layer reach the network's result",
+    ("single layer", ""): "they reach the network's result",
 }
 
 
@@ -222,7 +222,7 @@ def test_a_member_of_a_group_keeps_the_others():
     )
     found = described(model, torch.randn(1, 3))
     assert found.why_not_removable("c") == (
-        "they go together with those of 'a', and units of 'a' reach the network's result"
+        "they go together with those of 'a', and those reach the network's result"
     )
 
 

@@ -247,7 +247,8 @@ class Structure:
         for member in self.members(name) if reason is None else ():
             others = self._own_reason(member)
             if others is not None:
-                return f"they go together with those of {self.layers[member].label}, and {others}"
+                with_whom = f"they go together with those of {self.layers[member].label}"
+                return f"{with_whom}, and {others.replace('they ', 'those ', 1)}"
         return reason
 
     def check_removable(self, name: str) -> None:
@@ -283,7 +284,7 @@ class Structure:
         if not self.calls(name):
             return f"no pass through the network runs {described.label}"
         if name in self._traced.outputs:
-            return f"units of {described.label} reach the network's result"
+            return "they reach the network's result"
         if described.kind == "recurrent" and described.module in self._traced.begun:
             return f"the state of {described.label} begins at numbers that are not its own"
         own = self.readers(name)

@@ -177,7 +177,7 @@ def check_network(network: object) -> nn.Module:
         kind = type(network.get_submodule(others[0].module)).__name__
         raise ValueError(
             f"masks are trained of Linear and convolution layers, and layer {others[0].label} "
-            f"is of {kind}: take a network without one, or mask its weights by criterion, "
+            f"({kind}) is none: take a network without one, or mask its weights by criterion, "
             "untrained_table"
         )
     modules = masked_layers(network)
