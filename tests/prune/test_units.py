@@ -191,6 +191,29 @@ def test_transposed_convolutions_have_their_units_along_the_second_axis():
     silent_behind(nn.Sequential(*model, nn.Flatten()), "2", 1, torch.randn(3, 1, 8, 8))
 
 
+@pytest.mark.parametrize("tied", ["2", "4"])
+def test_units_whose_weights_another_layer_holds_too_cannot_be_masked(tied):
+    model = nn.Sequential(
+        nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4), nn.Linear(4, 2)
+    )
+    model[4].weight = model[2].weight
+    with pytest.raises(ValueError, match=f"'{tied}.weight' is '{6 - int(tied)}.weight' too"):
+        unit_mask(model, {tied: [1]})
+    assert all(kept.all() for kept in unit_mask(model, {tied: []}).values())
+    silent_behind(model, "0", 1, torch.randn(6, 3))
+
+
+def test_units_of_a_layer_that_runs_twice_are_masked_in_both():
+    shared = nn.Linear(4, 4)
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), shared, nn.ReLU(), shared, nn.Linear(4, 2))
+    inputs = torch.randn(6, 3, dtype=torch.float64)
+    outputs = outputs_without(model.double(), "2", torch.tensor([1]), inputs)
+    with torch.no_grad():
+        for name, kept in unit_mask(model, {"2": [1]}).items():
+            model.get_parameter(name).mul_(kept)
+    torch.testing.assert_close(model(inputs), outputs, rtol=0, atol=1e-12)
+
+
 def test_a_normalisation_over_units_behind_a_sigmoid_cannot_be_masked():
     model = nn.Sequential(nn.Linear(4, 6), nn.Sigmoid(), nn.LayerNorm(6), nn.Linear(6, 2))
     with pytest.raises(ValueError, match="a mask of weights cannot remove units of layer '0'"):

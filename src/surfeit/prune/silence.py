@@ -41,8 +41,10 @@ def spoken_columns(model: nn.Module, removal: Removal) -> Iterator[Owned]:
     """The weights by which readers read units that are not zero once their companions are.
 
     Raises:
-        ValueError: if such a reader has no weights of its own for a unit that it reads.
+        ValueError: if such a reader has no weights of its own for a unit that it reads, or the
+            companions are tied to parameters of other layers, which would lose them too.
     """
+    _check_untied(model, removal)
     for site in _spoken(model, removal):
         if site.call is None:
             raise ValueError(
@@ -50,6 +52,21 @@ def spoken_columns(model: nn.Module, removal: Removal) -> Iterator[Owned]:
                 "functions that make something else of zero"
             )
         yield from _columns(model, removal, site)
+
+
+def _check_untied(model: nn.Module, removal: Removal) -> None:
+    tied = ties(model)
+    layers = [removal.structure.layer(member) for member in removal.members]
+    for part in (part for layer in layers for part in (*layer.weights, *layer.biases)):
+        place = tied[part.tensor].to if part.tensor in tied else part.tensor
+        names = [place, *(name for name, tie in tied.items() if tie.to == place)]
+        other = next((name for name in names if name != part.tensor), None)
+        if other is not None:
+            raise ValueError(
+                f"a mask of weights cannot remove {removal.words}: {part.tensor!r} is {other!r} "
+                "too, which would lose them as well. Remove them with removal_curve or "
+                "outputs_without, which need no mask"
+            )
 
 
 def _normalised(model: nn.Module, removal: Removal) -> Iterator[Owned]:

@@ -41,7 +41,8 @@ def unit_mask(
     Raises:
         ValueError: if there is no such layer or unit (for a layer, the nearest are suggested), its
             units mix before they are read, two layers of one group are named, or no mask of weights
-            can make them zero where they are read: a normalisation over units behind a sigmoid.
+            removes them and nothing else: they pass a normalisation over units behind a sigmoid,
+            or their weights are tied to others.
         CollapseError: if all units of a layer are removed, naming it.
 
     Cost: a forward pass for each layer named.
