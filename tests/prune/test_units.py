@@ -316,3 +316,30 @@ def test_unit_mask_keeps_what_the_mask_says_of_other_parameters():
     mask = unit_mask_from_scores(model, {"fc1": torch.arange(300.0)}, 0.5, mask=before)
     assert torch.equal(mask["fc3.bias"], before["fc3.bias"])
     check_nested(mask, before)
+
+
+class FunctionallyTied(nn.Module):
+    """A language model whose embedding is its head's weight, by a function."""
+
+    def __init__(self, between):
+        super().__init__()
+        self.embedding, self.fc, self.between = nn.Embedding(6, 5), nn.Linear(5, 5), between
+
+    def forward(self, x):
+        h = self.between(self.fc(self.embedding(x).mean(1)))
+        return nn.functional.linear(h, self.embedding.weight)
+
+
+def test_weights_that_a_function_uses_too_are_masked_only_where_nothing_else_is_lost():
+    model, tokens = FunctionallyTied(nn.Tanh()), torch.randint(6, (4, 3))
+    structure = Structure.of(model, tokens[:1])
+    with pytest.raises(
+        ValueError, match=r"'embedding.weight' is used by a function as well, linea"
+    ):
+        unit_mask(model, {"embedding": [1]}, structure=structure)
+    mask = unit_mask(model, {"fc": [2]}, structure=structure)
+    right = outputs_without(model, "fc", torch.tensor([2]), tokens)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            masked(model, mask)(tokens).double(), right, rtol=1e-5, atol=1e-6
+        )

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import CollapseError, own_parameters, ties
+from surfeit.core import CollapseError, converted_, copied, own_parameters, ties
 from surfeit.models import Structure
 from surfeit.prune.prunable import Mask, prunable
 from surfeit.prune.removal import Removal
-from surfeit.prune.silence import companions, spoken_columns
+from surfeit.prune.silence import Owned, companions, spoken_columns
+from surfeit.prune.without import WithoutUnits
 
 
 def unit_mask(
@@ -79,6 +80,7 @@ def remove_(mask: Mask, model: nn.Module, removal: Removal, gone: Tensor) -> Non
     owned = [*companions(model, removal)]
     if bool(gone.any()):
         owned += spoken_columns(model, removal)
+        _check_functions(model, removal, gone, owned)
     for name, owners in owned:
         place = name
         if name in tied:
@@ -86,6 +88,29 @@ def remove_(mask: Mask, model: nn.Module, removal: Removal, gone: Tensor) -> Non
             owners = tied[name].inverse(owners, own[place].shape)
         kept = mask.setdefault(place, torch.ones(own[place].shape, dtype=torch.bool))
         kept &= ~(gone[owners.clamp(min=0)] & (owners >= 0))
+
+
+@torch.no_grad()
+def _check_functions(model: nn.Module, removal: Removal, gone: Tensor, owned: list[Owned]) -> None:
+    """Says so if a function multiplies by what would be masked, and so loses something else too."""
+    functions = removal.structure.functions
+    names = [name for name, _ in owned if any(f"{name}" in called for called in functions)]
+    if not names:
+        return
+    without = WithoutUnits(model, removal, dtype=torch.float64, keep_bias=False)
+    example = removal.structure.example
+    right = next(without.removed(without.front(example), gone.nonzero().flatten()))
+    masked = converted_(copied(model), torch.float64).eval().requires_grad_(False)
+    for name, owners in owned:
+        lost = gone[owners.clamp(min=0)] & (owners >= 0)
+        masked.get_parameter(name).masked_fill_(lost.to(without.device), 0.0)
+    inputs = example.double() if example.is_floating_point() else example
+    if not torch.allclose(masked(inputs), right, rtol=1e-6, atol=1e-9 * float(right.abs().max())):
+        raise ValueError(
+            f"a mask cannot remove {removal.words}: {names[0]!r} is used by a function as well, "
+            f"{', '.join(called for called in functions if names[0] in called)}, which would lose "
+            "more than these units. Remove them with removal_curve or outputs_without"
+        )
 
 
 def _places(removal: Removal, units: Tensor | Sequence[int]) -> Tensor:

@@ -219,6 +219,16 @@ class Structure:
         self.layer(name)
         return tuple(r for r in self._traced.readers.get(name, ()) if r.kind == "watched")
 
+    @property
+    def functions(self) -> list[str]:
+        """The functions that multiply by a parameter beside the modules: `linear(encoder.weight)`.
+
+        Raises:
+            ValueError: if the network cannot be followed.
+        """
+        kinds = zip(self._traced.order, self._traced.kinds, strict=True)
+        return list(dict.fromkeys(name for (name, _), kind in kinds if kind == "function"))
+
     def behind(self, places: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
         """The calls that depend on what some calls give, these left out.
 
