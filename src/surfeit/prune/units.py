@@ -93,8 +93,8 @@ def remove_(mask: Mask, model: nn.Module, removal: Removal, gone: Tensor) -> Non
 @torch.no_grad()
 def _check_functions(model: nn.Module, removal: Removal, gone: Tensor, owned: list[Owned]) -> None:
     """Says so if a function multiplies by what would be masked, and so loses something else too."""
-    functions = removal.structure.functions
-    names = [name for name, _ in owned if any(f"{name}" in called for called in functions)]
+    functions = {called: _arguments(called) for called in removal.structure.functions}
+    names = [name for name, _ in owned if any(name in used for used in functions.values())]
     if not names:
         return
     without = WithoutUnits(model, removal, dtype=torch.float64, keep_bias=False)
@@ -108,9 +108,14 @@ def _check_functions(model: nn.Module, removal: Removal, gone: Tensor, owned: li
     if not torch.allclose(masked(inputs), right, rtol=1e-6, atol=1e-9 * float(right.abs().max())):
         raise ValueError(
             f"a mask cannot remove {removal.words}: {names[0]!r} is used by a function as well, "
-            f"{', '.join(called for called in functions if names[0] in called)}, which would lose "
+            f"{', '.join(c for c, used in functions.items() if names[0] in used)}, which would lose "
             "more than these units. Remove them with removal_curve or outputs_without"
         )
+
+
+def _arguments(called: str) -> list[str]:
+    """The parameters in a function's name: `linear(encoder.weight, bias)`."""
+    return called.partition("(")[2].removesuffix(")").split(", ")
 
 
 def _places(removal: Removal, units: Tensor | Sequence[int]) -> Tensor:
