@@ -44,7 +44,7 @@ def written():
         if line[:1].isdigit():
             number, words = line.split(". ", 1)
             notes[number] = words.split("</a>", 1)[1]
-    rows = [line for line in body.splitlines() if line.startswith("| ")][1:]
+    rows = [line for line in body.splitlines() if line.startswith("| ")][2:]
     found = {}
     for row in rows:
         title, *marks = (cell.strip() for cell in row.strip("| ").split(" | "))

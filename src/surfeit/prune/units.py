@@ -106,9 +106,10 @@ def _check_functions(model: nn.Module, removal: Removal, gone: Tensor, owned: li
         masked.get_parameter(name).masked_fill_(lost.to(without.device), 0.0)
     inputs = example.double() if example.is_floating_point() else example
     if not torch.allclose(masked(inputs), right, rtol=1e-6, atol=1e-9 * float(right.abs().max())):
+        users = ", ".join(called for called, used in functions.items() if names[0] in used)
         raise ValueError(
             f"a mask cannot remove {removal.words}: {names[0]!r} is used by a function as well, "
-            f"{', '.join(c for c, used in functions.items() if names[0] in used)}, which would lose "
+            f"{users}, which would lose "
             "more than these units. Remove them with removal_curve or outputs_without"
         )
 
