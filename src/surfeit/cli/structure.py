@@ -36,8 +36,8 @@ def structure(
         (lenet-300-100, mlp-100-50, ...), or a function that builds one: package.module:function
         or path/to/file.py:function.
     data
-        The data set whose examples the network takes; digits for a built-in network. Without it
-        inputs that fit the layers are tried.
+        The data set whose examples the network takes, a name or a function that makes it; digits
+        for a built-in network. Without it inputs that fit the layers are tried.
     json_
         Print the rows as JSON: also whether units are outputs, and why they cannot be removed.
     """
@@ -68,7 +68,7 @@ def _network(target: str, data: str | None, places: Places) -> "tuple[nn.Module,
     function = names_a_function(target)
     dataset = None
     if data is not None or builder:
-        dataset = load(data or "digits", places.data_dir)
+        dataset = places.data_named(data or "digits")
     example = None if dataset is None else dataset.train.inputs[:1]
     if function:
         shapes = dataset or load("digits", places.data_dir)
