@@ -133,6 +133,12 @@ def test_a_network_and_data_of_ones_own_are_trained(source, options, tmp_path, c
     assert "classified right" in told.err
     run = _store(tmp_path).find(told.out.strip())
     assert run.about["model"] == "residual"
+    assert call("structure", run.key, *flags[2:]) == 1
+    assert "--model package.module:function" in capsys.readouterr().err
+    assert call("structure", run.key, "--model", f"{source}:residual", *flags[2:]) == 0
+    assert "stem" in capsys.readouterr().out
+    assert call("structure", "conv-2", "--model", f"{source}:residual", *flags[2:]) == 1
+    assert "'conv-2' is no run" in capsys.readouterr().err
     own = tmp_path / "own.py"
     own.write_text(DATA)
     names = ["--model", f"{own}:line", "--data", f"{own}:curve"]
