@@ -108,3 +108,41 @@ def _store(tmp_path):
     from surfeit.store import Store
 
     return Store(tmp_path / "store")
+
+
+DATA = """
+import torch
+
+from surfeit.data import from_tensors
+
+
+def curve():
+    x = torch.linspace(-1, 1, 40)[:, None]
+    return from_tensors("curve", train=(x, x.sin()), validation=(x, x.sin()), test=(x, x.sin()))
+
+
+def line():
+    return torch.nn.Linear(1, 1)
+"""
+
+
+def test_a_network_and_data_of_ones_own_are_trained(source, options, tmp_path, capsys):
+    flags = ["--steps", "12", "--root", tmp_path / "store"]
+    assert call("train", "--model", f"{source}:residual", *flags) == 0
+    told = capsys.readouterr()
+    assert "classified right" in told.err
+    run = _store(tmp_path).find(told.out.strip())
+    assert run.about["model"] == "residual"
+    assert call("structure", run.key, *flags[2:]) == 1
+    assert "--model package.module:function" in capsys.readouterr().err
+    assert call("structure", run.key, "--model", f"{source}:residual", *flags[2:]) == 0
+    assert "stem" in capsys.readouterr().out
+    assert call("structure", "conv-2", "--model", f"{source}:residual", *flags[2:]) == 1
+    assert "'conv-2' is no run" in capsys.readouterr().err
+    own = tmp_path / "own.py"
+    own.write_text(DATA)
+    names = ["--model", f"{own}:line", "--data", f"{own}:curve"]
+    assert call("train", *names, "--objective", "squared-error", *flags) == 0
+    told = capsys.readouterr()
+    assert "validation R² " in told.err
+    assert call("structure", told.out.strip(), "--data", f"{own}:curve", *flags[2:]) == 0

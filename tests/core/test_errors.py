@@ -20,3 +20,7 @@ def test_unknown_takes_what_is_no_text():
 def test_busy_is_a_store_error_and_a_surfeit_error():
     assert issubclass(BusyError, StoreError)
     assert issubclass(StoreError, SurfeitError)
+
+
+def test_the_name_of_a_network_that_is_one_layer_is_seen():
+    assert str(unknown("layer", "fc1", [""])) == "no layer 'fc1': one of \"\""

@@ -113,3 +113,11 @@ def test_labels_without_an_output_are_refused():
 
 def small_split():
     return Split(torch.randn(4, 1, 4, 4), torch.randint(0, 10, (4,)))
+
+
+def test_what_is_no_model_split_or_objective_is_told_apart():
+    with pytest.raises(ValueError, match=r"model must be an nn.Module such as run.model\(\), got"):
+        removal_curve("run", "fc1", ORDER, SPLIT)
+    with pytest.raises(ValueError, match=r"split must be a Split such as data\.validation"):
+        removal_curve(small(), "fc1", ORDER, (SPLIT.inputs, SPLIT.labels))
+    refused(small(), "fc1", "objective must be an Objective, got 'hinge'", objective="hinge")

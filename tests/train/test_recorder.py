@@ -85,3 +85,18 @@ def test_recorder_errors(tmp_path):
     assert not (tmp_path / "x").exists()
     with pytest.raises(ValueError, match="must be finite"):
         Recorder(small(), tmp_path / "x", settings={"f": float("nan")})
+
+
+@pytest.mark.parametrize("value", [None, "half", torch.zeros(2)])
+def test_metrics_that_are_no_numbers_are_named_and_nothing_is_kept(tmp_path, value):
+    recorder = Recorder(small(), tmp_path / "mine", data=make_dataset())
+    with pytest.raises(ValueError, match="validation_accuracy must be one number, got"):
+        recorder.record(1, validation_accuracy=value)
+    recorder.record(1, validation_accuracy=0.5)
+    assert recorder.finish().steps() == [0, 1]
+
+
+def test_data_that_are_no_data_set_are_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(ValueError, match=r"data must be a Dataset .*, got 'digits'"):
+        Recorder(small(), tmp_path / "mine", data="digits")
+    assert not (tmp_path / "mine").exists()

@@ -67,13 +67,10 @@ class Places:
             ValueError: if the run's own cannot be known or is not the one found here, or there is
                 none of the name.
         """
-        from surfeit.cli.names import dataset_of, names_a_function
         from surfeit.data import SOURCES, load
 
-        if name is not None and names_a_function(name):
-            return dataset_of(name)
         if name is not None:
-            return load(name, self.data_dir)
+            return self.data_named(name)
         recorded = run.about.get("data")
         if recorded is None:
             raise ValueError(f"run {run.key[:12]} does not say what data it saw: give --data NAME")
@@ -92,6 +89,17 @@ class Places:
                 "something else"
             )
         return dataset
+
+    def data_named(self, name: str) -> "Dataset":
+        """The data set of this name, or that a function of the user's own makes.
+
+        Raises:
+            ValueError: if there is none of the name, or as `surfeit.cli.names.dataset_of`.
+        """
+        from surfeit.cli.names import dataset_of, names_a_function
+        from surfeit.data import load
+
+        return dataset_of(name) if names_a_function(name) else load(name, self.data_dir)
 
     def network_of(self, model: str | None, dataset: "Dataset") -> "nn.Module | None":
         """The network that a function of the user's own builds for a data set; None without one.

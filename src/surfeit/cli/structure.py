@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from surfeit.cli.names import MODELS, builder_of, names_a_function, network_of
+from surfeit.cli.names import MODELS, builder_of, names_a_function
 from surfeit.cli.options import Places
 from surfeit.cli.table import print_table
 
@@ -21,6 +21,7 @@ def structure(
     target: str,
     *,
     data: str | None = None,
+    model: str | None = None,
     json_: Annotated[bool, Parameter(name="--json", negative=())] = False,
     places: Places = _PLACES,
 ) -> None:
@@ -36,15 +37,17 @@ def structure(
         (lenet-300-100, mlp-100-50, ...), or a function that builds one: package.module:function
         or path/to/file.py:function.
     data
-        The data set whose examples the network takes; digits for a built-in network. Without it
-        inputs that fit the layers are tried.
+        The data set whose examples the network takes, a name or a function that makes it; digits
+        for a built-in network. Without it inputs that fit the layers are tried.
+    model
+        The function that builds a run's network, where the run cannot. The weights are the run's.
     json_
         Print the rows as JSON: also whether units are outputs, and why they cannot be removed.
     """
     from surfeit.models import Structure
     from surfeit.models.structure import overview
 
-    network, example = _network(target, data, places)
+    network, example = _network(target, data, model, places)
     found = Structure.of(network, example)
     if json_:
         print(json.dumps(overview.rows(found), indent=2))
@@ -59,28 +62,34 @@ def structure(
         print(*said, sep="\n", file=sys.stderr)
 
 
-def _network(target: str, data: str | None, places: Places) -> "tuple[nn.Module, Any]":
+def _network(
+    target: str, data: str | None, model: str | None, places: Places
+) -> "tuple[nn.Module, Any]":
     """The network that a target names, and an example for it; None if none is known."""
-    from surfeit.core import StoreError, Streams
+    from surfeit.core import StoreError
     from surfeit.data import load
 
     builder = target in MODELS or target.startswith("mlp-")
     function = names_a_function(target)
+    if model is not None and (builder or function):
+        raise ValueError(f"--model builds a run's network, and {target!r} is no run: leave it out")
     dataset = None
     if data is not None or builder:
-        dataset = load(data or "digits", places.data_dir)
+        dataset = places.data_named(data or "digits")
     example = None if dataset is None else dataset.train.inputs[:1]
     if function:
-        shapes = dataset or load("digits", places.data_dir)
-        options: dict[str, object] = {"input_shape": shapes.input_shape, "classes": shapes.outputs}
-        return network_of(target, **options, generator=Streams(0).get("init")), example
+        return places.network_of(target, dataset or load("digits", places.data_dir)), example
     if builder and dataset is not None:
         build = builder_of(target)
         return build(input_shape=dataset.input_shape, classes=dataset.outputs), example
     try:
-        return places.store.find(target).model(), example
+        run = places.store.find(target)
     except StoreError as error:
         raise StoreError(
             f"{error}; networks that can be named are {', '.join(MODELS)} and mlp-100-50, and "
             "functions that build one: package.module:function"
         ) from error
+    if model is None:
+        return run.model(), example
+    shapes = dataset or load("digits", places.data_dir)
+    return run.model(into=places.network_of(model, shapes)), example

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from surfeit.cli.names import builder_of
+from surfeit.cli.builders import trainable
 from surfeit.cli.options import Carrying, Machine, Places, RecipeOptions, Whole
 from surfeit.cli.progress import telling, training_teller
 
@@ -34,16 +34,18 @@ def train(
     Parameters
     ----------
     model
-        lenet-300-100, conv-2, conv-4, conv-6, vgg19-bn, or mlp-W1-W2-... for hidden layers of
-        these widths.
+        lenet-300-100, conv-2, conv-4, conv-6, vgg19-bn, mlp-W1-W2-... for hidden layers of these
+        widths, or a function of your own that builds the network, package.module:function or
+        path/to/file.py:function; it may take input_shape, classes and generator.
     data
-        digits (installed), mnist, fashion-mnist or cifar10; see 'surfeit data'.
+        digits (installed), mnist, fashion-mnist or cifar10; see 'surfeit data'. Or a function of
+        your own that makes it, named as a model's.
     recipe
         'report' for the network's recipe in Heitmann 2020; without it SGD at 0.1, batch 128,
         40 epochs. The flags below change it.
     objective
-        What is minimised: cross-entropy, squared-error (of one-hot classes), hinge, or
-        binary-cross-entropy (for networks with a single output).
+        What is minimised: cross-entropy, squared-error (of real targets or one-hot classes),
+        hinge, or binary-cross-entropy (for networks with a single output).
     seed
         Of initial weights, order, augmentation and dropout.
     keep_every
@@ -53,9 +55,8 @@ def train(
     quiet
         Say nothing but the key and errors.
     """
-    builder = builder_of(model)
+    builder = trainable(model)
     from surfeit.core import objective_named, unknown
-    from surfeit.data import load
     from surfeit.train import Recipe, Snapshots, report_recipe
     from surfeit.train import train as train_run
 
@@ -67,7 +68,7 @@ def train(
     with telling(quiet) as teller:
         run = train_run(
             builder,
-            load(data, places.data_dir),
+            places.data_named(data),
             chosen,
             seed=seed,
             objective=objective_named(objective),
@@ -77,9 +78,15 @@ def train(
             conduct=carrying.conduct(training_teller(teller, f"training {model} on {data}")),
         )
         last = run.metrics().to_pylist()[-1]
-        accuracies = " and ".join(
-            f"{100 * last[f'{split}_accuracy']:.2f} % on the {split} images"
-            for split in ("validation", "test")
-        )
-        teller.say(f"{model} on {data}, {last['step']} steps: {accuracies} classified right")
+        teller.say(f"{model} on {data}, {last['step']} steps: {_result(last)}")
     print(run.key)
+
+
+def _result(last: dict[str, float]) -> str:
+    """What a training ended with: accuracies, or R² or losses where there are no classes."""
+    splits = ("validation", "test")
+    if f"{splits[0]}_accuracy" in last:
+        shares = [f"{100 * last[f'{name}_accuracy']:.2f} % on the {name} images" for name in splits]
+        return f"{' and '.join(shares)} classified right"
+    kind, words = ("r2", "R²") if f"{splits[0]}_r2" in last else ("loss", "loss")
+    return " and ".join(f"{name} {words} {last[f'{name}_{kind}']:.4g}" for name in splits)

@@ -56,7 +56,7 @@ def unknown(kind: str, given: object, allowed: Iterable[str]) -> ValueError:
     >>> unknown("data set", "minst", ["mnist", "digits"])
     ValueError("no data set 'minst': did you mean 'mnist'? (one of: mnist, digits)")
     """
-    names = list(allowed)
+    names = [name or '""' for name in allowed]  # "" is a network that is one layer
     near = get_close_matches(str(given), names, n=3, cutoff=0.5)
     hint = f": did you mean {' or '.join(repr(name) for name in near)}?" if near else ":"
     choices = f"(one of: {', '.join(names)})" if near else f"one of {', '.join(names) or 'none'}"

@@ -70,9 +70,10 @@ def rebuild(architecture: dict[str, Any]) -> nn.Module:
     if not is_rebuildable(architecture):
         raise ValueError(
             f"a {foreign_part(architecture)} cannot be built from its description alone (its class "
-            "is not one of torch's simple ones, or it has hooks), so no command can measure it. In "
-            "Python build the network with its own code and pass it: "
-            "run.model(into=MyNetwork()), write_report(run, data, out, into=MyNetwork())"
+            "is not one of torch's simple ones, or it has hooks). Name the function that builds "
+            "the network, --model package.module:function or path/to/file.py:function, or in "
+            "Python pass a network that the weights go into: run.model(into=MyNetwork()), "
+            "write_report(run, data, out, into=MyNetwork())"
         )
     # torch draws weights at once: from a generator of its own, not from the caller's.
     with torch.random.fork_rng([]):

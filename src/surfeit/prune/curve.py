@@ -131,12 +131,14 @@ def removal_curves(
         ValueError: if there is no such layer, its units mix before they are read (which operation
             does it is named), the network cannot be followed, an order is not one of the layer's
             units, the inputs do not fit, the outputs cannot be judged (NaN, labels without an
-            output), an example's outputs depend on others, or dtype or memory are out of range.
+            output), an example's outputs depend on others, dtype or memory are out of range, or
+            model, split or objective are of another type.
 
     Source: Heitmann 2020, section 3.1. Cost: about two passes up to the readers, and for each
     removal one unit's term and whatever depends on the readers.
     """
     _check_options(dtype, memory)
+    _check_operands(model, split, objective)
     check_examples_apart(model)
     if structure is None:
         structure = Structure.of(model, split.inputs[:1])
@@ -228,6 +230,20 @@ class _Tally:
         return RemovalCurve(
             accuracy=(self._right / self._judged).to(device) if self._judged else None,
             loss=(self._loss / self._lost).to(device) if self._lost else None,
+        )
+
+
+def _check_operands(model: nn.Module, split: Split, objective: Objective) -> None:
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be an nn.Module such as run.model(), got {model!r}")
+    if not isinstance(split, Split):
+        raise ValueError(
+            f"split must be a Split such as data.validation or data.test, got {split!r:.200}"
+        )
+    if not isinstance(objective, Objective):
+        raise ValueError(
+            f"objective must be an Objective, got {objective!r}: pass cross_entropy, "
+            "squared_error, hinge, binary_cross_entropy, or own_objective(function)"
         )
 
 

@@ -48,6 +48,8 @@ def unit_mask(
 
     Cost: a forward pass for each layer named.
     """
+    if not isinstance(removed, Mapping):
+        raise ValueError(f"removed must be units by layer, {{'fc1': [0, 7]}}, got {removed!r}")
     known = structure if structure is not None else Structure.of(model)
     own = own_parameters(model)
     result = {name: torch.ones(own[name].shape, dtype=torch.bool) for name in prunable(model)}

@@ -45,7 +45,7 @@ class Recorder:
 
     Raises:
         StoreError: if the folder already holds a run or cannot be written.
-        ValueError: if a setting is no JSON value.
+        ValueError: if model or data are of another type, or a setting is no JSON value.
     """
 
     def __init__(
@@ -58,6 +58,10 @@ class Recorder:
     ) -> None:
         if not isinstance(model, nn.Module):
             raise ValueError(f"model must be an nn.Module, got {model!r}")
+        if data is not None and not isinstance(data, Dataset):
+            raise ValueError(
+                f'data must be a Dataset such as load("digits") or from_tensors(...), got {data!r}'
+            )
         self._model = model
         self._last = -1
         self._run: Run | None = None
@@ -86,7 +90,7 @@ class Recorder:
                 a fraction; the same names show up as columns of `Run.metrics()`.
 
         Raises:
-            ValueError: if the step is no integer or does not grow.
+            ValueError: if the step is no integer or does not grow, or a metric is no number.
             StoreError: if the disk refuses, or the record is closed.
         """
         if self._run is not None:
@@ -96,9 +100,9 @@ class Recorder:
         step = int(step)
         if step <= self._last:
             raise ValueError(f"step must be above {self._last}, the last recorded, got {step}")
+        plain = {name: _number(name, value) for name, value in metrics.items()}
         self._writer.snapshot(step, _tensors(self._model) | computed_tensors(self._model))
-        if metrics:
-            plain = {name: float(value) for name, value in metrics.items()}
+        if plain:
             self._writer.record({"step": step, **plain})
         self._last = step
 
@@ -122,6 +126,13 @@ class Recorder:
             self.finish()
         else:
             self._lease.close()
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name} must be one number, got {value!r}") from error
 
 
 def _tensors(model: nn.Module) -> Params:

@@ -167,3 +167,8 @@ def test_tables_of_scores_are_read_only():
     for table in (SCORES, UNIT_SCORES):
         with pytest.raises(TypeError):
             table["mine"] = len
+
+
+def test_scores_of_units_say_what_they_need():
+    with pytest.raises(ValueError, match=r"'filter-norm' is a score of units: .* granularity"):
+        score_named("filter-norm")

@@ -51,6 +51,8 @@ def score_named(name: str) -> Score:
     Raises:
         ValueError: if there is none; the nearest names are suggested.
     """
+    if name.replace("-", "_") in UNIT_SCORES and name.replace("-", "_") not in SCORES:
+        raise ValueError(f"{name!r} is a score of units: it needs granularity 'unit'")
     return _named("score", name, SCORES)
 
 
