@@ -78,7 +78,9 @@ def _network(
         dataset = places.data_named(data or "digits")
     example = None if dataset is None else dataset.train.inputs[:1]
     if function:
-        return places.network_of(target, dataset or load("digits", places.data_dir)), example
+        network = places.network_of(target, dataset or load("digits", places.data_dir))
+        assert network is not None, "there is one of every name"
+        return network, example
     if builder and dataset is not None:
         build = builder_of(target)
         return build(input_shape=dataset.input_shape, classes=dataset.outputs), example
