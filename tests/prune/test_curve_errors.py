@@ -121,3 +121,17 @@ def test_what_is_no_model_split_or_objective_is_told_apart():
     with pytest.raises(ValueError, match=r"split must be a Split such as data\.validation"):
         removal_curve(small(), "fc1", ORDER, (SPLIT.inputs, SPLIT.labels))
     refused(small(), "fc1", "objective must be an Objective, got 'hinge'", objective="hinge")
+
+
+def test_networks_that_mix_examples_are_refused():
+    class Centred(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(16, 5), nn.Linear(5, 10)
+
+        def forward(self, x):
+            h = self.a(x.flatten(1))
+            return self.b((h - h.mean(0)).relu())
+
+    with pytest.raises(ValueError, match="depend on the examples beside it"):
+        removal_curve(Centred(), "a", torch.arange(5), small_split())

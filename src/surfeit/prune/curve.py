@@ -152,6 +152,8 @@ def removal_curves(
             part = split[start : start + size].to(without.device)
             front = without.front(part.inputs)
             objective.check(front.result, part.targets)
+            if not start:
+                without.check_apart(front.result)
             for done, (tally, order) in enumerate(zip(tallies, orders, strict=True), start=1):
                 tally.add(without.removed(front, order), part.targets)
                 if progress is not None:

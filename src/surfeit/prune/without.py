@@ -44,6 +44,7 @@ class WithoutUnits:
     ) -> None:
         own = converted_(copied(model), dtype).eval().requires_grad_(False)
         self.device = _device(own)
+        self._alone = torch.empty(0)
         self._removal, self._keep_bias, self._dtype = removal, keep_bias, dtype
         self._silent = _silent(own, removal) if keep_bias else None
         self._own, self._rests = own, _own_tensors(own, removal)
@@ -59,6 +60,7 @@ class WithoutUnits:
             memory: bytes.
         """
         front = self.front(example)
+        self._alone = front.result
         given = self._given(front, torch.arange(0, device=self.device))[0]
         self._rerun.forget_unread(given)
         features = sum(value.numel() for value in front.read.values())
@@ -70,6 +72,24 @@ class WithoutUnits:
             busy = answers or self._rerun.largest_step
             most = min(most, max(_LEAST, _CACHE // (busy * self._dtype.itemsize)))
         return max(1, most)
+
+    def check_apart(self, result: Tensor) -> None:
+        """Says so if the first example's outputs are others among more than they were alone.
+
+        Args:
+            result: the outputs of a chunk that begins with the example of `examples_at_once`.
+
+        Raises:
+            ValueError: if they differ by more than rounding.
+        """
+        alone, among = self._alone[:1], result[:1]
+        slack = 1e-6 if self._dtype == torch.float64 else 1e-3
+        if not torch.allclose(alone, among, rtol=slack, atol=slack * float(alone.abs().max())):
+            raise ValueError(
+                "an example's outputs depend on the examples beside it: nothing can be said of "
+                "removals, whose figures would depend on how many are run at once. Normalise by "
+                "statistics that are kept, or over each example by itself"
+            )
 
     def front(self, inputs: Tensor) -> Front:
         """Runs the network once, and what stands in place of units that keep their biases.
