@@ -146,3 +146,23 @@ def test_a_network_and_data_of_ones_own_are_trained(source, options, tmp_path, c
     told = capsys.readouterr()
     assert "validation R² " in told.err
     assert call("structure", told.out.strip(), "--data", f"{own}:curve", *flags[2:]) == 0
+
+
+def test_tickets_of_data_of_ones_own(source, options, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source.write_text(
+        SOURCE
+        + """
+
+def sums():
+    from surfeit.data import from_tensors
+
+    x = torch.randn(60, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    y = (x.sum((1, 2, 3)) > 0).long() * 9
+    return from_tensors("sums", train=(x, y), validation=(x, y), test=(x, y))
+"""
+    )
+    flags = ["--levels", "1", "--controls", "reinit"]
+    own = ["--model", f"{source}:plain", "--data", f"{source}:sums"]
+    assert call("tickets", *own, *flags, *options) == 0
+    assert (tmp_path / "surfeit-tickets-plain-sums" / "tickets.parquet").is_file()

@@ -49,7 +49,8 @@ def instability(
         widths, or package.module:function, a function of your own that builds the network; it may
         take input_shape, classes and generator.
     data
-        digits (installed), mnist, fashion-mnist or cifar10; see 'surfeit data'.
+        digits (installed), mnist, fashion-mnist or cifar10 (see 'surfeit data'), or a function of
+        yours that makes a data set: package.module:function or file.py:function.
     part_at
         The steps at which the two trainings part, ascending.
     replicates
@@ -66,7 +67,6 @@ def instability(
         Say nothing but the table and errors.
     """
     builder, seeds = trainable(model), seeds_of(seed, replicates)
-    from surfeit.data import load
     from surfeit.procedures.instability import (
         STABLE,
         InstabilityConfig,
@@ -78,14 +78,14 @@ def instability(
 
     config = InstabilityConfig(steps=part_at, points=points)
     recipe = options.applied_to(published_recipe(model, data))
-    dataset = load(data, places.data_dir)
+    dataset = places.data_named(data)
     total = recipe.total_steps(len(dataset.train))
     if max(part_at) >= total:
         raise ValueError(
             f"--part-at holds step {max(part_at)}, but the training has {total} steps: give "
             "earlier steps, or more --steps"
         )
-    folder = out or Path(f"surfeit-instability-{short_name(model)}-{data}")
+    folder = out or Path(f"surfeit-instability-{short_name(model)}-{short_name(data)}")
     make_folder(folder)
     with telling(quiet) as teller:
         engine = engine_of(model, dataset, workers, teller)

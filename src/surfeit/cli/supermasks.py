@@ -52,7 +52,8 @@ def supermasks(
         widths, or package.module:function, a function of your own that builds the network; it may
         take input_shape, classes and generator.
     data
-        digits (installed), mnist, fashion-mnist or cifar10; see 'surfeit data'.
+        digits (installed), mnist, fashion-mnist or cifar10 (see 'surfeit data'), or a function of
+        yours that makes a data set: package.module:function or file.py:function.
     steps
         Optimiser updates of each training, instead of epochs.
     epochs
@@ -75,13 +76,12 @@ def supermasks(
     """
     builder, seeds = trainable(model), seeds_of(seed, replicates)
     config = _config(steps, epochs, range(1, levels + 1), densities)
-    folder = out or Path(f"surfeit-supermasks-{short_name(model)}-{data}")
+    folder = out or Path(f"surfeit-supermasks-{short_name(model)}-{short_name(data)}")
 
-    from surfeit.data import load
     from surfeit.procedures.supermasks import supermask_table, train_supermasks
     from surfeit.store import make_folder
 
-    dataset = load(data, places.data_dir)
+    dataset = places.data_named(data)
     make_folder(folder)
     shared = {"seeds": seeds, "store": places.store, "numerics": machine.numerics}
     conduct = carrying.conduct(lambda moment: None)

@@ -121,7 +121,8 @@ def tickets(
         widths, or package.module:function, a function of your own that builds the network; it may
         take input_shape, classes and generator.
     data
-        digits (installed), mnist, fashion-mnist or cifar10; see 'surfeit data'.
+        digits (installed), mnist, fashion-mnist or cifar10 (see 'surfeit data'), or a function of
+        yours that makes a data set: package.module:function or file.py:function.
     levels
         Pruned levels; level 0 is the dense network.
     replicates
@@ -141,7 +142,6 @@ def tickets(
         Say nothing but the table and errors.
     """
     builder, seeds = trainable(model), seeds_of(seed, replicates)
-    from surfeit.data import load
     from surfeit.procedures.tickets import find_tickets
     from surfeit.store import make_folder
 
@@ -150,8 +150,8 @@ def tickets(
         options.applied_to(published_recipe(model, data)), evaluate_every=evaluate_every
     )
     store, numerics = places.store, machine.numerics
-    dataset = load(data, places.data_dir)
-    folder = out or Path(f"surfeit-tickets-{short_name(model)}-{data}")
+    dataset = places.data_named(data)
+    folder = out or Path(f"surfeit-tickets-{short_name(model)}-{short_name(data)}")
     make_folder(folder)
     with telling(quiet) as teller:
         engine = engine_of(model, dataset, workers, teller)

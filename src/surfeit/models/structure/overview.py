@@ -21,8 +21,8 @@ def rows(structure: "Structure") -> list[dict[str, Any]]:
     `weights` counts the entries of the layer's tensors without biases, a tied one once in each
     layer; `share` is a fraction of all layers' weights. Where the network cannot be followed,
     `read by` and `group` are empty. Beside the columns of the overview, `output` says whether the
-    units reach the result, and `fixed` why they cannot be removed; both None where it is unknown,
-    and `fixed` where they can.
+    units reach the result (None where it is unknown), and `fixed` why they cannot be removed (None
+    where they can).
     """
     sizes = {name: structure.weights(name) for name in structure.layers}
     total = sum(sizes.values())
@@ -40,7 +40,7 @@ def rows(structure: "Structure") -> list[dict[str, Any]]:
                 "read by": "" if structure.obstacle else _read_by(structure, name),
                 "group": "" if structure.obstacle else _group(structure, name),
                 "output": None if structure.obstacle else name in structure.outputs,
-                "fixed": None if structure.obstacle else structure.why_not_removable(name),
+                "fixed": structure.obstacle or structure.why_not_removable(name),
             }
         )
     return found
