@@ -25,7 +25,8 @@ def copied(model: nn.Module) -> nn.Module:
     found, numbers = ties(model), {}
     parameters = _by_memory(model)
     for name, value in _kept_tensors(model):
-        _check_apart(name, value, parameters.get(memory_of(value), []))
+        if name.rpartition(".")[2] != "_flat_weights":  # a recurrent layer's pass renews them
+            _check_apart(name, value, parameters.get(memory_of(value), []))
         if value.grad_fn is not None:
             numbers[id(value)] = value.detach().clone()
     # What `copy` finds in its memo it does not copy again.

@@ -245,3 +245,12 @@ def test_tokens_and_embeddings():
 
     with pytest.raises(ValueError, match=r"not tokens of torch\.int64"):
         synflow(evidence)
+
+
+def test_one_evidence_answers_for_all_scores_of_a_recurrent_network():
+    from surfeit.prune.scores import synflow
+
+    _, evidence = evidence_of("Lstm")
+    assert snip(evidence).keys() == {*evidence.names}
+    with pytest.raises(ValueError, match="synflow needs a network that is linear"):
+        synflow(evidence)  # on a copy of the network that gradients were taken of
