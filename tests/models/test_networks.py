@@ -13,7 +13,8 @@ BUILDERS = [lenet_300_100, conv_2, conv_4, conv_6, vgg19_bn]
 
 
 def weights(model: nn.Module, kind: type[nn.Module] = nn.Module) -> int:
-    return sum(part.weight.numel() for part in layers(model).values() if isinstance(part, kind))
+    parts = [model.get_submodule(name) for name in layers(model)]
+    return sum(part.weight.numel() for part in parts if isinstance(part, kind))
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ def test_networks_have_exactly_the_published_weights(builder, count):
 
 def test_vgg19_has_20_million_weights_in_16_convolutions():
     model = vgg19_bn()
-    convolutions = [part for part in layers(model).values() if isinstance(part, nn.Conv2d)]
+    convolutions = [part for part in model.modules() if isinstance(part, nn.Conv2d)]
     assert len(convolutions) == 16
     assert weights(model, nn.Conv2d) == 20_018_880
     assert weights(model, nn.Linear) == 512 * 512 * 2 + 512 * 10
@@ -91,8 +92,9 @@ def test_mlp_error_says_what_was_given(options, words):
 
 @pytest.mark.parametrize("builder", [lenet_300_100, conv_6])
 def test_initial_weights_have_glorots_variance_within_its_standard_error(builder):
-    for name, part in layers(builder()).items():
-        weight = part.weight.detach().double()
+    model = builder()
+    for name in layers(model):
+        weight = model.get_parameter(f"{name}.weight").detach().double()
         positions = weight[0, 0].numel()
         expected = 2 / (positions * (weight.shape[0] + weight.shape[1]))
         # A Gaussian's mean square has the relative standard error sqrt(2 / n).
@@ -101,8 +103,7 @@ def test_initial_weights_have_glorots_variance_within_its_standard_error(builder
         assert abs(weight.mean().item()) < 4 * (expected / weight.numel()) ** 0.5, name
         kurtosis = (weight.pow(4).mean() / expected**2).item()
         assert abs(kurtosis - 3) < 4 * (96 / weight.numel()) ** 0.5, name
-        assert part.bias is not None
-        assert not part.bias.any()
+        assert not model.get_parameter(f"{name}.bias").any()
 
 
 def test_initialise_makes_batch_normalisation_the_identity_with_fresh_statistics():
@@ -115,3 +116,28 @@ def test_initialise_makes_batch_normalisation_the_identity_with_fresh_statistics
     assert model[1].running_var.tolist() == [1, 1]
     assert model[1].num_batches_tracked == 0
     assert not model[2].bias.any()
+
+
+class Mixed(nn.Module):
+    """Layers of kinds that have no law here among those that do."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.lstm = nn.Embedding(7, 4), nn.LSTM(4, 5)
+        self.attention = nn.MultiheadAttention(5, 1)
+        self.up, self.head = nn.ConvTranspose1d(5, 6, 3), nn.Linear(6, 2)
+
+
+def test_layers_of_other_kinds_keep_the_numbers_that_they_were_built_with():
+    model = Mixed()
+    before = parameters(model)
+    generator = Streams(0).get("init")
+    initialise_(model, generator)
+    after = parameters(model)
+    drawn = {"attention.out_proj.weight", "up.weight", "head.weight"}
+    biases = {"attention.out_proj.bias", "up.bias", "head.bias"}
+    for name, value in after.items():
+        if name in biases:
+            assert not value.any()
+        else:
+            assert torch.equal(value, before[name]) != (name in drawn), name

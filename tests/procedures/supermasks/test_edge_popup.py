@@ -11,7 +11,6 @@ from torch import nn
 from surfeit.core import Streams
 from surfeit.procedures.supermasks import EdgePopup, kaiming, signed_constants
 
-from ...modules import layers
 from .conftest import small
 
 
@@ -67,11 +66,11 @@ def test_kaiming_has_the_deviation_of_its_density_and_leaves_the_network_alone()
     network = nn.Sequential(nn.Conv2d(10, 40, 5))
     before = network[0].weight.detach().clone()
     drawn = kaiming(network, Streams(0).get("weights"), density=0.25)
-    weight = layers(drawn)["0"].weight
+    weight = drawn.get_parameter("0.weight")
     assert weight.std().item() == pytest.approx(math.sqrt(2 / (0.25 * 250)), rel=0.02)
     assert torch.equal(network[0].weight, before)
     assert drawn[0].bias.equal(network[0].bias)  # pyright: ignore
-    sizes = layers(signed_constants(drawn))["0"].weight.abs()
+    sizes = signed_constants(drawn).get_parameter("0.weight").abs()
     assert sizes.unique().numel() == 1
 
 
