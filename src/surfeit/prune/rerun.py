@@ -43,7 +43,7 @@ class Rerun:
         self._overwritten: frozenset[Place] = frozenset()
         self._counts: Counter[str] = Counter()
         self._inputs = torch.empty(0)
-        self._spoils = False  # whether the network works in place on its inputs
+        self._spoils: bool | None = None  # whether the network works in place on its inputs
         self._call: Callable[..., Any] = _plainly
         self._inside = 0  # layers that the current call is within
         modules = {name for name, _ in model.named_modules()}
@@ -87,9 +87,10 @@ class Rerun:
             return result
 
         self._inputs = inputs
-        given = inputs.clone()
+        given = inputs if self._spoils is False else inputs.clone()
+        version = given._version
         result = self._with(call, given)
-        self._spoils = given._version > 0
+        self._spoils = given._version > version
         # What a later function overwrites is no longer what the module answered.
         self._kept = {place: kept for place, kept in self._kept.items() if not kept.overwritten}
         self._overwritten = frozenset(place for place, kept in answers if kept.overwritten)
