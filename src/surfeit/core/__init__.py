@@ -29,6 +29,7 @@ from surfeit.core.objective import (
     objective_named,
     own_objective,
     squared_error,
+    suiting,
 )
 from surfeit.core.parameters import (
     Params,
@@ -96,6 +97,7 @@ __all__ = [
     "score",
     "skeleton",
     "squared_error",
+    "suiting",
     "tie_",
     "ties",
     "unknown",

@@ -11,9 +11,8 @@ from surfeit.core import (
     Split,
     converted_,
     copied,
-    cross_entropy,
     outputs_of,
-    squared_error,
+    suiting,
 )
 from surfeit.data import Dataset
 from surfeit.models import Structure
@@ -106,10 +105,7 @@ def objective_of(run: Run, dataset: Dataset, given: Objective | None) -> Objecti
     Raises:
         ValueError: if the run's own is a function that the store cannot make again.
     """
-    own = given or run.objective
-    if own is not None:
-        return own
-    return cross_entropy if dataset.task == "classes" else squared_error
+    return given or run.objective or suiting(dataset.task)
 
 
 @torch.no_grad()

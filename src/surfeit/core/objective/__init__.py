@@ -3,7 +3,7 @@
 A new one is a value of `Objective` in a file of its own and a name in `catalog.py`.
 """
 
-from surfeit.core.objective.catalog import OBJECTIVES, objective_named
+from surfeit.core.objective.catalog import OBJECTIVES, objective_named, suiting
 from surfeit.core.objective.entropy import binary_cross_entropy, cross_entropy
 from surfeit.core.objective.margin import hinge
 from surfeit.core.objective.objective import (
@@ -29,4 +29,5 @@ __all__ = [
     "own_objective",
     "positive_output",
     "squared_error",
+    "suiting",
 ]

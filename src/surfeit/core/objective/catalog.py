@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Literal
 
 from surfeit.core.errors import unknown
 from surfeit.core.objective.entropy import binary_cross_entropy, cross_entropy
@@ -13,6 +14,14 @@ OBJECTIVES: Mapping[str, Objective] = MappingProxyType(
     {one.name: one for one in (cross_entropy, squared_error, hinge, binary_cross_entropy)}
 )
 """The objectives by name; a run's key holds the name."""
+
+
+def suiting(task: Literal["classes", "regression"]) -> Objective:
+    """What judges a network of which nobody says by what it was trained.
+
+    The cross-entropy of classes, the squared error of real targets.
+    """
+    return cross_entropy if task == "classes" else squared_error
 
 
 def objective_named(name: str) -> Objective:

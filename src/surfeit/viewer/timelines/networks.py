@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import Objective, Split, converted_, copied, cross_entropy, squared_error
+from surfeit.core import Objective, Split, converted_, copied, cross_entropy, suiting
 from surfeit.models import Structure, foreign_part, is_rebuildable
 from surfeit.store import Run
 
@@ -96,7 +96,7 @@ def objective_of(run: Run, examples: Split) -> Objective:
     Raises:
         ValueError: if it is a function of the user's own, or unknown: see `Run.objective`.
     """
-    return run.objective or (cross_entropy if examples.task == "classes" else squared_error)
+    return run.objective or suiting(examples.task)
 
 
 def objective_name(run: Run) -> str | None:
