@@ -17,7 +17,7 @@ from surfeit.core import Streams
 from surfeit.data import load
 from surfeit.prune import removal_table
 from surfeit.store import Store
-from surfeit.study.statistics import mean_interval
+from surfeit.study import over_replicates
 
 Curves = dict[tuple[str, str], list[dict[int, float]]]
 
@@ -52,10 +52,10 @@ def curves_of(arguments: argparse.Namespace) -> Curves:
 
 def cell(values: list[float]) -> str:
     """Mean and interval in percent; the plain value of a single run."""
-    if len(values) == 1:
-        return f"{100 * values[0]:.1f}"
-    found = mean_interval(values)
-    return f"{100 * found.estimate:.1f} ({100 * found.lower:.1f} to {100 * found.upper:.1f})"
+    found = over_replicates(values)
+    if found.lower is None or found.upper is None:
+        return f"{100 * found.mean:.1f}"
+    return f"{100 * found.mean:.1f} ({100 * found.lower:.1f} to {100 * found.upper:.1f})"
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from surfeit.study.statistics import mean_interval
+from surfeit.study import over_replicates
 from surfeit.study.tables import where
 from surfeit.study.tickets import TICKET, arms, differences, levels, percent
 
@@ -80,10 +80,12 @@ def ratio(table: pa.Table, level: int, control: str) -> str:
         for arm in (control, TICKET)
     ]
     logs = [math.log(steps[0][one] / steps[1][one]) for one in steps[1] if one in steps[0]]
-    if len(logs) < 2:
-        return f"{math.exp(logs[0]):.2f}" if logs else ""
-    found = mean_interval(logs)
-    mean, lower, upper = (math.exp(part) for part in (found.estimate, found.lower, found.upper))
+    if not logs:
+        return ""
+    found = over_replicates(logs)
+    if found.lower is None or found.upper is None:
+        return f"{math.exp(found.mean):.2f}"
+    mean, lower, upper = (math.exp(part) for part in found[1:])
     return f"{mean:.2f} ({lower:.2f} to {upper:.2f})"
 
 
@@ -107,10 +109,7 @@ def mean_of(
     """Mean and interval over replicates of one quantity of the anatomy."""
     rows = where(part, quantity=quantity, arm=arm).to_pylist()
     values = [row[end] for row in rows if row[end] is not None]
-    if len(values) < 2:
-        return f"{scale * values[0]:.2f}" if values else ""
-    found = mean_interval(values)
-    return cell({"mean": found.estimate, "lower": found.lower, "upper": found.upper}, scale)
+    return cell(over_replicates(values)._asdict(), scale) if values else ""
 
 
 def keys(table: pa.Table) -> None:

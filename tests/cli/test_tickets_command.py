@@ -13,6 +13,7 @@ import pytest
 import surfeit.execute
 import surfeit.procedures.tickets
 import surfeit.study.figures
+from surfeit.cli.instability import barrier_rows
 from surfeit.cli.ticket_answer import complaint, rows, sentences
 from surfeit.execute import Active, Glance, InProcess
 from surfeit.procedures.tickets.table import SCHEMA
@@ -80,8 +81,8 @@ def test_tickets_writes_table_and_figure_and_prints_every_level(drawn, tmp_path,
     printed = capsys.readouterr()
     lines = [line.split("\t") for line in printed.out.splitlines()]
     assert lines[0] == ["level", "density", "ticket", "reinit", "ticket's early stop"]
-    assert lines[1][1:] == ["100 %", "97.00 ± 0.00 %", "", "1,000 ± 0"]
-    assert lines[4][:3] == ["3", "12.5 %", "97.00 ± 0.00 %"]
+    assert lines[1][1:] == ["100 %", "97.00 % (3 equal)", "", "1,000 (3 equal)"]
+    assert lines[4][:3] == ["3", "12.5 %", "97.00 % (3 equal)"]
     assert lines[4][3].startswith("96.00 ± 0.25")
     assert pq.read_table(tmp_path / "out" / "tickets.parquet").equals(drawn["table"])
     for kind in ("svg", "png", "pdf"):
@@ -302,8 +303,8 @@ def test_the_answer_of_one_replicate_has_no_interval():
 
 def test_the_answer_counts_steps_in_plain_words():
     for steps, words in (
-        (0, "least at the same step (0 to 0, n = 3)"),
-        (1, "least 1 step sooner (1"),
+        (0, "least at the same step (3 equal values, too few for an interval)"),
+        (1, "least 1 step sooner (3 equal"),
     ):
         table = planted().to_pylist()
         for row in table:
@@ -367,3 +368,24 @@ def test_a_dense_network_that_learnt_nothing_is_told_and_nothing_is_claimed(
     said = capsys.readouterr().err
     assert "the dense network learnt nothing" in said
     assert "beat" not in said
+
+
+@pytest.mark.parametrize(
+    ("barriers", "verdict"),
+    [
+        ([0.0014], "stable in one replicate"),
+        ([0.0014, 0.0014], "stable in 2 equal replicates, too few"),
+        ([0.05, 0.05], "unstable in 2 equal replicates, too few"),
+        ([0.001, 0.002, 0.0015], "stable"),
+        ([0.01, 0.03], "undecided"),
+    ],
+)
+def test_equal_replicates_do_not_make_a_training_stable(barriers, verdict):
+    rows = [
+        {"replicate": at, "step": 0, "split": split, "barrier": barrier}
+        for at, barrier in enumerate(barriers)
+        for split in ("test", "train")
+    ]
+    _, ((_, test, _, found),) = barrier_rows(pa.Table.from_pylist(rows), 0.02)
+    assert found == verdict
+    assert ("too few" in test) == ("too few" in verdict)

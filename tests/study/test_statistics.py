@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from surfeit.study import mean_interval, paired_interval, share_interval, wilson_interval
+from surfeit.study import (
+    Mean,
+    mean_interval,
+    over_replicates,
+    paired_interval,
+    share_interval,
+    wilson_interval,
+)
 
 
 def test_mean_interval_equals_scipys_t_interval():
@@ -139,3 +146,29 @@ def test_intervals_refuse_what_they_cannot_use():
         paired_interval([1, 0], [True, False])
     with pytest.raises(ValueError, match="same images"):
         paired_interval([True], [True, False])
+
+
+@pytest.mark.parametrize(
+    ("values", "doubt"),
+    [
+        ([0.14], "one replicate, so no interval"),
+        ([0.14, 0.14], "2 equal values, too few for an interval"),
+        ([0.0, 0.0, 0.0], "3 equal values, too few for an interval"),
+    ],
+)
+def test_replicates_that_do_not_tell_how_they_vary_have_no_interval(values, doubt):
+    over = over_replicates(values)
+    assert over == Mean(len(values), values[0], None, None)
+    assert over.doubt == doubt
+
+
+def test_replicates_that_differ_have_students_interval():
+    over, expected = over_replicates([0.0, 1.0, 5.0]), mean_interval([0.0, 1.0, 5.0])
+    assert over == Mean(3, expected.estimate, expected.lower, expected.upper)
+    assert over.doubt == ""
+
+
+@pytest.mark.parametrize("values", [[], [float("nan")], [float("inf")] * 2])
+def test_replicates_must_be_finite_numbers(values):
+    with pytest.raises(ValueError, match="got"):
+        over_replicates(values)

@@ -101,7 +101,7 @@ def instability(
             progress=teller.trainings,
         )
         found = barriers(lines)
-    print_table(*_answer(found, STABLE))
+    print_table(*barrier_rows(found, STABLE))
     write_table(lines, folder / "lines.parquet")
     write_table(found, folder / "barriers.parquet")
     save(line.figure(lines, found, threshold=STABLE), folder, "lines")
@@ -109,7 +109,7 @@ def instability(
     _complain(found)
 
 
-def _answer(found: "pa.Table", stable: float) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def barrier_rows(found: "pa.Table", stable: float) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """For each step the barrier on test and training images, and whether it is low."""
     cells: dict[tuple[int, str], list[float]] = {}
     for row in found.to_pylist():
@@ -124,14 +124,15 @@ def _answer(found: "pa.Table", stable: float) -> tuple[tuple[str, ...], list[tup
 
 
 def _verdict(barriers: list[float], stable: float) -> str:
-    """Whether the barrier is low beyond the doubt that replicates leave; one leaves all of it."""
-    from surfeit.study.statistics import mean_interval
+    """Whether the barrier is low beyond the doubt that replicates leave."""
+    from surfeit.study import over_replicates
 
     if not barriers:
         return "–"
-    if len(barriers) < 2:
-        return f"{'stable' if barriers[0] < stable else 'unstable'} in one replicate"
-    over = mean_interval(barriers)
+    over = over_replicates(barriers)
+    if over.lower is None or over.upper is None:
+        where = "in one replicate" if over.n == 1 else f"in {over.n} equal replicates, too few"
+        return f"{'stable' if over.mean < stable else 'unstable'} {where}"
     if over.upper < stable:
         return "stable"
     return "unstable" if over.lower >= stable else "undecided"
@@ -139,15 +140,15 @@ def _verdict(barriers: list[float], stable: float) -> str:
 
 def _interval(values: list[float]) -> str:
     """Points of error: the mean, with its interval where there is more than one value."""
-    from surfeit.study.statistics import mean_interval
+    from surfeit.study import over_replicates
 
     if not values:
         return "–"
-    if len(values) < 2:
-        return f"{100 * values[0]:.2f} points"
-    over = mean_interval(values)
+    over = over_replicates(values)
+    if over.lower is None or over.upper is None:
+        return f"{100 * over.mean:.2f} points" + (f" ({over.doubt})" if over.n > 1 else "")
     return (
-        f"{100 * over.estimate:.2f} points "
+        f"{100 * over.mean:.2f} points "
         f"({100 * over.lower:.2f} to {100 * over.upper:.2f}, n = {over.n})"
     )
 

@@ -144,11 +144,11 @@ def _answer(table: "pa.Table") -> tuple[tuple[str, ...], list[tuple[object, ...]
 
 
 def _interval(values: list[float]) -> str:
-    """The mean in percent, with its interval where there is more than one value."""
-    from surfeit.study.statistics import mean_interval
+    """The mean in percent, with its interval where the values tell how much they vary."""
+    from surfeit.study import over_replicates
 
-    if len(values) < 2:
-        return f"{100 * values[0]:.1f}"
-    found = mean_interval(values)
-    lower, upper = max(found.lower, 0.0), min(found.upper, 1.0)  # an accuracy is a fraction
-    return f"{100 * found.estimate:.1f} ({100 * lower:.1f} to {100 * upper:.1f})"
+    over = over_replicates(values)
+    if over.lower is None or over.upper is None:
+        return f"{100 * over.mean:.1f}" + (f" ({over.doubt})" if over.n > 1 else "")
+    lower, upper = max(over.lower, 0.0), min(over.upper, 1.0)  # an accuracy is a fraction
+    return f"{100 * over.mean:.1f} ({100 * lower:.1f} to {100 * upper:.1f})"

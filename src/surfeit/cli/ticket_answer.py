@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from surfeit.study.tickets import Mean
+    from surfeit.study import Mean
 
 _PHRASES = {
     "reinit": "re-initialised controls",
@@ -82,7 +82,7 @@ def _compared(over: "Mean", theirs: str) -> str:
     points = f"{abs(100 * over.mean):.2f} points of test accuracy"
     if over.lower is None or over.upper is None:
         side = "above" if over.mean >= 0 else "below"
-        return f"are {points} {side} {theirs} (one replicate, so no interval)"
+        return f"are {points} {side} {theirs} ({over.doubt})"
     if over.lower > 0:
         return f"beat {theirs} by {points} {_range(over, 100, 2)}"
     if over.upper < 0:
@@ -102,7 +102,7 @@ def _sooner(over: "Mean") -> str:
     by = f"{count:,} step{'' if count == 1 else 's'} {side}" if count else "at the same step"
     words = f"the tickets' validation loss is least {by}"
     if over.lower is None or over.upper is None:
-        return words
+        return words + (f" ({over.doubt})" if over.n > 1 else "")
     clear = over.lower > 0 or over.upper < 0
     doubt = "" if clear or not count else ", which may be chance"
     return f"{words} {_range(over, -1 if over.mean <= 0 else 1, 0)}{doubt}"
@@ -146,15 +146,22 @@ def _by_place(summary: "pa.Table") -> dict[tuple[int, str], dict]:
 def _accuracy(row: dict | None) -> str:
     if row is None:
         return _NONE
-    spread = "" if row["upper"] is None else f" ± {100 * (row['upper'] - row['mean']):.2f}"
-    return f"{100 * row['mean']:.2f}{spread} %"
+    if row["upper"] is None:
+        return f"{100 * row['mean']:.2f} %{_equal(row)}"
+    return f"{100 * row['mean']:.2f} ± {100 * (row['upper'] - row['mean']):.2f} %"
 
 
 def _step(row: dict | None) -> str:
     if row is None:
         return _NONE
-    spread = "" if row["upper"] is None else f" ± {row['upper'] - row['mean']:,.0f}"
-    return f"{row['mean']:,.0f}{spread}"
+    if row["upper"] is None:
+        return f"{row['mean']:,.0f}{_equal(row)}"
+    return f"{row['mean']:,.0f} ± {row['upper'] - row['mean']:,.0f}"
+
+
+def _equal(row: dict) -> str:
+    """Replicates that are equal do not tell how much they vary: no interval, and not "± 0"."""
+    return f" ({row['n']} equal)" if row["n"] > 1 else ""
 
 
 def complaint(table: "pa.Table", most: int = 10) -> str | None:

@@ -41,6 +41,10 @@ class Search:
     "The step of the dense network's training whose weights a ticket begins with."
     retrain: str = "rewind"
     "rewind, learning-rate or fine-tune."
+    fine_tune_rate: float | None = None
+    "Of fine-tune: the one rate; by default the last of the schedule."
+    scratch_cap: float | None = None
+    "Of scratch-b, which trains 1 / density times as long as the ticket: at most so many times."
     one_shot: Annotated[bool, Parameter(negative=())] = False
     "Every level from the dense network alone, not from the level before."
 
@@ -68,6 +72,8 @@ class Search:
             allocation=self.allocation,  # pyright: ignore[reportArgumentType]
             rewind_to=self.rewind_to,
             retrain=self.retrain,  # pyright: ignore[reportArgumentType]
+            fine_tune_rate=self.fine_tune_rate,
+            scratch_cap=self.scratch_cap,
             schedule="one-shot" if self.one_shot else "iterative",
             controls=_controls(controls),
         )

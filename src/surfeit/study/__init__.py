@@ -2,10 +2,20 @@
 
 from surfeit.study.statistics import (
     Interval,
+    Mean,
     mean_interval,
+    over_replicates,
     paired_interval,
     share_interval,
     wilson_interval,
 )
 
-__all__ = ["Interval", "mean_interval", "paired_interval", "share_interval", "wilson_interval"]
+__all__ = [
+    "Interval",
+    "Mean",
+    "mean_interval",
+    "over_replicates",
+    "paired_interval",
+    "share_interval",
+    "wilson_interval",
+]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +27,49 @@ class Interval:
     upper: float
     n: int
     confidence: float = 0.95
+
+
+class Mean(NamedTuple):
+    """A mean over `n` replicates and its interval, or none: see `over_replicates`."""
+
+    n: int
+    mean: float
+    lower: float | None
+    upper: float | None
+
+    @property
+    def doubt(self) -> str:
+        """Why there is no interval, in words; empty where there is one."""
+        if self.lower is not None:
+            return ""
+        if self.n == 1:
+            return "one replicate, so no interval"
+        return f"{self.n} equal values, too few for an interval"
+
+
+def over_replicates(values: Sequence[float] | np.ndarray, *, confidence: float = 0.95) -> Mean:
+    """The mean over replicates, with Student's interval where they tell how much they vary.
+
+    A single replicate does not, and neither do equal ones: two trainings that end with the same
+    accuracy have a sample deviation of 0, and an interval of no width would claim certainty.
+
+    Args:
+        values: [n] finite numbers, at least one.
+        confidence: in (0, 1).
+
+    Returns:
+        `lower` and `upper` are None where there is no interval.
+
+    Raises:
+        ValueError: as `mean_interval`.
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    if sample.shape == (1,) or (len(sample) > 1 and (sample == sample[0]).all()):
+        # Through the interval's own checks, NaN and infinity included.
+        mean_interval(np.resize(sample, max(len(sample), 2)), confidence=confidence)
+        return Mean(len(sample), float(sample[0]), None, None)
+    found = mean_interval(sample, confidence=confidence)
+    return Mean(found.n, found.estimate, found.lower, found.upper)
 
 
 def mean_interval(values: Sequence[float] | np.ndarray, *, confidence: float = 0.95) -> Interval:

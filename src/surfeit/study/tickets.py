@@ -7,12 +7,11 @@ failed.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from surfeit.study.statistics import mean_interval
+from surfeit.study.statistics import Mean, over_replicates
 
 TICKET = "ticket"
 DENSITIES = (0.05, 0.5)
@@ -31,15 +30,6 @@ _SCHEMA = pa.schema(
     ]
 )
 _Values = dict[int, dict[str, dict[int, float]]]
-
-
-class Mean(NamedTuple):
-    """A mean over `n` replicates and Student's interval; a single replicate has none."""
-
-    n: int
-    mean: float
-    lower: float | None
-    upper: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +67,7 @@ def levels(table: pa.Table, quantity: str, *, confidence: float = 0.95) -> pa.Ta
 
     Returns:
         rows by level and arm: `level`, `arm`, `density` (fraction, mean over replicates), `n`
-        (replicates), `mean`, `lower`, `upper` (both null for a single replicate).
+        (replicates), `mean`, `lower`, `upper` (both null for a single replicate or equal ones).
 
     Raises:
         ValueError: if a column is missing, a training is there twice, or the confidence is out of
@@ -86,7 +76,7 @@ def levels(table: pa.Table, quantity: str, *, confidence: float = 0.95) -> pa.Ta
     values, density = _values(table, quantity), _densities(table)
     rows = [
         {"level": level, "arm": arm, "density": density[level, arm]}
-        | _mean(list(values[level][arm].values()), confidence)._asdict()
+        | over_replicates(list(values[level][arm].values()), confidence=confidence)._asdict()
         for level in sorted(values)
         for arm in arms(table)
         if values[level].get(arm)
@@ -109,7 +99,7 @@ def differences(table: pa.Table, quantity: str, *, confidence: float = 0.95) -> 
             paired = [ticket[one] - control[one] for one in ticket if one in control]
             if paired:
                 row = {"level": level, "arm": arm, "density": density[level, TICKET]}
-                rows.append(row | _mean(paired, confidence)._asdict())
+                rows.append(row | over_replicates(paired, confidence=confidence)._asdict())
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
 
@@ -152,7 +142,7 @@ def advantage(
         densest=max(kept),
         sparsest=min(kept),
         levels=len(chosen),
-        over=_mean(per_replicate, confidence),
+        over=over_replicates(per_replicate, confidence=confidence),
     )
 
 
@@ -167,7 +157,7 @@ def against_dense(table: pa.Table, quantity: str, level: int, *, confidence: flo
     paired = [ticket[one] - dense[one] for one in ticket if one in dense]
     if not paired:
         raise ValueError(f"no replicate has {quantity} of both the dense network and level {level}")
-    return _mean(paired, confidence)
+    return over_replicates(paired, confidence=confidence)
 
 
 def _chosen(
@@ -216,13 +206,6 @@ def _densities(table: pa.Table) -> dict[tuple[int, str], float]:
         if row["density"] is not None:
             found.setdefault((row["level"], row["arm"]), []).append(row["density"])
     return {place: float(np.mean(values)) for place, values in found.items()}
-
-
-def _mean(values: Sequence[float], confidence: float) -> Mean:
-    if len(values) == 1:
-        return Mean(1, values[0], None, None)
-    interval = mean_interval(values, confidence=confidence)
-    return Mean(interval.n, interval.estimate, interval.lower, interval.upper)
 
 
 def percent(density: float) -> str:

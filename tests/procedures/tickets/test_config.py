@@ -37,6 +37,11 @@ SMALL = mlp((9, 7), input_shape=(1, 4, 4), classes=3)
         ({"levels": True}, "levels must be an integer >= 1, got True"),
         ({"rewind_to": -1}, "rewind_to must be an integer >= 0, got -1"),
         ({"rewind_to": 2.0}, "rewind_to must be an integer >= 0, got 2.0"),
+        ({"fine_tune_rate": 0.0, "retrain": "fine-tune"}, "finite number > 0, got 0.0"),
+        ({"fine_tune_rate": 0.1}, "retrain='rewind' reads no fine_tune_rate"),
+        ({"scratch_cap": 0.5, "controls": ("scratch-b",)}, "finite number >= 1, got 0.5"),
+        ({"scratch_cap": float("inf"), "controls": ("scratch-b",)}, "finite number >= 1, got inf"),
+        ({"scratch_cap": 2.0}, "scratch-b, which is not among the controls"),
         ({"conv_rate": 0.1, "allocation": "global"}, "it needs allocation='layerwise'"),
         (
             {"output_rate": 0.1, "granularity": "unit", "score": "random"},

@@ -220,6 +220,37 @@ def test_retraining_without_rewinding_begins_where_the_level_before_ended(retrai
         assert first == pytest.approx(recipe.lr * (0.1 if retrain == "fine-tune" else 1))
 
 
+def test_fine_tuning_takes_the_rate_that_is_given(blobs, store):
+    recipe = replace(RECIPE, schedule="cosine")
+    config = replace(PLAIN, retrain="fine-tune", fine_tune_rate=recipe.lr / 5)
+    table = search(store, blobs, config, recipe=recipe)
+    run = store.find(table["run"].to_pylist()[1])
+    assert set(run.metrics()["learning_rate"].to_pylist()) == {recipe.lr / 5}
+
+
+def test_fine_tuning_at_the_end_of_a_cosine_is_refused_before_any_training(blobs, store):
+    with pytest.raises(ValueError, match=r"'cosine' ends at a rate of .*give fine_tune_rate"):
+        search(
+            store,
+            blobs,
+            replace(PLAIN, retrain="fine-tune"),
+            recipe=replace(RECIPE, schedule="cosine"),
+        )
+    assert store.runs() == []
+
+
+@pytest.mark.parametrize(("cap", "times"), [(None, 1 / 0.19), (2.0, 2.0), (9.0, 1 / 0.19)])
+def test_scratch_b_trains_in_proportion_to_what_was_removed_unless_capped(cap, times, blobs, store):
+    config = TicketConfig(
+        levels=1, rate=0.81, output_rate=0.81, controls=("scratch-b",), scratch_cap=cap
+    )
+    run = store.find(search(store, blobs, config)["run"].to_pylist()[-1])
+    kept = sum(int(kept.sum()) for kept in run.mask.values())
+    density = kept / sum(kept.numel() for kept in run.mask.values())
+    expected = RECIPE.steps * (1 / density if cap != 2.0 else 2.0)
+    assert run.steps()[-1] == round(expected) == pytest.approx(RECIPE.steps * times, abs=1)
+
+
 def test_controls_without_rewinding_find_live_weights_at_removed_places(blobs, store):
     config = TicketConfig(levels=2, controls=("invert",), retrain="learning-rate")
     table = search(store, blobs, config)

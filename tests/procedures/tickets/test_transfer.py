@@ -112,6 +112,8 @@ def test_bad_transfers_are_refused_before_any_training(found, tmp_path):
         _transfer(found, stretched)
     with pytest.raises(ValueError, match="no control 'rienit': did you mean 'reinit'"):
         _transfer(found, controls=("rienit",))
+    with pytest.raises(ValueError, match="scratch-b, which is not among the controls"):
+        _transfer(found, scratch_cap=2.0)
     with pytest.raises(ValueError, match="there is no ticket in the table"):
         _transfer(found, table=where(found.table, arm="reinit"))
     with pytest.raises(ValueError, match="it has no run"):

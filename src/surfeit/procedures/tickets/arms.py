@@ -15,8 +15,6 @@ from surfeit.train import Conduct, Origin, Recipe, Snapshots, train
 TICKET = "ticket"
 """The arm that is no control."""
 
-_LONGEST = 2.0  # Liu et al. 2019, section 3: at most twice the epochs
-
 
 @dataclass(frozen=True, kw_only=True)
 class Begin:
@@ -29,7 +27,14 @@ class Begin:
 
 
 def train_arm(
-    parcel: Parcel, desk: Desk, ticket: Ticket, begin: Begin, *, arm: str, level: int
+    parcel: Parcel,
+    desk: Desk,
+    ticket: Ticket,
+    begin: Begin,
+    *,
+    arm: str,
+    level: int,
+    scratch_cap: float | None = None,
 ) -> Run:
     """Trains a ticket, or one of its controls once it is sure that they differ.
 
@@ -41,6 +46,7 @@ def train_arm(
         arm: `ticket` or a name of `CONTROLS`, whose draws are from the stream
             ("control", arm, level).
         level: >= 1.
+        scratch_cap: as of `TicketConfig`.
 
     Raises:
         ProtocolError: if the control is its ticket again, or the training began otherwise.
@@ -53,7 +59,7 @@ def train_arm(
         check_control(arm, changed, (weights, mask), moves=control.moves, **places)
         weights, mask = changed
         if control.anew:
-            recipe = lengthened(parcel, mask) if control.longer else parcel.recipe
+            recipe = lengthened(parcel, mask, scratch_cap) if control.longer else parcel.recipe
             begin = replace(begin, recipe=recipe, origin=replace(begin.origin, step=0))
     return train_as(parcel, desk, weights, mask, begin)
 
@@ -77,8 +83,8 @@ def train_as(parcel: Parcel, desk: Desk, weights: Params, mask: Mask, begin: Beg
     return run
 
 
-def lengthened(parcel: Parcel, mask: Mask) -> Recipe:
-    """The recipe with `min(1 / density, 2)` times the steps, its schedule drawn out alike.
+def lengthened(parcel: Parcel, mask: Mask, cap: float | None = None) -> Recipe:
+    """The recipe with `1 / density` times the steps, `cap` at most, its schedule drawn out alike.
 
     A masked network's computation is taken to be in proportion to its kept weights: exact for
     single weights of linear layers, and where convolutions are as dense as the rest. With whole
@@ -86,7 +92,8 @@ def lengthened(parcel: Parcel, mask: Mask) -> Recipe:
     """
     whole = full_mask(parcel.model)
     kept = sum(int(mask.get(name, whole[name]).sum()) for name in prunable(parcel.model))
-    factor = min(sum(places.numel() for places in whole.values()) / kept, _LONGEST)
+    factor = sum(places.numel() for places in whole.values()) / kept
+    factor = factor if cap is None else min(factor, cap)
     recipe = parcel.recipe
     return replace(
         recipe,

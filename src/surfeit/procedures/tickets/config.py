@@ -1,6 +1,7 @@
 """The configuration of a search for tickets."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -50,11 +51,17 @@ class TicketConfig:
             and at which its schedule of the rate and its data order go on.
         retrain: `rewind` (Frankle and Carbin 2019; 2020 for later steps), `learning-rate` (the
             weights that the level before ended with, the schedule from `rewind_to` on) or
-            `fine-tune` (those weights, at the last rate of the schedule): Renda, Frankle and
-            Carbin 2020, "Comparing rewinding and fine-tuning in neural network pruning".
+            `fine-tune` (those weights, at one rate throughout): Renda, Frankle and Carbin 2020,
+            "Comparing rewinding and fine-tuning in neural network pruning".
+        fine_tune_rate: that one rate, > 0, `fine-tune` only; by default the last of the recipe's
+            schedule, as they have it. A cosine ends at next to nothing, at which no weight would
+            move: with it the rate has to be given.
         schedule: `iterative` (each level from the weights that the level before ended with) or
             `one-shot` (each level from those of the dense network alone, at the same density).
         controls: names of `CONTROLS`, each trained at every pruned level.
+        scratch_cap: of the control `scratch-b`: the most by which its training is longer than the
+            ticket's, >= 1; None, the default, for no bound. It then takes 1 / density times the
+            steps: ten times at a density of 10 %.
 
     Raises:
         ValueError: for a name that is not there (the nearest are suggested), a value out of range,
@@ -70,8 +77,10 @@ class TicketConfig:
     granularity: Granularity = "weight"
     rewind_to: int = 0
     retrain: Retrain = "rewind"
+    fine_tune_rate: float | None = None
     schedule: Schedule = "iterative"
     controls: tuple[str, ...] = ("reinit", "random")
+    scratch_cap: float | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.controls, str):
@@ -87,6 +96,9 @@ class TicketConfig:
             _check_fraction("conv_rate", self.conv_rate)
         if self.output_rate not in (None, 0):
             _check_fraction("output_rate", self.output_rate)
+        given = self.fine_tune_rate
+        if given is not None and not (_is_number(given) and given > 0):
+            raise ValueError(f"fine_tune_rate must be a finite number > 0, got {given!r}")
         self._check_needless()
 
     def _check_names(self) -> None:
@@ -106,6 +118,9 @@ class TicketConfig:
             raise ValueError(
                 "units of output layers all stay: leave output_rate out with granularity='unit'"
             )
+        if self.fine_tune_rate is not None and self.retrain != "fine-tune":
+            raise ValueError(f"retrain={self.retrain!r} reads no fine_tune_rate: leave it out")
+        check_scratch_cap(self.scratch_cap, self.controls)
 
 
 def check_controls(names: Iterable[str]) -> None:
@@ -120,6 +135,22 @@ def check_controls(names: Iterable[str]) -> None:
             raise unknown("control", name, CONTROLS)
     if len(set(given)) < len(given):
         raise ValueError(f"each control is trained once a level, got {', '.join(given)}")
+
+
+def check_scratch_cap(cap: float | None, controls: Sequence[str]) -> None:
+    """Says what is wrong with a bound on the training of `scratch-b`.
+
+    Raises:
+        ValueError: if it is no number >= 1, or no such control is trained.
+    """
+    if cap is not None and not (_is_number(cap) and cap >= 1):
+        raise ValueError(f"scratch_cap must be a finite number >= 1, got {cap!r}")
+    if cap is not None and "scratch-b" not in controls:
+        raise ValueError("scratch_cap is of the control scratch-b, which is not among the controls")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and type(value) is not bool and math.isfinite(value)
 
 
 def _check_fraction(name: str, value: float | None) -> None:

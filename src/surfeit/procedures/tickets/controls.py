@@ -104,11 +104,13 @@ def scratch(ticket: Ticket, generator: torch.Generator) -> tuple[Params, Mask]:
 
     `w ~ sqrt(1 / density of the layer) · (initial law)`: a unit's pre-activation then varies as
     much as in the dense network. `scratch-e` trains it for the ticket's epochs, `scratch-b` for
-    the dense network's computation: `min(1 / density, 2)` times the steps.
+    the dense network's computation: `1 / density` times the steps, or `TicketConfig.scratch_cap`
+    times where that is less.
 
     Source: Liu et al. 2019, "Rethinking the value of network pruning", section 3 and the authors'
-    code for single weights, which draws with variance 2 / (kept weights an input channel). At most
-    twice the epochs is what they take on ImageNet.
+    code for single weights, which draws with variance 2 / (kept weights an input channel). On
+    CIFAR their program trains 1 / density times as long (ten times at 10 %), on ImageNet at most
+    twice: `scratch_cap=2`.
     """
     weights, mask = ticket.draw(generator), ticket.mask
     for name in _weights(mask):

@@ -15,6 +15,7 @@ from surfeit.procedures.parcels import pack, parcel_folder, sending
 from surfeit.procedures.replicates import check_seeds, engine_for
 from surfeit.procedures.tickets.arms import TICKET
 from surfeit.procedures.tickets.config import TicketConfig
+from surfeit.procedures.tickets.levels import retraining
 from surfeit.procedures.tickets.selection import check_levels
 from surfeit.procedures.tickets.table import Row, ticket_table
 from surfeit.store import Store
@@ -91,14 +92,16 @@ def find_tickets(
 
     Raises:
         ValueError: before any training, if network, data, recipe and configuration do not fit
-            together: rewinding beyond the recipe's steps, seeds given twice, whole units of a
-            network that has none to remove, or that cannot be followed.
+            together: rewinding beyond the recipe's steps, fine-tuning at a rate next to 0, seeds
+            given twice, whole units of a network that has none to remove, or that cannot be
+            followed.
         CollapseError: before any training, if a level would empty a layer; both are named.
         KeyboardInterrupt: after Ctrl-C, once every training has saved where it stands.
 
     Source: Frankle and Carbin 2019, section 1 (strategy of appendix B, "resetting"); Frankle,
     Dziugaite, Roy and Carbin 2020 for k > 0. Cost: (levels (1 + controls) + 1) trainings a seed,
-    and one copy of the data on the disk while they run.
+    those of `scratch-b` 1 / density times as long, and one copy of the data on the disk while they
+    run.
     """
     config = TicketConfig() if config is None else config
     if not isinstance(config, TicketConfig):
@@ -111,6 +114,7 @@ def find_tickets(
     }
     first = next(iter(jobs.values()))
     check_levels(config, first.network, first.structure)
+    retraining(recipe, config, len(dataset.train))
     engine = engine_for(first.network, engine, objective)
     rows = [row for seed in jobs for row in _rows(config, seed)]
     with (

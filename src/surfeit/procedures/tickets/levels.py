@@ -75,8 +75,17 @@ def train_level(config: Mapping[str, Any], desk: Desk) -> str:
     check_mask(parcel.model, ticket.mask, structure=parcel.structure)
     check_shrinks(ticket.mask, before.mask, level=config["level"])
     origin = Origin(step=tickets.rewind_to, parents=desk.parents)
-    begin = Begin(recipe=_recipe(parcel, tickets), origin=origin)
-    return train_arm(parcel, desk, ticket, begin, arm=config["arm"], level=config["level"]).key
+    recipe = retraining(parcel.recipe, tickets, len(parcel.dataset.train))
+    run = train_arm(
+        parcel,
+        desk,
+        ticket,
+        Begin(recipe=recipe, origin=origin),
+        arm=config["arm"],
+        level=config["level"],
+        scratch_cap=tickets.scratch_cap,
+    )
+    return run.key
 
 
 def places_at(parcel: Parcel, config: TicketConfig, level: int, *, dense: Run, before: Run) -> Mask:
@@ -132,15 +141,29 @@ def overlaid(weights: Params, mask: Mapping[str, torch.Tensor], under: Params) -
     }
 
 
-def _recipe(parcel: Parcel, config: TicketConfig) -> Recipe:
-    """The tickets' recipe: for fine-tuning, the last rate of the schedule throughout."""
-    recipe = parcel.recipe
+def retraining(recipe: Recipe, config: TicketConfig, examples: int) -> Recipe:
+    """How tickets are trained: by the recipe or, to fine-tune, at one rate throughout.
+
+    Args:
+        recipe: the dense network's.
+        config: the search; `fine_tune_rate` or else the last rate of the schedule is the one rate.
+        examples: the size of the train split.
+
+    Raises:
+        ValueError: if that last rate is next to nothing, as a cosine's is.
+    """
     if config.retrain != "fine-tune":
         return recipe
-    steps = recipe.total_steps(len(parcel.dataset.train))
+    steps = recipe.total_steps(examples)
+    last = rate(recipe, steps - 1, steps)
+    if config.fine_tune_rate is None and recipe.schedule == "cosine":
+        raise ValueError(
+            f"the schedule 'cosine' ends at a rate of {last:.1e}, at which fine-tuning would move "
+            f"no weight: give fine_tune_rate, such as {recipe.lr / 100:g}, a hundredth of lr"
+        )
     return replace(
         recipe,
-        lr=rate(recipe, steps - 1, steps),
+        lr=config.fine_tune_rate or last,
         schedule="constant",
         milestones=(),
         decay_steps=None,

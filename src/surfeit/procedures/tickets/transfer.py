@@ -24,7 +24,7 @@ from surfeit.procedures.parcels import into as loaded
 from surfeit.procedures.parcels import named, pack, parcel_folder, sending
 from surfeit.procedures.replicates import engine_for
 from surfeit.procedures.tickets.arms import TICKET
-from surfeit.procedures.tickets.config import check_controls
+from surfeit.procedures.tickets.config import check_controls, check_scratch_cap
 from surfeit.procedures.tickets.table import Row, check_found, dense_of, ticket_table
 from surfeit.store import Run, Store
 from surfeit.train import Numerics, Recipe
@@ -39,6 +39,7 @@ def transfer_tickets(
     recipe: Recipe,
     *,
     controls: Iterable[str] = ("reinit",),
+    scratch_cap: float | None = None,
     into: nn.Module | None = None,
     store: Store | None = None,
     engine: Engine | None = None,
@@ -62,6 +63,7 @@ def transfer_tickets(
         dataset: what to train on; inputs of a shape that the network takes.
         recipe: how to train.
         controls: names of `CONTROLS`, made from each ticket as it begins here.
+        scratch_cap: as of `TicketConfig`.
         into: a module of the tickets' architecture, where only its own code can build it.
         store: where the tickets' runs are, and the new ones are kept; `Store()` by default.
         engine, numerics, objective, progress: as of `find_tickets`.
@@ -71,9 +73,9 @@ def transfer_tickets(
 
     Raises:
         ValueError: before any training, if there is no ticket in the table, network and data do
-            not fit together, a control is unknown, the number of outputs differs and the network
-            has no single linear output layer, or `into` is of another architecture or wanted and
-            not given.
+            not fit together, a control is unknown, `scratch_cap` out of range or of no control, the
+            number of outputs differs and the network has no single linear output layer, or `into`
+            is of another architecture or wanted and not given.
         StoreError: before any training, if a ticket's run is not in the store.
 
     Source: Morcos, Yu, Paganini and Tian 2019, "One ticket to win them all". They draw
@@ -82,6 +84,7 @@ def transfer_tickets(
     """
     arms, store = (TICKET, *controls), store or Store()
     check_controls(arms[1:])
+    check_scratch_cap(scratch_cap, arms[1:])
     tickets = _tickets(found, store)
     dense = {row: dense_of(run, store) for row, run in tickets.items()}
     jobs = {
@@ -110,6 +113,7 @@ def transfer_tickets(
                     "rewound_to": _rewound_to(at, tickets),
                     "level": row.level,
                     "arm": row.arm,
+                    "scratch_cap": scratch_cap,
                 },
             )
             for row, at in rows.items()

@@ -61,7 +61,16 @@ def train_transferred(config: Mapping[str, Any], desk: Desk) -> str:
         if by == "weight"
         else partial(places_of, by, parcel.model, structure=structure),
     )
-    return train_arm(parcel, desk, ticket, begin, arm=config["arm"], level=config["level"]).key
+    run = train_arm(
+        parcel,
+        desk,
+        ticket,
+        begin,
+        arm=config["arm"],
+        level=config["level"],
+        scratch_cap=config["scratch_cap"],
+    )
+    return run.key
 
 
 def fitting(mask: Mapping[str, Tensor], model: nn.Module, structure: Structure) -> Mask:
