@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from surfeit.study import Mean
+    from surfeit.study.tickets import Advantage
 
 _PHRASES = {
     "reinit": "re-initialised controls",
@@ -74,7 +75,7 @@ def _against(table: "pa.Table", control: str) -> str | None:
         )
     theirs = f"their {_PHRASES.get(control, f'{control} controls')}"
     stop = advantage(table, control, "early_stop_step")
-    sooner = f"; {_sooner(stop.over)}" if stop else ""
+    sooner = f"; {_sooner(stop)}" if stop else ""
     return f"{where} {_compared(found.over, theirs)}{sooner}"
 
 
@@ -95,8 +96,11 @@ def _signed(over: "Mean") -> str:
     return f"{round(100 * over.mean, 2) + 0.0:+.2f}"  # +0.00, not -0.00
 
 
-def _sooner(over: "Mean") -> str:
+def _sooner(stop: "Advantage") -> str:
     """When the validation loss is least, from the steps ticket − control."""
+    over = stop.over
+    if any(stop.censored):
+        return _censored(stop)
     side = "sooner" if over.mean <= 0 else "later"
     count = round(abs(over.mean))
     by = f"{count:,} step{'' if count == 1 else 's'} {side}" if count else "at the same step"
@@ -106,6 +110,21 @@ def _sooner(over: "Mean") -> str:
     clear = over.lower > 0 or over.upper < 0
     doubt = "" if clear or not count else ", which may be chance"
     return f"{words} {_range(over, -1 if over.mean <= 0 else 1, 0)}{doubt}"
+
+
+def _censored(stop: "Advantage") -> str:
+    """A bound, where some had their least loss at the last step and would have it later still."""
+    tickets, controls = stop.censored
+    late = " and ".join(
+        f"{count} {whose}{'' if count == 1 else 's'}"
+        for count, whose in ((tickets, "ticket"), (controls, "control"))
+        if count
+    )
+    still = f"{late} had it at the last step and might still get better"
+    if not tickets and stop.over.mean < 0:
+        least = f"{round(-stop.over.mean):,} steps sooner or more"
+        return f"the tickets' validation loss is least {least}: {still}"
+    return f"whose validation loss is least sooner is open: {still}"
 
 
 def _range(over: "Mean", scale: float, digits: int) -> str:

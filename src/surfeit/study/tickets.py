@@ -14,8 +14,9 @@ import pyarrow as pa
 from surfeit.study.statistics import Mean, over_replicates
 
 TICKET = "ticket"
+EARLY_STOP = "early_stop_step"
 DENSITIES = (0.05, 0.5)
-"""Where tickets and controls are compared unless told otherwise: Frankle and Carbin's range."""
+"""Where tickets and controls are compared unless told otherwise: a choice of ours."""
 
 _KEYS = ("replicate", "level", "arm", "density")
 _SCHEMA = pa.schema(
@@ -41,7 +42,11 @@ class Advantage:
         densest, sparsest: the largest and the smallest density compared, fractions.
         levels: how many levels were compared.
         over: mean and interval over the replicates that have all of them, of their means over
-            levels, in the quantity's own unit.
+            levels, in the quantity's own unit. Without interval where a training is censored.
+        censored: of early stopping steps, how many of the compared tickets and of the compared
+            controls had their least loss at their last step. Trained for longer they would have
+            stopped later, so that the difference is only a bound, and one of neither kind if both
+            are.
     """
 
     control: str
@@ -49,6 +54,7 @@ class Advantage:
     sparsest: float
     levels: int
     over: Mean
+    censored: tuple[int, int] = (0, 0)
 
 
 def arms(table: pa.Table) -> list[str]:
@@ -137,13 +143,28 @@ def advantage(
     if not per_replicate:
         return None
     kept = [density[level, TICKET] for level in chosen]
+    over = over_replicates(per_replicate, confidence=confidence)
+    censored = (0, 0)
+    if quantity == EARLY_STOP:
+        censored = _censored(table, chosen, TICKET), _censored(table, chosen, control)
+        over = over._replace(lower=None, upper=None) if any(censored) else over
     return Advantage(
         control=control,
         densest=max(kept),
         sparsest=min(kept),
         levels=len(chosen),
-        over=over_replicates(per_replicate, confidence=confidence),
+        over=over,
+        censored=censored,
     )
+
+
+def _censored(table: pa.Table, chosen: Sequence[int], arm: str) -> int:
+    """How many trainings had their least loss at their end; tables of old do not tell the end."""
+    if "steps" not in table.column_names:
+        return 0
+    rows = table.select(["level", "arm", "steps", EARLY_STOP]).to_pylist()
+    stops = [row for row in rows if row["level"] in chosen and row["arm"] == arm]
+    return sum(row[EARLY_STOP] is not None and row[EARLY_STOP] == row["steps"] for row in stops)
 
 
 def against_dense(table: pa.Table, quantity: str, level: int, *, confidence: float = 0.95) -> Mean:

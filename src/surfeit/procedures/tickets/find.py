@@ -86,6 +86,8 @@ def find_tickets(
           and test accuracy there;
         - `test_loss`, `validation_loss`, `early_stop_loss` (on the validation split) and
           `early_stop_test_loss`: the objective's means at the same moments;
+        - `steps`: the step that it ended at: an early stopping step there is censored, the loss was
+          still falling;
         - `run`: its key.
 
         A training that failed has null figures. Why is in the table's metadata: `failures(table)`.

@@ -25,6 +25,7 @@ SCHEMA = pa.schema(
         ("validation_loss", pa.float64()),
         ("early_stop_loss", pa.float64()),
         ("early_stop_test_loss", pa.float64()),
+        ("steps", pa.int64()),
         ("run", pa.string()),
     ]
 )
@@ -120,6 +121,7 @@ def figures(run: Run) -> dict[str, Any]:
         "validation_loss": end["validation_loss"],
         "early_stop_loss": best["validation_loss"],
         "early_stop_test_loss": best.get("test_loss"),
+        "steps": end["step"],
         "run": run.key,
     }
 
