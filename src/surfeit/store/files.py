@@ -139,15 +139,31 @@ def open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
     Raises:
         StoreError: as `check_regular`, or if it may not be read.
     """
-    check_regular(path, follow=follow)  # before it is opened: a device may act on that
+    descriptor, _ = opened(path, follow=follow)
+    return os.fdopen(descriptor, "rb", buffering=0)
+
+
+def opened(path: Path, *, follow: bool = True) -> tuple[int, int]:
+    """The descriptor that `open_regular` opens, and the file's size in bytes.
+
+    Raises:
+        StoreError: as `open_regular`.
+    """
+    if follow:
+        check_regular(path)  # before it is opened: a device may act on that
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
-    with read_errors(path):
+    try:
         descriptor = os.open(path, flags)
-    file = os.fdopen(descriptor, "rb", buffering=0)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        file.close()
-        raise StoreError(f"{path} cannot be read: it was replaced by what is no file")
-    return file
+    except OSError as error:
+        check_regular(path, follow=follow)
+        with read_errors(path):
+            raise error
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        check_regular(path, follow=follow)
+        raise StoreError(f"{path} cannot be read: it was replaced while it was opened")
+    return descriptor, found.st_size
 
 
 def read_bytes(path: Path, *, most: int, follow: bool = True) -> bytes:
@@ -177,11 +193,11 @@ def read_json(path: Path, *, follow: bool = True) -> Any:
         raise StoreError(f"{path} is damaged: it is not valid JSON ({error})") from error
 
 
-def read_into(file: BinaryIO, target: memoryview, offset: int) -> bool:
+def read_into(descriptor: int, target: memoryview, offset: int) -> bool:
     """Fills `target` with a file's bytes from `offset` on; whether there were so many."""
     done = 0
     while done < len(target):
-        count = os.preadv(file.fileno(), [target[done:]], offset + done)
+        count = os.preadv(descriptor, [target[done:]], offset + done)
         if count == 0:
             return False
         done += count

@@ -1,11 +1,10 @@
 """The header of a safetensors file: believed only as far as the file's own bytes bear it out."""
 
 import math
-import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 
@@ -60,37 +59,34 @@ class Header:
         places: each tensor's, in the order in which they lie in the file, which they fill without
             a gap and without sharing a byte.
         metadata: texts by name.
-        size: the whole file's, in bytes.
     """
 
     places: Mapping[str, Place]
     metadata: Mapping[str, str]
-    size: int
 
 
-def read_header(file: BinaryIO) -> Header:
-    """The header of an open file.
+def read_header(descriptor: int, size: int) -> Header:
+    """The header of an open file of `size` bytes.
 
     Raises:
         ValueError: if it is none, or the file is not what it says: what makes all tensors fit into
             the bytes that are there.
     """
-    size = os.fstat(file.fileno()).st_size
     if size < _LENGTH_BYTES:
         raise ValueError(f"the file has {size} bytes")
-    (length,) = struct.unpack("<Q", _bytes(file, 0, _LENGTH_BYTES))
+    (length,) = struct.unpack("<Q", _bytes(descriptor, 0, _LENGTH_BYTES))
     if length > size - _LENGTH_BYTES:
         raise ValueError("its header is longer than the file")
     if length > _MOST_BYTES:
         raise ValueError(f"its header has {length:,} bytes, more than {_MOST_BYTES:,}")
-    entries = parse_json(_bytes(file, _LENGTH_BYTES, length))
+    entries = parse_json(_bytes(descriptor, _LENGTH_BYTES, length))
     if not isinstance(entries, dict):
         raise ValueError("it does not name tensors")
     metadata = entries.pop("__metadata__", None) or {}
     if not isinstance(metadata, dict) or not all(type(text) is str for text in metadata.values()):
         raise ValueError("its metadata are not texts by name")
     start = _LENGTH_BYTES + length
-    return Header(_ordered(entries, start, size), metadata, size)
+    return Header(_ordered(entries, start, size), metadata)
 
 
 def _ordered(entries: Mapping[str, Any], start: int, size: int) -> dict[str, Place]:
@@ -140,8 +136,8 @@ def _place(name: str, entry: Mapping[str, Any], start: int) -> Place:
     return place
 
 
-def _bytes(file: BinaryIO, offset: int, length: int) -> bytes:
+def _bytes(descriptor: int, offset: int, length: int) -> bytes:
     data = bytearray(length)
-    if not read_into(file, memoryview(data), offset):
+    if not read_into(descriptor, memoryview(data), offset):
         raise ValueError("the file ends too early")
     return bytes(data)

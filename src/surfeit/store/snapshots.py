@@ -6,9 +6,10 @@ surviving weights alone.
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import safetensors.torch
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from surfeit.core import Params, StoreError
-from surfeit.store.files import FileSum, open_regular, read_errors, read_into, write_atomically
+from surfeit.store.files import FileSum, opened, read_errors, read_into, write_atomically
 from surfeit.store.headers import Header, Place, is_shape, read_header
 from surfeit.store.parsing import parse_json
 
@@ -72,18 +73,16 @@ def read_layer(paths: Sequence[Path], name: str, kept: Tensor | None = None) -> 
     Raises:
         StoreError: if a file is missing, damaged or laid out differently, or has no such tensor.
     """
-    with open_regular(paths[0], follow=False) as file:
-        first = _header(file, paths[0])
+    with _open(paths[0]) as (file, size):
+        first = _header(file, size, paths[0])
     if name not in first.places:
         raise StoreError(f"{paths[0]} has no tensor {name!r}; it has {', '.join(first.places)}")
     place = first.places[name]
     result = torch.empty((len(paths), *place.shape), dtype=place.dtype)
     for row, path in zip(result, paths, strict=True):
-        with open_regular(path, follow=False) as file, read_errors(path):
-            if file.seek(0, 2) != first.size:
-                raise StoreError(
-                    f"{path} is damaged: it should have {first.size} bytes like the others"
-                )
+        with _open(path) as (file, found):
+            if found != size:
+                raise StoreError(f"{path} is damaged: it should have {size} bytes like the others")
             _fill_(row, file, place, path)
     if kept is None:
         return result
@@ -128,22 +127,32 @@ def places(path: Path) -> Mapping[str, Place]:
     Raises:
         StoreError: if the file is missing or damaged, or is not as long as its header says.
     """
-    with open_regular(path, follow=False) as file:
-        return _header(file, path).places
+    with _open(path) as (file, size):
+        return _header(file, size, path).places
 
 
-def _header(file: BinaryIO, path: Path) -> Header:
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[int, int]]:
+    """The descriptor of a file of a run, and its size in bytes."""
+    descriptor, size = opened(path, follow=False)
+    try:
+        yield descriptor, size
+    finally:
+        os.close(descriptor)
+
+
+def _header(file: int, size: int, path: Path) -> Header:
     try:
         with read_errors(path):
-            return read_header(file)
+            return read_header(file, size)
     except ValueError as error:
         raise StoreError(f"{path} is damaged: its header cannot be read ({error})") from error
 
 
 def _read(path: Path) -> tuple[Header, Params]:
     """The header of a file and all its tensors."""
-    with open_regular(path, follow=False) as file:
-        header = _header(file, path)
+    with _open(path) as (file, size):
+        header = _header(file, size, path)
         tensors = {}
         for name, place in header.places.items():
             tensors[name] = torch.empty(place.shape, dtype=place.dtype)
@@ -151,7 +160,7 @@ def _read(path: Path) -> tuple[Header, Params]:
     return header, tensors
 
 
-def _fill_(tensor: Tensor, file: BinaryIO, place: Place, path: Path) -> None:
+def _fill_(tensor: Tensor, file: int, place: Place, path: Path) -> None:
     numbers = tensor.reshape(-1).view(torch.uint8)
     with read_errors(path):
         whole = read_into(file, numbers.numpy().data, place.offset)
