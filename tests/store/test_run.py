@@ -1,6 +1,7 @@
 """Runs as they are read: weights, models, metrics, damage."""
 
 import json
+import os
 
 import pytest
 import torch
@@ -263,3 +264,123 @@ def _as(run, folder, kind, config):
     writer = RunWriter(folder / "as", key=run.key, identity=identity, about=run.about)
     writer.snapshot(0, run.tensors())
     return writer.finish({"steps": 0})
+
+
+def _record(run, **about):
+    path = run.path / "run.json"
+    record = json.loads(path.read_text())
+    record["about"] |= about
+    path.write_text(json.dumps(record))
+    return Run(run.path)
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        ({"shape": [4, 3]}, r"they make a matrix of \[3, 4\]"),
+        ({"shape": [3, 2, 3]}, r"they make a matrix of \[3, 4\]"),
+        ({"shape": [3, 4], "tensor": "fc1.bias"}, "flatten|Dimension"),
+        (
+            {"shape": [3, 4], "tensor": {"to": "fc1.weight", "axes": [0, 5]}},
+            "Dimen",
+        ),
+        (
+            {"shape": [9, 4], "weights": [{"tensor": "a", "units": 9, "stored": "fc1.weight"}]},
+            "exceeds dimension size",
+        ),
+    ],
+)
+def test_weights_that_do_not_fit_the_record_are_a_sentence(finished, layer, words):
+    run = _record(finished(), layers=[{"name": "fc1", "kind": "Linear"} | layer])
+    with pytest.raises(StoreError, match=rf"layer 'fc1' are not those that run.json.*({words})"):
+        run.weights("fc1")
+
+
+def test_a_tensor_that_is_not_stored_is_named(finished):
+    run = _record(
+        finished(), layers=[{"name": "fc1", "kind": "Linear", "shape": [3, 4], "tensor": "x"}]
+    )
+    with pytest.raises(StoreError, match="has no tensor 'x'"):
+        run.weights("fc1")
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        {},
+        {"type": "Linear"},
+        {"type": "Riesenrad", "options": {}},
+        {"type": "Linear", "options": {"in_features": "a", "out_features": 2}},
+        {"type": "Linear", "options": {"width": 2}},
+        {"type": "Sequential", "parts": [{"name": "a", "same_as": "b"}]},
+        {"type": "Sequential", "parts": 3},
+        {"type": "Linear", "options": {"in_features": 10**6, "out_features": 10**6}},
+    ],
+)
+def test_an_architecture_that_describes_no_network_is_a_sentence(finished, architecture):
+    run = _record(finished(), architecture=architecture)
+    with pytest.raises(StoreError, match="its architecture describes no network"):
+        run.model()
+
+
+def test_a_run_without_an_architecture_is_told(finished):
+    run = finished()
+    path = run.path / "run.json"
+    record = json.loads(path.read_text())
+    del record["identity"]["config"]["architecture"]
+    path.write_text(json.dumps(record))
+    with pytest.raises(StoreError, match="it has no architecture"):
+        Run(run.path).model()
+
+
+def test_an_objective_of_no_kind_is_asked_for(finished, tmp_path):
+    with pytest.raises(ValueError, match=r"was trained by 3, a function .* pass it as objective="):
+        _ = _as(finished(), tmp_path, "recorded", {"settings": {"objective": 3}}).objective
+
+
+@pytest.mark.parametrize("name", ["snapshots/5.safetensors", "metrics.jsonl", "mask.safetensors"])
+def test_verify_names_a_pipe_and_does_not_wait_for_it(finished, name):
+    run = finished(mask={"fc1.weight": weights_at(99)["fc1.weight"] > 0})
+    (run.path / name).unlink()
+    os.mkfifo(run.path / name)
+    (words,) = run.verify()
+    assert words == f"{run.path / name} cannot be read: it is a pipe, not a file"
+    assert run.lacks() == [name]
+
+
+def test_verify_does_not_read_a_file_of_another_size(finished, monkeypatch):
+    run = finished()
+    with open(run.path / "snapshots" / "5.safetensors", "r+b") as file:
+        file.truncate(1 << 40)  # a hole: it takes no space
+    monkeypatch.setattr("surfeit.store.files.FileSum.read", lambda path: pytest.fail("it is read"))
+    run.path.joinpath("DONE.json").write_text(
+        json.dumps({"files": {"snapshots/5.safetensors": {"size": 1, "sha256": "0" * 64}}})
+    )
+    assert "bytes instead of 1" in run.verify()[0]
+
+
+def test_verify_of_an_unfinished_run_reads_masks_and_metrics(writer):
+    writing = writer(mask={"fc1.weight": weights_at(99)["fc1.weight"] > 0})
+    writing.snapshot(0, weights_at(0))
+    writing.record({"step": 0})
+    writing.mask(0, {"fc1.weight": torch.ones(3, 4, dtype=torch.bool)})
+    assert Run(writing.folder).verify() == []
+    (writing.folder / "metrics.jsonl").write_bytes(b"\xac\n")
+    for name in ("mask.safetensors", "masks/0.safetensors"):
+        (writing.folder / name).write_bytes(b"")
+    found = " ".join(Run(writing.folder).verify())
+    for name in ("metrics.jsonl", "mask.safetensors", "masks/0.safetensors"):
+        assert f"{name} is" in found
+
+
+def test_sentences_of_verify_are_printable(finished):
+    run = finished()
+    path = run.path / "DONE.json"
+    record = json.loads(path.read_text())
+    record["files"]["../\x1b[2J"] = record["files"]["run.json"]
+    path.write_text(json.dumps(record))
+    assert "\x1b" not in run.verify()[0]
+
+
+def test_density_of_a_network_without_layers_is_one(finished):
+    assert density_of(_record(finished(), layers=[])) == 1

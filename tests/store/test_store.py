@@ -116,3 +116,65 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreError, match=r"a file of that name is in the way.*is lost\.$"):
         make_folder(tmp_path / "file")
+
+
+@pytest.mark.parametrize("key", ["", "..", "../../x", "/etc/passwd", "AB12", "g" * 64, "a" * 65])
+def test_only_a_key_becomes_a_path(store, key):
+    with pytest.raises(ValueError, match="a run's key is of hexadecimal digits"):
+        store.path_of(key)
+
+
+def test_a_text_too_long_for_a_path_names_no_run(store, finished):
+    finished()
+    with pytest.raises(StoreError, match="no run 'xxxx"):
+        store.find("x" * 5000)
+
+
+def test_a_run_that_may_not_be_listed_hides_no_others(store, finished):
+    good, bad = finished(0), finished(1)
+    bad.path.chmod(0)
+    try:
+        if os.access(bad.path, os.R_OK):
+            pytest.skip("this user may read everything")
+        assert [run.key for run in store.runs()] == [good.key]
+        assert len(store.problems()) == 1
+    finally:
+        bad.path.chmod(0o755)
+
+
+def test_every_kind_of_damage_is_named_and_hides_no_others(store, finished):
+    good, *bad = (finished(seed) for seed in range(6))
+    record = json.loads((good.path / "run.json").read_text())
+    damage = [
+        json.dumps(record | {"about": []}),
+        json.dumps(record | {"key": "a/../../x"}),
+        json.dumps(record),  # the good one's, in another's folder
+        "[" * 100_000,
+    ]
+    for run, text in zip(bad, damage, strict=False):
+        (run.path / "run.json").write_text(text)
+    (bad[4].path / "run.json").unlink()
+    os.mkfifo(bad[4].path / "run.json")
+    assert [run.key for run in store.runs()] == [good.key]
+    problems = store.problems()
+    assert len(problems) == 5
+    for run in bad:
+        assert sum(str(run.path) in problem for problem in problems) == 1
+
+
+def test_problems_are_printable(store, finished):
+    folder = finished().path.parent / "\x1b[2J"
+    folder.mkdir()
+    (folder / "run.json").write_text("{")
+    (problem,) = store.problems()
+    assert r"\x1b[2J" in problem
+    assert "\x1b" not in problem
+
+
+def test_a_run_that_is_a_link_is_not_deleted(store, finished, tmp_path):
+    run = finished()
+    shutil.move(run.path, tmp_path / "elsewhere")
+    run.path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match="is a link: delete what it leads to"):
+        store.delete(store.find(run.key))
+    assert (tmp_path / "elsewhere" / "run.json").exists()

@@ -1,6 +1,8 @@
 """What can be opened, by which name, and what nobody can make the viewer read."""
 
 import hashlib
+import json
+import os
 import shutil
 
 import pyarrow as pa
@@ -11,6 +13,8 @@ import torch
 from surfeit.core import DataError, StoreError
 from surfeit.data import load
 from surfeit.viewer.bundles.bundle import bundle
+from surfeit.viewer.frames.cache import Cache
+from surfeit.viewer.frames.pictures import Pictures
 from surfeit.viewer.timelines.library import Library, UnknownTimelineError, some_examples
 
 
@@ -234,3 +238,49 @@ def test_runs_and_tickets_have_no_moments_in_common(store, levels, tmp_path):
         run.moment_beside(search, 1)
     with pytest.raises(ValueError, match="cannot be merged"):
         bundle(search, ["fc1"], merged=run)
+
+
+def _record(run, **about):
+    path = run.path / "run.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"about": record["about"] | about}))
+
+
+def _replaced(path, make):
+    path.unlink(missing_ok=True)
+    make(path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda run: _record(run, layers=[{"name": "fc1"}]),
+        lambda run: _record(run, layers=3),
+        lambda run: _record(run, created=5),
+        lambda run: (run.path / "run.json").write_text("[" * 100_000),
+        lambda run: (run.path / "DONE.json").write_text('{"files": {"../x": {}}}'),
+        lambda run: (run.path / "DONE.json").write_text("[]"),
+        lambda run: (run.path / "mask.safetensors").write_bytes(b"no mask"),
+        lambda run: _replaced(run.path / "metrics.jsonl", os.mkfifo),
+        lambda run: _replaced(run.path / "run.json", os.mkfifo),
+        lambda run: _replaced(run.path / "DONE.json", lambda path: path.symlink_to(path)),
+        lambda run: _replaced(run.path / "mask.safetensors", os.mkfifo),
+    ],
+)
+def test_one_damaged_run_is_named_and_the_others_are_in_the_catalogue(store, written, damage):
+    good, bad = written(0), written(1)
+    damage(bad)
+    catalog = Pictures(Library(store), Cache(None)).catalog()
+    shown = [timeline["id"] for timeline in catalog["timelines"]]
+    assert good.key in shown
+    assert any(str(bad.path) in problem for problem in catalog["problems"])
+    json.dumps(catalog, allow_nan=False, ensure_ascii=False).encode()
+
+
+def test_damaged_metrics_leave_the_weights_to_be_seen(store, written):
+    run = written()
+    (run.path / "metrics.jsonl").write_bytes(b"\xac\n")
+    (timeline,) = Library(store).reload()
+    assert len(timeline.moments()) == 3
+    with pytest.raises(StoreError, match="line 1 is no row of metrics"):
+        timeline.learning()

@@ -6,6 +6,7 @@ Vitest of web/tests/save.test.ts keeps them so).
 
 import json
 import math
+import os
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -212,3 +213,37 @@ def test_unit_numbers_without_units_are_refused(changed):
 
 def test_fields_of_later_additions_are_passed_over(changed):
     assert read_view(changed("novelty", to=[1])).title.startswith("a ")
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="pipe cannot be read: it is a pipe, not a file"):
+        read_view(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="/dev/zero cannot be read: it is a device"):
+        read_view(Path("/dev/zero"))
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(ValueError, match="loop cannot be read: its links lead in a circle"):
+        read_view(tmp_path / "loop")
+    (tmp_path / "link").symlink_to(SAVED)
+    assert read_view(tmp_path / "link").title.startswith("a ")
+
+
+def test_a_file_larger_than_a_view_is_not_read(tmp_path):
+    with open(tmp_path / "view.json", "wb") as file:
+        file.truncate(1 << 40)  # a hole: it takes no space
+    with pytest.raises(ValueError, match="too large to be what it should"):
+        read_view(tmp_path / "view.json")
+
+
+def test_a_view_higher_than_a_page_can_be_is_refused(changed):
+    with pytest.raises(ValueError, match="height must be at most 20 times the width, got 1e"):
+        read_view(changed("height", to=1e300))
+
+
+def test_texts_are_drawn_as_they_can_be(changed):
+    assert read_view(changed("title", to="a\x1b[2J\ud800")).title == r"a\x1b[2J\ud800"
+
+
+def test_a_large_wrong_value_is_shown_by_its_beginning(changed):
+    with pytest.raises(ValueError, match=r"title must be text, got \[0, 0, 0, .*\.\.\.$"):
+        read_view(changed("title", to=[0] * 1_000_000))

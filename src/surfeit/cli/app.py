@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if os.environ.get("SURFEIT_DEBUG") or not _is_users(error):
             raise
-        _say(str(error))
+        _say(_words(error))
         try:
             sys.stdout.flush()
         except OSError:
@@ -84,6 +84,20 @@ def _is_users(error: Exception) -> bool:
     from surfeit.core.errors import SurfeitError, lacks_memory
 
     return lacks_memory(error) or isinstance(error, SurfeitError | ValueError | OSError)
+
+
+def _words(error: Exception) -> str:
+    """The error's sentence, without what a terminal would act on: it may quote names of files."""
+    from surfeit.core import lacks_memory, printable
+
+    words = printable(str(error), lines=True)
+    if not lacks_memory(error):
+        return words
+    asked = f" ({words.splitlines()[0]})" if words else ""
+    return (
+        f"there is not enough memory for this{asked}: close other programs, or ask for less, such "
+        "as one layer, fewer snapshots or a smaller batch"
+    )
 
 
 def _drop_output() -> None:

@@ -82,7 +82,7 @@ class Places:
                 "surfeit.report.write_report with your data"
             )
         dataset = load(recorded, self.data_dir)
-        if dataset.fingerprint != run.identity["data"]:
+        if dataset.fingerprint != run.identity.get("data"):
             raise ValueError(
                 f"run {run.key[:12]} was trained on another {recorded} than the one found here "
                 "(their fingerprints differ): give --data-dir, or --data NAME to measure on "

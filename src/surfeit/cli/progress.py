@@ -64,7 +64,7 @@ class _Plain:
             self.say(ended)
 
     def say(self, sentence: str) -> None:
-        print(sentence, file=sys.stderr, flush=True)
+        print(_printable(sentence), file=sys.stderr, flush=True)
 
 
 class _Bars:
@@ -96,7 +96,7 @@ class _Bars:
         self._start()
 
     def say(self, sentence: str) -> None:
-        self._live.console.print(sentence, highlight=False, markup=False)
+        self._live.console.print(_printable(sentence), highlight=False, markup=False)
 
     def _drawing(self) -> "Group":
         from rich.console import Group
@@ -149,3 +149,10 @@ def say_if_unfinished(run: "Run", teller: Teller) -> None:
     if run.status != "done":
         step = run.steps()[-1] if run.steps() else "none"
         teller.say(f"run {run.key[:12]} is {run.status}: what follows is of its step {step}")
+
+
+def _printable(sentence: str) -> str:
+    """The sentence as a terminal may show it: it quotes names that runs and files hold."""
+    from surfeit.core import printable
+
+    return printable(sentence, lines=True)

@@ -44,6 +44,7 @@ def structure(
     json_
         Print the rows as JSON: also whether units are outputs, and why they cannot be removed.
     """
+    from surfeit.core import printable
     from surfeit.models import Structure
     from surfeit.models.structure import overview
 
@@ -52,9 +53,9 @@ def structure(
     if json_:
         print(json.dumps(overview.rows(found), indent=2))
         return
-    said = [*overview.notes(found), *overview.remarks(found)]
+    said = [printable(words) for words in (*overview.notes(found), *overview.remarks(found))]
     if sys.stdout.isatty():
-        print(overview.table(found, shutil.get_terminal_size().columns))
+        print(printable(overview.table(found, shutil.get_terminal_size().columns), lines=True))
         if said:
             print("", *said, sep="\n")
     else:

@@ -11,8 +11,13 @@ if TYPE_CHECKING:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Prints rows under their columns: aligned in a terminal, separated by tabs in a pipe."""
-    lines = [tuple(columns), *(tuple(str(cell) for cell in row) for row in rows)]
+    """Prints rows under their columns: aligned in a terminal, separated by tabs in a pipe.
+
+    What is in a cell stays in it: control characters, tabs and line breaks are made visible.
+    """
+    from surfeit.core import printable
+
+    lines = [tuple(columns), *(tuple(printable(str(cell)) for cell in row) for row in rows)]
     if not sys.stdout.isatty():
         print("\n".join("\t".join(line) for line in lines))
         return

@@ -44,6 +44,7 @@ from surfeit.core.parameters import (
     weight_matrix,
 )
 from surfeit.core.precision import check_finite, finite_matrix, full_precision
+from surfeit.core.printable import printable
 from surfeit.core.split import Split, Task, describe_inputs
 from surfeit.core.streams import Streams
 from surfeit.core.ties import Tie, tie_, ties
@@ -93,6 +94,7 @@ __all__ = [
     "own_objective",
     "own_parameters",
     "parameters",
+    "printable",
     "quantities",
     "score",
     "skeleton",

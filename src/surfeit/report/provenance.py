@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from surfeit.core import Objective, cross_entropy
+from surfeit.core import Objective, StoreError, cross_entropy
 from surfeit.data import Dataset
 from surfeit.report import html, words
 from surfeit.report.network import noun_of
@@ -27,6 +27,8 @@ def provenance(run: Run, dataset: Dataset, objective: Objective = cross_entropy)
         not say.
     """
     steps = run.steps()
+    if not steps:
+        raise StoreError(f"run {run.key[:12]} has no snapshots: there is nothing to report on yet")
     metrics = run.metrics()
     epochs = metrics["epoch"].to_pylist() if "epoch" in metrics.column_names else []
     return {
@@ -52,14 +54,20 @@ def provenance(run: Run, dataset: Dataset, objective: Objective = cross_entropy)
 
 def _planned_steps(run: Run, dataset: Dataset) -> int | None:
     recipe = run.config.get("recipe")
-    return None if recipe is None else Recipe(**recipe).total_steps(len(dataset.train))
+    try:
+        return None if recipe is None else Recipe(**recipe).total_steps(len(dataset.train))
+    except (TypeError, ValueError):  # of another version: it does not say it to this one
+        return None
 
 
 def _command(given: str | None) -> str | None:
     """The command without the folder that its program lies in."""
     if not given:
         return None
-    program, *arguments = shlex.split(given)
+    try:
+        program, *arguments = shlex.split(given)
+    except ValueError:  # cut short, or not of a shell
+        return given
     return shlex.join([Path(program).name, *arguments])
 
 

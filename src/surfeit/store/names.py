@@ -1,6 +1,18 @@
-"""Names of files that speak of layers."""
+"""Names of files: those that speak of layers, and those that a run's folder holds."""
 
+import re
 from urllib.parse import quote
+
+_STEP = r"(0|[1-9][0-9]{0,17})"
+# `data.json` and `data/`: what is needed to read the data again, kept beside the run on request.
+_OF_A_RUN = re.compile(
+    r"run\.json|metrics\.jsonl|mask\.safetensors|data\.json"
+    rf"|(snapshots|masks)/{_STEP}\.safetensors"
+    r"|data/[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
+)
+_WITHIN = re.compile(r"[^/\0]+(/[^/\0]+)*")
+FILES = ("run.json", "metrics.jsonl", "mask.safetensors", "data.json", "DONE.json")
+FOLDERS = ("snapshots", "masks", "data")
 
 
 def file_name(topic: str, layer: str) -> str:
@@ -18,3 +30,31 @@ def file_name(topic: str, layer: str) -> str:
         layer: the layer's dotted name.
     """
     return f"{topic}-{quote(layer, safe='') if layer else '@network'}"
+
+
+def is_run_file(name: str) -> bool:
+    """Whether a writer of runs gives a finished run's file this name, relative to its folder.
+
+    >>> is_run_file("snapshots/10.safetensors"), is_run_file("notes.txt")
+    (True, False)
+    """
+    return _OF_A_RUN.fullmatch(name) is not None
+
+
+def leads_out(name: str) -> bool:
+    """Whether a relative name could stand for a file that is not below its folder.
+
+    >>> leads_out("../notes.txt"), leads_out("notes/1.txt")
+    (True, False)
+    """
+    return _WITHIN.fullmatch(name) is None or not {".", ".."}.isdisjoint(name.split("/"))
+
+
+def step_of(name: str, folder: str) -> int | None:
+    """The step in the name of a snapshot or a mask in a folder of a run's; None of another file.
+
+    >>> step_of("masks/5.safetensors", "masks")
+    5
+    """
+    found = re.fullmatch(rf"{folder}/{_STEP}\.safetensors", name)
+    return None if found is None else int(found[1])

@@ -1,7 +1,7 @@
 """A run as it is read: one training with its snapshots and metrics."""
 
-import fcntl
-import json
+import math
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -18,23 +18,29 @@ from surfeit.core import (
     StoreError,
     converted_,
     cross_entropy,
+    lacks_memory,
     load_,
     objective_named,
+    printable,
     unknown,
 )
 from surfeit.models import rebuild
 from surfeit.models.structure import COMPUTED, recorded_matrix
-from surfeit.store.files import FileSum, read_json
-from surfeit.store.keys import SCHEMA
+from surfeit.store.files import FileSum
+from surfeit.store.lease import is_held
+from surfeit.store.metrics import read_metrics
+from surfeit.store.names import step_of
+from surfeit.store.record import DISCARD as DISCARD
+from surfeit.store.record import REPAIR as REPAIR
+from surfeit.store.record import read_done, read_record
 from surfeit.store.snapshots import places, read_layer, read_mask, read_snapshot
 
 Status = Literal["done", "running", "interrupted"]
 
-REPAIR = (
-    "The command that made the run makes missing files again, bit for bit: delete what is damaged "
-    "and give it once more"
-)
-DISCARD = "Delete this folder and give the command that made the run again"
+_MOST_COPIES = 16  # of a weight, while a network whose weights are tied is built
+_FREE_WEIGHTS = 1 << 20
+# What torch's constructors raise where options are not theirs, beside a ValueError in words.
+_UNBUILDABLE = (LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError)
 
 
 class Run:
@@ -44,33 +50,16 @@ class Run:
         path: the run's folder.
 
     Raises:
-        StoreError: if there is no run in the folder, or it was written by a newer schema.
+        StoreError: if there is no run in the folder, it was written by a newer schema, or its
+            record is damaged; then what a file or a name in it leads to is not looked at.
     """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        if not (self.path / "run.json").is_file():
-            raise StoreError(f"{self.path} holds no run: it has no run.json")
-        try:
-            record = read_json(self.path / "run.json")
-        except StoreError as error:
-            raise StoreError(f"{error}. {DISCARD}") from error
-        if not isinstance(record, dict):
-            raise StoreError(f"{self.path}/run.json is damaged: it holds no record. {DISCARD}")
-        schema = record.get("schema")
-        if not isinstance(schema, int) or schema > SCHEMA:
-            raise StoreError(
-                f"{self.path} was written with schema {schema}, this version of surfeit reads "
-                f"up to {SCHEMA}: update surfeit"
-            )
-        try:
-            self.key: str = record["key"]
-            self.identity: dict[str, Any] = record["identity"]
-            self.about: dict[str, Any] = record["about"]
-        except KeyError as error:
-            raise StoreError(
-                f"{self.path}/run.json is damaged: it has no {error}. {DISCARD}"
-            ) from error
+        record = read_record(self.path)
+        self.key: str = record.key
+        self.identity: dict[str, Any] = record.identity
+        self.about: dict[str, Any] = record.about
 
     def __repr__(self) -> str:
         return f"Run({self.key[:12]}, {self.about.get('model')}, {self.status})"
@@ -97,40 +86,45 @@ class Run:
             return None
         if isinstance(recorded, str):
             return objective_named(recorded)
+        function = recorded.get("function") if isinstance(recorded, dict) else recorded
         raise ValueError(
-            f"run {self.key[:12]} was trained by {recorded.get('function')!r}, a function that the "
+            f"run {self.key[:12]} was trained by {function!r}, a function that the "
             "store cannot make again: pass it as objective=own_objective(...)"
         )
 
     @property
     def architecture(self) -> dict[str, Any]:
-        """What is known of the network, for `surfeit.models.rebuild`."""
-        return self.about.get("architecture", self.config["architecture"])
+        """What is known of the network, for `surfeit.models.rebuild`.
+
+        Raises:
+            StoreError: if nothing is.
+        """
+        for said in (self.about, self.config):
+            if "architecture" in said:
+                return said["architecture"]
+        raise StoreError(f"{self.path}/run.json is damaged: it has no architecture. {DISCARD}")
 
     @property
     def status(self) -> Status:
-        """`done`, `running` (another process holds the lease) or `interrupted`."""
-        if (self.path / "DONE.json").is_file():
+        """`done`, `running` (a process holds the lease) or `interrupted`; looking locks nothing."""
+        if os.path.lexists(self.path / "DONE.json"):
             return "done"
-        return "running" if _is_held(self.path / "lease") else "interrupted"
+        return "running" if is_held(self.path) else "interrupted"
 
     @property
     def done(self) -> dict[str, Any]:
         """What was written last: files with their sums, steps, seconds.
 
+        The names of `files` are those that a writer gives, none of which leads out of the folder.
+
         Raises:
             StoreError: if the run is not done, or the record of that is damaged.
         """
-        if not (self.path / "DONE.json").is_file():
+        if self.status != "done":
             raise StoreError(
                 f"run {self.key[:12]} is not done: give the command that started it again"
             )
-        found = read_json(self.path / "DONE.json")
-        if not isinstance(found, dict) or not isinstance(found.get("files"), dict):
-            raise StoreError(
-                f"{self.path}/DONE.json is damaged: it does not list the run's files. {REPAIR}"
-            )
-        return found
+        return read_done(self.path)
 
     @property
     def layers(self) -> list[str]:
@@ -152,7 +146,8 @@ class Run:
 
         Raises:
             ValueError: if there is no such layer or snapshot; the nearest are suggested.
-            StoreError: if a snapshot is missing or has another size.
+            StoreError: if a snapshot is missing or has another size, or its tensors do not fit the
+                layer that the record describes.
 
         Cost: reads the layer's own bytes of each file and nothing else; so a changed byte goes
         unseen here, which `verify` and, for one snapshot, `tensors` would see.
@@ -161,7 +156,16 @@ class Run:
             raise unknown("layer", layer, self.layers)
         paths = self._snapshots(self._steps() if steps is None else steps)
         record = next(row for row in self.about["layers"] if row["name"] == layer)
-        return recorded_matrix(record, lambda name: read_layer(paths, name, self.mask.get(name)))
+        try:
+            found = recorded_matrix(record, lambda n: read_layer(paths, n, self.mask.get(n)))
+        except (RuntimeError, IndexError, ValueError, TypeError) as error:
+            if lacks_memory(error):
+                raise
+            raise self._unfitting(layer, str(error)) from error
+        units, *sides = record["shape"]
+        if found.shape[1:] != (units, math.prod(sides)):
+            raise self._unfitting(layer, f"they make a matrix of {list(found.shape[1:])}")
+        return found
 
     def tensors(self, step: int | None = None) -> Params:
         """All parameters and buffers at a step (the last if not given), masked weights as zeros.
@@ -172,8 +176,8 @@ class Run:
         """
         (path,) = self._snapshots([self._steps()[-1] if step is None else step])
         if self.status == "done":
-            expected = FileSum(**self.done["files"][str(path.relative_to(self.path))])
-            damage = expected.differs(path)
+            entry = self.done["files"][path.relative_to(self.path).as_posix()]
+            damage = FileSum(**entry).differs(path)
             if damage is not None:
                 raise StoreError(f"{damage}. {REPAIR}")
         stored = read_snapshot(path, self.mask)
@@ -194,7 +198,7 @@ class Run:
             StoreError: if the snapshot is damaged.
         """
         tensors = self.tensors(step)
-        model = into if into is not None else rebuild(self.architecture)
+        model = into if into is not None else self._rebuilt(tensors)
         if into is None:
             floats = [value.dtype for value in tensors.values() if value.is_floating_point()]
             converted_(model, floats[0] if floats else torch.float32)
@@ -213,21 +217,21 @@ class Run:
             StoreError: if a whole line is damaged, or a finished run's file is missing.
         """
         path = self.path / "metrics.jsonl"
-        if not path.exists() and self.status == "done" and path.name in self.done["files"]:
-            raise StoreError(f"{path} is missing. {REPAIR}")
-        rows = read_metrics(path)
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        kinds = {name: pa.int64() if name == "step" else pa.float64() for name in names}
-        return pa.table(
-            {name: pa.array([row.get(name) for row in rows], kinds[name]) for name in names}
-        )
+        if not os.path.lexists(path):
+            if self.status == "done" and path.name in self.done["files"]:
+                raise StoreError(f"{path} is missing. {REPAIR}")
+            return pa.table({})
+        return read_metrics(path)
 
     @cached_property
     def mask(self) -> Mapping[str, Tensor]:
         """The mask that the run was trained under, bool tensors by parameter; empty if none."""
         path = mask_path(self.path)
-        finished_with = self.status == "done" and path.name in self.done["files"]
-        return read_mask(path) if path.exists() or finished_with else {}
+        if not os.path.lexists(path):
+            finished_with = self.status == "done" and path.name in self.done["files"]
+            if not finished_with:
+                return {}
+        return read_mask(path)
 
     def mask_at(self, step: int | None = None) -> Mapping[str, Tensor]:
         """The mask in force after a step (the end if not given), bool tensors by parameter.
@@ -244,16 +248,18 @@ class Run:
     def verify(self) -> list[str]:
         """What is wrong with the run's files, a sentence each; empty if nothing is.
 
-        Cost: reads and hashes every file of a finished run, the headers of an unfinished one.
+        Cost: reads and hashes every file of a finished run; of an unfinished one the headers,
+        masks and metrics.
         """
         try:
             if self.status != "done":
                 return self._unreadable()
             sums = self.done["files"].items()
         except StoreError as error:
-            return [str(error)]
+            return [printable(str(error))]
         found = [(self.path / name, FileSum(**expected)) for name, expected in sums]
-        return [words for path, expected in found if (words := expected.differs(path)) is not None]
+        damage = [expected.differs(path) for path, expected in found]
+        return [printable(words) for words in damage if words is not None]
 
     def lacks(self) -> list[str]:
         """The names of a finished run's files that are missing or have another size.
@@ -264,22 +270,51 @@ class Run:
         return [name for name in files if _size(self.path / name) != files[name]["size"]]
 
     def _unreadable(self) -> list[str]:
-        paths = sorted((self.path / "snapshots").glob("*.safetensors"))
-        checkpoint = self.path / "checkpoint.safetensors"
         problems = []
-        for path in [*paths, *([checkpoint] if checkpoint.exists() else [])]:
+        checkpoint = self.path / "checkpoint.safetensors"
+        snapshots = [snapshot_path(self.path, step) for step in self._steps_in("snapshots")]
+        masks = [mask_path(self.path, step) for step in self._steps_in("masks")]
+        reads = [(places, path) for path in [*snapshots, checkpoint]]
+        reads += [(read_mask, path) for path in [mask_path(self.path), *masks]]
+        for read, path in [*reads, (read_metrics, self.path / "metrics.jsonl")]:
             try:
-                places(path)
+                if os.path.lexists(path):
+                    read(path)
             except StoreError as error:
-                problems.append(str(error))
+                problems.append(printable(str(error)))
         return problems
+
+    def _unfitting(self, layer: str, why: str) -> StoreError:
+        return StoreError(
+            f"{self.path} is damaged: the stored weights of layer {layer!r} are not those that "
+            f"run.json describes ({why}). {DISCARD}"
+        )
+
+    def _rebuilt(self, tensors: Params) -> nn.Module:
+        """The network as described, once it is known to be no larger than what is stored of it."""
+        try:
+            with torch.device("meta"):
+                sketch = rebuild(self.architecture)
+            weights = sum(value.numel() for value in [*sketch.parameters(), *sketch.buffers()])
+            stored = sum(value.numel() for value in tensors.values())
+            if weights > _MOST_COPIES * stored + _FREE_WEIGHTS:
+                raise TypeError(f"it has {weights:,} weights where {stored:,} are stored")
+            return rebuild(self.architecture)
+        except _UNBUILDABLE as error:
+            if lacks_memory(error):
+                raise
+            raise StoreError(
+                f"{self.path}/run.json is damaged: its architecture describes no network that this "
+                f"version of surfeit can build ({error!r}). {DISCARD}"
+            ) from error
 
     def _steps_in(self, folder: str) -> list[int]:
         if self.status == "done":
-            paths = [Path(name) for name in self.done["files"] if name.startswith(f"{folder}/")]
+            names = self.done["files"]
         else:
-            paths = list((self.path / folder).glob("*.safetensors"))
-        return sorted(int(path.stem) for path in paths if path.stem.isdigit())
+            names = [f"{folder}/{path.name}" for path in (self.path / folder).glob("*.safetensors")]
+        steps = (step_of(name, folder) for name in names)
+        return sorted(step for step in steps if step is not None)
 
     def _steps(self) -> list[int]:
         steps = self.steps()
@@ -297,7 +332,7 @@ class Run:
                 raise ValueError(
                     f"run {self.key[:12]} has no snapshot at step {step}; it has {_listed(there)}"
                 )
-            if not path.exists():
+            if not os.path.lexists(path):
                 raise StoreError(f"{path} is missing. {REPAIR}")
         return [snapshot_path(self.path, step) for step in steps]
 
@@ -312,37 +347,11 @@ def mask_path(folder: Path, step: int | None = None) -> Path:
     return folder / ("mask.safetensors" if step is None else f"masks/{step}.safetensors")
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The rows of a metrics file; a last line still being written is left out.
-
-    Raises:
-        StoreError: if a whole line is no JSON.
-    """
-    if not path.exists():
-        return []
-    *lines, _ = path.read_text(encoding="utf-8").split("\n")
-    try:
-        return [json.loads(line) for line in lines]
-    except ValueError as error:
-        raise StoreError(f"{path} is damaged: {error}") from error
-
-
 def _size(path: Path) -> int | None:
     try:
-        return path.stat().st_size
-    except FileNotFoundError:
+        return path.lstat().st_size
+    except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-def _is_held(lease: Path) -> bool:
-    try:
-        with open(lease, encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _listed(steps: list[int]) -> str:

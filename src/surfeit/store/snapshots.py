@@ -5,49 +5,21 @@ surviving weights alone.
 """
 
 import json
+import math
 import os
-import struct
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from surfeit.core import Params, StoreError
-from surfeit.store.files import FileSum, write_atomically
-
-_DTYPES = {
-    "F64": torch.float64,
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "F8_E4M3": torch.float8_e4m3fn,
-    "F8_E5M2": torch.float8_e5m2,
-    "C64": torch.complex64,
-    "I64": torch.int64,
-    "I32": torch.int32,
-    "I16": torch.int16,
-    "I8": torch.int8,
-    "U64": torch.uint64,
-    "U32": torch.uint32,
-    "U16": torch.uint16,
-    "U8": torch.uint8,
-    "BOOL": torch.bool,
-}
-_LENGTH_BYTES = 8
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a tensor stands in a safetensors file: its dtype, shape and first byte."""
-
-    dtype: torch.dtype
-    shape: tuple[int, ...]
-    offset: int
+from surfeit.store.files import FileSum, opened, read_errors, read_into, write_atomically
+from surfeit.store.headers import Header, Place, is_shape, read_header
+from surfeit.store.parsing import parse_json
 
 
 def write_snapshot(
@@ -84,12 +56,7 @@ def read_snapshot(path: Path, mask: Mapping[str, Tensor] | None = None) -> Param
     Raises:
         StoreError: if the file is missing or damaged.
     """
-    try:
-        tensors = safetensors.torch.load_file(path)
-    except FileNotFoundError as error:
-        raise StoreError(f"{path} is missing") from error
-    except (SafetensorError, OSError) as error:
-        raise StoreError(f"{path} is damaged: {error}") from error
+    _, tensors = _read(path)
     for name, kept in (mask or {}).items():
         if name not in tensors:
             raise StoreError(f"{path} has no tensor {name!r}, which the run's mask names")
@@ -106,13 +73,17 @@ def read_layer(paths: Sequence[Path], name: str, kept: Tensor | None = None) -> 
     Raises:
         StoreError: if a file is missing, damaged or laid out differently, or has no such tensor.
     """
-    first = places(paths[0])
-    if name not in first:
-        raise StoreError(f"{paths[0]} has no tensor {name!r}; it has {', '.join(first)}")
-    place, size = first[name], paths[0].stat().st_size
+    with _open(paths[0]) as (file, size):
+        first = _header(file, size, paths[0])
+    if name not in first.places:
+        raise StoreError(f"{paths[0]} has no tensor {name!r}; it has {', '.join(first.places)}")
+    place = first.places[name]
     result = torch.empty((len(paths), *place.shape), dtype=place.dtype)
     for row, path in zip(result, paths, strict=True):
-        _read_into(path, place, size, row)
+        with _open(path) as (file, found):
+            if found != size:
+                raise StoreError(f"{path} is damaged: it should have {size} bytes like the others")
+            _fill_(row, file, place, path)
     if kept is None:
         return result
     return torch.stack([_scattered(row, kept, paths[0]) for row in result])
@@ -135,69 +106,79 @@ def write_mask(path: Path, mask: Mapping[str, Tensor]) -> None:
 def read_mask(path: Path) -> Params:
     """The mask in a file: bool tensors by name, True = kept.
 
+    Eight entries a byte, so it takes eight times the file's size; no more, whatever shapes say.
+
     Raises:
         StoreError: if the file is missing or damaged.
     """
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            shapes = {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
-            packed = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
+        header, packed = _read(path)
+    except StoreError as error:
         raise StoreError(f"{path} is missing or damaged: {error}") from error
-    mask = {}
-    for name, bits in packed.items():
-        count = int(np.prod(shapes[name]))
-        flat = np.unpackbits(bits.numpy(), count=count).astype(bool)
-        mask[name] = torch.from_numpy(flat).reshape(shapes[name])
-    return mask
+    try:
+        return {name: _unpacked(name, bits, header.metadata) for name, bits in packed.items()}
+    except ValueError as error:
+        raise StoreError(f"{path} is damaged: it is no mask ({error})") from error
 
 
-def places(path: Path) -> dict[str, Place]:
+def places(path: Path) -> Mapping[str, Place]:
     """Where each tensor stands in a snapshot, from its header alone.
 
     Raises:
         StoreError: if the file is missing or damaged, or is not as long as its header says.
     """
+    with _open(path) as (file, size):
+        return _header(file, size, path).places
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[int, int]]:
+    """The descriptor of a file of a run, and its size in bytes."""
+    descriptor, size = opened(path, follow=False)
     try:
-        with open(path, "rb") as file:
-            (length,) = struct.unpack("<Q", file.read(_LENGTH_BYTES))
-            size = path.stat().st_size
-            if length > size:
-                raise ValueError("its header is longer than the file")
-            entries = json.loads(file.read(length))
-        entries.pop("__metadata__", None)
-        start = _LENGTH_BYTES + length
-        if size != start + max((entry["data_offsets"][1] for entry in entries.values()), default=0):
-            raise ValueError(f"it has {size} bytes, which is not what its header says")
-        return {
-            name: Place(
-                _DTYPES[entry["dtype"]], tuple(entry["shape"]), start + entry["data_offsets"][0]
-            )
-            for name, entry in entries.items()
-        }
-    except FileNotFoundError as error:
-        raise StoreError(f"{path} is missing") from error
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
+        yield descriptor, size
+    finally:
+        os.close(descriptor)
+
+
+def _header(file: int, size: int, path: Path) -> Header:
+    try:
+        with read_errors(path):
+            return read_header(file, size)
+    except ValueError as error:
         raise StoreError(f"{path} is damaged: its header cannot be read ({error})") from error
 
 
-def _read_into(path: Path, place: Place, size: int, row: Tensor) -> None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError as error:
-        raise StoreError(f"{path} is missing") from error
-    try:
-        if os.fstat(descriptor).st_size != size:
-            raise StoreError(f"{path} is damaged: it should have {size} bytes like the others")
-        target = row.reshape(-1).view(torch.uint8).numpy().data
-        done = 0
-        while done < len(target):
-            count = os.preadv(descriptor, [target[done:]], place.offset + done)
-            if count == 0:
-                raise StoreError(f"{path} is damaged: it ends too early")
-            done += count
-    finally:
-        os.close(descriptor)
+def _read(path: Path) -> tuple[Header, Params]:
+    """The header of a file and all its tensors."""
+    with _open(path) as (file, size):
+        header = _header(file, size, path)
+        tensors = {}
+        for name, place in header.places.items():
+            tensors[name] = torch.empty(place.shape, dtype=place.dtype)
+            _fill_(tensors[name], file, place, path)
+    return header, tensors
+
+
+def _fill_(tensor: Tensor, file: int, place: Place, path: Path) -> None:
+    numbers = tensor.reshape(-1).view(torch.uint8)
+    with read_errors(path):
+        whole = read_into(file, numbers.numpy().data, place.offset)
+    if not whole:
+        raise StoreError(f"{path} is damaged: it ends too early")
+    if place.dtype == torch.bool and bool((numbers > 1).any()):
+        raise StoreError(f"{path} is damaged: what should be true or false is neither")
+
+
+def _unpacked(name: str, bits: Tensor, shapes: Mapping[str, str]) -> Tensor:
+    shape = parse_json(shapes[name].encode()) if name in shapes else None
+    if not is_shape(shape) or bits.dtype != torch.uint8 or bits.dim() != 1:
+        raise ValueError(f"{name!r} is not a list of bytes with a shape")
+    count = math.prod(shape)
+    if -(-count // 8) != len(bits):
+        raise ValueError(f"{name!r} should have {count:,} entries and has {len(bits):,} bytes")
+    flat = np.unpackbits(bits.numpy(), count=count).view(bool)
+    return torch.from_numpy(flat).reshape(shape)
 
 
 def _stored(value: Tensor, kept: Tensor | None) -> Tensor:
@@ -208,6 +189,8 @@ def _stored(value: Tensor, kept: Tensor | None) -> Tensor:
 def _scattered(values: Tensor, kept: Tensor, path: Path) -> Tensor:
     if values.numel() != int(kept.sum()):
         raise StoreError(f"{path} holds {values.numel()} weights where its mask keeps {kept.sum()}")
+    if values.dim() != 1:
+        raise StoreError(f"{path} is damaged: it holds masked weights as {values.dim()} axes")
     full = torch.zeros(kept.shape, dtype=values.dtype)
     full[kept] = values
     return full

@@ -1,13 +1,15 @@
 """A store: a folder of runs, each found by its key, a beginning of it or its own folder."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
 
-from surfeit.core import StoreError
+from surfeit.core import StoreError, printable
 from surfeit.store.files import disk_errors
 from surfeit.store.lease import Lease
 from surfeit.store.run import Run
@@ -37,7 +39,13 @@ class Store:
         return f"Store({str(self.root)!r})"
 
     def path_of(self, key: str) -> Path:
-        """The folder that a run with this key has or would have."""
+        """The folder that a run with this key has or would have.
+
+        Raises:
+            ValueError: if it is no key, whole or its beginning: it must not lead anywhere else.
+        """
+        if re.fullmatch(r"[0-9a-f]{3,64}", key) is None:
+            raise ValueError(f"a run's key is of hexadecimal digits, got {key[:80]!r}")
         return self.root / "runs" / key[:2] / key
 
     def runs(self) -> list[Run]:
@@ -51,7 +59,7 @@ class Store:
 
     def problems(self) -> list[str]:
         """The runs that cannot be read at all, a sentence each."""
-        return [str(found) for _, found in self._read() if isinstance(found, StoreError)]
+        return [printable(str(found)) for _, found in self._read() if isinstance(found, StoreError)]
 
     def find(self, text: str | Path) -> Run:
         """The run with this key, whose key begins so, or in this folder.
@@ -63,8 +71,9 @@ class Store:
             StoreError: if no run or more than one answers, or it cannot be read.
         """
         folder = Path(text)
-        if (folder / "run.json").is_file():
-            return Run(folder)
+        with suppress(OSError):  # a text too long for a path is no folder
+            if os.path.lexists(folder / "run.json"):
+                return Run(folder)
         prefix = str(text)
         paths = [path for path in self._folders() if path.name.startswith(prefix)]
         if len(prefix) < _SHORTEST_PREFIX or not paths:
@@ -86,8 +95,10 @@ class Store:
 
         Raises:
             BusyError: if it is being written.
-            StoreError: if the disk refuses.
+            StoreError: if the disk refuses, or the folder is a link, whose target may be anywhere.
         """
+        if run.path.is_symlink():
+            raise StoreError(f"{run.path} is a link: delete what it leads to, and then the link")
         with Lease(run.path, wait=False), disk_errors(run.path):
             # The record goes first: a deletion cut short must not leave what looks like a run.
             (run.path / "run.json").unlink()
@@ -97,7 +108,10 @@ class Store:
         if self.root.is_file():
             raise StoreError(f"{self.root} is a file, not a folder of runs")
         for path in (self.root / "runs").glob("??/*"):
-            if path.is_dir() and not {file.name for file in path.iterdir()} <= _BEFORE_A_RUN:
+            try:
+                if path.is_dir() and not {file.name for file in path.iterdir()} <= _BEFORE_A_RUN:
+                    yield path
+            except OSError:  # it may not be read: whoever opens it hears of that
                 yield path
 
     def _read(self) -> Iterator[tuple[Path, Run | StoreError]]:

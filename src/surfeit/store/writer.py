@@ -24,6 +24,7 @@ from surfeit.store.files import (
 )
 from surfeit.store.keys import SCHEMA
 from surfeit.store.lease import Lease
+from surfeit.store.record import check_files
 from surfeit.store.run import Run, mask_path, snapshot_path
 from surfeit.store.snapshots import write_mask, write_snapshot
 
@@ -67,6 +68,7 @@ class RunWriter:
         self._sums: dict[str, FileSum] = {}
         self._unsynced: list[Path] = []
         make_folder(folder / "snapshots")
+        check_files(folder)
         if (folder / "run.json").exists():
             Run(folder)  # readable, or an error before any work is done
         else:

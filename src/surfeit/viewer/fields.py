@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from surfeit.core import printable
+
 _COLOUR = re.compile("#[0-9a-fA-F]{6}")
 _T = TypeVar("_T")
 
@@ -47,11 +49,11 @@ class Fields:
         return Fields(self.get(key), self.path(key))
 
     def text(self, key: str) -> str:
-        """A text."""
+        """A text; what no figure can show of it, such as control characters, made visible."""
         value = self.get(key)
         if not isinstance(value, str):
             raise FieldError(f"{self.path(key)} must be text, got {shown(value)}")
-        return value
+        return printable(value, lines=True)
 
     def number(self, key: str, *, least: float = -math.inf, most: float = math.inf) -> float:
         """A finite number within [least, most]."""
@@ -113,8 +115,12 @@ def colour(value: Any, name: str) -> str:
 
 def shown(value: Any) -> str:
     """The value as JSON has it, shortened."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else f"{text[:37]}..."
+    text = ""
+    for part in json.JSONEncoder(ensure_ascii=False).iterencode(value):
+        text += part
+        if len(text) > 40:  # the rest may be all of a large file
+            return f"{text[:37]}..."
+    return text
 
 
 def _number(value: Any, name: str, least: float, most: float) -> float:

@@ -1,16 +1,19 @@
 """Reads the JSON that the viewer saves a view in, and says what is wrong with it."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from surfeit.core import StoreError
+from surfeit.store.files import MOST_JSON, read_bytes
+from surfeit.store.parsing import parse_json
 from surfeit.study.figures.view import MARKERS, Entry, Scale, View
 from surfeit.viewer.fields import FieldError, Fields, colour, shown, whole
 
 FORMAT, VERSION = "surfeit-view", 1
 LEAST_SIZE = 1.0  # pixels
+MOST_ASPECT = 20  # height by width: the figure is as wide as a page's text, whatever its height
 LEAST_ZOOM = 1e-6
 
 
@@ -18,17 +21,17 @@ def read_view(path: Path) -> View:
     """The view that is saved at `path`: what `surfeit.study.figures.view.figure` draws.
 
     Raises:
-        ValueError: if there is no such file, it is no JSON or of another kind, was saved by a newer
-            version, or a field is missing, of another kind or out of range: one sentence with the
-            path and the field.
+        ValueError: if there is no such file, it is none (a pipe, a device), larger than 32 MiB, no
+            JSON or of another kind, was saved by a newer version, or a field is missing, of another
+            kind or out of range: one sentence with the path and the field.
     """
+    if not path.exists() and not path.is_symlink():
+        raise ValueError(f"no file {path}: save a view as JSON in the viewer first")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"no file {path}: save a view as JSON in the viewer first") from None
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError):
+        found = parse_json(read_bytes(path, most=MOST_JSON), constants=True)
+    except StoreError as error:
+        raise ValueError(str(error)) from error
+    except ValueError:
         raise ValueError(f"{path} is not JSON: save the view again in the viewer") from None
     try:
         return _view(found)
@@ -46,11 +49,14 @@ def _view(found: Any) -> View:
     units = len(x)
     source = links.indices("source", units)
     title, entries, scale = _legend(fields.inner("legend"))
+    width, height = (fields.number(side, least=LEAST_SIZE) for side in ("width", "height"))
+    if height > MOST_ASPECT * width:
+        raise FieldError(f"height must be at most {MOST_ASPECT} times the width, got {height:g}")
     return View(
         title=fields.text("title"),
         subtitle=fields.text("subtitle"),
-        width=fields.number("width", least=LEAST_SIZE),
-        height=fields.number("height", least=LEAST_SIZE),
+        width=width,
+        height=height,
         zoom=fields.number("zoom", least=LEAST_ZOOM),
         address=fields.text("address"),
         places=np.stack([x, nodes.numbers("y", units)], axis=1),
