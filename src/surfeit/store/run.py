@@ -24,6 +24,7 @@ from surfeit.core import (
 )
 from surfeit.models import rebuild
 from surfeit.models.structure import COMPUTED, recorded_matrix
+from surfeit.store.checkpoint import damage
 from surfeit.store.files import FileSum, read_json
 from surfeit.store.keys import SCHEMA
 from surfeit.store.snapshots import places, read_layer, read_mask, read_snapshot
@@ -244,7 +245,8 @@ class Run:
     def verify(self) -> list[str]:
         """What is wrong with the run's files, a sentence each; empty if nothing is.
 
-        Cost: reads and hashes every file of a finished run, the headers of an unfinished one.
+        Cost: reads and hashes every file of a finished run; of an unfinished one all that came
+        before its checkpoint, and the headers of the snapshots since.
         """
         try:
             if self.status != "done":
@@ -264,10 +266,10 @@ class Run:
         return [name for name in files if _size(self.path / name) != files[name]["size"]]
 
     def _unreadable(self) -> list[str]:
-        paths = sorted((self.path / "snapshots").glob("*.safetensors"))
-        checkpoint = self.path / "checkpoint.safetensors"
-        problems = []
-        for path in [*paths, *([checkpoint] if checkpoint.exists() else [])]:
+        problems = damage(self.path)
+        for path in sorted((self.path / "snapshots").glob("*.safetensors")):
+            if any(words.startswith(f"{path} ") for words in problems):
+                continue
             try:
                 places(path)
             except StoreError as error:

@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from surfeit.core import Params, StoreError
+from surfeit.store.container import container
 from surfeit.store.files import FileSum, write_atomically
 
 _DTYPES = {
@@ -118,8 +119,11 @@ def read_layer(paths: Sequence[Path], name: str, kept: Tensor | None = None) -> 
     return torch.stack([_scattered(row, kept, paths[0]) for row in result])
 
 
-def write_mask(path: Path, mask: Mapping[str, Tensor]) -> None:
-    """Writes a mask, eight entries a byte.
+def write_mask(path: Path, mask: Mapping[str, Tensor]) -> FileSum:
+    """Writes a mask, eight entries a byte; equal masks have equal bytes.
+
+    Returns:
+        The file's size and sha256.
 
     Raises:
         StoreError: if the disk refuses.
@@ -129,7 +133,9 @@ def write_mask(path: Path, mask: Mapping[str, Tensor]) -> None:
         for name, kept in mask.items()
     }
     shapes = {name: json.dumps(list(kept.shape)) for name, kept in mask.items()}
-    write_atomically(path, safetensors.torch.save(packed, metadata=shapes))
+    data = container(packed, shapes)
+    write_atomically(path, data)
+    return FileSum.of(data)
 
 
 def read_mask(path: Path) -> Params:
