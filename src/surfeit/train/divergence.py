@@ -1,7 +1,6 @@
 """Why a training's loss is no finite number: what is looked at first, and what helps."""
 
 import torch
-from torch import Tensor
 
 from surfeit.core import Params, Split
 
@@ -21,9 +20,8 @@ def first_aid(step: int, first: int, split: Split, tensors: Params, lr: float) -
         tensors: parameters and buffers by name, as they are now.
         lr: the learning rate before its schedule.
     """
-    scale = _of_scale("inputs", split.inputs, tensors) or _of_scale(
-        "targets", split.targets, tensors
-    )
+    floats = [value.dtype for value in tensors.values() if value.is_floating_point()]
+    scale = far_from_one(split, floats[0])
     if step > first:
         rate = f"ower the learning rate ({lr}), warm up, or clip gradients"
         return f"{scale}; or l{rate}" if scale else f"L{rate}"
@@ -34,14 +32,17 @@ def first_aid(step: int, first: int, split: Split, tensors: Params, lr: float) -
     return f"No update was made yet, so that the learning rate has no part in it. {asked}"
 
 
-def _of_scale(what: str, values: Tensor, tensors: Params) -> str:
-    """A sentence on numbers far from 1, or nothing."""
-    if not values.is_floating_point():
-        return ""
-    largest = float(values.abs().max())
-    if largest <= _LARGE:
-        return ""
-    floats = [value.dtype for value in tensors.values() if value.is_floating_point()]
-    too_large = largest > torch.finfo(floats[0]).max
-    beyond = f", more than {floats[0]} holds" if too_large else ""
-    return f"The {what} reach {largest:.3g} in size{beyond}: scale them to about 1"
+def far_from_one(split: Split, dtype: torch.dtype) -> str:
+    """A sentence on inputs or targets far from 1, or nothing.
+
+    Args:
+        split: the examples, as the data set holds them.
+        dtype: what they are computed in.
+    """
+    for what, values in {"inputs": split.inputs, "targets": split.targets}.items():
+        largest = float(values.abs().max()) if values.is_floating_point() else 0.0
+        if largest > _LARGE:
+            too_large = largest > torch.finfo(dtype).max
+            beyond = f", more than {str(dtype).removeprefix('torch.')} holds" if too_large else ""
+            return f"The {what} reach {largest:.3g} in size{beyond}: scale them to about 1"
+    return ""

@@ -81,6 +81,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.epochs is None and self.steps is None:
             object.__setattr__(self, "epochs", 40)
+        if not isinstance(self.milestones, list | tuple):
+            raise ValueError(f"milestones must be ascending steps >= 1, got {self.milestones!r}")
         object.__setattr__(self, "milestones", tuple(self.milestones))
         if not isinstance(self.nesterov, bool):
             raise ValueError(f"nesterov must be True or False, got {self.nesterov!r}")

@@ -103,17 +103,19 @@ def train(
         NumericsError: if the run began on another machine's arithmetic.
         StoreError: if the disk refuses.
     """
-    numerics, conduct = numerics or Numerics(), conduct or Conduct()
+    numerics = Numerics() if numerics is None else numerics
+    conduct = Conduct() if conduct is None else conduct
     origin = Origin() if origin is None else origin
+    snapshots = Snapshots() if snapshots is None else snapshots
+    store = Store() if store is None else store
+    _check_kinds(numerics, conduct, snapshots, store)
     if mask is not None:
         check_mask_kind(mask)
     held = dict(mask) if mask else None
     job = Job(model, dataset, recipe, seed, held, numerics, origin, pruning, objective)
     images = len(dataset.train)
-    steps = (snapshots or Snapshots()).steps(
-        recipe.total_steps(images), recipe.steps_per_epoch(images), origin.step
-    )
-    folder = (store or Store()).path_of(job.key)
+    steps = snapshots.steps(recipe.total_steps(images), recipe.steps_per_epoch(images), origin.step)
+    folder = store.path_of(job.key)
     if (done := _complete(folder, steps)) is not None:
         _clear_after_kill(folder)
         return done
@@ -124,6 +126,21 @@ def train(
         if (folder / "DONE.json").is_file():
             return _trained_again(job, folder, steps, conduct, lease)
         return _trained(job, folder, steps, conduct, lease)
+
+
+def _check_kinds(numerics: object, conduct: object, snapshots: object, store: object) -> None:
+    """Says so if what a training is carried out with is of another kind; `Job` checks the rest."""
+    expected = {
+        "numerics": (numerics, Numerics, 'Numerics(device="cuda")'),
+        "conduct": (conduct, Conduct, "Conduct(checkpoint_seconds=60)"),
+        "snapshots": (snapshots, Snapshots, "Snapshots(every_epochs=5)"),
+        "store": (store, Store, 'Store("runs")'),
+    }
+    for name, (given, kind, example) in expected.items():
+        if not isinstance(given, kind):
+            raise ValueError(
+                f"{name} must be a {kind.__name__}, got {given!r}: pass {example} or the like"
+            )
 
 
 def _complete(folder: Path, steps: list[int]) -> Run | None:
