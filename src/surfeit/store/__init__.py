@@ -1,6 +1,7 @@
 """The store: content-addressed runs with their snapshots, metrics and provenance."""
 
 from surfeit.store.again import again_folder, clear_left_behind, is_left_behind, take_over
+from surfeit.store.claims import claim, clear_unclaimed
 from surfeit.store.density import density_of
 from surfeit.store.files import make_folder, write_atomically, write_json
 from surfeit.store.keys import NEUTRAL, SCHEMA, canonical, canonical_json, key_of
@@ -21,8 +22,10 @@ __all__ = [
     "again_folder",
     "canonical",
     "canonical_json",
+    "claim",
     "clear_left_behind",
     "clear_temporary",
+    "clear_unclaimed",
     "default_root",
     "density_of",
     "file_name",
