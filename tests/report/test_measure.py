@@ -309,7 +309,10 @@ def test_what_a_killed_report_left_goes_with_the_next(
         patch.setattr("surfeit.report.page.render", lambda *_: os.kill(os.getpid(), 9))
         child = os.fork()
         if not child:
-            write_report(run, dataset, tmp_path, CONFIG)
+            try:
+                write_report(run, dataset, tmp_path, CONFIG)
+            finally:  # not reached, unless it was not killed
+                os._exit(1)
         os.waitpid(child, 0)
     assert len(list(tmp_path.glob(".report-*"))) == 1
     (tmp_path / ".report-anothers").mkdir()
