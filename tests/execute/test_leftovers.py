@@ -5,45 +5,44 @@ import os
 import tempfile
 from multiprocessing import connection, process
 
-import pytest
-
 from surfeit.execute import crew
 
-claim_temporary_folder = crew._claim_temporary_folder.__wrapped__
+CONTEXT = multiprocessing.get_context("fork")
 
 
-@pytest.fixture
-def temporary(tmp_path, monkeypatch):
-    """A folder for temporary files, and a process that has made none yet."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setitem(process.current_process()._config, "tempdir", None)
-    return tmp_path
-
-
-def killed():
-    process.current_process()._config["tempdir"] = None
-    kept = claim_temporary_folder()
+def work(folder, there, go_on):
+    """A process that needs a forkserver, and is killed when it may go on."""
+    tempfile.tempdir = str(folder)
+    process.current_process()._config["tempdir"] = None  # as if it were no fork
+    kept = crew._claim_temporary_folder.__wrapped__()
     assert kept is not None
-    listener = connection.Listener(family="AF_UNIX")
-    assert listener.address
+    connection.Listener(family="AF_UNIX")
+    there.set()
+    go_on.wait()
     os.kill(os.getpid(), 9)
 
 
-def left(folder):
-    return {path.name for path in folder.glob("pymp-*")}
-
-
-def test_what_a_killed_process_left_goes_with_the_next(temporary):
-    (temporary / "pymp-anothers").mkdir()  # of a program that claims nothing
-    child = multiprocessing.get_context("fork").Process(target=killed)
+def started(folder):
+    there, go_on = CONTEXT.Event(), CONTEXT.Event()
+    child = CONTEXT.Process(target=work, args=(folder, there, go_on))
     child.start()
-    child.join()
-    dead = left(temporary) - {"pymp-anothers"}
-    assert len(dead) == 1
-    kept = claim_temporary_folder()
-    living = left(temporary) - {"pymp-anothers"}
-    assert len(living) == 1
-    assert not living & dead
-    claim_temporary_folder()  # another process would find this one alive
-    assert living < left(temporary)
-    kept.close()
+    assert there.wait(60)
+    return child, go_on
+
+
+def killed(child, go_on):
+    go_on.set()
+    child.join(60)
+    assert child.exitcode == -9
+
+
+def test_what_a_killed_process_left_goes_with_the_next(tmp_path):
+    (tmp_path / "pymp-anothers").mkdir()  # of a program that claims nothing
+    killed(*started(tmp_path))
+    (dead,) = {path.name for path in tmp_path.iterdir()} - {"pymp-anothers"}
+    living = started(tmp_path)
+    (alive,) = {path.name for path in tmp_path.iterdir()} - {"pymp-anothers"}
+    assert alive != dead
+    killed(*started(tmp_path))
+    assert {alive, "pymp-anothers"} < {path.name for path in tmp_path.iterdir()}
+    killed(*living)

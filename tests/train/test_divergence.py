@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from surfeit.core import DivergedError, Streams, squared_error
+from surfeit.core import DivergedError, Streams, cross_entropy, squared_error
 from surfeit.data import from_tensors
 from surfeit.models import mlp
 from surfeit.train import Recipe, train
@@ -38,9 +38,9 @@ def lines(scale):
 
 def said(model, data, store, **options):
     recipe = Recipe(batch_size=10, **{"epochs": 3, **options})
-    objective = {"objective": squared_error} if data.task == "regression" else {}
+    objective = squared_error if data.task == "regression" else cross_entropy
     with pytest.raises(DivergedError, match="the training diverged: at step") as error:
-        train(model, data, recipe, store=store, **objective)
+        train(model, data, recipe, store=store, objective=objective)
     return str(error.value)
 
 

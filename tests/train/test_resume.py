@@ -182,6 +182,7 @@ def test_interrupted_politely_leaves_a_whole_checkpoint(tmp_path, number):
 
     process = start(go, tmp_path / "broken", PLAIN, 1000, hold)
     assert begun.wait(LONGEST)
+    assert process.pid
     os.kill(process.pid, number)
     sent.set()
     process.join(LONGEST)
