@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 from dataclasses import replace
 
 import pyarrow.parquet as pq
@@ -299,6 +300,25 @@ def test_a_failure_leaves_what_was_there(run, dataset, tmp_path, monkeypatch, sk
         write_report(run, dataset, tmp_path, CONFIG)
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     assert (tmp_path / "report.html").read_text() == "the old page"
+
+
+def test_what_a_killed_report_left_goes_with_the_next(
+    run, dataset, tmp_path, monkeypatch, sketches
+):
+    with monkeypatch.context() as patch:
+        patch.setattr("surfeit.report.page.render", lambda *_: os.kill(os.getpid(), 9))
+        child = os.fork()
+        if not child:
+            try:
+                write_report(run, dataset, tmp_path, CONFIG)
+            finally:  # not reached, unless it was not killed
+                os._exit(1)
+        os.waitpid(child, 0)
+    assert len(list(tmp_path.glob(".report-*"))) == 1
+    (tmp_path / ".report-anothers").mkdir()
+    write_report(run, dataset, tmp_path, CONFIG)
+    names = {"report.html", "summary.json", "figures", "tables", ".report-anothers"}
+    assert {path.name for path in tmp_path.iterdir()} == names
 
 
 def test_other_data_than_the_runs_is_refused(run, dataset, tmp_path):

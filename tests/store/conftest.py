@@ -1,14 +1,18 @@
 """Runs made by hand: a small network written at a few steps, with and without a mask."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from surfeit.core import Params, Streams, buffers, parameters
 from surfeit.models import describe, mlp
 from surfeit.store import Run, RunWriter, Store, key_of
+from surfeit.store.container import container
 
 NETWORK = mlp((3,), input_shape=(1, 2, 2), classes=2)
 LAYERS = [
@@ -22,6 +26,23 @@ def weights_at(step: int) -> Params:
     generator = Streams(step).get("weights")
     tensors = parameters(NETWORK) | buffers(NETWORK)
     return {name: torch.randn(v.shape, generator=generator) for name, v in tensors.items()}
+
+
+def flip(path: Path, place: int = -1) -> None:
+    """Changes one bit of a file."""
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def earlier_mask(mask: Params) -> bytes:
+    """A mask as earlier versions wrote it, its metadata in an order that is not ours."""
+    while True:
+        packed = {n: torch.from_numpy(np.packbits(m.numpy().reshape(-1))) for n, m in mask.items()}
+        shapes = {name: json.dumps(list(kept.shape)) for name, kept in mask.items()}
+        data = safetensors.torch.save(packed, metadata=shapes)
+        if data != container(packed, shapes):
+            return data
 
 
 @pytest.fixture

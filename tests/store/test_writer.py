@@ -1,6 +1,7 @@
 """Writing: atomic files, refusing disks, checkpoints and what they stand on."""
 
 import errno
+import json
 import os
 import subprocess
 
@@ -12,7 +13,7 @@ from surfeit.store import Run, clear_temporary, make_folder, write_atomically, w
 from surfeit.store import files as files_module
 from surfeit.store.files import read_json
 
-from .conftest import weights_at
+from .conftest import earlier_mask, flip, weights_at
 
 REFUSALS = {
     errno.ENOSPC: "the disk is full: free some space",
@@ -94,8 +95,8 @@ def test_metrics_are_cut_back_to_the_checkpoint_whatever_follows(writer):
         assert writer().resume([]) is not None
         assert path.read_bytes() == whole
     path.write_bytes(b'{"step": 0, "garbage')
-    writer().resume([])
-    (writing.folder / "checkpoint.safetensors").unlink()
+    assert writer().resume([]) is None
+    assert not (writing.folder / "checkpoint.safetensors").exists()
     writer().resume([])
     assert path.read_bytes() == b""
 
@@ -123,18 +124,98 @@ def test_a_run_starts_anew_where_what_its_checkpoint_stands_on_is_gone(writer):
     assert writer().resume([0, 5]) is None
 
 
-def test_a_byte_flipped_between_two_sittings_is_found_in_the_end(writer):
-    writing = writer()
-    writing.snapshot(0, weights_at(0))
-    writing.checkpoint({}, {"step": 0})
-    path = writing.folder / "snapshots" / "0.safetensors"
-    data = bytearray(path.read_bytes())
-    data[-1] ^= 1
-    path.write_bytes(bytes(data))
-    resumed = writer()
-    assert resumed.resume([0]) is not None
-    (words,) = resumed.finish({}).verify()
-    assert "its sha256 is not what was written" in words
+PARTS = ["run.json", "metrics.jsonl", "mask.safetensors", "masks/5.safetensors"]
+PARTS += ["snapshots/0.safetensors", "snapshots/5.safetensors"]
+MASK = {"fc1.weight": weights_at(99)["fc1.weight"] > 0}
+
+
+def write_all(writing):
+    for step in (0, 5):
+        writing.snapshot(step, weights_at(step))
+    writing.mask(5, MASK)
+    if not (writing.folder / "metrics.jsonl").read_text():
+        writing.record({"step": 0})
+
+
+def checkpointed(writer):
+    writing = writer(mask=MASK)
+    writing.record({"step": 0})
+    write_all(writing)
+    writing.checkpoint(weights_at(5), {"step": 5})
+    return writing.folder
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_run_starts_anew_where_what_its_checkpoint_stands_on_has_changed(writer, name):
+    folder = checkpointed(writer)
+    assert writer(mask=MASK).resume([0, 5]) is not None
+    path = folder / name
+    sound = path.read_bytes()
+    flip(path, sound.index(b"2026") if name == "run.json" else len(sound) - 2)
+    (words,) = Run(folder).verify()
+    assert words.startswith(f"{path} is damaged: its ")
+    assert "Give the command that made the run again: it begins with what is sound" in words
+    writing = writer(mask=MASK)
+    # The first mask is known without the file, which is as it was by now.
+    assert (writing.resume([0, 5]) is None) == (name != "mask.safetensors")
+    write_all(writing)
+    assert writing.finish({}).verify() == []
+    assert path.read_bytes() == sound
+
+
+def test_what_an_earlier_sitting_left_is_not_taken_unseen(writer):
+    first = writer()
+    for step in (0, 5):
+        first.snapshot(step, weights_at(step))
+    first.mask(5, MASK)
+    second = writer()
+    assert second.resume([0]) is None
+    second.snapshot(0, weights_at(0))
+    run = second.finish({})
+    assert run.steps() == [0]
+    assert set(run.done["files"]) == {"run.json", "snapshots/0.safetensors"}
+    assert not list(run.path.rglob("5.safetensors"))
+
+
+def test_a_changed_byte_after_a_file_was_written_is_found_in_the_end(writer):
+    for name in ("run.json", "metrics.jsonl", "mask.safetensors", "snapshots/0.safetensors"):
+        writing = writer(len(name) % 7, mask=MASK)
+        writing.snapshot(0, weights_at(0))
+        writing.record({"step": 0})
+        data = (writing.folder / name).read_bytes()
+        flip(writing.folder / name, data.index(b"2026") if name == "run.json" else -2)
+        (words,) = writing.finish({}).verify()
+        assert "its sha256 is not what was written" in words
+
+
+def test_a_mask_that_is_another_one_is_written_anew(writer):
+    folder = writer(mask=MASK).folder
+    sound = (folder / "mask.safetensors").read_bytes()
+    for damage in (b"", sound[:-1], sound[:-1] + bytes([sound[-1] ^ 128])):
+        (folder / "mask.safetensors").write_bytes(damage)
+        writer(mask=MASK)
+        assert (folder / "mask.safetensors").read_bytes() == sound
+    writer()
+    assert not (folder / "mask.safetensors").exists()
+
+
+def test_a_mask_in_an_earlier_versions_bytes_stays_as_it_is(writer):
+    mask = MASK | {"fc2.weight": weights_at(99)["fc2.weight"] > 0}
+    folder = writer(mask=mask).folder
+    earlier = earlier_mask(mask)
+    (folder / "mask.safetensors").write_bytes(earlier)
+    run = writer(mask=mask).finish({})
+    assert (folder / "mask.safetensors").read_bytes() == earlier
+    assert run.verify() == []
+
+
+def test_a_record_of_another_run_is_refused(writer):
+    path = writer().folder / "run.json"
+    record = json.loads(path.read_text())
+    record["identity"]["config"]["seed"] = 1
+    path.write_text(json.dumps(record))
+    with pytest.raises(StoreError, match=r"run.json is damaged, or of another run.*Delete this fo"):
+        writer()
 
 
 def test_a_damaged_checkpoint_is_told(writer):

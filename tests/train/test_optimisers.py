@@ -93,3 +93,29 @@ def test_gradients_that_are_one_tensor_are_scaled_once():
     Optimiser(Recipe(clip_norm=1.0, l1=0.5), ours).step_([shared, shared], 1.0)
     assert torch.allclose(torch.stack(list(ours.values())).norm(), torch.tensor(1.0))
     assert torch.equal(shared, torch.full((2, 2), 3.0))
+
+
+def first_update(recipe, weight, grad):
+    """The weight after one update from fresh moments, by the equations of the sources."""
+    decay = recipe.weight_decay
+    if recipe.optimizer == "adamw":
+        return weight * (1 - recipe.lr * decay) - recipe.lr * grad / (grad.abs() + recipe.epsilon)
+    grad = grad + decay * weight
+    if recipe.optimizer == "sgd":
+        return weight - recipe.lr * grad
+    remembered = (1 - recipe.alpha) ** 0.5 if recipe.optimizer == "rmsprop" else 1.0
+    return weight - recipe.lr * grad / (remembered * grad.abs() + recipe.epsilon)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "adagrad", "rmsprop"])
+@pytest.mark.parametrize("clip_norm", [None, 0.5])
+def test_weight_decay_is_what_its_description_says(optimizer, clip_norm):
+    recipe = Recipe(optimizer=optimizer, lr=0.05, weight_decay=0.7, clip_norm=clip_norm)
+    ours, before = params(torch.float64), params(torch.float64)
+    given = grads(0, torch.float64)
+    Optimiser(recipe, ours).step_(given, recipe.lr)
+    total = sum((grad**2).sum() for grad in given) ** 0.5
+    factor = 1.0 if clip_norm is None else clip_norm / (total + 1e-6)
+    for grad, (name, value) in zip(given, ours.items(), strict=True):
+        expected = first_update(recipe, before[name], factor * grad)
+        assert torch.allclose(value, expected, rtol=1e-9, atol=1e-12)

@@ -68,6 +68,7 @@ def test_report_recipe_of_vgg_falls_by_ten_twice():
         ({"schedule": "steps", "milestones": (5, 3)}, "ascending steps >= 1, got"),
         ({"schedule": "steps", "milestones": (0,)}, "ascending steps >= 1"),
         ({"schedule": "steps", "milestones": (1.5,)}, "ascending steps >= 1"),
+        ({"schedule": "steps", "milestones": 3}, "ascending steps >= 1, got 3"),
         ({"optimizer": "adam", "momentum": 0.9}, "adam takes no momentum, got 0.9"),
         ({"nesterov": True}, "nesterov needs optimizer='sgd' and a momentum"),
         ({"milestones": (3,)}, "the schedule 'steps', and no other, needs milestones"),

@@ -6,122 +6,250 @@ Each training is a real process, forked from this one so that torch is imported 
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import time
 
 import pytest
+import torch
 
-from surfeit.core import NumericsError, digest
+from surfeit.core import NumericsError, Streams, digest
+from surfeit.prune.schedules import cubic
 from surfeit.store import Store
 from surfeit.store import files as files_module
-from surfeit.train import Conduct, Numerics, Recipe, Snapshots, loop, train
+from surfeit.train import Conduct, Numerics, Pruning, Recipe, Snapshots, loop, train
 
 from .conftest import content, make_dataset, normalised, small
 
 CONTEXT = multiprocessing.get_context("fork")
+LONGEST = 120  # seconds: against hanging, never a measure of anything
+
+
+def half_of(builder):
+    """A mask of about half of each weight."""
+    return {
+        name: torch.rand(value.shape, generator=Streams(0).get(name)) > 0.5
+        for name, value in builder().named_parameters()
+        if value.dim() > 1
+    }
+
+
 CASES = {
     "dropout, batch normalisation, augmentation, Adam": (
         normalised,
-        Recipe(optimizer="adam", lr=0.01, epochs=40, batch_size=16, augmentation="crop-flip"),
+        Recipe(optimizer="adam", lr=0.01, epochs=15, batch_size=16, augmentation="crop-flip"),
+        {},
     ),
     "closed form, momentum, schedule, ragged batches": (
         small,
-        Recipe(lr=0.05, momentum=0.9, nesterov=True, epochs=70, batch_size=12, schedule="cosine"),
+        Recipe(lr=0.05, momentum=0.9, nesterov=True, epochs=15, batch_size=12, schedule="cosine"),
+        {},
+    ),
+    "mask, batch normalisation, clipping, RMSProp": (
+        normalised,
+        Recipe(optimizer="rmsprop", lr=3e-3, momentum=0.9, clip_norm=1, epochs=15, batch_size=16),
+        {"mask": half_of(normalised)},
+    ),
+    "weights pruned by and by, batch normalisation, augmentation": (
+        normalised,
+        Recipe(lr=0.05, momentum=0.9, epochs=15, batch_size=16, augmentation="shift"),
+        {"pruning": Pruning(moments=cubic(0.2, begin=4, end=44, every=4))},
+    ),
+    "units pruned at random within a mask, measured in between, early stopping": (
+        small,
+        Recipe(lr=0.05, epochs=15, batch_size=16, evaluate_every=3, patience=12),
+        {
+            "mask": {"fc1.weight": half_of(small)["fc1.weight"]},
+            "pruning": Pruning(
+                moments=((0, 0.9), (9, 0.7), (30, 0.5)), granularity="unit", score="random"
+            ),
+        },
     ),
 }
-KILLS_A_CASE = 15
+SHORT = {
+    "short": (small, Recipe(epochs=3, batch_size=25), {}),
+    "short, pruned": (
+        small,
+        Recipe(steps=3, batch_size=25),
+        {"pruning": Pruning(moments=((1, 0.6), (2, 0.4)))},
+    ),
+}
+KILLS_A_CASE = 12
+MOST_SITTINGS = 200
 
 
-def go(root, builder, recipe, seconds, begun=None):
-    conduct = Conduct(
-        checkpoint_seconds=seconds, progress=lambda moment: begun.set() if begun else None
-    )
-    return train(builder, make_dataset(), recipe, store=Store(root), conduct=conduct)
+def go(root, case, seconds, progress=None):
+    builder, recipe, options = (CASES | SHORT)[case]
+    conduct = Conduct(checkpoint_seconds=seconds, progress=progress)
+    store = Store(root)
+    return train(builder, make_dataset(), recipe, store=store, conduct=conduct, **options)
 
 
-def start(root, builder, recipe, seconds=0.0):
-    """A process that trains; `begun` is set at the end of its first epoch."""
-    begun = CONTEXT.Event()
-    process = CONTEXT.Process(target=go, args=(root, builder, recipe, seconds, begun))
+def go_and_tell(root, case, seconds, updates, pipe):
+    """Trains, and says so over the pipe after so many updates of this sitting."""
+    real, left = loop.Loop._update, [updates]
+
+    def update(self):
+        if left[0] == 0:
+            pipe.send_bytes(b"there")
+        left[0] -= 1
+        real(self)
+
+    loop.Loop._update = update  # this process is a fork of its own
+    go(root, case, seconds)
+
+
+def killed_after(root, case, seconds, updates, pause):
+    """Whether a training was killed so many seconds after so many updates, and not done before."""
+    theirs, ours = CONTEXT.Pipe(duplex=False)[::-1]
+    process = CONTEXT.Process(target=go_and_tell, args=(root, case, seconds, updates, theirs))
     process.start()
-    return process, begun
+    theirs.close()
+    ours.poll(None)  # until it is there, or has ended: however long a busy machine takes
+    time.sleep(pause)
+    process.kill()
+    process.join(LONGEST)
+    assert process.exitcode in (0, -signal.SIGKILL)
+    return process.exitcode != 0
+
+
+def start(target, *arguments):
+    process = CONTEXT.Process(target=target, args=arguments)
+    process.start()
+    return process
 
 
 def checkpointed(root):
     return list(root.rglob("checkpoint.safetensors"))
 
 
+def all_of(run):
+    """What two runs must have in common, to the last bit."""
+    sums = {name: found for name, found in run.done["files"].items() if name != "run.json"}
+    said = {name: run.done[name] for name in ("steps", "best", "stopped_early")}
+    masks = {name: digest(dict(run.mask_at(step))) for step in run.steps() for name in [str(step)]}
+    return content(run), sums, said, masks
+
+
+def killed_at_random(folder, case, kills, moments):
+    """Kills a training again and again, beginning a new one when one is done.
+
+    Returns:
+        how many of the sittings that were killed had gone on from a checkpoint.
+    """
+    whole = all_of(go(folder / "whole", case, 1000))
+    broken, hits, resumed = folder / "broken", 0, 0
+    for _ in range(MOST_SITTINGS):
+        if hits == kills:
+            break
+        going_on = bool(checkpointed(broken))
+        seconds, updates = moments.choice([0.0, 0.003]), moments.randint(0, 12)
+        if killed_after(broken, case, seconds, updates, moments.uniform(0, 0.006)):
+            hits += 1
+            resumed += going_on
+        if list(broken.rglob("DONE.json")):
+            assert all_of(go(broken, case, 0.0)) == whole
+            broken = folder / f"broken{hits}"
+    assert hits == kills
+    ended = go(broken, case, 0.0)
+    assert all_of(ended) == whole
+    assert ended.verify() == []
+    assert {path.name for path in ended.path.iterdir()} <= KEPT
+    assert not list(ended.path.rglob(".*.tmp"))
+    return resumed
+
+
+KEPT = {"DONE.json", "lease", "mask.safetensors", "masks", "metrics.jsonl", "run.json", "snapshots"}
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_killed_at_random_moments_ends_as_if_uninterrupted(tmp_path, case):
-    builder, recipe = CASES[case]
-    uninterrupted = go(tmp_path / "whole", builder, recipe, 1000)
-    moments = random.Random(0)
-    hits = resumed = 0
-    patience = 1.0
-    broken = tmp_path / "broken"
-    while hits < KILLS_A_CASE:
-        resumed += bool(checkpointed(broken))
-        process, _ = start(broken, builder, recipe, moments.choice([0.0, 0.01]))
-        # A fork needs some milliseconds to start: most of these moments fall inside the training.
-        process.join(moments.uniform(0.02, 0.12) * patience)
-        if process.is_alive():
-            os.kill(process.pid, signal.SIGKILL)
-            hits += 1
-        process.join(20)
-        if not checkpointed(broken):
-            patience *= 1.5  # a busy machine has not come to a checkpoint by then
-        if list(broken.rglob("DONE.json")):
-            assert content(go(broken, builder, recipe, 0.0)) == content(uninterrupted)
-            broken = tmp_path / f"broken{hits}"
-    ended = go(broken, builder, recipe, 0.0)
+    resumed = killed_at_random(tmp_path, case, KILLS_A_CASE, random.Random(0))
     assert resumed >= KILLS_A_CASE // 3, "the kills hit no training that had a checkpoint"
-    assert content(ended) == content(uninterrupted)
-    assert ended.verify() == []
-    assert not list(ended.path.rglob(".*.tmp"))
+
+
+PLAIN, CLOSED = list(CASES)[:2]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_politely_leaves_a_whole_checkpoint(tmp_path, number):
-    builder, _ = CASES["dropout, batch normalisation, augmentation, Adam"]
-    longer = Recipe(optimizer="adam", lr=0.01, epochs=120, batch_size=16)
-    process, begun = start(tmp_path / "broken", builder, longer, 1000)
-    assert begun.wait(20)
+    begun, sent = CONTEXT.Event(), CONTEXT.Event()
+
+    def hold(moment):
+        if moment.step:  # at the end of the first epoch, until the signal is there
+            begun.set()
+            sent.wait(LONGEST)
+
+    process = start(go, tmp_path / "broken", PLAIN, 1000, hold)
+    assert begun.wait(LONGEST)
+    assert process.pid
     os.kill(process.pid, number)
-    process.join(20)
+    sent.set()
+    process.join(LONGEST)
     assert process.exitcode not in (0, None)
     assert len(checkpointed(tmp_path)) == 1
-    run = go(tmp_path / "broken", builder, longer, 1000)
-    assert content(run) == content(go(tmp_path / "whole", builder, longer, 1000))
+    run = go(tmp_path / "broken", PLAIN, 1000)
+    assert all_of(run) == all_of(go(tmp_path / "whole", PLAIN, 1000))
+
+
+def dying(real, left, *, before):
+    """`os.replace` that kills its process at a call: before it is done, or after."""
+
+    def deadly(source, target):
+        left[0] -= 1
+        if left[0] == 0 and before:
+            os.kill(os.getpid(), signal.SIGKILL)
+        real(source, target)
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return deadly
+
+
+def killed_at_file(monkeypatch, count, before, *arguments):
+    """Whether a training was killed at the so manieth file that is put in its place."""
+    with monkeypatch.context() as patch:
+        deadly = dying(os.replace, [count], before=before)
+        patch.setattr(files_module.os, "replace", deadly)  # the forked process inherits it
+        process = start(go, *arguments)
+        process.join(LONGEST)
+    assert process.exitcode in (0, -signal.SIGKILL)
+    return process.exitcode != 0
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 12])
 def test_killed_before_a_file_is_in_its_place(tmp_path, monkeypatch, count):
-    recipe = Recipe(epochs=3, batch_size=25)
-    real = os.replace
-    left = [count]
-
-    def deadly(source, target):
-        left[0] -= 1
-        if left[0] == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        real(source, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(files_module.os, "replace", deadly)  # the forked process inherits it
-        process, _ = start(tmp_path / "broken", small, recipe)
-        process.join(20)
-    assert process.exitcode == -signal.SIGKILL
+    assert killed_at_file(monkeypatch, count, True, tmp_path / "broken", "short", 0.0)
     assert list((tmp_path / "broken").rglob(".*.tmp"))
-    run = go(tmp_path / "broken", small, recipe, 0.0)
+    run = go(tmp_path / "broken", "short", 0.0)
     assert not list(run.path.rglob(".*.tmp"))
-    assert content(run) == content(go(tmp_path / "whole", small, recipe, 1000))
+    assert all_of(run) == all_of(go(tmp_path / "whole", "short", 1000))
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_killed_at_each_file_of_a_second_training_keeps_the_first(tmp_path, monkeypatch, before):
+    arguments = (tmp_path, "short, pruned", 1000)
+    run = go(*arguments)
+    whole, lost = all_of(run), ("snapshots/0.safetensors", "masks/1.safetensors", "metrics.jsonl")
+    count = 0
+    while True:
+        for name in lost:
+            (run.path / name).unlink(missing_ok=True)
+        shutil.rmtree(run.path / "again", ignore_errors=True)
+        count += 1
+        if not killed_at_file(monkeypatch, count, before, *arguments):
+            break
+        assert run.status == "done"
+        assert all(words.endswith(" is missing") for words in run.verify())
+        assert all_of(go(*arguments)) == whole
+    assert count > 8
+    assert {path.name for path in run.path.iterdir()} <= KEPT
 
 
 def test_two_processes_asking_for_one_run_train_it_once(tmp_path):
-    recipe = Recipe(epochs=10, batch_size=12)
-    both = [start(tmp_path, small, recipe)[0] for _ in range(2)]
+    both = [start(go, tmp_path, CLOSED, 0.0) for _ in range(2)]
     for process in both:
-        process.join(30)
+        process.join(LONGEST)
     assert [process.exitcode for process in both] == [0, 0]
     (run,) = Store(tmp_path).runs()
     assert run.verify() == []

@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from surfeit.core import (
     CollapseError,
@@ -345,6 +346,18 @@ def test_foreign_code_that_draws_is_repeatable(dataset, tmp_path):
     assert isinstance(runs[0].model(into=Noisy()), Noisy)
 
 
+class Giving(nn.Linear):
+    """A network whose outputs are no single tensor."""
+
+    def __init__(self, kind):
+        super().__init__(16, 3)
+        self.kind = kind
+
+    def forward(self, images):
+        outputs = super().forward(images.flatten(1))
+        return {"dict": {"logits": outputs}, "tuple": (outputs, outputs)}.get(self.kind)
+
+
 def frozen():
     return small().requires_grad_(False)
 
@@ -385,6 +398,12 @@ def frozen():
         (small, {"pruning": 0.1}, "pruning must be a Pruning, got 0.1: pass Pruning"),
         (small, {"origin": 3}, "origin must be an Origin, got 3: pass Origin"),
         (small, {"origin": 0}, "origin must be an Origin, got 0: pass Origin"),
+        (small, {"numerics": "cuda"}, r"numerics must be a Numerics, got 'cuda': pass Numerics\("),
+        (small, {"conduct": 0}, r"conduct must be a Conduct, got 0: pass Conduct\("),
+        (small, {"snapshots": [1]}, r"snapshots must be a Snapshots, got \[1\]: pass Snapshots\("),
+        (Giving("dict"), {}, "one tensor of floating point numbers, .* got a dict of logits: wrap"),
+        (Giving("tuple"), {}, "one tensor of floating point numbers, .* got a tuple of 2: wrap"),
+        (Giving("nothing"), {}, "one tensor of floating point numbers, .* got a NoneType: wrap"),
     ],
 )
 def test_what_does_not_fit_is_told_before_anything_is_written(
@@ -393,6 +412,38 @@ def test_what_does_not_fit_is_told_before_anything_is_written(
     with pytest.raises(ValueError, match=words):
         train(model, dataset, RECIPE, store=store, **options)
     assert not os.listdir(store.root)
+
+
+@pytest.mark.parametrize("kind", ["split", "tensors", "pair", "loader", "name"])
+def test_what_is_no_data_set_is_told_with_what_makes_one(dataset, store, kind):
+    pair = dataset.train.inputs, dataset.train.targets
+    given = {
+        "split": (dataset.train, "a Split"),
+        "tensors": (TensorDataset(*pair), "a TensorDataset"),
+        "pair": (pair, "a tuple"),
+        "loader": (DataLoader(TensorDataset(*pair)), "a DataLoader"),
+        "name": ("digits", "'digits'"),
+    }
+    data, words = given[kind]
+    with pytest.raises(ValueError, match=f"dataset must be a Dataset, got {words}: load.*from_ten"):
+        train(small, data, RECIPE, store=store)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "words"),
+    [
+        (Conduct, {"checkpoint_seconds": "3"}, "checkpoint_seconds must be >= 0, got '3'"),
+        (Conduct, {"checkpoint_seconds": float("nan")}, "checkpoint_seconds must be >= 0, got nan"),
+        (Conduct, {"progress": 3}, "progress must be a function of a Moment, got 3"),
+        (Snapshots, {"every_epochs": "3"}, "are integers and must be >= 0, got '3' and 0"),
+        (Snapshots, {"per_decade": 1.5}, "are integers and must be >= 0, got 1 and 1.5"),
+        (Snapshots, {"at": 3}, "at must hold steps >= 0, got 3"),
+        (Snapshots, {"at": (1.5,)}, r"at must hold steps >= 0, got \(1.5,\)"),
+    ],
+)
+def test_conduct_and_snapshots_say_what_was_given(kind, options, words):
+    with pytest.raises(ValueError, match=words):
+        kind(**options)
 
 
 def test_a_mask_that_empties_a_layer_is_refused_before_anything_is_written(dataset, store):
@@ -437,6 +488,7 @@ def test_progress_is_told_with_the_epochs_metrics(dataset, store):
         ({"threads": True}, "threads must be an integer"),
         ({"dtype": "float16"}, "no dtype 'float16'"),
         ({"device": "tpu"}, "no device 'tpu'"),
+        ({"device": torch.device("cpu")}, r"device must be a text .* got device\(type='cpu'\)"),
         ({"device": "cuda:x"}, "no number after its colon"),
         ({"device": "cuda:99"}, r"device 'cuda:99' is not there: torch sees \d+ CUDA devices"),
     ],

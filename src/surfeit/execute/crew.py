@@ -8,12 +8,17 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from multiprocessing import connection, forkserver, resource_tracker
+from multiprocessing.util import get_temp_dir
+from pathlib import Path
+from tempfile import gettempdir
 from types import ModuleType
-from typing import Any
+from typing import Any, TextIO
 
 from surfeit.core import SurfeitError
 from surfeit.execute.worker import ENDS, GRACE_SECONDS, serve
+from surfeit.store import claim, clear_unclaimed
 
 ONE_THREAD: dict[str, str] = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
@@ -147,6 +152,7 @@ def _start_forkserver() -> None:
     Ctrl-C finds one of them half started. It serves all calls of this process and ends soon after
     it, or, if that was while torch loads, once it has loaded.
     """
+    _claim_temporary_folder()
     resource_tracker.ensure_running()  # first: it unblocks what it finds blocked
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
     environment = {name: os.environ.get(name) for name in ONE_THREAD}
@@ -160,6 +166,19 @@ def _start_forkserver() -> None:
             else:
                 os.environ[name] = value
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@cache
+def _claim_temporary_folder() -> TextIO | None:
+    """Clears the folders of killed processes, and marks that of this one while it lives.
+
+    The forkserver's socket lies in a folder that multiprocessing makes, and deletes at the end of a
+    process that is not killed.
+    """
+    clear_unclaimed(Path(gettempdir()), "pymp-*")
+    with suppress(OSError):  # a full disk: the forkserver will say so, if it cannot do without
+        return claim(Path(get_temp_dir()))
+    return None
 
 
 @contextmanager

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from surfeit.report.measure import Progress
     from surfeit.store import Run
 
+_PREFIX = ".report-"
+
 
 def write_report(
     run: "Run",
@@ -34,7 +36,8 @@ def write_report(
     """Measures a run's redundancy and writes `report.html`, its figures, tables and summary.
 
     Everything is made in a temporary folder inside `out` and put in place at the end, the page
-    last: if anything fails, what was there before still is, and no half page.
+    last: if anything fails, what was there before still is, and no half page. The folder of a
+    report that was killed goes with the next one.
 
     Args:
         run: a run with snapshots; see `surfeit.report.measure.measure`.
@@ -63,6 +66,7 @@ def write_report(
     from surfeit.report.network import objective_of
     from surfeit.report.provenance import provenance
     from surfeit.report.summary import summarise
+    from surfeit.store import claim, clear_unclaimed
     from surfeit.store.files import disk_errors
 
     config = config or ReportConfig()
@@ -76,13 +80,17 @@ def write_report(
     names = list(summary["layers"])
     live = live_graphs(run, dataset, names, config, into=into, tell=progress or silent)
     with disk_errors(out):
-        building = Path(tempfile.mkdtemp(prefix=".report-", dir=out))
+        clear_unclaimed(out, f"{_PREFIX}*")
+        temporary = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=out))
         try:
-            classes = dataset.classes if dataset.task == "classes" else None
-            _build(building, summary, tables, live, classes, progress or silent)
-            _put_in_place(building, out)
+            with claim(temporary):
+                building = temporary / "report"
+                building.mkdir()
+                classes = dataset.classes if dataset.task == "classes" else None
+                _build(building, summary, tables, live, classes, progress or silent)
+                _put_in_place(building, out)
         finally:
-            shutil.rmtree(building, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
     return out / "report.html"
 
 

@@ -11,7 +11,14 @@ _OF_A_RUN = re.compile(
     r"|data/[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
 )
 _WITHIN = re.compile(r"[^/\0]+(/[^/\0]+)*")
-FILES = ("run.json", "metrics.jsonl", "mask.safetensors", "data.json", "DONE.json")
+FILES = (
+    "run.json",
+    "metrics.jsonl",
+    "mask.safetensors",
+    "data.json",
+    "checkpoint.safetensors",
+    "DONE.json",
+)
 FOLDERS = ("snapshots", "masks", "data")
 
 

@@ -26,6 +26,7 @@ from surfeit.core import (
 )
 from surfeit.models import rebuild
 from surfeit.models.structure import COMPUTED, recorded_matrix
+from surfeit.store.checkpoint import damage
 from surfeit.store.files import FileSum
 from surfeit.store.lease import is_held
 from surfeit.store.metrics import read_metrics
@@ -248,8 +249,8 @@ class Run:
     def verify(self) -> list[str]:
         """What is wrong with the run's files, a sentence each; empty if nothing is.
 
-        Cost: reads and hashes every file of a finished run; of an unfinished one the headers,
-        masks and metrics.
+        Cost: reads and hashes every file of a finished run; of an unfinished one all that came
+        before its checkpoint, and reads headers, masks and metrics since.
         """
         try:
             if self.status != "done":
@@ -270,13 +271,14 @@ class Run:
         return [name for name in files if _size(self.path / name) != files[name]["size"]]
 
     def _unreadable(self) -> list[str]:
-        problems = []
-        checkpoint = self.path / "checkpoint.safetensors"
+        problems = damage(self.path)
         snapshots = [snapshot_path(self.path, step) for step in self._steps_in("snapshots")]
         masks = [mask_path(self.path, step) for step in self._steps_in("masks")]
-        reads = [(places, path) for path in [*snapshots, checkpoint]]
+        reads = [(places, path) for path in snapshots]
         reads += [(read_mask, path) for path in [mask_path(self.path), *masks]]
         for read, path in [*reads, (read_metrics, self.path / "metrics.jsonl")]:
+            if any(words.startswith(f"{path} ") for words in problems):
+                continue
             try:
                 if os.path.lexists(path):
                     read(path)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from surfeit.core import Params, StoreError
+from surfeit.store.container import container
 from surfeit.store.files import FileSum, opened, read_errors, read_into, write_atomically
 from surfeit.store.headers import Header, Place, is_shape, read_header
 from surfeit.store.parsing import parse_json
@@ -89,8 +90,11 @@ def read_layer(paths: Sequence[Path], name: str, kept: Tensor | None = None) -> 
     return torch.stack([_scattered(row, kept, paths[0]) for row in result])
 
 
-def write_mask(path: Path, mask: Mapping[str, Tensor]) -> None:
-    """Writes a mask, eight entries a byte.
+def write_mask(path: Path, mask: Mapping[str, Tensor]) -> FileSum:
+    """Writes a mask, eight entries a byte; equal masks have equal bytes.
+
+    Returns:
+        The file's size and sha256.
 
     Raises:
         StoreError: if the disk refuses.
@@ -100,7 +104,9 @@ def write_mask(path: Path, mask: Mapping[str, Tensor]) -> None:
         for name, kept in mask.items()
     }
     shapes = {name: json.dumps(list(kept.shape)) for name, kept in mask.items()}
-    write_atomically(path, safetensors.torch.save(packed, metadata=shapes))
+    data = container(packed, shapes)
+    write_atomically(path, data)
+    return FileSum.of(data)
 
 
 def read_mask(path: Path) -> Params:

@@ -1,41 +1,37 @@
 """A run as it is written: metrics, snapshots and checkpoints that survive being killed."""
 
 import json
-import math
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from surfeit.core import Params, StoreError
-from surfeit.store.files import (
-    FileSum,
-    disk_errors,
-    make_folder,
-    sync_path,
-    write_atomically,
-    write_json,
-)
+from surfeit.store.again import AGAIN
+from surfeit.store.checkpoint import CHECKPOINT, METRICS, Checkpoint
+from surfeit.store.files import FileSum, disk_errors, make_folder, sync_path, write_json
 from surfeit.store.keys import SCHEMA
 from surfeit.store.lease import Lease
+from surfeit.store.metrics_file import MetricsFile
 from surfeit.store.record import check_files
-from surfeit.store.run import Run, mask_path, snapshot_path
-from surfeit.store.snapshots import write_mask, write_snapshot
+from surfeit.store.removing import own_file, remove_file
+from surfeit.store.run import DISCARD, Run, mask_path, snapshot_path
+from surfeit.store.snapshots import read_mask, write_mask, write_snapshot
 
 Identity = Mapping[str, Any]
+
+_BY_STEP = ("snapshots", "masks")
 
 
 class RunWriter:
     """Writes one run's folder; its holder has the run's lease.
 
     Whatever is on the disk at a checkpoint is there for good; what comes after it is written again,
-    bit for bit, when the run goes on. `DONE.json` comes last.
+    bit for bit, when the run goes on. `DONE.json` comes last. What it lists was written by this
+    writer, or stands under a checkpoint whose sums it has kept: nothing is taken from the disk
+    unseen.
 
     Args:
         folder: the run's folder, made where missing.
@@ -46,8 +42,8 @@ class RunWriter:
         lease: gets a sign of life with every row of metrics and every checkpoint.
 
     Raises:
-        StoreError: if the disk refuses, here and in every method; if the folder's run is damaged
-            or of a newer schema.
+        StoreError: if the disk refuses, here and in every method; if the folder's run is damaged,
+            of a newer schema or another one.
     """
 
     def __init__(
@@ -61,37 +57,26 @@ class RunWriter:
         lease: Lease | None = None,
     ) -> None:
         self.folder = folder
+        self._record = {"schema": SCHEMA, "key": key, "identity": identity, "about": about}
         self._mask = mask or {}
         self._lease = lease
-        self._metrics = folder / "metrics.jsonl"
-        self._checkpoint = folder / "checkpoint.safetensors"
         self._sums: dict[str, FileSum] = {}
         self._unsynced: list[Path] = []
         make_folder(folder / "snapshots")
         check_files(folder)
+        self._metrics = MetricsFile(folder / METRICS)
         if (folder / "run.json").exists():
-            Run(folder)  # readable, or an error before any work is done
+            self._check_record()
+            self._sums["run.json"] = FileSum.read(folder / "run.json")
+            self._reopened = True
         else:
-            record = {"schema": SCHEMA, "key": key, "identity": identity, "about": about}
-            write_json(folder / "run.json", record)
-        if self._mask and not mask_path(folder).exists():
-            write_mask(mask_path(folder), self._mask)
+            self._reopened = False
+            self._write_record()
+        self._settle_mask()
 
     def record(self, row: Mapping[str, int | float | None]) -> None:
         """Appends a row of metrics whole or not at all; numbers that are not finite become null."""
-        plain = {
-            name: None if value is None or not math.isfinite(value) else value
-            for name, value in row.items()
-        }
-        before = self._metrics_size()
-        with disk_errors(self._metrics):
-            try:
-                with open(self._metrics, "a", encoding="utf-8") as file:
-                    file.write(json.dumps(plain) + "\n")
-            except OSError:
-                with suppress(OSError):
-                    os.truncate(self._metrics, before)
-                raise
+        self._metrics.append(row)
         self._live()
 
     def snapshot(self, step: int, tensors: Mapping[str, Tensor]) -> None:
@@ -104,96 +89,107 @@ class RunWriter:
         """Writes the mask that is in force from a step on, of a run that prunes while it trains."""
         path = mask_path(self.folder, step)
         make_folder(path.parent)
-        write_mask(path, mask)
-        self._sums[self._name(path)] = FileSum.read(path)
+        self._sums[self._name(path)] = write_mask(path, mask)
 
     def checkpoint(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
         """Makes all so far durable, then the point from which the run goes on when killed."""
         self._sync()
-        plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-        record = {
-            "state": state,
-            "metrics": self._metrics_size(),
-            "snapshots": {name: asdict(found) for name, found in self._sums.items()},
-        }
-        data = safetensors.torch.save(plain, metadata={"record": json.dumps(record)})
-        write_atomically(self._checkpoint, data)
+        Checkpoint(dict(tensors), dict(state), self._sums, self._metrics.sum()).write(self.folder)
         self._live()
 
     def resume(self, steps: list[int]) -> tuple[Params, dict[str, Any]] | None:
         """The last checkpoint, with metrics cut back to it, or None to start anew.
 
         Args:
-            steps: the snapshots that the run is to have. If one that came before the checkpoint,
-                or metrics, are missing or cut short, the run starts anew, and ends the same.
+            steps: the snapshots that the run is to have. If one that came before the checkpoint is
+                missing, or anything before it is not what was written, the run starts anew, and
+                ends the same.
+
+        Raises:
+            StoreError: if the checkpoint is damaged.
+
+        Cost: reads and hashes all that came before the checkpoint, about 1 GB/s.
         """
-        found = self._read_checkpoint()
-        if found is not None:
-            tensors, record = found
-            sums = {name: FileSum(**entry) for name, entry in record["snapshots"].items()}
-            if self._stands(record, sums, steps):
-                self._sums = sums
-                self._cut_metrics(record["metrics"])
-                return tensors, record["state"]
-        self._cut_metrics(0)
+        found = Checkpoint.read(self.folder)
+        if found is not None and self._stands(found, steps):
+            self._sums |= found.files
+            self._metrics.cut(found.metrics.size)
+            return found.tensors, found.state
+        self._start_anew()
         return None
 
     def finish(self, summary: Mapping[str, Any]) -> Run:
         """Writes `DONE.json` with every file's size and sha256, and returns the run."""
         self._sync()
-        files = {}
-        for path in sorted(self.folder.rglob("*")):
-            name = self._name(path)
-            if path.is_file() and _belongs(path):
-                files[name] = asdict(self._sums.get(name) or FileSum.read(path))
+        self._remove_strays()
+        files = {name: asdict(found) for name, found in self._all_sums().items()}
         write_json(self.folder / "DONE.json", {"files": files, **summary})
-        with disk_errors(self._checkpoint):
-            self._checkpoint.unlink(missing_ok=True)
+        remove_file(self.folder, CHECKPOINT)
         return Run(self.folder)
+
+    def _check_record(self) -> None:
+        """Whether the record that is there is this run's, before any work is done."""
+        there = Run(self.folder)  # readable, or an error
+        given = json.loads(json.dumps([self._record["key"], self._record["identity"]]))
+        if [there.key, there.identity] != given:
+            raise StoreError(
+                f"{self.folder}/run.json is damaged, or of another run than the one that is to be "
+                f"written here. {DISCARD}"
+            )
+
+    def _write_record(self) -> None:
+        write_json(self.folder / "run.json", self._record)
+        self._sums["run.json"] = FileSum.read(self.folder / "run.json")
+
+    def _settle_mask(self) -> None:
+        """Writes the mask, unless it is there; its bytes may be of an earlier version."""
+        path = mask_path(self.folder)
+        if not self._mask:
+            remove_file(self.folder, path.name)
+        elif _holds(path, self._mask):
+            self._sums[path.name] = FileSum.read(path)
+        else:
+            self._sums[path.name] = write_mask(path, self._mask)
+
+    def _start_anew(self) -> None:
+        """Nothing that is there counts any more; names and versions are those of now."""
+        remove_file(self.folder, CHECKPOINT)
+        self._metrics.cut(0)
+        if self._reopened:
+            self._write_record()
 
     def _sync(self) -> None:
         with disk_errors(self.folder):
             for path in self._unsynced:
                 sync_path(path)
-            if self._metrics.exists():
-                sync_path(self._metrics)
+            self._metrics.sync()
             sync_path(self.folder / "snapshots")
             sync_path(self.folder)
         self._unsynced.clear()
 
-    def _stands(
-        self, record: Mapping[str, Any], sums: Mapping[str, FileSum], steps: list[int]
-    ) -> bool:
-        """Whether all that a checkpoint builds on is there."""
-        wanted = [step for step in steps if step <= record["state"]["step"]]
+    def _stands(self, checkpoint: Checkpoint, steps: list[int]) -> bool:
+        """Whether all that a checkpoint builds on is there, as it was."""
+        wanted = [step for step in steps if step <= checkpoint.state["step"]]
         names = {self._name(snapshot_path(self.folder, step)) for step in wanted}
-        paths = {name: self.folder / name for name in sums}
-        return (
-            names <= sums.keys()
-            and all(p.exists() and p.stat().st_size == sums[n].size for n, p in paths.items())
-            and self._metrics_size() >= record["metrics"]
-        )
+        return names <= checkpoint.files.keys() and not checkpoint.problems(self.folder)
 
-    def _read_checkpoint(self) -> tuple[Params, dict[str, Any]] | None:
-        if not self._checkpoint.exists():
-            return None
-        try:
-            with safe_open(self._checkpoint, framework="pt") as file:
-                record = json.loads((file.metadata() or {})["record"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError, KeyError, ValueError) as error:
-            raise StoreError(
-                f"{self._checkpoint} is damaged ({error}): delete it and the run starts anew"
-            ) from error
-        return tensors, record
+    def _remove_strays(self) -> None:
+        """Snapshots and masks of an earlier sitting that this one did not come to again."""
+        for folder in _BY_STEP:
+            for path in (self.folder / folder).glob("*.safetensors"):
+                if (name := self._name(path)) not in self._sums:
+                    remove_file(self.folder, name)
 
-    def _metrics_size(self) -> int:
-        return self._metrics.stat().st_size if self._metrics.exists() else 0
-
-    def _cut_metrics(self, size: int) -> None:
-        if self._metrics_size() > size:
-            with disk_errors(self._metrics):
-                os.truncate(self._metrics, size)
+    def _all_sums(self) -> dict[str, FileSum]:
+        """The sums of what was written here, and of what else its holder put into the folder."""
+        sums = dict(self._sums)
+        if (metrics := self._metrics.sum()).size:
+            sums[METRICS] = metrics
+        for path in self.folder.rglob("*"):
+            name = self._name(path)
+            if name not in sums and _belongs(path, name) and own_file(self.folder, name):
+                sums[name] = FileSum.read(path)
+        return dict(sorted(sums.items()))
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()
@@ -203,14 +199,20 @@ class RunWriter:
             self._lease.touch()
 
 
-def _belongs(path: Path) -> bool:
+def _holds(path: Path, mask: Mapping[str, Tensor]) -> bool:
+    """Whether the file is there and holds this mask."""
+    if not path.is_file():
+        return False
+    try:
+        found = read_mask(path)
+    except StoreError:
+        return False
+    return found.keys() == mask.keys() and all(found[n].equal(m.cpu()) for n, m in mask.items())
+
+
+def _belongs(path: Path, name: str) -> bool:
     """Whether a file is part of a finished run; temporary ones and the lease are not."""
-    transient = ("lease", "checkpoint.safetensors", "DONE.json")
-    return path.name not in transient and not path.name.startswith(".")
-
-
-def clear_temporary(folder: Path) -> None:
-    """Deletes what a killed writer left half written; only the lease's holder may call it."""
-    for path in folder.rglob(".*.tmp"):
-        with disk_errors(path):
-            os.unlink(path)
+    transient = ("lease", CHECKPOINT, "DONE.json", METRICS)
+    first = name.partition("/")[0]
+    hidden = path.name.startswith(".")
+    return not hidden and path.name not in transient and first not in (*_BY_STEP, AGAIN)

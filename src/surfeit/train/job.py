@@ -28,6 +28,7 @@ from surfeit.models import Builder, Structure, initialise_, is_rebuildable, key_
 from surfeit.prune import check_alive
 from surfeit.store import SCHEMA, canonical, key_of
 from surfeit.train.building import built
+from surfeit.train.divergence import far_from_one
 from surfeit.train.numerics import Numerics
 from surfeit.train.origin import Origin
 from surfeit.train.pruning import Pruning
@@ -193,7 +194,10 @@ class Job:
             )
         if not isinstance(self.dataset, Dataset):
             raise ValueError(
-                f'dataset must be a Dataset such as load("digits"), got {self.dataset!r}'
+                f"dataset must be a Dataset, got {_shortly(self.dataset)}: "
+                'load("digits") gives one by its name, from_tensors("mine", train=..., '
+                "validation=..., test=...) makes one of pairs of tensors, and from_dataset one of "
+                "data sets and loaders as PyTorch has them"
             )
         if not isinstance(self.recipe, Recipe):
             raise ValueError(f"recipe must be a Recipe(...), got {self.recipe!r}")
@@ -262,9 +266,11 @@ class Job:
             self.objective.check(outputs, target, width)
         except ValueError as error:
             kinds = "classes" if self.dataset.task == "classes" else "outputs"
+            finite = bool(outputs.isfinite().all())
+            scale = "" if finite else far_from_one(self.dataset.train, outputs.dtype)
             raise ValueError(
                 f"{error}. {self.dataset.name} has {width} {kinds}, the network gives outputs of "
-                f"shape {list(outputs.shape)} for one {self._example}"
+                f"shape {list(outputs.shape)} for one {self._example}" + (scale and f". {scale}")
             ) from error
         self.objective.loss(outputs, target)
 
@@ -313,3 +319,8 @@ class Job:
             ) from error
         check_kind(outputs)
         return outputs
+
+
+def _shortly(given: object) -> str:
+    """A text as it is, of anything else its kind: tensors would fill pages."""
+    return repr(given) if isinstance(given, str) else f"a {type(given).__name__}"

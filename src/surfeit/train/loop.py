@@ -13,6 +13,7 @@ from surfeit.core import (
     DivergedError,
     Params,
     Score,
+    StoreError,
     converted_,
     copied,
     load_,
@@ -26,6 +27,7 @@ from surfeit.models.structure import computed_tensors
 from surfeit.store import Run, RunWriter
 from surfeit.train.batches import Batches
 from surfeit.train.best import Best
+from surfeit.train.divergence import first_aid
 from surfeit.train.draws import lent_seed, may_draw
 from surfeit.train.gradients import gradient_of
 from surfeit.train.interrupts import held_interrupts
@@ -245,9 +247,16 @@ class Loop:
         losses = [row[f"{name}_loss"] for name in ("train", "validation")]
         if all(loss is None or math.isfinite(loss) for loss in losses):
             return
+        advice = first_aid(
+            self._step,
+            self._first,
+            self._job.dataset.train,
+            self._params | self._buffers,
+            self._recipe.lr,
+        )
         raise DivergedError(
             f"the training diverged: at step {self._step} (epoch {row['epoch']:.1f}) the loss is "
-            f"{losses[-1]}. Lower the learning rate ({self._recipe.lr}), warm up, or clip gradients"
+            f"{losses[-1]}. {advice}"
         )
 
     def _save(self) -> None:
@@ -272,6 +281,16 @@ class Loop:
             return
         tensors, state = found
         check_machine(self._job.numerics, state["machine"], self._conduct)
+        try:
+            self._take_up(tensors, state)
+        except (KeyError, RuntimeError, TypeError) as error:
+            raise StoreError(
+                f"the checkpoint in {self._writer.folder} does not fit the training ({error}): "
+                "delete checkpoint.safetensors there and it starts anew"
+            ) from error
+        self._tell(f"going on from step {self._step:,} of {self._total:,}")
+
+    def _take_up(self, tensors: Params, state: Mapping[str, Any]) -> None:
         for name, value in (self._params | self._buffers).items():
             value.copy_(tensors[f"weights/{name}"])
         self._optimiser.load_(_under("optimiser/", tensors))
@@ -281,7 +300,6 @@ class Loop:
         self._step, self._stopped = state["step"], state["stopped"]
         self._seconds = state["seconds"]
         self._best.load_(state["best"], {n: tensors[f"best/{n}"] for n in self._best.tensors})
-        self._tell(f"going on from step {self._step:,} of {self._total:,}")
 
     def _tell(self, words: str = "") -> None:
         if self._conduct.progress:

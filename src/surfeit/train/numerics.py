@@ -41,6 +41,8 @@ class Numerics:
             )
         if self.dtype not in get_args(DType):
             raise unknown("dtype", self.dtype, get_args(DType))
+        if not isinstance(self.device, str):
+            raise ValueError(f"device must be a text such as 'cpu' or 'cuda', got {self.device!r}")
         kind, _, slot = self.device.partition(":")
         if kind not in ("cpu", "cuda"):
             raise unknown("device", self.device, ["cpu", "cuda"])

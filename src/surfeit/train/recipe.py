@@ -35,9 +35,13 @@ class Recipe:
         decay: what the rate is multiplied by at a milestone, in (0, 1].
         decay_steps: of the schedule `inverse`: the step at which the rate has halved.
         warmup_steps: the rate rises linearly to its schedule's value over so many steps.
-        weight_decay: L2 coefficient, >= 0: adds `weight_decay · w` to every gradient.
+        weight_decay: >= 0, of every trained parameter, biases too. `sgd`, `adam`, `adagrad` and
+            `rmsprop` add `weight_decay · w` to the gradient, as an L2 penalty does: momentum and
+            mean squares then see it. `adamw` multiplies the weight by `1 - rate · weight_decay`
+            before its update, at the step's rate, and its moments see nothing of it.
         l1: L1 coefficient, >= 0: adds `l1 · sign(w)` to the gradients of weights, not of biases.
-        clip_norm: the gradients' largest total Euclidean norm, or None.
+        clip_norm: the gradients' largest total Euclidean norm, `l1` included and `weight_decay`
+            not, or None.
         patience: stop after so many epochs without a lower validation loss, or None. A training
             that prunes is judged from its last pruning on: a denser network is not what is wanted.
         augmentation: `shift` (up to `augmentation_pixels` each way), `crop-flip` (the same as
@@ -77,6 +81,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.epochs is None and self.steps is None:
             object.__setattr__(self, "epochs", 40)
+        if not isinstance(self.milestones, list | tuple):
+            raise ValueError(f"milestones must be ascending steps >= 1, got {self.milestones!r}")
         object.__setattr__(self, "milestones", tuple(self.milestones))
         if not isinstance(self.nesterov, bool):
             raise ValueError(f"nesterov must be True or False, got {self.nesterov!r}")

@@ -1,7 +1,8 @@
 """Which snapshots a training keeps, and how it is conducted: nothing that its result depends on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from numbers import Integral
 
 Progress = Callable[["Moment"], None]
 
@@ -35,7 +36,7 @@ class Snapshots:
         at: these steps as well; those beyond the training are left out.
 
     Raises:
-        ValueError: if a count or a step is negative.
+        ValueError: if a count or a step is negative or no integer.
     """
 
     every_epochs: int = 1
@@ -43,13 +44,14 @@ class Snapshots:
     at: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.every_epochs < 0 or self.per_decade < 0:
+        if not (_is_whole(self.every_epochs) and _is_whole(self.per_decade)):
             raise ValueError(
-                "every_epochs and per_decade must be >= 0, "
-                f"got {self.every_epochs} and {self.per_decade}"
+                "every_epochs and per_decade are integers and must be >= 0, "
+                f"got {self.every_epochs!r} and {self.per_decade!r}"
             )
-        if any(step < 0 for step in self.at):
-            raise ValueError(f"at must hold steps >= 0, got {self.at}")
+        if not isinstance(self.at, Iterable) or not all(map(_is_whole, self.at)):
+            raise ValueError(f"at must hold steps >= 0, got {self.at!r}")
+        object.__setattr__(self, "at", tuple(map(int, self.at)))
 
     def steps(self, total: int, per_epoch: int, first: int = 0) -> list[int]:
         """The steps, ascending, of a training from step `first` to `total`."""
@@ -75,7 +77,7 @@ class Conduct:
         progress: called now and then with where the training stands.
 
     Raises:
-        ValueError: if checkpoint_seconds is negative.
+        ValueError: if checkpoint_seconds is negative or no number, or progress no function.
     """
 
     checkpoint_seconds: float = 10.0
@@ -84,5 +86,12 @@ class Conduct:
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
-        if not self.checkpoint_seconds >= 0:
-            raise ValueError(f"checkpoint_seconds must be >= 0, got {self.checkpoint_seconds}")
+        number = isinstance(self.checkpoint_seconds, int | float)
+        if not number or not self.checkpoint_seconds >= 0:
+            raise ValueError(f"checkpoint_seconds must be >= 0, got {self.checkpoint_seconds!r}")
+        if self.progress is not None and not callable(self.progress):
+            raise ValueError(f"progress must be a function of a Moment, got {self.progress!r}")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 0

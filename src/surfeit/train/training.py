@@ -1,16 +1,27 @@
 """Training: from a network, data and a recipe to a stored run."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from surfeit.core import DiskError, Objective, ProtocolError, check_mask_kind, cross_entropy
+from surfeit.core import DiskError, Objective, StoreError, check_mask_kind, cross_entropy
 from surfeit.data import Dataset
 from surfeit.models import Builder
-from surfeit.store import Lease, Run, RunWriter, Store, clear_temporary, make_folder
+from surfeit.store import (
+    Lease,
+    Run,
+    RunWriter,
+    Store,
+    again_folder,
+    clear_left_behind,
+    clear_temporary,
+    is_left_behind,
+    make_folder,
+    take_over,
+)
 from surfeit.train.job import Job
 from surfeit.train.loop import Loop
 from surfeit.train.numerics import Numerics, check_machine
@@ -41,9 +52,9 @@ def train(
     A run is addressed by everything its result depends on: architecture, initial weights or the
     seed they are drawn from, data, recipe, objective, seed, mask and arithmetic. If it is in the
     store, it is returned; if it was interrupted, it goes on and ends bit for bit as if it had not
-    been. If it lacks a wanted snapshot or one of its own files, it is trained again, and must end
-    the same: so a damaged run (`Run.verify`) is repaired by deleting the damaged file and calling
-    `train` again.
+    been. If it lacks a wanted snapshot or one of its own files, it is trained again beside the
+    first and must end the same before anything of the first is replaced: so a damaged run
+    (`Run.verify`) is repaired by deleting the damaged file and calling `train` again.
 
     >>> run = train(lenet_300_100, load("digits"), Recipe(epochs=10), seed=0)
 
@@ -87,62 +98,109 @@ def train(
         CollapseError: if the mask leaves a layer without a single weight; nothing is written.
         DivergedError: if the loss stops being a finite number.
         ProtocolError: if a masked weight came back to life, or a run that was trained again ended
-            with other weights.
+            with other weights: the first run's files are then left as they were.
         BusyError: if another process trains the same run and `conduct.wait` is false.
         NumericsError: if the run began on another machine's arithmetic.
         StoreError: if the disk refuses.
     """
-    numerics, conduct = numerics or Numerics(), conduct or Conduct()
+    numerics = Numerics() if numerics is None else numerics
+    conduct = Conduct() if conduct is None else conduct
     origin = Origin() if origin is None else origin
+    snapshots = Snapshots() if snapshots is None else snapshots
+    store = Store() if store is None else store
+    _check_kinds(numerics, conduct, snapshots, store)
     if mask is not None:
         check_mask_kind(mask)
     held = dict(mask) if mask else None
     job = Job(model, dataset, recipe, seed, held, numerics, origin, pruning, objective)
     images = len(dataset.train)
-    steps = (snapshots or Snapshots()).steps(
-        recipe.total_steps(images), recipe.steps_per_epoch(images), origin.step
-    )
-    folder = (store or Store()).path_of(job.key)
+    steps = snapshots.steps(recipe.total_steps(images), recipe.steps_per_epoch(images), origin.step)
+    folder = store.path_of(job.key)
     if (done := _complete(folder, steps)) is not None:
+        _clear_after_kill(folder)
         return done
     with Lease(make_folder(folder), wait=conduct.wait, waiting=_teller(conduct, job.key)) as lease:
         if (done := _complete(folder, steps)) is not None:
             return done
         clear_temporary(folder)
-        return _train(job, folder, steps, conduct, lease)
+        if (folder / "DONE.json").is_file():
+            return _trained_again(job, folder, steps, conduct, lease)
+        return _trained(job, folder, steps, conduct, lease)
+
+
+def _check_kinds(numerics: object, conduct: object, snapshots: object, store: object) -> None:
+    """Says so if what a training is carried out with is of another kind; `Job` checks the rest."""
+    expected = {
+        "numerics": (numerics, Numerics, 'Numerics(device="cuda")'),
+        "conduct": (conduct, Conduct, "Conduct(checkpoint_seconds=60)"),
+        "snapshots": (snapshots, Snapshots, "Snapshots(every_epochs=5)"),
+        "store": (store, Store, 'Store("runs")'),
+    }
+    for name, (given, kind, example) in expected.items():
+        if not isinstance(given, kind):
+            raise ValueError(
+                f"{name} must be a {kind.__name__}, got {given!r}: pass {example} or the like"
+            )
 
 
 def _complete(folder: Path, steps: list[int]) -> Run | None:
     """The run if it is done, with all its files and the wanted snapshots."""
-    if not (folder / "DONE.json").is_file():
+    if not ((folder / "DONE.json").is_file() and (folder / "run.json").is_file()):
         return None
     run = Run(folder)
     # After an early stop there are none of the later steps.
-    wanted = {step for step in steps if step <= run.done["steps"]}
+    wanted = {step for step in steps if step <= _in_summary(run, "steps")}
     return run if wanted <= set(run.steps()) and not run.lacks() else None
 
 
-def _train(job: Job, folder: Path, steps: list[int], conduct: Conduct, lease: Lease) -> Run:
-    before = _reopen(job, folder, conduct)
-    kept = [Path(name).stem for name in before if name.startswith("snapshots/")]
+def _clear_after_kill(folder: Path) -> None:
+    """Deletes what a kill left beside a finished run, unless somebody works on it now."""
+    if is_left_behind(folder):
+        # A run that is only read may lie where nothing can be written.
+        with suppress(StoreError), Lease(folder, wait=False):
+            clear_left_behind(folder)
+
+
+def _trained(job: Job, folder: Path, steps: list[int], conduct: Conduct, lease: Lease) -> Run:
     with job.numerics.in_force(), _advice_on_disk_errors():
-        writer = RunWriter(
-            folder,
-            key=job.key,
-            identity=job.identity,
-            about=about(job.network, job.names()),
-            mask=job.mask,
-            lease=lease,
+        return Loop(job, steps, _writer(job, folder, lease), conduct).run()
+
+
+def _writer(job: Job, folder: Path, lease: Lease) -> RunWriter:
+    return RunWriter(
+        folder,
+        key=job.key,
+        identity=job.identity,
+        about=about(job.network, job.names()),
+        mask=job.mask,
+        lease=lease,
+    )
+
+
+def _trained_again(job: Job, folder: Path, steps: list[int], conduct: Conduct, lease: Lease) -> Run:
+    """A finished run with what it lacked, once the second training has ended as the first."""
+    if not (folder / "run.json").exists():
+        _writer(job, folder, lease)  # to go by, until the second takes its place
+    run = Run(folder)
+    check_machine(job.numerics, _in_summary(run, "machine"), conduct)
+    again = again_folder(folder)
+    if not (again / "DONE.json").is_file():
+        _trained(job, again, sorted({*steps, *run.steps()}), conduct, lease)
+    take_over(folder, other=conduct.other_numerics)
+    if (done := _complete(folder, steps)) is not None:
+        return done
+    # A second training that was finished before a kill was for other snapshots.
+    return _trained_again(job, folder, steps, conduct, lease)
+
+
+def _in_summary(run: Run, name: str) -> Any:
+    """What a finished run's `DONE.json` says."""
+    if name not in run.done:
+        raise StoreError(
+            f"{run.path}/DONE.json is damaged: it has no {name!r}. Delete it and give the same "
+            "command again"
         )
-        run = Loop(job, sorted({*steps, *map(int, kept)}), writer, conduct).run()
-    after = run.done["files"]
-    others = [name for name in before if name != "run.json" and before[name] != after.get(name)]
-    if others and not conduct.other_numerics:
-        raise ProtocolError(
-            f"run {run.key[:12]} was trained again and ended with other {', '.join(others)}: this "
-            "machine's arithmetic is not that of the first time. Delete the run to train it anew"
-        )
-    return run
+    return run.done[name]
 
 
 @contextmanager
@@ -152,18 +210,6 @@ def _advice_on_disk_errors() -> Iterator[None]:
     except DiskError as error:
         advice = "Give the same command again and it goes on from its last checkpoint."
         raise DiskError(f"{error} {advice}") from error
-
-
-def _reopen(job: Job, folder: Path, conduct: Conduct) -> dict[str, Any]:
-    """The files of a finished run that is to be trained again, by name; it is no longer done."""
-    if not (folder / "DONE.json").is_file():
-        return {}
-    done = Run(folder)
-    check_machine(job.numerics, done.done["machine"], conduct)
-    files = done.done["files"]
-    for name in ("DONE.json", "checkpoint.safetensors", *done.lacks()):
-        (folder / name).unlink(missing_ok=True)
-    return files
 
 
 def _teller(conduct: Conduct, key: str) -> Callable[[str], None] | None:
