@@ -14,8 +14,8 @@ from typing import Any
 from surfeit.core import ProtocolError, StoreError
 from surfeit.store.checkpoint import CHECKPOINT
 from surfeit.store.files import FileSum, disk_errors, make_folder, write_json
-from surfeit.store.record import read_done
 from surfeit.store.removing import own_file, remove_file, remove_folder
+from surfeit.store.run import Run
 from surfeit.store.snapshots import read_mask
 
 AGAIN = "again"
@@ -63,10 +63,10 @@ def take_over(folder: Path, *, other: bool) -> None:
     Raises:
         ProtocolError: if it ended otherwise and may not have: all is left as it was, and what the
             second training wrote is deleted.
-        StoreError: if the disk refuses, or a file of the second training was damaged since.
+        StoreError: if the disk refuses, or what one of the two has written was damaged since.
     """
     again = again_folder(folder)
-    before, after = read_done(folder), read_done(again)
+    before, after = Run(folder).done, Run(again).done
     first, second = _sums(before), _sums(after)
     kept = {n for n in first if own_file(folder, n) and first[n].differs(folder / n) is None}
     same = {name for name in first if _is_same(name, first, second, kept, folder)}

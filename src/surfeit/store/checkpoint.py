@@ -43,7 +43,7 @@ class Checkpoint:
         Raises:
             StoreError: if the disk refuses.
 
-        Cost: three copies of the tensors in memory, and one pass for their sum.
+        Cost: two copies of the tensors in memory, and one pass for their sum, about 1 GB/s.
         """
         plain = {name: value.detach().cpu().contiguous() for name, value in self.tensors.items()}
         record = {
