@@ -14,7 +14,9 @@ from torch import Tensor
 
 from surfeit.prune import criteria
 from surfeit.prune.scores.evidence import Evidence
+from surfeit.prune.scores.gates import unit_slopes
 from surfeit.prune.scores.loss import all_finite
+from surfeit.prune.scores.minibatch import MINIBATCH, check_minibatch
 
 UnitScores = dict[str, Float64[Tensor, " units"]]
 
@@ -77,25 +79,38 @@ def activation_correlation(evidence: Evidence) -> UnitScores:
     return {name: _distinctness(outputs.double()) for name, outputs in activations.items()}
 
 
-def taylor_unit(evidence: Evidence) -> UnitScores:
-    """`(Σ_q g_q w_q)²` over its weights and bias: units whose removal changes the loss are kept.
+def taylor_unit(evidence: Evidence, *, minibatch: int = MINIBATCH) -> UnitScores:
+    """`mean_b (∂L_b/∂c_i)²`: units whose removal changes the loss of many minibatches are kept.
 
-    To first order, the squared change of the mean loss when they all become zero, and with them
-    the unit's pre-activation; tied ones at all of their places.
+    With c_i a gate on the unit, at 1, and L_b the mean loss of minibatch b: to first order, the
+    mean square of what a minibatch's loss changes by when the unit goes. The gate stands where a
+    removal acts: wherever the unit is read, behind normalisation and activation. Units that go
+    together, as in a residual stream, have one gate, and each member its score. Units that no
+    removal is known of have a gate on their weights and bias (`gates.unit_slopes`).
+
+    Args:
+        evidence: with a split; a score of the whole training set is worth many of a few examples.
+        minibatch: examples b whose mean loss is differentiated at once, taken from the split in its
+            order: 1 for each example's own slope. Where the network was trained until the mean
+            slope is about zero, the order of the units hardly depends on it; the whole split at
+            once would leave the square of a mean that is about zero.
+
+    Returns:
+        layer name -> [units], in the square of the loss's unit, >= 0.
 
     Raises:
-        ValueError: if there is no split.
+        ValueError: if minibatch is no integer >= 1, or as `gates.unit_slopes`.
 
-    Source: Molchanov et al. 2019, section 3, whose mean of squares over batches is here the square
-    of the mean over the split. Cost: one gradient.
+    Source: Molchanov et al. 2019, equations 8 and 9, whose gate behind batch normalisation
+    (section 3.2) is a special case. Cost: as `gates.unit_slopes`.
     """
-    change = {
-        name: g.double() * evidence.parameters[name]
-        for name, g in evidence.parameter_gradients.items()
-    }
-    return {
-        name: evidence.of_units(name, change, biases=True).square() for name in evidence.unit_layers
-    }
+    check_minibatch(minibatch)
+    sums: UnitScores = {}
+    for share, slopes in unit_slopes(evidence, minibatch):
+        for name, slope in slopes.items():
+            square = share * slope.square()
+            sums[name] = sums[name] + square if name in sums else square
+    return sums
 
 
 def random(evidence: Evidence) -> UnitScores:
