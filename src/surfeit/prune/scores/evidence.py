@@ -277,7 +277,7 @@ class Evidence:
                 it, a batch would be a single example in training mode, or a BatchNorm keeps no
                 statistics in another mode.
         """
-        self._check_temperature(temperature)
+        check_temperature(temperature, self.objective)
         names = by_batch(self.network, mode)
         split = self._taken if mode == "training" else self.examples
         size = self.batch_size if size is None else size
@@ -395,15 +395,6 @@ class Evidence:
         product = mean_hessian_vector_product(self.loss() if loss is None else loss, vector)
         return self._without_removed(product)
 
-    def _check_temperature(self, temperature: float) -> None:
-        if isinstance(temperature, bool) or not 0 < temperature < math.inf:
-            raise ValueError(f"temperature must be finite and > 0, got {temperature!r}")
-        if temperature != 1 and self.objective not in (cross_entropy, binary_cross_entropy):
-            raise ValueError(
-                "a temperature divides the logits of cross_entropy and binary_cross_entropy, and "
-                f"{self.objective.name} judges none: leave it at 1, got {temperature}"
-            )
-
     def _without_removed(self, tensors: Params) -> Params:
         return {name: value.masked_fill(~self.kept[name], 0) for name, value in tensors.items()}
 
@@ -414,8 +405,32 @@ class Evidence:
         return own | {name: tie.to for name, tie in ties(self.network).items()}
 
 
-Score = Callable[[Evidence], Params]
-UnitScore = Callable[[Evidence], dict[str, Tensor]]
+Score = Callable[..., Params]  # of evidence, and of options by name
+UnitScore = Callable[..., dict[str, Tensor]]
+
+
+def check_temperature(temperature: object, objective: Objective | None = None) -> None:
+    """Says so if outputs cannot be divided by a temperature before they are judged.
+
+    Args:
+        temperature: the number.
+        objective: what judges them, if it is known.
+
+    Raises:
+        ValueError: if it is no finite number > 0, or not 1 and the objective judges no logits.
+    """
+    if (
+        isinstance(temperature, bool)
+        or not isinstance(temperature, int | float)
+        or not 0 < temperature < math.inf
+    ):
+        raise ValueError(f"temperature must be finite and > 0, got {temperature!r}")
+    if objective is None or objective in (cross_entropy, binary_cross_entropy) or temperature == 1:
+        return
+    raise ValueError(
+        "a temperature divides the logits of cross_entropy and binary_cross_entropy, and "
+        f"{objective.name} judges none: leave it at 1, got {temperature}"
+    )
 
 
 def _has_outputs(structure: Structure, name: str) -> bool:

@@ -3,7 +3,7 @@
 MINIBATCH = 10
 
 
-def check_minibatch(minibatch: int) -> None:
+def check_minibatch(minibatch: object) -> None:
     """Says so if a minibatch is no number of examples.
 
     Raises:

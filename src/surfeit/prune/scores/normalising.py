@@ -24,12 +24,22 @@ def by_batch(network: nn.Module, mode: Mode | None) -> tuple[str, ...]:
     Raises:
         ValueError: if there is no such mode.
     """
-    if mode is not None and mode not in get_args(Mode):
-        raise unknown("mode", mode, get_args(Mode))
+    if mode is not None:
+        check_mode(mode)
     every = {name: one for name, one in network.named_modules() if isinstance(one, _NormBase)}
     if mode == "training":
         return tuple(every)
     return tuple(name for name, one in every.items() if mode is None and is_new(one))
+
+
+def check_mode(mode: object) -> None:
+    """Says so if there is no such mode.
+
+    Raises:
+        ValueError: the nearest are suggested.
+    """
+    if mode not in get_args(Mode):
+        raise unknown("mode", str(mode), get_args(Mode))
 
 
 def is_new(module: _NormBase) -> bool:
