@@ -2,10 +2,16 @@
 
 They are of every layer with a prunable weight that a pass through the network runs, outputs
 included; embeddings have none. Where units go together, as in a residual stream, each layer's are
-scored by themselves. Units that the mask has removed whole count as not there. A weight vector is a
-row of the layer's weight matrix (`surfeit.models.structure.Layer.matrix`), whatever the axis of its
-units: an LSTM's unit has the rows of its four gates. Filters of different groups of a convolution
-read different inputs: as weight vectors they are orthogonal, whatever their entries.
+scored by themselves, and `surfeit.prune.unit_mask_from_scores` takes the mean; `taylor_unit` alone
+has one score for a unit of the group. Units that the mask has removed whole count as not there. A
+weight vector is a row of the layer's weight matrix (`surfeit.models.structure.Layer.matrix`),
+whatever the axis of its units: an LSTM's unit has the rows of its four gates. Filters of different
+groups of a convolution read different inputs: as weight vectors they are orthogonal, whatever their
+entries.
+
+Scores of weight vectors look at weights alone. A batch normalisation behind them undoes their
+length, on which `filter_norm` and `fpgm` depend, so that a unit with a short one may speak as loud
+as any; `frame_potential` knows directions only.
 """
 
 import torch
@@ -61,9 +67,10 @@ def activation_correlation(evidence: Evidence) -> UnitScores:
     """`1 - mean_{j≠i} |r_ij|`: units whose outputs others do not repeat are kept.
 
     With r_ij Pearson's correlation of two units' outputs over the split's examples (as their first
-    reader reads them, averaged over positions: `Evidence.activations`). A unit whose
-    output never changes says no more than a bias: it scores 0, and does not count among the others.
-    A unit without others scores 1.
+    reader reads them, averaged over positions: `Evidence.activations`). Of units that are added to
+    others, as in a residual stream, it is each layer's own outputs, in front of the sum, where a
+    removal acts behind it. A unit whose output never changes says no more than a bias: it scores 0,
+    and does not count among the others. A unit without others scores 1.
 
     Returns:
         layer name -> [units] in [0, 1]; without layers whose units' outputs are to be had nowhere.
