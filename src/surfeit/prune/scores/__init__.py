@@ -18,7 +18,7 @@ from surfeit.prune.scores.catalog import (
     unit_score_named,
 )
 from surfeit.prune.scores.chance import random
-from surfeit.prune.scores.evidence import Evidence, Score, UnitScore, check_temperature
+from surfeit.prune.scores.evidence import Evidence, Score, UnitScore
 from surfeit.prune.scores.flow import synflow, synflow_mask
 from surfeit.prune.scores.magnitudes import (
     large_final,
@@ -31,6 +31,7 @@ from surfeit.prune.scores.magnitudes import (
     small_init_small_final,
 )
 from surfeit.prune.scores.normalising import Mode
+from surfeit.prune.scores.options import check_temperature
 from surfeit.prune.scores.sensitivity import grasp, snip, taylor
 
 __all__ = [

@@ -14,10 +14,10 @@ from surfeit.prune.scores import magnitudes, sensitivity, units
 from surfeit.prune.scores.brain_damage import obd
 from surfeit.prune.scores.brain_surgeon import obs
 from surfeit.prune.scores.chance import random
-from surfeit.prune.scores.evidence import Score, UnitScore, check_temperature
+from surfeit.prune.scores.evidence import Score, UnitScore
 from surfeit.prune.scores.flow import synflow
-from surfeit.prune.scores.minibatch import check_minibatch
 from surfeit.prune.scores.normalising import check_mode
+from surfeit.prune.scores.options import check_damping, check_minibatch, check_temperature
 
 Option = float | str  # of a score, by its argument's name
 
@@ -127,14 +127,9 @@ def score_semantics(name: str, model: nn.Module) -> int:
     return changed.get(name, 1)
 
 
-def _check_damping(damping: object) -> None:
-    if isinstance(damping, bool) or not isinstance(damping, int | float) or not damping > 0:
-        raise ValueError(f"damping must be > 0, got {damping!r}")
-
-
 _CHECKS: Mapping[str, Callable[[object], None]] = MappingProxyType(
     {
-        "damping": _check_damping,
+        "damping": check_damping,
         "minibatch": check_minibatch,
         "mode": check_mode,
         "temperature": check_temperature,

@@ -1,6 +1,5 @@
 """What scores are computed from: weights, gradients, activations and Hessian-vector products."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
@@ -13,7 +12,6 @@ from surfeit.core import (
     Objective,
     Params,
     Split,
-    binary_cross_entropy,
     check_mask_fits,
     cross_entropy,
     ties,
@@ -38,6 +36,7 @@ from surfeit.prune.scores.loss import (
 )
 from surfeit.prune.scores.network import check_initial, private_copy
 from surfeit.prune.scores.normalising import Mode, by_batch, check_batches
+from surfeit.prune.scores.options import check_temperature
 
 
 @dataclass(frozen=True, eq=False)
@@ -407,30 +406,6 @@ class Evidence:
 
 Score = Callable[..., Params]  # of evidence, and of options by name
 UnitScore = Callable[..., dict[str, Tensor]]
-
-
-def check_temperature(temperature: object, objective: Objective | None = None) -> None:
-    """Says so if outputs cannot be divided by a temperature before they are judged.
-
-    Args:
-        temperature: the number.
-        objective: what judges them, if it is known.
-
-    Raises:
-        ValueError: if it is no finite number > 0, or not 1 and the objective judges no logits.
-    """
-    if (
-        isinstance(temperature, bool)
-        or not isinstance(temperature, int | float)
-        or not 0 < temperature < math.inf
-    ):
-        raise ValueError(f"temperature must be finite and > 0, got {temperature!r}")
-    if objective is None or objective in (cross_entropy, binary_cross_entropy) or temperature == 1:
-        return
-    raise ValueError(
-        "a temperature divides the logits of cross_entropy and binary_cross_entropy, and "
-        f"{objective.name} judges none: leave it at 1, got {temperature}"
-    )
 
 
 def _has_outputs(structure: Structure, name: str) -> bool:

@@ -12,8 +12,8 @@ import torch
 
 from surfeit.core import Params
 from surfeit.prune.scores.evidence import Evidence
-from surfeit.prune.scores.minibatch import MINIBATCH, check_minibatch
 from surfeit.prune.scores.normalising import Mode
+from surfeit.prune.scores.options import MINIBATCH, check_minibatch
 
 
 def snip(evidence: Evidence, *, mode: Mode | None = None) -> Params:

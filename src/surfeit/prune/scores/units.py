@@ -22,7 +22,7 @@ from surfeit.prune import criteria
 from surfeit.prune.scores.evidence import Evidence
 from surfeit.prune.scores.gates import unit_slopes
 from surfeit.prune.scores.loss import all_finite
-from surfeit.prune.scores.minibatch import MINIBATCH, check_minibatch
+from surfeit.prune.scores.options import MINIBATCH, check_minibatch
 
 UnitScores = dict[str, Float64[Tensor, " units"]]
 
