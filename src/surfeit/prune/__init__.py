@@ -24,12 +24,14 @@ from surfeit.prune.criteria import (
 )
 from surfeit.prune.curve import RemovalCurve, outputs_without, removal_curve, removal_curves
 from surfeit.prune.masks import (
+    Coverage,
     Mask,
     Overlap,
     Overlaps,
     check_alive,
     check_mask,
     check_nested,
+    coverage,
     densities,
     density,
     full_mask,
@@ -66,6 +68,7 @@ __all__ = [
     "SCORES",
     "UNIT_SCORES",
     "Allocation",
+    "Coverage",
     "Criterion",
     "Evidence",
     "Mask",
@@ -80,6 +83,7 @@ __all__ = [
     "check_alive",
     "check_mask",
     "check_nested",
+    "coverage",
     "cubic",
     "densities",
     "density",

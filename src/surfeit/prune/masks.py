@@ -9,12 +9,15 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from surfeit.core import check_mask_fits, own_parameters
 from surfeit.prune.checks import check_alike, check_alive, check_mask, check_nested
+from surfeit.prune.coverage import Coverage, coverage
 from surfeit.prune.overlap import Overlap, Overlaps, overlap
 from surfeit.prune.prunable import Mask, prunable
 from surfeit.prune.units import unit_mask
 
 __all__ = [
+    "Coverage",
     "Mask",
     "Overlap",
     "Overlaps",
@@ -22,6 +25,7 @@ __all__ = [
     "check_alive",
     "check_mask",
     "check_nested",
+    "coverage",
     "densities",
     "density",
     "full_mask",
@@ -47,16 +51,26 @@ def full_mask(model: nn.Module, also: Iterable[str] = ()) -> Mask:
     return {name: torch.ones(own[name].shape, dtype=torch.bool) for name in prunable(model, also)}
 
 
-def density(mask: Mapping[str, Tensor]) -> float:
-    """The fraction of the mask's entries that are kept, in [0, 1].
+def density(mask: Mapping[str, Tensor], model: nn.Module | None = None) -> float:
+    """The fraction of the mask's entries that are kept, in [0, 1]; with a model, of all of its own.
+
+    Args:
+        mask: bool by parameter name, True = kept.
+        model: whose parameters are all counted, those that no mask reaches as kept: biases,
+            normalisations, embeddings (`coverage` names them). One that is shared counts once.
 
     Raises:
-        ValueError: if the mask has no entries.
+        ValueError: if the mask, or the model, has no entries, or the mask is not the model's.
     """
+    kept = sum(int(value.sum()) for value in mask.values())
     total = sum(value.numel() for value in mask.values())
+    if model is not None:
+        check_mask_fits(model, mask)
+        every = sum(value.numel() for value in own_parameters(model).values())
+        kept, total = kept + every - total, every
     if total == 0:
         raise ValueError("a mask without entries has no density: pass a mask of a model")
-    return sum(int(value.sum()) for value in mask.values()) / total
+    return kept / total
 
 
 def densities(mask: Mapping[str, Tensor]) -> dict[str, float]:

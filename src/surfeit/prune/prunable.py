@@ -14,8 +14,10 @@ Mask = dict[str, Tensor]  # bool by parameter name, True = kept, on the CPU
 def prunable(model: nn.Module, also: Iterable[str] = ()) -> list[str]:
     """The names of the parameters that may be masked: the weights of all layers, in model order.
 
-    Biases and the parameters of normalisations are never among them unless named, nor are
-    embeddings: tables that inputs are looked up in.
+    Those of recurrent layers (`lstm.weight_ih_l0`, `lstm.weight_hh_l0`) and of attention
+    (`attention.in_proj_weight`) among them. Biases and the parameters of normalisations never are
+    unless named, nor are embeddings, tables that inputs are looked up in, and parameters that a
+    module holds itself: `surfeit.prune.coverage` says which, and how much of the network that is.
 
     >>> prunable(lenet_300_100())
     ['fc1.weight', 'fc2.weight', 'fc3.weight']
@@ -52,5 +54,8 @@ def weights_of(model: nn.Module, names: Iterable[str]) -> list[str]:
 
 
 def layer_of(name: str) -> str:
-    """The layer that a parameter belongs to: `"block.fc1"` of `"block.fc1.weight"`."""
-    return name.removesuffix(".weight").removesuffix(".bias")
+    """The module that a parameter belongs to: `"block.fc1"` of `"block.fc1.weight"`.
+
+    Of one that belongs to none, its own name.
+    """
+    return name.rpartition(".")[0] or name

@@ -1,17 +1,36 @@
 """How much of its weights a run has left."""
 
 import math
+from collections.abc import Mapping
+
+from torch import Tensor
 
 from surfeit.models.structure import stored_names
 from surfeit.store.run import Run
 
+_EMBEDDINGS = ("Embedding", "EmbeddingBag")
 
-def density_of(run: Run) -> float:
-    """The fraction of all layers' weights that the run's mask keeps; 1 without any mask."""
+
+def density_of(run: Run, mask: Mapping[str, Tensor] | None = None) -> float:
+    """The fraction of the layers' weights that a mask keeps; 1 if it names none of them.
+
+    Of all that a mask may hold: embeddings do not count, unless it names them, and a tensor that
+    several layers' weights are in counts once.
+
+    Args:
+        run: whose layers.
+        mask: bool tensors by parameter; the run's own if not given.
+    """
+    kept_of = run.mask if mask is None else mask
     total = kept = 0
+    counted: set[str] = set()
     for layer in run.about["layers"]:
-        masks = [run.mask[name] for name in stored_names(layer) if name in run.mask]
-        size = sum(mask.numel() for mask in masks) or math.prod(layer["shape"])
-        kept += sum(int(mask.sum()) for mask in masks) if masks else size
-        total += size
+        names = [name for name in stored_names(layer) if name in kept_of]
+        if not names:
+            size = 0 if layer.get("kind") in _EMBEDDINGS else math.prod(layer["shape"])
+            kept, total = kept + size, total + size
+        for name in set(names) - counted:
+            kept += int(kept_of[name].sum())
+            total += kept_of[name].numel()
+            counted.add(name)
     return kept / total if total else 1.0

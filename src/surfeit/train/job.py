@@ -136,7 +136,7 @@ class Job:
         if self.mask:
             config["mask"] = digest(self.mask)
         if self.pruning is not None:
-            config["pruning"] = self.pruning
+            config["pruning"] = self.pruning.in_key(self.network)
         if self.origin.step:
             config["first_step"] = self.origin.step
         if self.objective != cross_entropy:

@@ -2,19 +2,32 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from surfeit.core import CollapseError, Objective, Split, cross_entropy, squared_error, unknown
 from surfeit.models import Structure
 from surfeit.prune import allocation_named, full_mask, prunable, unit_mask_from_scores
 from surfeit.prune.masks import Mask
 from surfeit.prune.schedules import Steps
-from surfeit.prune.scores import Evidence, score_named, unit_score_named
+from surfeit.prune.scores import (
+    Evidence,
+    Option,
+    Score,
+    UnitScore,
+    check_options,
+    check_temperature,
+    options_of,
+    score_named,
+    score_semantics,
+    unit_score_named,
+)
+from surfeit.store import NEUTRAL, canonical
 
 Granularity = Literal["weight", "unit"]
 
@@ -40,11 +53,16 @@ class Pruning:
             layers keep all of their own, and so do layers whose units cannot be removed
             (`Structure.why_not_removable`).
         images: training examples that gradients and activations are averaged over, drawn anew at
-            each moment; scores of weights alone look at none.
+            each moment; scores of weights alone look at none. Taylor scores of a trained network
+            are worth many: see `taylor_unit`.
+        options: the score's own options by name, see `surfeit.prune.scores.options_of`: such as
+            `{"temperature": 200}` of `grasp`. Unlike elsewhere `snip` and `grasp` are by default
+            taken in `training` mode, at whatever moment: the loss is that which the training
+            minimises.
 
     Raises:
-        ValueError: if a name is unknown (the nearest are suggested), the moments are none or not in
-            order, or a density is outside (0, 1].
+        ValueError: if a name is unknown (the nearest are suggested), an option is out of range,
+            the moments are none or not in order, or a density is outside (0, 1].
     """
 
     moments: Steps
@@ -52,18 +70,30 @@ class Pruning:
     allocation: str = "global"
     granularity: Granularity = "weight"
     images: int = 1000
+    options: Mapping[str, Option] = field(default_factory=dict, hash=False, metadata={NEUTRAL: {}})
 
     def __post_init__(self) -> None:
         if self.granularity not in get_args(Granularity):
             raise unknown("granularity", self.granularity, get_args(Granularity))
         named = unit_score_named if self.granularity == "unit" else score_named
-        named(self.score)
+        function = named(self.score)
         object.__setattr__(self, "score", self.score.replace("-", "_"))  # one key for both
+        check_options(self.score, function, self.options)
+        object.__setattr__(self, "options", _own(self.options, self._defaults()))
         allocation_named(self.allocation)
         if isinstance(self.images, bool) or not isinstance(self.images, int) or self.images < 1:
             raise ValueError(f"images must be an integer >= 1, got {self.images!r}")
         object.__setattr__(self, "moments", tuple((s, float(d)) for s, d in self.moments))
         self._check_moments()
+
+    def in_key(self, model: nn.Module) -> dict[str, Any]:
+        """What of it goes into a run's key.
+
+        Args:
+            model: the network.
+        """
+        semantics = score_semantics(self.score, model)
+        return canonical(self) | ({"semantics": semantics} if semantics > 1 else {})
 
     def all_kept(self, structure: Structure, model: nn.Module) -> Mask:
         """The mask that keeps everything, of all parameters that may come to be pruned.
@@ -97,13 +127,16 @@ class Pruning:
 
         Raises:
             ValueError: if more is to be kept than is left, no layer has units that a mask can
-                remove, or the score does not know the loss.
+                remove, the score does not know the loss, or it would take a batch of one example.
         """
         if self.score == "obd" and objective not in (cross_entropy, squared_error):
             raise ValueError(
                 "obd knows the curvature of cross_entropy and squared_error, the training "
                 f"minimises {objective.name}: choose another score, such as taylor"
             )
+        if "temperature" in self.options:
+            check_temperature(self.options["temperature"], objective)
+        self._check_images(model)
         if self.granularity == "unit":
             scores = _no_unit_scores(structure)
         else:
@@ -151,8 +184,26 @@ class Pruning:
             mask=_weights(model, mask),
             generator=generator,
         )
+        score = self._score(**(self._defaults() | dict(self.options)))
+        return self._allocated(structure, model, score(evidence), density, mask)
+
+    def _score(self, **options: Any) -> Score | UnitScore:
         named = unit_score_named if self.granularity == "unit" else score_named
-        return self._allocated(structure, model, named(self.score)(evidence), density, mask)
+        return named(self.score, **options)
+
+    def _defaults(self) -> dict[str, Any]:
+        """The score's options as they are here by default."""
+        found = options_of(self._score())
+        return found | ({"mode": "training"} if "mode" in found else {})
+
+    def _check_images(self, model: nn.Module) -> None:
+        mode = (self._defaults() | dict(self.options)).get("mode")
+        normalised = any(isinstance(one, _BatchNorm) for one in model.modules())
+        if self.images < 2 and mode == "training" and normalised:
+            raise ValueError(
+                f"{self.score} normalises by the statistics of a batch in training mode, and one "
+                'example has none: raise images, or pass options={"mode": "evaluation"}'
+            )
 
     def _allocated(
         self,
@@ -183,6 +234,15 @@ class Pruning:
                     "moments must have rising steps and falling densities, got "
                     f"({earlier}, {more}) before ({later}, {less})"
                 )
+
+
+def _own(options: Mapping[str, Option], defaults: Mapping[str, Any]) -> dict[str, Option]:
+    """The options that are not as by default, each in one form, so that one setting has one key."""
+    typed = {
+        name: float(value) if isinstance(defaults[name], float) else value
+        for name, value in options.items()
+    }
+    return {name: value for name, value in typed.items() if value != defaults[name]}
 
 
 def _weights(model: nn.Module, mask: Mapping[str, Tensor]) -> Mask:

@@ -1,7 +1,5 @@
 """Scores on the networks of the oracles: residual, recurrent, attention, transposed, gated."""
 
-import copy
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -17,9 +15,18 @@ from surfeit.core import (
     squared_error,
 )
 from surfeit.models.structure import layers
-from surfeit.prune.scores import UNIT_SCORES, Evidence, gauss_newton_diagonal, obd, obs, snip, units
+from surfeit.prune.scores import (
+    SCORES,
+    UNIT_SCORES,
+    Evidence,
+    gauss_newton_diagonal,
+    obd,
+    obs,
+    snip,
+    units,
+)
 
-from ...oracles.removal import NETWORKS, built
+from ...oracles.removal import NETWORKS, built, units_of
 
 EVERY = list(NETWORKS)
 
@@ -59,24 +66,82 @@ def test_unit_scores_have_one_entry_a_unit_of_each_layer(name):
             assert found == expected
 
 
+def minibatches(split, size):
+    return [split[start : start + size] for start in range(0, len(split), size)]
+
+
+def close_to(values, parts, count):
+    """Whether scores are the mean over examples of the minibatches' squared slopes."""
+    expected = sum(len(part) * slope.square() for part, slope in parts) / count
+    return torch.allclose(values, expected, rtol=1e-9, atol=1e-12 * float(expected.max()))
+
+
 @pytest.mark.parametrize("name", EVERY)
-def test_sensitivities_are_slopes_in_a_gate_of_the_unit(name):
+@pytest.mark.parametrize("size", [1, 4])
+def test_taylor_unit_is_the_mean_square_of_slopes_in_a_gate_where_removal_acts(name, size):
     model, evidence = evidence_of(name)
-    found, step = units.taylor_unit(evidence), 1e-6
-    for layer, values in found.items():
-        described = layers(model)[layer]
-        unit = int(values.argmax())
-        losses = []
-        for sign in (1, -1):
-            moved = copy.deepcopy(model)
-            with torch.no_grad():
-                for part in (*described.weights, *described.biases):
-                    value = dict(moved.named_parameters())[part.tensor]
-                    value[part.owners(value.shape) == unit] *= 1 + sign * step
-                outputs = moved(evidence.split.inputs)
-                losses.append(flat_error(outputs, evidence.split.targets))
-        slope = float(losses[0] - losses[1]) / (2 * step)
-        assert float(values[unit]) == pytest.approx(slope**2, rel=1e-4, abs=1e-9), layer
+    found = units.taylor_unit(evidence, minibatch=size)
+    gated = [layer for layer in model.removable if layer in found]  # embeddings have no scores
+    for layer in gated:
+        parts = []
+        for part in minibatches(evidence.split, size):
+            keep = {
+                other: torch.ones(units_of(model, other), dtype=torch.float64)
+                for other in model.removable
+            }
+            gate = keep["conv1" if layer == "excite" else layer]  # it goes with what it weighs
+            gate.requires_grad_()
+            loss = flat_error(model.without(part.inputs, keep), part.targets)
+            parts.append((part, torch.autograd.grad(loss, gate)[0]))
+        assert close_to(found[layer], parts, len(evidence.split)), layer
+        for member in model.removable[layer]:
+            if model.removable.get(member) is not None:
+                assert torch.equal(found[member], found[layer])
+
+
+def slopes_in_a_gate_on_weights(model, split, layer, size):
+    described = layers(model)[layer]
+    parts = []
+    for part in minibatches(split, size):
+        own = {p.tensor: model.get_parameter(p.tensor) for p in described.weights}
+        own |= {p.tensor: model.get_parameter(p.tensor) for p in described.biases}
+        with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+            loss = flat_error(model(part.inputs), part.targets)
+        grads = dict(zip(own, torch.autograd.grad(loss, list(own.values())), strict=True))
+        slope = torch.zeros(described.units, dtype=torch.float64)
+        for p in (*described.weights, *described.biases):
+            owners = p.owners(own[p.tensor].shape)
+            change = (grads[p.tensor] * own[p.tensor]).detach()
+            slope.index_add_(0, owners[owners >= 0], change[owners >= 0])
+        parts.append((part, slope))
+    return parts
+
+
+@pytest.mark.parametrize("name", ["Encoder", "EncoderLayer"])
+def test_units_that_no_removal_is_known_of_have_a_gate_on_weights_and_bias(name):
+    model, evidence = evidence_of(name)
+    found = units.taylor_unit(evidence, minibatch=2)
+    attention = [layer for layer, own in layers(model).items() if own.kind == "attention"]
+    assert len(attention) == 3
+    for layer in attention:
+        parts = slopes_in_a_gate_on_weights(model, evidence.split, layer, 2)
+        assert close_to(found[layer], parts, len(evidence.split)), layer
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_taylor_is_the_mean_square_of_weights_times_their_slopes(name):
+    model, evidence = evidence_of(name)
+    found = SCORES["taylor"](evidence, minibatch=4)
+    own = {one: model.get_parameter(one) for one in evidence.names}
+    sums = {one: torch.zeros_like(w) for one, w in own.items()}
+    for part in minibatches(evidence.split, 4):
+        with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+            loss = flat_error(model(part.inputs), part.targets)
+        grads = torch.autograd.grad(loss, list(own.values()))
+        for (one, w), g in zip(own.items(), grads, strict=True):
+            sums[one] += len(part) * (g * w).square() / len(evidence.split)
+    for one, expected in sums.items():
+        assert torch.allclose(found[one], expected.detach(), rtol=1e-9, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", ["Grouped", "UShaped", "Lstm", "Gru", "Encoder"])

@@ -1,12 +1,14 @@
 """Scores of units against brute force, closed forms and the removal criteria."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
-from surfeit.core import Split, Streams
-from surfeit.prune import criteria, removal_order
-from surfeit.prune.scores import UNIT_SCORES, Evidence, units
+from surfeit.core import Split, Streams, squared_error
+from surfeit.prune import criteria, outputs_without, removal_order
+from surfeit.prune.scores import UNIT_SCORES, Evidence, taylor, units
 
 
 def close(a, b, tolerance=1e-9):
@@ -114,29 +116,34 @@ def test_activation_correlation_of_silent_units_is_zero_and_touches_no_other():
     assert correlation_scores(silent[:, 3:].double()).tolist() == [1.0, 0.0, 0.0]
 
 
-def test_taylor_unit_is_the_squared_slope_in_a_gate_of_the_unit(build, images):
-    split = images()
-    found = units.taylor_unit(Evidence(build("dense", nn.Tanh), split=split))
-    step = 1e-6
-    for name, values in found.items():
-        for unit, value in enumerate(values):
-            losses = []
-            for sign in (1, -1):
-                model = build("dense", nn.Tanh)
-                layer = model.get_submodule(name)
-                with torch.no_grad():
-                    layer.weight[unit] *= 1 + sign * step
-                    layer.bias[unit] *= 1 + sign * step
-                    losses.append(nn.functional.cross_entropy(model(split.images), split.labels))
-            slope = (losses[0] - losses[1]) / (2 * step)
-            assert float(value) == pytest.approx(float(slope) ** 2, rel=1e-5, abs=1e-12)
+def test_taylor_unit_of_two_examples_is_its_closed_form():
+    # z = c relu(w x): L = (z - t)², so that ∂L/∂c = 2 z (z - t), one example after the other.
+    model = nn.Sequential(nn.Linear(1, 2, bias=False), nn.ReLU(), nn.Linear(2, 1, bias=False))
+    model = model.double()
+    model[0].weight.data = torch.tensor([[2.0], [-1.0]]).double()
+    model[2].weight.data = torch.tensor([[1.0, 1.0]]).double()
+    split = Split(torch.tensor([[1.0], [-1.0]]).double(), torch.tensor([[1.0], [3.0]]).double())
+    evidence = Evidence(model, split=split, objective=squared_error)
+    slopes = torch.tensor([[2 * 2 * (2 - 1), 0], [0, 2 * 1 * (1 - 3)]]).double()
+    assert close(units.taylor_unit(evidence, minibatch=1)["0"], slopes.square().mean(0))
+    assert close(units.taylor_unit(evidence, minibatch=2)["0"], slopes.mean(0).square())
 
 
-def test_taylor_unit_of_layers_without_bias_is_of_weights_alone(build, images):
-    evidence = Evidence(build("convolutional"), split=images("convolutional"))
-    g, w = evidence.gradients["conv2.weight"], evidence.weights["conv2.weight"]
-    found = units.taylor_unit(evidence)["conv2"]
-    assert close(found, (g * w).flatten(1).sum(1).square())
+def test_taylor_scores_of_unequal_minibatches_weigh_by_examples(build, images):
+    split = images("dense", 7)
+    parts = [Evidence(build(), split=split[0:4]), Evidence(build(), split=split[4:7])]
+    whole = Evidence(build(), split=split)
+    for score in (units.taylor_unit, taylor):
+        first, second = (score(part, minibatch=4) for part in parts)
+        for name, values in score(whole, minibatch=4).items():
+            assert close(values, (4 * first[name] + 3 * second[name]) / 7)
+
+
+@pytest.mark.parametrize("score", [units.taylor_unit, taylor])
+@pytest.mark.parametrize("minibatch", [0, -3, 2.0, True, "10"])
+def test_minibatches_that_are_no_numbers_of_examples_are_refused(build, images, score, minibatch):
+    with pytest.raises(ValueError, match=f"minibatch must be an integer >= 1.*got {minibatch!r}"):
+        score(Evidence(build(), split=images()), minibatch=minibatch)
 
 
 def test_random_unit_scores_come_from_the_generator_alone(build):
@@ -159,3 +166,57 @@ def test_equal_units_get_equal_scores(build, images):
         if name != "random":
             for values in list(score(evidence).values())[:2]:
                 assert values.max() - values.min() <= 1e-12, name
+
+
+class Stacked(nn.Module):
+    """A recurrent module of two levels, every step read by a linear layer."""
+
+    def __init__(self, **options):
+        super().__init__()
+        torch.manual_seed(3)
+        self.rnn = nn.LSTM(3, 4, num_layers=2, batch_first=True, **options)
+        both = 2 if self.rnn.bidirectional else 1
+        self.fc = nn.Linear(both * (self.rnn.proj_size or 4), 3)
+
+    def forward(self, x):
+        return self.fc(self.rnn(x)[0]).mean(1)
+
+
+@pytest.mark.parametrize("level", ["l0", "l0_reverse"])
+def test_units_read_within_a_recurrent_module_have_their_gate_there(level):
+    model = Stacked(bidirectional=True).double().eval()
+    inputs = torch.randn(6, 5, 3, generator=Streams(2).get("steps"), dtype=torch.float64)
+    split = Split(inputs, torch.arange(6) % 3)
+    found = units.taylor_unit(Evidence(model, split=split), minibatch=2)[f"rnn.{level}"]
+    column, step = 1, 1e-6
+    place = column + 4 * level.endswith("reverse")
+
+    def gated(c):
+        other = copy.deepcopy(model)
+        with torch.no_grad():
+            other.rnn.get_parameter(f"weight_hh_{level}")[:, column] *= c
+            for above in ("l1", "l1_reverse"):
+                other.rnn.get_parameter(f"weight_ih_{above}")[:, place] *= c
+        return other
+
+    # At 0 the gate is the removal.
+    without = outputs_without(model, f"rnn.{level}", torch.tensor([column]), inputs)
+    assert close(gated(0.0)(inputs), without)
+    squares = []
+    for part in (split[0:2], split[2:4], split[4:6]):
+        outputs = [gated(c)(part.inputs).detach() for c in (1 + step, 1 - step)]
+        more, less = (float(nn.functional.cross_entropy(z, part.targets)) for z in outputs)
+        squares.append(((more - less) / (2 * step)) ** 2)
+    assert float(found[column]) == pytest.approx(sum(squares) / 3, rel=1e-5)
+
+
+def test_units_read_through_a_projection_have_their_gate_there():
+    model = Stacked(proj_size=2).double().eval()
+    inputs = torch.randn(6, 5, 3, generator=Streams(2).get("steps"), dtype=torch.float64)
+    split = Split(inputs, torch.arange(6) % 3)
+    evidence = Evidence(model, split=split)
+    found = units.taylor_unit(evidence, minibatch=6)["rnn.l0"]
+    weight = model.rnn.weight_hr_l0
+    loss = nn.functional.cross_entropy(model(inputs), split.targets)
+    slope = (torch.autograd.grad(loss, weight)[0] * weight).detach().sum(0)
+    assert close(found, slope.square())

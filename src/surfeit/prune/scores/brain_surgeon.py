@@ -9,6 +9,7 @@ from torch import Tensor
 from surfeit.core import Params, check_mask_fits
 from surfeit.prune.scores.evidence import Evidence
 from surfeit.prune.scores.inputs import scored_layers, second_moments, weight_of
+from surfeit.prune.scores.options import check_damping
 from surfeit.prune.scores.watching import Module
 
 _DAMPING = 1e-4
@@ -88,8 +89,7 @@ def obs_update(
 
 
 def _damped(evidence: Evidence, damping: float) -> dict[str, Tensor]:
-    if not damping > 0:
-        raise ValueError(f"damping must be > 0, got {damping}")
+    check_damping(damping)
     scored_layers(evidence, "obs")
     moments = second_moments(evidence)
     for psi in moments.values():

@@ -26,8 +26,17 @@ from surfeit.models.structure import (
     unit_outputs,
 )
 from surfeit.prune.prunable import prunable
-from surfeit.prune.scores.loss import batches, mean_gradients, mean_hessian_vector_product
+from surfeit.prune.scores.loss import (
+    MeanLoss,
+    batches,
+    mean_gradients,
+    mean_hessian_vector_product,
+    mean_squared_gradients,
+    real_parameters,
+)
 from surfeit.prune.scores.network import check_initial, private_copy
+from surfeit.prune.scores.normalising import Mode, by_batch, check_batches
+from surfeit.prune.scores.options import check_temperature
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +64,8 @@ class Evidence:
             else than layers' weights it names is scored too. Removed weights are zero and no
             variables of the loss.
         generator: a CPU generator that `random` draws from, and advances.
-        batch_size: examples at a time; changes results by rounding only.
+        batch_size: examples at a time; changes results by rounding only, save where batch
+            normalisations use a batch's own statistics (see `loss`).
 
     Raises:
         ValueError: if the mask or the initial weights are not the model's, the split is no `Split`,
@@ -218,12 +228,17 @@ class Evidence:
             ValueError: if there is none, the network does not take it, or a BatchNorm keeps no
                 running statistics, so that an example's outputs depend on those beside it.
         """
+        check_examples_apart(self.network)
+        return self._taken
+
+    @cached_property
+    def _taken(self) -> Split:
+        """As `examples`, whether or not their outputs depend on each other."""
         if self.split is None:
             raise ValueError(
                 "this score needs inputs and targets, and no split was given: pass "
                 "Evidence(model, split=dataset.train)"
             )
-        check_examples_apart(self.network)
         _check_taken(self.network, self.split)
         return self.split
 
@@ -241,17 +256,63 @@ class Evidence:
             )
         return self.generator
 
+    def loss(
+        self, mode: Mode | None = "evaluation", *, temperature: float = 1.0, size: int | None = None
+    ) -> MeanLoss:
+        """The mean loss `L` over the split, as scores differentiate it.
+
+        Args:
+            mode: `evaluation`, batch normalisations use the statistics that they keep; `training`,
+                those of each batch of `batch_size` examples or a few less, as the network does
+                while it is trained; or None: each that has seen no batch yet (mean 0, variance 1)
+                uses the batch's, the others their own. What they keep is never changed, and
+                dropout stays off in every mode: what it drops is chance.
+            temperature: what the outputs are divided by before they are judged, > 0.
+            size: examples at a time; by default `batch_size`.
+
+        Raises:
+            ValueError: if there is no such mode, the temperature is not positive or the objective
+                judges outputs that are no logits, there is no split or the network does not take
+                it, a batch would be a single example in training mode, or a BatchNorm keeps no
+                statistics in another mode.
+        """
+        check_temperature(temperature, self.objective)
+        names = by_batch(self.network, mode)
+        split = self._taken if mode == "training" else self.examples
+        size = self.batch_size if size is None else size
+        check_batches(self.network, names, min(size, len(split) // -(-len(split) // size)))
+        return MeanLoss(
+            network=self.network,
+            split=split,
+            objective=self.objective,
+            size=size,
+            by_batch=names,
+            temperature=temperature,
+        )
+
+    def gradients_of(self, loss: MeanLoss) -> Params:
+        """The gradient of a mean loss in the prunable weights, as `gradients`.
+
+        Raises:
+            ValueError: if the objective cannot judge the network's outputs, or the gradient is not
+                finite.
+
+        Cost: one forward and backward pass over the split, once for each mode and temperature.
+        """
+        key = loss.by_batch, loss.temperature
+        if key not in self._gradients:
+            self._gradients[key] = self._without_removed(mean_gradients(loss, self.names))
+        return self._gradients[key]
+
     @cached_property
-    def parameter_gradients(self) -> Params:
-        """As `gradients`, of every parameter, biases and normalisation included."""
-        found = mean_gradients(self.network, self.examples, self.objective, self.batch_size)
-        return found | self._without_removed({name: found[name] for name in self.names})
+    def _gradients(self) -> dict[tuple[tuple[str, ...], float], Params]:
+        return {}
 
     @cached_property
     def gradients(self) -> Params:
         """`g = ∇L`, with L the objective's mean over the split; 0 for removed weights.
 
-        In the weights' dtype, summed over batches in float64.
+        In evaluation mode and in the weights' dtype, summed over batches in float64.
 
         Raises:
             ValueError: if there is no split, the objective cannot judge the network's outputs, or
@@ -259,7 +320,30 @@ class Evidence:
 
         Cost: one forward and backward pass over the split.
         """
-        return {name: self.parameter_gradients[name] for name in self.names}
+        return self.gradients_of(self.loss())
+
+    @cached_property
+    def parameter_gradients(self) -> Params:
+        """As `gradients`, of every parameter, biases and normalisation included."""
+        found = mean_gradients(self.loss(), real_parameters(self.network))
+        return found | self._without_removed({name: found[name] for name in self.names})
+
+    def squared_gradients(self, minibatch: int) -> Params:
+        """`mean_b g_b²`, with `g_b` the gradient of the mean loss over minibatch b.
+
+        Args:
+            minibatch: examples of each, >= 1, taken from the split in its order.
+
+        Returns:
+            float64 tensors shaped like the weights; 0 for removed weights.
+
+        Raises:
+            ValueError: as `gradients`.
+
+        Cost: one forward and backward pass over the split, in minibatches.
+        """
+        found = mean_squared_gradients(self.loss(size=minibatch), self.names)
+        return self._without_removed(found)
 
     @cached_property
     def activations(self) -> dict[str, Float[Tensor, "examples units"]]:
@@ -283,13 +367,16 @@ class Evidence:
                 parts[name].append(outputs.mean(dim=2))
         return {name: torch.cat(values) for name, values in parts.items()}
 
-    def hessian_vector_product(self, v: Mapping[str, Tensor]) -> Params:
+    def hessian_vector_product(
+        self, v: Mapping[str, Tensor], loss: MeanLoss | None = None
+    ) -> Params:
         """`Hv`, with H the Hessian of L (see `gradients`) in the kept prunable weights.
 
         Entries of v at removed weights count as 0, and so do the product's.
 
         Args:
             v: tensors like the weights, by the same names.
+            loss: another mean loss, of this evidence's `loss`.
 
         Raises:
             ValueError: if v's names or shapes differ, there is no split or Hv is not finite.
@@ -304,9 +391,7 @@ class Evidence:
                 given = f"got {list(v[name].shape)}" if name in v else "which is missing"
                 raise ValueError(f"v needs {list(weight.shape)} for {name}, {given}")
         vector = self._without_removed({name: v[name].to(w) for name, w in self.weights.items()})
-        product = mean_hessian_vector_product(
-            self.network, vector, self.examples, self.objective, self.batch_size
-        )
+        product = mean_hessian_vector_product(self.loss() if loss is None else loss, vector)
         return self._without_removed(product)
 
     def _without_removed(self, tensors: Params) -> Params:
@@ -319,8 +404,8 @@ class Evidence:
         return own | {name: tie.to for name, tie in ties(self.network).items()}
 
 
-Score = Callable[[Evidence], Params]
-UnitScore = Callable[[Evidence], dict[str, Tensor]]
+Score = Callable[..., Params]  # of evidence, and of options by name
+UnitScore = Callable[..., dict[str, Tensor]]
 
 
 def _has_outputs(structure: Structure, name: str) -> bool:

@@ -2,10 +2,16 @@
 
 They are of every layer with a prunable weight that a pass through the network runs, outputs
 included; embeddings have none. Where units go together, as in a residual stream, each layer's are
-scored by themselves. Units that the mask has removed whole count as not there. A weight vector is a
-row of the layer's weight matrix (`surfeit.models.structure.Layer.matrix`), whatever the axis of its
-units: an LSTM's unit has the rows of its four gates. Filters of different groups of a convolution
-read different inputs: as weight vectors they are orthogonal, whatever their entries.
+scored by themselves, and `surfeit.prune.unit_mask_from_scores` takes the mean; `taylor_unit` alone
+has one score for a unit of the group. Units that the mask has removed whole count as not there. A
+weight vector is a row of the layer's weight matrix (`surfeit.models.structure.Layer.matrix`),
+whatever the axis of its units: an LSTM's unit has the rows of its four gates. Filters of different
+groups of a convolution read different inputs: as weight vectors they are orthogonal, whatever their
+entries.
+
+Scores of weight vectors look at weights alone. A batch normalisation behind them undoes their
+length, on which `filter_norm` and `fpgm` depend, so that a unit with a short one may speak as loud
+as any; `frame_potential` knows directions only.
 """
 
 import torch
@@ -14,7 +20,9 @@ from torch import Tensor
 
 from surfeit.prune import criteria
 from surfeit.prune.scores.evidence import Evidence
+from surfeit.prune.scores.gates import unit_slopes
 from surfeit.prune.scores.loss import all_finite
+from surfeit.prune.scores.options import MINIBATCH, check_minibatch
 
 UnitScores = dict[str, Float64[Tensor, " units"]]
 
@@ -59,9 +67,10 @@ def activation_correlation(evidence: Evidence) -> UnitScores:
     """`1 - mean_{j≠i} |r_ij|`: units whose outputs others do not repeat are kept.
 
     With r_ij Pearson's correlation of two units' outputs over the split's examples (as their first
-    reader reads them, averaged over positions: `Evidence.activations`). A unit whose
-    output never changes says no more than a bias: it scores 0, and does not count among the others.
-    A unit without others scores 1.
+    reader reads them, averaged over positions: `Evidence.activations`). Of units that are added to
+    others, as in a residual stream, it is each layer's own outputs, in front of the sum, where a
+    removal acts behind it. A unit whose output never changes says no more than a bias: it scores 0,
+    and does not count among the others. A unit without others scores 1.
 
     Returns:
         layer name -> [units] in [0, 1]; without layers whose units' outputs are to be had nowhere.
@@ -77,25 +86,38 @@ def activation_correlation(evidence: Evidence) -> UnitScores:
     return {name: _distinctness(outputs.double()) for name, outputs in activations.items()}
 
 
-def taylor_unit(evidence: Evidence) -> UnitScores:
-    """`(Σ_q g_q w_q)²` over its weights and bias: units whose removal changes the loss are kept.
+def taylor_unit(evidence: Evidence, *, minibatch: int = MINIBATCH) -> UnitScores:
+    """`mean_b (∂L_b/∂c_i)²`: units whose removal changes the loss of many minibatches are kept.
 
-    To first order, the squared change of the mean loss when they all become zero, and with them
-    the unit's pre-activation; tied ones at all of their places.
+    With c_i a gate on the unit, at 1, and L_b the mean loss of minibatch b: to first order, the
+    mean square of what a minibatch's loss changes by when the unit goes. The gate stands where a
+    removal acts: wherever the unit is read, behind normalisation and activation. Units that go
+    together, as in a residual stream, have one gate, and each member its score. Units that no
+    removal is known of have a gate on their weights and bias (`gates.unit_slopes`).
+
+    Args:
+        evidence: with a split; a score of the whole training set is worth many of a few examples.
+        minibatch: examples b whose mean loss is differentiated at once, taken from the split in its
+            order: 1 for each example's own slope. Where the network was trained until the mean
+            slope is about zero, the order of the units hardly depends on it; the whole split at
+            once would leave the square of a mean that is about zero.
+
+    Returns:
+        layer name -> [units], in the square of the loss's unit, >= 0.
 
     Raises:
-        ValueError: if there is no split.
+        ValueError: if minibatch is no integer >= 1, or as `gates.unit_slopes`.
 
-    Source: Molchanov et al. 2019, section 3, whose mean of squares over batches is here the square
-    of the mean over the split. Cost: one gradient.
+    Source: Molchanov et al. 2019, equations 8 and 9, whose gate behind batch normalisation
+    (section 3.2) is a special case. Cost: as `gates.unit_slopes`.
     """
-    change = {
-        name: g.double() * evidence.parameters[name]
-        for name, g in evidence.parameter_gradients.items()
-    }
-    return {
-        name: evidence.of_units(name, change, biases=True).square() for name in evidence.unit_layers
-    }
+    check_minibatch(minibatch)
+    sums: UnitScores = {}
+    for share, slopes in unit_slopes(evidence, minibatch):
+        for name, slope in slopes.items():
+            square = share * slope.square()
+            sums[name] = sums[name] + square if name in sums else square
+    return sums
 
 
 def random(evidence: Evidence) -> UnitScores:
