@@ -2,20 +2,26 @@
 
 from surfeit.store.density import density_of
 from surfeit.store.files import make_folder, write_atomically, write_json
+from surfeit.store.index import Index
 from surfeit.store.keys import NEUTRAL, SCHEMA, canonical, canonical_json, key_of
+from surfeit.store.labels import Labels, read_labels, write_labels
 from surfeit.store.lease import Lease
 from surfeit.store.names import file_name
 from surfeit.store.run import Run
 from surfeit.store.store import Store, default_root
+from surfeit.store.summary import Summary, summary_of
 from surfeit.store.writer import RunWriter, clear_temporary
 
 __all__ = [
     "NEUTRAL",
     "SCHEMA",
+    "Index",
+    "Labels",
     "Lease",
     "Run",
     "RunWriter",
     "Store",
+    "Summary",
     "canonical",
     "canonical_json",
     "clear_temporary",
@@ -24,6 +30,9 @@ __all__ = [
     "file_name",
     "key_of",
     "make_folder",
+    "read_labels",
+    "summary_of",
     "write_atomically",
     "write_json",
+    "write_labels",
 ]

@@ -23,6 +23,7 @@ from surfeit.store.files import (
     write_json,
 )
 from surfeit.store.keys import SCHEMA
+from surfeit.store.labels import LABELS
 from surfeit.store.lease import Lease
 from surfeit.store.run import Run, mask_path, snapshot_path
 from surfeit.store.snapshots import write_mask, write_snapshot
@@ -202,8 +203,8 @@ class RunWriter:
 
 
 def _belongs(path: Path) -> bool:
-    """Whether a file is part of a finished run; temporary ones and the lease are not."""
-    transient = ("lease", "checkpoint.safetensors", "DONE.json")
+    """Whether a file is part of a finished run; temporary ones, lease and labels are not."""
+    transient = ("lease", "checkpoint.safetensors", "DONE.json", LABELS)
     return path.name not in transient and not path.name.startswith(".")
 
 
