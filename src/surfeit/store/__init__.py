@@ -10,6 +10,15 @@ from surfeit.store.names import file_name
 from surfeit.store.run import Run
 from surfeit.store.store import Store, default_root
 from surfeit.store.summary import Summary, summary_of
+from surfeit.store.thinning import (
+    evenly,
+    every,
+    mark_thinned,
+    rewound_steps,
+    thin,
+    thinned_steps,
+    thinning,
+)
 from surfeit.store.writer import RunWriter, clear_temporary
 
 __all__ = [
@@ -27,11 +36,18 @@ __all__ = [
     "clear_temporary",
     "default_root",
     "density_of",
+    "evenly",
+    "every",
     "file_name",
     "key_of",
     "make_folder",
+    "mark_thinned",
     "read_labels",
+    "rewound_steps",
     "summary_of",
+    "thin",
+    "thinned_steps",
+    "thinning",
     "write_atomically",
     "write_json",
     "write_labels",

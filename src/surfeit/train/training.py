@@ -10,7 +10,16 @@ from torch import Tensor, nn
 from surfeit.core import DiskError, Objective, ProtocolError, check_mask_kind, cross_entropy
 from surfeit.data import Dataset
 from surfeit.models import Builder
-from surfeit.store import Lease, Run, RunWriter, Store, clear_temporary, make_folder
+from surfeit.store import (
+    Lease,
+    Run,
+    RunWriter,
+    Store,
+    clear_temporary,
+    make_folder,
+    mark_thinned,
+    thinned_steps,
+)
 from surfeit.train.job import Job
 from surfeit.train.loop import Loop
 from surfeit.train.numerics import Numerics, check_machine
@@ -43,7 +52,8 @@ def train(
     store, it is returned; if it was interrupted, it goes on and ends bit for bit as if it had not
     been. If it lacks a wanted snapshot or one of its own files, it is trained again, and must end
     the same: so a damaged run (`Run.verify`) is repaired by deleting the damaged file and calling
-    `train` again.
+    `train` again. Snapshots that were taken out (`surfeit runs thin`) are not missed, unless they
+    are asked for by `Snapshots(at=...)`: then those are made again.
 
     >>> run = train(lenet_300_100, load("digits"), Recipe(epochs=10), seed=0)
 
@@ -98,14 +108,13 @@ def train(
         check_mask_kind(mask)
     held = dict(mask) if mask else None
     job = Job(model, dataset, recipe, seed, held, numerics, origin, pruning, objective)
-    images = len(dataset.train)
-    steps = (snapshots or Snapshots()).steps(
-        recipe.total_steps(images), recipe.steps_per_epoch(images), origin.step
-    )
+    images, snapshots = len(dataset.train), snapshots or Snapshots()
+    steps = snapshots.steps(recipe.total_steps(images), recipe.steps_per_epoch(images), origin.step)
     folder = (store or Store()).path_of(job.key)
-    if (done := _complete(folder, steps)) is not None:
+    if (done := _complete(folder, _unthinned(folder, steps, snapshots))) is not None:
         return done
     with Lease(make_folder(folder), wait=conduct.wait, waiting=_teller(conduct, job.key)) as lease:
+        steps = _unthinned(folder, steps, snapshots)
         if (done := _complete(folder, steps)) is not None:
             return done
         clear_temporary(folder)
@@ -122,7 +131,16 @@ def _complete(folder: Path, steps: list[int]) -> Run | None:
     return run if wanted <= set(run.steps()) and not run.lacks() else None
 
 
+def _unthinned(folder: Path, steps: list[int], snapshots: Snapshots) -> list[int]:
+    """The steps without those that were taken out of the run, but for those asked for by number."""
+    if not (folder / "DONE.json").is_file():
+        return steps
+    gone = thinned_steps(Run(folder)) - set(snapshots.at)
+    return [step for step in steps if step not in gone]
+
+
 def _train(job: Job, folder: Path, steps: list[int], conduct: Conduct, lease: Lease) -> Run:
+    gone = thinned_steps(Run(folder)) if (folder / "DONE.json").is_file() else set()
     before = _reopen(job, folder, conduct)
     kept = [Path(name).stem for name in before if name.startswith("snapshots/")]
     with job.numerics.in_force(), _advice_on_disk_errors():
@@ -130,11 +148,13 @@ def _train(job: Job, folder: Path, steps: list[int], conduct: Conduct, lease: Le
             folder,
             key=job.key,
             identity=job.identity,
-            about=about(job.network, job.names()),
+            about=about(job.network, job.names() | _role(conduct)),
             mask=job.mask,
             lease=lease,
         )
         run = Loop(job, sorted({*steps, *map(int, kept)}), writer, conduct).run()
+    if gone - set(run.steps()):
+        mark_thinned(run, run.done, gone - set(run.steps()))
     after = run.done["files"]
     others = [name for name in before if name != "run.json" and before[name] != after.get(name)]
     if others and not conduct.other_numerics:
@@ -143,6 +163,10 @@ def _train(job: Job, folder: Path, steps: list[int], conduct: Conduct, lease: Le
             "machine's arithmetic is not that of the first time. Delete the run to train it anew"
         )
     return run
+
+
+def _role(conduct: Conduct) -> dict[str, Any]:
+    return {} if conduct.role is None else {"role": dict(conduct.role)}
 
 
 @contextmanager
