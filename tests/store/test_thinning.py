@@ -2,6 +2,7 @@
 
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def test_evenly_keeps_the_ends_equal_gaps_and_no_more_than_asked(count, most):
     kept = evenly(steps, most=most)
     assert len(kept) <= most or count <= most
     assert (kept[0], kept[-1]) == (steps[0], steps[-1])
-    gaps = {later - earlier for earlier, later in zip(kept[:-1], kept[1:-1], strict=False)}
+    gaps = {later - earlier for earlier, later in pairwise(kept[:-1])}
     assert len(gaps) <= 1
     assert set(kept) <= set(steps)
     if count <= most:

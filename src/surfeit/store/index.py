@@ -20,7 +20,7 @@ from surfeit.core import StoreError
 from surfeit.store.files import make_folder, write_atomically
 from surfeit.store.labels import LABELS
 from surfeit.store.store import Store
-from surfeit.store.summary import LayerRow, Summary, summary_of
+from surfeit.store.summary import LayerRow, Summary, damaged, summary_of
 
 FILE = "index.json"
 _FORMAT = "surfeit-index"
@@ -89,6 +89,9 @@ class Index:
         if stamp[0] is None and _is_begun(path):
             return None, None
         summary = summary_of(Path(path), root)
+        if summary.key != os.path.basename(folder):
+            problem = f"{path} holds the record of another run: its key is {summary.key[:80]}"
+            summary = damaged(Path(path), folder, problem)
         settled = summary.state == "done" and not summary.problem
         return summary, ((stamp, summary) if settled else None)
 

@@ -110,15 +110,17 @@ def summary_of(folder: Path, root: Path) -> Summary:
     """
     where = folder.relative_to(root).as_posix()
     try:
-        run = Run(folder)
-        if run.key != folder.name:
-            raise StoreError(f"{folder} holds the record of another run: its key is {run.key[:80]}")
-        return _summary(run, where)
+        return _summary(Run(folder), where)
     except StoreError as error:
-        return Summary(key=folder.name, folder=where, state="damaged", problem=str(error))
+        return damaged(folder, where, str(error))
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         problem = f"{folder}/run.json is damaged: it is no run's record ({error!r:.200})"
-        return Summary(key=folder.name, folder=where, state="damaged", problem=problem)
+        return damaged(folder, where, problem)
+
+
+def damaged(folder: Path, where: str, problem: str) -> Summary:
+    """What is said of a run that cannot be read."""
+    return Summary(key=folder.name, folder=where, state="damaged", problem=problem)
 
 
 def _summary(run: Run, where: str) -> Summary:
