@@ -2,18 +2,18 @@
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
 from surfeit.cli.options import Places, Whole, whole_numbers
 from surfeit.cli.run_filters import condition_of, ordered
+from surfeit.cli.run_removal import agreed, chosen, each, listed, thin_wishes
 from surfeit.cli.run_table import print_records, print_runs, size_words
 
 if TYPE_CHECKING:
-    from surfeit.store import Run, Store
-    from surfeit.store.thinning import Thinning
+    from surfeit.store import Run
 
 app = App(
     name="runs",
@@ -21,9 +21,6 @@ app = App(
     help_format="markdown",
 )
 _PLACES = Places()
-_NAMED = 20
-
-T = TypeVar("T")
 
 Filters = Annotated[tuple[str, ...], Parameter(name="--filter", consume_multiple=True)]
 Yes = Annotated[bool, Parameter(negative=())]
@@ -69,8 +66,8 @@ def list_(
         raise ValueError(f"limit must be at least 1, got {limit}")
     holds, store = condition_of(filter_), places.store
     known = Index(store).summaries()
-    chosen = ordered([run for run in known if holds(run)], sort, reverse=reverse)
-    runs = chosen[-limit:] if limit is not None else chosen
+    found = ordered([run for run in known if holds(run)], sort, reverse=reverse)
+    runs = found[-limit:] if limit is not None else found
     if format_ == "json":
         print_records(runs, store.root)
     elif runs:
@@ -167,11 +164,10 @@ def name(
         raise ValueError("which name? give one, or --remove to take the run's name away")
     store = places.store
     found, wish = store.find(run), Labels(name=name or "")
-    others = [other for other in Index(store).summaries() if wish.name and other.name == wish.name]
-    if any(other.key != found.key for other in others):
-        raise ValueError(
-            f"run {others[0].key[:12]} is called {wish.name!r} already: choose another"
-        )
+    called = [other.key for other in Index(store).summaries() if other.name == wish.name]
+    others = [key[:12] for key in called if key != found.key]
+    if wish.name and others:
+        raise ValueError(f"run {others[0]} is called {wish.name!r} already: choose another name")
     write_labels(found.path, Labels(name=wish.name, tags=read_labels(found.path).tags))
 
 
@@ -249,9 +245,9 @@ def thin(
         there = run.steps()
         return evenly(there, most=keep) if keep is not None else every_so(there, stride=every or 0)
 
-    found = _chosen(store, runs, filter_)
+    found = chosen(store, runs, filter_)
     wishes = [thinning(run, kept(run), needed=needed.get(run.key, ())) for run in found]
-    _thin_wishes([wish for wish in wishes if wish.removed or wish.needed], yes)
+    thin_wishes([wish for wish in wishes if wish.removed or wish.needed], yes)
 
 
 @app.command
@@ -270,94 +266,12 @@ def delete(*runs: str, filter_: Filters = (), yes: Yes = False, places: Places =
     from surfeit.store import summary_of
 
     store = places.store
-    found = _chosen(store, runs, filter_)
+    found = chosen(store, runs, filter_)
     if not found:
         return
     size = sum(summary_of(run.path, run.path.parent).size for run in found)
-    if _agreed(f"delete {_listed(found)} ({size_words(size)}) for good?", "delete", yes):
-        _each(found, store.delete)
-
-
-def _thin_wishes(wishes: "list[Thinning]", yes: bool) -> None:
-    from surfeit.store import thin as thin_out
-
-    for wish in wishes:
-        if wish.needed:
-            print(
-                f"run {wish.run.key[:12]} keeps {_steps(wish.needed)} as well: other runs began "
-                "with its weights there",
-                file=sys.stderr,
-            )
-    wishes = [wish for wish in wishes if wish.removed]
-    if not wishes:
-        print("no snapshot is to go", file=sys.stderr)
-        return
-    count, size = sum(len(wish.removed) for wish in wishes), sum(wish.size for wish in wishes)
-    again = "; a loop of your own cannot make them again" if _own_loops(wishes) else ""
-    question = (
-        f"take {count:,} snapshots ({size_words(size)}) out of "
-        f"{_listed([wish.run for wish in wishes])} for good{again}?"
-    )
-    if _agreed(question, "take them out", yes):
-        _each(wishes, thin_out)
-        print(f"{count:,} snapshots, {size_words(size)}, are gone", file=sys.stderr)
-
-
-def _own_loops(wishes: "list[Thinning]") -> bool:
-    return any(wish.run.identity.get("kind") == "recorded" for wish in wishes)
-
-
-def _chosen(store: "Store", runs: tuple[str, ...], filters: tuple[str, ...]) -> "list[Run]":
-    """The runs that are meant; each is read anew, so that no stale list decides what goes."""
-    from surfeit.store import Index, Run, summary_of
-
-    if not runs and not filters:
-        raise ValueError("which run? 'surfeit runs' lists them; or give --filter")
-    holds = condition_of(filters)
-    if runs:
-        found = list({run.path.resolve(): run for run in map(store.find, runs)}.values())
-    else:
-        meant = (run for run in Index(store).summaries() if run.state != "damaged" and holds(run))
-        found = [Run(store.root / run.folder) for run in meant]
-    chosen = [run for run in found if holds(summary_of(run.path, run.path.parent))]
-    if not chosen:
-        print("no run is meant by that", file=sys.stderr)
-    return chosen
-
-
-def _agreed(question: str, what: str, yes: bool) -> bool:
-    if yes:
-        return True
-    if not sys.stdin.isatty():
-        raise ValueError(f"no terminal to ask in: give --yes to {what} for good")
-    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
-
-
-def _each(items: Sequence[T], work: Callable[[T], None]) -> None:
-    """Does the work for each; what cannot be done does not keep the others from it."""
-    from surfeit.core import StoreError
-
-    failed = False
-    for item in items:
-        try:
-            work(item)
-        except StoreError as error:
-            print(f"surfeit: {error}", file=sys.stderr)
-            failed = True
-    if failed:
-        sys.exit(1)
-
-
-def _listed(runs: "Sequence[Run]") -> str:
-    keys = [run.key[:12] for run in runs]
-    if len(keys) <= _NAMED:
-        return ", ".join(keys)
-    return f"{len(keys):,} runs ({', '.join(keys[:_NAMED])}, ...)"
-
-
-def _steps(steps: Sequence[int]) -> str:
-    shown = ", ".join(map(str, steps[:8])) + (", ..." if len(steps) > 8 else "")
-    return f"step{'s' if len(steps) > 1 else ''} {shown}"
+    if agreed(f"delete {listed(found)} ({size_words(size)}) for good?", "delete", yes):
+        each(found, store.delete)
 
 
 def _say_left_out(titles: Sequence[str]) -> None:
