@@ -173,10 +173,10 @@ def _library(
         return places.data_of(run, data)
 
     library = Library(places.store, runs, dataset_of=dataset_of)
-    timelines = library.reload()
-    if model is None or not timelines:
+    rows = library.rows() if model is not None else []
+    if model is None or not rows:
         return library
-    network = _network(places, timelines[0], data, model)
+    network = _network(places, library.get(rows[0].id), data, model)
     return Library(places.store, runs, dataset_of=dataset_of, model=network)
 
 
@@ -205,12 +205,12 @@ def _beginning(library: "Library", runs: tuple[str, ...]) -> str:
     """What the address says of the first view: one run that is asked for is opened."""
     from surfeit.core import StoreError
 
-    timelines = library.reload()
-    if not timelines:
+    rows = library.rows()
+    if not rows:
         for problem in library.problems:
             print(f"surfeit: {problem}", file=sys.stderr)
         raise StoreError(f"no runs to look at in {library.store.root}: 'surfeit train' makes one")
-    return f"#v=1&run={timelines[0].id}" if len(runs) == 1 else ""
+    return f"#v=1&run={rows[0].id}" if len(runs) == 1 else ""
 
 
 def _short(timeline: "Timeline") -> str:

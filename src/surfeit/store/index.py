@@ -53,6 +53,7 @@ class Index:
         self._file = _file_of(store.root) if cached else None
         self._lock = threading.Lock()
         self._entries: Entries | None = None
+        self._links: set[str] = set()
 
     def summaries(self) -> list[Summary]:
         """All runs, also those that cannot be read, the oldest first.
@@ -66,7 +67,8 @@ class Index:
             before = self._known()
             entries: Entries = {}
             found: list[Summary] = []
-            for folder in _folders(self._store.root):
+            self._links = set()
+            for folder in _folders(self._store.root, self._links):
                 summary, entry = self._look(folder, before)
                 found += [summary] if summary is not None else []
                 if entry is not None:
@@ -75,6 +77,12 @@ class Index:
                 self._entries = entries
                 self._write(entries)
         return sorted(found, key=lambda summary: (summary.created, summary.key))
+
+    def is_linked(self, summary: Summary) -> bool:
+        """Whether a run's folder was a link, or lay in one, when it was listed last."""
+        parts = summary.folder.split("/")
+        with self._lock:
+            return any("/".join(parts[:end]) in self._links for end in range(1, len(parts) + 1))
 
     def _look(
         self, folder: str, before: Entries
@@ -117,22 +125,29 @@ def _file_of(root: Path) -> Path:
     return cache / "index" / f"{digest[:32]}.json"
 
 
-def _folders(root: Path) -> Iterator[str]:
-    """The folders of runs, below the root."""
+def _folders(root: Path, links: set[str]) -> Iterator[str]:
+    """The folders of runs, below the root; those that are links are added to `links`."""
     if root.is_file():
         raise StoreError(f"{root} is a file, not a folder of runs")
-    for shelf in _folders_in(os.path.join(root, "runs")):
-        if len(shelf) == 2:
-            for name in _folders_in(os.path.join(root, "runs", shelf)):
-                yield f"runs/{shelf}/{name}"
+    if os.path.islink(os.path.join(root, "runs")):
+        links.add("runs")
+    for shelf in _folders_in(root, "runs", links):
+        if len(shelf.rpartition("/")[2]) == 2:
+            yield from _folders_in(root, shelf, links)
 
 
-def _folders_in(path: str) -> list[str]:
+def _folders_in(root: Path, folder: str, links: set[str]) -> list[str]:
+    found = []
     try:
-        with os.scandir(path) as entries:
-            return sorted(entry.name for entry in entries if entry.is_dir())
+        with os.scandir(os.path.join(root, folder)) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    found.append(f"{folder}/{entry.name}")
+                    if entry.is_symlink():
+                        links.add(found[-1])
     except OSError:  # none is there, or it was deleted a moment ago
         return []
+    return sorted(found)
 
 
 def _stamp(folder: str) -> Stamp:

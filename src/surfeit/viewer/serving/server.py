@@ -4,6 +4,9 @@ No path from an address touches the disk: names are looked up in the library, an
 the page have fixed names.
 """
 
+import gzip
+import hashlib
+import json
 import re
 import sys
 import traceback
@@ -103,10 +106,11 @@ def _public(path: str, kind: str, read: Callable[[], str]) -> Route:
 
 def _api(pictures: "Pictures") -> list[BaseRoute]:
     def catalog(request: Request) -> Response:
-        return JSONResponse(pictures.catalog())
+        return _compressed(request, pictures.catalog())
 
     def timeline(request: Request) -> Response:
-        return JSONResponse(pictures.timeline(_timeline(request)))
+        load = "quick" not in request.query_params
+        return _compressed(request, pictures.timeline(_timeline(request), load=load))
 
     def learning(request: Request) -> Response:
         return _packed(pictures.learning(_timeline(request)))
@@ -171,6 +175,17 @@ def _name_of(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise UnknownTimelineError(f"no run {name[:80]!r} here: names are letters, digits, dashes")
     return name
+
+
+def _compressed(request: Request, value: Any) -> Response:
+    """JSON, compressed for who takes that; nothing for who has these very values already."""
+    content = json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+    headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"'}
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        content, headers["Content-Encoding"] = gzip.compress(content, 6, mtime=0), "gzip"
+    return Response(content, media_type="application/json", headers=headers)
 
 
 def _packed(content: bytes) -> Response:
