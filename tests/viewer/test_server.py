@@ -496,3 +496,13 @@ def test_a_quick_look_at_a_run_loads_no_data(client, pictures, trained, monkeypa
     monkeypatch.setattr(pictures.library, "_load", lambda run: pytest.fail("data were loaded"))
     answer = client.get(f"/api/timelines/{trained.key}", params={"quick": 1})
     assert answer.json()["id"] == trained.key
+
+
+def test_the_page_that_a_copied_link_leads_to_tells_a_stranger_nothing(stranger, client, trained):
+    page = stranger.get("/view")
+    assert page.status_code == 200
+    assert TOKEN not in page.text
+    assert trained.key[:8] not in page.text
+    assert page.headers["content-security-policy"] == POLICY
+    assert "set-cookie" not in page.headers
+    assert stranger.get("/api/catalog").status_code == 403

@@ -202,6 +202,25 @@ describe("the server's source", () => {
     expect(fetched.mock.calls[0]![0]).toBe("http://localhost:1/api/catalog");
   });
 
+  it("makes timelines of the rows of a long catalog, and asks only for what is new", async () => {
+    const layers = [{ name: "fc1", kind: "linear", units: 6, inputs: 4, chance: 0.25 }];
+    const rows = { networks: [layers], id: ["a"], name: ["run a"], axis: ["step"], status: ["done"], moments: [7], objective: [null], network: [0] };
+    const fetched = answering(() => Response.json({ timelines: [], rows, problems: ["one"] }, { headers: { ETag: '"tag"' } }));
+    const source = httpSource("", "t");
+    const catalog = await source.catalog();
+    expect(catalog).toEqual({
+      timelines: [{ id: "a", name: "run a", axis: "step", status: "done", moments: [], unread: 7, layers, withoutData: null, objective: null }],
+      problems: ["one"],
+    });
+    fetched.mockImplementation(async () => new Response(null, { status: 304 }));
+    expect(await source.catalog()).toBe(catalog);
+    const [, options] = fetched.mock.calls[1] as unknown as [string, RequestInit];
+    expect(options.headers).toEqual({ Authorization: "Bearer t", "If-None-Match": '"tag"' });
+    fetched.mockImplementation(async () => Response.json({ id: "a" }));
+    await source.timeline("a", true);
+    expect(fetched.mock.calls[2]![0]).toBe("api/timelines/a?quick=1");
+  });
+
   it("reads every kind of picture", async () => {
     answering(() => new Response(file("spectrum.bin")));
     expect((await httpSource("", "t").spectrum(query)).units).toBe(6);

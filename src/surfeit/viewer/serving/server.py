@@ -47,8 +47,9 @@ _GONE = 499  # nobody reads it; the number that other servers note for a closed 
 def application(pictures: "Pictures", token: str, *, once: str | None = None) -> Starlette:
     """The local server's application (ASGI).
 
-    The page is at `/?token=...`; pictures lie under `/api`, with the token as a bearer or in the
-    address. Errors are JSON, `{"error": sentence}`: 400 for what cannot be asked, 403 without the
+    The page is at `/?token=...`, and takes the token out of the address: it is at `/view` then,
+    where it knows nothing by itself. Pictures lie under `/api`, with the token as a bearer or in
+    the address. Errors are JSON, `{"error": sentence}`: 400 for what cannot be asked, 403 without the
     token, 404 for what is not there, 409 for a run that cannot give it, 500 for our own faults.
 
     Args:
@@ -63,6 +64,9 @@ def application(pictures: "Pictures", token: str, *, once: str | None = None) ->
             return PlainTextResponse(f"Surfeit: {NO_TOKEN}.\n", status_code=403)
         return HTMLResponse(assets.page())
 
+    def without_token(request: Request) -> Response:
+        return HTMLResponse(assets.page())
+
     async def opened(request: Request) -> Response:  # one at a time
         given = request.path_params["once"]
         if request.method != "GET" or not any(same(given, secret) for secret in unused):
@@ -72,6 +76,7 @@ def application(pictures: "Pictures", token: str, *, once: str | None = None) ->
 
     routes = [
         Route("/", page),
+        Route("/view", without_token),
         Route("/open/{once}", opened),
         *(_public(path, kind, read) for path, kind, read in _FILES),
         Mount(
