@@ -39,6 +39,20 @@ function pack(header: Record<string, unknown>, kinds: Record<string, string> = {
   return bytes.buffer;
 }
 
+/** A pack of Python with more in its header. */
+function withHeader(bytes: ArrayBuffer, more: Record<string, unknown>): ArrayBuffer {
+  const length = new DataView(bytes).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length))) as Record<string, unknown>;
+  let json = JSON.stringify({ ...header, ...more });
+  json += " ".repeat((8 - ((4 + json.length) % 8)) % 8);
+  const rest = new Uint8Array(bytes, 4 + length);
+  const result = new Uint8Array(4 + json.length + rest.length);
+  new DataView(result.buffer).setUint32(0, json.length, true);
+  result.set(new TextEncoder().encode(json), 4);
+  result.set(rest, 4 + json.length);
+  return result.buffer;
+}
+
 function expectLinks(frame: GraphFrame, links: [number, number, number][]): void {
   expect(Array.from(frame.source)).toEqual(links.map((link) => link[0]));
   expect(Array.from(frame.target)).toEqual(links.map((link) => link[1]));
@@ -110,6 +124,12 @@ describe("a bundle", () => {
       film.angle[moment]!.forEach((angle, unit) => expect(frame.angle[unit]).toBeCloseTo(angle ?? NaN, 5));
       expect(frame.note).toMatch(/^inner products are rounded, by up to 0\.\d{4}$/);
     }
+  });
+
+  it("says at every moment how many snapshots were left out", async () => {
+    const thinned = bundleSource(withHeader(file("bundle.bin"), { thinned: "6 of 60 snapshots" }));
+    const frame = await thinned.graph(await query());
+    expect(frame.note).toMatch(/^this page holds 6 of 60 snapshots, evenly spaced\. inner products are rounded/);
   });
 
   it("tells layers apart", async () => {

@@ -49,8 +49,8 @@ def application(pictures: "Pictures", token: str, *, once: str | None = None) ->
 
     The page is at `/?token=...`, and takes the token out of the address: it is at `/view` then,
     where it knows nothing by itself. Pictures lie under `/api`, with the token as a bearer or in
-    the address. Errors are JSON, `{"error": sentence}`: 400 for what cannot be asked, 403 without the
-    token, 404 for what is not there, 409 for a run that cannot give it, 500 for our own faults.
+    the address. Errors are JSON, `{"error": sentence}`: 400 for what cannot be asked, 403 without
+    the token, 404 for what is not there, 409 for a run that cannot give it, 500 for our own faults.
 
     Args:
         pictures: computes or recalls what is shown, of the runs in its library and of no others.
