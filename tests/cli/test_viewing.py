@@ -262,6 +262,17 @@ def test_export_writes_one_file_and_prints_its_path(root, runs, tmp_path, opened
     assert opened == [out.as_uri()]
 
 
+def test_export_says_how_many_snapshots_of_how_many_the_page_holds(root, runs, tmp_path, capsys):
+    key, out = runs[0].key, tmp_path / "graph.html"
+    shared = ["export", key, "--root", root, "--layer", "fc1", "--out", out]
+    total = len(runs[0].steps())
+    assert call(*shared, "--snapshots", "2") == 0
+    words = f"the page holds 2 of {total} snapshots; --snapshots all takes every one"
+    assert words in capsys.readouterr().err
+    assert call(*shared, "--snapshots", "all") == 0
+    assert "the page holds" not in capsys.readouterr().err
+
+
 def test_export_is_named_after_the_run_and_can_hold_two(root, runs, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     one, two = (run.key for run in runs)
@@ -276,6 +287,11 @@ def test_export_is_named_after_the_run_and_can_hold_two(root, runs, tmp_path, mo
         ([], " has fc1, fc2, fc3: give --layer"),
         (["--layer", "fc1", "--links", "0"], "links must be at least 1, got 0"),
         (["--layer", "fc1", "--merged", "{same}"], "cannot be merged with itself"),
+        (
+            ["--layer", "fc1", "--snapshots", "1"],
+            'snapshots must be a whole number from 2 on or "all"',
+        ),
+        (["--layer", "fc1", "--snapshots", "some"], "snapshots must be a whole number from 2 on"),
     ],
 )
 def test_export_says_what_it_cannot_do(root, runs, options, words, tmp_path, capsys):

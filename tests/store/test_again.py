@@ -211,7 +211,7 @@ def test_links_in_the_way_are_refused(first, tmp_path):
         path.unlink()
     (run.path / "snapshots").rmdir()
     (run.path / "snapshots").symlink_to(tmp_path / "precious")
-    with pytest.raises(StoreError, match="snapshots is a link"):
+    with pytest.raises(StoreError, match="snapshots is no folder, or a link"):
         take_over(run.path, other=False)
     assert not os.listdir(tmp_path / "precious")
 

@@ -39,7 +39,7 @@ DEEP = "deep"
         (("key",), "a/../../x", "its key is not 64 hexadecimal digits"),
         (("key",), "AB" * 32, "its key is not 64 hexadecimal digits"),
         (("key",), KEY + "\n", "its key is not 64 hexadecimal digits"),
-        (("key",), KEY, "its key is abababababab, and its folder is that of"),
+        (("key",), KEY, "it is the record of another run, abababababab"),
         (("identity",), [], "identity is a list, not an object"),
         (("identity",), {}, "identity.config is missing"),
         (("identity", "config"), 3, "identity.config is a whole number, not an object"),
@@ -129,7 +129,7 @@ def test_a_run_outside_a_store_may_have_any_folder_and_a_copy_in_one_its_own(fin
         assert Run(folder).key == run.key
     other = run.path.parents[1] / KEY[:2] / KEY
     shutil.copytree(run.path, other)
-    with pytest.raises(StoreError, match="and its folder is that of abababababab"):
+    with pytest.raises(StoreError, match="it is the record of another run"):
         Run(other)
 
 

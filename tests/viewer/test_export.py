@@ -145,6 +145,43 @@ def test_export_takes_a_folder_a_key_and_another_run(built, run, tmp_path):
     assert export(opened(run), "fc1", out, merged=other).read_bytes() == first
 
 
+def long_run(folder, seed=0, *, steps=60):
+    generator = torch.Generator().manual_seed(seed)
+    model = mlp((8, 6), input_shape=(1, 4, 4), classes=3, generator=generator)
+    recorder = Recorder(model, folder)
+    for step in range(1, steps + 1):
+        recorder.record(step, loss=1 / step)
+    return recorder.finish()
+
+
+@pytest.mark.parametrize(("most", "at"), [(2, [0, 60]), (5, [0, 15, 30, 45, 60]), (7, None)])
+def test_a_long_run_is_thinned_evenly_with_a_word(built, tmp_path, most, at):
+    run, out = long_run(tmp_path / "long"), tmp_path / "graph.html"
+    at = at or list(range(0, 61, 10))
+    header = _header(export(run, "fc1", out, snapshots=most))
+    assert [moment["at"] for moment in header["timeline"]["moments"]] == at
+    assert header["films"][0]["at"] == at
+    assert header["thinned"] == f"{len(at)} of 61 snapshots"
+
+
+def test_a_run_beside_a_thinned_one_has_the_moments_that_are_shown(built, tmp_path):
+    run, other = long_run(tmp_path / "one"), long_run(tmp_path / "other", 1, steps=40)
+    page = export(run, "fc1", tmp_path / "graph.html", merged=other, snapshots=4)
+    beside = _header(page)["merged"]
+    assert [moment["at"] for moment in beside["moments"]] == [0, 20, 40]
+
+
+def test_all_snapshots_are_there_on_request_and_of_a_short_run(built, tmp_path, run):
+    for page in (
+        export(long_run(tmp_path / "long"), "fc1", tmp_path / "all.html", snapshots=None),
+        export(run, "fc1", tmp_path / "short.html"),
+    ):
+        assert "thinned" not in _header(page)
+    assert len(_header(tmp_path / "all.html")["films"][0]["at"]) == 61
+    with pytest.raises(ValueError, match="at least 2 are kept, the first and the last, got 1"):
+        export(run, "fc1", tmp_path / "none.html", snapshots=1)
+
+
 def test_export_says_what_is_wrong_before_it_computes(built, run, tmp_path, monkeypatch):
     monkeypatch.setattr("surfeit.viewer.bundles.contents.bundle", None)
     out = tmp_path / "graph.html"

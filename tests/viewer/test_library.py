@@ -12,10 +12,12 @@ import torch
 
 from surfeit.core import DataError, StoreError
 from surfeit.data import load
+from surfeit.store import Labels, Run, write_labels
 from surfeit.viewer.bundles.bundle import bundle
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.pictures import Pictures
 from surfeit.viewer.timelines.library import Library, UnknownTimelineError, some_examples
+from surfeit.viewer.timelines.rows import row_of
 
 
 def tickets(path, rows):
@@ -284,3 +286,57 @@ def test_damaged_metrics_leave_the_weights_to_be_seen(store, written):
     assert len(timeline.moments()) == 3
     with pytest.raises(StoreError, match="line 1 is no row of metrics"):
         timeline.learning()
+
+
+def many(store, run, count):
+    """Copies of a run under other keys."""
+    for number in range(count):
+        key = f"{number:04x}" + run.key[4:]
+        folder = store.path_of(key)
+        shutil.copytree(run.path, folder)
+        record = json.loads((folder / "run.json").read_text())
+        (folder / "run.json").write_text(json.dumps(record | {"key": key}))
+
+
+def test_a_list_of_many_runs_opens_none_of_them(store, written, monkeypatch):
+    many(store, written(), 30)
+    opened = []
+    real = Run.__init__
+    library = Library(store)
+    monkeypatch.setattr(Run, "__init__", lambda run, path: opened.append(path) or real(run, path))
+    assert len(library.rows()) == 31
+    with pytest.raises(UnknownTimelineError):
+        library.get("f" * 64)
+    assert opened == []
+    key = library.rows()[3].id
+    assert library.get(key) is library.get(key)
+    assert opened == [store.path_of(key)]
+
+
+def test_a_row_says_what_the_opened_run_says(store, written):
+    mask = {"fc1.weight": torch.arange(24).reshape(6, 4) % 2 == 0}
+    written(0, data="digits"), written(1, mask=mask), written(2, steps=())
+    write_labels(store.runs()[0].path, Labels(name="mine"))
+    library = Library(store)
+    rows = library.rows()
+    assert rows == [row_of(library.get(row.id)) for row in rows]
+    assert [row.moments for row in rows] == [3, 0, 3]
+    assert rows[0].name == "mine: mlp on digits, seed 0"
+
+
+def test_a_run_is_opened_again_when_its_record_changes_and_gone_when_it_is(store, written):
+    run = written()
+    library = Library(store)
+    first = library.get(run.key)
+    record = json.loads((run.path / "run.json").read_text())
+    record["about"]["model"] = "another"
+    (run.path / "run.json").write_text(json.dumps(record))
+    library.rows()
+    assert library.get(run.key) is not first
+    assert library.get(run.key).name == "another, seed 0"
+    (run.path / "run.json").write_text("{")
+    with pytest.raises(StoreError, match="is damaged"):
+        library.get(run.key)
+    shutil.rmtree(run.path)
+    with pytest.raises(UnknownTimelineError):
+        library.get(run.key)

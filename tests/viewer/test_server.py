@@ -1,6 +1,7 @@
 """The local server: what it gives, to whom, and what nobody can make it read."""
 
 import http.client
+import json
 import os
 import secrets
 import shutil
@@ -461,3 +462,47 @@ def _client_of(run):
         base_url="http://127.0.0.1:8000",
         headers={"Authorization": f"Bearer {TOKEN}"},
     )
+
+
+def test_of_many_runs_the_catalog_tells_little_and_more_when_asked(client, store, trained):
+    for number in range(40):
+        key = f"{number:04x}" + trained.key[4:]
+        shutil.copytree(trained.path, store.path_of(key))
+        path = store.path_of(key) / "run.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"key": key}))
+    answer = client.get("/api/catalog")
+    catalog = answer.json()
+    assert answer.headers["content-encoding"] == "gzip"
+    assert (len(catalog["timelines"]), len(catalog["rows"]["id"])) == (20, 21)
+    rows = catalog["rows"]
+    assert [len(rows["networks"]), set(rows["network"])] == [1, {0}]
+    whole = client.get(f"/api/timelines/{rows['id'][7]}", params={"quick": 1}).json()
+    for name in ("id", "name", "axis", "status", "objective"):
+        assert whole[name] == rows[name][7]
+    assert whole["layers"] == rows["networks"][0]
+    assert len(whole["moments"]) == rows["moments"][7]
+
+
+def test_who_has_the_catalog_already_is_sent_nothing(client, trained, written):
+    first = client.get("/api/catalog")
+    known = {"If-None-Match": first.headers["etag"]}
+    again = client.get("/api/catalog", headers=known)
+    assert (again.status_code, again.content) == (304, b"")
+    written(7)
+    assert client.get("/api/catalog", headers=known).status_code == 200
+
+
+def test_a_quick_look_at_a_run_loads_no_data(client, pictures, trained, monkeypatch):
+    monkeypatch.setattr(pictures.library, "_load", lambda run: pytest.fail("data were loaded"))
+    answer = client.get(f"/api/timelines/{trained.key}", params={"quick": 1})
+    assert answer.json()["id"] == trained.key
+
+
+def test_the_page_that_a_copied_link_leads_to_tells_a_stranger_nothing(stranger, client, trained):
+    page = stranger.get("/view")
+    assert page.status_code == 200
+    assert TOKEN not in page.text
+    assert trained.key[:8] not in page.text
+    assert page.headers["content-security-policy"] == POLICY
+    assert "set-cookie" not in page.headers
+    assert stranger.get("/api/catalog").status_code == 403

@@ -4,6 +4,7 @@
 import { pageAddress } from "./app/address";
 import { mountViewer, type Mounted, type MountOptions } from "./app/app";
 import { httpSource } from "./data/http";
+import { takeToken } from "./data/token";
 import { takeCell, takePlace, takeWholePage, WITHIN_PAGES } from "./homes";
 import type { Source } from "./types";
 
@@ -20,8 +21,7 @@ export default { render: takeCell };
 function takePage(): void {
   const whole = document.getElementById("surfeit");
   if (whole && !whole.shadowRoot && whole.dataset["home"] === "server") {
-    const token = new URLSearchParams(location.search).get("token") ?? "";
-    mountViewer(whole, httpSource("", token), { address: pageAddress(), whole: true });
+    mountViewer(whole, httpSource("", takeToken()), { address: pageAddress(), whole: true });
   } else if (whole && !whole.shadowRoot && whole.dataset["home"] === "bundle") takeWholePage(whole);
   document.querySelectorAll<HTMLElement>(WITHIN_PAGES).forEach(takePlace);
 }

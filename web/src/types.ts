@@ -14,6 +14,8 @@ export interface Timeline {
   axis: "step" | "level";
   status: "done" | "running" | "interrupted";
   moments: Moment[];
+  /** How many moments there are, where these are still to be asked for: `moments` is empty then. */
+  unread?: number;
   layers: Layer[];
   /** Why unit outputs and the cost of removals are not to be had, a sentence; null where they are.
    * In a catalog it is also null where that is not known yet: `Source.timeline` finds out. */
@@ -138,8 +140,9 @@ export interface Learning {
  * message is a sentence for the user. */
 export interface Source {
   catalog(): Promise<Catalog>;
-  /** One timeline as it is now: a run being written grows. */
-  timeline(id: string): Promise<Timeline>;
+  /** One timeline as it is now: a run being written grows. A quick look does not find out whether
+   * its data are there. */
+  timeline(id: string, quick?: boolean): Promise<Timeline>;
   graph(query: Query, signal?: AbortSignal): Promise<GraphFrame>;
   spectrum(query: Query, signal?: AbortSignal): Promise<SpectrumFrame>;
   removal(query: Query, signal?: AbortSignal): Promise<RemovalFrame>;

@@ -39,6 +39,20 @@ function pack(header: Record<string, unknown>, kinds: Record<string, string> = {
   return bytes.buffer;
 }
 
+/** A pack of Python with more in its header. */
+function withHeader(bytes: ArrayBuffer, more: Record<string, unknown>): ArrayBuffer {
+  const length = new DataView(bytes).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length))) as Record<string, unknown>;
+  let json = JSON.stringify({ ...header, ...more });
+  json += " ".repeat((8 - ((4 + json.length) % 8)) % 8);
+  const rest = new Uint8Array(bytes, 4 + length);
+  const result = new Uint8Array(4 + json.length + rest.length);
+  new DataView(result.buffer).setUint32(0, json.length, true);
+  result.set(new TextEncoder().encode(json), 4);
+  result.set(rest, 4 + json.length);
+  return result.buffer;
+}
+
 function expectLinks(frame: GraphFrame, links: [number, number, number][]): void {
   expect(Array.from(frame.source)).toEqual(links.map((link) => link[0]));
   expect(Array.from(frame.target)).toEqual(links.map((link) => link[1]));
@@ -110,6 +124,12 @@ describe("a bundle", () => {
       film.angle[moment]!.forEach((angle, unit) => expect(frame.angle[unit]).toBeCloseTo(angle ?? NaN, 5));
       expect(frame.note).toMatch(/^inner products are rounded, by up to 0\.\d{4}$/);
     }
+  });
+
+  it("says at every moment how many snapshots were left out", async () => {
+    const thinned = bundleSource(withHeader(file("bundle.bin"), { thinned: "6 of 60 snapshots" }));
+    const frame = await thinned.graph(await query());
+    expect(frame.note).toMatch(/^this page holds 6 of 60 snapshots, evenly spaced\. inner products are rounded/);
   });
 
   it("tells layers apart", async () => {
@@ -200,6 +220,25 @@ describe("the server's source", () => {
     const fetched = answering(() => Response.json({ timelines: [], problems: [] }));
     expect(await httpSource("http://localhost:1", "t").catalog()).toEqual({ timelines: [], problems: [] });
     expect(fetched.mock.calls[0]![0]).toBe("http://localhost:1/api/catalog");
+  });
+
+  it("makes timelines of the rows of a long catalog, and asks only for what is new", async () => {
+    const layers = [{ name: "fc1", kind: "linear", units: 6, inputs: 4, chance: 0.25 }];
+    const rows = { networks: [layers], id: ["a"], name: ["run a"], axis: ["step"], status: ["done"], moments: [7], objective: [null], network: [0] };
+    const fetched = answering(() => Response.json({ timelines: [], rows, problems: ["one"] }, { headers: { ETag: '"tag"' } }));
+    const source = httpSource("", "t");
+    const catalog = await source.catalog();
+    expect(catalog).toEqual({
+      timelines: [{ id: "a", name: "run a", axis: "step", status: "done", moments: [], unread: 7, layers, withoutData: null, objective: null }],
+      problems: ["one"],
+    });
+    fetched.mockImplementation(async () => new Response(null, { status: 304 }));
+    expect(await source.catalog()).toBe(catalog);
+    const [, options] = fetched.mock.calls[1] as unknown as [string, RequestInit];
+    expect(options.headers).toEqual({ Authorization: "Bearer t", "If-None-Match": '"tag"' });
+    fetched.mockImplementation(async () => Response.json({ id: "a" }));
+    await source.timeline("a", true);
+    expect(fetched.mock.calls[2]![0]).toBe("api/timelines/a?quick=1");
   });
 
   it("reads every kind of picture", async () => {

@@ -1,35 +1,85 @@
-"""`surfeit runs`: list, show, verify and delete."""
+"""`surfeit runs`: list, show, verify, name, tag, thin and delete."""
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from surfeit.cli.options import Places
-from surfeit.cli.table import print_table
+from surfeit.cli.options import Places, Whole, whole_numbers
+from surfeit.cli.run_filters import condition_of, ordered
+from surfeit.cli.run_removal import agreed, chosen, each, listed, thin_wishes
+from surfeit.cli.run_table import print_records, print_runs, size_words
 
 if TYPE_CHECKING:
     from surfeit.store import Run
 
-app = App(name="runs", help="List, show, verify and delete runs.", help_format="markdown")
+app = App(
+    name="runs",
+    help="List, show, verify, name, tag, thin and delete runs.",
+    help_format="markdown",
+)
 _PLACES = Places()
+
+Filters = Annotated[tuple[str, ...], Parameter(name="--filter", consume_multiple=True)]
+Yes = Annotated[bool, Parameter(negative=())]
 
 
 @app.command(name="list")
 @app.default
-def list_(*, places: Places = _PLACES) -> None:
-    """All runs in the store, the oldest first."""
-    store = places.store
-    rows = [_row(run) for run in store.runs()]
-    if rows:
-        columns = ("key", "state", "model", "data", "seed", "steps", "test accuracy", "created")
-        print_table(columns, rows)
-    else:
+def list_(
+    *,
+    filter_: Filters = (),
+    sort: str | None = None,
+    reverse: Annotated[bool, Parameter(negative=())] = False,
+    limit: Whole | None = None,
+    format_: Annotated[Literal["table", "json"], Parameter(name="--format")] = "table",
+    all_columns: Annotated[bool, Parameter(negative=())] = False,
+    places: Places = _PLACES,
+) -> None:
+    """All runs in the store, the oldest first.
+
+    In a terminal the columns are those that fit; in a pipe they are all there, separated by tabs.
+
+    Parameters
+    ----------
+    filter_
+        Only runs for which all of these hold: model=lenet*, data=mnist, state=done, role=ticket,
+        level=3, seed=3, name=, tag=, 'accuracy<0.9', 'density<=20%', 'size>100MB',
+        'created<2026-01-01', and the like with key, arm, steps, epochs and snapshots. The signs
+        are = != < <= > >=; texts may hold * and ?.
+    sort
+        By one of these fields, ascending.
+    reverse
+        The other way round.
+    limit
+        Only the last so many of the list: the newest, or the largest of what is sorted by.
+    format_
+        table, or json: a list of records with whole keys, sizes in bytes, accuracies as fractions.
+    all_columns
+        All columns, however wide the terminal is.
+    """
+    from surfeit.store import Index
+
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit must be at least 1, got {limit}")
+    holds, store = condition_of(filter_), places.store
+    known = Index(store).summaries()
+    found = ordered([run for run in known if holds(run)], sort, reverse=reverse)
+    runs = found[-limit:] if limit is not None else found
+    if format_ == "json":
+        print_records(runs, store.root)
+    elif runs:
+        _say_left_out(print_runs(runs, whole=all_columns))
+    if not known:
         there = "no runs in" if store.root.is_dir() else "there is no folder"
         print(f"{there} {store.root}: 'surfeit train' makes a run", file=sys.stderr)
-    for problem in store.problems():
-        print(f"surfeit: {problem}", file=sys.stderr)
+    elif len(runs) < len(known):
+        print(f"{len(runs):,} of {len(known):,} runs", file=sys.stderr)
+    for run in known:
+        if run.problem:
+            print(f"surfeit: {run.problem}", file=sys.stderr)
 
 
 @app.command
@@ -39,11 +89,20 @@ def show(run: str, *, places: Places = _PLACES) -> None:
     Parameters
     ----------
     run
-        Its key, a unique beginning of it, or its folder.
+        Its key, a unique beginning of it, its name, or its folder.
     """
+    from surfeit.store import read_labels, summary_of
+
     found = places.store.find(run)
+    labels = read_labels(found.path)
+    summary = summary_of(found.path, found.path.parent)
     record = {
         "key": found.key,
+        "name": labels.name,
+        "tags": list(labels.tags),
+        "role": summary.role,
+        "density": summary.density,
+        "size": summary.size,
         "folder": str(found.path),
         "state": found.status,
         "identity": found.identity,
@@ -61,7 +120,7 @@ def verify(*runs: str, places: Places = _PLACES) -> None:
     Parameters
     ----------
     runs
-        Keys, unique beginnings of them or folders; all runs of the store if none is given.
+        Keys, unique beginnings of them, names or folders; all runs of the store if none is given.
     """
     store = places.store
     if not store.root.is_dir() and not runs:
@@ -81,51 +140,140 @@ def verify(*runs: str, places: Places = _PLACES) -> None:
 
 
 @app.command
-def delete(
-    *runs: str,
-    yes: Annotated[bool, Parameter(negative=())] = False,
+def name(
+    run: str,
+    name: str | None = None,
+    *,
+    remove: Annotated[bool, Parameter(negative=())] = False,
     places: Places = _PLACES,
 ) -> None:
+    """Name a run: the name then stands for it in every command.
+
+    Parameters
+    ----------
+    run
+        Its key, a unique beginning of it, its name, or its folder.
+    name
+        Letters, digits and . + - _, and not what could be the beginning of a key.
+    remove
+        Take its name away.
+    """
+    from surfeit.store import Index, Labels, read_labels, write_labels
+
+    if (name is None) != remove:
+        raise ValueError("which name? give one, or --remove to take the run's name away")
+    store = places.store
+    found, wish = store.find(run), Labels(name=name or "")
+    called = [other.key for other in Index(store).summaries() if other.name == wish.name]
+    others = [key[:12] for key in called if key != found.key]
+    if wish.name and others:
+        raise ValueError(f"run {others[0]} is called {wish.name!r} already: choose another name")
+    write_labels(found.path, Labels(name=wish.name, tags=read_labels(found.path).tags))
+
+
+@app.command
+def tag(
+    run: str,
+    *tags: str,
+    remove: Annotated[bool, Parameter(negative=())] = False,
+    places: Places = _PLACES,
+) -> None:
+    """Add tags to a run, for 'surfeit runs list --filter tag=...'.
+
+    Parameters
+    ----------
+    run
+        Its key, a unique beginning of it, its name, or its folder.
+    tags
+        Words of letters, digits and . + - _.
+    remove
+        Take these tags away instead; all of them if none is given.
+    """
+    from surfeit.store import Labels, read_labels, write_labels
+
+    if not tags and not remove:
+        raise ValueError("which tags? give one or more, or --remove to take them away")
+    found = places.store.find(run)
+    before, given = read_labels(found.path), Labels(tags=tags).tags
+    kept = {*before.tags} - {*(given or before.tags)} if remove else {*before.tags, *given}
+    write_labels(found.path, Labels(name=before.name, tags=tuple(kept)))
+
+
+@app.command
+def thin(
+    *runs: str,
+    keep: Whole | None = None,
+    every: Whole | None = None,
+    steps: Annotated[
+        tuple[int, ...] | None, Parameter(consume_multiple=True, converter=whole_numbers)
+    ] = None,
+    filter_: Filters = (),
+    yes: Yes = False,
+    places: Places = _PLACES,
+) -> None:
+    """Take snapshots out of finished runs for good; asks first.
+
+    The first and the last of a run always stay, and those that other runs began with. Training
+    again does not miss the others. Give one of --keep, --every and --steps.
+
+    Parameters
+    ----------
+    runs
+        Keys, unique beginnings of them, names or folders.
+    keep
+        So many snapshots at most, evenly spaced.
+    every
+        The first, every so manieth after it, and the last.
+    steps
+        Those of these steps.
+    filter_
+        As of 'surfeit runs list': all runs for which these hold, or those of the given ones.
+    yes
+        Do not ask.
+    """
+    from surfeit.store import evenly, rewound_steps, thinning
+    from surfeit.store import every as every_so
+
+    if [keep, every, steps].count(None) != 2:
+        raise ValueError("which snapshots stay? give one of --keep N, --every K and --steps ...")
+    store = places.store
+    needed = rewound_steps(store)
+
+    def kept(run: "Run") -> Sequence[int]:
+        if steps is not None:
+            return steps
+        there = run.steps()
+        return evenly(there, most=keep) if keep is not None else every_so(there, stride=every or 0)
+
+    found = chosen(store, runs, filter_)
+    wishes = [thinning(run, kept(run), needed=needed.get(run.key, ())) for run in found]
+    thin_wishes([wish for wish in wishes if wish.removed or wish.needed], yes)
+
+
+@app.command
+def delete(*runs: str, filter_: Filters = (), yes: Yes = False, places: Places = _PLACES) -> None:
     """Delete runs for good; asks first.
 
     Parameters
     ----------
     runs
-        Keys, unique beginnings of them or folders.
+        Keys, unique beginnings of them, names or folders.
+    filter_
+        As of 'surfeit runs list': all runs for which these hold, or those of the given ones.
     yes
         Do not ask.
     """
+    from surfeit.store import summary_of
+
     store = places.store
-    found = [store.find(text) for text in runs]
+    found = chosen(store, runs, filter_)
     if not found:
-        raise ValueError("which run? 'surfeit runs' lists them")
-    if not yes:
-        if not sys.stdin.isatty():
-            raise ValueError("no terminal to ask in: give --yes to delete for good")
-        names = ", ".join(run.key[:12] for run in found)
-        if input(f"delete {names} for good? [y/N] ").strip().lower() not in ("y", "yes"):
-            return
-    for run in found:
-        store.delete(run)
+        return
+    size = sum(summary_of(run.path, run.path.parent).size for run in found)
+    if agreed(f"delete {listed(found)} ({size_words(size)}) for good?", "delete", yes):
+        each(found, store.delete)
 
 
-def _row(run: "Run") -> tuple[object, ...]:
-    from surfeit.core.errors import StoreError
-
-    try:
-        rows = run.metrics().to_pylist()
-    except StoreError as error:
-        print(f"surfeit: {error}", file=sys.stderr)
-        rows = []
-    last = rows[-1] if rows else {}
-    accuracy = last.get("test_accuracy")
-    return (
-        run.key[:12],
-        run.status,
-        run.about.get("model"),
-        run.about.get("data") or "",
-        run.config.get("seed", ""),
-        last.get("step", ""),
-        "" if accuracy is None else f"{100 * accuracy:.2f} %",
-        run.about.get("created", ""),
-    )
+def _say_left_out(titles: Sequence[str]) -> None:
+    if titles:
+        print(f"not shown: {', '.join(titles)}; --all-columns shows them", file=sys.stderr)

@@ -87,6 +87,7 @@ def export(
     out: Path | None = None,
     merged: str | None = None,
     links: Whole | None = None,
+    snapshots: str | None = None,
     data: str | None = None,
     model: str | None = None,
     open_page: Annotated[bool | None, Parameter(name="--open")] = None,
@@ -109,6 +110,9 @@ def export(
         Another run, whose units of the same layers are added.
     links
         The most links of one snapshot; by default as many as the viewer shows.
+    snapshots
+        The most snapshots, evenly spaced, the first and the last always; by default 201. "all"
+        takes every one.
     data
         The data set to measure removals on, where the run does not say.
     model
@@ -119,16 +123,21 @@ def export(
     quiet
         Say nothing but the path and errors.
     """
+    from surfeit.viewer.bundles.bundle import MOST_SNAPSHOTS, chosen_moments, thinned_words
     from surfeit.viewer.bundles.contents import opened
     from surfeit.viewer.export import export as write
 
+    most = MOST_SNAPSHOTS if snapshots is None else _most(snapshots)
     timeline = opened(run, store=places.store)
     if model is not None:
         timeline = opened(run, store=places.store, into=_network(places, timeline, data, model))
     layer = layer or _only_layer(timeline)
     other = None if merged is None else opened(merged, store=places.store)
     # The export shares its work among threads itself.
+    thinned = thinned_words(timeline, chosen_moments(timeline, most))
     with telling(quiet) as teller, Machine(threads=1).numerics.in_force():
+        if thinned is not None:
+            teller.say(f"the page holds {thinned}; --snapshots all takes every one")
         page = write(
             timeline,
             layer,
@@ -136,6 +145,7 @@ def export(
             merged=other,
             links=links,
             dataset=_dataset(places, timeline, data, teller),
+            snapshots=most,
         )
     print(page)
     show(page.resolve().as_uri(), open_page)
@@ -173,10 +183,10 @@ def _library(
         return places.data_of(run, data)
 
     library = Library(places.store, runs, dataset_of=dataset_of)
-    timelines = library.reload()
-    if model is None or not timelines:
+    rows = library.rows() if model is not None else []
+    if model is None or not rows:
         return library
-    network = _network(places, timelines[0], data, model)
+    network = _network(places, library.get(rows[0].id), data, model)
     return Library(places.store, runs, dataset_of=dataset_of, model=network)
 
 
@@ -205,12 +215,21 @@ def _beginning(library: "Library", runs: tuple[str, ...]) -> str:
     """What the address says of the first view: one run that is asked for is opened."""
     from surfeit.core import StoreError
 
-    timelines = library.reload()
-    if not timelines:
+    rows = library.rows()
+    if not rows:
         for problem in library.problems:
             print(f"surfeit: {problem}", file=sys.stderr)
         raise StoreError(f"no runs to look at in {library.store.root}: 'surfeit train' makes one")
-    return f"#v=1&run={timelines[0].id}" if len(runs) == 1 else ""
+    return f"#v=1&run={rows[0].id}" if len(runs) == 1 else ""
+
+
+def _most(snapshots: str) -> int | None:
+    """How many snapshots are asked for; None for all."""
+    if snapshots == "all":
+        return None
+    if not snapshots.isdecimal() or int(snapshots) < 2:
+        raise ValueError(f'snapshots must be a whole number from 2 on or "all", got {snapshots!r}')
+    return int(snapshots)
 
 
 def _short(timeline: "Timeline") -> str:

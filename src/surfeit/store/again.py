@@ -17,6 +17,7 @@ from surfeit.store.files import FileSum, disk_errors, make_folder, write_json
 from surfeit.store.removing import own_file, remove_file, remove_folder
 from surfeit.store.run import Run
 from surfeit.store.snapshots import read_mask
+from surfeit.store.thinning import THINNED
 
 AGAIN = "again"
 
@@ -85,10 +86,18 @@ def take_over(folder: Path, *, other: bool) -> None:
     for name in files.keys() - (kept & same):
         _move(again, folder, name)
     listed = {name: asdict(found) for name, found in files.items()}
-    write_json(folder / "DONE.json", {**(after if differing else before), "files": listed})
+    record = {**(after if differing else before), "files": listed}
+    write_json(folder / "DONE.json", record | _still_thinned(before, files))
     for name in first.keys() - second.keys():
         remove_file(folder, name)
     remove_folder(again)
+
+
+def _still_thinned(before: Mapping[str, Any], files: Sums) -> dict[str, list[int]]:
+    """The steps that were taken out of the first training and were not made again."""
+    if THINNED not in before:
+        return {}
+    return {THINNED: [at for at in before[THINNED] if f"snapshots/{at}.safetensors" not in files]}
 
 
 def _is_same(name: str, first: Sums, second: Sums, kept: set[str], folder: Path) -> bool:

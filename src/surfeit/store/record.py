@@ -214,7 +214,7 @@ def _check_place(key: str, folder: Path) -> None:
     """Where a run lies in a store its folder says its key, and must say the same."""
     place = folder.absolute()
     if is_key(place.name) and place.parent.name == place.name[:2] and place.name != key:
-        raise ValueError(f"its key is {key[:12]}, and its folder is that of {place.name[:12]}")
+        raise ValueError(f"it is the record of another run, {key}")
 
 
 def _check_layer(layer: Any) -> None:

@@ -1,4 +1,4 @@
-"""A store: a folder of runs, each found by its key, a beginning of it or its own folder."""
+"""A store: a folder of runs, each found by its key, a beginning of it, its name or its folder."""
 
 import os
 import re
@@ -11,6 +11,7 @@ import platformdirs
 
 from surfeit.core import StoreError, printable
 from surfeit.store.files import disk_errors
+from surfeit.store.labels import named
 from surfeit.store.lease import Lease
 from surfeit.store.run import Run
 
@@ -62,10 +63,10 @@ class Store:
         return [printable(str(found)) for _, found in self._read() if isinstance(found, StoreError)]
 
     def find(self, text: str | Path) -> Run:
-        """The run with this key, whose key begins so, or in this folder.
+        """The run with this key, whose key begins so, of this name, or in this folder.
 
         Args:
-            text: a key, at least four of its first digits, or a path.
+            text: a key, at least four of its first digits, a name (`Labels`), or a path.
 
         Raises:
             StoreError: if no run or more than one answers, or it cannot be read.
@@ -75,8 +76,12 @@ class Store:
             if os.path.lexists(folder / "run.json"):
                 return Run(folder)
         prefix = str(text)
-        paths = [path for path in self._folders() if path.name.startswith(prefix)]
-        if len(prefix) < _SHORTEST_PREFIX or not paths:
+        called = named((self.root / "runs").glob("??/*"), prefix)
+        if len(called) > 1:
+            keys = ", ".join(sorted(path.name[:12] for path in called))
+            raise StoreError(f"{len(called)} runs are called {prefix!r}: {keys}; give a key")
+        paths = called or [path for path in self._folders() if path.name.startswith(prefix)]
+        if not paths or (not called and len(prefix) < _SHORTEST_PREFIX):
             few = " (give at least four digits)" if len(prefix) < _SHORTEST_PREFIX else ""
             raise StoreError(
                 f"no run {prefix!r} in {self.root}{few}: 'surfeit runs' lists those that are there"

@@ -13,6 +13,7 @@ from surfeit.store.again import AGAIN
 from surfeit.store.checkpoint import CHECKPOINT, METRICS, Checkpoint
 from surfeit.store.files import FileSum, disk_errors, make_folder, sync_path, write_json
 from surfeit.store.keys import SCHEMA
+from surfeit.store.labels import LABELS
 from surfeit.store.lease import Lease
 from surfeit.store.metrics_file import MetricsFile
 from surfeit.store.record import check_files
@@ -211,8 +212,8 @@ def _holds(path: Path, mask: Mapping[str, Tensor]) -> bool:
 
 
 def _belongs(path: Path, name: str) -> bool:
-    """Whether a file is part of a finished run; temporary ones and the lease are not."""
-    transient = ("lease", CHECKPOINT, "DONE.json", METRICS)
+    """Whether a file is part of a finished run; temporary ones, lease and labels are not."""
+    transient = ("lease", CHECKPOINT, "DONE.json", METRICS, LABELS)
     first = name.partition("/")[0]
     hidden = path.name.startswith(".")
     return not hidden and path.name not in transient and first not in (*_BY_STEP, AGAIN)

@@ -1,6 +1,6 @@
 """Which snapshots a training keeps, and how it is conducted: nothing that its result depends on."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -75,6 +75,8 @@ class Conduct:
         other_numerics: whether a run may go on under another torch, CPU or GPU than it began
             with; its last bits may then differ from those of an uninterrupted one.
         progress: called now and then with where the training stands.
+        role: what the run is in a procedure, for lists: `{"arm": "ticket", "level": 3}`. It stands
+            in the record of a run that is new; one that is there keeps its own.
 
     Raises:
         ValueError: if checkpoint_seconds is negative or no number, or progress no function.
@@ -84,6 +86,7 @@ class Conduct:
     wait: bool = True
     other_numerics: bool = False
     progress: Progress | None = None
+    role: Mapping[str, str | int] | None = None
 
     def __post_init__(self) -> None:
         number = isinstance(self.checkpoint_seconds, int | float)

@@ -21,6 +21,7 @@ from surfeit.store import (
     is_left_behind,
     make_folder,
     take_over,
+    thinned_steps,
 )
 from surfeit.train.job import Job
 from surfeit.train.loop import Loop
@@ -54,7 +55,9 @@ def train(
     store, it is returned; if it was interrupted, it goes on and ends bit for bit as if it had not
     been. If it lacks a wanted snapshot or one of its own files, it is trained again beside the
     first and must end the same before anything of the first is replaced: so a damaged run
-    (`Run.verify`) is repaired by deleting the damaged file and calling `train` again.
+    (`Run.verify`) is repaired by deleting the damaged file and calling `train` again. Snapshots
+    that were taken out (`surfeit runs thin`) are not missed, unless they are asked for by
+    `Snapshots(at=...)`: then those are made again.
 
     >>> run = train(lenet_300_100, load("digits"), Recipe(epochs=10), seed=0)
 
@@ -116,10 +119,11 @@ def train(
     images = len(dataset.train)
     steps = snapshots.steps(recipe.total_steps(images), recipe.steps_per_epoch(images), origin.step)
     folder = store.path_of(job.key)
-    if (done := _complete(folder, steps)) is not None:
+    if (done := _complete(folder, _unthinned(folder, steps, snapshots))) is not None:
         _clear_after_kill(folder)
         return done
     with Lease(make_folder(folder), wait=conduct.wait, waiting=_teller(conduct, job.key)) as lease:
+        steps = _unthinned(folder, steps, snapshots)
         if (done := _complete(folder, steps)) is not None:
             return done
         clear_temporary(folder)
@@ -163,15 +167,15 @@ def _clear_after_kill(folder: Path) -> None:
 
 def _trained(job: Job, folder: Path, steps: list[int], conduct: Conduct, lease: Lease) -> Run:
     with job.numerics.in_force(), _advice_on_disk_errors():
-        return Loop(job, steps, _writer(job, folder, lease), conduct).run()
+        return Loop(job, steps, _writer(job, folder, conduct, lease), conduct).run()
 
 
-def _writer(job: Job, folder: Path, lease: Lease) -> RunWriter:
+def _writer(job: Job, folder: Path, conduct: Conduct, lease: Lease) -> RunWriter:
     return RunWriter(
         folder,
         key=job.key,
         identity=job.identity,
-        about=about(job.network, job.names()),
+        about=about(job.network, job.names() | _role(conduct)),
         mask=job.mask,
         lease=lease,
     )
@@ -180,7 +184,7 @@ def _writer(job: Job, folder: Path, lease: Lease) -> RunWriter:
 def _trained_again(job: Job, folder: Path, steps: list[int], conduct: Conduct, lease: Lease) -> Run:
     """A finished run with what it lacked, once the second training has ended as the first."""
     if not (folder / "run.json").exists():
-        _writer(job, folder, lease)  # to go by, until the second takes its place
+        _writer(job, folder, conduct, lease)  # to go by, until the second takes its place
     run = Run(folder)
     check_machine(job.numerics, _in_summary(run, "machine"), conduct)
     again = again_folder(folder)
@@ -201,6 +205,18 @@ def _in_summary(run: Run, name: str) -> Any:
             "command again"
         )
     return run.done[name]
+
+
+def _unthinned(folder: Path, steps: list[int], snapshots: Snapshots) -> list[int]:
+    """The steps without those that were taken out of the run, but for those asked for by number."""
+    if not ((folder / "DONE.json").is_file() and (folder / "run.json").is_file()):
+        return steps
+    gone = thinned_steps(Run(folder)) - set(snapshots.at)
+    return [step for step in steps if step not in gone]
+
+
+def _role(conduct: Conduct) -> dict[str, Any]:
+    return {} if conduct.role is None else {"role": dict(conduct.role)}
 
 
 @contextmanager

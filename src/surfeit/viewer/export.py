@@ -10,6 +10,7 @@ from surfeit.core import DiskError
 from surfeit.data import Dataset
 from surfeit.store.files import make_folder, write_atomically
 from surfeit.viewer.assets import page_style, viewer_script
+from surfeit.viewer.bundles.bundle import MOST_SNAPSHOTS
 from surfeit.viewer.bundles.contents import Content, Source, contents, opened
 from surfeit.viewer.embed import data_script, module_script, policy
 
@@ -28,10 +29,11 @@ def export(
     links: int | None = None,
     dataset: Dataset | None = None,
     into: nn.Module | None = None,
+    snapshots: int | None = MOST_SNAPSHOTS,
 ) -> Path:
     """Writes the interactive graph of a run as one HTML file that asks for nothing from anywhere.
 
-    The file holds the viewer and, for every snapshot, the strongest links of each layer.
+    The file holds the viewer and, for each of its snapshots, the strongest links of each layer.
 
     Args:
         run: a run, its folder, or its key or the beginning of it in the user's store; a folder of
@@ -43,12 +45,14 @@ def export(
         dataset: the data it was trained on, for what removing units costs.
         into: a network that the run's weights fit, where only code of one's own builds it; it is
             only read.
+        snapshots: how many at most: every so manieth, the first and the last always, and the page
+            says how many of how many; None for all.
 
     Returns:
         the file's path.
 
     Raises:
-        ValueError: if a layer is not there; the nearest are suggested.
+        ValueError: if a layer is not there, with the nearest ones, or snapshots are fewer than 2.
         StoreError: if the run is not there or has no snapshots.
         DiskError: if `out` is a folder or cannot be written; found before anything is computed.
         BuildError: if the viewer was not built; the message says how it is.
@@ -63,6 +67,7 @@ def export(
         merged=None if merged is None else opened(merged),
         links=links,
         dataset=dataset,
+        snapshots=snapshots,
     )
     page = render(content, viewer)
     write_atomically(target, page.encode(), sync=False)

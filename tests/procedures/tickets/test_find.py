@@ -15,6 +15,7 @@ from surfeit.models import lenet_300_100, mlp
 from surfeit.procedures.tickets import CONTROLS, TicketConfig, failures, find_tickets
 from surfeit.procedures.tickets.table import SCHEMA
 from surfeit.prune import unit_densities
+from surfeit.store import Index
 from surfeit.study.tickets import differences
 from surfeit.train import Numerics, Recipe, train
 
@@ -397,3 +398,10 @@ def test_a_ticket_of_another_architecture_is_no_mask_for_a_network(found, blobs)
     other = mlp((9, 6), input_shape=(1, 4, 4), classes=3)
     with pytest.raises(ValueError, match=r"'fc2.weight' is \[6, 9\] in the model"):
         train(other, blobs, Recipe(steps=2), mask=found.run(1).mask, store=found.store)
+
+
+def test_every_run_of_a_search_says_what_it_is_there(found):
+    roles = {summary.key: summary.role for summary in Index(found.store).summaries()}
+    for row in found.table.to_pylist():
+        role = "dense" if row["level"] == 0 else f"{row['arm']} {row['level']}"
+        assert roles[row["run"]] == role

@@ -116,7 +116,7 @@ def test_likeness_of_outputs_is_another_graph(viewer, address):
     viewer.expect_state(source="outputs")
 
 
-def test_the_address_brings_a_view_back(viewer, address, new_page, runs):
+def test_the_address_brings_a_view_back(viewer, address, runs):
     _, keys = runs
     viewer.open(f"{address}#v=1&run={keys[1][:12]}&layer=fc2&t=135&cut=.05&sel=2,9&colour=norm")
     expect(viewer.choice("run")).to_have_value(keys[1])
@@ -128,7 +128,7 @@ def test_the_address_brings_a_view_back(viewer, address, new_page, runs):
     viewer.page.get_by_role("button", name="Zoom in").click()
     viewer.slider.press("ArrowLeft")
     viewer.expect_state(t="102")
-    again = Viewer(new_page()).open(viewer.page.url)
+    again = Viewer(viewer.page.context.new_page()).open(viewer.page.url)
     expect(again.status).to_have_text(viewer.status.inner_text())
     assert again.saved()["state"] == viewer.saved()["state"]
 

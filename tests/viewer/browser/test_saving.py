@@ -97,8 +97,40 @@ def test_a_link_to_the_view_can_be_copied(new_page, address):
     page.get_by_role("button", name="Copy link to this view").click()
     expect(page.get_by_text("Link copied.")).to_be_visible()
     link = page.evaluate("navigator.clipboard.readText()")
-    again = Viewer(new_page()).open(link)
+    assert "token" not in link
+    again = Viewer(page.context.new_page()).open(link)
     assert again.saved()["state"] == viewer.saved()["state"]
+
+
+def test_the_address_loses_the_token_and_keeps_the_view(new_page, address, complaints):
+    page = new_page()
+    Viewer(page).open(address + LINKED)
+    assert "token" not in page.url
+    link = page.url
+    page.reload()
+    Viewer(page).shown()
+    stranger = new_page()
+    stranger.goto(link)
+    words = "open the whole address that 'surfeit view' printed"
+    stranger.get_by_text(words).first.wait_for()
+    assert page.context.cookies() == []
+    assert all("status of 403" in one for one in complaints)
+    complaints.clear()
+
+
+def test_one_run_of_many_is_read_when_it_is_chosen(new_page, serve, store, written):
+    runs = [written(seed) for seed in range(23)]
+    page = new_page()
+    viewer = Viewer(page).open(serve(store))
+    assert viewer.choice("run").locator("option").count() == 23
+    last = runs[-1]
+    viewer.choose("run", "mlp, seed 22")
+    viewer.expect_state(run=last.key)
+    viewer.shown()
+    viewer.choose("beside", "mlp, seed 21")
+    viewer.shown()
+    again = Viewer(new_page()).open(f"{serve(store)}#v=1&run={runs[-1].key[:12]}")
+    expect(again.choice("run")).to_have_value(last.key)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 // Where the view's state is kept: in the page's address, or in a notebook's model.
 
+import { withoutToken } from "../data/token";
+
 export interface Address {
   read(): string;
   write(hash: string): void;
@@ -22,7 +24,7 @@ export function pageAddress(): Address {
       addEventListener("hashchange", heard);
       return () => removeEventListener("hashchange", heard);
     },
-    link: (hash) => location.href.replace(/#.*$/, "") + hash,
+    link: (hash) => withoutToken(location.href) + hash,
   };
 }
 

@@ -42,18 +42,22 @@ export function say(element: HTMLElement, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
+const filled = new WeakMap<HTMLSelectElement, { options: unknown; key: string }>();
+
 /** Exchanges the options of a list of choices and marks the chosen one. */
 export function fillSelect(
   select: HTMLSelectElement,
   options: readonly { value: string; label: string; disabled?: boolean }[],
   chosen: string,
 ): void {
-  const key = JSON.stringify(options);
-  if (select.dataset["options"] !== key) {
-    select.dataset["options"] = key;
-    select.replaceChildren(
-      ...options.map(({ value, label, disabled }) => h("option", { value, disabled: disabled ?? false }, label)),
-    );
+  if (filled.get(select)?.options !== options) {
+    const key = JSON.stringify(options);
+    if (filled.get(select)?.key !== key) {
+      select.replaceChildren(
+        ...options.map(({ value, label, disabled }) => h("option", { value, disabled: disabled ?? false }, label)),
+      );
+    }
+    filled.set(select, { options, key });
   }
   if (select.value !== chosen) select.value = chosen;
 }

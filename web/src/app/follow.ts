@@ -6,7 +6,7 @@ import { isScene } from "./derive";
 import { isGone } from "./failures";
 import type { Loader } from "./loader";
 import type { Model } from "./model";
-import { distinct, sceneOf } from "./scene";
+import { distinct, meantBy, sceneOf } from "./scene";
 import type { Store } from "./store";
 
 const EVERY = 2000;
@@ -56,10 +56,11 @@ export async function search(store: Store<Model>, source: Source): Promise<void>
   await trying(store, async () => {
     const fresh = distinct(await source.catalog());
     const { catalog, state } = store.get();
-    const [before, after] = [catalog && sceneOf(catalog, state), sceneOf(fresh, state)];
+    const before = catalog && sceneOf(catalog, state);
+    const after = meantBy(fresh, state);
     take(store, fresh);
-    if (state.run !== null || !isScene(before) || !isScene(after)) return;
-    if (before.timeline.id !== after.timeline.id) store.set({ state: { ...state, run: before.timeline.id } });
+    if (state.run !== null || !isScene(before) || !after) return;
+    if (before.timeline.id !== after.id) store.set({ state: { ...state, run: before.timeline.id } });
   });
 }
 
@@ -80,14 +81,21 @@ function take(store: Store<Model>, fresh: Catalog): void {
   if (JSON.stringify(next) !== JSON.stringify(catalog)) store.set({ catalog: next });
 }
 
+/** What is known of a timeline: a list that only names it takes nothing away that was read. */
 function newer(old: Timeline | undefined, fresh: Timeline): Timeline {
+  if (old && fresh.unread !== undefined && old.unread === undefined) {
+    const { name, status } = fresh;
+    // One that is written is read again in its turn.
+    if (status === "running" || old.moments.length === fresh.unread) return newer(old, { ...old, name, status });
+  }
   return old && JSON.stringify(old) === JSON.stringify(fresh) ? old : fresh;
 }
 
 function runningIds({ catalog, state }: Model): string[] {
   if (!catalog) return [];
   const scene = sceneOf(catalog, state);
-  if (typeof scene !== "string") {
+  if (scene === null) return [];
+  if (isScene(scene)) {
     return [scene.timeline, scene.merged].flatMap((one) => (one?.status === "running" ? [one.id] : []));
   }
   return catalog.timelines.filter(({ status }) => status === "running").map(({ id }) => id);

@@ -5,7 +5,7 @@ import type { GraphFrame, Learning, Query, RemovalFrame, Source, SpectrumFrame }
 import { isGone, sentenceOf } from "./failures";
 import { createLatest } from "./latest";
 import type { Model } from "./model";
-import { distinct, queryOf, sceneOf, type Scene } from "./scene";
+import { distinct, queryOf, sceneOf, unreadOf, type Scene } from "./scene";
 import { calledBack, createShelf } from "./shelf";
 import type { Store } from "./store";
 
@@ -21,10 +21,13 @@ export interface Loader {
 export function createLoader(store: Store<Model>, source: Source): Loader {
   const frames = createFrames(store, source);
   const beside = createBeside(store, source);
+  const unread = createUnread(store, source);
   const follow = (): void => {
     const { catalog, state, gone } = store.get();
     if (!catalog || gone) return;
     const scene = sceneOf(catalog, state);
+    unread.want(scene === null ? unreadOf(catalog, state) : []);
+    if (scene === null) return frames.again(); // what is chosen next may be what was shown last
     if (typeof scene === "string") {
       // What is chosen next may be what was shown last.
       frames.again();
@@ -44,6 +47,7 @@ export function createLoader(store: Store<Model>, source: Source): Loader {
         store.set({ catalog, gone: false, failure: null });
         frames.again();
         beside.again();
+        unread.again();
         follow();
       } catch (problem) {
         store.set(isGone(problem) ? { gone: true } : { failure: sentenceOf(problem), waiting: false });
@@ -54,6 +58,39 @@ export function createLoader(store: Store<Model>, source: Source): Loader {
       unsubscribe();
       frames.destroy();
       beside.destroy();
+    },
+  };
+}
+
+/** Asks for the moments of timelines that a long catalog only names. */
+function createUnread(store: Store<Model>, source: Source) {
+  let wanted = "";
+
+  async function read(id: string, key: string): Promise<void> {
+    try {
+      const whole = await source.timeline(id, true);
+      const { catalog } = store.get();
+      if (!catalog) return;
+      // The name stays the one that tells it apart from others here.
+      const timelines = catalog.timelines.map((old) => (old.id === id ? { ...whole, name: old.name } : old));
+      store.set({ catalog: { ...catalog, timelines } });
+    } catch (problem) {
+      if (key !== wanted) return;
+      store.set(isGone(problem) ? { gone: true } : { failure: sentenceOf(problem), waiting: false });
+    }
+  }
+
+  return {
+    /** Once for each change of what is wanted: a failure is not repeated with every key. */
+    want(ids: readonly string[]): void {
+      const key = ids.join(" ");
+      if (key === wanted) return;
+      wanted = key;
+      if (ids.length > 0) store.set({ failure: null });
+      for (const id of ids) void read(id, key);
+    },
+    again(): void {
+      wanted = "";
     },
   };
 }

@@ -20,23 +20,49 @@ export interface Scene {
 /** What of a state a scene rests on. */
 export type Wish = Pick<ViewState, "run" | "merged" | "layer" | "at">;
 
-/** The scene of a state; a sentence where there is nothing to show. */
-export function sceneOf(catalog: Catalog, state: Wish): Scene | string {
+/** The scene of a state; a sentence where there is nothing to show, null while what it needs is
+ * `unreadOf`. */
+export function sceneOf(catalog: Catalog, state: Wish): Scene | string | null {
   const notices: string[] = [];
   const timeline = timelineOf(catalog, state.run, notices);
   if (!timeline) return "There are no runs here yet. Record one with `surfeit train`, and it appears here.";
   const lacking = lackOf(timeline);
   if (lacking) return [...notices, lacking].join(" ");
+  if (isUnread(timeline)) return null;
   const layer = layerOf(timeline, state.layer, notices);
+  const merged = mergedOf(catalog, timeline, layer, state.merged, notices);
+  if (merged && isUnread(merged)) return null;
   const index = state.at === null ? timeline.moments.length - 1 : nearestIndex(timeline.moments, state.at);
   return {
     timeline,
-    merged: mergedOf(catalog, timeline, layer, state.merged, notices),
+    merged,
     layer,
     index,
     moment: timeline.moments[index]!,
     notices,
   };
+}
+
+/** The timeline that a state means, whatever is known of it. */
+export function meantBy(catalog: Catalog, state: Wish): Timeline | undefined {
+  return timelineOf(catalog, state.run, []);
+}
+
+/** The timelines of a scene whose moments are still to be asked for. */
+export function unreadOf(catalog: Catalog, state: Wish): string[] {
+  const timeline = meantBy(catalog, state);
+  if (!timeline || lackOf(timeline)) return [];
+  const merged = mergedOf(catalog, timeline, layerOf(timeline, state.layer, []), state.merged, []);
+  return [timeline, merged].flatMap((one) => (one && isUnread(one) ? [one.id] : []));
+}
+
+function isUnread({ unread }: Timeline): boolean {
+  return unread !== undefined && unread > 0;
+}
+
+/** How many moments a timeline has, read or not. */
+export function momentsIn({ moments, unread }: Timeline): number {
+  return unread ?? moments.length;
 }
 
 /** The catalog with runs of one name told apart by the beginning of their keys. */
@@ -66,7 +92,7 @@ export function mergeable(catalog: Catalog, timeline: Timeline, layer: Layer): T
     (other) =>
       other.id !== timeline.id &&
       other.axis === timeline.axis &&
-      other.moments.length > 0 &&
+      momentsIn(other) > 0 &&
       other.layers.some(({ name, inputs }) => name === layer.name && inputs === layer.inputs),
   );
 }
@@ -94,7 +120,7 @@ export function findTimeline(timelines: readonly Timeline[], wanted: string): Ti
 }
 
 function timelineOf(catalog: Catalog, wanted: string | null, notices: string[]): Timeline | undefined {
-  const first = catalog.timelines.find(({ moments }) => moments.length > 0) ?? catalog.timelines[0];
+  const first = catalog.timelines.find((timeline) => momentsIn(timeline) > 0) ?? catalog.timelines[0];
   if (wanted === null || !first) return first;
   const found = findTimeline(catalog.timelines, wanted);
   if (!found) notices.push(`There is no run ${wanted} here; this is ${first.name}.`);
@@ -103,7 +129,7 @@ function timelineOf(catalog: Catalog, wanted: string | null, notices: string[]):
 
 function lackOf(timeline: Timeline): string | null {
   if (timeline.layers.length === 0) return `${timeline.name} has no layer that could be shown.`;
-  if (timeline.moments.length > 0) return null;
+  if (momentsIn(timeline) > 0) return null;
   if (timeline.status === "running") return `${timeline.name} has no snapshot yet; the first one will appear here.`;
   return `${timeline.name} was recorded without snapshots, so its weights cannot be shown. Choose another run, or train again with snapshots.`;
 }

@@ -1,12 +1,13 @@
 // The choices above the graph: run, layer, what likeness rests on, a second run, colours.
 
 import { layerName } from "../layers";
-import type { ColourBy, Layer, SourceOfSimilarity, Timeline } from "../types";
+import type { Catalog, ColourBy, Layer, SourceOfSimilarity, Timeline } from "../types";
 import type { Actions } from "./actions";
 import { isScene, type View } from "./derive";
 import { field, fillSelect, h } from "./dom";
 import type { Part } from "./part";
-import { mergeable } from "./scene";
+import { mergeable, momentsIn } from "./scene";
+import { remember } from "./store";
 import { CRITERIA, criterionName, plural, SIMILARITY } from "./words";
 
 const COLOUR_NAMES: Record<ColourBy, string> = {
@@ -32,17 +33,20 @@ export function createToolbar(actions: Actions, live: boolean): Part {
   const joined = h("label", { class: "check", title: "Joins each unit to the unit of the same number in the other run" }, twins, "join twins");
   const mergedField = field("beside", merged);
   const criterionField = field("by", criterion);
+  // Of thousands of runs, made anew only where they have changed.
+  const runOptions = remember((catalog: Catalog | null) => (catalog?.timelines ?? []).slice(0, live ? undefined : 1).map(runOption));
+  const mergedOptions = remember(besideOptions);
   const element = h("div", { class: "toolbar", role: "group", "aria-label": "What is shown" },
     field("run", run, "field roomy"), field("layer", layer), field("likeness of", source), mergedField, joined, field("colour", colour), criterionField);
   return {
     element,
     update(view) {
       const scene = isScene(view.scene) ? view.scene : null;
-      const timelines = (view.model.catalog?.timelines ?? []).slice(0, live ? undefined : 1);
-      fillSelect(run, timelines.map(runOption), scene?.timeline.id ?? view.state.run ?? "");
+      const { catalog } = view.model;
+      fillSelect(run, runOptions(catalog), scene?.timeline.id ?? view.state.run ?? "");
       fillSelect(layer, (scene?.timeline.layers ?? []).map(layerOption), scene?.layer.name ?? "");
       fillSelect(source, sources(scene?.timeline ?? null), view.state.source);
-      fillSelect(merged, mergedOptions(view), scene?.merged?.id ?? "");
+      fillSelect(merged, mergedOptions(scene && catalog, scene?.timeline ?? null, scene?.layer ?? null), scene?.merged?.id ?? "");
       fillSelect(colour, colours(view), view.state.colour);
       run.title = scene?.timeline.name ?? "";
       merged.title = scene?.merged?.name ?? "";
@@ -56,8 +60,9 @@ export function createToolbar(actions: Actions, live: boolean): Part {
   };
 }
 
-function runOption({ id, name, status, moments }: Timeline): { value: string; label: string } {
-  const state = moments.length === 0 ? " (no snapshots)" : status === "running" ? " (running)" : "";
+function runOption(timeline: Timeline): { value: string; label: string } {
+  const { id, name, status } = timeline;
+  const state = momentsIn(timeline) === 0 ? " (no snapshots)" : status === "running" ? " (running)" : "";
   return { value: id, label: name + state };
 }
 
@@ -72,10 +77,10 @@ function sources(timeline: Timeline | null) {
   });
 }
 
-function mergedOptions(view: View) {
+function besideOptions(catalog: Catalog | null, timeline: Timeline | null, layer: Layer | null) {
   const none = { value: "", label: "no other run" };
-  if (!isScene(view.scene) || !view.model.catalog) return [none];
-  const others = mergeable(view.model.catalog, view.scene.timeline, view.scene.layer);
+  if (!catalog || !timeline || !layer) return [none];
+  const others = mergeable(catalog, timeline, layer);
   return [none, ...others.map(({ id, name }) => ({ value: id, label: name }))];
 }
 

@@ -16,6 +16,8 @@ interface Header {
   version: number;
   timeline: Timeline;
   merged: Timeline | null;
+  /** "201 of 10,001 snapshots", where some are left out. */
+  thinned?: string | null;
   films: FilmHeader[];
   charts: Chart[];
 }
@@ -96,7 +98,7 @@ function graphOf(header: Header, films: readonly Film[], query: Query): GraphFra
     nearest: null,
     nearestApart: null,
     neighbours: 0,
-    note: noteOf(film.header, moment),
+    note: noteOf(header, film.header, moment),
   };
 }
 
@@ -116,10 +118,10 @@ function layerOf({ layer }: Query): string {
   return layer === "" ? layerName(layer) : `layer ${layer}`;
 }
 
-function noteOf(film: FilmHeader, moment: number): string {
+function noteOf(header: Header, film: FilmHeader, moment: number): string {
   const rounded = `inner products are rounded, by up to ${(Math.ceil(film.error * 1e4) / 1e4).toFixed(4)}`;
-  const note = film.notes[moment] ?? null;
-  return note === null ? rounded : `${note}. ${rounded}`;
+  const thinned = header.thinned ? `this page holds ${header.thinned}, evenly spaced` : null;
+  return [film.notes[moment] ?? null, thinned, rounded].filter((words) => words !== null).join(". ");
 }
 
 /** The chart at the moment nearest to the one asked for, and what to say if that is another. */

@@ -1,16 +1,25 @@
 // Pictures from the local server of `surfeit view`.
 import type { Catalog, Query, Source, Timeline } from "../types";
 import { graphFrame, learningOf, removalFrame, spectrumFrame } from "./frames";
+import { opened, type SentCatalog } from "./rows";
 
 /** A source that asks the server at `base` ("" for the page's own), which knows us by the token. */
 export function httpSource(base: string, token: string): Source {
   const root = base === "" || base.endsWith("/") ? base : `${base}/`;
   const ask = (path: string, signal?: AbortSignal): Promise<Response> => answered(`${root}api/${path}`, token, signal);
   const bytes = async (path: string, signal?: AbortSignal): Promise<ArrayBuffer> => (await ask(path, signal)).arrayBuffer();
+  let known: { tag: string | null; catalog: Catalog } | null = null;
+  async function catalog(): Promise<Catalog> {
+    const response = await answered(`${root}api/catalog`, token, undefined, known?.tag ?? null);
+    if (known && response.status === UNCHANGED) return known.catalog;
+    known = { tag: response.headers.get("ETag"), catalog: opened((await response.json()) as SentCatalog) };
+    return known.catalog;
+  }
   return {
     live: true,
-    catalog: async () => (await (await ask("catalog")).json()) as Catalog,
-    timeline: async (id) => (await (await ask(`timelines/${encodeURIComponent(id)}`)).json()) as Timeline,
+    catalog,
+    timeline: async (id, quick = false) =>
+      (await (await ask(`timelines/${encodeURIComponent(id)}${quick ? "?quick=1" : ""}`)).json()) as Timeline,
     graph: async (query, signal) => graphFrame(await bytes(pathOf("graph", query), signal)),
     spectrum: async (query, signal) => spectrumFrame(await bytes(pathOf("spectrum", query), signal)),
     removal: async (query, signal) => removalFrame(await bytes(pathOf("removal", query), signal)),
@@ -26,10 +35,14 @@ function pathOf(picture: string, query: Query): string {
   return `timelines/${encodeURIComponent(query.timeline)}/${picture}?${asked.toString()}`;
 }
 
-async function answered(address: string, token: string, signal?: AbortSignal): Promise<Response> {
+/** The status of an answer that is the one we have. */
+const UNCHANGED = 304;
+
+async function answered(address: string, token: string, signal?: AbortSignal, tag: string | null = null): Promise<Response> {
   let response: Response;
+  const headers = { Authorization: `Bearer ${token}`, ...(tag === null ? {} : { "If-None-Match": tag }) };
   try {
-    response = await fetch(address, { headers: { Authorization: `Bearer ${token}` }, signal: signal ?? null });
+    response = await fetch(address, { headers, signal: signal ?? null });
   } catch (error) {
     if (signal?.aborted === true) {
       throw error;
@@ -37,7 +50,7 @@ async function answered(address: string, token: string, signal?: AbortSignal): P
     // The name tells the page that it is not this picture alone that is missing.
     throw Object.assign(new Error("The viewer's server does not answer: is `surfeit view` still running?"), { name: "ServerGone" });
   }
-  if (!response.ok) {
+  if (!response.ok && !(tag !== null && response.status === UNCHANGED)) {
     throw new Error(await sentenceOf(response));
   }
   return response;

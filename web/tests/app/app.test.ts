@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import type { Address } from "../../src/app/address";
 import { mountViewer, type Mounted, type MountOptions } from "../../src/app/app";
-import type { GraphFrame } from "../../src/types";
+import type { GraphFrame, Timeline } from "../../src/types";
 import { planted, settle, standIn, timeline, type Planted, type StandIn } from "./planted";
 
 let graph: StandIn;
@@ -343,5 +343,52 @@ describe("in a notebook", () => {
     expect(host.shadowRoot!.childElementCount).toBe(0);
     expect(graph.calls.at(-1)![0]).toBe("destroy");
     expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("a long catalog that only names its runs", () => {
+  const light = (id: string): Timeline => timeline(id, 0, { unread: 5 });
+
+  function longSource(): { source: Planted; read: string[] } {
+    const source = planted([timeline(KEY), light(OTHER)]);
+    const read: string[] = [];
+    source.timeline = async (id, quick) => {
+      read.push(`${id} ${quick}`);
+      if (source.problem) throw source.problem;
+      return timeline(id);
+    };
+    return { source, read };
+  }
+
+  it("reads a run when it is chosen, once", async () => {
+    const { source, read } = longSource();
+    const { find } = await opened(source);
+    const run = find<HTMLSelectElement>("select");
+    expect(read).toEqual([]);
+    run.value = OTHER;
+    run.dispatchEvent(new Event("change"));
+    await wait(1000);
+    expect(read).toEqual([`${OTHER} true`]);
+    expect(source.asked.at(-1)).toMatchObject({ timeline: OTHER, at: 400 });
+  });
+
+  it("says why a run cannot be read, and reads the next one", async () => {
+    const { source } = longSource();
+    const { find, text } = await opened(source);
+    const run = find<HTMLSelectElement>("select");
+    source.problem = new Error("run.json is damaged");
+    run.value = OTHER;
+    run.dispatchEvent(new Event("change"));
+    await wait(1000);
+    expect(text(".cover")).toContain("run.json is damaged");
+    source.problem = null;
+    run.value = KEY;
+    run.dispatchEvent(new Event("change"));
+    await wait(1000);
+    expect(text(".cover")).not.toContain("damaged");
+    run.value = OTHER;
+    run.dispatchEvent(new Event("change"));
+    await wait(1000);
+    expect(source.asked.at(-1)).toMatchObject({ timeline: OTHER });
   });
 });

@@ -1,6 +1,7 @@
 // New runs appear by themselves, and the one that is shown stays.
 import { expect, it } from "vitest";
 
+import { isScene } from "../../src/app/derive";
 import { search } from "../../src/app/follow";
 import { firstModel } from "../../src/app/model";
 import { sceneOf } from "../../src/app/scene";
@@ -16,7 +17,7 @@ function setting(timelines: Timeline[]) {
   const source = planted(timelines);
   const shown = (): string => {
     const scene = sceneOf(store.get().catalog, store.get().state);
-    return typeof scene === "string" ? scene : scene.timeline.id;
+    return isScene(scene) ? scene.timeline.id : (scene ?? "reading");
   };
   return { store, source, shown };
 }
@@ -53,4 +54,24 @@ it("says where the server has gone, and leaves all else as it is", async () => {
   source.problem = Object.assign(new Error("no answer"), { name: "ServerGone" });
   await search(store, source);
   expect([store.get().gone, shown()]).toEqual([true, KEY]);
+});
+
+it("keeps the moments that were read when a long list only names the run again", async () => {
+  const { store, source, shown } = setting([timeline(KEY)]);
+  const before = store.get().catalog!.timelines[0];
+  source.timelines = [timeline(KEY, 0, { unread: 5 }), timeline(OTHER, 0, { unread: 3 })];
+  await search(store, source);
+  expect(shown()).toBe(KEY);
+  expect(store.get().catalog!.timelines[0]).toBe(before);
+  source.timelines = [timeline(KEY, 0, { unread: 9 })];
+  await search(store, source);
+  expect(shown()).toBe("reading");
+});
+
+it("stays with the run that is shown, though one that is not read comes before it", async () => {
+  const { store, source, shown } = setting([timeline(KEY)]);
+  source.timelines = [timeline(OTHER, 0, { unread: 3 }), timeline(KEY)];
+  await search(store, source);
+  expect(shown()).toBe(KEY);
+  expect(store.get().state.run).toBe(KEY);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { nearestNames } from "../../src/app/nearest";
-import { distinct, mergeable, momentBeside, nearestIndex, sceneOf } from "../../src/app/scene";
+import { distinct, mergeable, momentBeside, momentsIn, nearestIndex, sceneOf, unreadOf } from "../../src/app/scene";
 import { DEFAULT_STATE } from "../../src/app/state";
 import type { Timeline } from "../../src/types";
 import { timeline } from "./planted";
@@ -56,6 +56,30 @@ describe("the scene", () => {
     expect(mergeable({ ...catalog, timelines: [timeline(OTHER, 3, { axis: "level" })] }, all[0]!, all[0]!.layers[0]!)).toEqual([]);
     expect(scene(all, { merged: OTHER.slice(0, 12) })).toMatchObject({ merged: { id: OTHER }, notices: [] });
     expect(scene(all, { merged: "cccccccc" })).toMatchObject({ merged: null, notices: ["Run cccccccc has no layer like fc1 here, so it is not added."] });
+  });
+});
+
+describe("a scene of runs that a long list only names", () => {
+  const light = (id: string, unread: number): Timeline => timeline(id, 0, { unread });
+
+  it("waits for the moments of the run and of the one beside it", () => {
+    const wish = { ...DEFAULT_STATE, run: KEY, merged: OTHER };
+    const catalog = (...timelines: Timeline[]) => ({ timelines, problems: [] });
+    const both = catalog(light(KEY, 5), light(OTHER, 3));
+    expect([sceneOf(both, wish), unreadOf(both, wish)]).toEqual([null, [KEY, OTHER]]);
+    const one = catalog(timeline(KEY), light(OTHER, 3));
+    expect([sceneOf(one, wish), unreadOf(one, wish)]).toEqual([null, [OTHER]]);
+    const none = catalog(timeline(KEY), timeline(OTHER), light("cccc", 3));
+    expect(sceneOf(none, wish)).toMatchObject({ timeline: { id: KEY }, merged: { id: OTHER } });
+    expect(unreadOf(none, wish)).toEqual([]);
+  });
+
+  it("says of those without snapshots that they have none", () => {
+    expect(scene([light(KEY, 0)], {})).toContain("recorded without snapshots");
+    expect(unreadOf({ timelines: [light(KEY, 0)], problems: [] }, DEFAULT_STATE)).toEqual([]);
+    expect(momentsIn(light(KEY, 7))).toBe(7);
+    const all = [timeline("empty", 0), light(KEY, 2)];
+    expect(unreadOf({ timelines: all, problems: [] }, DEFAULT_STATE)).toEqual([KEY]);
   });
 });
 

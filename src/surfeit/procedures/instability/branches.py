@@ -36,7 +36,8 @@ def train_trunk(config: Mapping[str, Any], desk: Desk) -> str:
     parcel = unpack(config["parcel"])
     mask = {} if config["mask"] is None else load_file(config["mask"])
     keep = Snapshots(every_epochs=0, at=tuple(config["steps"]))
-    begin = Begin(recipe=parcel.recipe, origin=Origin(), snapshots=keep)
+    role = {"arm": "trunk"}
+    begin = Begin(recipe=parcel.recipe, origin=Origin(), snapshots=keep, role=role)
     return train_as(parcel, desk, tensors_of(parcel.model), mask, begin).key
 
 
@@ -58,5 +59,6 @@ def train_branch(config: Mapping[str, Any], desk: Desk) -> str:
     trunk = Run(Store(desk.store).path_of(config["trunk"] or desk.parents[0]))
     step = config["step"]
     parcel = replace(parcel, seed=branch_seed(parcel.seed, config["side"]))
-    begin = Begin(recipe=parcel.recipe, origin=Origin(step=step, parents=(trunk.key,)))
+    origin = Origin(step=step, parents=(trunk.key,))
+    begin = Begin(recipe=parcel.recipe, origin=origin, role={"arm": f"branch {step}"})
     return train_as(parcel, desk, trunk.tensors(step), dict(trunk.mask), begin).key

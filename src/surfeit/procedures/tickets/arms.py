@@ -1,5 +1,6 @@
 """One training of a ticket or of a control, and what is checked around it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from surfeit.core import Params, Streams
@@ -18,12 +19,14 @@ TICKET = "ticket"
 
 @dataclass(frozen=True, kw_only=True)
 class Begin:
-    """How a training begins: its recipe, its first step and parents, and what it keeps."""
+    """How a training begins: recipe, first step and parents, what it keeps, and what it is for."""
 
     recipe: Recipe
     origin: Origin
     # The first and the last alone.
     snapshots: Snapshots = field(default_factory=lambda: Snapshots(every_epochs=0))
+    # What lists of runs call it.
+    role: Mapping[str, str | int] | None = None
 
 
 def train_arm(
@@ -61,7 +64,8 @@ def train_arm(
         if control.anew:
             recipe = lengthened(parcel, mask, scratch_cap) if control.longer else parcel.recipe
             begin = replace(begin, recipe=recipe, origin=replace(begin.origin, step=0))
-    return train_as(parcel, desk, weights, mask, begin)
+    role = {"arm": arm, "level": level}
+    return train_as(parcel, desk, weights, mask, replace(begin, role=role))
 
 
 def train_as(parcel: Parcel, desk: Desk, weights: Params, mask: Mask, begin: Begin) -> Run:
@@ -76,7 +80,7 @@ def train_as(parcel: Parcel, desk: Desk, weights: Params, mask: Mask, begin: Beg
         snapshots=begin.snapshots,
         store=Store(desk.store),
         numerics=parcel.numerics,
-        conduct=Conduct(progress=announcing(desk)),
+        conduct=Conduct(progress=announcing(desk), role=begin.role),
         objective=parcel.objective,
     )
     check_began(run, weights, mask)

@@ -14,7 +14,7 @@ import torch
 from surfeit.core import Params, Streams
 from surfeit.execute import Desk
 from surfeit.procedures.parcels import Parcel, drawn_like, model_with, tensors_of, unpack
-from surfeit.procedures.tickets.arms import Begin, train_arm, train_as
+from surfeit.procedures.tickets.arms import TICKET, Begin, train_arm, train_as
 from surfeit.procedures.tickets.config import TicketConfig
 from surfeit.procedures.tickets.controls import Mask, Ticket
 from surfeit.procedures.tickets.protocol import check_shrinks
@@ -38,7 +38,8 @@ def train_dense(config: Mapping[str, Any], desk: Desk) -> str:
     """
     parcel = unpack(config["parcel"])
     keep = Snapshots(every_epochs=0, at=(config["tickets"]["rewind_to"],))
-    begin = Begin(recipe=parcel.recipe, origin=Origin(), snapshots=keep)
+    role = {"arm": TICKET, "level": 0}
+    begin = Begin(recipe=parcel.recipe, origin=Origin(), snapshots=keep, role=role)
     return train_as(parcel, desk, tensors_of(parcel.model), {}, begin).key
 
 

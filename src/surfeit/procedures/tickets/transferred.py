@@ -46,7 +46,8 @@ def train_transferred(config: Mapping[str, Any], desk: Desk) -> str:
         weights = overlaid(found.tensors(found.steps()[0]), found.mask, weights)
     structure = parcel.structure
     weights = _with_own_head(weights, initial, structure)
-    begin = Begin(recipe=parcel.recipe, origin=Origin(parents=(found.key,)))
+    role = {"arm": config["arm"], "level": config["level"]}
+    begin = Begin(recipe=parcel.recipe, origin=Origin(parents=(found.key,)), role=role)
     if config["level"] == 0:
         return train_as(parcel, desk, weights, {}, begin).key
     mask = fitting(found.mask, parcel.model, structure)

@@ -1,6 +1,6 @@
 """All pictures of some layers of one timeline in one run of bytes, for a page without a server."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +10,7 @@ import numpy as np
 
 from surfeit.core import Split, StoreError
 from surfeit.data import Dataset
+from surfeit.store import evenly
 from surfeit.viewer.bundles.film import Scale, drift_of, film, scale_of
 from surfeit.viewer.bundles.private import without_folders
 from surfeit.viewer.bundles.reel import Reel, Shot, ahead
@@ -24,6 +25,9 @@ from surfeit.viewer.wire import encode
 FORMAT = "surfeit-bundle"
 VERSION = 1
 WITHOUT_DATA = "this page holds no data to run the network on: open the run with `surfeit view`"
+
+MOST_SNAPSHOTS = 201
+"""How many moments a page holds unless more are asked for: 200 steps from the first to the last."""
 
 FILM_ARRAYS = ("gaps", "changes", "gap_ends", "entries", "entered", "entry_ends", "floor")
 
@@ -41,8 +45,9 @@ def bundle(
     merged: Timeline | None = None,
     links: int | None = None,
     dataset: Dataset | None = None,
+    snapshots: int | None = MOST_SNAPSHOTS,
 ) -> bytes:
-    """The graphs of some layers at all moments, with metrics, spectra and removal orders.
+    """The graphs of some layers over time, with metrics, spectra and removal orders.
 
     Graphs are written as `surfeit.viewer.bundles.film` does. Spectra and removal orders are those
     of up to 10 moments, evenly spaced, as 0.3 seconds allow, the last one always; what removals
@@ -55,13 +60,14 @@ def bundle(
         merged: another timeline whose units of the same layers are added.
         links: how many links of each moment are complete; `default_links` if not given.
         dataset: what the network was trained on, for what removals cost and for outputs.
+        snapshots: how many moments there are at most, as `chosen_moments` takes them; None for all.
 
     Returns:
         bytes as `surfeit.viewer.wire` describes; `web/src/data/bundle.ts` reads them.
 
     Raises:
-        ValueError: if there is no such layer, two cannot be merged, or outputs are asked for
-            without data.
+        ValueError: if there is no such layer, two cannot be merged, outputs are asked for without
+            data, or snapshots are fewer than 2.
         StoreError: if there is no moment that can be read, or the metrics are damaged.
 
     Cost: 512 units over 100 moments with 20,000 links: 0.7 s of one core with 64 inputs, 1.5 s with
@@ -71,6 +77,7 @@ def bundle(
         raise ValueError("unit outputs need the data that the network was trained on: give them")
     examples = None if dataset is None else some_examples(dataset)
     timeline.moment()  # says so if there are none
+    moments = chosen_moments(timeline, snapshots)
     for layer in layers:
         timeline.layer(layer)
     folders = _folders(timeline) + ([] if merged is None else _folders(merged))
@@ -82,16 +89,22 @@ def bundle(
             "source": source,
             "merged": None if merged is None else merged.id,
         }
-        there = made.add_film(reel, timeline.steps(), links, about)
+        there = made.add_film(reel, moments, links, about)
         made.add_charts([Place(timeline, layer, at) for at in there], examples)
+    beside = None
+    if merged is not None:
+        used = {merged.moment_beside(timeline, moment) for moment in moments}
+        beside = made.about(merged, layers, examples, used)
     header = {
         "format": FORMAT,
         "version": VERSION,
-        "timeline": made.about(timeline, layers, examples),
-        "merged": None if merged is None else made.about(merged, layers, examples),
+        "timeline": made.about(timeline, layers, examples, moments),
+        "merged": beside,
         "films": made.films,
         "charts": made.charts,
     }
+    if (thinned := thinned_words(timeline, moments)) is not None:
+        header["thinned"] = thinned
     return encode(header, {**made.arrays, "learning": _bytes(packed_learning(timeline.learning()))})
 
 
@@ -180,17 +193,39 @@ class _Made:
                 self.charts.append({"kind": kind, "layer": place.layer, "at": place.at})
 
     def about(
-        self, timeline: Timeline, layers: Sequence[str], examples: Split | None
+        self,
+        timeline: Timeline,
+        layers: Sequence[str],
+        examples: Split | None,
+        moments: Collection[int],
     ) -> dict[str, Any]:
-        """What is said of a timeline and of those of its layers that are here."""
+        """What is said of a timeline and of those of its layers and moments that are here."""
+        kept = set(moments)
         found = described(timeline, WITHOUT_DATA if examples is None else None)
         return found | {
             "layers": [layer for layer in found["layers"] if layer["name"] in layers],
+            "moments": [moment for moment in found["moments"] if moment["at"] in kept],
             "note": found["note"] and without_folders(found["note"], self.folders),
         }
 
     def _add(self, name: str, values: np.ndarray) -> None:
         self.arrays[name] = values
+
+
+def chosen_moments(timeline: Timeline, most: int | None = MOST_SNAPSHOTS) -> list[int]:
+    """Every so manieth of a timeline's moments, the first and the last always; None for all.
+
+    Raises:
+        ValueError: if fewer than 2 are asked for.
+    """
+    there = timeline.steps()
+    return there if most is None else evenly(there, most=most)
+
+
+def thinned_words(timeline: Timeline, moments: Collection[int]) -> str | None:
+    """ "201 of 10,001 snapshots", or None where none is left out."""
+    total = len(timeline.steps())
+    return None if len(moments) == total else f"{len(moments):,} of {total:,} snapshots"
 
 
 def _folders(timeline: Timeline) -> list[Path]:

@@ -1,4 +1,4 @@
-"""What a page that stands alone holds: one run, some of its layers, all its snapshots."""
+"""What a page that stands alone holds: one run, some of its layers, its snapshots."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from torch import nn
 from surfeit.data import Dataset
 from surfeit.store import Run, Store
 from surfeit.study.figures.view import View
-from surfeit.viewer.bundles.bundle import bundle
+from surfeit.viewer.bundles.bundle import MOST_SNAPSHOTS, bundle
 from surfeit.viewer.fallback import still_view
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.timeline import Timeline
@@ -56,8 +56,9 @@ def contents(
     merged: Timeline | None = None,
     links: int | None = None,
     dataset: Dataset | None = None,
+    snapshots: int | None = MOST_SNAPSHOTS,
 ) -> Content:
-    """Everything of some layers over all moments of a run, ready to be put in a page.
+    """Everything of some layers over the moments of a run, ready to be put in a page.
 
     Args:
         run: a run or tickets.
@@ -65,10 +66,11 @@ def contents(
         merged: another one whose units of the same layers are added.
         links: the most links of one moment; the viewer's own limit if not given.
         dataset: the data it was trained on, for what removing units costs.
+        snapshots: how many moments at most, evenly spaced; None for all.
 
     Raises:
         ValueError: if there is no layer of a name, with the nearest ones, or none is named, links
-            are fewer than 1, or a run is to be merged with itself.
+            are fewer than 1 or snapshots fewer than 2, or a run is to be merged with itself.
         StoreError: if a snapshot is damaged.
     """
     if links is not None and links < 1:
@@ -81,11 +83,12 @@ def contents(
     for name in names:
         for timeline in filter(None, (run, merged)):
             timeline.layer(name)
+    there = bundle(run, names, merged=merged, links=links, dataset=dataset, snapshots=snapshots)
     labels = [run.layer(name).label for name in names]
     with_other = "" if merged is None else f", with {merged.name}"
     return Content(
         title=f"{' and '.join(labels)} of {run.name}{with_other}",
-        bundle=bundle(run, names, merged=merged, links=links, dataset=dataset),
+        bundle=there,
     )
 
 

@@ -20,6 +20,7 @@ from surfeit.viewer.timelines.timeline import Timeline
 # Moments read at once, where what is the same for all is looked up once: fewer of large layers, of
 # which together no more than so many inner products are kept by a thread.
 _TOGETHER = 8
+_READINGS = 64
 _PRODUCTS = 2**21
 
 T = TypeVar("T")
@@ -80,15 +81,17 @@ class Reel:
         Raises:
             ValueError: if two layers cannot be compared, or there are too many units.
         """
-        together = self._together()
+        together = self._together(len(at))
         parts = [at[start : start + together] for start in range(0, len(at), together)]
         for part in ahead(self._shots, parts):
             yield from part
 
-    def _together(self) -> int:
+    def _together(self, moments: int) -> int:
         timelines = filter(None, (self._timeline, self._merged))
         units = sum(timeline.layer(self._layer).units for timeline in timelines)
-        return max(1, min(_TOGETHER, _PRODUCTS // max(1, units * (units - 1) // 2)))
+        # Each reading looks the run's record up anew, which is long where there are many moments.
+        together = max(_TOGETHER, moments // _READINGS)
+        return max(1, min(together, _PRODUCTS // max(1, units * (units - 1) // 2)))
 
     def _shots(self, at: Sequence[int]) -> list[Shot | str]:
         found = [self._read(self._timeline, at)]

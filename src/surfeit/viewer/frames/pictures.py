@@ -11,11 +11,15 @@ from surfeit.viewer.frames.graph import graph_frame
 from surfeit.viewer.frames.places import Place, joined
 from surfeit.viewer.timelines.describing import described, packed_learning
 from surfeit.viewer.timelines.library import Library
+from surfeit.viewer.timelines.rows import Row, packed_rows
 
 SEMANTICS = 3
 """Goes up when a picture of the same weights changes, so that older ones are not shown."""
 
 SOURCES = ("weights", "outputs")
+
+# Of these a catalog tells everything: a page opens one of the first, as a rule.
+_MOST_WHOLE, _MOST_MOMENTS = 20, 2_000
 
 
 @dataclass(frozen=True)
@@ -62,20 +66,34 @@ class Pictures:
     def catalog(self) -> dict[str, Any]:
         """Everything that can be opened, as JSON values.
 
-        Whether data are there is only said as far as that is known without loading them.
+        The first 20 timelines are described with all their moments, as long as these are not more
+        than 2,000 together; of the others there are `surfeit.viewer.timelines.rows`, and `timeline`
+        tells more. Whether data are there is only said as far as that is known without loading
+        them.
         """
+        rows = self.library.rows()
+        first = _first(rows)
         found, problems = [], []
-        for timeline in self.library.reload():
+        for row in rows[:first]:
             try:
-                found.append(described(timeline, self.library.without_data(timeline)))
+                found.append(self.timeline(row.id, load=False))
             except (SurfeitError, ValueError, OSError) as error:
-                problems.append(f"{timeline.name} ({timeline.id[:12]}): {error}")
-        return {"timelines": found, "problems": [*self.library.problems, *problems]}
+                problems.append(f"{row.name} ({row.id[:12]}): {error}")
+        return {
+            "timelines": found,
+            "rows": packed_rows(rows[first:]),
+            "problems": [*self.library.problems, *problems],
+        }
 
-    def timeline(self, identifier: str) -> dict[str, Any]:
-        """One timeline as it is now, as JSON values; loads its data to say if they are there."""
+    def timeline(self, identifier: str, *, load: bool = True) -> dict[str, Any]:
+        """One timeline as it is now, as JSON values.
+
+        Args:
+            identifier: its name.
+            load: whether to load its data to say if they are there, which may take seconds.
+        """
         timeline = self.library.get(identifier)
-        return described(timeline, self.library.without_data(timeline, load=True))
+        return described(timeline, self.library.without_data(timeline, load=load))
 
     def graph(self, query: Query) -> bytes:
         """The graph of one layer at one moment, or of two runs' layers merged."""
@@ -124,6 +142,16 @@ class Pictures:
     def _name(self, kind: str, places: Sequence[Place], *options: object) -> str:
         stamps = [[place.timeline.stamp(place.at), place.layer] for place in places]
         return json.dumps([SEMANTICS, kind, stamps, options])
+
+
+def _first(rows: Sequence[Row]) -> int:
+    """How many of the rows are described whole."""
+    together = 0
+    for place, row in enumerate(rows[:_MOST_WHOLE]):
+        together += row.moments
+        if together > _MOST_MOMENTS:
+            return place
+    return min(len(rows), _MOST_WHOLE)
 
 
 def _graph(places: Sequence[Place], examples: Split | None, source: str) -> bytes:

@@ -4,6 +4,9 @@ No path from an address touches the disk: names are looked up in the library, an
 the page have fixed names.
 """
 
+import gzip
+import hashlib
+import json
 import re
 import sys
 import traceback
@@ -44,9 +47,10 @@ _GONE = 499  # nobody reads it; the number that other servers note for a closed 
 def application(pictures: "Pictures", token: str, *, once: str | None = None) -> Starlette:
     """The local server's application (ASGI).
 
-    The page is at `/?token=...`; pictures lie under `/api`, with the token as a bearer or in the
-    address. Errors are JSON, `{"error": sentence}`: 400 for what cannot be asked, 403 without the
-    token, 404 for what is not there, 409 for a run that cannot give it, 500 for our own faults.
+    The page is at `/?token=...`, and takes the token out of the address: it is at `/view` then,
+    where it knows nothing by itself. Pictures lie under `/api`, with the token as a bearer or in
+    the address. Errors are JSON, `{"error": sentence}`: 400 for what cannot be asked, 403 without
+    the token, 404 for what is not there, 409 for a run that cannot give it, 500 for our own faults.
 
     Args:
         pictures: computes or recalls what is shown, of the runs in its library and of no others.
@@ -60,6 +64,9 @@ def application(pictures: "Pictures", token: str, *, once: str | None = None) ->
             return PlainTextResponse(f"Surfeit: {NO_TOKEN}.\n", status_code=403)
         return HTMLResponse(assets.page())
 
+    def without_token(request: Request) -> Response:
+        return HTMLResponse(assets.page())
+
     async def opened(request: Request) -> Response:  # one at a time
         given = request.path_params["once"]
         if request.method != "GET" or not any(same(given, secret) for secret in unused):
@@ -69,6 +76,7 @@ def application(pictures: "Pictures", token: str, *, once: str | None = None) ->
 
     routes = [
         Route("/", page),
+        Route("/view", without_token),
         Route("/open/{once}", opened),
         *(_public(path, kind, read) for path, kind, read in _FILES),
         Mount(
@@ -103,10 +111,11 @@ def _public(path: str, kind: str, read: Callable[[], str]) -> Route:
 
 def _api(pictures: "Pictures") -> list[BaseRoute]:
     def catalog(request: Request) -> Response:
-        return JSONResponse(pictures.catalog())
+        return _compressed(request, pictures.catalog())
 
     def timeline(request: Request) -> Response:
-        return JSONResponse(pictures.timeline(_timeline(request)))
+        load = "quick" not in request.query_params
+        return _compressed(request, pictures.timeline(_timeline(request), load=load))
 
     def learning(request: Request) -> Response:
         return _packed(pictures.learning(_timeline(request)))
@@ -171,6 +180,17 @@ def _name_of(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise UnknownTimelineError(f"no run {name[:80]!r} here: names are letters, digits, dashes")
     return name
+
+
+def _compressed(request: Request, value: Any) -> Response:
+    """JSON, compressed for who takes that; nothing for who has these very values already."""
+    content = json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+    headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"'}
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        content, headers["Content-Encoding"] = gzip.compress(content, 6, mtime=0), "gzip"
+    return Response(content, media_type="application/json", headers=headers)
 
 
 def _packed(content: bytes) -> Response:

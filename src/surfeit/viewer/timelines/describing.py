@@ -26,7 +26,7 @@ def described(timeline: Timeline, without_data: str | None) -> dict[str, Any]:
             {"at": moment.at, "epoch": moment.epoch, "run": moment.run}
             for moment in timeline.moments()
         ],
-        "layers": [_layer(layer) for layer in timeline.layers],
+        "layers": [described_layer(layer) for layer in timeline.layers],
         "withoutData": without_data,
         "objective": timeline.objective,
         "note": timeline.note,
@@ -51,7 +51,8 @@ def chance_of(layer: LayerShape) -> float:
     return chance_inner_product(layer.units, layer.inputs, groups=layer.groups)
 
 
-def _layer(layer: LayerShape) -> dict[str, Any]:
+def described_layer(layer: LayerShape) -> dict[str, Any]:
+    """A layer as JSON values."""
     return {
         "name": layer.name,
         "kind": layer.kind,

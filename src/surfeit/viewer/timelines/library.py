@@ -1,9 +1,11 @@
 """All that can be opened: runs and ticket searches, by the names that addresses use."""
 
+import os
+import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,18 @@ from torch import nn
 
 from surfeit.core import DataError, Split, StoreError, Streams, digest
 from surfeit.data import Dataset
-from surfeit.store import Run, Store
-from surfeit.store.run import mask_path
+from surfeit.store import Index, Run, Store
+from surfeit.store.summary import LayerRow
 from surfeit.viewer.timelines.networks import Networks
+from surfeit.viewer.timelines.records import LayerShape, shapes_in
+from surfeit.viewer.timelines.rows import Row, row_in, row_of
 from surfeit.viewer.timelines.run import RunTimeline
 from surfeit.viewer.timelines.tickets import ticket_file, ticket_timelines
 from surfeit.viewer.timelines.timeline import Timeline
 
 DatasetOf = Callable[[Run], Dataset]
 MOST_EXAMPLES = 1_000
+_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 class UnknownTimelineError(ValueError):
@@ -45,10 +50,11 @@ class Sample:
 
 
 class Library:
-    """The timelines that may be looked at, found anew at each `catalog`.
+    """The timelines that may be looked at.
 
-    Nothing outside the store and the folders given is ever read: names from an address are looked
-    up among what was found there.
+    Of a whole store only the index is read, and a run when it is asked for. Nothing outside the
+    store and the folders given is ever read: names from an address are looked up among what was
+    found there, or are the key of a run in the store.
 
     Args:
         store: where runs are; with nothing given, all of them can be opened.
@@ -76,22 +82,34 @@ class Library:
         self._networks = Networks(model)
         self._samples: dict[str, Sample | str] = {}
         self._found: dict[str, Timeline] = {}
+        self._names: dict[str, str] = {}
+        self._index = Index(store)
+        self._opened: dict[str, tuple[tuple[int, int], Timeline]] = {}
         self.problems: list[str] = []
-        self._load_all(strict=True)
+        self._look(strict=True)
+
+    def rows(self) -> list[Row]:
+        """Looks again for what can be opened, the oldest first; `problems` says what cannot."""
+        return self._look(strict=False)
 
     def reload(self) -> list[Timeline]:
-        """Looks again for what can be opened, the oldest first; `problems` says what cannot."""
-        return self._load_all(strict=False)
+        """`rows`, each opened; of a large store that takes long."""
+        found: list[Timeline] = []
+        for row in self.rows():
+            try:
+                found.append(self.get(row.id))
+            except StoreError as error:
+                self.problems.append(str(error))
+        return found
 
     def get(self, identifier: str) -> Timeline:
         """The timeline of this name.
 
         Raises:
             UnknownTimelineError: if there is none.
+            StoreError: if the run's record is damaged.
         """
-        if identifier not in self._found:
-            self.reload()
-        found = self._found.get(identifier)
+        found = self._found.get(identifier) if self._given else self._run(identifier)
         if found is None:
             raise UnknownTimelineError(
                 f"no run {identifier[:80]!r} here: it may have been deleted; reload the page"
@@ -136,13 +154,22 @@ class Library:
         known = self._samples.get(_data_key(run))
         return known if isinstance(known, str) else None
 
-    def _load_all(self, *, strict: bool) -> list[Timeline]:
+    def _look(self, *, strict: bool) -> list[Row]:
         problems: list[str] = []
-        found = {timeline.id: timeline for timeline in self._search(problems, strict=strict)}
-        _tell_apart(found.values())
+        found: dict[str, Timeline] = {}
+        if self._given:
+            found = {one.id: one for one in self._open_all(problems, strict=strict)}
+            rows = [row for one in found.values() for row in _rows_of(one, problems)]
+        else:
+            rows = list(self._all_runs(problems))
+        rows = _told_apart(rows)
+        for row in rows:
+            if row.id in found:
+                found[row.id].name = row.name
         with self._lock:
             self._found, self.problems = found, problems
-        return list(found.values())
+            self._names = {row.id: row.name for row in rows}
+        return rows
 
     def _load(self, run: Run) -> Sample | str:
         if self._dataset_of is None:
@@ -152,10 +179,7 @@ class Library:
         except (ValueError, DataError) as error:
             return str(error)
 
-    def _search(self, problems: list[str], *, strict: bool) -> Iterator[Timeline]:
-        if not self._given:
-            problems += self.store.problems()
-            yield from self._all_runs(problems)
+    def _open_all(self, problems: list[str], *, strict: bool) -> Iterator[Timeline]:
         for entry in self._given:
             try:
                 yield from self._open(entry, problems)
@@ -164,17 +188,43 @@ class Library:
                     raise
                 problems.append(str(error))
 
-    def _all_runs(self, problems: list[str]) -> Iterator[Timeline]:
+    def _all_runs(self, problems: list[str]) -> Iterator[Row]:
         root = self.store.root.resolve()
+        networks: dict[tuple[LayerRow, ...], tuple[LayerShape, ...]] = {}
         # Masked runs last: a search for tickets leaves a hundred, that would hide the others.
-        for run in sorted(self.store.runs(), key=lambda run: mask_path(run.path).exists()):
-            if not run.path.resolve().is_relative_to(root):
-                problems.append(f"{run.path} leads outside {root}: it is not read")
+        for run in sorted(self._index.summaries(), key=lambda run: run.density is not None):
+            if run.problem:
+                problems.append(run.problem)
+            if run.state == "damaged":
                 continue
-            try:
-                yield RunTimeline(run, self._networks)
-            except StoreError as error:
-                problems.append(str(error))
+            if self._index.is_linked(run) and _leads_out(root / run.folder, root):
+                problems.append(f"{root / run.folder} leads outside {root}: it is not read")
+            else:
+                if run.layers not in networks:  # thousands of runs have the same few
+                    networks[run.layers] = shapes_in(run.layers)
+                yield row_in(run, networks[run.layers])
+
+    def _run(self, identifier: str) -> Timeline | None:
+        """The run of the store with this key, read again where its record has changed."""
+        if not _KEY.fullmatch(identifier):
+            return None
+        path = self.store.path_of(identifier)
+        try:
+            about = os.stat(path / "run.json")
+        except OSError:
+            return None
+        stamp = about.st_mtime_ns, about.st_size
+        with self._lock:
+            known = self._opened.get(identifier)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        if _leads_out(path, self.store.root):
+            return None
+        found = RunTimeline(Run(path), self._networks)
+        with self._lock:
+            found.name = self._names.get(identifier, found.name)
+            self._opened[identifier] = stamp, found
+        return found
 
     def _open(self, entry: Run | str | Path, problems: list[str]) -> Iterator[Timeline]:
         if isinstance(entry, Run):
@@ -195,12 +245,27 @@ def some_examples(dataset: Dataset) -> Split:
     return dataset.validation.to("cpu").some(MOST_EXAMPLES, Streams(0).get("viewer", "images"))
 
 
-def _tell_apart(timelines: Collection[Timeline]) -> None:
-    """Adds the beginnings of keys to names that several have."""
-    count = Counter(timeline.name for timeline in timelines)
-    for timeline in timelines:
-        if count[timeline.name] > 1:
-            timeline.name += f" ({timeline.id.removeprefix('tickets-')[:8]})"
+def _rows_of(timeline: Timeline, problems: list[str]) -> Iterator[Row]:
+    try:
+        yield row_of(timeline)
+    except (StoreError, ValueError, OSError) as error:
+        problems.append(f"{timeline.name} ({timeline.id[:12]}): {error}")
+
+
+def _told_apart(rows: Sequence[Row]) -> list[Row]:
+    """The rows, with the beginnings of keys added to names that several have."""
+    count = Counter(row.name for row in rows)
+    return [
+        replace(row, name=f"{row.name} ({row.id.removeprefix('tickets-')[:8]})")
+        if count[row.name] > 1
+        else row
+        for row in rows
+    ]
+
+
+def _leads_out(path: Path, root: Path) -> bool:
+    """Whether a run's folder is, or lies in, a link to somewhere outside the store."""
+    return not path.resolve().is_relative_to(root.resolve())
 
 
 def _data_key(run: Run) -> str:

@@ -1,13 +1,12 @@
 """The networks of runs, built again and followed, and what judges their outputs."""
 
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import Objective, Split, converted_, copied, cross_entropy, suiting
+from surfeit.core import Objective, Split, converted_, copied, suiting
 from surfeit.models import Structure, foreign_part, is_rebuildable
 from surfeit.store import Run
 
@@ -97,16 +96,6 @@ def objective_of(run: Run, examples: Split) -> Objective:
         ValueError: if it is a function of the user's own, or unknown: see `Run.objective`.
     """
     return run.objective or suiting(examples.task)
-
-
-def objective_name(run: Run) -> str | None:
-    """The name of what a run minimised; None where a training loop of the user's own did it."""
-    named = run.config.get("objective")
-    if isinstance(named, Mapping):
-        return str(named.get("function"))
-    if isinstance(named, str):
-        return named
-    return None if run.identity.get("kind") == "recorded" else cross_entropy.name
 
 
 _HALF = (torch.float16, torch.bfloat16)

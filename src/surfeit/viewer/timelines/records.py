@@ -15,6 +15,7 @@ from surfeit.models.structure import recorded_matrix, stored_names
 from surfeit.store import Run
 from surfeit.store.run import mask_path, snapshot_path
 from surfeit.store.snapshots import places
+from surfeit.store.summary import LayerRow
 
 Weights = tuple[Float[Tensor, "units inputs"], Bool[Tensor, "units inputs"] | None]
 """A weight matrix, and which of its weights a mask keeps, if there is one."""
@@ -61,6 +62,21 @@ def layer_shapes(run: Run) -> list[LayerShape]:
         raise StoreError(
             f"{run.path}/run.json is damaged: it does not describe the layers ({error!r})"
         ) from error
+
+
+def shapes_in(layers: Sequence[LayerRow]) -> tuple[LayerShape, ...]:
+    """`layer_shapes` of a run that is summed up."""
+    return tuple(
+        _shape(
+            {
+                "name": row.name,
+                "kind": row.kind,
+                "shape": row.shape,
+                "weights": [{"groups": row.groups}],
+            }
+        )
+        for row in layers
+    )
 
 
 def weights_at(run: Run, layer: str, steps: Sequence[int]) -> list[Weights]:

@@ -4,9 +4,10 @@ import numpy as np
 import pyarrow as pa
 
 from surfeit.core import StoreError
-from surfeit.store import Run, density_of
+from surfeit.store import Run, density_of, read_labels
 from surfeit.store.run import Status, mask_path
-from surfeit.viewer.timelines.networks import Networks, objective_name
+from surfeit.store.summary import Summary, objective_name
+from surfeit.viewer.timelines.networks import Networks
 from surfeit.viewer.timelines.records import inside, layer_shapes
 from surfeit.viewer.timelines.timeline import Learning, Moment, Timeline
 
@@ -75,19 +76,44 @@ class RunTimeline(Timeline):
 
 
 def name_of(run: Run) -> str:
-    """What a run is called: model, data, seed and what its mask keeps, as far as they are known.
+    """What a run is called: its name, model, data, seed and what its mask keeps at the end.
 
     Raises:
-        StoreError: if its mask is damaged.
+        StoreError: if its mask or its labels are damaged.
     """
-    name, data, seed = run.about.get("model"), run.about.get("data"), run.config.get("seed")
-    words = str(name or "a network") + (f" on {data}" if data else "")
+    for path in (mask_path(run.path), *run.path.glob("masks/*.safetensors")):
+        inside(run.path, path)
+    mask = run.mask_at()
+    return words_for(
+        name=read_labels(run.path).name,
+        model=run.about.get("model"),
+        data=run.about.get("data"),
+        seed=run.config.get("seed"),
+        density=density_of(run, mask) if mask else None,
+    )
+
+
+def name_in(summary: Summary) -> str:
+    """`name_of` the run that is summed up."""
+    return words_for(
+        name=summary.name,
+        model=summary.model,
+        data=summary.data,
+        seed=summary.seed,
+        density=summary.density,
+    )
+
+
+def words_for(
+    *, name: str, model: object, data: object, seed: object, density: float | None
+) -> str:
+    """What is known of a run as its name on the page."""
+    words = str(model or "a network") + (f" on {data}" if data else "")
     words = words if seed is None else f"{words}, seed {seed}"
-    inside(run.path, mask_path(run.path))
-    if not run.mask:
-        return words
-    # Tickets and their controls come by the hundred: the density is what tells them apart.
-    return f"{words}, {100 * density_of(run):.3g} % of its weights kept"
+    if density is not None:
+        # Tickets and their controls come by the hundred: the density is what tells them apart.
+        words = f"{words}, {100 * density:.3g} % of its weights kept"
+    return f"{name}: {words}" if name else words
 
 
 def learning_of(table: pa.Table, axis: str) -> Learning:

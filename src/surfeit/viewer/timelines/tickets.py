@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from surfeit.core import StoreError
 from surfeit.store import Run, Store
 from surfeit.store.run import Status
-from surfeit.viewer.timelines.networks import Networks, objective_name
+from surfeit.store.summary import objective_name
+from surfeit.viewer.timelines.networks import Networks
 from surfeit.viewer.timelines.records import layer_shapes
 from surfeit.viewer.timelines.run import learning_of, name_of
 from surfeit.viewer.timelines.timeline import Learning, Moment, Timeline

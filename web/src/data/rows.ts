@@ -1,0 +1,38 @@
+// Timelines of which a catalog tells little: what surfeit.viewer.timelines.rows packs.
+import type { Catalog, Layer, Timeline } from "../types";
+
+/** A list a column; networks of the same layers are told once. */
+export interface Rows {
+  networks: Layer[][];
+  id: string[];
+  name: string[];
+  axis: Timeline["axis"][];
+  status: Timeline["status"][];
+  moments: number[];
+  objective: (string | null)[];
+  network: number[];
+}
+
+/** A catalog as it is sent: the first timelines whole, the others as rows. */
+export interface SentCatalog extends Catalog {
+  rows?: Rows;
+}
+
+/** The catalog with a timeline for each row, whose moments are still to be asked for. */
+export function opened({ timelines, rows, problems }: SentCatalog): Catalog {
+  return { timelines: rows ? [...timelines, ...timelinesOf(rows)] : timelines, problems };
+}
+
+function timelinesOf(rows: Rows): Timeline[] {
+  return rows.id.map((id, at) => ({
+    id,
+    name: rows.name[at]!,
+    axis: rows.axis[at]!,
+    status: rows.status[at]!,
+    moments: [],
+    unread: rows.moments[at]!,
+    layers: rows.networks[rows.network[at]!]!,
+    withoutData: null,
+    objective: rows.objective[at]!,
+  }));
+}
