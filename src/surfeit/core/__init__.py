@@ -47,6 +47,7 @@ from surfeit.core.precision import check_finite, finite_matrix, full_precision
 from surfeit.core.split import Split, Task, describe_inputs
 from surfeit.core.streams import Streams
 from surfeit.core.ties import Tie, tie_, ties
+from surfeit.core.wrappers import check_module, unwrapped
 
 __all__ = [
     "OBJECTIVES",
@@ -74,6 +75,7 @@ __all__ = [
     "check_kind",
     "check_mask_fits",
     "check_mask_kind",
+    "check_module",
     "check_tensor",
     "converted_",
     "copied",
@@ -101,5 +103,6 @@ __all__ = [
     "tie_",
     "ties",
     "unknown",
+    "unwrapped",
     "weight_matrix",
 ]

@@ -1,5 +1,6 @@
 """Plain networks: they know no optimiser, mask or configuration."""
 
+from surfeit.core import unwrapped
 from surfeit.models.architecture import (
     describe,
     foreign_part,
@@ -18,7 +19,7 @@ from surfeit.models.networks import (
     mlp,
     vgg19_bn,
 )
-from surfeit.models.structure import Group, Reader, Structure, UnfollowableError, unwrapped
+from surfeit.models.structure import Group, Reader, Structure, UnfollowableError
 
 __all__ = [
     "Builder",

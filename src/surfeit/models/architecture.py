@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from surfeit.core import Tie, tie_, ties
+from surfeit.core import Tie, tie_, ties, unwrapped
 from surfeit.models.kinds import FIRST, OPTIONS, UNPRINTED, is_readable
 
 _KINDS = {kind.__name__: kind for kind in OPTIONS}
@@ -27,6 +27,7 @@ def describe(model: nn.Module) -> dict[str, Any]:
     Raises:
         ValueError: if parameters share a part of their memory, see `ties`.
     """
+    model = unwrapped(model)
     foreign = _foreign_part(model)
     if foreign is None:
         tied = _tied(model)
@@ -44,6 +45,7 @@ def key_form(model: nn.Module) -> dict[str, Any]:
     Raises:
         ValueError: as `describe`.
     """
+    model = unwrapped(model)
     description = describe(model)
     always = all(type(part) in FIRST or type(part) is nn.Sequential for part in model.modules())
     return description if always and is_rebuildable(description) else _printed(model)

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import Objective, Split, converted_, copied, cross_entropy, suiting
+from surfeit.core import (
+    Objective,
+    Split,
+    converted_,
+    copied,
+    cross_entropy,
+    skeleton,
+    suiting,
+)
 from surfeit.models import Structure, foreign_part, is_rebuildable
 from surfeit.store import Run
 
@@ -82,7 +90,8 @@ class Networks:
             if known is None:
                 known = Structure.of(model, example)
                 _ = known.outputs  # follows it now
-                self._structures[key] = known
+                # A structure holds its network, of which a run needs no weights to be kept.
+                self._structures[key] = known.of_copy(skeleton(model))
                 return Network(model, known)
         return Network(model, known.of_copy(model))
 
