@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from surfeit.core import DiskError, StoreError, Streams, digest, parameters
+from surfeit.core import DataError, DiskError, StoreError, Streams, digest, parameters
 from surfeit.data import keep_data, kept_data, load
 from surfeit.prune import full_mask, removal_table, unit_mask
 from surfeit.report.write import write_report
@@ -285,15 +285,15 @@ def test_kept_data_that_are_damaged_or_others_are_refused(tmp_path):
     path = run.path / "data" / "splits.safetensors"
     whole = path.read_bytes()
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    with pytest.raises(StoreError, match=r"splits.safetensors is damaged.*give --data"):
+    with pytest.raises(DataError, match=r"splits.safetensors is damaged.*give --data"):
         kept_data(run)
     assert len(run.verify()) == 1
     path.unlink()
-    with pytest.raises(StoreError, match=r"splits\.safetensors is missing"):
+    with pytest.raises(DataError, match=r"splits\.safetensors is missing"):
         kept_data(run)
     recorder = Recorder(small(), tmp_path / "open", data=make_dataset(), keep_data=True)
     keep_data(load("digits"), tmp_path / "open")
-    with pytest.raises(StoreError, match=r"holds other data than run .* was recorded with"):
+    with pytest.raises(DataError, match=r"holds other data than run .* was recorded with"):
         kept_data(Run(tmp_path / "open"))
     recorder.finish()
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from surfeit.core import StoreError
+from surfeit.core import DataError
 from surfeit.data.dataset import Dataset
 from surfeit.data.files import read_dataset, write_dataset
 from surfeit.store import Run, make_folder
@@ -40,8 +40,7 @@ def kept_data(run: Run) -> Dataset | None:
     >>> write_report(run, kept_data(run), "report")
 
     Raises:
-        StoreError: if its file is missing or damaged, or holds other data than the run's.
-        DataError: if the file cannot be read.
+        DataError: if its file is missing or damaged, or holds other data than the run's.
 
     Cost: of a finished run, one pass over the file, about 1 GB/s: each byte is checked.
     """
@@ -52,12 +51,12 @@ def kept_data(run: Run) -> Dataset | None:
             return None
         damage = FileSum(**entry).differs(path)
         if damage is not None:
-            raise StoreError(f"{damage}: give --data, or in Python the data set itself")
+            raise DataError(f"{damage}: give --data, or in Python the data set itself")
     elif not path.is_file():
         return None
     dataset = read_dataset(path)
     if dataset.fingerprint != run.identity["data"]:
-        raise StoreError(
+        raise DataError(
             f"{path} holds other data than run {run.key[:12]} was recorded with (their "
             "fingerprints differ): give --data, or in Python the data set itself"
         )

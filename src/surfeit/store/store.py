@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
@@ -25,6 +26,8 @@ def default_root() -> Path:
 
 class Store:
     """A folder of runs, `<root>/runs/<ab>/<key>`; the index is read from the folders themselves.
+
+    Runs that a loop of the user's own recorded stand right below the root, `<root>/<name>`.
 
     Args:
         root: the folder; if not given, `SURFEIT_STORE` or the user's data folder.
@@ -66,14 +69,15 @@ class Store:
         if (folder / "run.json").is_file():
             return Run(folder)
         prefix = str(text)
-        paths = [path for path in self._folders() if path.name.startswith(prefix)]
+        keys = {path: key for path, key in self._keys() if key.startswith(prefix)}
+        paths = list(keys)
         if len(prefix) < _SHORTEST_PREFIX or not paths:
             few = " (give at least four digits)" if len(prefix) < _SHORTEST_PREFIX else ""
             raise StoreError(
                 f"no run {prefix!r} in {self.root}{few}: 'surfeit runs' lists those that are there"
             )
         if len(paths) > 1:
-            names = sorted(path.name for path in paths)
+            names = sorted(keys.values())
             shown = len(prefix)
             while len({name[:shown] for name in names}) < len(names):
                 shown += 1
@@ -99,6 +103,16 @@ class Store:
         for path in (self.root / "runs").glob("??/*"):
             if path.is_dir() and not {file.name for file in path.iterdir()} <= _BEFORE_A_RUN:
                 yield path
+        yield from (path.parent for path in self.root.glob("*/run.json") if path.is_file())
+
+    def _keys(self) -> Iterator[tuple[Path, str]]:
+        """The runs' folders with their keys, which a recorded run's own record alone says."""
+        for path in self._folders():
+            if path.parent != self.root:
+                yield path, path.name
+                continue
+            with suppress(StoreError):  # `problems` names it
+                yield path, Run(path).key
 
     def _read(self) -> Iterator[tuple[Path, Run | StoreError]]:
         for path in self._folders():

@@ -52,7 +52,8 @@ class Library:
 
     Args:
         store: where runs are; with nothing given, all of them can be opened.
-        given: runs, their keys or folders, folders of ticket searches or their tables.
+        given: runs, their keys or folders, folders of recorded runs, folders of ticket searches or
+            their tables.
         dataset_of: gives the data a run was trained on; raises a ValueError or DataError that says
             why they are not there. Without it nothing needs data.
         model: a network that the runs' weights fit, for those that no description can build.
@@ -154,8 +155,7 @@ class Library:
 
     def _search(self, problems: list[str], *, strict: bool) -> Iterator[Timeline]:
         if not self._given:
-            problems += self.store.problems()
-            yield from self._all_runs(problems)
+            yield from self._all_runs(self.store, problems)
         for entry in self._given:
             try:
                 yield from self._open(entry, problems)
@@ -164,10 +164,11 @@ class Library:
                     raise
                 problems.append(str(error))
 
-    def _all_runs(self, problems: list[str]) -> Iterator[Timeline]:
-        root = self.store.root.resolve()
+    def _all_runs(self, store: Store, problems: list[str]) -> Iterator[Timeline]:
+        problems += store.problems()
+        root = store.root.resolve()
         # Masked runs last: a search for tickets leaves a hundred, that would hide the others.
-        for run in sorted(self.store.runs(), key=lambda run: mask_path(run.path).exists()):
+        for run in sorted(store.runs(), key=lambda run: mask_path(run.path).exists()):
             if not run.path.resolve().is_relative_to(root):
                 problems.append(f"{run.path} leads outside {root}: it is not read")
                 continue
@@ -181,7 +182,9 @@ class Library:
             yield RunTimeline(entry, self._networks)
             return
         table = ticket_file(Path(entry))
-        if table is None:
+        if table is None and next(Path(entry).glob("*/run.json"), None) is not None:
+            yield from self._all_runs(Store(entry), problems)
+        elif table is None:
             yield RunTimeline(self.store.find(entry), self._networks)
         else:
             found, lacking = ticket_timelines(table, self.store, self._networks)

@@ -16,7 +16,7 @@ from surfeit.core import (
     skeleton,
     suiting,
 )
-from surfeit.models import Structure, foreign_part, is_rebuildable
+from surfeit.models import Structure, builder_advice, is_rebuildable, why_not_rebuildable
 from surfeit.store import Run
 
 
@@ -59,11 +59,8 @@ class Networks:
         """
         if self._own is None:
             if not is_rebuildable(run.architecture):
-                raise ValueError(
-                    f"a {foreign_part(run.architecture)} cannot be built from its description "
-                    "alone: name the function that builds it, --model package.module:function, or "
-                    "in Python pass a network that the weights go into, into=MyNetwork()"
-                )
+                about = run.architecture
+                raise ValueError(f"{why_not_rebuildable(about)}. {builder_advice(about)}")
             return run.model(step)
         try:
             return run.model(step, into=copied(self._own))
