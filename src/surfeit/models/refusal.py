@@ -35,7 +35,8 @@ def _printed_part(architecture: dict[str, Any]) -> dict[str, str] | None:
         if found is not None:
             names[len(found[1]) // 2 - 1 :] = [found[2]]
             if found[3] not in known:
-                return {"name": ".".join(names), "class": f"torch.{found[3]}"}
+                why = "the run's record does not hold its options"
+                return {"name": ".".join(names), "class": found[3], "why": why}
     return None
 
 
@@ -43,9 +44,9 @@ def builder_advice(architecture: dict[str, Any]) -> str:
     """What to do about an architecture that is not rebuildable: a sentence."""
     place, _, name = architecture["class"].rpartition(".")
     own = not place.startswith("torch.") and place != "__main__" and "<" not in place
-    example = f"such as --model {place}:{name} if that needs no arguments, " if own else ""
+    example = f"--model {place}:{name} (where that needs no arguments), " if own else ""
     return (
-        f"Name what builds the network, {example}--model package.module:function or --model "
-        "path/to/file.py:function, or in Python pass a network that the weights go into, "
+        f"Name what builds the network: {example}--model package.module:function or --model "
+        "path/to/file.py:function; in Python pass a network that the weights go into, "
         "into=MyNetwork()"
     )

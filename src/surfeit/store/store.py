@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -77,12 +77,7 @@ class Store:
                 f"no run {prefix!r} in {self.root}{few}: 'surfeit runs' lists those that are there"
             )
         if len(paths) > 1:
-            names = sorted(keys.values())
-            shown = len(prefix)
-            while len({name[:shown] for name in names}) < len(names):
-                shown += 1
-            keys = ", ".join(name[: shown + 5] for name in names)
-            raise StoreError(f"{prefix!r} begins the keys of {len(paths)} runs: {keys}")
+            raise StoreError(f"{prefix!r} {_told_apart(keys, len(prefix))}")
         return Run(paths[0])
 
     def delete(self, run: Run) -> None:
@@ -120,3 +115,15 @@ class Store:
                 yield path, Run(path)
             except StoreError as error:
                 yield path, error
+
+
+def _told_apart(keys: Mapping[Path, str], shown: int) -> str:
+    """Which runs a beginning stands for: by as many digits as it takes, or by their folders."""
+    names = sorted(set(keys.values()))
+    if len(names) == 1:
+        folders = ", ".join(sorted(map(str, keys)))
+        return f"is a run that stands in {len(keys)} folders, name one: {folders}"
+    while len({name[:shown] for name in names}) < len(names):
+        shown += 1
+    beginnings = ", ".join(name[: shown + 5] for name in names)
+    return f"begins the keys of {len(names)} runs: {beginnings}"
