@@ -291,7 +291,7 @@ def test_data_lists_what_is_there(tmp_path, capsys):
     rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     states = {row[0]: row[1] for row in rows[1:]}
     assert states["digits"] == "complete"
-    assert states["mnist"] == "missing: surfeit data fetch mnist"
+    assert states["mnist"] == f"missing: surfeit data fetch mnist --data-dir {tmp_path}"
 
 
 def test_help_imports_nothing_heavy():
@@ -316,3 +316,11 @@ def test_closed_pipe_is_no_error(root, capsys):
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert ended.stdout.strip().endswith("0")
     assert "Traceback" not in ended.stderr
+
+
+def test_a_data_set_that_is_installed_is_not_fetched(tmp_path, capsys):
+    assert call("data", "fetch", "digits", "--data-dir", tmp_path / "none") == 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "digits is installed with Surfeit: there is nothing to fetch" in told.err
+    assert not (tmp_path / "none").exists()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import OrderedDict
 
 import pytest
@@ -235,7 +236,9 @@ def overridden(module: nn.Module) -> nn.Module:
         (nn.Embedding(3, 2, max_norm=1.0), "Embedding"),
         (nn.Embedding(3, 2, sparse=True), "Embedding"),
         (nn.Hardtanh(-1.0, float("inf")), "Hardtanh"),
-        (nn.TransformerEncoderLayer(2, 1), "TransformerEncoderLayer"),
+        (nn.TransformerEncoderLayer(2, 1, activation=torch.tanh), "TransformerEncoderLayer"),
+        (nn.FractionalMaxPool2d(2, 1), "FractionalMaxPool2d"),
+        (nn.AdaptiveLogSoftmaxWithLoss(4, 4, [2]), "AdaptiveLogSoftmaxWithLoss"),
         (hooked(nn.AdaptiveAvgPool2d(1)), "AdaptiveAvgPool2d"),
         (overridden(nn.ReLU()), "ReLU"),
         (hooked(nn.Sequential(nn.ReLU())), "Sequential"),
@@ -399,3 +402,213 @@ GOLDEN = {
 def test_key_form_golden_values_never_change(digest, model):
     text = json.dumps(key_form(model), sort_keys=True)
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == digest
+
+
+def x_of(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+TOKENS = torch.tensor([[0, 1, 1, 4], [2, 2, 3, 0]])
+COMPOUNDS = [
+    (nn.Bilinear(3, 4, 5), (x_of(2, 3), x_of(2, 4))),
+    (nn.Bilinear(3, 4, 5, bias=False), (x_of(2, 3), x_of(2, 4))),
+    (nn.EmbeddingBag(5, 3, mode="max", padding_idx=1), (TOKENS,)),
+    (nn.EmbeddingBag(5, 3, include_last_offset=True), (TOKENS[0], torch.tensor([0, 1, 4]))),
+    (nn.CosineSimilarity(dim=0, eps=0.1), (x_of(2, 3), x_of(2, 3) + 1)),
+    (nn.PairwiseDistance(3.0, eps=0.1, keepdim=True), (x_of(2, 3), x_of(2, 3) + 1)),
+    (nn.CrossMapLRN2d(3, alpha=0.1, beta=0.5, k=2.0), (x_of(2, 4, 3, 3),)),
+    (nn.RNN(3, 4, 2, nonlinearity="relu", dropout=0.3), (x_of(5, 2, 3),)),
+    (nn.GRU(3, 4, bias=False, batch_first=True, bidirectional=True), (x_of(2, 5, 3),)),
+    (nn.LSTM(3, 4, 2, proj_size=2), (x_of(5, 2, 3),)),
+    (nn.RNNCell(3, 4, nonlinearity="relu"), (x_of(2, 3),)),
+    (nn.GRUCell(3, 4, bias=False), (x_of(2, 3),)),
+    (nn.LSTMCell(3, 4), (x_of(2, 3),)),
+    (nn.MultiheadAttention(4, 2, dropout=0.2, batch_first=True), (x_of(2, 5, 4),) * 3),
+    (
+        nn.MultiheadAttention(
+            4, 2, bias=False, add_bias_kv=True, add_zero_attn=True, kdim=3, vdim=6
+        ),
+        (x_of(5, 2, 4), x_of(5, 2, 3), x_of(5, 2, 6)),
+    ),
+    (nn.TransformerEncoderLayer(4, 2, 6), (x_of(5, 2, 4),)),
+    (
+        nn.TransformerEncoderLayer(
+            4, 2, 6, 0.3, "gelu", layer_norm_eps=0.1, batch_first=True, norm_first=True, bias=False
+        ),
+        (x_of(2, 5, 4),),
+    ),
+    (nn.TransformerDecoderLayer(4, 2, 6, activation="gelu"), (x_of(5, 2, 4),) * 2),
+    (
+        nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(4, 2, 6, batch_first=True), 2, nn.LayerNorm(4, eps=0.1)
+        ),
+        (x_of(2, 5, 4),),
+    ),
+    (
+        nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(4, 2, 6), 2, enable_nested_tensor=False, mask_check=False
+        ),
+        (x_of(5, 2, 4),),
+    ),
+    (nn.TransformerDecoder(nn.TransformerDecoderLayer(4, 2, 6), 2), (x_of(5, 2, 4),) * 2),
+]
+
+
+@pytest.mark.parametrize(("part", "inputs"), COMPOUNDS, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize("training", [True, False])
+def test_rebuilt_compound_modules_give_the_same_outputs(part, inputs, training):
+    built = again(part)
+    assert describe(built) == describe(part)
+    assert repr(built) == repr(part)
+    assert list(dict(built.named_parameters())) == list(dict(part.named_parameters()))
+    outputs = []
+    for network in (part, built):
+        torch.manual_seed(0)
+        found = network.train(training)(*inputs)
+        outputs.append(found if isinstance(found, torch.Tensor) else found[0])
+    assert torch.equal(*outputs)
+
+
+def test_a_synchronised_normalisation_is_rebuilt():
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, eps=0.1, momentum=None))
+    model = nn.SyncBatchNorm.convert_sync_batchnorm(model).eval()
+    built = again(model).eval()
+    assert type(built[1]) is nn.SyncBatchNorm
+    assert torch.equal(built(x_of(2, 1, 5, 5)), model(x_of(2, 1, 5, 5)))
+
+
+def test_a_transformer_in_a_row_of_modules_is_rebuilt():
+    layer = nn.TransformerEncoderLayer(4, 2, 6, batch_first=True)
+    parts = [nn.TransformerEncoder(layer, 2), layer, nn.Flatten(), nn.Linear(12, 2)]
+    model = nn.Sequential(nn.Embedding(5, 4), *parts, nn.Identity(), parts[-2])
+    built = again(model).eval()
+    tokens = TOKENS[:, :3]
+    assert torch.equal(built(tokens), model.eval()(tokens))
+    assert built[2] is not built[1].layers[0]
+    assert describe(built) == describe(model)
+
+
+def changed_setting() -> nn.Module:
+    module = nn.LSTM(3, 4)
+    module.dropout_rate = 0.5
+    return module
+
+
+def changed_part() -> nn.Module:
+    module = nn.TransformerEncoderLayer(4, 2, 6)
+    module.dropout1 = nn.Identity()
+    return module
+
+
+def changed_rate() -> nn.Module:
+    module = nn.TransformerEncoderLayer(4, 2, 6)
+    module.dropout1.p = 0.7
+    return module
+
+
+def layers_apart() -> nn.Module:
+    module = nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 6), 2)
+    module.layers[1] = nn.TransformerEncoderLayer(4, 2, 8)
+    return module
+
+
+def norm_of_another_kind() -> nn.Module:
+    return nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 6), 2, nn.RMSNorm(4))
+
+
+def own_activation() -> nn.Module:
+    return nn.TransformerEncoderLayer(4, 2, 6, activation=nn.GELU())
+
+
+def without_bias() -> nn.Module:
+    module = nn.MultiheadAttention(4, 2)
+    module.out_proj.bias = None
+    return module
+
+
+def bag_with_norm() -> nn.Module:
+    return nn.EmbeddingBag(5, 3, max_norm=1.0)
+
+
+def not_run() -> nn.Module:
+    return nn.LazyLinear(3)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        *(changed_setting, changed_part, changed_rate, layers_apart, norm_of_another_kind),
+        *(own_activation, without_bias, bag_with_norm, not_run),
+    ],
+)
+def test_compound_modules_that_were_changed_are_named_and_not_rebuilt(build):
+    part = build()
+    if not isinstance(part, nn.LazyLinear):
+        assert not is_rebuildable(describe(part))
+    description = describe(nn.Sequential(OrderedDict([("act", nn.ReLU()), ("part", part)])))
+    name = type(part).__name__
+    with pytest.raises(ValueError, match=rf"a {name} 'part' cannot be built .* alone: "):
+        rebuild(description)
+
+
+def test_a_part_of_a_compound_module_with_hooks_is_the_one_named():
+    model = nn.Sequential(nn.TransformerEncoderLayer(4, 2, 6))
+    hooked(model[0].linear1)
+    with pytest.raises(ValueError, match=r"a Linear '0.linear1' cannot be built .*: hooks or a "):
+        rebuild(describe(model))
+
+
+def test_a_compound_module_whose_part_stands_elsewhere_is_not_rebuilt():
+    layer = nn.TransformerEncoderLayer(4, 2, 6)
+    with pytest.raises(ValueError, match=r"a TransformerEncoderLayer '0' .*: others hold parts"):
+        rebuild(describe(nn.Sequential(layer, layer.norm1)))
+
+
+def test_a_compound_module_tied_to_another_part_stays_tied():
+    model = nn.Sequential(nn.Linear(4, 4), nn.TransformerEncoderLayer(4, 2, 4))
+    model[1].linear1.weight = model[0].weight
+    built = again(model)
+    assert ties(built) == ties(model) != {}
+    assert torch.equal(built.eval()(x_of(5, 2, 4)), model.eval()(x_of(5, 2, 4)))
+
+
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        (Own(2, 2), "its class is code of your own"),
+        (nn.FractionalMaxPool2d(2, 1), "no options of it are known that say all it does"),
+        (nn.Hardtanh(-1.0, float("inf")), "it has options that cannot be written down"),
+        (hooked(nn.ReLU()), "hooks or a forward of your own run with it"),
+        (parametrizations.weight_norm(nn.Linear(2, 2)), "a parametrisation computes its weights"),
+        (own_activation(), "it is not as its class makes it"),
+    ],
+)
+def test_a_refusal_says_why_a_part_cannot_be_built(part, why):
+    for model in (part, nn.Sequential(nn.Linear(2, 2), part)):
+        with pytest.raises(ValueError, match=rf"alone: {why}.*\. Name what builds the network"):
+            rebuild(describe(model))
+
+
+def test_a_refusal_names_the_class_where_it_can_be_imported():
+    advice = re.escape(f"--model {Own.__module__}:Own (where that needs no arguments)")
+    with pytest.raises(ValueError, match=advice):
+        rebuild(describe(Own(2, 2)))
+
+
+def test_a_record_that_names_no_part_names_the_first_that_was_not_known():
+    inner = nn.Sequential(OrderedDict([("fc", nn.Linear(2, 2)), ("pool", nn.AdaptiveMaxPool1d(1))]))
+    model = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.ReLU()), inner, nn.Hardswish())
+    old = {name: key_form(model)[name] for name in ("class", "structure")}
+    with pytest.raises(ValueError, match=r"a AdaptiveMaxPool1d '2.pool' cannot .* not hold its"):
+        rebuild(old)
+
+
+def test_keys_are_those_of_the_printed_form_for_compound_modules():
+    """Golden: as they were before such modules could be built again."""
+    torch.manual_seed(0)
+    similar = nn.CosineSimilarity()
+    model = nn.Sequential(nn.GRU(3, 4), nn.Sequential(similar), similar)
+    form = key_form(model)
+    assert form["class"] == "torch.nn.modules.container.Sequential"
+    assert form["structure"] == repr(model)
+    assert form["shared"] == {"2": "1.0"}

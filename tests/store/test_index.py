@@ -341,3 +341,15 @@ def test_what_is_known_costs_next_to_nothing(store, finished):
     Index(store).summaries()
     assert time.process_time() - begun < 0.1  # 0.02; reading the runs takes 0.3
     assert Run(run.path).status == "done"
+
+
+def test_runs_right_below_the_root_are_summed_up_and_kept(store, finished, monkeypatch):
+    below, beside = finished(0), finished(1)
+    shutil.move(beside.path, store.root / "mine")
+    first = Index(store).summaries()
+    assert {summary.key: summary.folder for summary in first} == {
+        below.key: below.path.relative_to(store.root).as_posix(),
+        beside.key: "mine",
+    }
+    monkeypatch.setattr("surfeit.store.index.summary_of", lambda *_: pytest.fail("read a run"))
+    assert Index(store).summaries() == first

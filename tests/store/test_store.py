@@ -178,3 +178,47 @@ def test_a_run_that_is_a_link_is_not_deleted(store, finished, tmp_path):
     with pytest.raises(StoreError, match="is a link: delete what it leads to"):
         store.delete(store.find(run.key))
     assert (tmp_path / "elsewhere" / "run.json").exists()
+
+
+@pytest.fixture
+def recorded(store, finished):
+    """Moves a run to a folder of its own right below the store's root, as recorders write."""
+
+    def make(name, seed=0):
+        shutil.move(finished(seed).path, store.root / name)
+        return Run(store.root / name)
+
+    return make
+
+
+def test_runs_right_below_the_root_are_listed_and_found_by_their_keys(store, finished, recorded):
+    trained, mine, other = finished(0), recorded("mine", 1), recorded("other", 2)
+    assert {run.key for run in store.runs()} == {trained.key, mine.key, other.key}
+    for text in (mine.key, mine.key[:6], mine.path):
+        assert store.find(text).path == mine.path
+    assert store.find(trained.key).path == trained.path
+    assert Store(store.root / "runs").runs() == []
+    store.delete(mine)
+    assert {run.key for run in store.runs()} == {trained.key, other.key}
+
+
+def test_a_damaged_run_below_the_root_hides_no_other(store, recorded):
+    good, bad = recorded("good", 0), recorded("bad", 1)
+    (bad.path / "run.json").write_text("{")
+    (store.root / "notes").mkdir()
+    (store.root / "notes" / "a.txt").write_text("no run")
+    (store.root / "run.json").mkdir()
+    assert [run.path for run in store.runs()] == [good.path]
+    assert store.find(good.key).path == good.path
+    (problem,) = store.problems()
+    assert "bad/run.json is damaged" in problem
+    with pytest.raises(StoreError, match="no run"):
+        store.find(bad.key)
+
+
+def test_the_same_key_twice_is_told_apart_by_folder_alone(store, finished):
+    run = finished()
+    shutil.copytree(run.path, store.root / "copy")
+    with pytest.raises(StoreError, match=f"{run.key[:6]}.* stands in 2 folders, name one: .*copy"):
+        store.find(run.key[:6])
+    assert store.find(store.root / "copy").key == run.key

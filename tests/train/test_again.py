@@ -132,9 +132,7 @@ def test_links_and_names_in_a_run_from_elsewhere_delete_nothing(go, tmp_path):
     (run.path / "again").symlink_to(precious)
     link = run.path / "checkpoint.safetensors"
     link.symlink_to(precious / "4.safetensors")
-    with pytest.raises(
-        StoreError, match=r"checkpoint\.safetensors is a link: in a run's folder"
-    ):
+    with pytest.raises(StoreError, match=r"checkpoint\.safetensors is a link: in a run's folder"):
         go()
     link.unlink()
     go()

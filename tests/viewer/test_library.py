@@ -12,7 +12,9 @@ import torch
 
 from surfeit.core import DataError, StoreError
 from surfeit.data import load
-from surfeit.store import Labels, Run, write_labels
+from surfeit.models import mlp
+from surfeit.store import Labels, Run, Store, write_labels
+from surfeit.train import Recorder
 from surfeit.viewer.bundles.bundle import bundle
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.pictures import Pictures
@@ -56,6 +58,19 @@ def test_only_what_is_given_can_be_opened(store, written):
         assert [timeline.id for timeline in library.reload()] == [first.key]
         with pytest.raises(UnknownTimelineError, match="no run"):
             library.get(second.key)
+
+
+def test_a_folder_of_recorded_runs_opens_all_of_them(store, tmp_path):
+    runs = [Recorder(mlp((3,)), tmp_path / "runs" / name).finish() for name in ("a", "b")]
+    (tmp_path / "runs" / "broken").mkdir()
+    (tmp_path / "runs" / "broken" / "run.json").write_text("{")
+    library = Library(store, [tmp_path / "runs"])
+    assert {timeline.id for timeline in library.reload()} == {run.key for run in runs}
+    assert "broken/run.json is damaged" in " ".join(library.problems)
+    assert library.get(runs[0].key).id == runs[0].key
+    assert len(Library(Store(tmp_path / "runs")).reload()) == 2
+    with pytest.raises(StoreError, match="no run"):
+        Library(store, [tmp_path])
 
 
 @pytest.mark.parametrize("name", ["", "..", "../../etc", "/etc/passwd", "a" * 64, "run.json"])

@@ -91,6 +91,27 @@ def test_a_network_of_ones_own_is_measured_where_it_is_given(tmp_path):
     assert curves["accuracy_0"].shape == (8,)
 
 
+def test_the_data_that_were_kept_with_a_run_are_measured_on(tmp_path):
+    model = mlp((7,), input_shape=(1, 8, 8), classes=10)
+    runs = [
+        Recorder(model, tmp_path / name, data=load("digits"), keep_data=kept).finish()
+        for name, kept in (("a", False), ("b", True))
+    ]
+    notes = []
+    for run in runs:
+        _, arrays = decode(gzip.decompress(surfeit.show(run)._bundle))
+        charts = [decode(value.tobytes())[0] for n, value in arrays.items() if "chart" in n]
+        notes.append([chart.get("examples") for chart in charts])
+    assert 360 not in notes[0]
+    assert 360 in notes[1]
+
+
+def test_a_network_without_layers_has_nothing_to_show(tmp_path):
+    run = Recorder(torch.nn.Sequential(torch.nn.BatchNorm1d(3)), tmp_path / "run").finish()
+    with pytest.raises(ValueError, match="Sequential has no units to show: no layer of it"):
+        surfeit.show(run)
+
+
 def test_the_state_can_be_given_and_is_kept_in_step(run):
     widget = surfeit.show(run, state="#v=1&t=1")
     assert widget.state == "#v=1&t=1"

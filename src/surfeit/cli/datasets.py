@@ -1,5 +1,6 @@
 """`surfeit data`: what is there, and fetching what is not."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -23,13 +24,14 @@ def list_(*, data_dir: Path | None = None) -> None:
     """
     from surfeit.data import status
 
+    where_to = "" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}"
     rows = []
     for found in status(data_dir):
         size = f"{found.bytes / 1e6:.1f} MB" if found.bytes else ""
         where = "installed" if found.embedded else str(found.folder)
         state = found.state
         if found.state != "complete":
-            state = f"{found.state}: surfeit data fetch {found.name}"
+            state = f"{found.state}: surfeit data fetch {found.name}{where_to}"
         rows.append((found.name, state, size, where, found.description))
     print_table(("name", "state", "on disk", "where", "what"), rows)
 
@@ -63,4 +65,7 @@ def fetch(
             teller.stage(file, done, total or max(done, 1))
 
         folder = fetch_data(name, data_dir, mirror=mirror, progress=progress)
+        if not folder.exists():
+            teller.say(f"{name} is installed with Surfeit: there is nothing to fetch")
+            return
     print(folder)

@@ -184,13 +184,19 @@ def _attribute(module: ModuleType, where: str, name: str) -> Any:
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
-            public = [one for one in vars(found) if not one.startswith("_")]
-            known = [f"{where}:{one}" for one in public if callable(getattr(found, one))]
-            raise unknown("function", f"{where}:{part}", known)
+            raise unknown("function", f"{where}:{part}", _functions(found, where))
         found = getattr(found, part)
     if not callable(found) and not isinstance(found, nn.Module):
         raise ValueError(f"{where}:{name} is no function, but of type {type(found).__name__}")
     return found
+
+
+def _functions(found: Any, where: str) -> list[str]:
+    """The functions to choose from; those that a module imported itself are not its own."""
+    public = [name for name in vars(found) if not name.startswith("_")]
+    functions = [name for name in public if callable(getattr(found, name))]
+    own = [n for n in functions if getattr(getattr(found, n), "__module__", None) == found.__name__]
+    return [f"{where}:{name}" for name in own or functions]
 
 
 def _accepted(build: Callable[..., Any], text: str, options: dict[str, object]) -> dict[str, Any]:

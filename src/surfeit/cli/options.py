@@ -63,23 +63,31 @@ class Places:
     def data_of(self, run: "Run", name: str | None = None) -> "Dataset":
         """The data set a run was trained on, or another one by its name or its function's.
 
+        The run's own is the one that was kept with it, else the library's of the recorded name.
+
         Raises:
             ValueError: if the run's own cannot be known or is not the one found here, or there is
                 none of the name.
+            DataError: if what was kept with the run is damaged, or the files of the name are.
         """
-        from surfeit.data import SOURCES, load
+        from surfeit.data import SOURCES, kept_data, load
 
         if name is not None:
             return self.data_named(name)
+        kept = kept_data(run)
+        if kept is not None:
+            return kept
         recorded = run.about.get("data")
         if recorded is None:
-            raise ValueError(f"run {run.key[:12]} does not say what data it saw: give --data NAME")
+            raise ValueError(
+                f"run {run.key[:12]} does not say what data it saw: give --data NAME, --data "
+                "package.module:function or --data path/to/file.py:function"
+            )
         if recorded not in [source.name for source in SOURCES]:
             raise ValueError(
-                f"run {run.key[:12]} was trained on {recorded!r}, which cannot be loaded by name: "
-                "give --data package.module:function (or path/to/file.py:function), which returns "
-                "it, or --data NAME to measure on something else; in Python use surfeit.prune or "
-                "surfeit.report.write_report with your data"
+                f"run {run.key[:12]} was trained on {recorded!r}, which cannot be loaded by name "
+                "and was not kept with the run, as Recorder(..., keep_data=True) does: give --data "
+                "package.module:function or --data path/to/file.py:function, which returns it"
             )
         dataset = load(recorded, self.data_dir)
         if dataset.fingerprint != run.identity.get("data"):

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -38,7 +39,8 @@ def structure(
         or path/to/file.py:function.
     data
         The data set whose examples the network takes, a name or a function that makes it; digits
-        for a built-in network. Without it inputs that fit the layers are tried.
+        for a built-in network. Without it the data that were kept with a run are taken, else
+        inputs that fit the layers are tried.
     model
         The function that builds a run's network, where the run cannot. The weights are the run's.
     json_
@@ -68,7 +70,7 @@ def _network(
 ) -> "tuple[nn.Module, Any]":
     """The network that a target names, and an example for it; None if none is known."""
     from surfeit.core import StoreError
-    from surfeit.data import load
+    from surfeit.data import kept_data, load
 
     builder = target in MODELS or target.startswith("mlp-")
     function = names_a_function(target)
@@ -88,10 +90,14 @@ def _network(
     try:
         run = places.store.find(target)
     except StoreError as error:
+        near = get_close_matches(target, MODELS, n=1)
+        hint = f". Did you mean the network {near[0]!r}?" if near else "."
         raise StoreError(
-            f"{error}; networks that can be named are {', '.join(MODELS)} and mlp-100-50, and "
+            f"{error}{hint} Networks that can be named are {', '.join(MODELS)} and mlp-100-50, and "
             "functions that build one: package.module:function"
         ) from error
+    dataset = dataset or kept_data(run)
+    example = None if dataset is None else dataset.train.inputs[:1]
     if model is None:
         return run.model(), example
     shapes = dataset or load("digits", places.data_dir)

@@ -48,6 +48,7 @@ from surfeit.core.printable import printable
 from surfeit.core.split import Split, Task, describe_inputs
 from surfeit.core.streams import Streams
 from surfeit.core.ties import Tie, tie_, ties
+from surfeit.core.wrappers import check_module, unwrapped
 
 __all__ = [
     "OBJECTIVES",
@@ -75,6 +76,7 @@ __all__ = [
     "check_kind",
     "check_mask_fits",
     "check_mask_kind",
+    "check_module",
     "check_tensor",
     "converted_",
     "copied",
@@ -103,5 +105,6 @@ __all__ = [
     "tie_",
     "ties",
     "unknown",
+    "unwrapped",
     "weight_matrix",
 ]

@@ -7,14 +7,16 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from surfeit.core.ties import Tie, ties
+from surfeit.core.wrappers import unwrapped
 
 
 def call(model: nn.Module, tensors: dict[str, Tensor], *inputs: Any) -> Any:
     """The outputs of a network with these parameters and buffers, at every place they belong to.
 
     As `torch.func.functional_call`, but that parameters over one memory (`ties`) are one, that a
-    skeleton on the meta device will do, and that a module which stands at several places has its
-    own tensors back afterwards: PyTorch leaves the given ones in it.
+    skeleton on the meta device will do, that of a compiled or parallel network what is within is
+    called, and that a module which stands at several places has its own tensors back afterwards:
+    PyTorch leaves the given ones in it.
 
     Args:
         model: the structure; for a tensor that is not given its own is taken.
@@ -27,6 +29,7 @@ def call(model: nn.Module, tensors: dict[str, Tensor], *inputs: Any) -> Any:
 
     Cost: that of the pass; of a model that is no `skeleton`, also of `ties`.
     """
+    model = unwrapped(model)
     found = ties(model)
     whole = _at_every_place(model, found, tensors) if found else tensors
     outputs = functional_call(model, whole, inputs, tie_weights=False)

@@ -9,10 +9,13 @@ from torch import Tensor, nn
 
 from surfeit.core.memory import memory_of, share_memory
 from surfeit.core.ties import remember, tie_, ties
+from surfeit.core.wrappers import unwrapped
 
 
 def copied(model: nn.Module) -> nn.Module:
     """A deep copy whose parameters are tied as the model's are; the model is only read.
+
+    Of a compiled or parallel network, a copy of what is within (`unwrapped`).
 
     Tensors that a forward pass has computed and left behind (the weight of
     `torch.nn.utils.prune`, of the old `weight_norm` and `spectral_norm`) are copied as numbers:
@@ -22,6 +25,7 @@ def copied(model: nn.Module) -> nn.Module:
         ValueError: if an attribute or a buffer is a view of a parameter, which no copy could
             follow, or as `ties`.
     """
+    model = unwrapped(model)
     found, numbers = ties(model), {}
     parameters = _by_memory(model)
     for name, value in _kept_tensors(model):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from surfeit.core.errors import unknown
 from surfeit.core.ties import ties
+from surfeit.core.wrappers import unwrapped, without_prefixes
 
 Params = dict[str, Tensor]
 
@@ -16,9 +17,13 @@ Params = dict[str, Tensor]
 def own_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
     """The model's parameters themselves by dotted name, each once, also where it has many names.
 
+    As of all functions here, the names are those within a compiled or parallel network: see
+    `unwrapped`.
+
     Raises:
         ValueError: as `ties`.
     """
+    model = unwrapped(model)
     tied = ties(model)
     return {name: value for name, value in model.named_parameters() if name not in tied}
 
@@ -41,6 +46,8 @@ def load_(model: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
     """Copies `tensors` (parameters and buffers by name) into the model, which is returned.
 
     Of parameters that the model ties, one is enough; where several are given they must be equal.
+    Names from a compiled or parallel network (`module.fc1.weight`) fit the plain one, and the
+    other way round.
 
     Raises:
         ValueError: if a name or a shape differs from the model's own, or tied parameters are given
@@ -48,6 +55,7 @@ def load_(model: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
     """
     own: dict[str, Tensor] = {**own_parameters(model), **_own_buffers(model)}
     tied = ties(model)
+    tensors = without_prefixes(tensors, [*own, *tied])
     given = {name: value for name, value in tensors.items() if name not in tied}
     missing, extra = sorted(own.keys() - given.keys()), sorted(given.keys() - own.keys())
     if missing or extra:
@@ -151,5 +159,6 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def _own_buffers(model: nn.Module) -> dict[str, Tensor]:
+    model = unwrapped(model)
     tied = ties(model)
     return {name: value for name, value in model.named_buffers() if name not in tied}

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from surfeit.core.memory import Span, axes_by_stride, layout, overlap
+from surfeit.core.wrappers import unwrapped
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,12 @@ def ties(model: nn.Module) -> dict[str, Tie]:
 
     Raises:
         ValueError: if two parameters share a part of their memory only, or one of those over the
-            same numbers is frozen and the other is not.
+            same numbers is frozen and the other is not, or as `unwrapped`.
 
     Cost: a few microseconds a parameter.
     """
-    known = _KNOWN.get(model)
-    return _found(model) if known is None else known
+    known = _KNOWN.get(model) if isinstance(model, nn.Module) else None
+    return _found(unwrapped(model)) if known is None else known
 
 
 def remember(model: nn.Module, found: dict[str, Tie]) -> None:
@@ -95,9 +96,10 @@ def remember(model: nn.Module, found: dict[str, Tie]) -> None:
 
 def tie_(model: nn.Module, found: dict[str, Tie]) -> nn.Module:
     """Ties the parameters of a model, which is returned, by what `ties` found in its like."""
+    network = unwrapped(model)
     for name, tie in found.items():
-        held, leaf = _place(model, name)
-        others, other_leaf = _place(model, tie.to)
+        held, leaf = _place(network, name)
+        others, other_leaf = _place(network, tie.to)
         if tie.axes is None:
             held[leaf] = others[other_leaf]
         else:

@@ -9,6 +9,7 @@ from surfeit.data.fetch import fetch
 from surfeit.data.files import read_dataset, write_dataset
 from surfeit.data.folder import from_folder
 from surfeit.data.halves import halves
+from surfeit.data.kept import keep_data, kept_data
 from surfeit.data.own import from_tensors
 from surfeit.data.root import data_root
 from surfeit.data.status import DatasetStatus, status
@@ -25,6 +26,8 @@ __all__ = [
     "from_folder",
     "from_tensors",
     "halves",
+    "keep_data",
+    "kept_data",
     "load",
     "only_classes",
     "read_dataset",

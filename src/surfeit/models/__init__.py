@@ -1,12 +1,7 @@
 """Plain networks: they know no optimiser, mask or configuration."""
 
-from surfeit.models.architecture import (
-    describe,
-    foreign_part,
-    is_rebuildable,
-    key_form,
-    rebuild,
-)
+from surfeit.core import unwrapped
+from surfeit.models.architecture import describe, is_rebuildable, key_form, rebuild
 from surfeit.models.initialise import initialise_
 from surfeit.models.networks import (
     Builder,
@@ -18,7 +13,8 @@ from surfeit.models.networks import (
     mlp,
     vgg19_bn,
 )
-from surfeit.models.structure import Group, Reader, Structure, UnfollowableError, unwrapped
+from surfeit.models.refusal import builder_advice, foreign_part, why_not_rebuildable
+from surfeit.models.structure import Group, Reader, Structure, UnfollowableError
 
 __all__ = [
     "Builder",
@@ -27,6 +23,7 @@ __all__ = [
     "Shape",
     "Structure",
     "UnfollowableError",
+    "builder_advice",
     "conv_2",
     "conv_4",
     "conv_6",
@@ -40,4 +37,5 @@ __all__ = [
     "rebuild",
     "unwrapped",
     "vgg19_bn",
+    "why_not_rebuildable",
 ]

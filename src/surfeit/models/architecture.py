@@ -8,32 +8,45 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
-from surfeit.core import Tie, tie_, ties
+from surfeit.core import Tie, tie_, ties, unwrapped
+from surfeit.models.compound import COMPOUND, build, read_options, same_parts
 from surfeit.models.kinds import FIRST, OPTIONS, UNPRINTED, is_readable
+from surfeit.models.refusal import builder_advice, why_not_rebuildable
 
 _KINDS = {kind.__name__: kind for kind in OPTIONS}
+_COMPOUND = {kind.__name__ for kind in COMPOUND}
+_HOOKED = "hooks or a forward of your own run with it"
+_Foreign = tuple[str, nn.Module, str]
 
 
 def describe(model: nn.Module) -> dict[str, Any]:
     """The architecture as JSON values, the same for equal architectures.
 
-    A (nested) `nn.Sequential` of torch's own modules is described whole and can be built again by
-    `rebuild`: a module at its second place is named by the first, and parameters that are one are
-    listed. Anything else is described by its class and its printed structure, by what is shared
-    within it, and by its first part that `rebuild` cannot build; that tells two architectures
-    apart but cannot be built from. So is a module with hooks or a forward pass of its own.
+    One of torch's own modules, or a (nested) `nn.Sequential` of them, is described whole and can be
+    built again by `rebuild`: a module at its second place is named by the first, and parameters
+    that are one are listed. Anything else is described by its class and its printed structure, by
+    what is shared within it, and by its first part that `rebuild` cannot build; that tells two
+    architectures apart but cannot be built from. So is a module with hooks or a forward pass of its
+    own, and one that was changed after it was made in a way that no option of its class says.
+
+    Of a compiled or parallel network what is within is described.
 
     Raises:
         ValueError: if parameters share a part of their memory, see `ties`.
     """
+    model = unwrapped(model)
     foreign = _foreign_part(model)
     if foreign is None:
         tied = _tied(model)
-        return _described(model, "", {}) | ({"tied": tied} if tied else {})
-    name, part = foreign
-    fault = {"foreign": {"name": name, "class": _class_name(part)}} if name else {}
-    return _printed(model) | fault
+        description = _described(model, "", {}) | ({"tied": tied} if tied else {})
+        foreign = _entangled(model, description)
+        if foreign is None:
+            return description
+    name, part, why = foreign
+    fault = {"name": name, "class": _class_name(part)} | ({"why": why} if why else {})
+    return _printed(model) | ({"foreign": fault} if name or why else {})
 
 
 def key_form(model: nn.Module) -> dict[str, Any]:
@@ -44,6 +57,7 @@ def key_form(model: nn.Module) -> dict[str, Any]:
     Raises:
         ValueError: as `describe`.
     """
+    model = unwrapped(model)
     description = describe(model)
     always = all(type(part) in FIRST or type(part) is nn.Sequential for part in model.modules())
     return description if always and is_rebuildable(description) else _printed(model)
@@ -54,13 +68,6 @@ def is_rebuildable(architecture: dict[str, Any]) -> bool:
     return "class" not in architecture
 
 
-def foreign_part(architecture: dict[str, Any]) -> str:
-    """What of an architecture that is not rebuildable is to blame: class and dotted name."""
-    part = architecture.get("foreign", architecture)
-    name = f" {part['name']!r}" if "name" in part else ""
-    return part["class"].rpartition(".")[2] + name
-
-
 def rebuild(architecture: dict[str, Any]) -> nn.Module:
     """The module that `describe` described, its weights yet to be loaded or drawn.
 
@@ -68,13 +75,7 @@ def rebuild(architecture: dict[str, Any]) -> nn.Module:
         ValueError: if a part of it can be built by its own code alone; it is named.
     """
     if not is_rebuildable(architecture):
-        raise ValueError(
-            f"a {foreign_part(architecture)} cannot be built from its description alone (its class "
-            "is not one of torch's simple ones, or it has hooks). Name the function that builds "
-            "the network, --model package.module:function or path/to/file.py:function, or in "
-            "Python pass a network that the weights go into: run.model(into=MyNetwork()), "
-            "write_report(run, data, out, into=MyNetwork())"
-        )
+        raise ValueError(f"{why_not_rebuildable(architecture)}. {builder_advice(architecture)}")
     # torch draws weights at once: from a generator of its own, not from the caller's.
     with torch.random.fork_rng([]):
         model = _built(architecture, "", {})
@@ -93,17 +94,41 @@ def is_hooked(module: nn.Module) -> bool:
     return any(hooks) or "forward" in vars(module)
 
 
-def _foreign_part(module: nn.Module, path: str = "") -> tuple[str, nn.Module] | None:
-    """The first part, by its dotted name, that cannot be built from its options."""
+def _foreign_part(module: nn.Module, path: str = "") -> _Foreign | None:
+    """The first part that cannot be built from its options: its dotted name, itself, and why."""
     if is_hooked(module):
-        return path, module
+        return path, module, _HOOKED
     if type(module) is nn.Sequential:
         parts = (_foreign_part(part, _at(path, name)) for name, part in _places(module))
         return next((part for part in parts if part is not None), None)
-    return None if is_readable(module) else (path, module)
+    if type(module) in COMPOUND:
+        for at, part in module.named_modules(prefix=path):
+            if is_hooked(part):
+                return at, part, _HOOKED
+        changed = "it is not as its class makes it, or has options that cannot be written down"
+        return None if read_options(module) is not None else (path, module, changed)
+    if is_readable(module):
+        return None
+    if parametrize.is_parametrized(module):
+        return path, module, "a parametrisation computes its weights"
+    unsaid = "it has options that cannot be written down" if type(module) in OPTIONS else ""
+    return path, module, unsaid
+
+
+def _entangled(model: nn.Module, description: dict[str, Any]) -> _Foreign | None:
+    """A part that others hold parts of, so that a module built like it does not stand for it."""
+    compound = [(name, m) for name, m in model.named_modules() if type(m) in COMPOUND]
+    if not compound:
+        return None
+    with torch.device("meta"):
+        twin = _built(description, "", {})
+    name, part = compound[0]
+    return None if same_parts(model, twin) else (name, part, "others hold parts of it")
 
 
 def _described(module: nn.Module, path: str, seen: dict[int, str]) -> dict[str, Any]:
+    if type(module) in COMPOUND:
+        return {"type": type(module).__name__, "options": read_options(module)}
     if type(module) is not nn.Sequential:
         options = {name: _option(module, name) for name in OPTIONS[type(module)]}
         return {"type": type(module).__name__, "options": options}
@@ -118,6 +143,8 @@ def _described(module: nn.Module, path: str, seen: dict[int, str]) -> dict[str, 
 
 
 def _built(architecture: dict[str, Any], path: str, built: dict[str, nn.Module]) -> nn.Module:
+    if architecture["type"] in _COMPOUND:
+        return build(architecture["type"], architecture["options"])
     if architecture["type"] != "Sequential":
         options = {name: _tupled(value) for name, value in architecture["options"].items()}
         return _KINDS[architecture["type"]](**options)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import check_mask_fits, own_parameters
+from surfeit.core import check_mask_fits, own_parameters, unwrapped
 from surfeit.prune.checks import check_alike, check_alive, check_mask, check_nested
 from surfeit.prune.coverage import Coverage, coverage
 from surfeit.prune.overlap import Overlap, Overlaps, overlap
@@ -47,7 +47,7 @@ def full_mask(model: nn.Module, also: Iterable[str] = ()) -> Mask:
     Raises:
         ValueError: as `prunable`.
     """
-    own = dict(model.named_parameters())
+    own = dict(unwrapped(model).named_parameters())
     return {name: torch.ones(own[name].shape, dtype=torch.bool) for name in prunable(model, also)}
 
 

@@ -5,7 +5,14 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import CollapseError, converted_, copied, own_parameters, ties
+from surfeit.core import (
+    CollapseError,
+    converted_,
+    copied,
+    own_parameters,
+    ties,
+    unwrapped,
+)
 from surfeit.models import Structure
 from surfeit.prune.prunable import Mask, prunable
 from surfeit.prune.removal import Removal
@@ -78,6 +85,7 @@ def remove_(mask: Mask, model: nn.Module, removal: Removal, gone: Tensor) -> Non
     Raises:
         ValueError: as `unit_mask`.
     """
+    model = unwrapped(model)
     own, tied = own_parameters(model), ties(model)
     owned = [*companions(model, removal)]
     if bool(gone.any()):

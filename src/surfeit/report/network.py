@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from surfeit.core import (
     Objective,
     Split,
+    check_kind,
     converted_,
     copied,
     outputs_of,
@@ -124,6 +125,7 @@ def check_fits(run: Run, model: nn.Module, dataset: Dataset, objective: Objectiv
             f"the network does not take {noun_of(dataset)} of shape {list(dataset.input_shape)} as "
             f"{dataset.name} has them: {advice}"
         ) from error
+    check_kind(outputs)
     try:
         objective.check(outputs, example.targets, dataset.outputs)
     except ValueError as error:

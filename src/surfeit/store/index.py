@@ -97,7 +97,7 @@ class Index:
         if stamp[0] is None and _is_begun(path):
             return None, None
         summary = summary_of(Path(path), root)
-        if summary.key != os.path.basename(folder):
+        if folder.startswith("runs/") and summary.key != os.path.basename(folder):
             problem = f"{path} holds the record of another run: its key is {summary.key[:80]}"
             summary = damaged(Path(path), folder, problem)
         settled = summary.state == "done" and not summary.problem
@@ -126,7 +126,7 @@ def _file_of(root: Path) -> Path:
 
 
 def _folders(root: Path, links: set[str]) -> Iterator[str]:
-    """The folders of runs, below the root; those that are links are added to `links`."""
+    """The folders of runs, in `runs` or right below the root; links are added to `links`."""
     if root.is_file():
         raise StoreError(f"{root} is a file, not a folder of runs")
     if os.path.islink(os.path.join(root, "runs")):
@@ -134,6 +134,9 @@ def _folders(root: Path, links: set[str]) -> Iterator[str]:
     for shelf in _folders_in(root, "runs", links):
         if len(shelf.rpartition("/")[2]) == 2:
             yield from _folders_in(root, shelf, links)
+    for folder in _folders_in(root, "", links):
+        if os.path.lexists(os.path.join(root, folder, "run.json")):
+            yield folder
 
 
 def _folders_in(root: Path, folder: str, links: set[str]) -> list[str]:
@@ -142,7 +145,7 @@ def _folders_in(root: Path, folder: str, links: set[str]) -> list[str]:
         with os.scandir(os.path.join(root, folder)) as entries:
             for entry in entries:
                 if entry.is_dir():
-                    found.append(f"{folder}/{entry.name}")
+                    found.append(f"{folder}/{entry.name}" if folder else entry.name)
                     if entry.is_symlink():
                         links.add(found[-1])
     except OSError:  # none is there, or it was deleted a moment ago
@@ -216,7 +219,8 @@ def _summary(folder: str, row: list[Any], layers: tuple[LayerRow, ...]) -> Summa
             raise ValueError(f"{value!r:.80} in a row of a run")
     values = dict(zip(_FIELDS, row, strict=True))
     values["tags"] = tuple(values["tags"])
-    named = values["folder"] == folder and folder.endswith(f"/{values['key']}")
+    named = not folder.startswith("runs/") or folder.endswith(f"/{values['key']}")
+    named &= values["folder"] == folder
     if not named or values["state"] != "done" or values["problem"]:
         raise ValueError("no row of a finished run")
     if not all(isinstance(tag, str) for tag in values["tags"]):

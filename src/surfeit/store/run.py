@@ -23,6 +23,7 @@ from surfeit.core import (
     objective_named,
     printable,
     unknown,
+    unwrapped,
 )
 from surfeit.models import rebuild
 from surfeit.models.structure import COMPUTED, recorded_matrix
@@ -192,14 +193,17 @@ class Run:
         Args:
             step: one of `steps()`.
             into: the module to load the weights into; needed where the run's model was a class
-                of the user's own, which its description cannot build.
+                of the user's own, which its description cannot build. Of a compiled or parallel
+                one the network within is loaded and returned: its parameters are the wrapper's.
 
         Raises:
-            ValueError: if there is no snapshot at this step or the module's weights differ.
+            ValueError: if there is no snapshot at this step, the module's weights differ, or it is
+                no module.
             StoreError: if the snapshot is damaged.
         """
+        own = None if into is None else unwrapped(into)
         tensors = self.tensors(step)
-        model = into if into is not None else self._rebuilt(tensors)
+        model = self._rebuilt(tensors) if own is None else own
         if into is None:
             floats = [value.dtype for value in tensors.values() if value.is_floating_point()]
             converted_(model, floats[0] if floats else torch.float32)

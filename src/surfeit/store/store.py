@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,6 +28,8 @@ def default_root() -> Path:
 
 class Store:
     """A folder of runs, `<root>/runs/<ab>/<key>`; the index is read from the folders themselves.
+
+    Runs that a loop of the user's own recorded stand right below the root, `<root>/<name>`.
 
     Args:
         root: the folder; if not given, `SURFEIT_STORE` or the user's data folder.
@@ -76,23 +78,19 @@ class Store:
             if os.path.lexists(folder / "run.json"):
                 return Run(folder)
         prefix = str(text)
-        called = named((self.root / "runs").glob("??/*"), prefix)
+        called = named([*(self.root / "runs").glob("??/*"), *self.root.glob("*")], prefix)
         if len(called) > 1:
             keys = ", ".join(sorted(path.name[:12] for path in called))
             raise StoreError(f"{len(called)} runs are called {prefix!r}: {keys}; give a key")
-        paths = called or [path for path in self._folders() if path.name.startswith(prefix)]
+        keys = {path: key for path, key in self._keys() if key.startswith(prefix)}
+        paths = called or list(keys)
         if not paths or (not called and len(prefix) < _SHORTEST_PREFIX):
             few = " (give at least four digits)" if len(prefix) < _SHORTEST_PREFIX else ""
             raise StoreError(
                 f"no run {prefix!r} in {self.root}{few}: 'surfeit runs' lists those that are there"
             )
         if len(paths) > 1:
-            names = sorted(path.name for path in paths)
-            shown = len(prefix)
-            while len({name[:shown] for name in names}) < len(names):
-                shown += 1
-            keys = ", ".join(name[: shown + 5] for name in names)
-            raise StoreError(f"{prefix!r} begins the keys of {len(paths)} runs: {keys}")
+            raise StoreError(f"{prefix!r} {_told_apart(keys, len(prefix))}")
         return Run(paths[0])
 
     def delete(self, run: Run) -> None:
@@ -118,6 +116,16 @@ class Store:
                     yield path
             except OSError:  # it may not be read: whoever opens it hears of that
                 yield path
+        yield from (path.parent for path in self.root.glob("*/run.json"))
+
+    def _keys(self) -> Iterator[tuple[Path, str]]:
+        """The runs' folders with their keys, which a recorded run's own record alone says."""
+        for path in self._folders():
+            if path.parent != self.root:
+                yield path, path.name
+                continue
+            with suppress(StoreError):  # `problems` names it
+                yield path, Run(path).key
 
     def _read(self) -> Iterator[tuple[Path, Run | StoreError]]:
         for path in self._folders():
@@ -125,3 +133,15 @@ class Store:
                 yield path, Run(path)
             except StoreError as error:
                 yield path, error
+
+
+def _told_apart(keys: Mapping[Path, str], shown: int) -> str:
+    """Which runs a beginning stands for: by as many digits as it takes, or by their folders."""
+    names = sorted(set(keys.values()))
+    if len(names) == 1:
+        folders = ", ".join(sorted(map(str, keys)))
+        return f"is a run that stands in {len(keys)} folders, name one: {folders}"
+    while len({name[:shown] for name in names}) < len(names):
+        shown += 1
+    beginnings = ", ".join(name[: shown + 5] for name in names)
+    return f"begins the keys of {len(names)} runs: {beginnings}"

@@ -5,6 +5,7 @@ import inspect
 import torch
 from torch import nn
 
+from surfeit.core import unwrapped
 from surfeit.data import Dataset
 from surfeit.models import Builder
 
@@ -13,6 +14,8 @@ _WRITTEN = "def build(*, input_shape, classes, generator): ..."
 
 def built(model: nn.Module | Builder, dataset: Dataset, generator: torch.Generator) -> nn.Module:
     """The network to train: the module itself, or what the builder builds for the data.
+
+    Of a compiled or parallel module it is the network within.
 
     Args:
         model: a module or a builder.
@@ -25,7 +28,7 @@ def built(model: nn.Module | Builder, dataset: Dataset, generator: torch.Generat
             module.
     """
     if isinstance(model, nn.Module):
-        return model
+        return unwrapped(model)
     _check_builder(model)
     network = model(input_shape=dataset.input_shape, classes=dataset.outputs, generator=generator)
     if not isinstance(network, nn.Module):
@@ -33,7 +36,7 @@ def built(model: nn.Module | Builder, dataset: Dataset, generator: torch.Generat
             f"the builder {_name(model)} returned a {type(network).__name__}: it must return the "
             "module that it built"
         )
-    return network
+    return unwrapped(network)
 
 
 def _check_builder(builder: Builder) -> None:

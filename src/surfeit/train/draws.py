@@ -9,7 +9,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from surfeit.models import describe, is_rebuildable
 
-_DRAWING = (_DropoutNd, nn.RReLU)
+_DRAWING = (_DropoutNd, nn.RReLU, nn.RNNBase, nn.MultiheadAttention)
 
 
 def may_draw(model: nn.Module) -> bool:

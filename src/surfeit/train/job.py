@@ -170,7 +170,7 @@ class Job:
     def names(self) -> dict[str, Any]:
         """What to call the network and the data set in the run's record, and what is frozen."""
         if isinstance(self.model, nn.Module):
-            model = type(self.model).__name__
+            model = type(self.network).__name__
         else:
             builder, widths = self.model, ()
             if isinstance(builder, partial):  # mlp with its widths

@@ -31,10 +31,11 @@ def show(
 
     Args:
         run: a run, its folder, or its key or the beginning of it in the user's store.
-        layer: the layer's dotted name; the first layer if not given.
+        layer: the layer's dotted name; the run's first layer if not given.
         into: a network that the run's weights fit, where only code of your own builds it; it is
             only read.
-        dataset: the data that the run was trained on, for what removing units costs.
+        dataset: the data that the run was trained on, for what removing units costs; by default
+            what was kept with the run, see `surfeit.train.Recorder`.
         merged: another run whose units of the same layer are shown with them.
         height: of the widget, in pixels, at least 200.
         state: how the view begins: what the `state` of an earlier widget was.
@@ -44,8 +45,10 @@ def show(
 
     Raises:
         ImportError: if anywidget is not installed.
-        ValueError: if a layer is not there, with the nearest ones, or the height is too small.
+        ValueError: if a layer is not there, with the nearest ones, the network has none, or the
+            height is too small.
         StoreError: if the run is not there or has no snapshots.
+        DataError: if the data that were kept with the run are damaged.
         BuildError: if the viewer was not built; the message says how it is.
 
     Example:
@@ -61,11 +64,18 @@ def show(
         if error.name not in ("anywidget", "traitlets", "ipywidgets", "IPython"):
             raise
         raise ImportError(_MISSING) from error
+    from surfeit.data import kept_data
     from surfeit.viewer.assets import viewer_script
     from surfeit.viewer.bundles.contents import contents, opened, still
 
     viewer = viewer_script()
     subject = opened(run, into=into)
+    if not subject.layers:
+        raise ValueError(
+            f"{subject.name} has no units to show: no layer of it multiplies its inputs by weights"
+        )
+    recorded, _ = subject.place(subject.moment())
+    dataset = dataset or kept_data(recorded)
     name = subject.layers[0].name if layer is None else layer
     other = None if merged is None else opened(merged)
     return GraphWidget(

@@ -3,6 +3,7 @@
 import copy
 import gc
 import re
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -536,11 +537,52 @@ def test_an_unknown_layer_is_refused():
             ask("blocks.0.conv")
 
 
-def test_a_structure_whose_network_is_gone_says_so():
-    found = Structure.of(nn.Linear(2, 2))
+def test_a_structure_holds_a_network_that_nobody_else_holds():
+    found = Structure.of(lenet_300_100(input_shape=(1, 2, 2)), torch.randn(1, 1, 2, 2))
     gc.collect()
-    with pytest.raises(ValueError, match="the network of this structure is gone"):
-        _ = found.outputs
+    assert found.reads("fc2") == ("fc1",)
+    assert found.module("fc1").weight.shape == (300, 4)
+
+
+def test_no_network_is_held_once_its_structure_is_let_go():
+    model = lenet_300_100(input_shape=(1, 2, 2))
+    found = Structure.of(model, torch.randn(1, 1, 2, 2))
+    copy_of = copy.deepcopy(model)
+    other = found.of_copy(copy_of)
+    assert found.outputs == other.outputs == ["fc3"]
+    held = [weakref.ref(model), weakref.ref(copy_of)]
+    del model, found, copy_of, other
+    gc.collect()
+    assert [reference() for reference in held] == [None, None]
+
+
+def test_a_network_is_followed_once_whoever_lets_its_structure_go():
+    runs = []
+    model = lenet_300_100(input_shape=(1, 2, 2))
+    model.register_forward_pre_hook(lambda *_: runs.append(1))
+    assert Structure.of(model, torch.randn(1, 1, 2, 2)).outputs == ["fc3"]
+    gc.collect()
+    before = len(runs)
+    assert before
+    assert Structure.of(model).outputs == ["fc3"]
+    assert len(runs) == before
+
+
+def test_a_structure_in_a_single_expression_is_that_of_the_network():
+    assert Structure.of(lenet_300_100(), torch.randn(1, 1, 28, 28)).outputs == ["fc3"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (None, "model must be a network, an nn.Module, got None"),
+        (nn.Linear, r"got the class Linear: pass Linear\(\.\.\.\)"),
+        ({"fc1.weight": torch.zeros(1)}, "got a dict: build the network and load the weights"),
+    ],
+)
+def test_what_is_no_network_has_no_structure(given, words):
+    with pytest.raises(ValueError, match=words):
+        Structure.of(given, torch.randn(1, 2))
 
 
 def test_wrapped_networks_are_unwrapped():

@@ -22,7 +22,7 @@ from surfeit.models.structure.record import (
     stored_names,
 )
 from surfeit.models.structure.statistics import check_examples_apart
-from surfeit.models.structure.structure import Structure, unwrapped
+from surfeit.models.structure.structure import Structure
 
 __all__ = [
     "COMPUTED",
@@ -44,6 +44,5 @@ __all__ = [
     "stored_names",
     "tensor",
     "unit_outputs",
-    "unwrapped",
     "weight_matrix_of",
 ]

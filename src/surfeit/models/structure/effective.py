@@ -4,6 +4,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.prune import BasePruningMethod
 
+from surfeit.core import unwrapped
+
 
 def tensor(model: nn.Module, name: str) -> Tensor:
     """The tensor that `model.NAME` is as the network runs, detached; no state is changed.
@@ -12,7 +14,7 @@ def tensor(model: nn.Module, name: str) -> Tensor:
     `torch.nn.utils.prune` computes, as it is computed in evaluation mode.
     """
     path, _, attribute = name.rpartition(".")
-    return computed(model.get_submodule(path), attribute).detach()
+    return computed(unwrapped(model).get_submodule(path), attribute).detach()
 
 
 def is_computed(module: nn.Module, attribute: str) -> bool:

@@ -10,7 +10,7 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.rnn import RNNBase, RNNCellBase
 from torch.nn.parameter import is_lazy
 
-from surfeit.core import unknown
+from surfeit.core import unknown, unwrapped
 from surfeit.models.structure.call import UnfollowableError
 from surfeit.models.structure.effective import computed, has, is_computed
 from surfeit.models.structure.effective import tensor as tensor
@@ -91,9 +91,12 @@ def layers(model: nn.Module) -> dict[str, Layer]:
     >>> list(layers(lenet_300_100()))
     ['fc1', 'fc2', 'fc3']
 
+    Of a compiled or parallel network the names are those within it, see `unwrapped`.
+
     Raises:
-        ValueError: if parameters have no shape yet.
+        ValueError: if parameters have no shape yet, or it is no module.
     """
+    model = unwrapped(model)
     check_sized(model)
     found: dict[str, Layer] = {}
     heads: dict[str, int] = {}
@@ -133,6 +136,7 @@ def prunable(model: nn.Module) -> list[str]:
     Raises:
         ValueError: if a layer computes its weight from other parameters.
     """
+    model = unwrapped(model)
     held = {id(value): name for name, value in model.named_parameters()}
     weights: set[str] = set()
     for described in layers(model).values():

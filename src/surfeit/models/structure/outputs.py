@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from surfeit.core import fast_path_off
+from surfeit.core import fast_path_off, unwrapped
 from surfeit.models.structure.calls import tensors_in
 from surfeit.models.structure.structure import Structure
 from surfeit.models.structure.units import left
@@ -110,6 +110,7 @@ def unit_outputs(
 
     Cost: one forward pass.
     """
+    model = unwrapped(model)
     known = structure if structure is not None else Structure.of(model, inputs[:1])
     wanted = [UnitOutputs.of(known, name) for name in names]
     with _taken(model, wanted) as taken:

@@ -2,12 +2,12 @@
 
 import weakref
 from collections.abc import Iterable
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
 
-from surfeit.core import ties, unknown
+from surfeit.core import ties, unknown, unwrapped
 from surfeit.models.structure.call import is_plain
 from surfeit.models.structure.calls import Passes, UnfollowableError, tensors_in, with_tensors
 from surfeit.models.structure.example import passes_without_example
@@ -16,11 +16,36 @@ from surfeit.models.structure.layers import Layer, check_sized, layers, prunable
 from surfeit.models.structure.readers import Reader
 from surfeit.models.structure.traced import Traced, traced
 
-_KEPT: "weakref.WeakKeyDictionary[nn.Module, tuple[Any, Structure]]" = weakref.WeakKeyDictionary()
+_KEPT: "weakref.WeakKeyDictionary[nn.Module, _Kept]" = weakref.WeakKeyDictionary()
+
+
+@dataclass
+class _Found:
+    """What is known of a network; nothing in it holds the network."""
+
+    example: Any
+    layers: dict[str, Layer]
+    traced: Traced | None = None
+    obstacle: str | None = None
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What is kept for a network as long as that lives.
+
+    A structure holds its network, so that one can be asked that nobody else holds; were the
+    structure itself kept here, no network would ever be let go.
+    """
+
+    signature: Any
+    found: _Found
+    structure: "weakref.ref[Structure]"
 
 
 class Structure:
     """What a network is, found once by running it on an example, and kept as long as it lives.
+
+    A structure holds its network.
 
     Its layers and their weights are there at once; who reads whose units, and all that follows from
     it, when first asked for. How: every layer's output is recorded; then, with chosen units at NaN,
@@ -36,9 +61,9 @@ class Structure:
         layers: by name, in the order of registration.
     """
 
-    def __init__(self, model: nn.Module, example: Any = None) -> None:
-        self._model, self._example = weakref.ref(model), example
-        self.layers: dict[str, Layer] = layers(model)
+    def __init__(self, model: nn.Module, found: _Found) -> None:
+        self._model, self._found = model, found
+        self.layers: dict[str, Layer] = found.layers
 
     @staticmethod
     def of(model: nn.Module, example: Any = None) -> "Structure":
@@ -50,6 +75,9 @@ class Structure:
                 tuple, or by name in a dict. Without one, inputs of the shapes that the layers
                 suggest are tried when they are needed.
 
+        Raises:
+            ValueError: if it is no network, or has parameters without a shape yet.
+
         Cost: a forward pass for each layer and about 2 log2(units) more, their layers left out: 20
         ms for LeNet-300-100, 2 to 5 s for a ResNet-110, on one core.
         """
@@ -57,23 +85,15 @@ class Structure:
         check_sized(model)
         signature = _signature(model)
         before = _KEPT.get(model)
-        if before is not None and before[0] == signature:
-            structure = before[1]
-            if example is not None:
-                structure._learn(example)
-            return structure
-        structure = Structure(model, example)
-        _KEPT[model] = signature, structure
-        return structure
+        if before is None or before.signature != signature:
+            return _kept(model, signature, _Found(example, layers(model)))
+        _learn(before.found, example)
+        return before.structure() or _kept(model, signature, before.found)
 
     def of_copy(self, model: nn.Module) -> "Structure":
         """The structure of a copy of the network, kept for it without running the copy."""
-        copy = Structure(model, self._example)
-        copy.__dict__ |= {
-            name: self.__dict__[name] for name in ("_traced", "obstacle") if name in self.__dict__
-        }
-        _KEPT[model] = _signature(model), copy
-        return copy
+        model = unwrapped(model)
+        return _kept(model, _signature(model), replace(self._found, layers=layers(model)))
 
     @property
     def example(self) -> Any:
@@ -83,12 +103,12 @@ class Structure:
             ValueError: if it cannot be followed.
         """
         _ = self._traced
-        return self._example
+        return self._found.example
 
     @property
     def prunable(self) -> list[str]:
         """The names of the parameters that hold layers' weights: see `prunable`."""
-        return prunable(self._alive())
+        return prunable(self._model)
 
     @property
     def outputs(self) -> list[str]:
@@ -117,17 +137,18 @@ class Structure:
         """
         return [name for name in self.layers if self.why_not_removable(name) is None]
 
-    @cached_property
+    @property
     def obstacle(self) -> str | None:
         """Why the network cannot be followed, with the operation; None if it can.
 
         Its layers' weights can be measured, masked and trained all the same.
         """
-        try:
-            _ = self._traced
-        except UnfollowableError as error:
-            return str(error)
-        return None
+        if self._found.obstacle is None:
+            try:
+                _ = self._traced
+            except UnfollowableError as error:
+                self._found.obstacle = str(error)
+        return self._found.obstacle
 
     def layer(self, name: str) -> Layer:
         """The layer called `name`.
@@ -151,12 +172,12 @@ class Structure:
         Raises:
             ValueError: if two share some numbers but not all.
         """
-        return {name: tie.to for name, tie in ties(self._alive()).items()}
+        return {name: tie.to for name, tie in ties(self._model).items()}
 
     @property
     def frozen(self) -> list[str]:
         """The parameters that no training moves: those with `requires_grad=False`."""
-        named = self._alive().named_parameters()
+        named = self._model.named_parameters()
         return [name for name, value in named if not value.requires_grad]
 
     def plain(self, name: str) -> bool:
@@ -168,11 +189,11 @@ class Structure:
         Raises:
             ValueError: if there is no such layer.
         """
-        return is_plain(self._alive().get_submodule(self.caller(self.layer(name).name)))
+        return is_plain(self._model.get_submodule(self.caller(self.layer(name).name)))
 
     def module(self, name: str) -> nn.Module:
         """The network's module of a dotted name."""
-        return self._alive().get_submodule(name)
+        return self._model.get_submodule(name)
 
     def calls(self, name: str) -> int:
         """How often a pass runs a layer."""
@@ -317,47 +338,37 @@ class Structure:
     def caller(self, name: str) -> str:
         """The module whose calls are the layer's: attention never calls its own projection."""
         described = self.layers[name]
-        model = self._alive()
+        model = self._model
         parent = described.module.rpartition(".")[0]
         inside = described.module.rpartition(".")[2] == "out_proj" and isinstance(
             model.get_submodule(parent), nn.MultiheadAttention
         )
         return parent if inside else described.module
 
-    def _learn(self, example: Any) -> None:
-        """Takes an example, unless the network was followed already."""
-        if "_traced" not in self.__dict__:
-            self._example = example
-            self.__dict__.pop("obstacle", None)
-
-    def _alive(self) -> nn.Module:
-        model = self._model()
-        if model is None:
-            raise ValueError("the network of this structure is gone: keep it as long as you ask")
-        return model
-
-    @cached_property
+    @property
     def _traced(self) -> Traced:
-        model = self._alive()
-        if self._example is None:
-            passes = passes_without_example(model)
-        else:
-            passes = Passes(model, _placed(self._example, model))
-        self._example = passes.example
-        return traced(model, passes, {name: own.units for name, own in self.layers.items()})
+        if self._found.traced is None:
+            model, example = self._model, self._found.example
+            if example is None:
+                passes = passes_without_example(model)
+            else:
+                passes = Passes(model, _placed(example, model))
+            self._found.example = passes.example
+            units = {name: own.units for name, own in self.layers.items()}
+            self._found.traced = traced(model, passes, units)
+        return self._found.traced
 
 
-def unwrapped(model: nn.Module) -> nn.Module:
-    """The network within `torch.compile`'s, `DataParallel`'s and `DistributedDataParallel`'s."""
-    while True:
-        if type(model).__name__ == "OptimizedModule":
-            inner = model._orig_mod
-        elif isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
-            inner = model.module
-        else:
-            return model
-        assert isinstance(inner, nn.Module)
-        model = inner
+def _kept(model: nn.Module, signature: Any, found: _Found) -> Structure:
+    structure = Structure(model, found)
+    _KEPT[model] = _Kept(signature, found, weakref.ref(structure))
+    return structure
+
+
+def _learn(found: _Found, example: Any) -> None:
+    """Takes an example, if there is one, unless the network was followed already."""
+    if example is not None and found.traced is None:
+        found.example, found.obstacle = example, None
 
 
 def _level(described: Layer) -> int | None:

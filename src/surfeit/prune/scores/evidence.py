@@ -16,6 +16,7 @@ from surfeit.core import (
     cross_entropy,
     ties,
     unknown,
+    unwrapped,
 )
 from surfeit.models import Structure
 from surfeit.models.structure import (
@@ -83,6 +84,7 @@ class Evidence:
     batch_size: int = 250
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "model", unwrapped(self.model))
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
         if self.split is not None and not isinstance(self.split, Split):

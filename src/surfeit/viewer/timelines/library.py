@@ -58,7 +58,8 @@ class Library:
 
     Args:
         store: where runs are; with nothing given, all of them can be opened.
-        given: runs, their keys or folders, folders of ticket searches or their tables.
+        given: runs, their keys or folders, folders of recorded runs, folders of ticket searches or
+            their tables.
         dataset_of: gives the data a run was trained on; raises a ValueError or DataError that says
             why they are not there. Without it nothing needs data.
         model: a network that the runs' weights fit, for those that no description can build.
@@ -83,6 +84,7 @@ class Library:
         self._samples: dict[str, Sample | str] = {}
         self._found: dict[str, Timeline] = {}
         self._names: dict[str, str] = {}
+        self._places: dict[str, Path] = {}
         self._index = Index(store)
         self._opened: dict[str, tuple[tuple[int, int], Timeline]] = {}
         self.problems: list[str] = []
@@ -191,6 +193,7 @@ class Library:
     def _all_runs(self, problems: list[str]) -> Iterator[Row]:
         root = self.store.root.resolve()
         networks: dict[tuple[LayerRow, ...], tuple[LayerShape, ...]] = {}
+        places: dict[str, Path] = {}
         # Masked runs last: a search for tickets leaves a hundred, that would hide the others.
         for run in sorted(self._index.summaries(), key=lambda run: run.density is not None):
             if run.problem:
@@ -202,13 +205,17 @@ class Library:
             else:
                 if run.layers not in networks:  # thousands of runs have the same few
                     networks[run.layers] = shapes_in(run.layers)
+                places[run.key] = self.store.root / run.folder
                 yield row_in(run, networks[run.layers])
+        with self._lock:
+            self._places = places
 
     def _run(self, identifier: str) -> Timeline | None:
         """The run of the store with this key, read again where its record has changed."""
         if not _KEY.fullmatch(identifier):
             return None
-        path = self.store.path_of(identifier)
+        with self._lock:
+            path = self._places.get(identifier, self.store.path_of(identifier))
         try:
             about = os.stat(path / "run.json")
         except OSError:
@@ -231,7 +238,11 @@ class Library:
             yield RunTimeline(entry, self._networks)
             return
         table = ticket_file(Path(entry))
-        if table is None:
+        if table is None and next(Path(entry).glob("*/run.json"), None) is not None:
+            within = Store(entry)
+            problems += within.problems()
+            yield from (RunTimeline(run, self._networks) for run in within.runs())
+        elif table is None:
             yield RunTimeline(self.store.find(entry), self._networks)
         else:
             found, lacking = ticket_timelines(table, self.store, self._networks)

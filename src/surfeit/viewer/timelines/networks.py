@@ -6,8 +6,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import Objective, Split, converted_, copied, suiting
-from surfeit.models import Structure, foreign_part, is_rebuildable
+from surfeit.core import (
+    Objective,
+    Split,
+    converted_,
+    copied,
+    skeleton,
+    suiting,
+)
+from surfeit.models import Structure, builder_advice, is_rebuildable, why_not_rebuildable
 from surfeit.store import Run
 
 
@@ -50,11 +57,8 @@ class Networks:
         """
         if self._own is None:
             if not is_rebuildable(run.architecture):
-                raise ValueError(
-                    f"a {foreign_part(run.architecture)} cannot be built from its description "
-                    "alone: name the function that builds it, --model package.module:function, or "
-                    "in Python pass a network that the weights go into, into=MyNetwork()"
-                )
+                about = run.architecture
+                raise ValueError(f"{why_not_rebuildable(about)}. {builder_advice(about)}")
             return run.model(step)
         try:
             return run.model(step, into=copied(self._own))
@@ -81,7 +85,8 @@ class Networks:
             if known is None:
                 known = Structure.of(model, example)
                 _ = known.outputs  # follows it now
-                self._structures[key] = known
+                # A structure holds its network, of which a run needs no weights to be kept.
+                self._structures[key] = known.of_copy(skeleton(model))
                 return Network(model, known)
         return Network(model, known.of_copy(model))
 
