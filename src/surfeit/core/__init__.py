@@ -46,6 +46,7 @@ from surfeit.core.parameters import (
 from surfeit.core.precision import check_finite, finite_matrix, full_precision
 from surfeit.core.split import Split, Task, describe_inputs
 from surfeit.core.streams import Streams
+from surfeit.core.threads import one_thread, threads
 from surfeit.core.ties import Tie, tie_, ties
 
 __all__ = [
@@ -89,6 +90,7 @@ __all__ = [
     "largest_output",
     "load_",
     "objective_named",
+    "one_thread",
     "outputs_of",
     "own_objective",
     "own_parameters",
@@ -98,6 +100,7 @@ __all__ = [
     "skeleton",
     "squared_error",
     "suiting",
+    "threads",
     "tie_",
     "ties",
     "unknown",

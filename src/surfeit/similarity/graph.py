@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 from scipy.special import betainccinv
 from torch import Tensor
 
-from surfeit.core import check_finite, full_precision
+from surfeit.core import check_finite, full_precision, one_thread
 from surfeit.similarity.frame_potential import normalised
 
 # Rows of the similarity matrix held at once: 512 x 4,096 in float64 are 16 MiB.
@@ -107,6 +107,7 @@ def chance_inner_product(units: int, inputs: int, *, groups: int = 1, level: flo
     return float(2 * betainccinv(half, half, level / pairs) - 1)
 
 
+@one_thread()
 def cosine_graph(
     weight: Float[Tensor, "units *inputs"],
     *,
@@ -166,6 +167,7 @@ def cosine_graph(
     )
 
 
+@one_thread()
 def nearest_neighbours(
     weight: Float[Tensor, "units *inputs"], count: int
 ) -> tuple[Int64[Tensor, "units count"], Float[Tensor, "units count"]]:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from surfeit.core import Objective, Split, copied, cross_entropy
+from surfeit.core import Objective, Split, copied, cross_entropy, one_thread
 from surfeit.models import Structure
 from surfeit.spectra.effective import Weights, lifted
 from surfeit.spectra.projection import check_ranks, factors
@@ -14,6 +14,7 @@ from surfeit.spectra.projection import check_ranks, factors
 _Outputs = Callable[[Tensor], Iterator[Tensor]]
 
 
+@one_thread()
 @torch.no_grad()
 def accuracy_by_rank(
     model: nn.Module,

@@ -6,11 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from surfeit.core import check_finite, finite_matrix, full_precision, weight_matrix
+from surfeit.core import check_finite, finite_matrix, full_precision, one_thread, weight_matrix
 from surfeit.spectra.blocks import singular_triples
 from surfeit.spectra.eigenvalues import eigenvalues
 
 
+@one_thread()
 def project(weight: Float[Tensor, "units *inputs"], rank: int) -> Float[Tensor, "units *inputs"]:
     """The matrix of at most the given rank nearest to the layer's weight matrix.
 
@@ -118,6 +119,7 @@ def residual_share(
     return _at((lost / lost[0]).sqrt(), weight, ranks)
 
 
+@one_thread()
 def factors(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """`U S` [units, r] and `Vᵀ` [r, inputs], whose first k columns and rows multiply to `W_k`.
 
