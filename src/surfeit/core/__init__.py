@@ -43,7 +43,7 @@ from surfeit.core.parameters import (
     parameters,
     weight_matrix,
 )
-from surfeit.core.precision import check_finite, finite_matrix, full_precision
+from surfeit.core.precision import check_finite, finite_matrix, full_precision, lift_
 from surfeit.core.split import Split, Task, describe_inputs
 from surfeit.core.streams import Streams
 from surfeit.core.threads import one_thread, threads
@@ -88,6 +88,7 @@ __all__ = [
     "hinge",
     "lacks_memory",
     "largest_output",
+    "lift_",
     "load_",
     "objective_named",
     "one_thread",

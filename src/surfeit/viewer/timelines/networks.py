@@ -4,10 +4,9 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
-from surfeit.core import Objective, Split, converted_, copied, cross_entropy, suiting
+from surfeit.core import Objective, Split, copied, cross_entropy, lift_, suiting
 from surfeit.models import Structure, foreign_part, is_rebuildable
 from surfeit.store import Run
 
@@ -72,9 +71,7 @@ class Networks:
             ValueError: as `model`, or if the network cannot be followed on the examples.
             StoreError: as `model`.
         """
-        model = self.model(run, step)
-        if any(value.dtype in _HALF for value in model.state_dict().values()):
-            converted_(model, torch.float32)
+        model = lift_(self.model(run, step))
         example = _matched(examples.inputs[:1], model)
         key = run.key, tuple(example.shape), example.dtype
         with self._lock:
@@ -107,9 +104,6 @@ def objective_name(run: Run) -> str | None:
     if isinstance(named, str):
         return named
     return None if run.identity.get("kind") == "recorded" else cross_entropy.name
-
-
-_HALF = (torch.float16, torch.bfloat16)
 
 
 def _matched(inputs: Tensor, model: nn.Module) -> Tensor:
