@@ -5,7 +5,13 @@ from surfeit.spectra.effective import projected
 from surfeit.spectra.eigenvalues import eigenpairs, eigenvalues
 from surfeit.spectra.elbow import elbow
 from surfeit.spectra.marchenko_pastur import MarchenkoPastur, fit_marchenko_pastur
-from surfeit.spectra.projection import kept_share, project, project_update, residual_share
+from surfeit.spectra.projection import (
+    kept_share,
+    project,
+    project_update,
+    residual_energy,
+    residual_share,
+)
 
 __all__ = [
     "MarchenkoPastur",
@@ -18,5 +24,6 @@ __all__ = [
     "project",
     "project_update",
     "projected",
+    "residual_energy",
     "residual_share",
 ]

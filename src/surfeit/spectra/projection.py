@@ -99,7 +99,32 @@ def residual_share(
 ) -> Float[Tensor, " ranks"]:
     """The share of the Frobenius norm that is lost at each rank: `‖W − W_k‖_F / ‖W‖_F`.
 
-    With `kept_share` it satisfies `kept² + residual² = 1`; `elbow` of it is the report's rank.
+    With `kept_share` it satisfies `kept² + residual² = 1`. Its `elbow` is not the report's rank,
+    which is that of `residual_energy`.
+
+    Args:
+        weight: a layer's weight, or its update `W − Z`; filters are flattened.
+        ranks: as in `kept_share`.
+
+    Returns:
+        float64 [ranks], in [0, 1] and falling with the rank: 1 at rank 0, 0 at full rank.
+
+    Raises:
+        ValueError: if the weight is all zero, or as `project`.
+
+    Source: Heitmann 2020, section 3.3. Cost: one `eigenvalues`.
+    """
+    return residual_energy(weight, ranks).sqrt()
+
+
+def residual_energy(
+    weight: Float[Tensor, "units *inputs"], ranks: Sequence[int] | None = None
+) -> Float[Tensor, " ranks"]:
+    """The share of the squared Frobenius norm lost at each rank: `‖W − W_k‖_F² / ‖W‖_F²`.
+
+    The square of `residual_share`. `elbow` of it, over all ranks, is the report's rank: the number
+    of directions that carry more than their equal part, `σ_k² > Σ σ² / r` with r the full rank.
+    The elbow of `residual_share` is another number, in trained layers often half of it.
 
     Args:
         weight: a layer's weight, or its update `W − Z`; filters are flattened.
@@ -116,7 +141,7 @@ def residual_share(
     energy = _energy(weight)
     # Summed from the small end: 1 minus the kept share would be rounding noise there.
     lost = torch.cat([energy.flip(0).cumsum(0).flip(0), energy.new_zeros(1)])
-    return _at((lost / lost[0]).sqrt(), weight, ranks)
+    return _at(lost / lost[0], weight, ranks)
 
 
 @one_thread()
