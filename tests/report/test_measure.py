@@ -237,6 +237,20 @@ def test_an_unfinished_run_is_called_so(run, dataset, tmp_path, sketches):
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["run"]["status"] == "done"
 
 
+def test_a_network_that_was_only_loaded_is_said_nothing_of_training(dataset, tmp_path, sketches):
+    run = Recorder(mlp((10, 6), input_shape=(1, 4, 4), classes=3), tmp_path / "run").finish()
+    assert run.steps() == [0]
+    page = write_report(run, dataset, tmp_path / "out", CONFIG).read_text(encoding="utf-8")
+    layers = json.loads((tmp_path / "out" / "summary.json").read_text())["layers"]
+    for layer in layers.values():
+        assert layer["movement"] is None
+        assert layer["graph"]["initial"] is None
+        assert layer["spectrum"]["initial"] is None
+        assert layer["rank"]["update"] is None
+    assert "during training" not in page
+    assert "the run has a single one, of step 0" in page
+
+
 class Mixing(nn.Module):
     """Its units meet in a softmax before they are read: none can be told apart there."""
 

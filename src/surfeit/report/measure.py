@@ -111,7 +111,8 @@ def _attempt(
         return call(subject, config)
     except ValueError as error:
         text = f"Left out for {words.layer_name(subject.name)}: {error}."
-        return {"notes": [{"topic": topic, "layer": subject.name, "text": text}]}
+        about = {"topic": topic, "layer": subject.name}
+        return {"notes": [{**about, "text": text, "reason": str(error)}]}
 
 
 def _about(subject: Subject, config: ReportConfig) -> dict[str, Any]:
