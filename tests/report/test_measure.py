@@ -251,6 +251,21 @@ def test_a_network_that_was_only_loaded_is_said_nothing_of_training(dataset, tmp
     assert "the run has a single one, of step 0" in page
 
 
+def test_spikes_of_a_pruned_layer_are_called_a_description(run, dataset, tmp_path, sketches):
+    model = run.model()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        weight = model.fc1.weight
+        weight.mul_(torch.rand(weight.shape, generator=generator) < 0.5)
+    pruned = Recorder(model, tmp_path / "run").finish()
+    page = write_report(pruned, dataset, tmp_path / "out", CONFIG).read_text(encoding="utf-8")
+    layers = json.loads((tmp_path / "out" / "summary.json").read_text())["layers"]
+    assert layers["fc1"]["spectrum"]["final"]["pruned"]
+    assert layers["fc1"]["spectrum"]["final"]["zeros"] == pytest.approx(0.5, abs=0.1)
+    assert not layers["fc2"]["spectrum"]["final"]["pruned"]
+    assert page.count("weights are exactly zero, as pruning leaves them") == 1
+
+
 class Mixing(nn.Module):
     """Its units meet in a softmax before they are read: none can be told apart there."""
 

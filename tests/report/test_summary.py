@@ -157,6 +157,13 @@ def test_spikes_above_what_is_no_noise_are_called_descriptions(summary):
     assert "a description, not a test" in spikes.evidence
 
 
+def test_spikes_of_pruned_layers_are_called_descriptions(summary):
+    summary["layers"]["fc1"]["spectrum"]["final"] |= {"fits": True, "pruned": True}
+    found = words.layer_words("fc1", summary)
+    spikes = next(finding for finding in found if "eigenvalues" in finding.answer)
+    assert "pruned, so that this is a description, not a test" in spikes.evidence
+
+
 def test_images_left_out_are_named(summary):
     summary["layers"]["fc1"]["images"] = {"validation": 100, "test": 200}
     last = words.layer_words("fc1", summary)[-1]

@@ -165,7 +165,8 @@ def _spectrum(bulk: pa.Table, stage: str) -> Numbers | None:
     rows = where(bulk, stage=stage).to_pylist()
     if not rows:
         return None
-    wanted = ("spikes", "eigenvalues", "largest", "lower", "upper", "threshold", "variance", "fits")
+    edges = ("lower", "upper", "threshold", "variance")
+    wanted = ("spikes", "eigenvalues", "largest", *edges, "fits", "pruned", "zeros")
     distances = ("distance", "distance_limit")
     finite = {key: rows[0][key] if isfinite(rows[0][key]) else None for key in distances}
     return {key: rows[0][key] for key in wanted} | finite

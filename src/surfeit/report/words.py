@@ -274,6 +274,8 @@ def _spikes(layer: Numbers) -> Finding | None:
             " The others no longer look like noise of one variance either, so the edge between "
             "them is a description, not a test."
         )
+    elif after["pruned"]:
+        text += " Its weights are pruned, so that this is a description, not a test."
     return Finding(
         f"{after['spikes']} of {after['eigenvalues']} eigenvalues stand above the noise.",
         text.strip(),

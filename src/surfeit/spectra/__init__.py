@@ -12,8 +12,10 @@ from surfeit.spectra.projection import (
     residual_energy,
     residual_share,
 )
+from surfeit.spectra.zeros import MASKED, scattered_zeros
 
 __all__ = [
+    "MASKED",
     "MarchenkoPastur",
     "accuracy_by_rank",
     "eigenpairs",
@@ -26,4 +28,5 @@ __all__ = [
     "projected",
     "residual_energy",
     "residual_share",
+    "scattered_zeros",
 ]
