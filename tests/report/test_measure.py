@@ -361,6 +361,22 @@ def test_a_folder_that_refuses_files_is_said_before_measuring(run, dataset, tmp_
         write_report(run, dataset, tmp_path, CONFIG)
 
 
+def test_a_runs_folder_is_taken_and_other_things_are_refused(run, dataset, tmp_path, sketches):
+    out = tmp_path / "out"
+    config = replace(CONFIG, layers=("fc2",))
+    page = write_report(str(run.path), dataset, out, config)
+    assert run.key in page.read_text(encoding="utf-8")
+    with pytest.raises(StoreError, match="holds no run"):
+        write_report(tmp_path / "none", dataset, tmp_path / "other", config)
+    with pytest.raises(ValueError, match=r"run must be a Run such as .* got None"):
+        write_report(None, dataset, tmp_path / "other", config)
+    with pytest.raises(ValueError, match=r"dataset must be a surfeit.data.Dataset .* got 'digits'"):
+        write_report(run, "digits", tmp_path / "other", config)
+    with pytest.raises(ValueError, match="no layer 'fc9'"):
+        write_report(run, dataset, tmp_path / "other", replace(CONFIG, layers=("fc9",)))
+    assert not (tmp_path / "other").exists()
+
+
 def _unbound(run, tmp_path):
     """The same run, by a record that does not say on what data it was trained."""
     identity = {name: value for name, value in run.identity.items() if name != "data"}

@@ -40,8 +40,8 @@ ENTRIES = {
     "Noise, spike": (
         "Independent random weights of one variance have eigenvalues in a known range (Marchenko "
         "and Pastur 1967); a spike is an eigenvalue above that range by more than such noise "
-        "strays in 99 of 100 layers: it passes the dashed line of the figure. That is for weights of "
-        "light tails, such as Gaussian ones, none of them pruned: of layers of pure noise with "
+        "strays in 99 of 100 layers: it passes the dashed line of the figure. That is for weights "
+        "of light tails, such as Gaussian ones, none of them pruned: of layers of pure noise with "
         "heavy tails (Student’s t of 5 degrees of freedom) 12 to 35 in 100 had a spike, of masked "
         "ones 40 to 98."
     ),
