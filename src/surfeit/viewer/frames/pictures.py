@@ -12,7 +12,7 @@ from surfeit.viewer.frames.places import Place, joined
 from surfeit.viewer.timelines.describing import described, packed_learning
 from surfeit.viewer.timelines.library import Library
 
-SEMANTICS = 3
+SEMANTICS = 4
 """Goes up when a picture of the same weights changes, so that older ones are not shown."""
 
 SOURCES = ("weights", "outputs")
@@ -85,7 +85,8 @@ class Pictures:
         sample = None
         if query.source == "outputs":  # answers to other examples could not be compared
             sample = self.library.sample(places[0].timeline, places[0].at)
-        name = self._name("graph", places, query.source, sample and sample.digest)
+        moves = [place.moves for place in places]  # another snapshot makes the first one a start
+        name = self._name("graph", places, query.source, sample and sample.digest, moves)
         split = sample and sample.split
         return self._cache.get(name, lambda: _graph(places, split, query.source))
 
