@@ -124,7 +124,8 @@ def residual_energy(
 
     The square of `residual_share`. `elbow` of it, over all ranks, is the report's rank: the number
     of directions that carry more than their equal part, `σ_k² > Σ σ² / r` with r the full rank.
-    The elbow of `residual_share` is another number, in trained layers often half of it.
+    The elbow of `residual_share` is another number: 11 for 16 and 13 for 31 in the hidden layers of
+    a LeNet-300-100 that was trained on digits.
 
     Args:
         weight: a layer's weight, or its update `W − Z`; filters are flattened.

@@ -6,7 +6,9 @@ from torch import Tensor
 from surfeit.core import finite_matrix
 
 MASKED = 0.01
-"""From this share of scattered zeros on a layer is called pruned: no initialisation leaves any."""
+"""From this share of scattered zeros on a layer is called pruned, and its spikes no test.
+
+Cautious: random masks that keep half do little, but those that training chose are uneven."""
 
 
 def scattered_zeros(weight: Float[Tensor, "units *inputs"]) -> float:
