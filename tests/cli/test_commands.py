@@ -1,6 +1,7 @@
 """The commands as a user types them: what they print, where, and how they end."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -229,12 +230,74 @@ def test_prune_writes_table_and_figure_and_prints_the_answer(root, tmp_path, cap
         ["random", "random order"],
     ]
     assert "±" in lines[3]
+    assert lines[0].split("\t")[2:] == [
+        "units that can go for 1 point of validation accuracy",
+        "validation accuracy with that",
+        "test accuracy with that",
+    ]
+    for line in lines[1:]:
+        for cell in line.split("\t")[3:]:
+            assert re.fullmatch(r"\d+\.\d % → \d+\.\d %", cell)
     import pyarrow.parquet as pq
 
     table = pq.read_table(out / "removal-fc1.parquet")
-    assert table.num_rows == 13 * (2 + 3)
+    assert table.num_rows == 2 * 13 * (2 + 3)
+    assert set(table["split"].to_pylist()) == {"validation", "test"}
     for kind in ("svg", "png", "pdf"):
         assert (out / f"removal-fc1.{kind}").stat().st_size > 1000
+
+
+def test_prune_and_inspect_count_the_same(root, tmp_path, capsys):
+    key = trained(root, capsys)
+    arguments = ["--root", root, "--out", tmp_path / "out"]
+    assert call("prune", key, "--layer", "fc1", *arguments) == 0
+    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()[1:]]
+    assert call("inspect", key, "--layers", "fc1", *arguments) == 0
+    removal = json.loads((tmp_path / "out" / "summary.json").read_text())["layers"]["fc1"][
+        "removal"
+    ]
+    least = {row[0].replace("-", "_"): row for row in rows if row[1] == "least first"}
+    for criterion, count in removal["by_criterion"].items():
+        assert least[criterion][2] == f"{count} of {removal['units']}"
+    before, after = (f"{100 * removal['test'][name]:.1f} %" for name in ("before", "after"))
+    assert least[removal["criterion"]][4] == f"{before} → {after}"
+
+
+def test_prune_and_inspect_make_no_folder_where_they_refuse(root, tmp_path, capsys):
+    key = trained(root, capsys)
+    out = tmp_path / "made" / "later"
+    assert call("prune", key, "--layer", "fc9", "--root", root, "--out", out) == 1
+    assert call("inspect", key, "--layers", "fc9", "--root", root, "--out", out) == 1
+    assert call("prune", key, "--layer", "fc3", "--root", root, "--repeats", "0", "--out", out) == 1
+    assert not (tmp_path / "made").exists()
+    assert call("inspect", key, "--layers", "fc1", "--root", root, "--out", out) == 0
+    assert (out / "report.html").is_file()
+
+
+@pytest.mark.parametrize("command", ["prune", "inspect"])
+def test_a_measurement_that_is_stopped_promises_no_continuation(
+    command, root, tmp_path, capsys, monkeypatch
+):
+    def stop(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    key = trained(root, capsys)
+    monkeypatch.setattr("surfeit.prune.removal_table", stop)
+    monkeypatch.setattr("surfeit.report.measure.measure", stop)
+    layer = ["--layer", "fc1"] if command == "prune" else []
+    assert call(command, key, *layer, "--root", root, "--out", tmp_path / "out") == 130
+    said = capsys.readouterr().err
+    assert "stopped; measurements are kept once they are complete" in said
+    assert "goes on from here" not in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_prune_in_a_pipe_says_when_a_split_is_measured(root, tmp_path, capsys):
+    key = trained(root, capsys)
+    assert call("prune", key, "--layer", "fc1", "--root", root, "--out", tmp_path / "out") == 0
+    said = capsys.readouterr().err
+    for name in ("validation", "test"):
+        assert re.search(rf"removing units of fc1, {name}: done in \d+\.\d s", said)
 
 
 def test_prune_names_the_layers_that_are_there(root, tmp_path, capsys):

@@ -2,8 +2,9 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
-from surfeit.core import check_finite, finite_matrix, full_precision
+from surfeit.core import check_finite, finite_matrix, full_precision, lift_
 
 HALF = [torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2]
 
@@ -54,7 +55,7 @@ def test_finite_numbers_whose_sum_overflows_are_finite():
 
 
 def test_a_finite_matrix_has_a_flat_row_a_unit_and_no_gradient():
-    weight = torch.randn(4, 3, 2, requires_grad=True)
+    weight = torch.randn(4, 3, 2, 2, requires_grad=True)
     found = finite_matrix(weight)
     assert torch.equal(found, weight.detach().flatten(1))
     assert not found.requires_grad
@@ -65,3 +66,24 @@ def test_a_finite_matrix_has_a_flat_row_a_unit_and_no_gradient():
         finite_matrix(torch.ones(3, 2, dtype=torch.int64))
     with pytest.raises(ValueError, match="weights must be finite, got 1 NaN"):
         finite_matrix(torch.tensor([[1.0, math.nan]]))
+
+
+def test_a_network_is_lifted_with_its_ties_and_buffers():
+    model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Linear(3, 3)).half()
+    model[2].weight = model[0].weight
+    model[1].double()
+    before = model[0].weight.detach().double()
+    assert lift_(model) is model
+    assert model[2].weight is model[0].weight
+    assert torch.equal(model[0].weight.double(), before)
+    assert {value.dtype for value in model[0].state_dict().values()} == {torch.float32}
+    assert model[1].running_mean.dtype == torch.float64
+    assert model[1].num_batches_tracked.dtype == torch.int64
+
+
+def test_views_of_one_memory_are_lifted_together():
+    model = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False)).half()
+    model[1].weight.data = model[0].weight.data.T
+    lift_(model)
+    model[0].weight.data[0, 1] = 7
+    assert model[1].weight[1, 0] == 7

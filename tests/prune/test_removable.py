@@ -5,6 +5,7 @@ import torch
 
 from surfeit.core import cross_entropy, own_objective, squared_error
 from surfeit.prune import (
+    RemovalCurve,
     accepted_rise,
     explained_variance,
     removable,
@@ -80,3 +81,35 @@ def test_errors_of_losses_say_what_is_allowed():
         removable_by_loss(curve(0.1, float("nan")), rise=0.1)
     with pytest.raises(ValueError, match="rise must be at least 0, got -1"):
         removable_by_loss(curve(0.1), rise=-1)
+
+
+def test_a_curve_says_itself_whether_it_is_of_accuracies():
+    rising = curve(0.1, 0.3, 0.9)
+    assert removable(RemovalCurve(accuracy=rising, loss=None)) == 2
+    assert removable_by_loss(RemovalCurve(accuracy=None, loss=rising), rise=0.2) == 1
+    both = RemovalCurve(accuracy=curve(0.9, 0.5), loss=curve(0.1, 0.2))
+    assert (removable(both), removable_by_loss(both, rise=0.1)) == (0, 1)
+    with pytest.raises(ValueError, match=r"of losses, got no accuracies: take removable_by_loss"):
+        removable(RemovalCurve(accuracy=None, loss=rising))
+    with pytest.raises(ValueError, match=r"of accuracies, got no losses: take removable\("):
+        removable_by_loss(RemovalCurve(accuracy=rising, loss=None), rise=0.1)
+
+
+def test_losses_are_not_taken_for_accuracies():
+    with pytest.raises(ValueError, match=r"got 0.1 at first and 0.9 at last: of losses take"):
+        removable(curve(0.1, 0.3, 0.9))
+    assert removable(curve(0.5, 0.7, 0.51)) == 2  # within what may be lost, as chance may have it
+
+
+@pytest.mark.parametrize("loss", ["x", None, True, [0.01]])
+def test_what_may_be_lost_is_a_number(loss):
+    with pytest.raises(ValueError, match=r"loss must be a number such as 0.01, got"):
+        removable(curve(0.9), loss=loss)
+    with pytest.raises(ValueError, match=r"rise must be a number such as 0.01, got"):
+        removable_by_loss(curve(0.9), rise=loss)
+    with pytest.raises(ValueError, match=r"loss must be a number such as 0.01, got"):
+        accepted_rise(0.4, torch.tensor([0]), cross_entropy, loss=loss)
+    with pytest.raises(ValueError, match=r"accuracies must be a torch tensor, got a list"):
+        removable([0.9, 0.8])
+    with pytest.raises(ValueError, match="loss must be at least 0, got -1"):
+        accepted_rise(0.4, torch.tensor([0]), cross_entropy, loss=-1)

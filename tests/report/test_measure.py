@@ -238,6 +238,35 @@ def test_an_unfinished_run_is_called_so(run, dataset, tmp_path, sketches):
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["run"]["status"] == "done"
 
 
+def test_a_network_that_was_only_loaded_is_said_nothing_of_training(dataset, tmp_path, sketches):
+    run = Recorder(mlp((10, 6), input_shape=(1, 4, 4), classes=3), tmp_path / "run").finish()
+    assert run.steps() == [0]
+    page = write_report(run, dataset, tmp_path / "out", CONFIG).read_text(encoding="utf-8")
+    layers = json.loads((tmp_path / "out" / "summary.json").read_text())["layers"]
+    for layer in layers.values():
+        assert layer["movement"] is None
+        assert layer["graph"]["initial"] is None
+        assert layer["spectrum"]["initial"] is None
+        assert layer["rank"]["update"] is None
+    assert "during training" not in page
+    assert "the run has a single one, of step 0" in page
+
+
+def test_spikes_of_a_pruned_layer_are_called_a_description(run, dataset, tmp_path, sketches):
+    model = run.model()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        weight = model.fc1.weight
+        weight.mul_(torch.rand(weight.shape, generator=generator) < 0.5)
+    pruned = Recorder(model, tmp_path / "run").finish()
+    page = write_report(pruned, dataset, tmp_path / "out", CONFIG).read_text(encoding="utf-8")
+    layers = json.loads((tmp_path / "out" / "summary.json").read_text())["layers"]
+    assert layers["fc1"]["spectrum"]["final"]["pruned"]
+    assert layers["fc1"]["spectrum"]["final"]["zeros"] == pytest.approx(0.5, abs=0.1)
+    assert not layers["fc2"]["spectrum"]["final"]["pruned"]
+    assert page.count("weights are exactly zero, as pruning leaves them") == 1
+
+
 class Mixing(nn.Module):
     """Its units meet in a softmax before they are read: none can be told apart there."""
 
@@ -350,6 +379,22 @@ def test_a_folder_that_refuses_files_is_said_before_measuring(run, dataset, tmp_
     monkeypatch.setattr("surfeit.report.measure.measure", pytest.fail)
     with pytest.raises(StoreError, match="you may not write there"):
         write_report(run, dataset, tmp_path, CONFIG)
+
+
+def test_a_runs_folder_is_taken_and_other_things_are_refused(run, dataset, tmp_path, sketches):
+    out = tmp_path / "out"
+    config = replace(CONFIG, layers=("fc2",))
+    page = write_report(str(run.path), dataset, out, config)
+    assert run.key in page.read_text(encoding="utf-8")
+    with pytest.raises(StoreError, match="holds no run"):
+        write_report(tmp_path / "none", dataset, tmp_path / "other", config)
+    with pytest.raises(ValueError, match=r"run must be a Run such as .* got None"):
+        write_report(None, dataset, tmp_path / "other", config)
+    with pytest.raises(ValueError, match=r"dataset must be a surfeit.data.Dataset .* got 'digits'"):
+        write_report(run, "digits", tmp_path / "other", config)
+    with pytest.raises(ValueError, match="no layer 'fc9'"):
+        write_report(run, dataset, tmp_path / "other", replace(CONFIG, layers=("fc9",)))
+    assert not (tmp_path / "other").exists()
 
 
 def _unbound(run, tmp_path):

@@ -75,6 +75,52 @@ def test_headline_where_nothing_can_go(summary):
     assert words.headline(summary).startswith("No layer has a unit that could go")
 
 
+def _not_removed(summary, **reasons):
+    for name, reason in reasons.items():
+        summary["layers"][name] |= {"removal": None, "not_removed": reason}
+
+
+def test_headline_says_why_no_units_were_removed(summary):
+    _not_removed(summary, fc1="it cannot be followed", fc2="it cannot be followed")
+    why = "No units were removed from any layer: it cannot be followed."
+    assert words.headline(summary) == why
+    assert words.layer_words("fc2", summary)[0].evidence == "It cannot be followed."
+    _not_removed(summary, fc2="it has only one unit")
+    assert words.headline(summary) == (
+        "No units were removed from fc1: it cannot be followed; from fc2: it has only one unit."
+    )
+
+
+def test_headline_says_of_which_layers_the_units_were_not_removed(summary):
+    _not_removed(summary, fc1="a softmax mixes them")
+    assert words.headline(summary) == (
+        "Of fc2 no unit could go for at most a point of accuracy. "
+        "No units were removed from fc1: a softmax mixes them."
+    )
+
+
+def test_headline_of_units_that_can_go_names_the_layers_left_out(summary):
+    _not_removed(summary, fc2="a softmax mixes them")
+    text = words.headline(summary)
+    assert "7 of 12 units of fc1 can go" in text
+    assert text.endswith(" No units were removed from fc2: a softmax mixes them.")
+
+
+def test_headline_of_many_reasons_stays_short(summary):
+    layer = summary["layers"].pop("fc2")
+    layer |= {"removal": None}
+    summary["layers"] = {f"l{i}": {**layer, "not_removed": f"reason {i}"} for i in range(5)}
+    text = words.headline(summary)
+    assert "from l2: reason 2; nor from 2 other layers, as the parts below say." in text
+
+
+def test_units_removed_with_another_layers_are_not_called_left_out(summary):
+    summary["layers"]["fc1"]["removal"]["group"] = ["fc1", "fc2"]
+    _not_removed(summary, fc2="its units go together with those of 'fc1', and were removed there")
+    summary["layers"]["fc2"]["group"] = ["fc1", "fc2"]
+    assert "No units were removed" not in words.headline(summary)
+
+
 @pytest.mark.parametrize(
     ("lower", "upper", "verdict"),
     [
@@ -109,6 +155,13 @@ def test_spikes_above_what_is_no_noise_are_called_descriptions(summary):
     found = words.layer_words("fc1", summary)
     spikes = next(finding for finding in found if "eigenvalues" in finding.answer)
     assert "a description, not a test" in spikes.evidence
+
+
+def test_spikes_of_pruned_layers_are_called_descriptions(summary):
+    summary["layers"]["fc1"]["spectrum"]["final"] |= {"fits": True, "pruned": True}
+    found = words.layer_words("fc1", summary)
+    spikes = next(finding for finding in found if "eigenvalues" in finding.answer)
+    assert "pruned, so that this is a description, not a test" in spikes.evidence
 
 
 def test_images_left_out_are_named(summary):

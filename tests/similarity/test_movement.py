@@ -12,7 +12,7 @@ def draw(*shape, name="weights"):
 
 
 def test_movement_equals_the_textbook_formulas():
-    weight, initial = draw(6, 2, 3), draw(6, 2, 3, name="initial")
+    weight, initial = draw(6, 2, 3, 1), draw(6, 2, 3, 1, name="initial")
     found = movement(weight, initial)
     for unit in range(6):
         w, z = weight[unit].flatten(), initial[unit].flatten()
@@ -73,8 +73,11 @@ def test_hardly_moved_asks_for_the_direction_and_for_the_norm_if_told():
     [
         (lambda w: movement(w, w[:2]), r"one shape, got \[3, 4\] and \[2, 4\]"),
         (lambda w: movement(w, w * math.nan), "weights must be finite"),
-        (lambda w: hardly_moved(w, w, max_angle=4.0), r"max_angle must be in \[0, pi\]"),
-        (lambda w: hardly_moved(w, w, max_norm_change=-0.1), "max_norm_change must be at least 0"),
+        (lambda w: hardly_moved(w, w.clone(), max_angle=4.0), r"max_angle must be in \[0, pi\]"),
+        (
+            lambda w: hardly_moved(w, w.clone(), max_norm_change=-0.1),
+            "max_norm_change must be at least 0",
+        ),
     ],
 )
 def test_wrong_arguments_are_named(call, message):
@@ -88,3 +91,12 @@ def test_angles_of_directions_are_those_of_the_movement():
     found = angles(normalised(weight), normalised(initial))
     torch.testing.assert_close(found, movement(weight, initial).angle, equal_nan=True)
     assert found.isnan().tolist() == [False, False, True, False, False, False]
+
+
+@pytest.mark.parametrize("measure", [movement, hardly_moved])
+def test_a_snapshot_beside_itself_says_nothing_of_movement(measure):
+    snapshots = draw(1, 3, 4)  # Run.weights of a run with a single one
+    with pytest.raises(ValueError, match=r"two snapshots, got one tensor \[3, 4\] as both"):
+        measure(snapshots[-1], snapshots[0])
+    two = torch.cat([snapshots, snapshots])  # a layer that training left alone
+    assert hardly_moved(two[-1], two[0]).all()

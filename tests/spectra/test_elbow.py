@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from surfeit.core import Streams
-from surfeit.spectra import elbow, residual_share
+from surfeit.spectra import elbow, residual_energy, residual_share
 
 
 def farthest_from_chord(values):
@@ -64,6 +64,24 @@ def test_elbow_of_the_residual_finds_a_planted_rank():
     signal = torch.randn(60, 10, generator=generator) @ torch.randn(10, 90, generator=generator)
     weight = signal + 0.05 * torch.randn(60, 90, generator=generator)
     assert elbow(residual_share(weight)) == 10
+    assert elbow(residual_energy(weight)) == 10
+
+
+@pytest.mark.parametrize("decay", [0.02, 0.05, 0.3])
+def test_the_reports_rank_counts_directions_of_more_than_their_equal_part(decay):
+    values = torch.exp(-decay * torch.arange(80, dtype=torch.float64))
+    squares = values.square()
+    assert elbow(residual_energy(torch.diag(values))) == int((squares > squares.mean()).sum())
+
+
+def test_the_elbows_of_the_norm_and_of_its_square_are_two_numbers():
+    # Of σ_k² = e^(−2 a k): the square turns where σ_k² is the mean, the norm itself elsewhere.
+    weight = torch.diag(torch.exp(-0.02 * torch.arange(80, dtype=torch.float64)))
+    share, energy = residual_share(weight), residual_energy(weight)
+    torch.testing.assert_close(share.square(), energy)
+    assert elbow(share) == farthest_from_chord(share.tolist())
+    assert elbow(energy) == farthest_from_chord(energy.tolist())
+    assert elbow(share) != elbow(energy)
 
 
 @pytest.mark.parametrize(

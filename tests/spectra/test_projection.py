@@ -80,7 +80,7 @@ def test_small_residuals_are_not_lost_in_rounding():
 
 
 def test_project_update_keeps_the_initial_weight_and_projects_the_move():
-    weight, initial = draw(5, 2, 2), draw(5, 2, 2, name="initial")
+    weight, initial = draw(5, 2, 2, 1), draw(5, 2, 2, 1, name="initial")
     assert torch.equal(project_update(weight, initial, 0), initial)
     assert torch.equal(project_update(weight, initial, 4), weight)
     found = project_update(weight, initial, 2)

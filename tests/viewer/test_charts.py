@@ -355,3 +355,16 @@ def test_the_note_says_where_normalisation_makes_a_cut_another_network():
     assert header["note"].startswith("removed units are zero where 'norm' normalises over units")
     assert arrays["accuracy_0"].shape == (9,)
     assert measured(network, "fc2", images())[0]["note"] is None
+
+
+def test_a_pruned_layers_spikes_are_called_descriptions():
+    generator = torch.Generator().manual_seed(1)
+    weight = torch.randn(60, 90, generator=generator)
+    assert spectrum_frame(weight).note is None
+    holed = weight * (torch.rand(weight.shape, generator=generator) < 0.9)
+    note = spectrum_frame(holed).note
+    assert note is not None
+    assert "descriptions only" in note
+    dead = weight.clone()
+    dead[:5] = 0  # dead units are left out of the bulk
+    assert "pruned" not in (spectrum_frame(dead).note or "")

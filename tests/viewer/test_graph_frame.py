@@ -77,6 +77,37 @@ def test_units_without_a_direction_have_no_links_and_are_nobodys_neighbours():
     assert np.isnan(frame.angle[[2, 5, 7]]).all()
 
 
+def test_outputs_are_compared_by_their_correlation():
+    signs = draw(6, 4000)
+    outputs = (signs + 1).relu()  # independent: a cosine of 0.61
+    outputs[1] = 3 * outputs[0] + 5
+    outputs[2] = 7 - outputs[0]
+    rows = units_of(torch.ones(6, 2), outputs=outputs).rows
+    np.testing.assert_allclose(rows @ rows.T, np.corrcoef(outputs.numpy()), atol=1e-5)
+    apart = rows @ rows.T - torch.eye(6)
+    assert apart[3:, 3:].abs().max() < 0.05
+    assert apart[0, 1].item() == pytest.approx(1)
+    assert apart[0, 2].item() == pytest.approx(-1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_outputs_that_never_change_have_no_correlation_and_are_named(dtype):
+    outputs = draw(5, 50).to(dtype)
+    outputs[1] = 0
+    outputs[3] = 0.1
+    outputs[3, ::2] *= 1 + torch.finfo(dtype).eps  # the same but for rounding
+    units = units_of(torch.ones(5, 2), outputs=outputs)
+    assert not units.rows[[1, 3]].any()
+    note = note_of(units, "outputs")
+    assert note == (
+        "2 units have no correlation with others: outputs are the same for all examples"
+    )
+    frame = graph_frame(units, note=note)
+    assert not {1, 3} & {*frame.source.tolist(), *frame.target.tolist()}
+    single = units_of(torch.ones(5, 2), outputs=outputs[:, :1])
+    assert not single.rows.any()
+
+
 def test_where_too_few_have_a_direction_a_unit_stands_for_no_neighbour():
     weight = torch.zeros(8, 3)
     weight[1], weight[4] = 1, -1

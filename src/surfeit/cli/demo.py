@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.browser import show
+from surfeit.cli.interrupts import measured_anew
 from surfeit.cli.names import builder_of, objective_of
 from surfeit.cli.options import Carrying, Machine, Places, RecipeOptions, Whole
 from surfeit.cli.progress import say_if_unfinished, telling, training_teller
@@ -133,7 +134,7 @@ def inspect(
     from surfeit.report.write import write_report
 
     config = ReportConfig(seed=seed, layers=layers, loss=loss)
-    with telling(quiet) as teller, Machine(threads=threads).numerics.in_force():
+    with measured_anew(), telling(quiet) as teller, Machine(threads=threads).numerics.in_force():
         say_if_unfinished(found, teller)
         page = write_report(
             found, dataset, folder, config, objective=judge, into=into, progress=teller.stage

@@ -1,19 +1,22 @@
 """`surfeit prune`: accuracy or loss against the number of units removed."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from surfeit.cli.interrupts import measured_anew
 from surfeit.cli.names import criteria_of, objective_of
 from surfeit.cli.options import Machine, Places, Whole
-from surfeit.cli.progress import say_if_unfinished, telling
+from surfeit.cli.progress import Teller, say_if_unfinished, telling
+from surfeit.cli.removal_answer import Judge, answers, chosen, heading
 from surfeit.cli.table import print_table, write_table
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from collections.abc import Callable
 
-    from surfeit.core import Objective, Split
+    import pyarrow as pa
+    from matplotlib.figure import Figure
 
 _PLACES, _MACHINE = Places(), Machine()
 _CRITERIA = ("magnitude", "frame-potential", "inner-product", "raw-frame-potential", "random")
@@ -25,7 +28,6 @@ def prune(
     layer: str,
     criteria: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = _CRITERIA,
     repeats: Whole = 5,
-    split: Literal["validation", "test"] = "test",
     step: Whole | None = None,
     keep_bias: Annotated[bool, Parameter(negative=())] = False,
     loss: float = 0.01,
@@ -40,10 +42,11 @@ def prune(
 ) -> None:
     """Remove a layer's units one by one, by every criterion and at random; no retraining.
 
-    Prints how many units can go before more than --loss is lost, and writes the curves:
-    OUT/removal-LAYER.parquet and the figure as SVG, PNG and PDF. In LAYER, what a file name cannot
-    hold is written as in an address. Units that can only go together with those of other layers, as
-    in a residual stream, go together.
+    Prints how many units can go before more than --loss is lost on the validation examples, which
+    choose, and what the test examples, which judge, say of that choice. Writes the curves of both,
+    OUT/removal-LAYER.parquet, and the figure of the test as SVG, PNG and PDF. In LAYER, what a file
+    name cannot hold is written as in an address. Units that can only go together with those of
+    other layers, as in a residual stream, go together.
 
     Parameters
     ----------
@@ -55,8 +58,6 @@ def prune(
         magnitude, frame-potential, inner-product, raw-frame-potential, random: one or more.
     repeats
         Random orders, for their mean and standard deviation.
-    split
-        The examples to measure on. A choice made by test curves is no longer tested by them.
     step
         The snapshot to prune; the last if not given.
     keep_bias
@@ -79,7 +80,7 @@ def prune(
     quiet
         Say nothing but the table and errors.
     """
-    chosen = criteria_of(criteria)
+    wanted = criteria_of(criteria)
     if not 0 <= loss <= 1:
         raise ValueError(f"loss must be a fraction in [0, 1], got {loss:g}: 0.01 is one point")
     found = places.store.find(run)
@@ -91,82 +92,57 @@ def prune(
     from surfeit.core import Streams
     from surfeit.prune import explained_variance, removal_table
     from surfeit.store import file_name, make_folder
-    from surfeit.study.figures import removal, save
+    from surfeit.store.writable import check_writable
+    from surfeit.study.figures import removal
+    from surfeit.study.tables import where
 
-    make_folder(folder)
-    with telling(quiet) as teller, machine.numerics.in_force():
+    check_writable(folder)
+    with measured_anew(), telling(quiet) as teller, machine.numerics.in_force():
         if step is None:
             say_if_unfinished(found, teller)
-        measured = dataset.splits[split].to(machine.device)
-        shown = layer or "the network"
+        splits = {name: dataset.splits[name].to(machine.device) for name in ("validation", "test")}
         table = removal_table(
             found.model(step, into=into).to(machine.device),
             layer,
-            {split: measured},
-            criteria=chosen,
+            splits,
+            criteria=wanted,
             repeats=repeats,
             streams=Streams(seed),
             objective=judge,
             keep_bias=keep_bias,
-            progress=lambda done, total: teller.stage(f"removing units of {shown}", done, total),
+            progress=_by_split(teller, layer or "the network", list(splits)),
         )
-        name = file_name("removal", layer)
-        write_table(table, folder / f"{name}.parquet")
+        classes = table["accuracy"].null_count == 0
+        reading = Judge(splits=splits, objective=judge, loss=loss, classes=classes)
+        answer = answers(table, reading)
+        tested = where(table, split="test")
         drawing = removal.figure(
-            table,
+            tested,
             loss=loss,
             chance=1 / dataset.classes if dataset.task == "classes" else None,
-            variance=explained_variance(measured.targets, judge),
+            chosen=chosen(answer),
+            variance=explained_variance(splits["test"].targets, judge),
         )
-        save(drawing, folder, name)
-        teller.say(f"curves and figure: {folder}/{name}.parquet, .svg, .png, .pdf")
-    print_table(*_answer(table, loss, split, measured, judge))
+        _write(table, drawing, make_folder(folder), file_name("removal", layer), teller)
+    print_table(heading(reading), [found.cells for found in answer])
 
 
-def _answer(
-    table: "pa.Table", loss: float, name: str, split: "Split", objective: "Objective"
-) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-    """For each criterion and direction: how many units can go, mean and deviation over repeats."""
-    import statistics
+def _by_split(teller: Teller, layer: str, splits: list[str]) -> "Callable[[int, int], None]":
+    """Tells how far the curves are, a stage a split: in a pipe each leaves a line when it ends."""
 
-    curves: dict[tuple[str, str], dict[int, list[float]]] = {}
-    what = "loss" if table["accuracy"].null_count else "accuracy"
-    for row in table.to_pylist():
-        kind = (row["criterion"], row["remove"] or "")
-        curves.setdefault(kind, {}).setdefault(row["repeat"], []).append(row[what])
-    rows: list[tuple[object, ...]] = []
-    for (criterion, remove), repeats in curves.items():
-        counts = [_removable(curve, what, loss, split, objective) for curve in repeats.values()]
-        units = len(next(iter(repeats.values()))) - 1
-        spread = f" ± {statistics.stdev(counts):.1f}" if len(counts) > 1 else ""
-        first = f"{remove} first" if remove else "random order"
-        rows.append(
-            (criterion.replace("_", "-"), first, f"{statistics.mean(counts):g}{spread} of {units}")
-        )
-    price = _price(what, loss, name, split, objective)
-    return ("criterion", "removed", f"units that can go for {price}"), rows
+    def tell(done: int, total: int) -> None:
+        each = total // len(splits)
+        for place, name in enumerate(splits):
+            so_far = done - place * each
+            if so_far >= 0:
+                teller.stage(f"removing units of {layer}, {name}", min(so_far, each), each)
+
+    return tell
 
 
-def _removable(
-    curve: list[float], what: str, loss: float, split: "Split", objective: "Objective"
-) -> int:
-    import torch
+def _write(table: "pa.Table", drawing: "Figure", folder: Path, name: str, teller: Teller) -> None:
+    from surfeit.study.figures import save
 
-    from surfeit.prune import accepted_rise, removable, removable_by_loss
-
-    points = torch.tensor(curve, dtype=torch.float64)
-    if what == "accuracy":
-        return removable(points, loss=loss)
-    rise = accepted_rise(curve[0], split.targets, objective, loss=loss)
-    return removable_by_loss(points, rise=rise)
-
-
-def _price(what: str, loss: float, name: str, split: "Split", objective: "Objective") -> str:
-    from surfeit.prune import explained_variance
-
-    points = "1 point" if loss == 0.01 else f"{100 * loss:g} points"
-    if what == "accuracy":
-        return f"{points} of {name} accuracy"
-    if explained_variance(split.targets, objective) is not None:
-        return f"{points} of {name} R²"
-    return f"{100 * loss:g} % more {name} loss"
+    write_table(table, folder / f"{name}.parquet")
+    save(drawing, folder, name)
+    teller.say(f"curves and figure: {folder}/{name}.parquet, .svg, .png, .pdf")

@@ -43,10 +43,11 @@ from surfeit.core.parameters import (
     parameters,
     weight_matrix,
 )
-from surfeit.core.precision import check_finite, finite_matrix, full_precision
+from surfeit.core.precision import check_finite, finite_matrix, full_precision, lift_
 from surfeit.core.printable import printable
 from surfeit.core.split import Split, Task, describe_inputs
 from surfeit.core.streams import Streams
+from surfeit.core.threads import one_thread, threads
 from surfeit.core.ties import Tie, tie_, ties
 from surfeit.core.wrappers import check_module, unwrapped
 
@@ -90,8 +91,10 @@ __all__ = [
     "hinge",
     "lacks_memory",
     "largest_output",
+    "lift_",
     "load_",
     "objective_named",
+    "one_thread",
     "outputs_of",
     "own_objective",
     "own_parameters",
@@ -102,6 +105,7 @@ __all__ = [
     "skeleton",
     "squared_error",
     "suiting",
+    "threads",
     "tie_",
     "ties",
     "unknown",

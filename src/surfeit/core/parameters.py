@@ -134,10 +134,22 @@ def check_mask_fits(model: nn.Module, mask: Mapping[str, Tensor]) -> None:
 def weight_matrix(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, "units inputs"]:
     """The layer's weight matrix `W`: one flattened weight vector a row. A view where possible.
 
+    Three axes are refused: they may be those of `Run.weights`, [snapshots, units, inputs], of which
+    an index was forgotten, and snapshots would be taken for units.
+
+    Args:
+        weight: [units, inputs], or a filter a unit with two or three axes of space.
+
     Raises:
-        ValueError: if it is no tensor, has fewer than two dimensions or no entries.
+        ValueError: if it is no tensor, has fewer than two axes, three, or no entries.
     """
     check_tensor("a layer's weight", weight)
+    if weight.dim() == 3:
+        raise ValueError(
+            f"a layer's weight must be [units, inputs], got 3 axes {list(weight.shape)}: of "
+            "run.weights(layer), which is [snapshots, units, inputs], take one snapshot, "
+            "run.weights(layer)[-1]; of a Conv1d pass weight.flatten(1)"
+        )
     if weight.dim() < 2 or weight.numel() == 0:
         raise ValueError(
             f"a layer's weight must be [units, inputs, ...] with entries, got {list(weight.shape)}"

@@ -2,7 +2,7 @@
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from surfeit.core.parameters import check_tensor, weight_matrix
 
@@ -63,3 +63,21 @@ def finite_matrix(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, "unit
     matrix = full_precision(weight_matrix(weight).detach(), "a layer's weights")
     check_finite(matrix)
     return matrix
+
+
+def lift_(model: nn.Module) -> nn.Module:
+    """Makes a network's half precision and less float32, in place; the network is returned.
+
+    Parameters and buffers alike; float32 and float64 stay, and what shares memory still does.
+    """
+    lifted: dict[int, Tensor] = {}
+    for value in (*model.parameters(), *model.buffers()):
+        if not value.is_floating_point() or value.dtype in _FULL:
+            continue
+        storage = value.untyped_storage()
+        if storage.data_ptr() not in lifted:
+            whole = torch.empty(0, dtype=value.dtype, device=value.device).set_(storage)
+            lifted[storage.data_ptr()] = whole.float()
+        of = lifted[storage.data_ptr()]
+        value.data = of.as_strided(value.shape, value.stride(), value.storage_offset())
+    return model

@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from surfeit.core import finite_matrix
+from surfeit.core import finite_matrix, weight_matrix
 
 
 class Criterion(Protocol):
@@ -91,14 +91,16 @@ def random(
         generator: a CPU generator, e.g. `Streams(seed).get("removal", "fc1", repeat)`.
 
     Raises:
-        ValueError: if there is no generator.
+        ValueError: if there is no generator, or the weight is no layer's.
     """
     if generator is None:
         raise ValueError(
             "the criterion random needs a generator, got None: pass e.g. "
             'generator=Streams(0).get("removal")'
         )
-    return torch.randperm(len(weight), generator=generator).double().to(weight.device)
+    return (
+        torch.randperm(len(weight_matrix(weight)), generator=generator).double().to(weight.device)
+    )
 
 
 CRITERIA: Mapping[str, Criterion] = MappingProxyType(

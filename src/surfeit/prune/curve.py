@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor, nn
 
-from surfeit.core import Objective, Split, check_tensor, cross_entropy
+from surfeit.core import Objective, Split, check_tensor, cross_entropy, one_thread
 from surfeit.models import Structure
 from surfeit.models.structure import check_examples_apart
 from surfeit.prune.removal import Removal
@@ -77,6 +77,7 @@ def removal_curve(
     return curve.points
 
 
+@one_thread()
 def removal_curves(
     model: nn.Module,
     layer: str,
@@ -135,7 +136,8 @@ def removal_curves(
             model, split or objective are of another type.
 
     Source: Heitmann 2020, section 3.1. Cost: about two passes up to the readers, and for each
-    removal one unit's term and whatever depends on the readers.
+    removal one unit's term and whatever depends on the readers. One CPU thread is taken, since
+    operations are small; `surfeit.core.threads` chooses more.
     """
     _check_options(dtype, memory)
     _check_operands(model, split, objective)
@@ -161,6 +163,7 @@ def removal_curves(
     return [tally.curve(split.targets.device) for tally in tallies]
 
 
+@one_thread()
 def outputs_without(
     model: nn.Module,
     layer: str,

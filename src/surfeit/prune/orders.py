@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from surfeit.core import finite_matrix
+from surfeit.core import finite_matrix, one_thread
 from surfeit.prune.criteria import Criterion
 
 # Two contributions that differ by less than this fraction are a tie. Sums of 10,000 terms are off
@@ -18,6 +18,7 @@ _TIE = 1e-9
 _STALE = 1 / 16
 
 
+@one_thread()
 def removal_order(
     weight: Float[Tensor, "units *inputs"],
     criterion: Criterion,

@@ -1,65 +1,79 @@
 """How far along a removal curve the network is as good as before."""
 
+from numbers import Real
+
 from jaxtyping import Float
 from torch import Tensor
 
-from surfeit.core import Objective, squared_error
+from surfeit.core import Objective, check_tensor, squared_error
+from surfeit.prune.curve import RemovalCurve
+
+Points = Float[Tensor, " removals+1"]
 
 
-def removable(accuracies: Float[Tensor, " removals+1"], *, loss: float = 0.01) -> int:
+def removable(accuracies: Points | RemovalCurve, *, loss: float = 0.01) -> int:
     """How many units can go before accuracy has fallen by more than `loss`.
 
     The largest k such that `a_j ≥ a_0 − loss` for all j ≤ k: a later recovery does not count.
 
     Args:
-        accuracies: [removals + 1], fractions, the dense network first, as from `removal_curve`.
+        accuracies: a curve of `removal_curves`, or [removals + 1], fractions, the dense network
+            first, as from `removal_curve`. Of a tensor nobody knows that it holds no losses, so one
+            that ends higher than it began, as losses do, is refused.
         loss: accepted fall as a fraction in [0, 1].
 
     Returns:
         a number in [0, removals].
 
     Raises:
-        ValueError: if the curve is empty, no curve or not of fractions in [0, 1], or loss is none.
+        ValueError: if the curve is empty, no curve, of losses or not of fractions in [0, 1], or
+            loss is none.
     """
-    if accuracies.dim() != 1 or len(accuracies) == 0:
-        raise ValueError(f"accuracies must be [removals + 1], got {list(accuracies.shape)}")
-    if not bool(((accuracies >= 0) & (accuracies <= 1)).all()):
-        raise ValueError(
-            f"accuracies must be finite fractions in [0, 1], got {accuracies.tolist()}"
-        )
+    _check_number("loss", loss)
     if not 0 <= loss <= 1:
         raise ValueError(f"loss must be a fraction in [0, 1], got {loss}")
+    points = _accuracies(accuracies)
+    if not bool(((points >= 0) & (points <= 1)).all()):
+        raise ValueError(f"accuracies must be finite fractions in [0, 1], got {points.tolist()}")
+    first, last = float(points[0]), float(points[-1])
+    if isinstance(accuracies, Tensor) and last > first + loss + 1e-9:
+        raise ValueError(
+            f"accuracies must not end higher than they began, got {first:.4g} at first and "
+            f"{last:.4g} at last: of losses take removable_by_loss(losses, rise=...). If these are "
+            "accuracies, pass the curve itself, as removal_curves gives it"
+        )
     # A fall of exactly `loss` is allowed: 0.98 − 0.97 is a little more than 0.01 in binary.
-    fallen = accuracies[0] - accuracies > loss + 1e-9
-    return int(fallen.int().argmax()) - 1 if bool(fallen.any()) else len(accuracies) - 1
+    fallen = points[0] - points > loss + 1e-9
+    return int(fallen.int().argmax()) - 1 if bool(fallen.any()) else len(points) - 1
 
 
-def removable_by_loss(losses: Float[Tensor, " removals+1"], *, rise: float) -> int:
+def removable_by_loss(losses: Points | RemovalCurve, *, rise: float) -> int:
     """How many units can go before the loss has risen by more than `rise`.
 
     The largest k such that `l_j ≤ l_0 + rise` for all j ≤ k: a later recovery does not count.
 
     Args:
-        losses: [removals + 1], the dense network first, as from `removal_curve` where there are no
-            classes.
+        losses: a curve of `removal_curves` that has losses, or [removals + 1], the dense network
+            first, as from `removal_curve` where there are no classes.
         rise: accepted rise, at least 0, in the losses' own unit: see `accepted_rise`.
 
     Returns:
         a number in [0, removals].
 
     Raises:
-        ValueError: if the curve is empty, no curve or not finite, or the rise is negative.
+        ValueError: if the curve is empty, no curve, without losses or not finite, or the rise is
+            negative or no number.
     """
-    if losses.dim() != 1 or len(losses) == 0:
-        raise ValueError(f"losses must be [removals + 1], got {list(losses.shape)}")
-    if not bool(losses.isfinite().all()):
-        raise ValueError(f"losses must be finite, got {losses.tolist()}")
+    _check_number("rise", rise)
     if not rise >= 0:
         raise ValueError(f"rise must be at least 0, got {rise}")
-    dense = losses[0].double()
+    points = _losses(losses)
+    if not bool(points.isfinite().all()):
+        raise ValueError(f"losses must be finite, got {points.tolist()}")
+    dense = points[0].double()
     # As in `removable`, a rise of exactly that much is allowed in spite of rounding.
-    risen = losses.double() - dense > rise + 1e-9 * (abs(dense) + rise)
-    return int(risen.int().argmax()) - 1 if bool(risen.any()) else len(losses) - 1
+    risen = points.double() - dense > rise + 1e-9 * (abs(dense) + rise)
+    return int(risen.int().argmax()) - 1 if bool(risen.any()) else len(points) - 1
 
 
 def accepted_rise(dense: float, targets: Tensor, objective: Objective, *, loss: float) -> float:
@@ -74,7 +88,13 @@ def accepted_rise(dense: float, targets: Tensor, objective: Objective, *, loss: 
         targets: what it was measured on.
         objective: whose loss it is.
         loss: what may be lost, a fraction, at least 0: 0.01 is a point of R², or 1 % of the loss.
+
+    Raises:
+        ValueError: if `loss` is negative or no number.
     """
+    _check_number("loss", loss)
+    if not loss >= 0:
+        raise ValueError(f"loss must be at least 0, got {loss}")
     variance = explained_variance(targets, objective)
     return loss * (abs(dense) if variance is None else variance)
 
@@ -90,3 +110,36 @@ def explained_variance(targets: Tensor, objective: Objective) -> float | None:
     real = targets.double()
     variance = float((real - real.mean(0)).square().sum() / len(real))
     return variance or None
+
+
+def _accuracies(given: Tensor | RemovalCurve) -> Tensor:
+    if isinstance(given, RemovalCurve):
+        if given.accuracy is None:
+            raise ValueError(
+                "the curve is of losses, got no accuracies: take removable_by_loss(curve, rise=...)"
+            )
+        given = given.accuracy
+    return _checked("accuracies", given)
+
+
+def _losses(given: Tensor | RemovalCurve) -> Tensor:
+    if isinstance(given, RemovalCurve):
+        if given.loss is None:
+            raise ValueError(
+                "the curve is of accuracies, got no losses: take removable(curve, loss=...), or "
+                "removal_curves(..., losses=True)"
+            )
+        given = given.loss
+    return _checked("losses", given)
+
+
+def _checked(name: str, points: Tensor) -> Tensor:
+    check_tensor(name, points)
+    if points.dim() != 1 or len(points) == 0:
+        raise ValueError(f"{name} must be [removals + 1], got {list(points.shape)}")
+    return points
+
+
+def _check_number(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ValueError(f"{name} must be a number such as 0.01, got {value!r}")

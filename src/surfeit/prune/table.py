@@ -7,7 +7,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import Objective, Split, Streams, cross_entropy
+from surfeit.core import Objective, Split, Streams, cross_entropy, one_thread
 from surfeit.models import Structure
 from surfeit.prune.criteria import CRITERIA, Criterion, random
 from surfeit.prune.curve import RemovalCurve, removal_curves
@@ -35,6 +35,7 @@ class _Order(NamedTuple):
     repeat: int
 
 
+@one_thread()
 def removal_table(
     model: nn.Module,
     layer: str,

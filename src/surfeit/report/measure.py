@@ -45,8 +45,8 @@ def measure(
     What a layer does not allow (units that are outputs or mix before they are read, a network that
     cannot be followed, weights that are all zero) gives no rows and a row in "notes" that says why.
     Units that can only go together with those of other layers are removed once, with the first of
-    them. Without a snapshot at step 0 everything that compares with the initial weights has no
-    rows.
+    them. Without a snapshot at step 0 and a later one everything that compares with the initial
+    weights has no rows.
 
     What may be lost (`config.loss`) is of the accuracy where there are classes, of R² where the
     loss is the squared error of real targets, and a share of the loss elsewhere.
@@ -111,7 +111,8 @@ def _attempt(
         return call(subject, config)
     except ValueError as error:
         text = f"Left out for {words.layer_name(subject.name)}: {error}."
-        return {"notes": [{"topic": topic, "layer": subject.name, "text": text}]}
+        about = {"topic": topic, "layer": subject.name}
+        return {"notes": [{**about, "text": text, "reason": str(error)}]}
 
 
 def _about(subject: Subject, config: ReportConfig) -> dict[str, Any]:

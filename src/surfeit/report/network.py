@@ -6,22 +6,12 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import (
-    Objective,
-    Split,
-    check_kind,
-    converted_,
-    copied,
-    outputs_of,
-    suiting,
-)
+from surfeit.core import Objective, Split, check_kind, copied, lift_, outputs_of, suiting
 from surfeit.data import Dataset
 from surfeit.models import Structure
 from surfeit.report.config import ReportConfig
 from surfeit.report.worth import Worth
 from surfeit.store import Run
-
-_HALF = (torch.float16, torch.bfloat16)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,7 +20,7 @@ class Network:
 
     Args:
         model: in evaluation mode, on the data's device; half precision is lifted to float32.
-        initial: the same at step 0; None if the run kept no snapshot of it.
+        initial: the same at step 0; None if the run kept no snapshot of it, or no other.
         structure: of the network.
         dataset: whose validation split chooses and whose test split judges.
         worth: how networks are judged.
@@ -58,9 +48,11 @@ class Network:
                 or cannot judge the outputs, or the run cannot build its network and none is given.
         """
         objective = objective_of(run, dataset, objective)
-        model = _lifted(run.model(into=into)).to(dataset.test.inputs.device).eval()
+        model = lift_(run.model(into=into)).to(dataset.test.inputs.device).eval()
         outputs = check_fits(run, model, dataset, objective)
-        initial = run.model(0, into=copied(model)) if 0 in run.steps() else None
+        steps = run.steps()
+        begun = 0 in steps and steps[-1] > 0  # of a single snapshot nobody knows what came before
+        initial = run.model(0, into=copied(model)) if begun else None
         return Network(
             model=model,
             initial=initial,
@@ -135,11 +127,6 @@ def check_fits(run: Run, model: nn.Module, dataset: Dataset, objective: Objectiv
             f"{trained_on}: give the data and the objective that it was trained on"
         ) from error
     return outputs
-
-
-def _lifted(model: nn.Module) -> nn.Module:
-    half = any(value.dtype in _HALF for value in [*model.parameters(), *model.buffers()])
-    return converted_(model, torch.float32) if half else model
 
 
 def _fitting(model: nn.Module, inputs: Tensor) -> Tensor:

@@ -3,7 +3,13 @@
 from typing import Any
 
 from surfeit.report.subject import Subject
-from surfeit.spectra import MarchenkoPastur, eigenvalues, fit_marchenko_pastur
+from surfeit.spectra import (
+    MASKED,
+    MarchenkoPastur,
+    eigenvalues,
+    fit_marchenko_pastur,
+    scattered_zeros,
+)
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -23,7 +29,7 @@ def measure_noise(subject: Subject) -> Rows:
             "its weight matrix is zero by construction: the law of random matrices, which asks for "
             "independent entries everywhere, does not describe it"
         )
-    rows: Rows = {"eigenvalues": [], "bulk": [], "density": []}
+    rows: Rows = {"eigenvalues": [], "bulk": [], "density": [], "notes": []}
     for stage, weight in subject.stages():
         about = {"layer": subject.name, "stage": stage}
         found = eigenvalues(weight)
@@ -32,9 +38,25 @@ def measure_noise(subject: Subject) -> Rows:
         rows["eigenvalues"] += [
             {**about, "eigenvalue": value, "spike": value > fit.threshold} for value in real
         ]
-        rows["bulk"].append({**about, **_fitted(fit), "eigenvalues": len(real), "largest": real[0]})
+        zeros = scattered_zeros(weight)
+        pruned = zeros >= MASKED
+        seen = {"eigenvalues": len(real), "largest": real[0], "zeros": zeros, "pruned": pruned}
+        rows["bulk"].append({**about, **_fitted(fit), **seen})
         rows["density"] += [{**about, **point} for point in _density(fit)]
+        if stage == "final" and pruned:
+            rows["notes"].append(_pruned(subject.name, zeros))
     return rows
+
+
+def _pruned(layer: str, zeros: float) -> dict[str, Any]:
+    """What is to be known of a layer with zeros among its weights."""
+    text = (
+        f"{100 * zeros:.0f} % of this layer's weights are exactly zero, as pruning leaves them. "
+        "The noise that is fitted here has no such holes. Under a random mask 40 to 56 in 100 "
+        "layers of nothing but noise had a spike where a fifth of the weights was kept, and "
+        "nearly all where it was a tenth. So spikes are a description here, not a test."
+    )
+    return {"topic": "spectrum", "layer": layer, "text": text}
 
 
 def _fitted(fit: MarchenkoPastur) -> dict[str, Any]:

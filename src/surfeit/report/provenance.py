@@ -139,6 +139,11 @@ def _epochs(run: Numbers) -> str:
 
 def _snapshots(run: Numbers) -> str:
     first, last = run["first_snapshot"], run["last_snapshot"]
+    if first == last == 0:
+        return (
+            "the run has a single one, of step 0: how its weights came about is not known, and "
+            "what compares with initial ones is left out"
+        )
     if first == 0:
         return f"initialisation is step 0, the trained network is step {last:,}"
     return (

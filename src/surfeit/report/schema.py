@@ -8,7 +8,9 @@ columns of `surfeit.prune.removal_table`.
 are: "accuracy", "r2" or "loss". Removal and rank curves have accuracies or, without classes,
 losses in the column of that name; `dense` is that of the whole network. `group` names the layers
 whose units go together with the layer's; `test_variance` is that of the targets, where
-`R² = 1 − loss / variance` is reported.
+`R² = 1 − loss / variance` is reported. `zeros` is the share of weights that a mask left at zero,
+`pruned` whether there are so many that spikes are no test. A note's `reason` is why its topic was
+left out, null where it was not.
 """
 
 from collections.abc import Mapping, Sequence
@@ -106,6 +108,8 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("distance", _NUMBER),
             ("distance_limit", _NUMBER),
             ("fits", _FLAG),
+            ("zeros", _NUMBER),
+            ("pruned", _FLAG),
         ]
     ),
     "density": pa.schema(
@@ -120,7 +124,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             *((name, _NUMBER) for name in ("share", "accuracy", "loss", "dense")),
         ]
     ),
-    "notes": pa.schema([("topic", _TEXT), ("layer", _TEXT), ("text", _TEXT)]),
+    "notes": pa.schema([("topic", _TEXT), ("layer", _TEXT), ("text", _TEXT), ("reason", _TEXT)]),
 }
 
 Rows = Sequence[Mapping[str, Any]]

@@ -60,6 +60,7 @@ def layer_numbers(tables: Tables, name: str, quantity: Quantity) -> Numbers:
         "images": {"validation": row["validation_images"], "test": row["test_images"]},
         "group": row["group"],
         "removal": _removal(here, row, quantity),
+        "not_removed": _reason(here["notes"], "removal"),
         "movement": _movement(here["units"]),
         "graph": _graph(here["units"], row),
         "spectrum": {stage: _spectrum(here["bulk"], stage) for stage in ("initial", "final")},
@@ -75,6 +76,12 @@ def _whole(row: Mapping[str, Any], quantity: Quantity) -> Numbers:
     names = ("estimate", "lower", "upper", "images")
     # The loss of classes is not what the page is about.
     return {name: row[name] for name in (*names, *(["loss"] * (quantity.name == "r2")))}
+
+
+def _reason(notes: pa.Table, topic: str) -> str | None:
+    """Why a part of the report was left out for a layer; None if it was not."""
+    reasons = [row["reason"] for row in where(notes, topic=topic).to_pylist()]
+    return next((reason for reason in reasons if reason is not None), None)
 
 
 def _removal(here: Tables, row: Mapping[str, Any], quantity: Quantity) -> Numbers | None:
@@ -158,7 +165,8 @@ def _spectrum(bulk: pa.Table, stage: str) -> Numbers | None:
     rows = where(bulk, stage=stage).to_pylist()
     if not rows:
         return None
-    wanted = ("spikes", "eigenvalues", "largest", "lower", "upper", "threshold", "variance", "fits")
+    edges = ("lower", "upper", "threshold", "variance")
+    wanted = ("spikes", "eigenvalues", "largest", *edges, "fits", "pruned", "zeros")
     distances = ("distance", "distance_limit")
     finite = {key: rows[0][key] if isfinite(rows[0][key]) else None for key in distances}
     return {key: rows[0][key] for key in wanted} | finite

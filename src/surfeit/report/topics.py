@@ -202,7 +202,8 @@ TOPICS = (
             "weights give the black curve (the Marchenko-Pastur law). What training adds shows as "
             "spikes to the right of it: few directions that carry much. Even pure noise strays a "
             "little beyond the end of its curve, so only what also passes the dashed line is "
-            "called a spike. The axis is logarithmic."
+            "called a spike. Where that line lies is known for independent weights of one variance "
+            "with light tails; beyond those a spike is a description. The axis is logarithmic."
         ),
         caption="eigenvalues before and after training, with the fitted noise.",
         missing="There is no spectrum of this layer.",

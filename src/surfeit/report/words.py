@@ -17,6 +17,8 @@ CRITERIA = {
     "raw_frame_potential": "the units of the least raw frame potential first",
 }
 
+_REASONS = 3  # that stand on top
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -62,10 +64,14 @@ def headline(summary: Numbers) -> str:
     price = worth.price(summary["settings"]["loss"])
     found = {name: layer["removal"] for name, layer in summary["layers"].items()}
     slack = {name: removal for name, removal in found.items() if removal and removal["removable"]}
+    aside = _left_out(summary)
     if not any(found.values()):
-        return "No units were removed from any layer; the parts below say why."
+        return aside or "No units were removed from any layer; the parts below say why."
+    aside = f" {aside}" if aside else ""
     if not slack:
-        return f"No layer has a unit that could go for at most {price}."
+        tried = listed([layer_name(name) for name, removal in found.items() if removal])
+        answer = f"Of {tried} no unit could go" if aside else "No layer has a unit that could go"
+        return f"{answer} for at most {price}.{aside}"
     parts = [
         f"{removal['removable']} of {removal['units']} units of {whose(name, removal)}"
         for name, removal in slack.items()
@@ -77,8 +83,29 @@ def headline(summary: Numbers) -> str:
     return (
         f"{'One layer at a time, ' if len(found) > 1 else ''}{listed(parts)} can go for at most "
         f"{price} on the validation {noun}. On the test {noun} the cost is, in {worth.unit}, "
-        f"{listed(costs)}."
+        f"{listed(costs)}.{aside}"
     )
+
+
+def _left_out(summary: Numbers) -> str:
+    """From which layers no units were removed, and why; layers that go with another's do count.
+
+    Empty where units of all were removed.
+    """
+    layers: dict[str, list[str]] = {}
+    for name, layer in summary["layers"].items():
+        reason = layer["not_removed"]
+        if layer["removal"] is None and reason is not None and not _elsewhere(name, summary):
+            layers.setdefault(reason, []).append(layer_name(name))
+    if not layers:
+        return ""
+    shown = list(layers.items())[:_REASONS]
+    parts = [f"from {listed(names)}: {reason}" for reason, names in shown]
+    if len(layers) == 1 and not any(layer["removal"] for layer in summary["layers"].values()):
+        parts = [f"from any layer: {shown[0][0]}"]
+    more = len(layers) - len(shown)
+    rest = f"; nor from {_count(more, 'other layer')}, as the parts below say" if more else ""
+    return f"No units were removed {'; '.join(parts)}{rest}."
 
 
 def whole_network(summary: Numbers) -> str:
@@ -130,7 +157,9 @@ def _removal(name: str, summary: Numbers) -> Finding:
     removal = summary["layers"][name]["removal"]
     worth, loss = quantity(summary), summary["settings"]["loss"]
     if removal is None:
-        return Finding("No units were removed.", _elsewhere(name, summary))
+        reason = summary["layers"][name]["not_removed"]
+        why = f"{reason[0].upper()}{reason[1:]}." if reason else ""
+        return Finding("No units were removed.", _elsewhere(name, summary) or why)
     units = removal["units"]
     if removal["removable"] == 0:
         return Finding(
@@ -245,6 +274,8 @@ def _spikes(layer: Numbers) -> Finding | None:
             " The others no longer look like noise of one variance either, so the edge between "
             "them is a description, not a test."
         )
+    elif after["pruned"]:
+        text += " Its weights are pruned, so that this is a description, not a test."
     return Finding(
         f"{after['spikes']} of {after['eigenvalues']} eigenvalues stand above the noise.",
         text.strip(),

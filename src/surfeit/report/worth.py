@@ -9,7 +9,13 @@ from torch import Tensor
 
 from surfeit.core import Objective, Split, score
 from surfeit.data import Dataset
-from surfeit.prune import accepted_rise, explained_variance, removable, removable_by_loss
+from surfeit.prune import (
+    RemovalCurve,
+    accepted_rise,
+    explained_variance,
+    removable,
+    removable_by_loss,
+)
 from surfeit.report.quantities import ACCURACY, LOSS, R2, Quantity
 from surfeit.study import mean_interval, paired_interval, share_interval, wilson_interval
 
@@ -95,7 +101,7 @@ class Worth:
     def removable(self, curve: Tensor, targets: Tensor) -> int:
         """How many units can go by a removal curve on these targets."""
         if self.quantity is ACCURACY:
-            return removable(curve, loss=self.loss)
+            return removable(RemovalCurve(accuracy=curve, loss=None), loss=self.loss)
         return removable_by_loss(curve, rise=self.rise(float(curve[0]), targets))
 
     def rise(self, dense: float, targets: Tensor) -> float:

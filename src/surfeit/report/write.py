@@ -24,7 +24,7 @@ _PREFIX = ".report-"
 
 
 def write_report(
-    run: "Run",
+    run: "Run | Path | str",
     dataset: "Dataset",
     out: Path | str,
     config: ReportConfig | None = None,
@@ -40,9 +40,9 @@ def write_report(
     report that was killed goes with the next one.
 
     Args:
-        run: a run with snapshots; see `surfeit.report.measure.measure`.
+        run: a run with snapshots, or its folder; see `surfeit.report.measure.measure`.
         dataset: the data that it was trained on.
-        out: a folder, made if missing. Files of the same names in it are replaced:
+        out: a folder, made once all is measured. Files of the same names in it are replaced:
             `report.html`, `summary.json`, `figures/NAME.svg|png|pdf`, `tables/NAME.parquet`.
         config: what to measure; the defaults suit any network.
         objective: what judges the network; the run's own if not given. It is needed where that is a
@@ -56,8 +56,9 @@ def write_report(
         the path of the page.
 
     Raises:
-        ValueError: if the run was trained on other data, or as `measure`.
-        StoreError: if the folder cannot be written; found before anything is measured.
+        ValueError: if the run was trained on other data, this is no data set, or as `measure`.
+        StoreError: if the run's folder holds none, or `out` cannot be written; found before
+            anything is measured.
 
     Cost: LeNet-300-100 on digits takes about 10 s on one core, half of it for the figures.
     """
@@ -67,11 +68,13 @@ def write_report(
     from surfeit.report.provenance import provenance
     from surfeit.report.summary import summarise
     from surfeit.store import claim, clear_unclaimed
-    from surfeit.store.files import disk_errors
+    from surfeit.store.files import disk_errors, make_folder
 
+    run = _run(run)
+    _check_dataset(dataset)
     config = config or ReportConfig()
     _check_data(run, dataset)
-    out = _writable(Path(out))
+    out = _check_places(Path(out))
     # Said before the measurement, in which a run that is still trained may go on.
     objective = objective_of(run, dataset, objective)
     about = provenance(run, dataset, objective)
@@ -79,7 +82,7 @@ def write_report(
     summary = summarise(tables, about, config)
     names = list(summary["layers"])
     live = live_graphs(run, dataset, names, config, into=into, tell=progress or silent)
-    with disk_errors(out):
+    with disk_errors(make_folder(out)):
         clear_unclaimed(out, f"{_PREFIX}*")
         temporary = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=out))
         try:
@@ -94,15 +97,36 @@ def write_report(
     return out / "report.html"
 
 
-def _writable(out: Path) -> Path:
-    """The folder, made if missing, once a file could be put wherever the report puts one."""
-    from surfeit.store.files import disk_errors, make_folder
+def _run(given: "Run | Path | str") -> "Run":
+    """The run itself, or the one in a folder."""
+    from surfeit.store import Run
 
-    make_folder(out)
+    if isinstance(given, Run):
+        return given
+    if not isinstance(given, str | Path):
+        raise ValueError(
+            f"run must be a Run such as train(...) or Store().find(...) gives, or its folder, got "
+            f"{given!r:.200}"
+        )
+    return Run(given)
+
+
+def _check_dataset(given: object) -> None:
+    from surfeit.data import Dataset
+
+    if not isinstance(given, Dataset):
+        raise ValueError(
+            "dataset must be a surfeit.data.Dataset such as surfeit.data.load('digits') or "
+            f"from_tensors(...) gives, got {given!r:.200}"
+        )
+
+
+def _check_places(out: Path) -> Path:
+    """The folder, once a file could be put wherever the report puts one; nothing is made yet."""
+    from surfeit.store.writable import check_writable
+
     for folder in (out, out / "figures", out / "tables"):
-        if folder.exists():
-            with disk_errors(folder), tempfile.TemporaryFile(dir=folder):
-                pass
+        check_writable(folder)
     return out
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 from scipy.special import betainccinv
 from torch import Tensor
 
-from surfeit.core import check_finite, full_precision
+from surfeit.core import check_finite, full_precision, one_thread, weight_matrix
 from surfeit.similarity.frame_potential import normalised
 
 # Rows of the similarity matrix held at once: 512 x 4,096 in float64 are 16 MiB.
@@ -107,6 +107,7 @@ def chance_inner_product(units: int, inputs: int, *, groups: int = 1, level: flo
     return float(2 * betainccinv(half, half, level / pairs) - 1)
 
 
+@one_thread()
 def cosine_graph(
     weight: Float[Tensor, "units *inputs"],
     *,
@@ -166,6 +167,7 @@ def cosine_graph(
     )
 
 
+@one_thread()
 def nearest_neighbours(
     weight: Float[Tensor, "units *inputs"], count: int
 ) -> tuple[Int64[Tensor, "units count"], Float[Tensor, "units count"]]:
@@ -207,9 +209,9 @@ def similarity_blocks(
             that takes little more than half the time.
 
     Raises:
-        ValueError: if an entry is NaN or infinite, an integer or complex.
+        ValueError: if an entry is NaN or infinite, an integer or complex, or these are no rows.
     """
-    rows = full_precision(rows, "normalised weight vectors")
+    rows = full_precision(weight_matrix(rows), "normalised weight vectors")
     check_finite(rows, "normalised weight vectors")
     absent = rows.norm(dim=1) == 0
     complete = not bool(absent.any())

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from surfeit.core import check_finite, full_precision, weight_matrix
+from surfeit.core import check_finite, check_tensor, full_precision, weight_matrix
 from surfeit.similarity.frame_potential import normalised
 
 
@@ -39,17 +39,19 @@ def movement(
 
     Args:
         weight: a layer's weight; filters are flattened.
-        initial: the same layer's weight at the start, of the same shape.
+        initial: the same layer's weight at the start, of the same shape. A run with a single
+            snapshot has none: it says nothing of movement.
 
     Returns:
         the movement, in float32, or float64 for float64 weights, on the weight's device; the angles
         are those of `angles`.
 
     Raises:
-        ValueError: if the shapes differ, or as `normalised`.
+        ValueError: if the shapes differ, both are one tensor, or as `normalised`.
 
     Source: Heitmann 2020, section 3.2. Cost: O(entries).
     """
+    _check_two(weight, initial)
     if weight.shape != initial.shape:
         raise ValueError(
             f"weight and initial must have one shape, got {list(weight.shape)} and "
@@ -85,12 +87,12 @@ def angles(
             precision they are compared in float32.
 
     Raises:
-        ValueError: if an entry is NaN or infinite, an integer or complex.
+        ValueError: if an entry is NaN or infinite, an integer or complex, or these are no rows.
 
     Source: Kahan 2006, section 12. Cost: O(entries).
     """
-    direction = full_precision(direction, "directions")
-    origin = full_precision(origin, "directions")
+    direction = full_precision(weight_matrix(direction), "directions")
+    origin = full_precision(weight_matrix(origin), "directions")
     check_finite(direction, "directions")
     check_finite(origin, "directions")
     apart, along = (direction - origin).norm(dim=1), (direction + origin).norm(dim=1)
@@ -135,6 +137,19 @@ def hardly_moved(
     # Comparisons with NaN are false: where a direction is missing, only w = z counts.
     near = (moved.angle <= max_angle) & ((moved.norm_ratio - 1).abs() <= max_norm_change)
     return near | (moved.distance == 0)
+
+
+def _check_two(weight: Tensor, initial: Tensor) -> None:
+    """Refuses a tensor beside itself: that nothing moved would be said and not measured."""
+    check_tensor("a layer's weight", weight)
+    check_tensor("initial weights", initial)
+    same = weight.data_ptr() == initial.data_ptr() and weight.stride() == initial.stride()
+    if same and weight.shape == initial.shape and weight.numel():
+        raise ValueError(
+            f"weight and initial must be two snapshots, got one tensor {list(weight.shape)} as "
+            "both: a run with a single snapshot says nothing of movement. Of a parameter that is "
+            "being trained keep a copy of its start, weight.detach().clone()"
+        )
 
 
 def _lengths(rows: Tensor) -> Tensor:

@@ -4,10 +4,12 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from surfeit.core import one_thread
 from surfeit.similarity.frame_potential import normalised
 from surfeit.similarity.graph import similarity_blocks
 
 
+@one_thread()
 def strongest_links(
     weight: Float[Tensor, "units *inputs"], count: int
 ) -> tuple[Int64[Tensor, "2 links"], Float[Tensor, " links"]]:

@@ -5,9 +5,17 @@ from surfeit.spectra.effective import projected
 from surfeit.spectra.eigenvalues import eigenpairs, eigenvalues
 from surfeit.spectra.elbow import elbow
 from surfeit.spectra.marchenko_pastur import MarchenkoPastur, fit_marchenko_pastur
-from surfeit.spectra.projection import kept_share, project, project_update, residual_share
+from surfeit.spectra.projection import (
+    kept_share,
+    project,
+    project_update,
+    residual_energy,
+    residual_share,
+)
+from surfeit.spectra.zeros import MASKED, scattered_zeros
 
 __all__ = [
+    "MASKED",
     "MarchenkoPastur",
     "accuracy_by_rank",
     "eigenpairs",
@@ -18,5 +26,7 @@ __all__ = [
     "project",
     "project_update",
     "projected",
+    "residual_energy",
     "residual_share",
+    "scattered_zeros",
 ]

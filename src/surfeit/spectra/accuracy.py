@@ -6,14 +6,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from surfeit.core import Objective, Split, copied, cross_entropy
+from surfeit.core import Objective, Split, copied, cross_entropy, lift_, one_thread
 from surfeit.models import Structure
-from surfeit.spectra.effective import Weights, lifted
+from surfeit.spectra.effective import Weights
 from surfeit.spectra.projection import check_ranks, factors
 
 _Outputs = Callable[[Tensor], Iterator[Tensor]]
 
 
+@one_thread()
 @torch.no_grad()
 def accuracy_by_rank(
     model: nn.Module,
@@ -65,7 +66,7 @@ def accuracy_by_rank(
     structure = structure if structure is not None else Structure.of(model)
     if not ranks or batch < 1:
         raise ValueError(f"need at least one rank and a batch of 1, got {ranks} and {batch}")
-    own = lifted(copied(model)).eval()
+    own = lift_(copied(model)).eval()
     weights = Weights(own, structure.layer(name))
     base = weights.base(initial)
     check_ranks(ranks, weights.matrix)

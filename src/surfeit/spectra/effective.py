@@ -5,12 +5,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from surfeit.core import check_finite, converted_, copied, finite_matrix, full_precision
+from surfeit.core import check_finite, copied, finite_matrix, full_precision, lift_
 from surfeit.models import Structure
 from surfeit.models.structure import Layer, Part, tensor
 from surfeit.spectra.projection import check_ranks, check_shapes, factors
-
-_HALF = (torch.float16, torch.bfloat16)
 
 
 @torch.no_grad()
@@ -39,19 +37,13 @@ def projected(
             another shape, or a weight is not finite.
     """
     known = structure if structure is not None else Structure.of(model)
-    weights = Weights(lifted(copied(model)).eval(), known.layer(name))
+    weights = Weights(lift_(copied(model)).eval(), known.layer(name))
     base = weights.base(initial)
     check_ranks([rank], weights.matrix)
     if rank < min(weights.matrix.shape):
         left, right = factors(weights.matrix - base)
         weights.write_(base + left[:, :rank] @ right[:rank])
     return weights.model
-
-
-def lifted(model: nn.Module) -> nn.Module:
-    """The network itself, half precision converted to float32 in place."""
-    half = any(value.dtype in _HALF for value in [*model.parameters(), *model.buffers()])
-    return converted_(model, torch.float32) if half else model
 
 
 class Weights:

@@ -4,9 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from surfeit.core import finite_matrix
+from surfeit.core import finite_matrix, one_thread
 
 
+@one_thread()
 def eigenvalues(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, " units"]:
     """The eigenvalues of `W Wᵀ`, one a unit, in falling order.
 
@@ -27,12 +28,14 @@ def eigenvalues(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, " units
         ValueError: if the weight has fewer than two dimensions, no entries or non-finite ones,
             holds integers or complex numbers, or its squares leave the range of float64.
 
-    Cost: O(units · inputs · min(units, inputs)); 15 ms for 512 x 1,024 on one core.
+    Cost: O(units · inputs · min(units, inputs)); 15 ms for 512 x 1,024 on one core. More are taken
+    only within `surfeit.core.threads`: on a busy machine two took 43 times as long as one.
     """
     matrix = finite_matrix(weight).double()
     return _falling(torch.linalg.eigvalsh(_smaller_gram(matrix)), len(matrix))
 
 
+@one_thread()
 def eigenpairs(
     weight: Float[Tensor, "units *inputs"], count: int
 ) -> tuple[Float[Tensor, " units"], Float[Tensor, "count units"]]:

@@ -20,6 +20,9 @@ def elbow(values: Float[Tensor, " points"]) -> int | None:
     as well), but it does with where the curve is cut off: give it whole. It is a definition, not an
     estimate: every convex curve has one. Of equal distances the first counts.
 
+    >>> elbow(residual_energy(weight))  # the report's rank
+    >>> elbow(residual_share(weight))  # of the norm itself: another
+
     Args:
         values: at 0, 1, ..., K, equally spaced; at least 3, finite, the ends different.
 

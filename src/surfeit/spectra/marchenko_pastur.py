@@ -28,7 +28,8 @@ class MarchenkoPastur:
         lower: the law's lower edge, `v (√N − √M)²`, in the units of the eigenvalues.
         upper: its upper edge, `v (√N + √M)²`.
         threshold: what an eigenvalue must pass to be a spike: `upper` and a margin.
-        level: the chance that a layer of pure noise has any spike.
+        level: the chance that a layer of pure noise has any spike, if the noise is of independent
+            entries of one variance with light tails: see `fit_marchenko_pastur`.
         ratio: `Q = n/m` of the layer's larger to its smaller side, at least 1.
         noise_shape: the sides `(M, N)` of the noise, smaller first: those of the layer without
             its spikes and its vanishing directions.
@@ -115,6 +116,13 @@ def fit_marchenko_pastur(
     taken off the bulk, `k` of them leaving noise of `(M − k) x (N − k)`, and the fit is repeated
     until there are no more, or half of the eigenvalues are gone.
 
+    The level holds for independent entries of one variance whose tails are light, such as Gaussian
+    or uniform ones. At 1 %, of layers of nothing but noise 12 to 35 % had a spike where entries
+    were of Student's t with 5 degrees of freedom. Of Gaussian ones under a random mask it was 5 %
+    at most where half of them were kept, 40 to 56 % at a fifth, and 98 to 100 % at a tenth and
+    below (100 x 300 and 300 x 784): `scattered_zeros` tells the share of zeros. Masks that training
+    chose are more uneven. A spike of such a layer is a description, no test.
+
     Trained layers need not follow the law at all: heaps near 0 or a slowly falling edge are common.
     Then `distance` is above `distance_limit`, `fits` is false, and the count of spikes means only
     "above an edge fitted to the middle of the bulk".
@@ -126,7 +134,7 @@ def fit_marchenko_pastur(
     Args:
         eigenvalues: of `W Wᵀ`, in any order, as `surfeit.spectra.eigenvalues` gives them.
         shape: the layer's weight shape, [units, inputs] or [units, channels, height, width].
-        level: chance of any spike in pure noise, in (0, 0.5].
+        level: chance of any spike in pure noise as said above, in (0, 0.5].
 
     Returns:
         the fit; everything but the counts scales with the eigenvalues. For a matrix of which half

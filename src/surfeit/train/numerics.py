@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import torch
 
-from surfeit.core import NumericsError, unknown
+from surfeit.core import NumericsError, threads, unknown
 from surfeit.train.recording import Conduct
 
 DType = Literal["float32", "float64"]
@@ -79,13 +79,9 @@ class Numerics:
     @contextmanager
     def in_force(self) -> Iterator[None]:
         """Threads and determinism as stated, and torch's settings as they were afterwards."""
-        threads = torch.get_num_threads()
-        torch.set_num_threads(self.threads)
-        try:
-            with _deterministic_cuda() if self.device.startswith("cuda") else nullcontext():
-                yield
-        finally:
-            torch.set_num_threads(threads)
+        cuda = self.device.startswith("cuda")
+        with threads(self.threads), _deterministic_cuda() if cuda else nullcontext():
+            yield
 
 
 def check_machine(numerics: Numerics, began: Mapping[str, str], conduct: Conduct) -> None:

@@ -92,7 +92,7 @@ export function isScene(scene: Scene | string | null): scene is Scene {
   return scene !== null && typeof scene !== "string";
 }
 
-// Outputs are seldom negative, so that nearly all are somewhat alike; this much is worth a link.
+// Of what chance would bring about little is known: outputs share their examples. This much is worth a link.
 const OUTPUTS_ALIKE = 0.5;
 
 /** Where links begin unless the state says otherwise: weight vectors where chance ends. */

@@ -18,8 +18,9 @@ const READING =
 
 const MEASURES =
   "The inner product is that of two weight vectors brought to length 1, the cosine of the angle between them: 1 is the same " +
-  "direction, 0.5 an angle of 60°, 0 a right angle. A link weighs exp(−(1 − inner product) / sigma²). Sigma changes only how fast " +
-  "weaker links fade and pull less, not which links there are.";
+  "direction, 0.5 an angle of 60°, 0 a right angle. Of unit outputs it is their correlation over the same examples: 1 where they " +
+  "rise and fall together, 0 where they know nothing of each other. A link weighs exp(−(1 − inner product) / sigma²). Sigma changes " +
+  "only how fast weaker links fade and pull less, not which links there are.";
 
 const GESTURES =
   "Click a unit to select it, Shift-click to add one, Shift-drag to select an area. Drag a unit to pin it where you " +

@@ -27,7 +27,7 @@ export function short(value: number): string {
 /** What likeness rests on, what is said of units that are alike, and what measures it. */
 export const SIMILARITY: Record<ViewState["source"], { label: string; alike: string; measure: string }> = {
   weights: { label: "weight vectors", alike: "whose weight vectors point the same way", measure: "inner product" },
-  outputs: { label: "unit outputs", alike: "whose outputs on the same examples go together", measure: "cosine" },
+  outputs: { label: "unit outputs", alike: "whose outputs on the same examples go together", measure: "correlation" },
 };
 
 /** What the picture is, in one sentence. */

@@ -29,6 +29,11 @@ it("says where chance ends that no two units are alike, and what would show more
   expect(leadOf(view({}, frame()))).toMatch(/at least 0\.25\.$/);
 });
 
+it("says that outputs are compared by their correlation", () => {
+  const words = leadOf(view({ source: "outputs" }, frame()));
+  expect(words).toContain("whose outputs on the same examples go together, correlation at least 0.50");
+});
+
 it("says what would join more where hardly any unit is joined", () => {
   const few = { ...frame(), units: 40, own: 40, norm: new Float32Array(40).fill(1), angle: new Float32Array(40), kept: new Float32Array(40).fill(1) };
   expect(leadOf(view({ cut: 0.65 }, few))).toMatch(/ Only 2 of 40 units are joined: lower the cutoff to join more\.$/);

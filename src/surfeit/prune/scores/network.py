@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
-from surfeit.core import check_finite, check_tensor, copied, full_precision
+from surfeit.core import check_finite, check_tensor, copied, full_precision, lift_
 from surfeit.models.structure import layers, tensor
 
 
@@ -51,20 +50,6 @@ def private_copy(model: nn.Module, mask: Mapping[str, Tensor]) -> nn.Module:
             value.masked_fill_(~mask[name].to(value.device), 0.0)
         check_finite(value, name)
     return own
-
-
-def lift_(network: nn.Module) -> None:
-    """Makes half precision float32, in parameters and buffers; what shares memory still does."""
-    lifted: dict[int, Tensor] = {}
-    for value in (*network.parameters(), *network.buffers()):
-        if not value.is_floating_point() or value.dtype in (torch.float32, torch.float64):
-            continue
-        storage = value.untyped_storage()
-        if storage.data_ptr() not in lifted:
-            whole = torch.empty(0, dtype=value.dtype, device=value.device).set_(storage)
-            lifted[storage.data_ptr()] = whole.float()
-        of = lifted[storage.data_ptr()]
-        value.data = of.as_strided(value.shape, value.stride(), value.storage_offset())
 
 
 def _check_shape(name: str, what: str, given: Tensor, own: Tensor) -> None:

@@ -13,7 +13,7 @@ from surfeit.viewer.timelines.describing import described, packed_learning
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.rows import Row, packed_rows
 
-SEMANTICS = 3
+SEMANTICS = 4
 """Goes up when a picture of the same weights changes, so that older ones are not shown."""
 
 SOURCES = ("weights", "outputs")
@@ -103,7 +103,8 @@ class Pictures:
         sample = None
         if query.source == "outputs":  # answers to other examples could not be compared
             sample = self.library.sample(places[0].timeline, places[0].at)
-        name = self._name("graph", places, query.source, sample and sample.digest)
+        moves = [place.moves for place in places]  # another snapshot makes the first one a start
+        name = self._name("graph", places, query.source, sample and sample.digest, moves)
         split = sample and sample.split
         return self._cache.get(name, lambda: _graph(places, split, query.source))
 

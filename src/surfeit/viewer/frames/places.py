@@ -60,8 +60,16 @@ class Place:
         """
         return self.compared(self.weights(), self.origin(), source, examples)
 
+    @property
+    def moves(self) -> bool:
+        """Whether the training shown has more than one snapshot: between two it can be measured."""
+        run, _ = self.timeline.place(self.at)
+        return len(run.steps()) > 1
+
     def origin(self) -> Origin:
-        """The directions that training began with."""
+        """The directions that training began with; unknown of a run with a single snapshot."""
+        if not self.moves:
+            return Origin(None, "movement is unknown: the run has a single snapshot")
         try:
             initial = self.timeline.initial(self.layer, self.at)
             return Origin(None if initial is None else normalised(initial.float()), None)

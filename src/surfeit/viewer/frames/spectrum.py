@@ -7,7 +7,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from surfeit.core import finite_matrix
-from surfeit.spectra import MarchenkoPastur, eigenpairs, fit_marchenko_pastur
+from surfeit.spectra import (
+    MASKED,
+    MarchenkoPastur,
+    eigenpairs,
+    fit_marchenko_pastur,
+    scattered_zeros,
+)
 from surfeit.viewer.wire import encode
 
 LEADING = 16
@@ -81,6 +87,10 @@ def spectrum_frame(weight: Float[Tensor, "units *inputs"], *, groups: int = 1) -
         note = f"no noise is fitted: {error}"
     if fit is not None and not fit.fits:
         note = "the bulk does not look like noise: edges and spikes are descriptions only"
+    elif fit is not None and scattered_zeros(matrix) >= MASKED:
+        note = (
+            "the layer is pruned, which the noise does not allow for: spikes are descriptions only"
+        )
     return SpectrumFrame(
         units=len(matrix),
         eigenvalues=found[: min(matrix.shape)].numpy().astype(np.float32),

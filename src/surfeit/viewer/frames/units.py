@@ -9,7 +9,11 @@ from torch import Tensor
 
 from surfeit.similarity import angles, normalised
 
-_WITHOUT = {"weights": "all weights are zero", "outputs": "no example gets an answer"}
+_WITHOUT = {
+    "weights": "no direction: all weights are zero",
+    "outputs": "no correlation with others: outputs are the same for all examples",
+}
+_ROUNDING = 8  # roundings that outputs may differ by and still be the same
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,8 +21,9 @@ class Units:
     """Some units of one layer or, merged, of two.
 
     Args:
-        rows: what is compared, [units, inputs] or [units, outputs]: weight vectors or outputs,
-            scaled to length 1; a unit without a direction has a zero row.
+        rows: what is compared, [units, inputs] or [units, outputs], scaled to length 1: weight
+            vectors, or outputs less each unit's mean, whose inner products are correlations. A unit
+            that has no direction, or always the same output, has a zero row.
         norm: [units], length of the weight vectors.
         angle: [units], between weight vector and initial one, radians; NaN where unknown.
         kept: [units], the fraction of weights that a mask keeps; 1 without a mask.
@@ -60,6 +65,11 @@ def units_of(
 ) -> Units:
     """The units of a layer, compared by their weight vectors or by their outputs.
 
+    Outputs are compared by Pearson's correlation over examples and positions:
+    `Σ (a − ā)(b − b̄) / √(Σ (a − ā)² Σ (b − b̄)²)`. Without taking the means off, units that know
+    nothing of each other would be alike, since outputs are seldom negative: 0.61 for `relu(z + 1)`.
+    It is not defined for outputs that never change; such units have no links.
+
     Args:
         weight: the layer's weight matrix.
         origin: the directions that training began with, `normalised`, if known.
@@ -83,7 +93,11 @@ def units_of(
 def _normalised_outputs(outputs: Tensor) -> Tensor:
     if not bool(torch.isfinite(outputs).all()):
         raise ValueError("the network's answers are not finite: units cannot be compared by them")
-    return normalised(outputs)
+    full = outputs.double()
+    centred = full - full.mean(dim=1, keepdim=True)
+    largest, strays = full.abs().amax(dim=1), centred.abs().amax(dim=1)
+    rounding = _ROUNDING * torch.finfo(outputs.dtype).eps * largest
+    return normalised(centred.masked_fill((strays <= rounding)[:, None], 0)).float()
 
 
 def note_of(units: Units, source: str) -> str | None:
@@ -92,4 +106,4 @@ def note_of(units: Units, source: str) -> str | None:
     if without == 0:
         return None
     who = "1 unit has" if without == 1 else f"{without} units have"
-    return f"{who} no direction: {_WITHOUT[source]}"
+    return f"{who} {_WITHOUT[source]}"

@@ -3,17 +3,9 @@
 import threading
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
-from surfeit.core import (
-    Objective,
-    Split,
-    converted_,
-    copied,
-    skeleton,
-    suiting,
-)
+from surfeit.core import Objective, Split, copied, lift_, skeleton, suiting
 from surfeit.models import Structure, builder_advice, is_rebuildable, why_not_rebuildable
 from surfeit.store import Run
 
@@ -75,9 +67,7 @@ class Networks:
             ValueError: as `model`, or if the network cannot be followed on the examples.
             StoreError: as `model`.
         """
-        model = self.model(run, step)
-        if any(value.dtype in _HALF for value in model.state_dict().values()):
-            converted_(model, torch.float32)
+        model = lift_(self.model(run, step))
         example = _matched(examples.inputs[:1], model)
         key = run.key, tuple(example.shape), example.dtype
         with self._lock:
@@ -101,9 +91,6 @@ def objective_of(run: Run, examples: Split) -> Objective:
         ValueError: if it is a function of the user's own, or unknown: see `Run.objective`.
     """
     return run.objective or suiting(examples.task)
-
-
-_HALF = (torch.float16, torch.bfloat16)
 
 
 def _matched(inputs: Tensor, model: nn.Module) -> Tensor:
