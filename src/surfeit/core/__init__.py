@@ -44,7 +44,7 @@ from surfeit.core.parameters import (
     weight_matrix,
 )
 from surfeit.core.precision import check_finite, finite_matrix, full_precision
-from surfeit.core.split import Split, Task, describe_inputs
+from surfeit.core.split import Split, Task, check_split, check_splits, describe_inputs
 from surfeit.core.streams import Streams
 from surfeit.core.ties import Tie, tie_, ties
 
@@ -74,6 +74,8 @@ __all__ = [
     "check_kind",
     "check_mask_fits",
     "check_mask_kind",
+    "check_split",
+    "check_splits",
     "check_tensor",
     "converted_",
     "copied",

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from surfeit.core.calling import call
 from surfeit.core.objective import Objective, check_kind, cross_entropy
 from surfeit.core.parameters import Params
-from surfeit.core.split import Split
+from surfeit.core.split import Split, check_split
 
 _EXAMPLES_AT_ONCE = 1000
 
@@ -70,11 +70,13 @@ def evaluate(
         objective: what judges the outputs.
 
     Raises:
-        ValueError: if the outputs cannot be judged (see `Objective.check`): they are not finite,
-            not of the objective's form, or a label has no output.
+        ValueError: if the split is no `Split`, or the outputs cannot be judged (see
+            `Objective.check`): they are not finite, not of the objective's form, or a label has no
+            output.
 
     Cost: one forward pass over the split, in parts of 1,000 examples; all outputs are held at once.
     """
+    check_split(split)
     outputs = outputs_of(model, tensors, split.inputs)
     objective.check(outputs, split.targets)
     return score(outputs, split.targets, objective)
