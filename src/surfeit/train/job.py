@@ -23,7 +23,7 @@ from surfeit.core import (
     own_parameters,
     parameters,
 )
-from surfeit.data import Dataset, check_dataset
+from surfeit.data import Dataset
 from surfeit.models import Builder, Structure, initialise_, is_rebuildable, key_form
 from surfeit.prune import check_alive
 from surfeit.store import SCHEMA, canonical, key_of
@@ -191,7 +191,10 @@ class Job:
             raise ValueError(
                 f"model must be a module or a builder such as lenet_300_100, got {self.model!r}"
             )
-        check_dataset(self.dataset)
+        if not isinstance(self.dataset, Dataset):
+            raise ValueError(
+                f'dataset must be a Dataset such as load("digits"), got {self.dataset!r}'
+            )
         if not isinstance(self.recipe, Recipe):
             raise ValueError(f"recipe must be a Recipe(...), got {self.recipe!r}")
         if not isinstance(self.origin, Origin):
