@@ -1,6 +1,7 @@
 """CIFAR-10's two layouts, and pickles that ask for more than arrays."""
 
 import io
+import os
 import pickle
 import sys
 
@@ -196,6 +197,48 @@ def test_pickled_batch_says_what_is_not_as_it_should_be(tmp_path, batch, message
     path.write_bytes(pickle.dumps(batch))
     with pytest.raises(DataError, match=f"^{path}: .*{message}"):
         read_pickled_batch(path, records=RECORDS)
+
+
+@pytest.mark.parametrize("cut", [1, 3072, 4 * 3072])
+def test_pickled_batch_whose_bytes_do_not_fill_its_shape_is_refused(tmp_path, data, cut):
+    """numpy's own loader would read beyond them."""
+    size = data.size
+    whole = as_in_python_2(data, [0, 1, 2, 3])
+    lying = whole.replace(
+        size.to_bytes(4, "little") + data.tobytes(),
+        (size - cut).to_bytes(4, "little") + data.tobytes()[: size - cut],
+    )
+    assert len(lying) == len(whole) - cut
+    path = tmp_path / "batch"
+    path.write_bytes(lying)
+    with pytest.raises(DataError, match=rf"found data of {size - cut} bytes, expected {size} for"):
+        read_pickled_batch(path, records=RECORDS)
+
+
+def test_pickled_batch_of_more_values_than_a_batch_has_is_refused(tmp_path):
+    path = tmp_path / "batch"
+    path.write_bytes(pickle.dumps({"labels": [[] for _ in range(10_000)]}, 2))
+    with pytest.raises(DataError, match="far more values than it should"):
+        read_pickled_batch(path, records=1)
+
+
+@pytest.mark.parametrize("read", [read_binary_batch, read_pickled_batch])
+def test_batch_is_a_regular_file_of_bounded_size(tmp_path, read):
+    path = tmp_path / "batch"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # a hole: takes no room on the disk
+    with pytest.raises(DataError, match=r"found 1,099,511,627,776 bytes, expected at most"):
+        read(path, records=RECORDS)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DataError, match="expected a regular file, found a pipe"):
+        read(path, records=RECORDS)
+    with pytest.raises(DataError, match="expected a regular file, found a directory"):
+        read(tmp_path, records=RECORDS)
+    path.unlink()
+    path.symlink_to(path)
+    with pytest.raises(DataError, match="Too many levels of symbolic links"):
+        read(path, records=RECORDS)
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ from surfeit.core.parameters import (
 )
 from surfeit.core.precision import check_finite, finite_matrix, full_precision, lift_
 from surfeit.core.printable import printable
-from surfeit.core.split import Split, Task, describe_inputs
+from surfeit.core.split import Split, Task, check_split, check_splits, describe_inputs
 from surfeit.core.streams import Streams
 from surfeit.core.threads import one_thread, threads
 from surfeit.core.ties import Tie, tie_, ties
@@ -78,6 +78,8 @@ __all__ = [
     "check_mask_fits",
     "check_mask_kind",
     "check_module",
+    "check_split",
+    "check_splits",
     "check_tensor",
     "converted_",
     "copied",

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from surfeit.core.calling import call
 from surfeit.core.objective import Objective, check_kind, cross_entropy
 from surfeit.core.parameters import Params
-from surfeit.core.split import Split
+from surfeit.core.split import Split, check_split
 from surfeit.core.wrappers import check_module
 
 _EXAMPLES_AT_ONCE = 1000
@@ -71,12 +71,13 @@ def evaluate(
         objective: what judges the outputs.
 
     Raises:
-        ValueError: if the outputs cannot be judged (see `Objective.check`): they are not finite,
-            not of the objective's form, or a label has no output; if the split is none.
+        ValueError: if the split is no `Split`, or the outputs cannot be judged (see
+            `Objective.check`): they are not finite, not of the objective's form, or a label has no
+            output.
 
     Cost: one forward pass over the split, in parts of 1,000 examples; all outputs are held at once.
     """
-    _check_split(split)
+    check_split(split)
     outputs = outputs_of(model, tensors, split.inputs)
     objective.check(outputs, split.targets)
     return score(outputs, split.targets, objective)
@@ -109,14 +110,6 @@ def outputs_of(model: nn.Module, tensors: Params, inputs: Tensor) -> Tensor:
     finally:
         model.train(training)
     return torch.cat(found)
-
-
-def _check_split(split: object) -> None:
-    if not isinstance(split, Split):
-        raise ValueError(
-            f"split must be a Split, inputs and targets, got a {type(split).__name__}: pass one "
-            "of a data set's, such as dataset.test, or Split(inputs, targets)"
-        )
 
 
 def _r2(outputs: Tensor, targets: Tensor, objective: Objective) -> float | None:

@@ -1,11 +1,13 @@
 """A split: inputs and what a network should make of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
+from torch.utils import data as torch_data
 
 from surfeit.core.parameters import check_tensor
 
@@ -41,6 +43,8 @@ class Split:
     def __post_init__(self) -> None:
         check_tensor("inputs", self.inputs)
         check_tensor("targets", self.targets)
+        _check_dense("inputs", self.inputs)
+        _check_dense("targets", self.targets)
         _check_inputs(self.inputs)
         _check_targets(self.targets)
         if len(self.inputs) != len(self.targets) or len(self.inputs) == 0:
@@ -124,6 +128,48 @@ class Split:
         return Split(self.inputs.to(device), self.targets.to(device))
 
 
+def check_split(value: object, name: str = "split") -> None:
+    """Says what to pass where a data set, a pair or something else is given for a split.
+
+    Args:
+        name: what the argument is called, for the message.
+
+    Raises:
+        ValueError: if the value is no `Split`.
+    """
+    if isinstance(value, Split):
+        return
+    raise ValueError(
+        f"{name} must be a Split such as data.validation or data.test, got a "
+        f"{type(value).__name__}: {_split_advice(value)}"
+    )
+
+
+def check_splits(value: object, name: str = "splits") -> None:
+    """As `check_split`, where splits by name are wanted; that there is one is the caller's concern.
+
+    Raises:
+        ValueError: if the value is no mapping, or one of its values no `Split`.
+    """
+    if not isinstance(value, Mapping):
+        advice = "data.splits" if hasattr(value, "splits") else '{"test": data.test}'
+        raise ValueError(
+            f"{name} must be splits by name, got a {type(value).__name__}: pass {advice}"
+        )
+    for key, split in value.items():
+        check_split(split, f"{name}[{key!r}]")
+
+
+def _split_advice(value: object) -> str:
+    if all(isinstance(getattr(value, key, None), Split) for key in ("train", "validation", "test")):
+        return "pass data.train, data.validation (to choose by) or data.test (to judge by)"
+    if isinstance(value, torch_data.TensorDataset):
+        return "pass Split(*dataset.tensors), if these are inputs and targets"
+    if isinstance(value, torch_data.Dataset | torch_data.DataLoader):
+        return 'make a data set of it, surfeit.data.from_dataset("mine", ...), and pass a split'
+    return "pass Split(inputs, targets), of tensors"
+
+
 def describe_inputs(split: Split) -> str:
     """What the inputs are, as in "images of 1x8x8", "examples of 5", "examples of 12 integers"."""
     sides = "x".join(map(str, split.input_shape)) or "1"
@@ -138,6 +184,16 @@ def _describe_targets(targets: Tensor) -> str:
     count, outputs = targets.shape[1], targets.is_floating_point()
     noun = "output" if outputs else "position"
     return f", {'' if outputs else 'a class at '}{count} {noun}{'s' if count > 1 else ''}"
+
+
+def _check_dense(name: str, tensor: Tensor) -> None:
+    """Refuses what has no plain bytes: it could neither be told apart nor written as it is."""
+    if tensor.is_meta:
+        raise ValueError(f"{name} must hold values, got a tensor on the meta device")
+    if tensor.layout != torch.strided:
+        raise ValueError(f"{name} must be dense, got {tensor.layout}: pass {name}.to_dense()")
+    if tensor.is_neg():
+        raise ValueError(f"{name} must be plain, got a negated view: pass {name}.resolve_neg()")
 
 
 def _check_inputs(inputs: Tensor) -> None:

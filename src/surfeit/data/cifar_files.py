@@ -4,23 +4,25 @@ Source: Krizhevsky (2009), "Learning multiple layers of features from tiny image
 as its author's page describes it.
 """
 
-import io
-import pickle
-from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from surfeit.core import DataError
+from surfeit.data.opening import read_regular
+from surfeit.data.pickled_arrays import DamagedPickleError, PickledArray, RefusedPickleError
 from surfeit.data.pixels import Pixels
+from surfeit.data.plain_pickle import read_plain_pickle
 
 SHAPE = (3, 32, 32)
 _PIXELS = 3 * 32 * 32
 _RECORD = 1 + _PIXELS
-Rebuilder = Callable[..., object]
+_SPARE_BYTES = 1 << 17
+_NAME_BYTES = 1 << 10  # of an image's file name, label and what the pickle spends on them
+_SPARE_OPCODES = 1 << 12
+_NAME_OPCODES = 32
 
 
 def read_binary_batch(path: Path, *, records: int, classes: int = 10) -> Pixels:
@@ -29,26 +31,26 @@ def read_binary_batch(path: Path, *, records: int, classes: int = 10) -> Pixels:
     Raises:
         DataError: if the file is missing, of another size, or a label is out of range.
     """
-    content = _content(path)
+    content = read_regular(path, most=records * _RECORD + _SPARE_BYTES)
     if len(content) != records * _RECORD:
         raise DataError(
             f"{path}: found {len(content)} bytes, expected {records * _RECORD}: "
             f"{records} records of {_RECORD}"
         )
-    table = torch.frombuffer(content, dtype=torch.uint8).view(records, _RECORD)
+    table = torch.frombuffer(bytearray(content), dtype=torch.uint8).view(records, _RECORD)
     return _pixels(path, table[:, 1:], table[:, 0].tolist(), classes)
 
 
 def read_pickled_batch(path: Path, *, records: int, classes: int = 10) -> Pixels:
     """A batch of `cifar-10-batches-py`: a pickled dict with the arrays `data` and `labels`.
 
-    Nothing in the pickle is called but what numpy needs to put an array together again.
+    Nothing of the pickle's own is called or made: see `read_plain_pickle`.
 
     Raises:
-        DataError: if the file is missing or damaged, asks for anything else (which it names), or
-            its arrays are not as they should be.
+        DataError: if the file is missing, damaged or larger than such a batch can be, asks for
+            anything but arrays (which it names), or its arrays are not as they should be.
     """
-    batch = _unpickle(path)
+    batch = _unpickle(path, records)
     if not isinstance(batch, dict):
         raise DataError(f"{path}: found a pickled {type(batch).__name__}, expected a dict")
     images = _data(path, batch.get(b"data", batch.get("data")), records)
@@ -57,11 +59,18 @@ def read_pickled_batch(path: Path, *, records: int, classes: int = 10) -> Pixels
 
 
 def _data(path: Path, data: object, records: int) -> Tensor:
-    is_array = isinstance(data, np.ndarray)
-    if not is_array or data.dtype != np.uint8 or data.shape != (records, _PIXELS):
+    is_array = isinstance(data, PickledArray)
+    if not is_array or data.dtype != "uint8" or data.shape != (records, _PIXELS):
         found = f"{data.dtype} {list(data.shape)}" if is_array else type(data).__name__
         raise DataError(f"{path}: found data {found}, expected uint8 {[records, _PIXELS]}")
-    return torch.from_numpy(data.copy())
+    if len(data.content) != records * _PIXELS:
+        raise DataError(
+            f"{path}: found data of {len(data.content)} bytes, expected {records * _PIXELS} for "
+            f"uint8 {[records, _PIXELS]}"
+        )
+    order = "F" if data.in_columns else "C"
+    array = np.frombuffer(data.content, np.uint8).reshape(data.shape, order=order)
+    return torch.from_numpy(array.copy(order="C"))
 
 
 def _labels(path: Path, labels: object, records: int) -> list[int]:
@@ -80,57 +89,15 @@ def _pixels(path: Path, images: Tensor, labels: list[int], classes: int) -> Pixe
     return Pixels(images.reshape(-1, *SHAPE), torch.tensor(labels))
 
 
-def _content(path: Path) -> bytearray:
+def _unpickle(path: Path, records: int) -> object:
+    # Twice the pixels: protocol 2 of Python 3 spells a byte from 128 on as a letter of two.
+    content = read_regular(path, most=records * (2 * _PIXELS + _NAME_BYTES) + _SPARE_BYTES)
     try:
-        return bytearray(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"{path}: expected a readable file: {error.strerror or error}") from error
-
-
-def _unpickle(path: Path) -> object:
-    content = io.BytesIO(_content(path))
-    try:
-        return _WaryUnpickler(content, encoding="bytes").load()
-    except _RefusedError as error:
+        return read_plain_pickle(content, most_opcodes=_SPARE_OPCODES + records * _NAME_OPCODES)
+    except RefusedPickleError as error:
         raise DataError(
             f"{path}: found a pickle that asks for {error}, expected arrays, dicts and bytes only; "
             "it was refused and not run"
         ) from error
-    except Exception as error:  # a damaged pickle raises nearly any exception
+    except DamagedPickleError as error:
         raise DataError(f"{path}: expected a whole pickle, found a damaged one: {error}") from error
-
-
-class _RefusedError(Exception):
-    """The dotted name of what a pickle asked for."""
-
-
-def _latin1(text: str, encoding: str) -> bytes:
-    """`_codecs.encode` for the one encoding by which Python 3 spells bytes in protocol 2."""
-    if encoding not in ("latin1", b"latin1"):
-        raise _RefusedError(f"_codecs.encode to {encoding!r}")
-    return text.encode("latin1")
-
-
-def _numpy_rebuilders() -> dict[tuple[str, str], Rebuilder]:
-    """What arrays pickle as, by module and name; numpy 2 renamed `core` to `_core`."""
-    # Asked of an array, as the functions themselves are private to numpy.
-    array = np.empty(0, np.uint8)
-    reconstruct = cast(Rebuilder, array.__reduce__()[0])
-    from_buffer = cast(Rebuilder, array.__reduce_ex__(5)[0])
-    found: dict[tuple[str, str], Rebuilder] = {
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-        ("_codecs", "encode"): _latin1,
-    }
-    for core in ("numpy.core", "numpy._core"):
-        found[f"{core}.multiarray", "_reconstruct"] = reconstruct
-        found[f"{core}.numeric", "_frombuffer"] = from_buffer
-    return found
-
-
-class _WaryUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str, /) -> Rebuilder:
-        allowed = _numpy_rebuilders()
-        if (module, name) not in allowed:
-            raise _RefusedError(f"{module}.{name}")
-        return allowed[module, name]

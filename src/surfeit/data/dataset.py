@@ -1,14 +1,18 @@
 """A data set: three splits ready for a model, and what makes sense of them."""
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.utils import data as torch_data
 
 from surfeit.core import Split, Task, describe_inputs
 
+_SHA256 = re.compile("[0-9a-f]{64}")
 _IGNORED = -100  # what others mark positions with that their loss leaves out
 
 
@@ -28,9 +32,9 @@ class Dataset:
         fingerprint: sha256 (64 hex digits) of the content: equal fingerprints, equal data.
 
     Raises:
-        ValueError: if the splits' shapes, dtypes or kinds of targets differ, a label is out of
-            range, class names or constants are missing or out of place, or the fingerprint is no
-            sha256.
+        ValueError: if a name is no text, the splits' shapes, dtypes or kinds of targets differ, a
+            label is out of range, class names or constants are missing or out of place, or the
+            fingerprint is no sha256.
     """
 
     name: str
@@ -43,7 +47,9 @@ class Dataset:
     fingerprint: str
 
     def __post_init__(self) -> None:
-        if len(self.fingerprint) != 64 or set(self.fingerprint) - set("0123456789abcdef"):
+        if not isinstance(self.name, str):
+            raise ValueError(f"name must be a text, got {self.name!r:.100}")
+        if not isinstance(self.fingerprint, str) or not _SHA256.fullmatch(self.fingerprint):
             raise ValueError(f"fingerprint must be 64 hex digits, got {self.fingerprint!r}")
         _check_constants(self.train, self.mean, self.std)
         for name, split in self.splits.items():
@@ -124,6 +130,29 @@ class Dataset:
         return replace(self, **moved)
 
 
+def check_dataset(value: object, name: str = "dataset") -> None:
+    """Says what to pass where a split, a data set of torch's or something else is given for one.
+
+    Args:
+        name: what the argument is called, for the message.
+
+    Raises:
+        ValueError: if the value is no `Dataset`.
+    """
+    if isinstance(value, Dataset):
+        return
+    advice = ""
+    if isinstance(value, Split):
+        advice = ": pass the data set that it is a split of"
+    elif isinstance(value, torch_data.Dataset | torch_data.DataLoader):
+        advice = ': make one of it, from_dataset("mine", train=..., test=...)'
+    elif isinstance(value, tuple | list | Tensor):
+        advice = ': make one of them, from_tensors("mine", train=(inputs, targets), ...)'
+    raise ValueError(
+        f'{name} must be a Dataset such as load("digits"), got a {type(value).__name__}{advice}'
+    )
+
+
 def normalise_(
     raw: Float[Tensor, "*n channels height width"],
     *,
@@ -147,10 +176,11 @@ def _check_constants(
             f"{describe_inputs(train)}: leave them out"
         )
     channels, means, stds = train.inputs.shape[1], list(mean or ()), list(std or ())
-    if len(means) != channels or len(stds) != channels or not min(stds) > 0:
+    finite = all(map(math.isfinite, means + stds))
+    if not finite or len(means) != channels or len(stds) != channels or not min(stds) > 0:
         raise ValueError(
-            f"mean and std need one number for each of {channels} channels and std > 0, "
-            f"got mean {means} and std {stds}"
+            f"mean and std need one number for each of {channels} channels, all finite, and "
+            f"std > 0, got mean {means} and std {stds}"
         )
 
 
@@ -175,6 +205,8 @@ def _check_alike(name: str, split: Split, train: Split) -> None:
 def _check_class_names(task: Task, class_names: tuple[str, ...] | None) -> None:
     if task == "classes" and class_names is None:
         raise ValueError("a data set of classes needs class_names, one a class")
+    if not all(isinstance(name, str) for name in class_names or ()):
+        raise ValueError(f"class_names must be texts, one a class, got {class_names!r:.100}")
     if task == "regression" and class_names is not None:
         raise ValueError(
             "class_names belong to classes, but the targets are floating point: leave them out, "

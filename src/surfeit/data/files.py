@@ -10,9 +10,14 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from surfeit.core import DataError, DiskError, Split
-from surfeit.data.dataset import Dataset
+from surfeit.data.dataset import Dataset, check_dataset
 from surfeit.data.fingerprint import named_tensors
+from surfeit.data.opening import open_regular
 
+_UNREADABLE = (
+    *(DataError, SafetensorError, OSError, LookupError),
+    *(ValueError, TypeError, RecursionError),
+)
 _SPLITS = ("train", "validation", "test")
 
 
@@ -31,6 +36,7 @@ def write_dataset(dataset: Dataset, path: Path | str) -> Path:
 
     Cost: one copy of the data: 220 MB for MNIST.
     """
+    check_dataset(dataset)
     tensors = {
         name: tensor.cpu().contiguous() for name, tensor in named_tensors(dataset.splits).items()
     }
@@ -55,9 +61,10 @@ def read_dataset(path: Path | str) -> Dataset:
     be changed while the data set is used; deleting it does no harm.
 
     Raises:
-        DataError: if the file is missing, damaged or holds no data set.
+        DataError: if the file is missing, no regular one, damaged or holds no data set.
     """
     try:
+        open_regular(Path(path)).close()  # a pipe would be waited for
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})["dataset"])
             splits = {
@@ -74,7 +81,7 @@ def read_dataset(path: Path | str) -> Dataset:
             class_names=_tupled(about["class_names"]),
             fingerprint=about["fingerprint"],
         )
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+    except _UNREADABLE as error:
         raise DataError(f"{path} holds no data set of surfeit's: {error}") from error
 
 

@@ -13,6 +13,7 @@ from surfeit.core import (
     Params,
     Split,
     buffers,
+    check_splits,
     copied,
     cross_entropy,
     evaluate,
@@ -97,6 +98,7 @@ def along_line(
     """
     if points < 2:
         raise ValueError(f"points must be at least 2, one for each end, got {points}")
+    check_splits(splits)
     if not splits:
         raise ValueError("splits must name at least one split to measure on, got none")
     _check_fit(model, first)

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor, nn
 
-from surfeit.core import Objective, Split, check_tensor, cross_entropy, one_thread
+from surfeit.core import Objective, Split, check_split, check_tensor, cross_entropy, one_thread
 from surfeit.models import Structure
 from surfeit.models.structure import check_examples_apart
 from surfeit.prune.removal import Removal
@@ -241,10 +241,7 @@ class _Tally:
 def _check_operands(model: nn.Module, split: Split, objective: Objective) -> None:
     if not isinstance(model, nn.Module):
         raise ValueError(f"model must be an nn.Module such as run.model(), got {model!r}")
-    if not isinstance(split, Split):
-        raise ValueError(
-            f"split must be a Split such as data.validation or data.test, got {split!r:.200}"
-        )
+    check_split(split)
     if not isinstance(objective, Objective):
         raise ValueError(
             f"objective must be an Objective, got {objective!r}: pass cross_entropy, "

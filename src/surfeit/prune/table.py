@@ -7,7 +7,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import Objective, Split, Streams, cross_entropy, one_thread
+from surfeit.core import Objective, Split, Streams, check_splits, cross_entropy, one_thread
 from surfeit.models import Structure
 from surfeit.prune.criteria import CRITERIA, Criterion, random
 from surfeit.prune.curve import RemovalCurve, removal_curves
@@ -80,6 +80,7 @@ def removal_table(
     Source: Heitmann 2020, section 3.1, figure 2. Cost: an order for each criterion and direction, a
     curve for each order and split.
     """
+    check_splits(splits)
     if not splits or not criteria:
         raise ValueError(
             "a removal table needs at least one split and one criterion, got splits "

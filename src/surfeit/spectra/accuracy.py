@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from surfeit.core import Objective, Split, copied, cross_entropy, lift_, one_thread
+from surfeit.core import Objective, Split, check_split, copied, cross_entropy, lift_, one_thread
 from surfeit.models import Structure
 from surfeit.spectra.effective import Weights
 from surfeit.spectra.projection import check_ranks, factors
@@ -64,6 +64,7 @@ def accuracy_by_rank(
     Cost: one decomposition; then, an example and rank, O(units) and the rest of the network.
     """
     structure = structure if structure is not None else Structure.of(model)
+    check_split(split)
     if not ranks or batch < 1:
         raise ValueError(f"need at least one rank and a batch of 1, got {ranks} and {batch}")
     own = lift_(copied(model)).eval()

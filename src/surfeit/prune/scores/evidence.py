@@ -13,6 +13,7 @@ from surfeit.core import (
     Params,
     Split,
     check_mask_fits,
+    check_split,
     cross_entropy,
     ties,
     unknown,
@@ -87,12 +88,8 @@ class Evidence:
         object.__setattr__(self, "model", unwrapped(self.model))
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
-        if self.split is not None and not isinstance(self.split, Split):
-            raise ValueError(
-                "split must be inputs and targets, a Split, got a "
-                f"{type(self.split).__name__}: pass data.train of a Dataset, or "
-                "Split(inputs, targets)"
-            )
+        if self.split is not None:
+            check_split(self.split)
         if not isinstance(self.objective, Objective):
             raise ValueError(
                 f"objective must be an Objective such as cross_entropy, got {self.objective!r}"
