@@ -7,6 +7,7 @@ from surfeit.models.architecture import (
     key_form,
     rebuild,
 )
+from surfeit.models.blank import blank
 from surfeit.models.initialise import initialise_
 from surfeit.models.networks import (
     Builder,
@@ -27,6 +28,7 @@ __all__ = [
     "Shape",
     "Structure",
     "UnfollowableError",
+    "blank",
     "conv_2",
     "conv_4",
     "conv_6",
