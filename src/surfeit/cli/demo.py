@@ -6,9 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.browser import show
+from surfeit.cli.folders import output_folder
 from surfeit.cli.names import builder_of, objective_of
-from surfeit.cli.options import Carrying, Machine, Places, RecipeOptions, Whole
-from surfeit.cli.progress import say_if_unfinished, telling, training_teller
+from surfeit.cli.options import (
+    Carrying,
+    DataName,
+    Machine,
+    ModelName,
+    ObjectiveName,
+    Places,
+    RecipeOptions,
+)
+from surfeit.cli.progress import say_if_other_data, say_if_unfinished, telling, training_teller
+from surfeit.cli.values import Whole, Words
 
 if TYPE_CHECKING:
     from surfeit.train import Recipe
@@ -56,8 +66,8 @@ def demo(
 
     recipe = options.applied_to(_recipe(model, data))
     folder = out or Path(f"surfeit-demo-{data}")
-    with telling(quiet) as teller:
-        dataset = load(data, places.data_dir)
+    dataset = load(data, places.data_dir)
+    with output_folder(folder), telling(quiet) as teller:
         run = train(
             builder,
             dataset,
@@ -79,11 +89,11 @@ def demo(
 def inspect(
     run: str,
     *,
-    layers: Annotated[tuple[str, ...] | None, Parameter(consume_multiple=True)] = None,
+    layers: Annotated[Words | None, Parameter(name=("--layers", "--layer"))] = None,
     out: Path | None = None,
-    data: str | None = None,
-    model: str | None = None,
-    objective: str | None = None,
+    data: DataName = None,
+    model: ModelName = None,
+    objective: ObjectiveName = None,
     loss: float = 0.01,
     seed: Whole = 0,
     open_page: Annotated[bool | None, Parameter(name="--open")] = None,
@@ -101,14 +111,6 @@ def inspect(
         The layers to measure; if not given all but output layers, unused ones and embeddings.
     out
         Where to write; by default surfeit-inspect-KEY in this folder.
-    data
-        The data set to measure on, where the run does not say: a name, or a function that makes
-        it, package.module:function or path/to/file.py:function.
-    model
-        The function that builds the network, where the run cannot: package.module:function or
-        path/to/file.py:function. The weights are the run's.
-    objective
-        cross-entropy, squared-error, hinge or binary-cross-entropy, where the run does not say.
     loss
         What may be lost of accuracy, or of R² where real numbers are met by their squared error, a
         fraction: 0.01 is one point. Of any other loss, its rise as a share of itself.
@@ -122,8 +124,6 @@ def inspect(
         Say nothing but the report's path and errors.
     """
     found = places.store.find(run)
-    if layers == ():
-        raise ValueError(f"which layers? {found.key[:12]} has {', '.join(found.layers)}")
     dataset = places.data_of(found, data)
     judge = objective_of(objective, found, dataset)
     into = places.network_of(model, dataset)
@@ -135,6 +135,7 @@ def inspect(
     config = ReportConfig(seed=seed, layers=layers, loss=loss)
     with telling(quiet) as teller, Machine(threads=threads).numerics.in_force():
         say_if_unfinished(found, teller)
+        say_if_other_data(found, dataset, teller)
         page = write_report(
             found, dataset, folder, config, objective=judge, into=into, progress=teller.stage
         )

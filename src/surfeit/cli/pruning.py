@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from surfeit.cli.names import criteria_of, objective_of
-from surfeit.cli.options import Machine, Places, Whole
-from surfeit.cli.progress import say_if_unfinished, telling
+from surfeit.cli.options import DataName, Machine, ModelName, ObjectiveName, Places
+from surfeit.cli.progress import say_if_other_data, say_if_unfinished, telling
 from surfeit.cli.table import print_table, write_table
+from surfeit.cli.values import Whole, Words
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,7 +24,7 @@ def prune(
     run: str,
     *,
     layer: str,
-    criteria: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = _CRITERIA,
+    criteria: Words = _CRITERIA,
     repeats: Whole = 5,
     split: Literal["validation", "test"] = "test",
     step: Whole | None = None,
@@ -31,9 +32,9 @@ def prune(
     loss: float = 0.01,
     seed: Whole = 0,
     out: Path | None = None,
-    data: str | None = None,
-    model: str | None = None,
-    objective: str | None = None,
+    data: DataName = None,
+    model: ModelName = None,
+    objective: ObjectiveName = None,
     quiet: Annotated[bool, Parameter(negative=())] = False,
     places: Places = _PLACES,
     machine: Machine = _MACHINE,
@@ -68,14 +69,6 @@ def prune(
         Of the random orders.
     out
         Where to write; by default surfeit-prune-KEY in this folder.
-    data
-        The data set to measure on, where the run does not say: a name, or a function that makes
-        it, package.module:function or path/to/file.py:function.
-    model
-        The function that builds the network, where the run cannot: package.module:function or
-        path/to/file.py:function. The weights are the run's.
-    objective
-        cross-entropy, squared-error, hinge or binary-cross-entropy, where the run does not say.
     quiet
         Say nothing but the table and errors.
     """
@@ -97,6 +90,7 @@ def prune(
     with telling(quiet) as teller, machine.numerics.in_force():
         if step is None:
             say_if_unfinished(found, teller)
+        say_if_other_data(found, dataset, teller)
         measured = dataset.splits[split].to(machine.device)
         shown = layer or "the network"
         table = removal_table(

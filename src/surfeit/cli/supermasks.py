@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.builders import engine_of, short_name, trainable
-from surfeit.cli.options import Carrying, Machine, Places, Whole, seeds_of
+from surfeit.cli.folders import output_folder
+from surfeit.cli.options import Carrying, Machine, Places, seeds_of
 from surfeit.cli.progress import telling
 from surfeit.cli.table import print_table, write_table
+from surfeit.cli.values import Numbers, Whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +29,7 @@ def supermasks(
     replicates: Whole = 3,
     seed: Whole = 0,
     levels: Whole = 24,
-    densities: Annotated[tuple[float, ...], Parameter(consume_multiple=True, negative=())] = (0.5,),
+    densities: Numbers = (0.5,),
     workers: Whole | None = None,
     out: Path | None = None,
     quiet: Annotated[bool, Parameter(negative=())] = False,
@@ -79,13 +81,11 @@ def supermasks(
     folder = out or Path(f"surfeit-supermasks-{short_name(model)}-{short_name(data)}")
 
     from surfeit.procedures.supermasks import supermask_table, train_supermasks
-    from surfeit.store import make_folder
 
     dataset = places.data_named(data)
-    make_folder(folder)
     shared = {"seeds": seeds, "store": places.store, "numerics": machine.numerics}
     conduct = carrying.conduct(lambda moment: None)
-    with telling(quiet) as teller:
+    with output_folder(folder), telling(quiet) as teller:
         engine = engine_of(model, dataset, workers, teller)
         train_supermasks(
             builder,

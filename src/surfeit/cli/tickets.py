@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter
 
 from surfeit.cli.builders import engine_of, short_name, trainable
+from surfeit.cli.folders import output_folder
 from surfeit.cli.names import published_recipe
-from surfeit.cli.options import Machine, Places, RecipeOptions, Whole, seeds_of
+from surfeit.cli.options import Machine, Places, RecipeOptions, seeds_of
 from surfeit.cli.progress import Teller, telling
 from surfeit.cli.table import print_table, write_table
+from surfeit.cli.values import Whole, Words
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,13 +46,13 @@ class Search:
     one_shot: Annotated[bool, Parameter(negative=())] = False
     "Every level from the dense network alone, not from the level before."
 
-    def config(self, model: str, *, levels: int, controls: str) -> "TicketConfig":
+    def config(self, model: str, *, levels: int, controls: tuple[str, ...]) -> "TicketConfig":
         """The configuration of the search: what is not given is as published.
 
         Args:
             model: the network's name.
             levels: pruned levels.
-            controls: names with commas between them, or none.
+            controls: their names, or "none" alone.
 
         Raises:
             ValueError: as `TicketConfig`.
@@ -69,7 +71,7 @@ class Search:
             rewind_to=self.rewind_to,
             retrain=self.retrain,  # pyright: ignore[reportArgumentType]
             schedule="one-shot" if self.one_shot else "iterative",
-            controls=_controls(controls),
+            controls=() if controls == ("none",) else controls,
         )
 
     def _published(self, model: str) -> dict[str, float]:
@@ -93,7 +95,7 @@ def tickets(
     data: str = "digits",
     levels: Whole = 16,
     replicates: Whole = 3,
-    controls: str = "reinit,random",
+    controls: Words = ("reinit", "random"),
     seed: Whole = 0,
     evaluate_every: Whole = 100,
     workers: Whole | None = None,
@@ -128,8 +130,8 @@ def tickets(
     replicates
         Times that the whole search is done, each with a seed of its own.
     controls
-        Trained at every level, with commas between them: reinit, random, shuffle, scratch-e,
-        scratch-b, sign, constant, invert; or none.
+        Trained at every level: reinit, random, shuffle, scratch-e, scratch-b, sign, constant,
+        invert; or none.
     seed
         Of the first replicate; the others have the next ones.
     evaluate_every
@@ -143,7 +145,6 @@ def tickets(
     """
     builder, seeds = trainable(model), seeds_of(seed, replicates)
     from surfeit.procedures.tickets import find_tickets
-    from surfeit.store import make_folder
 
     config = search.config(model, levels=levels, controls=controls)
     recipe = replace(
@@ -152,8 +153,7 @@ def tickets(
     store, numerics = places.store, machine.numerics
     dataset = places.data_named(data)
     folder = out or Path(f"surfeit-tickets-{short_name(model)}-{short_name(data)}")
-    make_folder(folder)
-    with telling(quiet) as teller:
+    with output_folder(folder), telling(quiet) as teller:
         engine = engine_of(model, dataset, workers, teller)
         table = find_tickets(
             builder,
@@ -170,12 +170,6 @@ def tickets(
     _print(table)
     _write(table, folder, teller)
     _complain(table)
-
-
-def _controls(names: str) -> tuple[str, ...]:
-    if names.strip() == "none":
-        return ()
-    return tuple(name.strip() for name in names.split(","))
 
 
 def _say_answer(table: "pa.Table", teller: Teller) -> None:

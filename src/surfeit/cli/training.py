@@ -5,8 +5,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.builders import trainable
-from surfeit.cli.options import Carrying, Machine, Places, RecipeOptions, Whole
+from surfeit.cli.options import Carrying, Machine, Places, RecipeOptions
 from surfeit.cli.progress import telling, training_teller
+from surfeit.cli.values import Whole
 
 _PLACES, _MACHINE, _CARRYING, _OPTIONS = Places(), Machine(), Carrying(), RecipeOptions()
 
