@@ -1,5 +1,6 @@
 """`surfeit demo` and `surfeit inspect`: a report on a network's redundancy."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ from surfeit.cli.options import (
     RecipeOptions,
 )
 from surfeit.cli.progress import say_if_other_data, say_if_unfinished, telling, training_teller
+from surfeit.cli.sizes import say_if_large
 from surfeit.cli.values import Whole, Words
 
 if TYPE_CHECKING:
@@ -63,24 +65,30 @@ def demo(
     builder = builder_of(model)
     from surfeit.data import load
     from surfeit.train import train
+    from surfeit.train.job import Job
+    from surfeit.train.size import bytes_at_most
 
     recipe = options.applied_to(_recipe(model, data))
     folder = out or Path(f"surfeit-demo-{data}")
-    dataset = load(data, places.data_dir)
+    dataset, store, numerics = load(data, places.data_dir), places.store, machine.numerics
     with output_folder(folder), telling(quiet) as teller:
+        size = bytes_at_most(builder, dataset, recipe)
+        advice = "fewer --epochs do, or 'surfeit train --snapshot-epochs' and 'surfeit inspect'"
+        job = partial(Job, builder, dataset, recipe, seed, None, numerics)
+        say_if_large(size, store, advice, teller, job)
         run = train(
             builder,
             dataset,
             recipe,
             seed=seed,
-            store=places.store,
-            numerics=machine.numerics,
+            store=store,
+            numerics=numerics,
             conduct=carrying.conduct(training_teller(teller, f"training {model} on {data}")),
         )
         from surfeit.report.config import ReportConfig
         from surfeit.report.write import write_report
 
-        with machine.numerics.in_force():
+        with numerics.in_force():
             config = ReportConfig(seed=seed)
             page = write_report(run, dataset, folder, config, progress=teller.stage)
     _show(page, open_page)

@@ -1,4 +1,4 @@
-"""Where a command writes: there before its work, and gone again if nothing was written."""
+"""Where a command writes: there before its work, and gone again if that is refused."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,8 +10,8 @@ from tempfile import TemporaryFile
 def output_folder(folder: Path) -> Iterator[None]:
     """A folder that can be written, from before the work that ends in it.
 
-    What was made of it is removed again if it holds nothing at the end: a command that is refused
-    after all leaves no trace.
+    If the work within fails, what was made of the folder is removed again where it holds nothing: a
+    command that is refused after all leaves no trace.
 
     Raises:
         StoreError: if it cannot be made or written.
@@ -25,8 +25,9 @@ def output_folder(folder: Path) -> Iterator[None]:
         with disk_errors(folder), TemporaryFile(dir=folder):
             pass
         yield
-    finally:
+    except BaseException:
         _remove_empty(missing)
+        raise
 
 
 def _remove_empty(folders: Sequence[Path]) -> None:

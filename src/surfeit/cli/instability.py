@@ -10,6 +10,7 @@ from surfeit.cli.folders import output_folder
 from surfeit.cli.names import published_recipe
 from surfeit.cli.options import Machine, Places, RecipeOptions, seeds_of
 from surfeit.cli.progress import telling
+from surfeit.cli.sizes import say_if_large
 from surfeit.cli.table import print_table, write_table
 from surfeit.cli.values import Whole, WholeNumbers
 
@@ -74,6 +75,8 @@ def instability(
         instability_lines,
     )
     from surfeit.study.figures import line, save
+    from surfeit.train import Snapshots
+    from surfeit.train.size import bytes_at_most
 
     config = InstabilityConfig(steps=part_at, points=points)
     recipe = options.applied_to(published_recipe(model, data))
@@ -87,6 +90,12 @@ def instability(
     folder = out or Path(f"surfeit-instability-{short_name(model)}-{short_name(data)}")
     with output_folder(folder), telling(quiet) as teller:
         engine = engine_of(model, dataset, workers, teller)
+        trunk, branch = (
+            bytes_at_most(builder, dataset, recipe, Snapshots(every_epochs=0, at=steps))
+            for steps in (part_at, ())
+        )
+        size = replicates * (trunk + 2 * len(part_at) * branch)
+        say_if_large(size, places.store, "fewer --part-at or --replicates write less", teller)
         lines = instability_lines(
             builder,
             dataset,

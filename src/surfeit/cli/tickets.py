@@ -11,13 +11,17 @@ from surfeit.cli.folders import output_folder
 from surfeit.cli.names import published_recipe
 from surfeit.cli.options import Machine, Places, RecipeOptions, seeds_of
 from surfeit.cli.progress import Teller, telling
+from surfeit.cli.sizes import say_if_large
 from surfeit.cli.table import print_table, write_table
 from surfeit.cli.values import Whole, Words
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from torch import nn
 
+    from surfeit.data import Dataset
     from surfeit.procedures.tickets import TicketConfig
+    from surfeit.train import Recipe
 
 SEARCH = Group("Search (rates not given are as published for the network)", sort_key=1)
 
@@ -144,7 +148,9 @@ def tickets(
         Say nothing but the table and errors.
     """
     builder, seeds = trainable(model), seeds_of(seed, replicates)
+    from surfeit.core import Streams
     from surfeit.procedures.tickets import find_tickets
+    from surfeit.train.building import built
 
     config = search.config(model, levels=levels, controls=controls)
     recipe = replace(
@@ -154,6 +160,10 @@ def tickets(
     dataset = places.data_named(data)
     folder = out or Path(f"surfeit-tickets-{short_name(model)}-{short_name(data)}")
     with output_folder(folder), telling(quiet) as teller:
+        network = built(builder, dataset, Streams(seed).get("init"))
+        size = replicates * _size(network, dataset, recipe, config)
+        advice = "fewer --levels, --controls or --replicates write less"
+        say_if_large(size, store, advice, teller)
         engine = engine_of(model, dataset, workers, teller)
         table = find_tickets(
             builder,
@@ -170,6 +180,30 @@ def tickets(
     _print(table)
     _write(table, folder, teller)
     _complain(table)
+
+
+def _size(
+    network: "nn.Module", dataset: "Dataset", recipe: "Recipe", config: "TicketConfig"
+) -> int:
+    """Bytes that one replicate writes, at most."""
+    from surfeit.train import Snapshots
+    from surfeit.train.size import bytes_at_most
+
+    kept = Snapshots(every_epochs=0, at=(config.rewind_to,))
+    slowest = _slowest_rate(config)
+    densities = [(1 - slowest) ** level for level in range(1, config.levels + 1)]
+    ticket = [bytes_at_most(network, dataset, recipe, kept, density=d) for d in densities]
+    return bytes_at_most(network, dataset, recipe, kept) + (1 + len(config.controls)) * sum(ticket)
+
+
+def _slowest_rate(config: "TicketConfig") -> float:
+    """The least that is removed of any layer at each level; layers of units may stay whole."""
+    if config.granularity == "unit":
+        return 0.0
+    output = config.output_rate
+    if output is None:
+        output = config.rate / 2 if config.allocation == "layerwise" else config.rate
+    return min(config.rate, output, config.conv_rate or config.rate)
 
 
 def _say_answer(table: "pa.Table", teller: Teller) -> None:
