@@ -11,6 +11,7 @@ from surfeit.train.building import built
 from surfeit.train.recipe import Recipe
 from surfeit.train.recording import Snapshots
 
+_LISTED = 10**5  # steps
 _HEADER = 160  # bytes of a tensor in a file, besides its name
 _ROW = 700  # bytes of metrics, with all that may be measured
 _RECORD = 20_000  # bytes: run.json and DONE.json, besides what they say of each layer and file
@@ -55,7 +56,9 @@ def bytes_at_most(
 
 
 def snapshots_at_most(snapshots: Snapshots, total: int, per_epoch: int) -> int:
-    """How many steps `snapshots.steps` gives, or some more, counted without listing them."""
+    """How many steps `snapshots.steps` gives; of very many a few more, which are not listed."""
+    if total <= _LISTED:
+        return len(snapshots.steps(total, per_epoch))
     count = 2 + len(snapshots.at) + snapshots.per_decade * len(str(total))
     if snapshots.every_epochs:
         count += total // (per_epoch * snapshots.every_epochs)
