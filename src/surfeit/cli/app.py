@@ -54,6 +54,7 @@ for command in (
     app.command(command, help_format="markdown", help_epilogue="")
 for group in (runs.app, datasets.app):
     group.help_epilogue = ""  # what holds for all commands is told once
+    group.version, group.version_flags = app.version, app.version_flags
     app.command(group)
 app.command(completion.of(app), help_format="markdown", help_epilogue="")
 
