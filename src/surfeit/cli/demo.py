@@ -18,7 +18,7 @@ from surfeit.cli.options import (
     Places,
     RecipeOptions,
 )
-from surfeit.cli.progress import say_if_other_data, say_if_unfinished, telling, training_teller
+from surfeit.cli.progress import say_if_unfinished, telling, training_teller
 from surfeit.cli.sizes import say_if_large
 from surfeit.cli.values import Whole, Words
 
@@ -143,7 +143,6 @@ def inspect(
     config = ReportConfig(seed=seed, layers=layers, loss=loss)
     with telling(quiet) as teller, Machine(threads=threads).numerics.in_force():
         say_if_unfinished(found, teller)
-        say_if_other_data(found, dataset, teller)
         page = write_report(
             found, dataset, folder, config, objective=judge, into=into, progress=teller.stage
         )
