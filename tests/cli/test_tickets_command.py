@@ -14,6 +14,7 @@ import surfeit.execute
 import surfeit.procedures.tickets
 import surfeit.study.figures
 from surfeit.cli.ticket_answer import complaint, rows, sentences
+from surfeit.data import load
 from surfeit.execute import Active, Glance, InProcess
 from surfeit.procedures.tickets.table import SCHEMA
 from surfeit.study.figures import save
@@ -93,12 +94,13 @@ def test_tickets_writes_table_and_figure_and_prints_every_level(drawn, tmp_path,
 
 
 def test_tickets_asks_for_what_the_issue_asks(asked, tmp_path, monkeypatch):
-    monkeypatch.setattr("surfeit.data.load", lambda name, folder: name)
+    digits = load("digits")
+    monkeypatch.setattr("surfeit.data.load", lambda name, folder: replace(digits, name=name))
     flags = "--model lenet-300-100 --data mnist --levels 16 --replicates 3"
     more = "--controls reinit,random --steps 4000 --rewind-to 500"
     assert call("tickets", *flags.split(), *more.split(), "--out", tmp_path) == 0
     config, recipe = asked["config"], asked["recipe"]
-    assert asked["dataset"] == "mnist"
+    assert asked["dataset"].name == "mnist"
     assert list(asked["seeds"]) == [0, 1, 2]
     assert (config.levels, config.controls, config.rewind_to) == (16, ("reinit", "random"), 500)
     assert (config.rate, config.output_rate, config.conv_rate) == (0.2, 0.1, None)

@@ -46,5 +46,10 @@ def test_digits_fingerprint_stands():
     assert load("digits").fingerprint.startswith(expected)
 
 
+def test_digits_are_the_same_where_scikit_learn_keeps_them_elsewhere(monkeypatch, digits):
+    monkeypatch.setattr("surfeit.data.digits._file", lambda: None)
+    assert load("digits").fingerprint == digits.fingerprint
+
+
 def test_digits_print_as_one_line(digits):
     assert repr(digits) == "Dataset(digits, 1077/360/360 images of 1x8x8, 10 classes)"

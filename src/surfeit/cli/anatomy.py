@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from surfeit.cli.options import Places, Whole
+from surfeit.cli.options import Places
 from surfeit.cli.progress import telling
 from surfeit.cli.table import print_table, write_table
+from surfeit.cli.values import Whole
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,15 +1,27 @@
 """`surfeit demo` and `surfeit inspect`: a report on a network's redundancy."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from surfeit.cli.browser import show
+from surfeit.cli.folders import output_folder
 from surfeit.cli.interrupts import measured_anew
 from surfeit.cli.names import builder_of, objective_of
-from surfeit.cli.options import Carrying, Machine, Places, RecipeOptions, Whole
+from surfeit.cli.options import (
+    Carrying,
+    DataName,
+    Machine,
+    ModelName,
+    ObjectiveName,
+    Places,
+    RecipeOptions,
+)
 from surfeit.cli.progress import say_if_unfinished, telling, training_teller
+from surfeit.cli.sizes import say_if_large
+from surfeit.cli.values import Whole, Words
 
 if TYPE_CHECKING:
     from surfeit.train import Recipe
@@ -54,24 +66,30 @@ def demo(
     builder = builder_of(model)
     from surfeit.data import load
     from surfeit.train import train
+    from surfeit.train.job import Job
+    from surfeit.train.size import bytes_at_most
 
     recipe = options.applied_to(_recipe(model, data))
     folder = out or Path(f"surfeit-demo-{data}")
-    with telling(quiet) as teller:
-        dataset = load(data, places.data_dir)
+    dataset, store, numerics = load(data, places.data_dir), places.store, machine.numerics
+    with output_folder(folder), telling(quiet) as teller:
+        size = bytes_at_most(builder, dataset, recipe)
+        advice = "fewer --epochs do, or 'surfeit train --snapshot-epochs' and 'surfeit inspect'"
+        job = partial(Job, builder, dataset, recipe, seed, None, numerics)
+        say_if_large(size, store, advice, teller, job)
         run = train(
             builder,
             dataset,
             recipe,
             seed=seed,
-            store=places.store,
-            numerics=machine.numerics,
+            store=store,
+            numerics=numerics,
             conduct=carrying.conduct(training_teller(teller, f"training {model} on {data}")),
         )
         from surfeit.report.config import ReportConfig
         from surfeit.report.write import write_report
 
-        with machine.numerics.in_force():
+        with numerics.in_force():
             config = ReportConfig(seed=seed)
             page = write_report(run, dataset, folder, config, progress=teller.stage)
     _show(page, open_page)
@@ -80,11 +98,11 @@ def demo(
 def inspect(
     run: str,
     *,
-    layers: Annotated[tuple[str, ...] | None, Parameter(consume_multiple=True)] = None,
+    layers: Annotated[Words | None, Parameter(name=("--layers", "--layer"))] = None,
     out: Path | None = None,
-    data: str | None = None,
-    model: str | None = None,
-    objective: str | None = None,
+    data: DataName = None,
+    model: ModelName = None,
+    objective: ObjectiveName = None,
     loss: float = 0.01,
     seed: Whole = 0,
     open_page: Annotated[bool | None, Parameter(name="--open")] = None,
@@ -102,14 +120,6 @@ def inspect(
         The layers to measure; if not given all but output layers, unused ones and embeddings.
     out
         Where to write; by default surfeit-inspect-KEY in this folder.
-    data
-        The data set to measure on, where the run does not say: a name, or a function that makes
-        it, package.module:function or path/to/file.py:function.
-    model
-        The function that builds the network, where the run cannot: package.module:function or
-        path/to/file.py:function. The weights are the run's.
-    objective
-        cross-entropy, squared-error, hinge or binary-cross-entropy, where the run does not say.
     loss
         What may be lost of accuracy, or of R² where real numbers are met by their squared error, a
         fraction: 0.01 is one point. Of any other loss, its rise as a share of itself.
@@ -123,8 +133,6 @@ def inspect(
         Say nothing but the report's path and errors.
     """
     found = places.store.find(run)
-    if layers == ():
-        raise ValueError(f"which layers? {found.key[:12]} has {', '.join(found.layers)}")
     dataset = places.data_of(found, data)
     judge = objective_of(objective, found, dataset)
     into = places.network_of(model, dataset)

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.builders import engine_of, short_name, trainable
+from surfeit.cli.folders import output_folder
 from surfeit.cli.names import published_recipe
-from surfeit.cli.options import Machine, Places, RecipeOptions, Whole, seeds_of, whole_numbers
+from surfeit.cli.options import Machine, Places, RecipeOptions, seeds_of
 from surfeit.cli.progress import telling
+from surfeit.cli.sizes import say_if_large
 from surfeit.cli.table import print_table, write_table
+from surfeit.cli.values import Whole, WholeNumbers
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,9 +24,7 @@ def instability(
     *,
     model: str = "lenet-300-100",
     data: str = "digits",
-    part_at: Annotated[
-        tuple[int, ...], Parameter(consume_multiple=True, negative=(), converter=whole_numbers)
-    ] = (0, 100),
+    part_at: WholeNumbers = (0, 100),
     replicates: Whole = 3,
     seed: Whole = 0,
     points: Whole = 30,
@@ -73,8 +74,9 @@ def instability(
         barriers,
         instability_lines,
     )
-    from surfeit.store import make_folder
     from surfeit.study.figures import line, save
+    from surfeit.train import Snapshots
+    from surfeit.train.size import bytes_at_most
 
     config = InstabilityConfig(steps=part_at, points=points)
     recipe = options.applied_to(published_recipe(model, data))
@@ -86,9 +88,14 @@ def instability(
             "earlier steps, or more --steps"
         )
     folder = out or Path(f"surfeit-instability-{short_name(model)}-{short_name(data)}")
-    make_folder(folder)
-    with telling(quiet) as teller:
+    with output_folder(folder), telling(quiet) as teller:
         engine = engine_of(model, dataset, workers, teller)
+        trunk, branch = (
+            bytes_at_most(builder, dataset, recipe, Snapshots(every_epochs=0, at=steps))
+            for steps in (part_at, ())
+        )
+        size = replicates * (trunk + 2 * len(part_at) * branch)
+        say_if_large(size, places.store, "fewer --part-at or --replicates write less", teller)
         lines = instability_lines(
             builder,
             dataset,

@@ -1,11 +1,13 @@
 """Options that several commands share, as groups of flags."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Group, Parameter, Token
+from cyclopts import Group, Parameter
+
+from surfeit.cli.values import Whole, WholeNumbers
 
 if TYPE_CHECKING:
     from torch import nn
@@ -13,15 +15,6 @@ if TYPE_CHECKING:
     from surfeit.data import Dataset
     from surfeit.store import Run, Store
     from surfeit.train import Conduct, Moment, Numerics, Recipe
-
-
-def whole_numbers(kind: object, tokens: Sequence[Token]) -> int | tuple[int, ...]:
-    """Whole numbers as they are written; left to itself the parser rounds 1.5 to 2."""
-    try:
-        numbers = tuple(int(token.value) for token in tokens)
-    except ValueError as error:
-        raise ValueError("it must be a whole number") from error
-    return numbers[0] if kind in (int, int | None) else numbers
 
 
 def seeds_of(first: int, replicates: int) -> range:
@@ -35,8 +28,32 @@ def seeds_of(first: int, replicates: int) -> range:
     return range(first, first + replicates)
 
 
-Whole = Annotated[int, Parameter(converter=whole_numbers)]
-"""A flag that takes a whole number."""
+DataName = Annotated[
+    str | None,
+    Parameter(
+        help="The data set to measure on, where the run does not say: a name, or a function that "
+        "makes it, package.module:function or path/to/file.py:function."
+    ),
+]
+"""The flag that names what a run is measured on."""
+
+ModelName = Annotated[
+    str | None,
+    Parameter(
+        help="The function that builds the network, where the run cannot: package.module:function "
+        "or path/to/file.py:function. The weights are the run's."
+    ),
+]
+"""The flag that names what builds a run's network."""
+
+ObjectiveName = Annotated[
+    str | None,
+    Parameter(
+        help="cross-entropy, squared-error, hinge or binary-cross-entropy, where the run does not "
+        "say."
+    ),
+]
+"""The flag that names what a run's outputs are judged by."""
 
 PLACES = Group("Where things are", sort_key=3)
 MACHINE = Group("How it runs", sort_key=4)
@@ -109,8 +126,12 @@ class Places:
 
         return dataset_of(name) if names_a_function(name) else load(name, self.data_dir)
 
-    def network_of(self, model: str | None, dataset: "Dataset") -> "nn.Module | None":
+    def network_of(self, model: str | None, dataset: "Dataset | None") -> "nn.Module | None":
         """The network that a function of the user's own builds for a data set; None without one.
+
+        Args:
+            model: the function's name.
+            dataset: whose shapes the function may ask for; None if it is not known.
 
         Raises:
             ValueError: as `surfeit.cli.names.network_of`.
@@ -120,12 +141,10 @@ class Places:
 
         if model is None:
             return None
-        return network_of(
-            model,
-            input_shape=dataset.input_shape,
-            classes=dataset.outputs,
-            generator=Streams(0).get("init"),
-        )
+        options: dict[str, object] = {"generator": Streams(0).get("init")}
+        if dataset is not None:
+            options |= {"input_shape": dataset.input_shape, "classes": dataset.outputs}
+        return network_of(model, **options)
 
 
 @Parameter(name="*", group=MACHINE)
@@ -191,9 +210,7 @@ class RecipeOptions:
     "Nesterov's form of momentum."
     schedule: str | None = None
     "constant, steps, cosine or inverse."
-    milestones: Annotated[
-        tuple[int, ...] | None, Parameter(consume_multiple=True, converter=whole_numbers)
-    ] = None
+    milestones: WholeNumbers | None = None
     "Steps at which the schedule 'steps' lowers the rate."
     decay: float | None = None
     "What the rate is multiplied by at a milestone."

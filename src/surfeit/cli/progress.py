@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console, Group
     from rich.progress import TaskID
 
+    from surfeit.data import Dataset
     from surfeit.execute import Glance
     from surfeit.store import Run
     from surfeit.train import Moment
@@ -149,6 +150,18 @@ def say_if_unfinished(run: "Run", teller: Teller) -> None:
     if run.status != "done":
         step = run.steps()[-1] if run.steps() else "none"
         teller.say(f"run {run.key[:12]} is {run.status}: what follows is of its step {step}")
+
+
+def say_if_other_data(run: "Run", dataset: "Dataset", teller: Teller) -> None:
+    """Says so if a run is about to be measured on other data than it was trained on."""
+    trained = run.identity.get("data")
+    if trained is not None and trained != dataset.fingerprint:
+        name = run.about.get("data")
+        of = f"{name}, " if name not in (None, dataset.name) else ""
+        teller.say(
+            f"run {run.key[:12]} was trained on {of}other data than these of {dataset.name} (their "
+            "fingerprints differ): what follows is measured on these"
+        )
 
 
 def _printable(sentence: str) -> str:

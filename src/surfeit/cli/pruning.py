@@ -7,10 +7,11 @@ from cyclopts import Parameter
 
 from surfeit.cli.interrupts import measured_anew
 from surfeit.cli.names import criteria_of, objective_of
-from surfeit.cli.options import Machine, Places, Whole
-from surfeit.cli.progress import Teller, say_if_unfinished, telling
+from surfeit.cli.options import DataName, Machine, ModelName, ObjectiveName, Places
+from surfeit.cli.progress import Teller, say_if_other_data, say_if_unfinished, telling
 from surfeit.cli.removal_answer import Judge, answers, chosen, heading
 from surfeit.cli.table import print_table, write_table
+from surfeit.cli.values import Whole, Words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,16 +27,16 @@ def prune(
     run: str,
     *,
     layer: str,
-    criteria: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = _CRITERIA,
+    criteria: Words = _CRITERIA,
     repeats: Whole = 5,
     step: Whole | None = None,
     keep_bias: Annotated[bool, Parameter(negative=())] = False,
     loss: float = 0.01,
     seed: Whole = 0,
     out: Path | None = None,
-    data: str | None = None,
-    model: str | None = None,
-    objective: str | None = None,
+    data: DataName = None,
+    model: ModelName = None,
+    objective: ObjectiveName = None,
     quiet: Annotated[bool, Parameter(negative=())] = False,
     places: Places = _PLACES,
     machine: Machine = _MACHINE,
@@ -69,14 +70,6 @@ def prune(
         Of the random orders.
     out
         Where to write; by default surfeit-prune-KEY in this folder.
-    data
-        The data set to measure on, where the run does not say: a name, or a function that makes
-        it, package.module:function or path/to/file.py:function.
-    model
-        The function that builds the network, where the run cannot: package.module:function or
-        path/to/file.py:function. The weights are the run's.
-    objective
-        cross-entropy, squared-error, hinge or binary-cross-entropy, where the run does not say.
     quiet
         Say nothing but the table and errors.
     """
@@ -100,6 +93,7 @@ def prune(
     with measured_anew(), telling(quiet) as teller, machine.numerics.in_force():
         if step is None:
             say_if_unfinished(found, teller)
+        say_if_other_data(found, dataset, teller)
         splits = {name: dataset.splits[name].to(machine.device) for name in ("validation", "test")}
         table = removal_table(
             found.model(step, into=into).to(machine.device),

@@ -6,16 +6,22 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.builders import engine_of, short_name, trainable
-from surfeit.cli.options import Carrying, Machine, Places, Whole, seeds_of
+from surfeit.cli.folders import output_folder
+from surfeit.cli.options import Carrying, Machine, Places, seeds_of
 from surfeit.cli.progress import telling
+from surfeit.cli.sizes import say_if_large
 from surfeit.cli.table import print_table, write_table
+from surfeit.cli.values import Numbers, Whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from surfeit.data import Dataset
+    from surfeit.models import Builder
     from surfeit.procedures.supermasks import SupermaskConfig
 
 _PLACES, _MACHINE, _CARRYING = Places(), Machine(), Carrying()
+_ADVICE = "fewer --densities or --replicates write less"
 
 
 def supermasks(
@@ -27,7 +33,7 @@ def supermasks(
     replicates: Whole = 3,
     seed: Whole = 0,
     levels: Whole = 24,
-    densities: Annotated[tuple[float, ...], Parameter(consume_multiple=True, negative=())] = (0.5,),
+    densities: Numbers = (0.5,),
     workers: Whole | None = None,
     out: Path | None = None,
     quiet: Annotated[bool, Parameter(negative=())] = False,
@@ -79,14 +85,14 @@ def supermasks(
     folder = out or Path(f"surfeit-supermasks-{short_name(model)}-{short_name(data)}")
 
     from surfeit.procedures.supermasks import supermask_table, train_supermasks
-    from surfeit.store import make_folder
 
     dataset = places.data_named(data)
-    make_folder(folder)
-    shared = {"seeds": seeds, "store": places.store, "numerics": machine.numerics}
+    store = places.store
+    shared = {"seeds": seeds, "store": store, "numerics": machine.numerics}
     conduct = carrying.conduct(lambda moment: None)
-    with telling(quiet) as teller:
+    with output_folder(folder), telling(quiet) as teller:
         engine = engine_of(model, dataset, workers, teller)
+        say_if_large(replicates * _size(builder, dataset, config), store, _ADVICE, teller)
         train_supermasks(
             builder,
             dataset,
@@ -121,6 +127,17 @@ def _config(
     recipes = {name: getattr(config, name) for name in ("trained", "learned", "rescaled", "popup")}
     changed = {name: replace(r, steps=steps, epochs=epochs) for name, r in recipes.items()}
     return replace(config, **changed)
+
+
+def _size(builder: "Builder", dataset: "Dataset", config: "SupermaskConfig") -> int:
+    """Bytes that one replicate writes, at most: of masked networks a number a weight as well."""
+    from surfeit.train import Snapshots
+    from surfeit.train.size import bytes_at_most
+
+    kept = Snapshots(every_epochs=0)
+    trained = bytes_at_most(builder, dataset, config.trained, kept)
+    masked = [config.learned] * 2 + [config.rescaled] * 2 + [config.popup] * len(config.densities)
+    return trained + sum(2 * bytes_at_most(builder, dataset, recipe, kept) for recipe in masked)
 
 
 def _answer(table: "pa.Table") -> tuple[tuple[str, ...], list[tuple[object, ...]]]:

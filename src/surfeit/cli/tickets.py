@@ -7,15 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter
 
 from surfeit.cli.builders import engine_of, short_name, trainable
+from surfeit.cli.folders import output_folder
 from surfeit.cli.names import published_recipe
-from surfeit.cli.options import Machine, Places, RecipeOptions, Whole, seeds_of
+from surfeit.cli.options import Machine, Places, RecipeOptions, seeds_of
 from surfeit.cli.progress import Teller, telling
+from surfeit.cli.sizes import say_if_large
 from surfeit.cli.table import print_table, write_table
+from surfeit.cli.values import Whole, Words
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from torch import nn
 
+    from surfeit.data import Dataset
     from surfeit.procedures.tickets import TicketConfig
+    from surfeit.train import Recipe
 
 SEARCH = Group("Search (rates not given are as published for the network)", sort_key=1)
 
@@ -48,13 +54,13 @@ class Search:
     one_shot: Annotated[bool, Parameter(negative=())] = False
     "Every level from the dense network alone, not from the level before."
 
-    def config(self, model: str, *, levels: int, controls: str) -> "TicketConfig":
+    def config(self, model: str, *, levels: int, controls: tuple[str, ...]) -> "TicketConfig":
         """The configuration of the search: what is not given is as published.
 
         Args:
             model: the network's name.
             levels: pruned levels.
-            controls: names with commas between them, or none.
+            controls: their names, or "none" alone.
 
         Raises:
             ValueError: as `TicketConfig`.
@@ -75,7 +81,7 @@ class Search:
             fine_tune_rate=self.fine_tune_rate,
             scratch_cap=self.scratch_cap,
             schedule="one-shot" if self.one_shot else "iterative",
-            controls=_controls(controls),
+            controls=() if controls == ("none",) else controls,
         )
 
     def _published(self, model: str) -> dict[str, float]:
@@ -99,7 +105,7 @@ def tickets(
     data: str = "digits",
     levels: Whole = 16,
     replicates: Whole = 3,
-    controls: str = "reinit,random",
+    controls: Words = ("reinit", "random"),
     seed: Whole = 0,
     evaluate_every: Whole = 100,
     workers: Whole | None = None,
@@ -134,8 +140,8 @@ def tickets(
     replicates
         Times that the whole search is done, each with a seed of its own.
     controls
-        Trained at every level, with commas between them: reinit, random, shuffle, scratch-e,
-        scratch-b, sign, constant, invert; or none.
+        Trained at every level: reinit, random, shuffle, scratch-e, scratch-b, sign, constant,
+        invert; or none.
     seed
         Of the first replicate; the others have the next ones.
     evaluate_every
@@ -148,8 +154,9 @@ def tickets(
         Say nothing but the table and errors.
     """
     builder, seeds = trainable(model), seeds_of(seed, replicates)
+    from surfeit.core import Streams
     from surfeit.procedures.tickets import find_tickets
-    from surfeit.store import make_folder
+    from surfeit.train.building import built
 
     config = search.config(model, levels=levels, controls=controls)
     recipe = replace(
@@ -158,8 +165,11 @@ def tickets(
     store, numerics = places.store, machine.numerics
     dataset = places.data_named(data)
     folder = out or Path(f"surfeit-tickets-{short_name(model)}-{short_name(data)}")
-    make_folder(folder)
-    with telling(quiet) as teller:
+    with output_folder(folder), telling(quiet) as teller:
+        network = built(builder, dataset, Streams(seed).get("init"))
+        size = replicates * _size(network, dataset, recipe, config)
+        advice = "fewer --levels, --controls or --replicates write less"
+        say_if_large(size, store, advice, teller)
         engine = engine_of(model, dataset, workers, teller)
         table = find_tickets(
             builder,
@@ -178,10 +188,28 @@ def tickets(
     _complain(table)
 
 
-def _controls(names: str) -> tuple[str, ...]:
-    if names.strip() == "none":
-        return ()
-    return tuple(name.strip() for name in names.split(","))
+def _size(
+    network: "nn.Module", dataset: "Dataset", recipe: "Recipe", config: "TicketConfig"
+) -> int:
+    """Bytes that one replicate writes, at most."""
+    from surfeit.train import Snapshots
+    from surfeit.train.size import bytes_at_most
+
+    kept = Snapshots(every_epochs=0, at=(config.rewind_to,))
+    slowest = _slowest_rate(config)
+    densities = [(1 - slowest) ** level for level in range(1, config.levels + 1)]
+    ticket = [bytes_at_most(network, dataset, recipe, kept, density=d) for d in densities]
+    return bytes_at_most(network, dataset, recipe, kept) + (1 + len(config.controls)) * sum(ticket)
+
+
+def _slowest_rate(config: "TicketConfig") -> float:
+    """The least that is removed of any layer at each level; layers of units may stay whole."""
+    if config.granularity == "unit":
+        return 0.0
+    output = config.output_rate
+    if output is None:
+        output = config.rate / 2 if config.allocation == "layerwise" else config.rate
+    return min(config.rate, output, config.conv_rate or config.rate)
 
 
 def _say_answer(table: "pa.Table", teller: Teller) -> None:

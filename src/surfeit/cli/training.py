@@ -1,12 +1,16 @@
 """`surfeit train`."""
 
+from functools import partial
+from math import ceil
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from surfeit.cli.builders import trainable
-from surfeit.cli.options import Carrying, Machine, Places, RecipeOptions, Whole
+from surfeit.cli.options import Carrying, Machine, Places, RecipeOptions
 from surfeit.cli.progress import telling, training_teller
+from surfeit.cli.sizes import LARGE, in_words, say_if_large
+from surfeit.cli.values import Whole
 
 _PLACES, _MACHINE, _CARRYING, _OPTIONS = Places(), Machine(), Carrying(), RecipeOptions()
 
@@ -59,27 +63,46 @@ def train(
     from surfeit.core import objective_named, unknown
     from surfeit.train import Recipe, Snapshots, report_recipe
     from surfeit.train import train as train_run
+    from surfeit.train.job import Job
+    from surfeit.train.size import bytes_at_most
 
     if recipe not in (None, "report"):
         raise unknown("recipe", recipe, ["report"])
     base = report_recipe(model) if recipe == "report" else Recipe()
     chosen = options.applied_to(base)
     kept = Snapshots(every_epochs=keep_every, per_decade=per_decade)
+    minimised, store = objective_named(objective), places.store
+    dataset, numerics = places.data_named(data), machine.numerics
     with telling(quiet) as teller:
+        conduct = carrying.conduct(training_teller(teller, f"training {model} on {data}"))
+        size = bytes_at_most(builder, dataset, chosen, kept)
+        job = partial(Job, builder, dataset, chosen, seed, None, numerics, objective=minimised)
+        say_if_large(size, store, _fewer(size, keep_every), teller, job)
         run = train_run(
             builder,
-            places.data_named(data),
+            dataset,
             chosen,
             seed=seed,
-            objective=objective_named(objective),
+            objective=minimised,
             snapshots=kept,
-            store=places.store,
-            numerics=machine.numerics,
-            conduct=carrying.conduct(training_teller(teller, f"training {model} on {data}")),
+            store=store,
+            numerics=numerics,
+            conduct=conduct,
         )
         last = run.metrics().to_pylist()[-1]
         teller.say(f"{model} on {data}, {last['step']} steps: {_result(last)}")
     print(run.key)
+
+
+def _fewer(size: int, every: int) -> str:
+    """What keeps fewer snapshots than one each so manieth epoch."""
+    if not every:
+        return "fewer --snapshots-per-decade or a smaller --model write less"
+    wider = ceil(every * size / LARGE)
+    return (
+        f"--snapshot-epochs {wider} writes about {in_words(LARGE)}, --snapshot-epochs 0 the first "
+        "and the last weights alone"
+    )
 
 
 def _result(last: dict[str, float]) -> str:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.browser import show
-from surfeit.cli.names import network_of
-from surfeit.cli.options import Machine, Places, Whole
-from surfeit.cli.progress import Teller, telling
+from surfeit.cli.folders import output_folder
+from surfeit.cli.options import DataName, Machine, ModelName, Places
+from surfeit.cli.progress import Teller, say_if_other_data, telling
+from surfeit.cli.values import Whole, Words, runs_of
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from surfeit.data import Dataset
     from surfeit.store import Run
     from surfeit.viewer.serving.serve import Serving
@@ -29,8 +28,8 @@ def view(
     *runs: str,
     port: Whole = 0,
     open_page: Annotated[bool | None, Parameter(name="--open")] = None,
-    data: str | None = None,
-    model: str | None = None,
+    data: DataName = None,
+    model: ModelName = None,
     quiet: Annotated[bool, Parameter(negative=())] = False,
     places: Places = _PLACES,
 ) -> None:
@@ -49,11 +48,6 @@ def view(
         Where to serve; 0 chooses a free port.
     open_page
         Show the page in a browser; by default where there is a screen.
-    data
-        The data set to measure on, where the runs do not say.
-    model
-        The function that builds the runs' network, package.module:function or path.py:function,
-        where only code of your own does.
     quiet
         Say nothing but the address and errors.
     """
@@ -66,8 +60,9 @@ def view(
     from surfeit.viewer.serving.server import application
 
     viewer_script()  # before anything is opened: without it there is nothing to see
-    library = _library(places, runs, data, model)
-    place = _beginning(library, runs)
+    named = runs_of(runs)
+    library = _library(places, named, data, model, quiet)
+    place = _beginning(library, named)
     pictures = Pictures(library, Cache(cache_folder(places.store)))
     token, once = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     page = application(pictures, token, once=once)
@@ -83,13 +78,13 @@ def view(
 def export(
     run: str,
     *,
-    layer: Annotated[tuple[str, ...] | None, Parameter(consume_multiple=True)] = None,
+    layer: Annotated[Words | None, Parameter(name=("--layer", "--layers"))] = None,
     out: Path | None = None,
     merged: str | None = None,
     links: Whole | None = None,
     snapshots: str | None = None,
-    data: str | None = None,
-    model: str | None = None,
+    data: DataName = None,
+    model: ModelName = None,
     open_page: Annotated[bool | None, Parameter(name="--open")] = None,
     quiet: Annotated[bool, Parameter(negative=())] = False,
     places: Places = _PLACES,
@@ -113,11 +108,6 @@ def export(
     snapshots
         The most snapshots, evenly spaced, the first and the last always; by default 201. "all"
         takes every one.
-    data
-        The data set to measure removals on, where the run does not say.
-    model
-        The function that builds the run's network, package.module:function or path.py:function,
-        where only code of your own does.
     open_page
         Show the file in a browser; by default where there is a screen.
     quiet
@@ -130,18 +120,24 @@ def export(
     most = MOST_SNAPSHOTS if snapshots is None else _most(snapshots)
     timeline = opened(run, store=places.store)
     if model is not None:
-        timeline = opened(run, store=places.store, into=_network(places, timeline, data, model))
+        into = places.network_of(model, _data_if_known(places, timeline, data))
+        timeline = opened(run, store=places.store, into=into)
     layer = layer or _only_layer(timeline)
     other = None if merged is None else opened(merged, store=places.store)
-    # The export shares its work among threads itself.
     thinned = thinned_words(timeline, chosen_moments(timeline, most))
-    with telling(quiet) as teller, Machine(threads=1).numerics.in_force():
+    target = out or Path(f"surfeit-graph-{_short(timeline)}.html")
+    with (
+        output_folder(target.parent),
+        telling(quiet) as teller,
+        # The export shares its work among threads itself.
+        Machine(threads=1).numerics.in_force(),
+    ):
         if thinned is not None:
             teller.say(f"the page holds {thinned}; --snapshots all takes every one")
         page = write(
             timeline,
             layer,
-            out or Path(f"surfeit-graph-{_short(timeline)}.html"),
+            target,
             merged=other,
             links=links,
             dataset=_dataset(places, timeline, data, teller),
@@ -175,33 +171,38 @@ def figure(
 
 
 def _library(
-    places: Places, runs: tuple[str, ...], data: str | None, model: str | None
+    places: Places, runs: tuple[str, ...], data: str | None, model: str | None, quiet: bool
 ) -> "Library":
     from surfeit.viewer.timelines.library import Library
 
+    told: set[str] = set()
+
     def dataset_of(run: "Run") -> "Dataset":
-        return places.data_of(run, data)
+        dataset = places.data_of(run, data)
+        if run.key not in told:
+            told.add(run.key)
+            with telling(quiet) as teller:
+                say_if_other_data(run, dataset, teller)
+        return dataset
 
     library = Library(places.store, runs, dataset_of=dataset_of)
     rows = library.rows() if model is not None else []
     if model is None or not rows:
         return library
-    network = _network(places, library.get(rows[0].id), data, model)
+    network = places.network_of(model, _data_if_known(places, library.get(rows[0].id), data))
     return Library(places.store, runs, dataset_of=dataset_of, model=network)
 
 
-def _network(places: Places, timeline: "Timeline", data: str | None, named: str) -> "nn.Module":
-    """The network that a function of the user's own builds; the runs' weights go into copies."""
+def _data_if_known(places: Places, timeline: "Timeline", data: str | None) -> "Dataset | None":
+    """What the functions that build networks may ask for; most of them do not."""
     from contextlib import suppress
 
-    from surfeit.core import DataError, Streams
+    from surfeit.core import DataError
 
-    options: dict[str, object] = {"generator": Streams(0).get("init")}
     run, _ = timeline.place(timeline.moment())
-    with suppress(ValueError, DataError):  # most such functions ask for nothing
-        dataset = places.data_of(run, data)
-        options |= {"input_shape": dataset.input_shape, "classes": dataset.outputs}
-    return network_of(named, **options)
+    with suppress(ValueError, DataError):
+        return places.data_of(run, data)
+    return None
 
 
 def _only_layer(timeline: "Timeline") -> tuple[str, ...]:
@@ -244,12 +245,14 @@ def _dataset(
 
     run, _ = timeline.place(timeline.moment())
     try:
-        return places.data_of(run, data)
+        dataset = places.data_of(run, data)
     except (ValueError, DataError) as error:
         if data is not None:
             raise
         teller.say(f"removals are not measured: {error}")
         return None
+    say_if_other_data(run, dataset, teller)
+    return dataset
 
 
 def _until_interrupted(server: "Serving", teller: Teller) -> None:

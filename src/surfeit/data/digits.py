@@ -4,6 +4,8 @@ Source: Alpaydin & Kaynak (1998), "Optical recognition of handwritten digits", U
 test part of it, as scikit-learn's `load_digits` gives it.
 """
 
+import gzip
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +27,9 @@ def load_digits(root: Path | None = None) -> Dataset:
     Args:
         root: not used.
     """
-    # Here, not above: importing scikit-learn takes most of a second.
-    from sklearn.datasets import load_digits as load_from_sklearn
-
-    values, targets = load_from_sklearn(return_X_y=True)
-    images = torch.from_numpy(np.asarray(values, np.uint8)).view(-1, 1, 8, 8)
-    labels = torch.from_numpy(np.asarray(targets, np.int64))
+    values, targets = _table()
+    images = torch.from_numpy(values).view(-1, 1, 8, 8)
+    labels = torch.from_numpy(targets)
     streams = Streams(0)
     whole = Pixels(images, labels)
     rest, test = carve_by_class(whole, _per_class, streams.get("test", "digits"))
@@ -43,6 +42,28 @@ def load_digits(root: Path | None = None) -> Dataset:
         class_names=[str(digit) for digit in range(10)],
         white=16,
     )
+
+
+def _table() -> tuple[np.ndarray, np.ndarray]:
+    """The images, uint8 [1797, 64], and their classes, int64 [1797]."""
+    path = _file()
+    if path is None:  # another scikit-learn may keep them elsewhere: it knows where
+        from sklearn.datasets import load_digits as load_from_sklearn
+
+        values, targets = load_from_sklearn(return_X_y=True)
+    else:
+        with gzip.open(path, "rt", encoding="ascii") as file:
+            rows = np.array([line.split(",") for line in file], np.int64)
+        values, targets = rows[:, :-1], rows[:, -1]
+    return np.array(values, np.uint8), np.array(targets, np.int64)
+
+
+def _file() -> Path | None:
+    """Where scikit-learn keeps them: importing it, with its statistics, takes over a second."""
+    spec = find_spec("sklearn")
+    folders = [] if spec is None else spec.submodule_search_locations or []
+    paths = [Path(folder) / "datasets" / "data" / "digits.csv.gz" for folder in folders]
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _per_class(count: int) -> int:

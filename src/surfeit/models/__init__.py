@@ -2,6 +2,7 @@
 
 from surfeit.core import unwrapped
 from surfeit.models.architecture import describe, is_rebuildable, key_form, rebuild
+from surfeit.models.blank import blank
 from surfeit.models.initialise import initialise_
 from surfeit.models.networks import (
     Builder,
@@ -23,6 +24,7 @@ __all__ = [
     "Shape",
     "Structure",
     "UnfollowableError",
+    "blank",
     "builder_advice",
     "conv_2",
     "conv_4",

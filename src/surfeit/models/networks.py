@@ -3,7 +3,7 @@
 Every builder takes `input_shape`, `classes` (how many outputs) and a `generator`; without a
 generator the weights are those of seed 0. Fully connected networks take inputs of any shape,
 convolutional ones images (channels, height, width); pools round sizes up: none is too small.
-Layers are made by `skip_init`: all their values are drawn once, by `initialise_`, and nothing is
+Layers are made blank: all their values are drawn once, by `initialise_`, and nothing is
 taken from torch's global generator.
 """
 
@@ -15,9 +15,9 @@ from typing import Protocol
 
 import torch
 from torch import nn
-from torch.nn.utils import skip_init
 
 from surfeit.core import Streams
+from surfeit.models.blank import blank
 from surfeit.models.initialise import initialise_
 
 Shape = tuple[int, ...]
@@ -148,7 +148,7 @@ def _vgg(
     for block, filters in enumerate(blocks, start=1):
         for out in filters:
             number += 1
-            parts[f"conv{number}"] = skip_init(nn.Conv2d, channels, out, 3, padding=1)
+            parts[f"conv{number}"] = blank(nn.Conv2d, channels, out, 3, padding=1)
             if normalise:
                 parts[f"bn{number}"] = nn.BatchNorm2d(out)
             parts[f"relu{number}"] = nn.ReLU()
@@ -167,7 +167,7 @@ def _vgg(
 def _dense(sizes: Sequence[int], relu_from: int = 0) -> list[tuple[str, nn.Module]]:
     parts: list[tuple[str, nn.Module]] = []
     for number, (inputs, units) in enumerate(pairwise(sizes), start=1):
-        parts.append((f"fc{number}", skip_init(nn.Linear, inputs, units)))
+        parts.append((f"fc{number}", blank(nn.Linear, inputs, units)))
         if number < len(sizes) - 1:
             parts.append((f"relu{relu_from + number}", nn.ReLU()))
     return parts

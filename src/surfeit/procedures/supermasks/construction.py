@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn.utils import skip_init
 
+from surfeit.models import blank
 from surfeit.procedures.supermasks.paths import Choose, nearest_pair
 
 
@@ -139,17 +139,12 @@ def _drawn(
 ) -> tuple[nn.Linear, nn.Linear]:
     units, inputs = len(wanted), wanted.shape[1] - 1
     hidden = pairs * (inputs + 1)
-    inner, outer = _blank(inputs, hidden, wanted.dtype), _blank(hidden, units, wanted.dtype)
+    inner = blank(nn.Linear, inputs, hidden, dtype=wanted.dtype)
+    outer = blank(nn.Linear, hidden, units, dtype=wanted.dtype)
     outer.register_parameter("bias", None)
     for value in (inner.weight, inner.bias, outer.weight):
         nn.init.uniform_(value, -bound, bound, generator=generator)
     return inner, outer
-
-
-def _blank(inputs: int, units: int, dtype: torch.dtype) -> nn.Linear:
-    layer = skip_init(nn.Linear, inputs, units, dtype=dtype)
-    assert isinstance(layer, nn.Linear)
-    return layer
 
 
 def _pruned(

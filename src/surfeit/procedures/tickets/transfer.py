@@ -6,13 +6,13 @@ from typing import Any
 import pyarrow as pa
 import torch
 from torch import nn
-from torch.nn.utils import skip_init
 
 from surfeit.core import Objective, Streams, copied, cross_entropy, ties
 from surfeit.data import Dataset
 from surfeit.execute import Engine, Progress, Task
 from surfeit.models import (
     Structure,
+    blank,
     describe,
     foreign_part,
     initialise_,
@@ -236,7 +236,7 @@ def exchange_head_(
             f"only a single linear output layer can be exchanged for one of {outputs} outputs, and "
             f"{reason}: build the network for these data and train it from the start"
         )
-    new = skip_init(nn.Linear, old.in_features, outputs, bias=old.bias is not None)
+    new = blank(nn.Linear, old.in_features, outputs, bias=old.bias is not None)
     new = initialise_(new, generator).to(old.weight.device, old.weight.dtype)
     model.set_submodule(name, new)
     return model

@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import nn
 
 from surfeit.data import Dataset
 from surfeit.store import Run, Store
-from surfeit.study.figures.view import View
 from surfeit.viewer.bundles.bundle import MOST_SNAPSHOTS, bundle
-from surfeit.viewer.fallback import still_view
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.timeline import Timeline
+
+if TYPE_CHECKING:
+    from surfeit.study.figures.view import View
 
 Source = Timeline | Run | Path | str
 
@@ -92,8 +94,11 @@ def contents(
     )
 
 
-def still(run: Timeline, layer: str) -> View:
+def still(run: Timeline, layer: str) -> "View":
     """A layer's graph at the last moment, as a view that is drawn without a browser."""
+    # Here, not above: pages are written without it, and matplotlib takes a second.
+    from surfeit.viewer.fallback import still_view
+
     at = run.moment()
     weight, mask = run.weights(layer, at)
     shape = run.layer(layer)

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from surfeit.core import Objective, Split, cross_entropy
 from surfeit.models import Structure
 from surfeit.prune import CRITERIA, Removal, removal_curves, removal_order
+from surfeit.viewer.frames.operations import operations
 from surfeit.viewer.frames.outputs import listed, others_of
 from surfeit.viewer.timelines.networks import Network
 from surfeit.viewer.wire import encode
@@ -191,19 +191,12 @@ def _affordable(network: Network, removal: Removal, examples: Split, orders: int
 
 def _operations(network: Network, removal: Removal, examples: Split) -> float:
     """What one removal takes for one example: all that runs again, and of linear readers a unit."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network.model(network.takes(examples.inputs[:1]))
-    counts = counter.get_flop_counts()
-    root = type(network.model).__name__
-
-    def of(name: str) -> int:
-        return sum(counts.get(f"{root}.{name}" if name else root, {}).values())
-
+    counts = operations(network.model, network.takes(examples.inputs[:1]))
     modules = dict(network.model.named_modules())
-    total = float(sum(of(name) for name in {name for name, _ in removal.behind}))
+    total = float(sum(counts.get(name, 0) for name in {name for name, _ in removal.behind}))
     for name in {name for name, _ in removal.first}:
         linear = isinstance(modules.get(name), _LINEAR)
-        total += of(name) / (removal.units if linear else 1)
+        total += counts.get(name, 0) / (removal.units if linear else 1)
     return total
 
 
