@@ -133,7 +133,6 @@ def test_one_run_of_many_is_read_when_it_is_chosen(new_page, serve, store, writt
     expect(again.choice("run")).to_have_value(last.key)
 
 
-
 @pytest.fixture
 def cut_off(new_page):
     """A page without any network, and all that it asked for."""
