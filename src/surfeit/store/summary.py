@@ -249,8 +249,9 @@ def _text(value: object) -> str:
 
 
 def _whole(value: object) -> int | None:
-    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST
-    return value if whole else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if abs(value) < _LARGEST else None
 
 
 def _real(value: object) -> float | None:
