@@ -246,6 +246,13 @@ def test_an_end_record_of_another_shape_is_named(finished, keys, value, words):
     assert "DONE.json is damaged" in run.verify()[0]
 
 
+def test_the_end_record_of_a_training_says_where_it_ended(finished):
+    run = finished()
+    change(run.path / "run.json", "identity", "kind", to="train")
+    with pytest.raises(StoreError, match=r"DONE\.json is damaged: it does not say machine"):
+        _ = Run(run.path).done
+
+
 @pytest.mark.parametrize(
     ("name", "ours"),
     [

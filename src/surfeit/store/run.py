@@ -124,7 +124,14 @@ class Run:
             raise StoreError(
                 f"run {self.key[:12]} is not done: give the command that started it again"
             )
-        return read_done(self.path)
+        record = read_done(self.path)
+        lacking = {"steps", "machine"} - record.keys()
+        if lacking and self.identity.get("kind") == "train":
+            raise StoreError(
+                f"{self.path}/DONE.json is damaged: it does not say {', '.join(sorted(lacking))}. "
+                f"{REPAIR}"
+            )
+        return record
 
     @property
     def layers(self) -> list[str]:
