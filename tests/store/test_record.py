@@ -249,7 +249,9 @@ def test_an_end_record_of_another_shape_is_named(finished, keys, value, words):
 def test_the_end_record_of_a_training_says_where_it_ended(finished):
     run = finished()
     change(run.path / "run.json", "identity", "kind", to="train")
-    with pytest.raises(StoreError, match=r"DONE\.json is damaged: it does not say machine"):
+    assert Run(run.path).done["steps"] == 10
+    change(run.path / "DONE.json", "steps")
+    with pytest.raises(StoreError, match=r"DONE\.json is damaged: it does not say after how many"):
         _ = Run(run.path).done
 
 
