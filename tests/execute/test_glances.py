@@ -125,3 +125,10 @@ def test_engine_tells_of_every_end(tmp_path, engine):
     assert told[0].total == 4
     assert told[0].done == 0
     assert (told[-1].done, told[-1].failed, told[-1].active) == (2, 2, ())
+
+
+def test_metrics_that_are_no_file_or_too_deep_are_no_row(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "deep").write_text("[" * 8000 + "\n")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    assert [last_row(tmp_path / name) for name in ("pipe", "deep", "link")] == [{}, {}, {}]

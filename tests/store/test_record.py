@@ -246,6 +246,15 @@ def test_an_end_record_of_another_shape_is_named(finished, keys, value, words):
     assert "DONE.json is damaged" in run.verify()[0]
 
 
+def test_the_end_record_of_a_training_says_where_it_ended(finished):
+    run = finished()
+    change(run.path / "run.json", "identity", "kind", to="train")
+    assert Run(run.path).done["steps"] == 10
+    change(run.path / "DONE.json", "steps")
+    with pytest.raises(StoreError, match=r"DONE\.json is damaged: it does not say after how many"):
+        _ = Run(run.path).done
+
+
 @pytest.mark.parametrize(
     ("name", "ours"),
     [

@@ -236,6 +236,13 @@ def test_at_most_a_thousand_images_are_taken_and_always_the_same():
     assert torch.equal(some_examples(data).images, data.validation.images)
 
 
+def test_a_table_that_is_a_pipe_is_not_waited_for(store, written, tmp_path):
+    written()
+    os.mkfifo(tmp_path / "tickets.parquet")
+    with pytest.raises(StoreError, match="it is a pipe, not a file"):
+        Library(store, [tmp_path / "tickets.parquet"])
+
+
 def test_ticket_searches_of_one_name_are_told_apart(store, levels, tmp_path):
     tables = [
         tickets(tmp_path / place / "tickets.parquet", [(0, 0, "ticket", 1.0, 0.9, levels[0].key)])

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from surfeit.cli.options import Places, Whole, whole_numbers
+from surfeit.cli.options import Places
 from surfeit.cli.run_filters import condition_of, ordered
 from surfeit.cli.run_removal import agreed, chosen, each, listed, thin_wishes
 from surfeit.cli.run_table import print_records, print_runs, size_words
+from surfeit.cli.values import Whole, WholeNumbers
 
 if TYPE_CHECKING:
     from surfeit.store import Run
@@ -204,9 +205,7 @@ def thin(
     *runs: str,
     keep: Whole | None = None,
     every: Whole | None = None,
-    steps: Annotated[
-        tuple[int, ...] | None, Parameter(consume_multiple=True, converter=whole_numbers)
-    ] = None,
+    steps: WholeNumbers | None = None,
     filter_: Filters = (),
     yes: Yes = False,
     places: Places = _PLACES,
@@ -223,7 +222,7 @@ def thin(
     keep
         So many snapshots at most, evenly spaced.
     every
-        The first, every so manieth after it, and the last.
+        Every n-th snapshot, the first and the last included.
     steps
         Those of these steps.
     filter_

@@ -53,7 +53,7 @@ def train(
     seed
         Of initial weights, order, augmentation and dropout.
     keep_every
-        Keep the weights at the end of each so manieth epoch; 0 for the first and last step only.
+        Keep the weights at the end of every n-th epoch; 0 for the first and last step only.
     per_decade
         Keep so many log-spaced steps between 1 and 10, 10 and 100, ... as well.
     quiet
@@ -95,7 +95,7 @@ def train(
 
 
 def _fewer(size: int, every: int) -> str:
-    """What keeps fewer snapshots than one each so manieth epoch."""
+    """What keeps fewer snapshots than one every so many epochs."""
     if not every:
         return "fewer --snapshots-per-decade or a smaller --model write less"
     wider = ceil(every * size / LARGE)

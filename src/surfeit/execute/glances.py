@@ -1,13 +1,15 @@
 """Progress, read from the runs' own metrics by the one process that shows it."""
 
-import json
 import time
 from pathlib import Path
 from typing import Any
 
+from surfeit.core import StoreError
 from surfeit.execute.board import Board
 from surfeit.execute.engine import Active, Glance, Progress
 from surfeit.store import Store
+from surfeit.store.files import open_regular
+from surfeit.store.parsing import parse_json
 
 SECONDS = 0.5
 """Between two glances, unless a task ends."""
@@ -72,12 +74,10 @@ def last_row(path: Path) -> dict[str, Any]:
     Cost: reads the file's last 8 KiB, however long the training.
     """
     try:
-        if not path.is_file():  # a pipe would be waited for
-            return {}
-        with open(path, "rb") as file:
+        with open_regular(path, follow=False) as file:
             file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
             *lines, _ = file.read().split(b"\n")
-        row = json.loads(lines[-1])
-    except (OSError, IndexError, ValueError, RecursionError):
+        row = parse_json(lines[-1])
+    except (OSError, StoreError, IndexError, ValueError):
         return {}  # what is shown is no result: whoever reads the run hears of a damaged file
     return row if isinstance(row, dict) else {}

@@ -8,8 +8,9 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from surfeit.core import DiskError, StoreError
 from surfeit.store.parsing import parse_json
@@ -127,7 +128,7 @@ _KINDS = (
 )
 
 
-def open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
+def open_regular(path: Path, *, follow: bool = True) -> FileIO:
     """A file, opened for reading without a buffer; never waits for anybody.
 
     Opening a pipe waits for a writer and reading a device may never end, so only files are opened.
@@ -140,7 +141,7 @@ def open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
         StoreError: as `check_regular`, or if it may not be read.
     """
     descriptor, _ = opened(path, follow=follow)
-    return os.fdopen(descriptor, "rb", buffering=0)
+    return FileIO(descriptor, "rb")
 
 
 def opened(path: Path, *, follow: bool = True) -> tuple[int, int]:
@@ -204,7 +205,7 @@ def read_into(descriptor: int, target: memoryview, offset: int) -> bool:
     return True
 
 
-def _read(file: BinaryIO, most: int) -> bytes:
+def _read(file: FileIO, most: int) -> bytes:
     parts = []
     while most > 0 and (part := file.read(min(most, 1 << 18))):
         parts.append(part)

@@ -126,7 +126,13 @@ class Run:
             raise StoreError(
                 f"run {self.key[:12]} is not done: give the command that started it again"
             )
-        return read_done(self.path)
+        record = read_done(self.path)
+        if "steps" not in record and self.identity.get("kind") == "train":
+            raise StoreError(
+                f"{self.path}/DONE.json is damaged: it does not say after how many steps the "
+                f"training ended. {REPAIR}"
+            )
+        return {"machine": {}} | record  # none is another than any
 
     @property
     def layers(self) -> list[str]:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -177,7 +178,9 @@ def _fill_(tensor: Tensor, file: int, place: Place, path: Path) -> None:
 
 
 def _unpacked(name: str, bits: Tensor, shapes: Mapping[str, str]) -> Tensor:
-    shape = parse_json(shapes[name].encode()) if name in shapes else None
+    if name not in shapes:
+        raise ValueError(f"{name!r} has no shape")
+    shape: Any = parse_json(shapes[name].encode())
     if not is_shape(shape) or bits.dtype != torch.uint8 or bits.dim() != 1:
         raise ValueError(f"{name!r} is not a list of bytes with a shape")
     count = math.prod(shape)

@@ -45,10 +45,10 @@ class Store:
         """The folder that a run with this key has or would have.
 
         Raises:
-            ValueError: if it is no key, whole or its beginning: it must not lead anywhere else.
+            ValueError: if it could lead anywhere else.
         """
-        if re.fullmatch(r"[0-9a-f]{3,64}", key) is None:
-            raise ValueError(f"a run's key is of hexadecimal digits, got {key[:80]!r}")
+        if re.fullmatch(r"[^./\0][^/\0]*", key) is None:
+            raise ValueError(f"a run's key is 64 hexadecimal digits, got {key[:80]!r}")
         return self.root / "runs" / key[:2] / key
 
     def runs(self) -> list[Run]:

@@ -249,9 +249,9 @@ def _text(value: object) -> str:
 
 
 def _whole(value: object) -> int | None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        return None
-    return value if abs(value) < _LARGEST else None
+    if isinstance(value, int) and type(value) is int and abs(value) < _LARGEST:
+        return value
+    return None
 
 
 def _real(value: object) -> float | None:

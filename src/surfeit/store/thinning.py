@@ -33,7 +33,7 @@ class Thinning:
 
 
 def evenly(steps: Collection[int], *, most: int) -> list[int]:
-    """Every so manieth of the steps, as many as `most` allows, the first and the last always.
+    """Steps at even distances, as many as `most` allows, the first and the last included.
 
     Args:
         steps: ascending.
@@ -52,7 +52,7 @@ def evenly(steps: Collection[int], *, most: int) -> list[int]:
 
 
 def every(steps: Collection[int], *, stride: int) -> list[int]:
-    """The first of the steps, every so manieth after it, and the last.
+    """Every `stride`-th of the steps, the first and the last included.
 
     Raises:
         ValueError: if the stride is less than 1.

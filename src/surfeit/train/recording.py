@@ -31,7 +31,7 @@ class Snapshots:
     """The steps at which all weights are kept; the first and the last always are.
 
     Args:
-        every_epochs: keep each so manieth epoch's end; 0 for none.
+        every_epochs: keep the end of every n-th epoch; 0 for none.
         per_decade: as many log-spaced steps between 1 and 10, 10 and 100, ...; 0 for none.
         at: these steps as well; those beyond the training are left out.
 

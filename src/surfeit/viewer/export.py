@@ -45,7 +45,7 @@ def export(
         dataset: the data it was trained on, for what removing units costs.
         into: a network that the run's weights fit, where only code of one's own builds it; it is
             only read.
-        snapshots: how many at most: every so manieth, the first and the last always, and the page
+        snapshots: how many at most: evenly spaced, the first and the last included, and the page
             says how many of how many; None for all.
 
     Returns:

@@ -213,7 +213,7 @@ class _Made:
 
 
 def chosen_moments(timeline: Timeline, most: int | None = MOST_SNAPSHOTS) -> list[int]:
-    """Every so manieth of a timeline's moments, the first and the last always; None for all.
+    """Moments of a timeline at even distances, the first and the last included; None for all.
 
     Raises:
         ValueError: if fewer than 2 are asked for.

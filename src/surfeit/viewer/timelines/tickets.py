@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from surfeit.core import StoreError
 from surfeit.store import Run, Store
+from surfeit.store.files import check_regular
 from surfeit.store.run import Status
 from surfeit.store.summary import objective_name
 from surfeit.viewer.timelines.networks import Networks
@@ -145,6 +146,7 @@ def ticket_timelines(
 
 def _read(path: Path) -> pa.Table:
     """The rows of the tickets themselves, by level."""
+    check_regular(path)
     try:
         table = pq.read_table(path)
     except FileNotFoundError as error:
