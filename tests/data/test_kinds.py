@@ -1,11 +1,13 @@
 """Data sets of every kind of inputs and targets: what they say of themselves, changes, files."""
 
+import itertools
 import json
 from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.utils.data import DataLoader, TensorDataset
 
 from surfeit.core import Split, Streams
 from surfeit.data import (
@@ -135,6 +137,7 @@ def test_fingerprints_of_other_kinds_stand():
     ]
 
 
+SPLITS = ("train", "validation", "test")
 BAD = [
     ("images", {"test": lambda x, y: (x[:, 0], y)}, r"alike: .*\[2, 3, 3\], test .*\[3, 3\]$"),
     ("tokens", {"test": lambda x, y: (x[:, :5], y)}, r"test torch.int64 \[5\]: pad or cut seq"),
@@ -153,6 +156,26 @@ BAD = [
     ("curve", {"test": lambda x, y: (x, y / 0)}, "targets must be finite, but the test split"),
     ("tags", {"test": lambda x, y: (x, y - 100)}, r"in \[0, 3\), .*\[-100, .*: -100 is no mark"),
     ("tokens", {"test": lambda x, y: (x, y + 10**9)}, r"largest label is 100000000\d: .*anew"),
+    (
+        "tokens",
+        {"test": lambda x, y: (x, y * 0 + 10**12)},
+        "label is 1000000000000: .* at most 1,000",
+    ),
+    (
+        "tags",
+        {"test": lambda x, y: (x, y * 0 + 10**12)},
+        "label is 1000000000000: .* at most 1,000",
+    ),
+    ("tokens", dict.fromkeys(SPLITS, lambda x, y: (x, y - 100)), r"the largest label is -9\d: "),
+    ("curve", {"test": lambda x, y: (x, y.expand(8, 10**9))}, r"32.0 GB written out, but hold 32"),
+    (
+        "curve",
+        {"test": lambda x, y: (x[:1].expand(8, 10**9), y)},
+        "test split's inputs .* expanded",
+    ),
+    ("vectors", {"test": lambda x, y: TensorDataset(x, y)}, "a TensorDataset: pass its tensors"),
+    ("vectors", {"test": lambda x, y: DataLoader(TensorDataset(x, y))}, "a DataLoader: use from_d"),
+    ("vectors", {"validation": lambda x, y: make("vectors")}, r"Dataset: pass .* data\.validation"),
     ("vectors", {"test": lambda x, y: (x, y, y)}, r"test split must be a Split or a pair .* tuple"),
 ]
 
@@ -175,6 +198,13 @@ def test_splits_that_do_not_fit_are_named(kind, changed, words):
         ("tokens", {"class_names": ("a",)}, r"labels must be in \[0, 1\)"),
         ("curve", {"class_names": ("a",)}, "class_names belong to classes"),
         ("images", {"mean": (float("nan"), 0.0)}, "must be finite, got"),
+        ("images", {"mean": 3}, "must be numbers, one for each channel, got 3"),
+        ("images", {"std": (None, 1.0)}, r"must be numbers, one for each channel, got \(None, 1"),
+        ("tokens", {"class_names": "abc"}, "must be a list of texts, .* got 'abc'"),
+        ("tokens", {"class_names": 3}, "must be a list of texts, .* got 3"),
+        ("tokens", {"class_names": itertools.count()}, "must be a list of texts, .* got count"),
+        ("tokens", {"class_names": range(10**9)}, "must be a list of texts, .* at most 1,000,000"),
+        ("tokens", {"class_names": (1, 2, 3)}, r"class_names must be texts, .* got \(1, 2, 3\)"),
         ("images", {"mean": (0.0,)}, "one number for each of 2 channels"),
     ],
 )

@@ -3,7 +3,7 @@
 from surfeit.data.catalog import SOURCES, load
 from surfeit.data.change import only_classes, subset, with_label_noise
 from surfeit.data.collected import Examples, from_dataset
-from surfeit.data.dataset import Dataset
+from surfeit.data.dataset import Dataset, check_dataset
 from surfeit.data.download import Progress
 from surfeit.data.fetch import fetch
 from surfeit.data.files import read_dataset, write_dataset
@@ -19,6 +19,7 @@ __all__ = [
     "DatasetStatus",
     "Examples",
     "Progress",
+    "check_dataset",
     "data_root",
     "fetch",
     "from_dataset",

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Integral
 
 import torch
 from torch import Tensor
 
 from surfeit.core import Split, digest
-from surfeit.data.dataset import Dataset
+from surfeit.data.dataset import Dataset, check_dataset
 from surfeit.data.fingerprint import fingerprint_of
 
 
@@ -27,7 +28,8 @@ def with_label_noise(dataset: Dataset, fraction: float, generator: torch.Generat
         ValueError: if the fraction is out of range, there is one class only, or the targets are
             not one class an example.
     """
-    if not 0 <= fraction <= 1:
+    check_dataset(dataset)
+    if isinstance(fraction, str) or not 0 <= fraction <= 1:
         raise ValueError(f"the fraction of noisy labels must be in [0, 1], got {fraction}")
     _check_classes(dataset, "label noise")
     if dataset.classes < 2:
@@ -63,9 +65,10 @@ def subset(dataset: Dataset, count: int, generator: torch.Generator | None = Non
     Raises:
         ValueError: if the count is out of range.
     """
+    check_dataset(dataset)
     total = len(dataset.train)
-    if not 1 <= count <= total:
-        raise ValueError(f"a subset needs a count in [1, {total}], got {count}")
+    if not isinstance(count, Integral) or not 1 <= count <= total:
+        raise ValueError(f"a subset needs a count in [1, {total}], got {count!r}")
     if count == total:
         return dataset
     if generator is None:
@@ -91,9 +94,10 @@ def only_classes(dataset: Dataset, classes: Sequence[int]) -> Dataset:
         ValueError: if a label is out of range or given twice, none is given, a split has no
             example of them, or the targets are not one class an example.
     """
+    check_dataset(dataset)
     _check_classes(dataset, "a choice of classes")
     names = dataset.class_names or ()
-    chosen = [int(label) for label in classes]
+    chosen = [int(one) if isinstance(one, Integral | Tensor) else one for one in classes]
     allowed = range(dataset.classes)
     if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(allowed):
         raise ValueError(

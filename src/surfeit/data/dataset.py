@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.utils import data as torch_data
 
 from surfeit.core import Split, Task, describe_inputs
 
@@ -28,9 +29,9 @@ class Dataset:
         fingerprint: sha256 (64 hex digits) of the content: equal fingerprints, equal data.
 
     Raises:
-        ValueError: if the splits' shapes, dtypes or kinds of targets differ, a label is out of
-            range, class names or constants are missing or out of place, or the fingerprint is no
-            sha256.
+        ValueError: if a name is no text, the splits' shapes, dtypes or kinds of targets differ, a
+            label is out of range, class names or constants are missing or out of place, or the
+            fingerprint is no sha256.
     """
 
     name: str
@@ -43,6 +44,8 @@ class Dataset:
     fingerprint: str
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise ValueError(f"name must be a text, got {self.name!r:.100}")
         if len(self.fingerprint) != 64 or set(self.fingerprint) - set("0123456789abcdef"):
             raise ValueError(f"fingerprint must be 64 hex digits, got {self.fingerprint!r}")
         _check_constants(self.train, self.mean, self.std)
@@ -124,6 +127,29 @@ class Dataset:
         return replace(self, **moved)
 
 
+def check_dataset(value: object, name: str = "dataset") -> None:
+    """Says what to pass where a split, a data set of torch's or something else is given for one.
+
+    Args:
+        name: what the argument is called, for the message.
+
+    Raises:
+        ValueError: if the value is no `Dataset`.
+    """
+    if isinstance(value, Dataset):
+        return
+    advice = ""
+    if isinstance(value, Split):
+        advice = ": pass the data set that it is a split of"
+    elif isinstance(value, torch_data.Dataset | torch_data.DataLoader):
+        advice = ': make one of it, from_dataset("mine", train=..., test=...)'
+    elif isinstance(value, tuple | list | Tensor):
+        advice = ': make one of them, from_tensors("mine", train=(inputs, targets), ...)'
+    raise ValueError(
+        f'{name} must be a Dataset such as load("digits"), got a {type(value).__name__}{advice}'
+    )
+
+
 def normalise_(
     raw: Float[Tensor, "*n channels height width"],
     *,
@@ -175,6 +201,8 @@ def _check_alike(name: str, split: Split, train: Split) -> None:
 def _check_class_names(task: Task, class_names: tuple[str, ...] | None) -> None:
     if task == "classes" and class_names is None:
         raise ValueError("a data set of classes needs class_names, one a class")
+    if not all(isinstance(name, str) for name in class_names or ()):
+        raise ValueError(f"class_names must be texts, one a class, got {class_names!r:.100}")
     if task == "regression" and class_names is not None:
         raise ValueError(
             "class_names belong to classes, but the targets are floating point: leave them out, "

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from surfeit.core import DataError, DiskError, Split
-from surfeit.data.dataset import Dataset
+from surfeit.data.dataset import Dataset, check_dataset
 from surfeit.data.fingerprint import named_tensors
 
 _SPLITS = ("train", "validation", "test")
@@ -31,6 +31,7 @@ def write_dataset(dataset: Dataset, path: Path | str) -> Path:
 
     Cost: one copy of the data: 220 MB for MNIST.
     """
+    check_dataset(dataset)
     tensors = {
         name: tensor.cpu().contiguous() for name, tensor in named_tensors(dataset.splits).items()
     }

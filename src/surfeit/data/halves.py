@@ -7,7 +7,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from surfeit.core import Streams, digest
-from surfeit.data.dataset import Dataset
+from surfeit.data.dataset import Dataset, check_dataset
 from surfeit.data.fingerprint import fingerprint_of
 
 
@@ -28,6 +28,7 @@ def halves(dataset: Dataset, seed: int = 0) -> tuple[Dataset, Dataset]:
 
     Source: Morcos, Yu, Paganini and Tian 2019 (CIFAR-10a and CIFAR-10b).
     """
+    check_dataset(dataset)
     generator, labels = Streams(seed).get("halves"), _strata(dataset)
     parts: tuple[list[Tensor], list[Tensor]] = ([], [])
     for label in labels.unique().tolist():

@@ -10,6 +10,7 @@ from torch.utils import data as torch_data
 
 from surfeit.core import Split
 from surfeit.data.columns import as_tensor
+from surfeit.data.dataset import Dataset
 from surfeit.data.loaders import batches, collates_itself, in_order, is_batched, length
 
 _READ_TWICE = 8  # examples
@@ -39,6 +40,11 @@ def blocks_of(source: Any, split: str) -> Blocks:
         raise ValueError(
             f"the {split} split is a {type(source).__name__}: tensors are for from_tensors, a data "
             "set, a list of pairs or a loader for from_dataset"
+        )
+    if isinstance(source, Dataset):
+        raise ValueError(
+            f"the {split} split is a Dataset of three splits already: use it as it is, or pass its "
+            "splits to from_tensors"
         )
     if isinstance(source, torch_data.DataLoader):
         loader, total = in_order(source, split)

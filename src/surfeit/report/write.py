@@ -99,6 +99,9 @@ def _writable(out: Path) -> Path:
 
 
 def _check_data(run: "Run", dataset: "Dataset") -> None:
+    from surfeit.data import check_dataset
+
+    check_dataset(dataset)
     trained_on = run.identity.get("data")
     if trained_on is not None and trained_on != dataset.fingerprint:
         raise ValueError(
