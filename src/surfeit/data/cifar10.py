@@ -1,7 +1,8 @@
 """CIFAR-10: photographs of animals and vehicles, 32 x 32, in colour.
 
 Source: Krizhevsky (2009), "Learning multiple layers of features from tiny images". The constants
-are the training images' own, as commonly rounded.
+are the training images' own, as commonly rounded. The archive's md5 is that of its author's page,
+its size and sha256 those that TensorFlow Datasets lists.
 """
 
 from pathlib import Path
@@ -77,6 +78,9 @@ CIFAR10 = Source(
         RemoteFile(
             path="cifar-10-binary.tar.gz",
             md5="c32a1d4ab5d03f1284b67883e8d87530",
+            sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+            size=170_052_171,
+            unpacked=200_000_000,  # six batches of 30,730,000 and two short texts
             members=tuple(f"{_BINARY.folder}/{name}" for name in _BINARY.files),
         ),
     ),

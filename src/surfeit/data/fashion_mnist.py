@@ -1,7 +1,8 @@
 """Fashion-MNIST: articles of clothing, 28 x 28, grey.
 
 Source: Xiao, Rasul & Vollgraf (2017), "Fashion-MNIST: a novel image dataset for benchmarking
-machine learning algorithms". The constants are the training images' own, as commonly rounded.
+machine learning algorithms". The constants are the training images' own, as commonly rounded. The
+files' sizes and sha256 are those that TensorFlow Datasets lists, their md5 the authors'.
 """
 
 from pathlib import Path
@@ -14,12 +15,32 @@ from surfeit.data.source import Layout, RemoteFile, Source
 
 _FOLDER = "FashionMNIST/raw"
 _VALIDATION = 5_000
-_MD5 = {
-    "train-images-idx3-ubyte": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-    "train-labels-idx1-ubyte": "25c81989df183df01b3e8a0aad5dffbe",
-    "t10k-images-idx3-ubyte": "bef4ecab320f06d8554ea6380940ec79",
-    "t10k-labels-idx1-ubyte": "bb300cfdad3c16e7a12a480ee83cd310",
-}
+_FILES = (
+    RemoteFile(
+        path=f"{_FOLDER}/train-images-idx3-ubyte.gz",
+        md5="8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        sha256="3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        size=26_421_880,
+    ),
+    RemoteFile(
+        path=f"{_FOLDER}/train-labels-idx1-ubyte.gz",
+        md5="25c81989df183df01b3e8a0aad5dffbe",
+        sha256="a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        size=29_515,
+    ),
+    RemoteFile(
+        path=f"{_FOLDER}/t10k-images-idx3-ubyte.gz",
+        md5="bef4ecab320f06d8554ea6380940ec79",
+        sha256="346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        size=4_422_102,
+    ),
+    RemoteFile(
+        path=f"{_FOLDER}/t10k-labels-idx1-ubyte.gz",
+        md5="bb300cfdad3c16e7a12a480ee83cd310",
+        sha256="67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        size=5_148,
+    ),
+)
 _CLASS_NAMES = (
     "T-shirt/top",
     "trouser",
@@ -56,8 +77,14 @@ FASHION_MNIST = Source(
     name="fashion-mnist",
     description="articles of clothing, 70,000 images of 1 x 28 x 28, 10 classes; 31 MB to download",
     load=load_fashion_mnist,
-    layouts=(Layout(folder=_FOLDER, files=tuple(_MD5), packable=True),),
-    files=tuple(RemoteFile(path=f"{_FOLDER}/{name}.gz", md5=md5) for name, md5 in _MD5.items()),
+    layouts=(
+        Layout(
+            folder=_FOLDER,
+            files=tuple(Path(file.path).stem for file in _FILES),
+            packable=True,
+        ),
+    ),
+    files=_FILES,
     addresses=(
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",

@@ -68,9 +68,17 @@ def fetch_source(
             by_hand = target.is_file()
             if not by_hand:
                 addresses = _addresses(file, entry.addresses, mirror)
-                download(addresses, target, md5=file.md5, progress=progress, patience=patience)
+                download(
+                    addresses,
+                    target,
+                    md5=file.md5,
+                    sha256=file.sha256,
+                    size=file.size,
+                    progress=progress,
+                    patience=patience,
+                )
             if file.members:
-                unpack(target, root, members=file.members)
+                unpack(target, root, members=file.members, most=file.unpacked)
                 if not by_hand:
                     target.unlink()
     return root / entry.layouts[0].folder

@@ -1,7 +1,8 @@
 """MNIST: handwritten digits, 28 x 28, grey.
 
 Source: LeCun, Bottou, Bengio & Haffner (1998), "Gradient-based learning applied to document
-recognition". The constants are the training images' own, as commonly rounded.
+recognition". The constants are the training images' own, as commonly rounded. The files' sizes and
+sha256 are those that TensorFlow Datasets lists, their md5 those that torchvision does.
 """
 
 from pathlib import Path
@@ -14,12 +15,32 @@ from surfeit.data.source import Layout, RemoteFile, Source
 
 _FOLDER = "MNIST/raw"
 _VALIDATION = 5_000
-_MD5 = {
-    "train-images-idx3-ubyte": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-    "train-labels-idx1-ubyte": "d53e105ee54ea40749a09fcbcd1e9432",
-    "t10k-images-idx3-ubyte": "9fb629c4189551a2d022fa330f9573f3",
-    "t10k-labels-idx1-ubyte": "ec29112dd5afa0611ce80d1b7f02629c",
-}
+_FILES = (
+    RemoteFile(
+        path=f"{_FOLDER}/train-images-idx3-ubyte.gz",
+        md5="f68b3c2dcbeaaa9fbdd348bbdeb94873",
+        sha256="440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        size=9_912_422,
+    ),
+    RemoteFile(
+        path=f"{_FOLDER}/train-labels-idx1-ubyte.gz",
+        md5="d53e105ee54ea40749a09fcbcd1e9432",
+        sha256="3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        size=28_881,
+    ),
+    RemoteFile(
+        path=f"{_FOLDER}/t10k-images-idx3-ubyte.gz",
+        md5="9fb629c4189551a2d022fa330f9573f3",
+        sha256="8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        size=1_648_877,
+    ),
+    RemoteFile(
+        path=f"{_FOLDER}/t10k-labels-idx1-ubyte.gz",
+        md5="ec29112dd5afa0611ce80d1b7f02629c",
+        sha256="f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        size=4_542,
+    ),
+)
 
 
 def load_mnist(root: Path) -> Dataset:
@@ -44,8 +65,14 @@ MNIST = Source(
     name="mnist",
     description="handwritten digits, 70,000 images of 1 x 28 x 28, 10 classes; 12 MB to download",
     load=load_mnist,
-    layouts=(Layout(folder=_FOLDER, files=tuple(_MD5), packable=True),),
-    files=tuple(RemoteFile(path=f"{_FOLDER}/{name}.gz", md5=md5) for name, md5 in _MD5.items()),
+    layouts=(
+        Layout(
+            folder=_FOLDER,
+            files=tuple(Path(file.path).stem for file in _FILES),
+            packable=True,
+        ),
+    ),
+    files=_FILES,
     addresses=(
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         "https://storage.googleapis.com/cvdf-datasets/mnist/",

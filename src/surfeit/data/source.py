@@ -38,13 +38,18 @@ class RemoteFile:
     Args:
         path: where it goes below the root; its last part is its name at each address.
         md5: of the whole file, in hex.
+        sha256, size: the same, and its bytes; None where they are not known (see `download`).
         members: of an archive, the files to unpack, by their paths below the root and in the
             archive alike; empty for a file that stays as it is.
+        unpacked: bytes that the whole archive may have when it is unpacked.
     """
 
     path: str
     md5: str
+    sha256: str | None = None
+    size: int | None = None
     members: tuple[str, ...] = ()
+    unpacked: int = 1 << 30
 
     def present(self, root: Path) -> bool:
         """Whether all that it brings is there already."""
