@@ -327,3 +327,15 @@ def test_errors_of_the_data_sets_own_stay_as_they_are():
     for source in (Broken(), DataLoader(Broken())):
         with pytest.raises(RuntimeError, match="my own"):
             collect(source)
+
+
+def test_more_examples_than_memory_holds_are_refused():
+    class Large(torch_data.Dataset):
+        def __len__(self):
+            return 900_000
+
+        def __getitem__(self, index):
+            return torch.zeros(1).expand(1 << 30), 0
+
+    with pytest.raises(ValueError, match=r"train split's 900,000 inputs .* more memory than there"):
+        from_dataset("large", train=Large(), test=Large())

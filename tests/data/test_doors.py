@@ -7,7 +7,6 @@ import torch
 from torch.utils.data import TensorDataset
 
 from surfeit.data import from_dataset, halves, only_classes, subset, with_label_noise, write_dataset
-from surfeit.train import Recipe, train
 
 from .kinds import make
 
@@ -34,7 +33,6 @@ def test_a_data_set_needs_a_text_as_its_name():
         lambda given: only_classes(given, [0]),
         halves,
         lambda given: write_dataset(given, "never"),
-        lambda given: train(lambda: torch.nn.Linear(3, 2), given, Recipe(epochs=1)),
     ],
 )
 def test_doors_that_take_a_data_set_refuse_what_is_none(door, given, words):

@@ -1,5 +1,9 @@
+import json
+import os
+
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from surfeit.core import DataError, DiskError, Split
 from surfeit.data import from_tensors, load, only_classes, read_dataset, write_dataset
@@ -35,6 +39,7 @@ def test_write_says_what_the_disk_refused(tmp_path):
         write_dataset(load("digits"), tmp_path / "nowhere" / "data.safetensors")
 
 
+NAMES = ("train", "validation", "test")
 BASE = torch.rand(12, 2, 4)
 SHARING = {
     "views that overlap": (BASE[:8], BASE[2:], BASE[5:9]),
@@ -78,3 +83,44 @@ def test_inputs_that_are_their_own_targets_are_written_apart(tmp_path):
 def test_tensors_without_plain_bytes_are_refused(inputs, words):
     with pytest.raises(ValueError, match=words):
         Split(inputs, torch.arange(6) % 3)
+
+
+def test_read_waits_for_no_pipe(tmp_path):
+    os.mkfifo(tmp_path / "data.safetensors")
+    with pytest.raises(DataError, match="expected a regular file, found a pipe"):
+        read_dataset(tmp_path / "data.safetensors")
+
+
+ABOUT = {"name": "m", "mean": [0.0], "std": [1.0], "class_names": ["a"], "fingerprint": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        "[" * 100_000,
+        "[]",
+        "null",
+        "{",
+        "{}",
+        json.dumps({**ABOUT, "name": 3}),
+        json.dumps({**ABOUT, "mean": 3}),
+        json.dumps({**ABOUT, "mean": ["a"]}),
+        json.dumps({**ABOUT, "mean": [float("nan")]}),
+        json.dumps({**ABOUT, "std": [0.0]}),
+        json.dumps({**ABOUT, "mean": [0.0] * 5}),
+        json.dumps({**ABOUT, "class_names": [["a"]]}),
+        json.dumps({**ABOUT, "class_names": None}),
+        json.dumps({**ABOUT, "class_names": {"a": 1}, "fingerprint": None}),
+        json.dumps({**ABOUT, "fingerprint": ["0"] * 64}),
+        json.dumps({**ABOUT, "fingerprint": "x" * 64}),
+    ],
+)
+def test_read_of_what_says_nonsense_of_itself_is_refused(tmp_path, about):
+    path = tmp_path / "data.safetensors"
+    split = {"images": torch.zeros(2, 1, 2, 2), "labels": torch.zeros(2, dtype=torch.int64)}
+    tensors = {f"{name}.{part}": value.clone() for name in NAMES for part, value in split.items()}
+    save_file(tensors, path, metadata={"dataset": json.dumps(ABOUT)})
+    assert read_dataset(path).classes == 1
+    save_file(tensors, path, metadata={"dataset": about})
+    with pytest.raises(DataError, match="holds no data set of surfeit's"):
+        read_dataset(path)

@@ -200,6 +200,15 @@ def test_hostile_files_are_named(flat, kind):
         from_folder(flat)
 
 
+def test_more_images_than_memory_holds_are_refused(flat, monkeypatch):
+    def none_left(*args, **kwargs):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(torch.Tensor, "new_empty", none_left)
+    with pytest.raises(DataError, match=r"images of 4 x 5 pixels take 0\.0 GB, more memory than"):
+        from_folder(flat)
+
+
 def test_links_among_folders_are_not_followed(flat, tmp_path):
     outside = tmp_path / "outside"
     write(outside / "1.png")

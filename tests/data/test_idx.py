@@ -1,6 +1,8 @@
 """IDX files: what is written is read; what is damaged is named."""
 
 import gzip
+import os
+import resource
 import struct
 
 import numpy as np
@@ -142,3 +144,41 @@ def test_pair_says_which_file_is_not_there(tmp_path, pair):
     (tmp_path / "train-labels-idx1-ubyte").unlink()
     with pytest.raises(DataError, match="train-labels-idx1-ubyte: found no such file"):
         read_pair(tmp_path, "train", shape=(3, 2, 3), classes=3)
+
+
+def test_idx_that_claims_more_than_is_allowed_is_refused_before_reading(tmp_path):
+    """A gzip file of a few MB can hold GB of zeros."""
+    path = tmp_path / "images.gz"
+    with gzip.open(path, "wb", 1) as file:
+        file.write(bytes([0, 0, 8, 3]) + struct.pack(">3I", 1 << 10, 1 << 10, 1 << 10))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DataError, match=r"1,073,741,824 bytes, expected at most 1,000$"):
+        read_idx(path, 3, most=1000)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 10 << 10
+
+
+def test_idx_that_claims_more_than_its_file_holds_is_refused_before_reading(tmp_path):
+    path = tmp_path / "images"
+    path.write_bytes(bytes([0, 0, 8, 3]) + struct.pack(">3I", 1000, 1000, 900) + b"x" * 100)
+    with pytest.raises(DataError, match="found 100 bytes of data, expected 900000000 for"):
+        read_idx(path, 3)
+
+
+def test_pair_refuses_a_bomb_of_images(tmp_path, pair):
+    pair(3, [0, 1, 2])
+    bomb = bytes([0, 0, 8, 3]) + struct.pack(">3I", 3, 1 << 14, 1 << 14) + b"\0" * (1 << 20)
+    (tmp_path / "train-images-idx3-ubyte").unlink()
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(bomb, 1))
+    with pytest.raises(DataError, match=r"dimensions \[3, 16384, 16384\], .* at most 4,132"):
+        read_pair(tmp_path, "train", shape=(3, 2, 3), classes=3)
+
+
+def test_idx_is_a_regular_file(tmp_path):
+    path = tmp_path / "labels"
+    os.mkfifo(path)
+    with pytest.raises(DataError, match="expected a regular file, found a pipe"):
+        read_idx(path, 1)
+    path.unlink()
+    path.symlink_to(path)
+    with pytest.raises(DataError, match="Too many levels of symbolic links"):
+        read_idx(path, 1)

@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from surfeit.core import lacks_memory
+
 _FIRST_ROOM = 1024  # examples
 
 
@@ -26,10 +28,11 @@ class Column:
         """Copies [b, ...] values behind those that are there.
 
         Raises:
-            ValueError: if their shape or dtype is another than that of the values before.
+            ValueError: if their shape or dtype is another than that of the values before, or there
+                is no memory for them.
         """
         if self._rows is None:
-            self._rows = block.new_empty((max(self._room, len(block)), *block.shape[1:]))
+            self._rows = self._made(block, max(self._room, len(block)))
         like = self._rows
         if block.shape[1:] != like.shape[1:] or block.dtype != like.dtype:
             raise ValueError(
@@ -40,11 +43,23 @@ class Column:
             )
         end = self.count + len(block)
         if end > len(self._rows):
-            grown = block.new_empty((max(end, 2 * len(self._rows)), *block.shape[1:]))
+            grown = self._made(block, max(end, 2 * len(self._rows)))
             grown[: self.count] = self._rows[: self.count]
             self._rows = grown
         self._rows[self.count : end] = block
         self.count = end
+
+    def _made(self, like: Tensor, count: int) -> Tensor:
+        try:
+            return like.new_empty((count, *like.shape[1:]))
+        except (RuntimeError, MemoryError) as error:
+            if not lacks_memory(error):
+                raise
+            size = count * like[0].numel() * like.element_size() / 1e9
+            raise ValueError(
+                f"the {self._split} split's {count:,} {self._noun}s of {list(like.shape[1:])} take "
+                f"{size:,.1f} GB, more memory than there is: give fewer or smaller ones"
+            ) from error
 
     def whole(self) -> Tensor:
         """All values [count, ...], in memory of their own size."""

@@ -1,5 +1,7 @@
 """A data set: three splits ready for a model, and what makes sense of them."""
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,6 +12,7 @@ from torch.utils import data as torch_data
 
 from surfeit.core import Split, Task, describe_inputs
 
+_SHA256 = re.compile("[0-9a-f]{64}")
 _IGNORED = -100  # what others mark positions with that their loss leaves out
 
 
@@ -46,7 +49,7 @@ class Dataset:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
             raise ValueError(f"name must be a text, got {self.name!r:.100}")
-        if len(self.fingerprint) != 64 or set(self.fingerprint) - set("0123456789abcdef"):
+        if not isinstance(self.fingerprint, str) or not _SHA256.fullmatch(self.fingerprint):
             raise ValueError(f"fingerprint must be 64 hex digits, got {self.fingerprint!r}")
         _check_constants(self.train, self.mean, self.std)
         for name, split in self.splits.items():
@@ -173,10 +176,11 @@ def _check_constants(
             f"{describe_inputs(train)}: leave them out"
         )
     channels, means, stds = train.inputs.shape[1], list(mean or ()), list(std or ())
-    if len(means) != channels or len(stds) != channels or not min(stds) > 0:
+    finite = all(map(math.isfinite, means + stds))
+    if not finite or len(means) != channels or len(stds) != channels or not min(stds) > 0:
         raise ValueError(
-            f"mean and std need one number for each of {channels} channels and std > 0, "
-            f"got mean {means} and std {stds}"
+            f"mean and std need one number for each of {channels} channels, all finite, and "
+            f"std > 0, got mean {means} and std {stds}"
         )
 
 

@@ -12,7 +12,12 @@ from torch import Tensor
 from surfeit.core import DataError, DiskError, Split
 from surfeit.data.dataset import Dataset, check_dataset
 from surfeit.data.fingerprint import named_tensors
+from surfeit.data.opening import open_regular
 
+_UNREADABLE = (
+    *(DataError, SafetensorError, OSError, LookupError),
+    *(ValueError, TypeError, RecursionError),
+)
 _SPLITS = ("train", "validation", "test")
 
 
@@ -56,9 +61,10 @@ def read_dataset(path: Path | str) -> Dataset:
     be changed while the data set is used; deleting it does no harm.
 
     Raises:
-        DataError: if the file is missing, damaged or holds no data set.
+        DataError: if the file is missing, no regular one, damaged or holds no data set.
     """
     try:
+        open_regular(Path(path)).close()  # a pipe would be waited for
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})["dataset"])
             splits = {
@@ -75,7 +81,7 @@ def read_dataset(path: Path | str) -> Dataset:
             class_names=_tupled(about["class_names"]),
             fingerprint=about["fingerprint"],
         )
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+    except _UNREADABLE as error:
         raise DataError(f"{path} holds no data set of surfeit's: {error}") from error
 
 

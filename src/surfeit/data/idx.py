@@ -6,6 +6,7 @@ FORMATS FOR THE MNIST DATABASE".
 
 import gzip
 import math
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -15,28 +16,35 @@ import torch
 from torch import Tensor
 
 from surfeit.core import DataError
+from surfeit.data.opening import open_regular
 from surfeit.data.pixels import Pixels
 from surfeit.data.source import find
 
 _UNSIGNED_BYTE = 0x08
 _LONGEST = 1 << 40  # bytes; a header that claims more is damaged
+_SPARE_BYTES = 1 << 12
 
 
-def read_idx(path: Path, dimensions: int) -> Tensor:
+def read_idx(path: Path, dimensions: int, *, most: int = 1 << 30) -> Tensor:
     """The array in an IDX file, plain or gzipped (by its name), as uint8.
 
     Args:
         dimensions: how many the array must have: 1 for labels, 3 for images.
+        most: bytes that the array may have; nothing is read of a file whose header claims more.
 
     Raises:
-        DataError: if the file is missing, cut short, too long, no gzip, or its magic number, type
-            code or dimensions are other than expected; it says which.
+        DataError: if the file is missing, no regular one, cut short, too long, no gzip, or its
+            magic number, type code or dimensions are other than expected; it says which.
     """
     try:
-        if path.stat().st_size == 0:
-            raise DataError(f"{path}: expected an IDX file, found an empty one")
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            return _parse(cast(BinaryIO, file), path, dimensions)
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size == 0:
+                raise DataError(f"{path}: expected an IDX file, found an empty one")
+            if path.suffix != ".gz":
+                return _parse(file, path, dimensions, most, size)
+            with gzip.open(file) as unpacked:
+                return _parse(cast(BinaryIO, unpacked), path, dimensions, most, most)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(
             f"{path}: expected a whole gzip file, found a damaged one: {error}"
@@ -57,7 +65,9 @@ def read_pair(folder: Path, prefix: str, *, shape: tuple[int, int, int], classes
     """
     images_path = _existing(folder / f"{prefix}-images-idx3-ubyte")
     labels_path = _existing(folder / f"{prefix}-labels-idx1-ubyte")
-    images, labels = read_idx(images_path, 3), read_idx(labels_path, 1)
+    # Twice as much as is wanted: what is other than it should be, and not absurd, is shown whole.
+    images = read_idx(images_path, 3, most=_SPARE_BYTES + 2 * math.prod(shape))
+    labels = read_idx(labels_path, 1, most=_SPARE_BYTES + 2 * shape[0])
     if tuple(images.shape) != shape:
         raise DataError(f"{images_path}: found images {list(images.shape)}, expected {list(shape)}")
     if len(labels) != len(images):
@@ -78,7 +88,7 @@ def _existing(path: Path) -> Path:
     return found
 
 
-def _parse(file: BinaryIO, path: Path, dimensions: int) -> Tensor:
+def _parse(file: BinaryIO, path: Path, dimensions: int, most: int, room: int) -> Tensor:
     magic = file.read(4)
     expected = bytes([0, 0, _UNSIGNED_BYTE, dimensions])
     if len(magic) == 4 and magic[:2] == b"\0\0" and magic[2] != _UNSIGNED_BYTE:
@@ -97,9 +107,13 @@ def _parse(file: BinaryIO, path: Path, dimensions: int) -> Tensor:
     size = math.prod(shape)
     if not 0 < size <= _LONGEST:
         raise DataError(f"{path}: found dimensions {list(shape)}, expected none empty or absurd")
+    if size > most:
+        raise DataError(
+            f"{path}: found dimensions {list(shape)}, {size:,} bytes, expected at most {most:,}"
+        )
     # One byte more than the header promises: shows an overlong file, and reaching the end of a
     # gzip stream is what makes Python check its CRC.
-    body = bytearray(file.read(size + 1))
+    body = bytearray(file.read(min(size, room) + 1))
     if len(body) != size:
         found = f"more than {size}" if len(body) > size else f"{len(body)}"
         raise DataError(

@@ -11,7 +11,8 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from surfeit.core import DataError
+from surfeit.core import DataError, lacks_memory
+from surfeit.data.opening import open_regular
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -73,7 +74,7 @@ def read_pictures(
     progress(0)
     first = _picture(paths[0], wanted)
     wanted = wanted.sized(first)
-    images = torch.empty(len(paths), *first.shape, dtype=torch.uint8)
+    images = _room(len(paths), first)
     images[0] = first
     for number, path in enumerate(paths[1:], start=1):
         if number % _TELL_AFTER == 0:
@@ -83,13 +84,26 @@ def read_pictures(
     return images
 
 
+def _room(count: int, like: Tensor) -> Tensor:
+    try:
+        return like.new_empty((count, *like.shape))
+    except (RuntimeError, MemoryError) as error:
+        if not lacks_memory(error):
+            raise
+        raise DataError(
+            f"{count:,} images of {like.shape[-2]} x {like.shape[-1]} pixels take "
+            f"{count * like.numel() / 1e9:,.1f} GB, more memory than there is: pass a smaller "
+            "size=(height, width)"
+        ) from error
+
+
 def _picture(path: Path, wanted: Wanted) -> UInt8[Tensor, "channels height width"]:
     pillow = _pillow()
     try:
         with warnings.catch_warnings():
             # Of Pillow's own smaller limit of pixels; ours is checked before anything is decoded.
             warnings.simplefilter("ignore", pillow.DecompressionBombWarning)
-            with pillow.open(path, formats=_FORMATS) as image:
+            with open_regular(path) as file, pillow.open(file, formats=_FORMATS) as image:
                 _check(path, image, wanted)
                 pixels = np.asarray(_converted(image, wanted, pillow))
     except DataError:
