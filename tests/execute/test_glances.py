@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -33,6 +34,29 @@ def test_last_row_is_the_last_whole_line(tmp_path, text, row):
 
 def test_last_row_of_a_run_without_metrics_is_empty(tmp_path):
     assert last_row(tmp_path / "none") == {}
+
+
+def test_last_row_waits_for_no_pipe_and_follows_no_depth(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("[" * 5000 + "\n")
+    assert last_row(path) == {}
+    path.unlink()
+    os.mkfifo(path)
+    assert last_row(path) == {}
+
+
+@pytest.mark.parametrize("step", ["Infinity", "NaN", "1e400", "true", '"7"', "1" + 400 * "0"])
+def test_glance_passes_over_what_is_no_number_of_steps(tmp_path, step):
+    told: list[Glance] = []
+    board = Board([task("a")])
+    board.take()
+    folder = Store(tmp_path).path_of("ab12")
+    folder.mkdir(parents=True)
+    (folder / "metrics.jsonl").write_text(f'{{"step": {step}, "loss": 1.5}}\n')
+    board.began("a", "ab12", 9)
+    Glances(board, tmp_path, told.append).tell()
+    assert told[0].active[0].step == 0
+    assert told[0].active[0].metrics == {"loss": 1.5}
 
 
 def test_glances_tell_twice_a_second_at_most_and_at_each_end(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ SECONDS = 0.5
 """Between two glances, unless a task ends."""
 
 _TAIL_BYTES = 8192
+_LARGEST = 2.0**63  # leaves out NaN and infinity too
 
 
 class Glances:
@@ -60,7 +61,7 @@ class Glances:
         numbers = {
             column: value
             for column, value in row.items()
-            if isinstance(value, int | float) and not isinstance(value, bool)
+            if type(value) in (int, float) and abs(value) < _LARGEST
         }
         return Active(name, key, int(numbers.get("step", 0)), steps, numbers)
 
@@ -71,10 +72,12 @@ def last_row(path: Path) -> dict[str, Any]:
     Cost: reads the file's last 8 KiB, however long the training.
     """
     try:
+        if not path.is_file():  # a pipe would be waited for
+            return {}
         with open(path, "rb") as file:
             file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
             *lines, _ = file.read().split(b"\n")
         row = json.loads(lines[-1])
-    except (OSError, IndexError, ValueError):
+    except (OSError, IndexError, ValueError, RecursionError):
         return {}  # what is shown is no result: whoever reads the run hears of a damaged file
     return row if isinstance(row, dict) else {}
