@@ -1,6 +1,7 @@
 """What a reader may do with hostile bytes: give something, or refuse it in words of its own."""
 
 import linecache
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -47,6 +48,13 @@ def origin(error: BaseException) -> tuple[str, int]:
     while last.tb_next is not None:
         last = last.tb_next
     return last.tb_frame.f_code.co_filename, last.tb_lineno
+
+
+def own_place(error: BaseException) -> tuple[str, int]:
+    """The file and line of surfeit's that an error came through last; else what raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename.startswith(_PACKAGE)]
+    return (own[-1].filename, own[-1].lineno or 0) if own else origin(error)
 
 
 def line_of(file: str, line: int) -> str:

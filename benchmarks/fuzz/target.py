@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import atheris  # pyright: ignore[reportMissingImports]
 
-with atheris.instrument_imports(include=["surfeit", "tarfile"]):
-    from fuzz.judging import line_of, origin
+with atheris.instrument_imports(include=["surfeit", "tarfile"]):  # pyright: ignore
+    from fuzz.judging import line_of, own_place
     from fuzz.readers import READERS
     from fuzz.readers.reader import Reader
 
@@ -64,7 +64,7 @@ def _target(reader: Reader, folder: Path, findings: Path) -> Callable[[bytes], N
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            place = (type(error).__name__, *origin(error))
+            place = (type(error).__name__, *own_place(error))
             if place not in known:
                 known.add(place)
                 _keep(findings, content, error)
@@ -74,7 +74,7 @@ def _target(reader: Reader, folder: Path, findings: Path) -> Callable[[bytes], N
 
 def _keep(findings: Path, content: bytes, error: BaseException) -> None:
     """The input by the fault's name and place, and the whole story beside it."""
-    file, line = origin(error)
+    file, line = own_place(error)
     digest = hashlib.sha256(content).hexdigest()[:8]
     name = f"fault-{type(error).__name__}-{Path(file).stem}-{line}-{digest}"
     (findings / name).write_bytes(content)

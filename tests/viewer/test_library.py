@@ -185,6 +185,42 @@ def test_tables_that_are_none_of_tickets_are_refused(store, written, tmp_path):
         Library(store, [path])
 
 
+GOOD = {"replicate": [0], "level": [1], "arm": ["ticket"], "run": [None]}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"replicate": ["a"]}, "see its column replicate"),
+        ({"level": [1.5]}, "see its column level"),
+        ({"arm": [3]}, "see its column arm"),
+        ({"run": [b"x"]}, "see its column run"),
+        ({"replicate": pa.array([None], pa.int64())}, "its column replicate has gaps"),
+        ({"level": pa.array([None], pa.int64())}, "its column level has gaps"),
+    ],
+)
+def test_tables_of_other_columns_are_refused(store, tmp_path, changed, words):
+    path = tmp_path / "other.parquet"
+    pq.write_table(pa.table({**GOOD, **changed}), path)
+    with pytest.raises(ValueError, match=words):
+        Library(store, [path])
+
+
+def test_tables_of_far_more_rows_than_bytes_are_refused(store, tmp_path):
+    path = tmp_path / "bomb.parquet"
+    nulls = pa.nulls(3_000_000, pa.string())
+    pq.write_table(pa.table({"run": nulls, "a": nulls, "b": nulls, "c": nulls}), path)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(StoreError, match=r"claims 3,000,000 rows of 4 columns"):
+        Library(store, [path])
+
+
+def test_tables_that_are_no_files_are_not_waited_for(store, tmp_path):
+    os.mkfifo(tmp_path / "pipe.parquet")
+    with pytest.raises(StoreError, match="no regular file"):
+        Library(store, [tmp_path / "pipe.parquet"])
+
+
 def test_images_are_loaded_once_and_the_same_for_all_of_one_data_set(store, written):
     written(0, data="digits")
     written(1, data="digits")

@@ -89,8 +89,8 @@ def train(
             numerics=numerics,
             conduct=conduct,
         )
-        last = run.metrics().to_pylist()[-1]
-        teller.say(f"{model} on {data}, {last['step']} steps: {_result(last)}")
+        for last in run.metrics().to_pylist()[-1:]:  # none in a folder from elsewhere
+            teller.say(f"{model} on {data}, {last['step']} steps: {_result(last)}")
     print(run.key)
 
 

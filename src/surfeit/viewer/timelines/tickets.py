@@ -21,7 +21,13 @@ from surfeit.viewer.timelines.timeline import Learning, Moment, Timeline
 
 TABLE = "tickets.parquet"
 _ARM = "ticket"
-_COLUMNS = ("replicate", "level", "arm", "run")
+_COLUMNS = {
+    "replicate": pa.types.is_integer,
+    "level": pa.types.is_integer,
+    "arm": pa.types.is_string,
+    "run": pa.types.is_string,
+}
+_MOST_CELLS, _MOST_BYTES = 10_000_000, 1 << 28
 _KEY = re.compile(r"[0-9a-f]{64}")
 
 
@@ -148,20 +154,48 @@ def _read(path: Path) -> pa.Table:
     """The rows of the tickets themselves, by level."""
     check_regular(path)
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:
+            _check_size(path, file.metadata)
+            table = file.read()
+        table.validate(full=True)
+        names = table.column_names
     except FileNotFoundError as error:
         raise StoreError(f"{path} is missing") from error
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise StoreError(f"{path} is damaged: it cannot be read as a table ({error})") from error
-    lacking = [name for name in _COLUMNS if name not in table.column_names]
+    _check_columns(path, table, names)
+    rows = [row for row in table.to_pylist() if row["arm"] == _ARM]
+    rows.sort(key=lambda row: (row["replicate"], row["level"]))
+    return pa.Table.from_pylist(rows, schema=table.schema)
+
+
+def _check_columns(path: Path, table: pa.Table, names: Sequence[str]) -> None:
+    lacking = [name for name in _COLUMNS if name not in names]
     if lacking:
         raise ValueError(
             f"{path} is no table of tickets as `surfeit tickets` writes: it has no "
             f"{', '.join(lacking)}"
         )
-    rows = [row for row in table.to_pylist() if row["arm"] == _ARM]
-    rows.sort(key=lambda row: (row["replicate"], row["level"]))
-    return pa.Table.from_pylist(rows, schema=table.schema)
+    for name, is_kind in _COLUMNS.items():
+        if names.count(name) != 1 or not is_kind(table.field(name).type):
+            raise ValueError(
+                f"{path} is no table of tickets as `surfeit tickets` writes: see its column {name}"
+            )
+        if table[name].null_count and name != "run":
+            raise ValueError(f"{path} is no table of tickets: its column {name} has gaps")
+
+
+def _check_size(path: Path, about: pq.FileMetaData) -> None:
+    """Refuses what would be far more than the file: nulls and repeats take hardly any bytes."""
+    groups = [about.row_group(index) for index in range(about.num_row_groups)]
+    rows, size = sum(g.num_rows for g in groups), sum(g.total_byte_size for g in groups)
+    cells = rows * about.num_columns
+    if not (0 <= cells <= _MOST_CELLS and 0 <= size <= _MOST_BYTES):
+        raise StoreError(
+            f"{path} is no table of tickets: it claims {rows:,} rows of {about.num_columns} "
+            f"columns and {size:,} bytes, expected at most {_MOST_CELLS:,} cells and "
+            f"{_MOST_BYTES:,} bytes"
+        )
 
 
 def _runs(rows: Sequence[Mapping[str, Any]], store: Store) -> tuple[dict[int, Run], list[str]]:
