@@ -183,6 +183,7 @@ def tickets(
             progress=teller.trainings,
         )
         _say_answer(table, teller)
+        _say_reach(network, teller)
     _print(table)
     _write(table, folder, teller)
     _complain(table)
@@ -210,6 +211,16 @@ def _slowest_rate(config: "TicketConfig") -> float:
     if output is None:
         output = config.rate / 2 if config.allocation == "layerwise" else config.rate
     return min(config.rate, output, config.conv_rate or config.rate)
+
+
+def _say_reach(network: "nn.Module", teller: Teller) -> None:
+    """Says what no mask reaches, where that is more than biases and normalisation."""
+    from surfeit.prune import coverage
+
+    reach = coverage(network)
+    if {"biases", "normalisation"}.issuperset(reach.left_out):
+        return
+    teller.say(f"densities are of what may be pruned: {reach}")
 
 
 def _say_answer(table: "pa.Table", teller: Teller) -> None:

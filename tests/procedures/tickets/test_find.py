@@ -133,6 +133,9 @@ def test_the_table_has_a_row_a_training_with_what_the_runs_measured(found):
         assert row["early_stop_accuracy"] == best["validation_accuracy"]
         kept = sum(int(mask.sum()) for mask in run.mask.values())
         assert row["density"] == (kept / 228 if run.mask else 1.0)
+        # 19 biases that no mask reaches.
+        assert row["overall_density"] == pytest.approx((kept + 19) / 247 if run.mask else 1.0)
+        assert row["steps"] == measured[-1]["step"]
         assert row["replicate"] == 0
     assert failures(found.table) == {}
 
@@ -185,7 +188,7 @@ def test_a_second_call_trains_nothing_and_a_longer_one_what_is_missing(blobs, st
     def refuse(*_: object) -> None:
         raise AssertionError("this was trained already")
 
-    monkeypatch.setattr("surfeit.train.training._train", refuse)
+    monkeypatch.setattr("surfeit.train.training._trained", refuse)
     assert search(store, blobs, PLAIN).equals(first)
     monkeypatch.undo()
     more = search(store, blobs, replace(PLAIN, levels=3))

@@ -18,6 +18,7 @@ from surfeit.procedures.tickets.config import TicketConfig
 from surfeit.procedures.tickets.levels import retraining
 from surfeit.procedures.tickets.selection import check_levels
 from surfeit.procedures.tickets.table import Row, ticket_table
+from surfeit.prune import coverage
 from surfeit.store import Store
 from surfeit.train import Numerics, Origin, Recipe
 from surfeit.train.job import Job
@@ -79,6 +80,8 @@ def find_tickets(
           network's too) or a control's name;
         - `density`: kept of the weights that may be pruned, as a fraction; with whole units, the
           weights of removed units count as removed and those that read them do not;
+          `overall_density`: kept of all parameters, those too that no mask reaches: `coverage`
+          names them;
         - `test_accuracy`, `validation_accuracy`: at the end, fractions; null where there are no
           classes, as in a regression;
         - `early_stop_step`: the step of the least validation loss, counted as the schedule does,
@@ -126,7 +129,7 @@ def find_tickets(
         parcels = {seed: pack(job, data, folder) for seed, job in jobs.items()}
         tasks = [_task(row, config, parcels[row.replicate]) for row in rows]
         outcome = engine.run(tasks, store=store.root, progress=progress)
-    return ticket_table(rows, outcome, store)
+    return ticket_table(rows, outcome, store, parameters=coverage(first.network).total)
 
 
 def _rows(config: TicketConfig, seed: int) -> list[Row]:

@@ -16,6 +16,7 @@ SCHEMA = pa.schema(
         ("level", pa.int64()),
         ("arm", pa.string()),
         ("density", pa.float64()),
+        ("overall_density", pa.float64()),
         ("test_accuracy", pa.float64()),
         ("validation_accuracy", pa.float64()),
         ("early_stop_step", pa.int64()),
@@ -45,19 +46,23 @@ class Row:
         return f"replicate {self.replicate}, level {self.level}, {self.arm}"
 
 
-def ticket_table(rows: Sequence[Row], outcome: Outcome, store: Store) -> pa.Table:
+def ticket_table(
+    rows: Sequence[Row], outcome: Outcome, store: Store, *, parameters: int
+) -> pa.Table:
     """The table of these trainings, in this order; null figures where one failed.
 
     Args:
         rows: which trainings.
         outcome: keys and failures by the rows' names.
         store: where the runs are.
+        parameters: entries of all parameters of the network, masked or not.
     """
-    found = [
-        {"replicate": row.replicate, "level": row.level, "arm": row.arm}
-        | (figures(Run(store.path_of(outcome.keys[row.name]))) if row.name in outcome.keys else {})
-        for row in rows
-    ]
+    found = []
+    for row in rows:
+        place = {"replicate": row.replicate, "level": row.level, "arm": row.arm}
+        key = outcome.keys.get(row.name)
+        measured = {} if key is None else figures(Run(store.path_of(key)), parameters=parameters)
+        found.append(place | measured)
     failures = json.dumps(outcome.failures)
     return pa.Table.from_pylist(found, schema=SCHEMA.with_metadata({"failures": failures}))
 
@@ -107,11 +112,13 @@ def failures(table: pa.Table) -> dict[str, str]:
     return json.loads((table.schema.metadata or {}).get(b"failures", b"{}"))
 
 
-def figures(run: Run) -> dict[str, Any]:
-    """What the table says of a run."""
+def figures(run: Run, *, parameters: int) -> dict[str, Any]:
+    """What the table says of a run of a network with so many parameters' entries."""
+    removed = sum(int((~kept).sum()) for kept in run.mask.values())
     end, best = run.metrics().to_pylist()[-1], _best(run)
     return {
         "density": density_of(run),
+        "overall_density": 1 - removed / parameters,
         "test_accuracy": end.get("test_accuracy"),
         "validation_accuracy": end.get("validation_accuracy"),
         "early_stop_step": best["step"],

@@ -26,6 +26,7 @@ from surfeit.procedures.replicates import engine_for
 from surfeit.procedures.tickets.arms import TICKET
 from surfeit.procedures.tickets.config import check_controls, check_scratch_cap
 from surfeit.procedures.tickets.table import Row, check_found, dense_of, ticket_table
+from surfeit.prune import coverage
 from surfeit.store import Run, Store
 from surfeit.train import Numerics, Recipe
 from surfeit.train.job import Job
@@ -119,7 +120,7 @@ def transfer_tickets(
             for row, at in rows.items()
         ]
         outcome = engine.run(tasks, store=store.root, progress=progress)
-    return ticket_table(list(rows), outcome, store)
+    return ticket_table(list(rows), outcome, store, parameters=coverage(network).total)
 
 
 def _arms(ticket: Row, arms: tuple[str, ...]) -> tuple[str, ...]:
