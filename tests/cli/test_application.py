@@ -64,3 +64,48 @@ def test_exit_codes_are_told(capsys):
     told = " ".join(capsys.readouterr().out.split())
     assert "Exit codes: 0 done; 1 refused or failed" in told
     assert "130 interrupted" in told
+
+
+def shell(command: str) -> subprocess.CompletedProcess[str]:
+    """A command line in bash, in which `surfeit` is this one."""
+    text = f'surfeit() {{ {sys.executable} -m surfeit "$@"; }}; {command}'
+    return subprocess.run(["bash", "-c", text], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("command", ["--help", "train --help", "data", "completion bash"])
+def test_readers_that_have_had_enough_are_no_failure(command):
+    ended = shell(f"surfeit {command} | true; echo ${{PIPESTATUS[0]}}")
+    assert (ended.stdout, ended.stderr) == ("0\n", "")
+
+
+@pytest.mark.parametrize("command", ["--help", "train --help", "data", "completion bash"])
+def test_output_that_cannot_be_written_is_a_sentence(command):
+    ended = shell(f"surfeit {command} > /dev/full")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("surfeit: ")
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_closed_streams_are_no_failure(closed, tmp_path):
+    train = f"surfeit train --model mlp-4 --epochs 1 --root {tmp_path}"
+    ended = shell(f"{train} {closed}; echo $?")
+    assert ended.stdout.splitlines()[-1] == "0"
+    assert "Traceback" not in ended.stderr
+    assert len(list(tmp_path.glob("runs/*/*/DONE.json"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [("train", "stopped; give the same command again"), ("structure", "stopped")],
+)
+def test_only_what_goes_on_is_said_to_go_on(command, words, monkeypatch, capsys):
+    def interrupted(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("surfeit.cli.options.Places.data_named", interrupted)
+    more = ["--model", "mlp-4"] if command == "train" else ["mlp-4"]
+    assert call(command, *more) == 130
+    assert capsys.readouterr().err.startswith(f"surfeit: {words}")
+    assert call(command, *more) == 130
+    assert ("goes on from here" in capsys.readouterr().err) == (command == "train")

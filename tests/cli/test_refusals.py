@@ -83,6 +83,9 @@ REFUSED = {
         "--data minst",
         "--data mnist",
         "--data nowhere.py:data",
+        "--epochs 99999999999999",
+        "--model mlp-99999999999999999999",
+        "--model mlp-9999999999999999",
         "--model lenet",
         "--model nowhere.py:network",
         "--model os:getcwd",
@@ -101,6 +104,7 @@ REFUSED = {
         "--rate nan",
         "--levels 0",
         "--levels 200",
+        "--levels 99999 --quiet",
         "--replicates 0",
         "--rewind-to 100000",
         "--rewind-to -1",
@@ -157,7 +161,7 @@ REFUSED = {
         "nothing --layer fc1 --out new/page.html",
     ],
     "view": ["RUN --port 65536", "RUN --port -1", "nothing", "RUN --model nowhere:network"],
-    "figure": ["nothing.json", "nothing.json --out new/f.svg", "SAVED --out new/f.gif"],
+    "figure": [".", "nothing.json", "nothing.json --out new/f.svg", "SAVED --out new/f.gif"],
 }
 COMMANDS = [f"{command} {more}" for command, others in REFUSED.items() for more in others]
 
@@ -170,7 +174,7 @@ def test_what_is_refused_leaves_nothing_behind(command, store, folder, tmp_path,
     printed = capsys.readouterr()
     assert tree(tmp_path, store) == before
     assert printed.err.startswith("surfeit: ")
-    assert (printed.err.count("\n"), printed.out) == (1, ""), printed.err
+    assert (printed.err.count("\n"), printed.out) == (1, "")
 
 
 @pytest.mark.parametrize(

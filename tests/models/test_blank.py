@@ -29,6 +29,12 @@ def test_blank_layers_are_those_of_torch(kind, arguments, options):
     assert made.state_dict().keys() == expected.state_dict().keys()
 
 
+@pytest.mark.parametrize("units", [10**16, 10**20])
+def test_layers_that_no_machine_holds_are_refused(units):
+    with pytest.raises(MemoryError, match=f"a Linear of 64 x {units} weights"):
+        blank(nn.Linear, 64, units)
+
+
 def test_blank_layers_draw_nothing():
     before = torch.get_rng_state()
     blank(nn.Linear, 100, 100)

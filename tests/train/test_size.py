@@ -96,9 +96,18 @@ def test_snapshots_are_counted_without_being_listed(kept, total, per_epoch, monk
     assert listed <= most <= listed + 2 + 3 * len(kept.at) + 4 * kept.per_decade
 
 
-def test_the_size_of_endless_trainings_is_known_at_once(digits):
-    recipe = Recipe(epochs=10**12)
-    assert bytes_at_most(partial(mlp, (4,)), digits, recipe) > 10**15
+def test_the_size_of_long_trainings_is_known_at_once(digits):
+    recipe = Recipe(epochs=9_999_999)
+    assert 10**10 < bytes_at_most(partial(mlp, (4,)), digits, recipe) < 10**11
+
+
+def test_more_snapshots_than_a_list_can_hold_are_refused(digits):
+    words = r"keep one each 100,000 epochs or more, every_epochs=100000 \(--snapshot-epochs"
+    with pytest.raises(ValueError, match=words):
+        bytes_at_most(partial(mlp, (4,)), digits, Recipe(epochs=10**12))
+    with pytest.raises(ValueError, match=words):
+        Snapshots().steps(10**12, 1)
+    assert len(Snapshots(every_epochs=10**6).steps(10**12, 1)) == 10**6 + 1
 
 
 def test_a_published_network_is_counted_by_hand(digits):

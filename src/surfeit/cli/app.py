@@ -2,9 +2,11 @@
 
 import os
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 
 from cyclopts import App, CycloptsError
+from rich.console import Console
 
 import surfeit
 from surfeit.cli import (
@@ -24,6 +26,14 @@ from surfeit.cli import (
 from surfeit.cli.refusals import sentence
 from surfeit.cli.values import LISTS
 
+
+class _Console(Console):
+    """Prints help; left to itself rich calls it a failure if the reader has had enough."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 app = App(
     name="surfeit",
     help="Surfeit measures, shows and removes the redundancy in neural networks.",
@@ -32,6 +42,7 @@ app = App(
     version=surfeit.__version__,
     version_flags=("--version", "-V"),
     help_format="plaintext",
+    console=_Console(),
     exit_on_error=False,
     print_error=False,
     suppress_keyboard_interrupt=False,
@@ -59,6 +70,7 @@ for group in (runs.app, datasets.app):
 app.command(completion.of(app), help_format="markdown", help_epilogue="")
 
 _REFUSED, _INTERRUPTED = 1, 130
+_GOES_ON = ("train", "demo", "tickets", "instability", "supermasks", "data")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -66,14 +78,15 @@ def main(arguments: list[str] | None = None) -> None:
 
     With `SURFEIT_DEBUG` set, an error shows where it came from.
     """
-    if isinstance(sys.stdout, TextIOWrapper):
-        # Names of files may hold what no text can: they are shown, not refused.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    _settle_streams()
     try:
         app(arguments, result_action="return_value")
         sys.stdout.flush()
     except KeyboardInterrupt:
-        _tell("stopped; give the same command again and it goes on from here")
+        first = (sys.argv[1:] if arguments is None else arguments)[:1]
+        goes_on = first and first[0] in _GOES_ON
+        on = "; give the same command again and it goes on from here" if goes_on else ""
+        _tell(f"stopped{on}")
         sys.exit(_INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has had enough: that is no error.
@@ -88,6 +101,15 @@ def main(arguments: list[str] | None = None) -> None:
         except OSError:
             _drop_output()
         sys.exit(_REFUSED)
+
+
+def _settle_streams() -> None:
+    """Lets everything be printed: where a stream is closed, and what no text can hold."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be no UTF-8
 
 
 def say(error: Exception) -> None:
@@ -130,4 +152,5 @@ def _drop_output() -> None:
 
 
 def _tell(words: str) -> None:
-    print(f"surfeit: {words}", file=sys.stderr)
+    with suppress(OSError):  # else there is nobody to tell
+        print(f"surfeit: {words}", file=sys.stderr)

@@ -1,5 +1,6 @@
 """`surfeit tickets`: the search for lottery tickets, with the controls that it is judged by."""
 
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -96,6 +97,7 @@ class Search:
         return rates | ({} if found.conv_rate is None else {"conv_rate": found.conv_rate})
 
 
+_DEEPEST = 100  # level: those below it are as large
 _PLACES, _MACHINE, _OPTIONS, _SEARCH = Places(), Machine(), RecipeOptions(), Search()
 
 
@@ -197,10 +199,12 @@ def _size(
     from surfeit.train.size import bytes_at_most
 
     kept = Snapshots(every_epochs=0, at=(config.rewind_to,))
-    slowest = _slowest_rate(config)
-    densities = [(1 - slowest) ** level for level in range(1, config.levels + 1)]
-    ticket = [bytes_at_most(network, dataset, recipe, kept, density=d) for d in densities]
-    return bytes_at_most(network, dataset, recipe, kept) + (1 + len(config.controls)) * sum(ticket)
+    sizes = {0: bytes_at_most(network, dataset, recipe, kept)}
+    for level in range(1, min(config.levels, _DEEPEST) + 1):
+        density = max((1 - _slowest_rate(config)) ** level, sys.float_info.epsilon)
+        sizes[level] = bytes_at_most(network, dataset, recipe, kept, density=density)
+    tickets = sum(sizes[min(level, _DEEPEST)] for level in range(1, config.levels + 1))
+    return sizes[0] + (1 + len(config.controls)) * tickets
 
 
 def _slowest_rate(config: "TicketConfig") -> float:

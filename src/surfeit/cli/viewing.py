@@ -165,8 +165,9 @@ def figure(
     from surfeit.study.figures.view import figure as draw
     from surfeit.viewer.saved import read_view
 
+    saved = read_view(view)
     path = out or view.with_suffix(".svg")
-    save_as(draw(read_view(view)), path)
+    save_as(draw(saved), path)
     print(path)
 
 

@@ -1,10 +1,12 @@
 """Layers whose values are drawn afterwards, once."""
 
+from math import prod
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
+_MOST = 2**55  # beyond it torch's own arithmetic of sizes overflows
 _Layer = TypeVar("_Layer", bound=nn.Module)
 
 
@@ -17,7 +19,12 @@ def blank(kind: type[_Layer], *arguments: int, **options: Any) -> _Layer:
     Args:
         kind: of layers that hold nothing but their own parameters, such as `Linear` and `ConvNd`.
         arguments, options: the layer's, without `device`.
+
+    Raises:
+        MemoryError: if no machine holds so many weights.
     """
+    if prod(arguments) > _MOST:
+        raise MemoryError(f"a {kind.__name__} of {' x '.join(map(str, arguments))} weights")
     layer = kind(*arguments, device="meta", **options)
     for name, held in list(layer.named_parameters(recurse=False)):
         values = torch.empty(held.shape, dtype=held.dtype, device="cpu")

@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral
 
+MOST = 10_000_000
+"""Snapshots of a run."""
+
 Progress = Callable[["Moment"], None]
 
 
@@ -54,7 +57,17 @@ class Snapshots:
         object.__setattr__(self, "at", tuple(map(int, self.at)))
 
     def steps(self, total: int, per_epoch: int, first: int = 0) -> list[int]:
-        """The steps, ascending, of a training from step `first` to `total`."""
+        """The steps, ascending, of a training from step `first` to `total`.
+
+        Raises:
+            ValueError: if there are so many that a list of them fills the memory.
+        """
+        if self.every_epochs and (count := total // (per_epoch * self.every_epochs)) > MOST:
+            wider = self.every_epochs * -(-count // MOST)
+            raise ValueError(
+                f"{count:,} snapshots are more than the {MOST:,} that a run may have: keep one "
+                f"each {wider:,} epochs or more, every_epochs={wider} (--snapshot-epochs {wider})"
+            )
         steps = {first, total, *(step for step in self.at if step <= total)}
         if self.every_epochs:
             steps.update(range(0, total, per_epoch * self.every_epochs))

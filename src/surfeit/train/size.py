@@ -9,7 +9,7 @@ from surfeit.data import Dataset
 from surfeit.models import Builder
 from surfeit.train.building import built
 from surfeit.train.recipe import Recipe
-from surfeit.train.recording import Snapshots
+from surfeit.train.recording import MOST, Snapshots
 
 _LISTED = 10**5  # steps
 _HEADER = 160  # bytes of a tensor in a file, besides its name
@@ -37,7 +37,8 @@ def bytes_at_most(
             what is removed is not stored; below 1 the mask is counted, a bit an entry.
 
     Raises:
-        ValueError: if the density is out of range, or the model can build no network.
+        ValueError: if the density is out of range, the model can build no network, or there are
+            more snapshots than a run may have.
 
     Cost: that of building the network.
     """
@@ -57,12 +58,11 @@ def bytes_at_most(
 
 def snapshots_at_most(snapshots: Snapshots, total: int, per_epoch: int) -> int:
     """How many steps `snapshots.steps` gives; of very many a few more, which are not listed."""
-    if total <= _LISTED:
-        return len(snapshots.steps(total, per_epoch))
     count = 2 + len(snapshots.at) + snapshots.per_decade * len(str(total))
     if snapshots.every_epochs:
         count += total // (per_epoch * snapshots.every_epochs)
-    return min(count, total + 1)
+    few_or_refused = total <= _LISTED or count > MOST
+    return len(snapshots.steps(total, per_epoch)) if few_or_refused else min(count, total + 1)
 
 
 def _stored(name: str, value: Tensor, density: float) -> int:
