@@ -50,7 +50,7 @@ def arguments(command: str, store: Path) -> list[str]:
     words = [stands_for.get(word, word) for word in words]
     if name == "figure":
         return [name, *words]
-    if name in ("export", "view"):
+    if name in ("export", "view", "inspect", "prune"):
         return [name, *words, "--root", str(store)]
     short = [] if "--model" in words else ["--model", "mlp-6"]
     short += [] if {"--steps", "--epochs"} & {*words} else ["--steps", "20"]
@@ -159,6 +159,22 @@ REFUSED = {
         "RUN --layer fc1 --out a-file/page.html",
         "RUN --layer fc1 --out ..",
         "nothing --layer fc1 --out new/page.html",
+    ],
+    "inspect": [
+        "RUN --layer fc9 --out new/folder",
+        "RUN --data minst --out new",
+        "RUN --out a-file",
+        "nothing --out new",
+    ],
+    "prune": [
+        "RUN --layer fc9 --out new/folder",
+        "RUN --layer fc1 --criteria magnitud --out new",
+        "RUN --layer fc1 --loss nan --out new",
+        "RUN --layer fc1 --repeats -1 --out new",
+        "RUN --layer fc1 --step 7 --out new",
+        "RUN --layer fc1 --model nowhere:network --out new",
+        "RUN --layer fc1 --out a-file",
+        "nothing --layer fc1 --out new",
     ],
     "view": ["RUN --port 65536", "RUN --port -1", "nothing", "RUN --model nowhere:network"],
     "figure": [".", "nothing.json", "nothing.json --out new/f.svg", "SAVED --out new/f.gif"],

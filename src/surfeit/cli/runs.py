@@ -11,7 +11,7 @@ from surfeit.cli.options import Places
 from surfeit.cli.run_filters import condition_of, ordered
 from surfeit.cli.run_removal import agreed, chosen, each, listed, thin_wishes
 from surfeit.cli.run_table import print_records, print_runs, size_words
-from surfeit.cli.values import Whole, WholeNumbers
+from surfeit.cli.values import Whole, WholeNumbers, runs_of, words
 
 if TYPE_CHECKING:
     from surfeit.store import Run
@@ -23,7 +23,10 @@ app = App(
 )
 _PLACES = Places()
 
-Filters = Annotated[tuple[str, ...], Parameter(name="--filter", consume_multiple=True)]
+Filters = Annotated[
+    tuple[str, ...],
+    Parameter(name="--filter", consume_multiple=True, negative=(), converter=words),
+]
 Yes = Annotated[bool, Parameter(negative=())]
 
 
@@ -126,7 +129,7 @@ def verify(*runs: str, places: Places = _PLACES) -> None:
     store = places.store
     if not store.root.is_dir() and not runs:
         raise ValueError(f"there is no folder {store.root}: give --root")
-    found = [store.find(text) for text in runs] or store.runs()
+    found = [store.find(text) for text in runs_of(runs)] or store.runs()
     problems = [problem for run in found for problem in run.verify()]
     if not runs:
         problems += store.problems()
@@ -244,7 +247,7 @@ def thin(
         there = run.steps()
         return evenly(there, most=keep) if keep is not None else every_so(there, stride=every or 0)
 
-    found = chosen(store, runs, filter_)
+    found = chosen(store, runs_of(runs), filter_)
     wishes = [thinning(run, kept(run), needed=needed.get(run.key, ())) for run in found]
     thin_wishes([wish for wish in wishes if wish.removed or wish.needed], yes)
 
@@ -265,7 +268,7 @@ def delete(*runs: str, filter_: Filters = (), yes: Yes = False, places: Places =
     from surfeit.store import summary_of
 
     store = places.store
-    found = chosen(store, runs, filter_)
+    found = chosen(store, runs_of(runs), filter_)
     if not found:
         return
     size = sum(summary_of(run.path, run.path.parent).size for run in found)
