@@ -46,7 +46,7 @@ def test_bash_completes_commands_flags_and_choices(script):
     assert completed(script, "surfeit", "tr") == ["train"]
     assert completed(script, "surfeit", "runs", "ver") == ["verify"]
     assert completed(script, "surfeit", "train", "--snapshot-e") == ["--snapshot-epochs"]
-    assert completed(script, "surfeit", "prune", "--split", "t") == ["test"]
+    assert completed(script, "surfeit", "runs", "list", "--format", "j") == ["json"]
     assert completed(script, "surfeit", "completion", "f") == ["fish"]
 
 

@@ -13,7 +13,7 @@ import torch
 from surfeit.cli import table
 from surfeit.data import load
 from surfeit.models import mlp
-from surfeit.store import Run, Store
+from surfeit.store import Index, Run, Store, Summary
 from surfeit.train import Recipe, train
 
 from .conftest import call
@@ -142,10 +142,10 @@ def test_a_cell_stays_in_its_cell(capsys, monkeypatch):
     ],
 )
 def test_memory_that_runs_out_is_a_sentence(root, monkeypatch, capsys, error, words):
-    def fail(self: Store) -> list[Run]:
+    def fail(self: Index) -> list[Summary]:
         raise error
 
-    monkeypatch.setattr(Store, "runs", fail)
+    monkeypatch.setattr(Index, "summaries", fail)
     assert call("runs", "--root", root) == 1
     assert words in capsys.readouterr().err
 

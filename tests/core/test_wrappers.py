@@ -144,5 +144,7 @@ def test_what_is_no_network_is_refused_everywhere(given, words):
 def test_a_split_that_is_none_is_refused():
     model = network()
     for given in (torch.utils.data.TensorDataset(torch.zeros(1, 4)), (torch.zeros(1, 4), 1), None):
-        with pytest.raises(ValueError, match=r"split must be a Split, inputs and targets, got a"):
+        with pytest.raises(
+            ValueError, match=r"split must be a Split such as data\.validation or data\.test, got"
+        ):
             evaluate(model, parameters(model) | buffers(model), given)

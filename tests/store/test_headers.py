@@ -131,7 +131,7 @@ def test_a_mask_takes_eight_times_its_file_whatever_its_shape_says(tmp_path, sha
 )
 def test_a_mask_of_another_kind_is_told(tmp_path, packed, metadata):
     (tmp_path / "m").write_bytes(safetensors.torch.save(packed, metadata=metadata))
-    with pytest.raises(StoreError, match="'w' is not a list of bytes with a shape"):
+    with pytest.raises(StoreError, match=r"'w' (is not a list of bytes with a shape|has no shape)"):
         read_mask(tmp_path / "m")
 
 

@@ -25,6 +25,8 @@ def change(path, *keys, to=...):
         del inner[last]
     else:
         inner[last] = to
+    if path.name == "DONE.json":
+        found.pop("sha256", None)  # as an earlier version wrote it
     path.write_text(json.dumps(found))
 
 
@@ -293,3 +295,35 @@ def test_lone_surrogates_of_a_command_line_become_visible(finished):
     run = finished()
     change(run.path / "run.json", "about", "command", to="surfeit train --root caf\udce9")
     assert Run(run.path).about["command"] == r"surfeit train --root caf\udce9"
+
+
+def means_the_same(changed, content):
+    """Whether only the space between values is another."""
+    try:
+        return json.loads(changed) == json.loads(content)
+    except ValueError:
+        return False
+
+
+def test_every_bit_of_the_record_of_a_finished_run_is_watched(finished):
+    run = finished()
+    path = run.path / "DONE.json"
+    content = path.read_bytes()
+    for place in range(len(content)):
+        changed = bytearray(content)
+        changed[place] ^= 1 << place % 7
+        path.write_bytes(changed)
+        assert run.verify() or means_the_same(changed, content), place
+    path.write_bytes(content)
+    assert run.verify() == []
+
+
+def test_a_record_without_a_sum_is_of_an_earlier_version(finished):
+    run = finished()
+    record = json.loads((run.path / "DONE.json").read_text())
+    del record["sha256"]
+    (run.path / "DONE.json").write_text(json.dumps(record))
+    assert run.verify() == []
+    del record["files"]["snapshots/5.safetensors"]
+    (run.path / "DONE.json").write_text(json.dumps(record))
+    assert "5.safetensors is not among the files that DONE.json lists" in run.verify()[0]

@@ -150,7 +150,7 @@ def test_a_seal_that_lacks_something_is_told(go, name):
     del done[name]
     (run.path / "DONE.json").write_text(json.dumps(done))
     (run.path / "snapshots" / "4.safetensors").unlink()
-    with pytest.raises(StoreError, match=f"DONE.json is damaged: it has no '{name}'. Delete it"):
+    with pytest.raises(StoreError, match=rf"DONE\.json is damaged: it .*({name}).*elete"):
         go()
 
 

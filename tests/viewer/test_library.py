@@ -217,7 +217,7 @@ def test_tables_of_far_more_rows_than_bytes_are_refused(store, tmp_path):
 
 def test_tables_that_are_no_files_are_not_waited_for(store, tmp_path):
     os.mkfifo(tmp_path / "pipe.parquet")
-    with pytest.raises(StoreError, match="no regular file"):
+    with pytest.raises(StoreError, match="is a pipe, not a file"):
         Library(store, [tmp_path / "pipe.parquet"])
 
 

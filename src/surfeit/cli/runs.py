@@ -64,6 +64,7 @@ def list_(
     all_columns
         All columns, however wide the terminal is.
     """
+    from surfeit.core import printable
     from surfeit.store import Index
 
     if limit is not None and limit < 1:
@@ -83,7 +84,7 @@ def list_(
         print(f"{len(runs):,} of {len(known):,} runs", file=sys.stderr)
     for run in known:
         if run.problem:
-            print(f"surfeit: {run.problem}", file=sys.stderr)
+            print(f"surfeit: {printable(run.problem)}", file=sys.stderr)
 
 
 @app.command

@@ -77,7 +77,7 @@ def last_row(path: Path) -> dict[str, Any]:
         with open_regular(path, follow=False) as file:
             file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
             *lines, _ = file.read().split(b"\n")
-        row = parse_json(lines[-1])
+        row = parse_json(lines[-1], constants=True)
     except (OSError, StoreError, IndexError, ValueError):
         return {}  # what is shown is no result: whoever reads the run hears of a damaged file
     return row if isinstance(row, dict) else {}

@@ -13,7 +13,8 @@ from typing import Any
 
 from surfeit.core import ProtocolError, StoreError
 from surfeit.store.checkpoint import CHECKPOINT
-from surfeit.store.files import FileSum, disk_errors, make_folder, write_json
+from surfeit.store.files import FileSum, disk_errors, make_folder
+from surfeit.store.record import write_done
 from surfeit.store.removing import own_file, remove_file, remove_folder
 from surfeit.store.run import Run
 from surfeit.store.snapshots import read_mask
@@ -87,7 +88,7 @@ def take_over(folder: Path, *, other: bool) -> None:
         _move(again, folder, name)
     listed = {name: asdict(found) for name, found in files.items()}
     record = {**(after if differing else before), "files": listed}
-    write_json(folder / "DONE.json", record | _still_thinned(before, files))
+    write_done(folder, record | _still_thinned(before, files))
     for name in first.keys() - second.keys():
         remove_file(folder, name)
     remove_folder(again)

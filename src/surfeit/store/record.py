@@ -4,6 +4,8 @@ Whoever reads a run may rely on what is checked here, and only on that: a record
 anywhere. What a name or a key in it could do is decided here too, in one place.
 """
 
+import hashlib
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from surfeit.core import StoreError
-from surfeit.store.files import check_regular, read_errors, read_json
+from surfeit.store.files import check_regular, read_errors, read_json, write_json
 from surfeit.store.headers import is_shape
 from surfeit.store.keys import SCHEMA
 from surfeit.store.names import FILES, FOLDERS, is_run_file, leads_out
@@ -22,6 +24,7 @@ REPAIR = (
     "and give it once more"
 )
 DISCARD = "Delete this folder and give the command that made the run again"
+_SEAL = "sha256"
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 Kinds: TypeAlias = tuple[type, ...]
@@ -96,10 +99,35 @@ def read_done(folder: Path) -> dict[str, Any]:
         _check_fields(record, _DONE, "")
         for name, entry in record["files"].items():
             _check_entry(name, entry)
+        _check_seal(record)
     except ValueError as error:
         raise StoreError(f"{path} is damaged: {error}. {REPAIR}") from error
     files = {name: entry for name, entry in record["files"].items() if is_run_file(name)}
     return record | {"files": files}
+
+
+def write_done(folder: Path, record: Mapping[str, Any]) -> None:
+    """Writes `DONE.json` with its own sum, so that a changed bit in what it lists is told.
+
+    Raises:
+        StoreError: if the disk refuses.
+    """
+    plain = {name: value for name, value in record.items() if name != _SEAL}
+    write_json(folder / "DONE.json", plain | {_SEAL: _sum_of(plain)})
+
+
+def _check_seal(record: dict[str, Any]) -> None:
+    seal = record.pop(_SEAL, None)
+    if seal is None:
+        # Of an earlier version, which wrote none; but a seal may have lost its name.
+        _check_fields(record, _DONE, "", only=True)
+    elif seal != _sum_of(record):
+        raise ValueError("its own sha256 is not what was written")
+
+
+def _sum_of(record: Mapping[str, Any]) -> str:
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def check_files(folder: Path) -> None:
@@ -186,6 +214,8 @@ _DONE: dict[str, Kinds] = {
     "machine": (dict,),
     "seconds": (int, float),
     "stopped_early": (bool,),
+    "thinned": (list, dict, str, int, bool, _NONE),  # `thinned_steps` looks closer
+    "sha256": (str,),
 }
 _SUM: dict[str, Kinds] = {"size": (int,), "sha256": (str,)}
 

@@ -31,7 +31,7 @@ from surfeit.store.checkpoint import damage
 from surfeit.store.files import FileSum
 from surfeit.store.lease import is_held
 from surfeit.store.metrics import read_metrics
-from surfeit.store.names import step_of
+from surfeit.store.names import is_run_file, step_of
 from surfeit.store.record import DISCARD as DISCARD
 from surfeit.store.record import REPAIR as REPAIR
 from surfeit.store.record import read_done, read_record
@@ -132,7 +132,7 @@ class Run:
                 f"{self.path}/DONE.json is damaged: it does not say after how many steps the "
                 f"training ended. {REPAIR}"
             )
-        return {"machine": {}} | record  # none is another than any
+        return record
 
     @property
     def layers(self) -> list[str]:
@@ -270,7 +270,19 @@ class Run:
             return [printable(str(error))]
         found = [(self.path / name, FileSum(**expected)) for name, expected in sums]
         damage = [expected.differs(path) for path, expected in found]
-        return [printable(words) for words in damage if words is not None]
+        told = [words for words in damage if words is not None] + self._unlisted(dict(sums))
+        return [printable(words) for words in told]
+
+    def _unlisted(self, files: Mapping[str, object]) -> list[str]:
+        """What looks like the run's own and is not among the files that it finished with."""
+        names = [path.relative_to(self.path).as_posix() for path in self.path.glob("*/*.*")]
+        names += [path.name for path in self.path.glob("*.*")]
+        thinned = self.done.get("thinned")
+        steps = thinned if isinstance(thinned, list) else []
+        gone = {f"snapshots/{step}.safetensors" for step in steps}
+        own = (name for name in names if is_run_file(name) and name not in gone)
+        odd = sorted(name for name in own if name not in files)
+        return [f"{self.path / name} is not among the files that DONE.json lists" for name in odd]
 
     def lacks(self) -> list[str]:
         """The names of a finished run's files that are missing or have another size.

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surfeit.core import StoreError
-from surfeit.store.files import disk_errors, write_json
+from surfeit.store.files import disk_errors
 from surfeit.store.lease import Lease
+from surfeit.store.record import write_done
 from surfeit.store.run import Run, snapshot_path
 from surfeit.store.store import Store
 
@@ -137,7 +138,7 @@ def thinned_steps(run: Run) -> set[int]:
 
 def mark_thinned(run: Run, record: Mapping[str, object], steps: Iterable[int]) -> None:
     """Writes a finished run's record with the steps that were taken out of it."""
-    write_json(run.path / "DONE.json", {**record, THINNED: sorted(set(steps))})
+    write_done(run.path, {**record, THINNED: sorted(set(steps))})
 
 
 def _every(steps: list[int], stride: int) -> list[int]:

@@ -16,7 +16,7 @@ from surfeit.store.keys import SCHEMA
 from surfeit.store.labels import LABELS
 from surfeit.store.lease import Lease
 from surfeit.store.metrics_file import MetricsFile
-from surfeit.store.record import check_files
+from surfeit.store.record import check_files, write_done
 from surfeit.store.removing import own_file, remove_file
 from surfeit.store.run import DISCARD, Run, mask_path, snapshot_path
 from surfeit.store.snapshots import read_mask, write_mask, write_snapshot
@@ -124,7 +124,7 @@ class RunWriter:
         self._sync()
         self._remove_strays()
         files = {name: asdict(found) for name, found in self._all_sums().items()}
-        write_json(self.folder / "DONE.json", {"files": files, **summary})
+        write_done(self.folder, {"files": files, **summary})
         remove_file(self.folder, CHECKPOINT)
         return Run(self.folder)
 
