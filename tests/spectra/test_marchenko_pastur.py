@@ -195,8 +195,8 @@ def test_matrices_that_are_no_noise_do_not_crash(weight):
         ([1.0, 1.0], (3, 3), {}, r"3 units have 3 eigenvalues, got a tensor of \[2\]"),
         ([1.0, 1.0, 1.0], (3, 2), {}, "3 x 2 has at most 2 nonzero eigenvalues"),
         ([1.0, 1.0], (2,), {}, r"shape must be \(units, inputs, ...\), each at least 1"),
-        ([1.0, 1.0], (2, 3), {"level": 0.0}, r"level must be in \(0, 0.5\], got 0.0"),
-        ([1.0, 1.0], (2, 3), {"level": 0.7}, r"level must be in \(0, 0.5\], got 0.7"),
+        ([1.0, 1.0], (2, 3), {"level": 0.0}, r"level must be in \(0, 0.1\], got 0.0"),
+        ([1.0, 1.0], (2, 3), {"level": 0.2}, r"level must be in \(0, 0.1\], got 0.2"),
     ],
 )
 def test_wrong_arguments_are_named(values, shape, options, message):

@@ -43,7 +43,7 @@ ENTRIES = {
         "strays in 99 of 100 layers: it passes the dashed line of the figure. That is for weights "
         "of light tails, such as Gaussian ones, none of them pruned: of layers of pure noise with "
         "heavy tails (Student’s t of 5 degrees of freedom) 12 to 35 in 100 had a spike, of layers "
-        "under a random mask 40 to 56 where a fifth of the weights was kept, and nearly all below."
+        "under a random mask 40 to 63 where a fifth of the weights was kept, and nearly all below."
     ),
     "Update": "W − Z, the weights after training less those at initialisation.",
     "Validation and test {examples}": (

@@ -52,7 +52,7 @@ def _pruned(layer: str, zeros: float) -> dict[str, Any]:
     """What is to be known of a layer with zeros among its weights."""
     text = (
         f"{100 * zeros:.0f} % of this layer's weights are exactly zero, as pruning leaves them. "
-        "The noise that is fitted here has no such holes. Under a random mask 40 to 56 in 100 "
+        "The noise that is fitted here has no such holes. Under a random mask 40 to 63 in 100 "
         "layers of nothing but noise had a spike where a fifth of the weights was kept, and "
         "nearly all where it was a tenth. So spikes are a description here, not a test."
     )

@@ -74,7 +74,8 @@ class HeldMask:
         """Says so if a removed weight is not zero: an eighth of them at each call, in turn.
 
         One inner product with numbers that are zero where weights are kept, and between 1 and 2
-        where they are removed: whatever came back to life leaves a sum that is not zero. All of
+        where they are removed: what came back to life leaves a sum that is not zero, unless
+        several of opposite signs cancel to the last bit, which the next look would tell. All of
         them at once would cost a step of LeNet-300-100 more than 2 %; what is alive stays alive
         unless `hold_` works, so that eight steps find it as surely as one. Every measurement and
         every snapshot looks at all.

@@ -60,7 +60,7 @@ class TicketConfig:
             `one-shot` (each level from those of the dense network alone, at the same density).
         controls: names of `CONTROLS`, each trained at every pruned level.
         scratch_cap: of the control `scratch-b`: the most by which its training is longer than the
-            ticket's, >= 1; None, the default, for no bound. It then takes 1 / density times the
+            recipe, >= 1; None, the default, for no bound. It then takes 1 / density times the
             steps: ten times at a density of 10 %.
 
     Raises:

@@ -66,7 +66,8 @@ def grasp(evidence: Evidence, *, temperature: float = 1.0, mode: Mode | None = N
 def taylor(evidence: Evidence, *, minibatch: int = MINIBATCH) -> Params:
     """`mean_b (g_b w)²`: weights whose removal changes the loss of many minibatches are kept.
 
-    With g_b the gradient of the mean loss over minibatch b: to first order, the mean square of what
+    With g_b the gradient of the mean loss over minibatch b, and the mean over minibatches weighted
+    by their examples, since the last may be shorter: to first order, the mean square of what
     a minibatch's loss changes by. The square of the whole split's mean would rank as `snip`, and
     that mean is about zero once the network is trained. In evaluation mode.
 

@@ -89,11 +89,12 @@ def activation_correlation(evidence: Evidence) -> UnitScores:
 def taylor_unit(evidence: Evidence, *, minibatch: int = MINIBATCH) -> UnitScores:
     """`mean_b (∂L_b/∂c_i)²`: units whose removal changes the loss of many minibatches are kept.
 
-    With c_i a gate on the unit, at 1, and L_b the mean loss of minibatch b: to first order, the
-    mean square of what a minibatch's loss changes by when the unit goes. The gate stands where a
-    removal acts: wherever the unit is read, behind normalisation and activation. Units that go
-    together, as in a residual stream, have one gate, and each member its score. Units that no
-    removal is known of have a gate on their weights and bias (`gates.unit_slopes`).
+    With c_i a gate on the unit, at 1, L_b the mean loss of minibatch b, and the mean weighted by
+    the minibatches' examples: to first order, the mean square of what a minibatch's loss changes by
+    when the unit goes. The gate stands where a removal acts: wherever the unit is read, behind
+    normalisation and activation. Units that go together, as in a residual stream, have one gate,
+    and each member its score. Units that no removal is known of have a gate on their weights and
+    bias (`gates.unit_slopes`).
 
     Args:
         evidence: with a split; a score of the whole training set is worth many of a few examples.
