@@ -165,3 +165,16 @@ def test_a_checkpoint_that_does_not_fit_is_told(go, store, name):
     replace(found, tensors=others).write(run.path)
     with pytest.raises(StoreError, match=r"does not fit the training .*delete checkpoint.safeten"):
         go()
+
+
+@pytest.mark.parametrize("value", ["1", "1e999"])
+def test_a_record_that_was_changed_is_told_and_written_anew(go, value):
+    run = go()
+    path = run.path / "run.json"
+    before = json.loads(path.read_text())
+    seed = before["identity"]["config"]["seed"]
+    path.write_text(path.read_text().replace(f'"seed": {seed}', f'"lr": {value}, "seed": {seed}'))
+    with pytest.raises(StoreError, match=r"run\.json is damaged: .* it is written anew"):
+        go()
+    path.unlink()
+    assert go().identity == before["identity"]

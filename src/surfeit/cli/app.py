@@ -23,7 +23,7 @@ from surfeit.cli import (
     training,
     viewing,
 )
-from surfeit.cli.refusals import sentence
+from surfeit.cli.refusals import check_paths, sentence
 from surfeit.cli.values import LISTS
 
 
@@ -80,6 +80,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     _settle_streams()
     try:
+        check_paths(sys.argv[1:] if arguments is None else arguments)
         app(arguments, result_action="return_value")
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -143,6 +144,8 @@ def _words(error: Exception) -> str:
         )
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{printable(os.fsdecode(error.filename))}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"the output cannot be written: {error.strerror}"
     return words or type(error).__name__
 
 

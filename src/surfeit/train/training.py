@@ -19,6 +19,7 @@ from surfeit.store import (
     clear_left_behind,
     clear_temporary,
     is_left_behind,
+    key_of,
     make_folder,
     take_over,
     thinned_steps,
@@ -152,9 +153,22 @@ def _complete(folder: Path, steps: list[int]) -> Run | None:
     if not ((folder / "DONE.json").is_file() and (folder / "run.json").is_file()):
         return None
     run = Run(folder)
+    if not _is_described(run):
+        raise StoreError(
+            f"{folder}/run.json is damaged: its key is not that of what it describes. Delete the "
+            "file and give the same command again: it is written anew"
+        )
     # After an early stop there are none of the later steps.
     wanted = {step for step in steps if step <= _in_summary(run, "steps")}
     return run if wanted <= set(run.steps()) and not run.lacks() else None
+
+
+def _is_described(run: Run) -> bool:
+    """Whether the key is that of what the record says, which no changed record is."""
+    try:
+        return key_of(run.identity) == run.key
+    except ValueError:  # a number that JSON does not have
+        return False
 
 
 def _clear_after_kill(folder: Path) -> None:
