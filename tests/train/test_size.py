@@ -102,7 +102,7 @@ def test_the_size_of_long_trainings_is_known_at_once(digits):
 
 
 def test_more_snapshots_than_a_list_can_hold_are_refused(digits):
-    words = r"keep one each 100,000 epochs or more, every_epochs=100000 \(--snapshot-epochs"
+    words = r"keep one every 100,000 epochs or more, every_epochs=100000 \(--snapshot-epochs"
     with pytest.raises(ValueError, match=words):
         bytes_at_most(partial(mlp, (4,)), digits, Recipe(epochs=10**12))
     with pytest.raises(ValueError, match=words):
