@@ -66,7 +66,7 @@ class Snapshots:
             wider = self.every_epochs * -(-count // MOST)
             raise ValueError(
                 f"{count:,} snapshots are more than the {MOST:,} that a run may have: keep one "
-                f"each {wider:,} epochs or more, every_epochs={wider} (--snapshot-epochs {wider})"
+                f"every {wider:,} epochs or more, every_epochs={wider} (--snapshot-epochs {wider})"
             )
         steps = {first, total, *(step for step in self.at if step <= total)}
         if self.every_epochs:
