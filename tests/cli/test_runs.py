@@ -162,6 +162,13 @@ def test_a_damaged_run_is_in_the_list_with_the_others(store, made, capsys):
         (["state=interrupted"], []),
         (["steps>100"], []),
         (["epochs==10"], [0, 1, 2, 3]),
+        (["model=lenet*,state=done"], [3]),
+        (["model=mlp*,seed>0", "seed<2"], [1]),
+        (["state=d?ne"], [0, 1, 2, 3]),
+        (["state!=d*"], []),
+        (["accuracy<=100%"], [0, 1, 2, 3]),
+        (["accuracy=95%"], [3]),
+        (["created<2024-02-29"], []),
     ],
 )
 def test_filters_choose_by_what_a_run_is(terms, seeds, store, made, capsys):
@@ -186,6 +193,23 @@ def test_filters_choose_by_what_a_run_is(terms, seeds, store, made, capsys):
         ("size>100XB", "size is a number, also as 100MB or 1.5GB, got '100XB'"),
         ("accuracy<", "compares with a number, and none is given"),
         ("created<yesterday", "created is a time such as 2026-01-31"),
+        ("created<2026-13-01", "created is a time, and there is none such as '2026-13-01'"),
+        ("created>2026-02-30", "there is none such as '2026-02-30'"),
+        ("created=2026-00", "there is none such as '2026-00'"),
+        ("created<0000", "there is none such as '0000'"),
+        ("created<2026-01-31T25", "there is none such as '2026-01-31T25'"),
+        ("created<2026-01-31 12:60", "there is none such as '2026-01-31 12:60'"),
+        ("created<٢٠٢٦", "created is a time such as 2026-01-31"),
+        ("density<=20", "density is a fraction in [0, 1] or a percentage such as 20%, got '20'"),
+        ("accuracy>98", "accuracy is a fraction in [0, 1] or a percentage such as 98%, got '98'"),
+        ("test_accuracy<120%", "accuracy is a fraction in [0, 1]"),
+        ("accuracy>-0.5", "accuracy is a fraction in [0, 1]"),
+        ("accuracy>1MB", "accuracy is a number, got '1MB'"),
+        ("seed=50%", "seed is a number, got '50%'"),
+        ("size>5%", "size is a number, also as 100MB"),
+        ("state=weird", "no state of a run 'weird': one of done, running, interrupted, damaged"),
+        ("status!=don", "no state of a run 'don': did you mean 'done'?"),
+        ("state=", "no state of a run '': one of done"),
     ],
 )
 def test_filters_that_are_none_are_refused(term, words, store, capsys):
@@ -219,6 +243,108 @@ def test_every_field_can_be_sorted_by_and_is_missing_somewhere():
     with pytest.raises(ValueError, match="no field of a run 'sise': did you mean 'size'"):
         ordered([full], "sise", reverse=False)
     assert condition_of([])(empty)
+
+
+@pytest.mark.parametrize(
+    "field", [name for name in FIELDS if name not in ("key", "state", "size", "snapshots")]
+)
+def test_runs_without_what_is_sorted_by_never_win(field):
+    full = Summary(
+        key="b",
+        folder="",
+        state="done",
+        seed=0,
+        steps=0,
+        epochs=0.0,
+        test_accuracy=0.0,
+        created="2026",
+        arm="ticket",
+        level=0,
+        density=0.0,
+        name="n",
+        tags=("t",),
+        model="m",
+        data="d",
+    )
+    empty = Summary(key="a", folder="", state="done")
+    for reverse in (False, True):
+        assert ordered([full, empty], field, reverse=reverse) == [empty, full]
+        assert ordered([empty, full], field, reverse=reverse) == [empty, full]
+
+
+def test_a_limit_keeps_runs_that_have_what_is_sorted_by(store, made, capsys):
+    for seed, accuracy in enumerate((0.5, None, 0.9, None)):
+        made(seed, accuracy=accuracy)
+    for flags, wanted in (([], [0.5, 0.9]), (["--reverse"], [0.9, 0.5])):
+        rows = listed(capsys, store, "--sort", "accuracy", *flags, "--limit", "2")
+        assert [row["test_accuracy"] for row in rows] == wanted
+
+
+def test_an_empty_text_means_no_run(store, made, capsys):
+    run, root = made(), ("--root", store.root)
+    assert call("runs", "tag", run.key[:4], "keep", *root) == 0
+    for arguments in (
+        ("delete", "", "--yes"),
+        ("delete", " ", "--yes"),
+        ("delete", "", "--filter", "state=done", "--yes"),
+        ("thin", "", "--keep", "2", "--yes"),
+        ("show", ""),
+        ("verify", ""),
+        ("name", "", "mine"),
+        ("tag", "", "mine"),
+    ):
+        assert call("runs", *arguments, *root) == 1
+        assert "which run?" in capsys.readouterr().err
+    assert Store(store.root).find(run.key).steps() == list(range(0, 101, 10))
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_name_takes_none_away(empty, store, made, capsys):
+    run, root = made(), ("--root", store.root)
+    assert call("runs", "name", run.key, "mine", *root) == 0
+    assert call("runs", "name", run.key, empty, *root) == 1
+    assert "is none; --remove takes the run's name away" in capsys.readouterr().err
+    assert store.find("mine").key == run.key
+
+
+def test_tags_are_a_list_like_any_other(store, made, capsys):
+    run, root = made(), ("--root", store.root)
+    assert call("runs", "tag", run.key, "a,b", "c", *root) == 0
+    assert listed(capsys, store)[0]["tags"] == ["a", "b", "c"]
+    assert call("runs", "tag", run.key, "a,c", "--remove", *root) == 0
+    assert listed(capsys, store)[0]["tags"] == ["b"]
+    assert call("runs", "tag", run.key, "a,", *root) == 1
+    assert "the list of tags must not have an empty item" in capsys.readouterr().err
+
+
+def test_a_run_whose_end_is_damaged_is_listed_as_such(store, made, capsys):
+    good, bad = made(0), made(1)
+    (bad.path / "DONE.json").write_text("{")
+    (store.root / "runs" / "loop").symlink_to("loop")
+    assert call("runs", "--root", store.root) == 0
+    printed = capsys.readouterr()
+    rows = dict(line.split("\t")[:2] for line in printed.out.splitlines())
+    assert (rows[good.key[:12]], rows[bad.key[:12]]) == ("done", "damaged")
+    assert f"{bad.path / 'DONE.json'} is damaged" in printed.err
+    assert "loop cannot be followed" in printed.err
+    assert call("runs", "delete", "--filter", "state=done", "--yes", "--root", store.root) == 0
+    assert bad.path.exists()
+    assert not good.path.exists()
+
+
+def test_one_snapshot_is_gone_and_one_run_is_right(store, made, capsys, monkeypatch):
+    run, root = made(), ("--root", store.root)
+    questions = []
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda text: questions.append(text) or "y")
+    kept = [str(step) for step in range(0, 91, 10) if step != 50]
+    assert call("runs", "thin", run.key, "--steps", *kept, *root) == 0
+    assert "take 1 snapshot (" in questions[0]
+    told = capsys.readouterr().err
+    assert told.startswith("1 snapshot, ")
+    assert told.endswith(" is gone\n")
+    assert call("runs", "verify", *root) == 0
+    assert capsys.readouterr().err == "1 run, nothing wrong\n"
 
 
 def test_sort_and_limit_leave_the_largest_at_the_end(store, made, capsys):

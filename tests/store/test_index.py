@@ -13,6 +13,7 @@ import torch
 from surfeit.core import StoreError
 from surfeit.store import Index, Labels, Lease, Run, Store, density_of, summary_of, write_labels
 from surfeit.store.index import FILE
+from surfeit.store.labels import named
 
 
 def by_key(index):
@@ -320,6 +321,51 @@ def test_tags_are_few_words():
         Labels(tags=tuple(f"t{number}" for number in range(101)))
     assert not Labels()
     assert Labels(name="größe").name == "größe"
+
+
+def test_no_run_is_called_nothing(store, finished, monkeypatch):
+    run = finished()
+    write_labels(run.path, Labels(tags=("keep",)))
+    assert named([run.path], "") == []
+    monkeypatch.chdir(run.path)  # whose path is "" here
+    for text in ("", " "):
+        with pytest.raises(StoreError, match=r"which run\? '\s?' names none: give a key"):
+            store.find(text)
+
+
+@pytest.mark.parametrize("place", ["runs/loop", "runs/{shelf}/loop", "loop", "runs/zz"])
+def test_a_link_to_itself_hides_no_run(store, finished, place):
+    first, second = finished(0), finished(1)
+    where = place.format(shelf=first.key[:2])
+    (store.root / where).symlink_to((store.root / where).name)
+    for _ in range(2):  # read, and from the cache
+        found = {summary.folder: summary for summary in Index(store).summaries()}
+        link = found.pop(where)
+        assert {summary.key for summary in found.values()} == {first.key, second.key}
+        assert link.state == "damaged"
+        assert f"{store.root / where} cannot be followed" in link.problem
+        assert "delete it" in link.problem
+    assert store.find(first.key).key == first.key
+    assert len(store.runs()) == 2
+
+
+def test_a_link_to_itself_in_place_of_all_runs_is_named(store):
+    store.root.mkdir(parents=True)
+    (store.root / "runs").symlink_to("runs")
+    (link,) = Index(store).summaries()
+    assert (link.folder, link.state) == ("runs", "damaged")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"files": {"../x": {}}}'])
+def test_a_run_whose_end_is_damaged_is_not_done(store, finished, text):
+    good, bad, labelled = finished(0), finished(1), finished(2)
+    Index(store).summaries()
+    (bad.path / "DONE.json").write_text(text)
+    (labelled.path / "labels.json").write_text("{")
+    found = by_key(Index(store))
+    states = [found[run.key].state for run in (good, bad, labelled)]
+    assert states == ["done", "damaged", "done"]
+    assert "DONE.json is damaged" in found[bad.key].problem
 
 
 def test_a_name_in_another_writing_is_the_same_name(store, finished):

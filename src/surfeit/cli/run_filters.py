@@ -3,8 +3,9 @@
 import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 if TYPE_CHECKING:
     from surfeit.store import Summary
@@ -31,6 +32,7 @@ _NUMBERS: dict[str, Callable[["Summary"], float | None]] = {
     "size": lambda run: run.size,
     "snapshots": lambda run: run.snapshots,
 }
+_FRACTIONS = {"accuracy": "98%", "density": "20%"}
 _OTHER_NAMES = {"status": "state", "tags": "tag", "test_accuracy": "accuracy", "date": "created"}
 FIELDS = (*_TEXTS, *_NUMBERS, "created")
 
@@ -44,36 +46,42 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 _TERM = re.compile(r"\s*([A-Za-z_]+)\s*(!=|<=|>=|==|=|<|>)(.*)", re.DOTALL)
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(%|[kKMGT]?B)?")
-_UNITS = {"%": 0.01, "B": 1.0, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
-_DATE = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d(:\d\d(:\d\d)?)?)?)?)?")
+_UNITS = {"B": 1.0, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
+_DATE = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d(:\d\d(:\d\d)?)?)?)?)?", re.ASCII)
+_FIRST_TIME = "0001-01-01T00:00:00"
 
 
 def condition_of(terms: Iterable[str]) -> Condition:
     """What holds for a run if all terms hold; everything without one.
 
     A term is a field, one of `= != < <= > >=`, and a value. Texts may hold `*` and `?`, and capital
-    letters count; of tags one must match. Numbers may end in `%` or `kB`, `MB`, `GB`; a time is as
-    precise as it is given: `created=2026-01` is that month. What a run does not have fulfils `!=`
-    alone; `name=` is one without a name.
+    letters count; of tags one must match. Accuracies and densities are fractions or end in `%`,
+    sizes may end in `kB`, `MB`, `GB`; a time is as precise as it is given: `created=2026-01` is
+    that month. What a run does not have fulfils `!=` alone; `name=` is one without a name.
 
     Raises:
-        ValueError: if a term is none, or its field is not known; the nearest are suggested.
+        ValueError: if a term is none, its value is none that its field can have, or its field or
+            state is not known; the nearest are suggested.
     """
     conditions = [_condition(term) for term in terms]
     return lambda run: all(holds(run) for holds in conditions)
 
 
 def ordered(runs: Sequence["Summary"], field: str | None, *, reverse: bool) -> list["Summary"]:
-    """The runs by a field, ascending, the oldest first among equals; those without it come first.
+    """The runs by a field, ascending, the oldest first among equals.
+
+    Those without it come first in either direction, so that the end of the list, which a limit
+    keeps, is of runs that have it.
 
     Raises:
         ValueError: if there is no such field; the nearest are suggested.
     """
-    found = list(runs)
+    having, without = list(runs), []
     if field is not None:
         value = _value(_known(field))
-        found.sort(key=lambda run: (value(run) not in (None, ""), value(run) or 0))
-    return found[::-1] if reverse else found
+        without = [run for run in runs if value(run) in (None, "")]
+        having = sorted((run for run in runs if value(run) not in (None, "")), key=value)
+    return without + (having[::-1] if reverse else having)
 
 
 def _condition(term: str) -> Condition:
@@ -91,6 +99,8 @@ def _condition(term: str) -> Condition:
         return _of_time(sign, value)
     if sign not in ("=", "!="):
         raise ValueError(f"{field} is a text: only = and != compare it, got {term!r}")
+    if field == "state":
+        _check_state(value)
     texts = _TEXTS[field]
 
     def matches(run: "Summary") -> bool:
@@ -100,11 +110,7 @@ def _condition(term: str) -> Condition:
 
 
 def _of_number(field: str, sign: str, value: str) -> Condition:
-    parts = _NUMBER.fullmatch(value)
-    if value and (parts is None or ("B" in (parts[2] or "")) > (field == "size")):
-        units = ", also as 100MB or 1.5GB" if field == "size" else ""
-        raise ValueError(f"{field} is a number{units}, got {value!r}")
-    number = float(parts[1]) * _UNITS[parts[2] or "B"] if parts else None
+    number = _number(field, value) if value else None
     if number is None and sign not in ("=", "!="):
         raise ValueError(f"{field}{sign} compares with a number, and none is given")
     compare, read = _COMPARISONS[sign], _NUMBERS[field]
@@ -118,10 +124,39 @@ def _of_number(field: str, sign: str, value: str) -> Condition:
     return holds
 
 
+def _number(field: str, value: str) -> float:
+    parts = _NUMBER.fullmatch(value)
+    unit = (parts[2] or "") if parts else ""
+    allowed = {"", "%"} if field in _FRACTIONS else {"", *_UNITS} if field == "size" else {""}
+    if parts is None or unit not in allowed:
+        units = ", also as 100MB or 1.5GB" if field == "size" else ""
+        raise ValueError(f"{field} is a number{units}, got {value!r}")
+    number = float(parts[1])
+    number = number / 100 if unit == "%" else number * _UNITS[unit or "B"]
+    if field in _FRACTIONS and not 0 <= number <= 1:
+        raise ValueError(
+            f"{field} is a fraction in [0, 1] or a percentage such as {_FRACTIONS[field]}, "
+            f"got {value!r}"
+        )
+    return number
+
+
+def _check_state(value: str) -> None:
+    from surfeit.core import unknown
+    from surfeit.store.summary import State
+
+    if not {"*", "?"} & {*value} and value not in get_args(State):
+        raise unknown("state of a run", value, get_args(State))
+
+
 def _of_time(sign: str, value: str) -> Condition:
     if not _DATE.fullmatch(value):
         raise ValueError(f"created is a time such as 2026-01-31 or 2026-01-31T12:00, got {value!r}")
     when, compare = value.replace(" ", "T"), _COMPARISONS[sign]
+    try:
+        datetime.fromisoformat(when + _FIRST_TIME[len(when) :])
+    except ValueError as error:
+        raise ValueError(f"created is a time, and there is none such as {value!r}") from error
 
     def holds(run: "Summary") -> bool:
         if not run.created:
@@ -146,4 +181,4 @@ def _value(field: str) -> Callable[["Summary"], Any]:
     if field == "created":
         return lambda run: run.created
     texts = _TEXTS[field]
-    return lambda run: " ".join(texts(run))
+    return lambda run: " ".join(filter(None, texts(run)))

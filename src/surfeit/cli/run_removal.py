@@ -33,13 +33,15 @@ def thin_wishes(wishes: "list[Thinning]", yes: bool) -> None:
         return
     count, size = sum(len(wish.removed) for wish in wishes), sum(wish.size for wish in wishes)
     again = "; a loop of your own cannot make them again" if _own_loops(wishes) else ""
+    snapshots = f"{count:,} snapshot{'s' if count > 1 else ''}"
     question = (
-        f"take {count:,} snapshots ({size_words(size)}) out of "
+        f"take {snapshots} ({size_words(size)}) out of "
         f"{listed([wish.run for wish in wishes])} for good{again}?"
     )
-    if agreed(question, "take them out", yes):
+    if agreed(question, "take them out" if count > 1 else "take it out", yes):
         each(wishes, thin_out)
-        print(f"{count:,} snapshots, {size_words(size)}, are gone", file=sys.stderr)
+        gone = "are gone" if count > 1 else "is gone"
+        print(f"{snapshots}, {size_words(size)}, {gone}", file=sys.stderr)
 
 
 def _own_loops(wishes: "list[Thinning]") -> bool:

@@ -11,7 +11,7 @@ from surfeit.cli.options import Places
 from surfeit.cli.run_filters import condition_of, ordered
 from surfeit.cli.run_removal import agreed, chosen, each, listed, thin_wishes
 from surfeit.cli.run_table import print_records, print_runs, size_words
-from surfeit.cli.values import Whole, WholeNumbers, runs_of, words
+from surfeit.cli.values import Whole, WholeNumbers, pieces, runs_of, words
 
 if TYPE_CHECKING:
     from surfeit.store import Run
@@ -54,7 +54,7 @@ def list_(
         'created<2026-01-01', and the like with key, arm, steps, epochs and snapshots. The signs
         are = != < <= > >=; texts may hold * and ?.
     sort
-        By one of these fields, ascending.
+        By one of these fields, ascending; runs without it come first, either way round.
     reverse
         The other way round.
     limit
@@ -141,7 +141,7 @@ def verify(*runs: str, places: Places = _PLACES) -> None:
 
         print(REPAIR, file=sys.stderr)
         sys.exit(1)
-    print(f"{len(found)} runs, nothing wrong", file=sys.stderr)
+    print(f"{len(found):,} run{'' if len(found) == 1 else 's'}, nothing wrong", file=sys.stderr)
 
 
 @app.command
@@ -167,6 +167,8 @@ def name(
 
     if (name is None) != remove:
         raise ValueError("which name? give one, or --remove to take the run's name away")
+    if name is not None and not name.strip():
+        raise ValueError(f"which name? {name!r} is none; --remove takes the run's name away")
     store = places.store
     found, wish = store.find(run), Labels(name=name or "")
     called = [other.key for other in Index(store).summaries() if other.name == wish.name]
@@ -190,7 +192,7 @@ def tag(
     run
         Its key, a unique beginning of it, its name, or its folder.
     tags
-        Words of letters, digits and . + - _.
+        Words of letters, digits and . + - _, one after another or with commas.
     remove
         Take these tags away instead; all of them if none is given.
     """
@@ -199,7 +201,7 @@ def tag(
     if not tags and not remove:
         raise ValueError("which tags? give one or more, or --remove to take them away")
     found = places.store.find(run)
-    before, given = read_labels(found.path), Labels(tags=tags).tags
+    before, given = read_labels(found.path), Labels(tags=_tags(tags)).tags
     kept = {*before.tags} - {*(given or before.tags)} if remove else {*before.tags, *given}
     write_labels(found.path, Labels(name=before.name, tags=tuple(kept)))
 
@@ -275,6 +277,13 @@ def delete(*runs: str, filter_: Filters = (), yes: Yes = False, places: Places =
     size = sum(summary_of(run.path, run.path.parent).size for run in found)
     if agreed(f"delete {listed(found)} ({size_words(size)}) for good?", "delete", yes):
         each(found, store.delete)
+
+
+def _tags(texts: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return tuple(pieces(texts))
+    except ValueError as error:
+        raise ValueError(f"the list of tags {error}") from error
 
 
 def _say_left_out(titles: Sequence[str]) -> None:

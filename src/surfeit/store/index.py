@@ -11,6 +11,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import platformdirs
 from surfeit.core import StoreError
 from surfeit.store.files import make_folder, write_atomically
 from surfeit.store.labels import LABELS
+from surfeit.store.record import read_done
 from surfeit.store.store import Store
 from surfeit.store.summary import LayerRow, Summary, damaged, summary_of
 
@@ -68,11 +70,14 @@ class Index:
             entries: Entries = {}
             found: list[Summary] = []
             self._links = set()
-            for folder in _folders(self._store.root, self._links):
+            astray: dict[str, str] = {}
+            for folder in _folders(self._store.root, self._links, astray):
                 summary, entry = self._look(folder, before)
                 found += [summary] if summary is not None else []
                 if entry is not None:
                     entries[folder] = entry
+            for folder, problem in astray.items():
+                found.append(damaged(self._store.root / folder, folder, problem))
             if entries != before:
                 self._entries = entries
                 self._write(entries)
@@ -100,6 +105,8 @@ class Index:
         if folder.startswith("runs/") and summary.key != os.path.basename(folder):
             problem = f"{path} holds the record of another run: its key is {summary.key[:80]}"
             summary = damaged(Path(path), folder, problem)
+        if summary.state == "done" and summary.problem and not _is_finished(Path(path)):
+            summary = replace(summary, state="damaged")
         settled = summary.state == "done" and not summary.problem
         return summary, ((stamp, summary) if settled else None)
 
@@ -125,32 +132,55 @@ def _file_of(root: Path) -> Path:
     return cache / "index" / f"{digest[:32]}.json"
 
 
-def _folders(root: Path, links: set[str]) -> Iterator[str]:
-    """The folders of runs, in `runs` or right below the root; links are added to `links`."""
+def _folders(root: Path, links: set[str], astray: dict[str, str]) -> Iterator[str]:
+    """The folders of runs, in `runs` or right below the root.
+
+    Links are added to `links`; those that cannot be followed, such as one to itself, to `astray`,
+    with a sentence about each.
+    """
     if root.is_file():
         raise StoreError(f"{root} is a file, not a folder of runs")
     if os.path.islink(os.path.join(root, "runs")):
         links.add("runs")
-    for shelf in _folders_in(root, "runs", links):
+    for shelf in _folders_in(root, "runs", links, astray):
         if len(shelf.rpartition("/")[2]) == 2:
-            yield from _folders_in(root, shelf, links)
-    for folder in _folders_in(root, "", links):
+            yield from _folders_in(root, shelf, links, astray)
+    for folder in _folders_in(root, "", links, astray):
         if os.path.lexists(os.path.join(root, folder, "run.json")):
             yield folder
 
 
-def _folders_in(root: Path, folder: str, links: set[str]) -> list[str]:
+def _folders_in(root: Path, folder: str, links: set[str], astray: dict[str, str]) -> list[str]:
     found = []
     try:
         with os.scandir(os.path.join(root, folder)) as entries:
             for entry in entries:
-                if entry.is_dir():
-                    found.append(f"{folder}/{entry.name}" if folder else entry.name)
+                where = f"{folder}/{entry.name}" if folder else entry.name
+                if _is_folder(entry, where, astray):
+                    found.append(where)
                     if entry.is_symlink():
-                        links.add(found[-1])
+                        links.add(where)
     except OSError:  # none is there, or it was deleted a moment ago
         return []
     return sorted(found)
+
+
+def _is_folder(entry: os.DirEntry[str], where: str, astray: dict[str, str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        why = f"{entry.path} cannot be followed: {error.strerror}"
+        astray[where] = f"{why}. If it is a link, delete it: what it leads to stays"
+        return False
+
+
+def _is_finished(folder: Path) -> bool:
+    """Whether what says that a run is done can be read."""
+    try:
+        read_done(folder)
+    except StoreError:
+        return False
+    return True
 
 
 def _stamp(folder: str) -> Stamp:

@@ -81,7 +81,12 @@ def write_labels(folder: Path, labels: Labels) -> None:
 
 
 def named(folders: Iterable[Path], name: str) -> list[Path]:
-    """Those of these folders whose run has this very name. Damaged labels name nothing."""
+    """Those of these folders whose run has this very name. Damaged labels name nothing.
+
+    No run is called "": that is what the labels of one without a name say.
+    """
+    if not name:
+        return []
     found, name = [], unicodedata.normalize("NFC", name)
     for folder in folders:
         try:

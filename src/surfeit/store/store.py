@@ -71,8 +71,13 @@ class Store:
             text: a key, at least four of its first digits, a name (`Labels`), or a path.
 
         Raises:
-            StoreError: if no run or more than one answers, or it cannot be read.
+            StoreError: if no run or more than one answers, it cannot be read, or the text is empty.
         """
+        if not str(text).strip():
+            raise StoreError(
+                f"which run? {str(text)!r} names none: give a key, at least four of its first "
+                "digits, a name or a folder"
+            )
         folder = Path(text)
         with suppress(OSError):  # a text too long for a path is no folder
             if os.path.lexists(folder / "run.json"):
