@@ -387,3 +387,26 @@ def test_a_data_set_that_is_installed_is_not_fetched(tmp_path, capsys):
     assert told.out == ""
     assert "digits is installed with Surfeit: there is nothing to fetch" in told.err
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_prune_that_is_stopped_while_it_writes_leaves_nothing(
+    root, tmp_path, capsys, monkeypatch, there
+):
+    from matplotlib.figure import Figure
+
+    key, out, draw = trained(root, capsys), tmp_path / "out", Figure.savefig
+
+    def stopped(self, *arguments, **options):
+        if options.get("format") == "pdf":
+            raise KeyboardInterrupt
+        draw(self, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", stopped)
+    if there:
+        out.mkdir()
+    arguments = ["--layer", "fc1", "--repeats", "2", "--root", root, "--out", out]
+    assert call("prune", key, *arguments) == 130
+    assert "measurements are kept once they are complete" in capsys.readouterr().err
+    assert out.exists() == there
+    assert not there or not list(out.iterdir())

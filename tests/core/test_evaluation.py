@@ -153,3 +153,53 @@ def test_a_first_module_that_works_in_place_leaves_the_inputs_as_they_are():
     before = inputs.clone()
     evaluate(model, tensors(model), Split(inputs, torch.zeros(5, dtype=torch.int64)))
     assert torch.equal(inputs, before)
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(3, 3), nn.Linear(3, 3)
+        self.last.weight = self.first.weight
+
+    def forward(self, x):
+        return self.last(self.first(x))
+
+
+def test_tensors_that_are_not_the_networks_are_refused_and_never_replaced_by_its_own():
+    model, labels = network(3, 4).double(), torch.arange(5) % 4
+    split, whole = Split(draw(5, 3), labels), tensors(model)
+    for given, words in [
+        ({}, "its own are not used, but 6 are missing: 0.weight, 0.bias, 1.weight, ...;"),
+        ({n: v for n, v in whole.items() if n != "3.bias"}, "1 are missing: 3.bias;"),
+        (whole | {"nope": labels}, "the model has no parameter or buffer 'nope'"),
+        (whole | {"0.bias": whole["0.bias"][:1]}, r"'0.bias' is \[6\] in the model, \[1\] in"),
+        (whole | {"0.bias": [1.0]}, "the tensor '0.bias' must be a torch tensor, got a list"),
+        (None, "tensors must be parameters and buffers by name, got a NoneType: pass"),
+        (model, "by name, got a Sequential: pass"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            evaluate(model, given, split)
+        with pytest.raises(ValueError, match=words):
+            outputs_of(model, given, split.inputs)
+
+
+def test_parameters_alone_and_one_of_tied_ones_are_enough():
+    model, split = network(3, 4).double(), Split(draw(5, 3), torch.arange(5) % 4)
+    assert evaluate(model, parameters(model), split) == evaluate(model, tensors(model), split)
+    stored = tensors(model) | {"computed:0.weight": torch.zeros(6, 3)}
+    assert evaluate(model, stored, split) == evaluate(model, tensors(model), split)
+    tied, split = Tied().double(), Split(draw(5, 3), torch.arange(5) % 3)
+    expected = evaluate(tied, parameters(tied), split)
+    assert evaluate(tied, dict(tied.state_dict()), split) == expected
+    other = {n.replace("first.weight", "last.weight"): v for n, v in parameters(tied).items()}
+    assert evaluate(tied, other, split) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [("mse", "squared_error itself"), ("hinge", "hinge itself"), (None, "own_objective"), (3, "3")],
+)
+def test_what_is_no_objective_is_refused(given, words):
+    model, split = network(3, 4).double(), Split(draw(5, 3), torch.arange(5) % 4)
+    with pytest.raises(ValueError, match=f"objective must be an Objective, got .*{words}"):
+        evaluate(model, tensors(model), split, given)

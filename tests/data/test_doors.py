@@ -6,7 +6,15 @@ import pytest
 import torch
 from torch.utils.data import TensorDataset
 
-from surfeit.data import from_dataset, halves, only_classes, subset, with_label_noise, write_dataset
+from surfeit.data import (
+    from_dataset,
+    from_tensors,
+    halves,
+    only_classes,
+    subset,
+    with_label_noise,
+    write_dataset,
+)
 
 from .kinds import make
 
@@ -58,3 +66,10 @@ def test_subset_takes_whole_numbers_alone(count, shown):
 def test_only_classes_takes_labels_alone(classes):
     with pytest.raises(ValueError, match=r"classes must be distinct labels in \[0, 3\)"):
         only_classes(make("vectors"), classes)
+
+
+@pytest.mark.parametrize("name", ["", " ", 3, None])
+def test_a_data_set_of_ones_own_has_a_name(name):
+    pair = (torch.ones(2, 3), torch.tensor([0, 1]))
+    with pytest.raises(ValueError, match=f"name must be a text that is not empty.*got {name!r}"):
+        from_tensors(name, train=pair, validation=pair, test=pair)

@@ -249,3 +249,10 @@ def test_fetch_error_names_the_file_and_where_to_put_it(tmp_path, dead_address, 
         DownloadError, match=f"no source gave a.gz.*(\n.*)*{tmp_path}/Plain/raw/a.gz"
     ):
         get(plain_source(content, dead_address), tmp_path)
+
+
+def test_fetch_that_gets_nothing_leaves_no_empty_folder(tmp_path, dead_address, content):
+    for root in (tmp_path, tmp_path / "new"):
+        with pytest.raises(DownloadError, match="no source gave"):
+            get(plain_source(content, dead_address), root)
+    assert not list(tmp_path.iterdir())

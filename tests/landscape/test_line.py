@@ -319,5 +319,6 @@ def test_a_tied_network_has_one_line_for_both_places(split):
     ends = tensors(first), tensors(second)
     assert "0.fc2.weight" not in ends[0]
     table = along_line(first, *ends, {"test": split}, points=3).to_pylist()
-    middle = evaluate(load_(tied("other"), between(*ends, 0.5)), {}, split)
+    other = load_(tied("other"), between(*ends, 0.5))
+    middle = evaluate(other, tensors(other), split)
     assert table[1]["loss"] == pytest.approx(middle.loss)

@@ -177,3 +177,33 @@ def test_densities_that_are_not_by_name_are_told_of_uniform_mask(densities):
     words = re.escape(f'such as {{"fc1.weight": 0.3, ...}}, got {densities!r}: ')
     with pytest.raises(ValueError, match=rf"{words}.* pass it to uniform_mask"):
         layerwise_mask(SCORES, densities)
+
+
+@BY_DENSITY
+@pytest.mark.parametrize("given", [3, None, "fc1", [1]])
+def test_scores_or_masks_that_are_not_by_name_are_refused(allocate, given):
+    with pytest.raises(ValueError, match="scores must be tensors by parameter name"):
+        allocate(given, 0.1)
+    if given is not None:
+        with pytest.raises(ValueError, match="a mask must be bool tensors by parameter name"):
+            allocate(SCORES, 0.5, mask=given)
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (lambda: layerwise_mask(3, {}), "scores must be tensors by parameter name"),
+        (lambda: layerwise_mask(3, 0.1), "scores must be tensors by parameter name"),
+        (lambda: n_of_m_mask(3), "scores must be tensors by parameter name"),
+        (lambda: n_of_m_mask(SCORES, "2"), "n of m needs whole numbers, 1 <= n <= m, got n = '2'"),
+        (lambda: n_of_m_mask(SCORES, 1.5), "n of m needs whole numbers"),
+        (lambda: level_densities(3, {}), "a mask must be bool tensors by parameter name"),
+        (lambda: level_densities({"a": 3}, {"a": 0.2}), "the mask of 'a' must be a bool tensor"),
+        (lambda: level_densities({}, 0.2), "rates must be by parameter name"),
+        (lambda: layer_rates(torch.nn.Linear(2, 2), "a"), r"rate must be in \[0, 1\), .* got 'a'"),
+        (lambda: allocation_named([]), "no allocation"),
+    ],
+)
+def test_arguments_of_another_type_are_refused(made, words):
+    with pytest.raises(ValueError, match=words):
+        made()

@@ -174,3 +174,15 @@ def test_check_alive_names_the_layer():
     mask["fc2.weight"][:] = False
     with pytest.raises(CollapseError, match=r"layer 'fc2' .* none of the 30,000"):
         check_alive(mask)
+
+
+@pytest.mark.parametrize(
+    "of", [density, densities, invert, lambda m: intersect(m, {}), lambda m: intersect({}, m)]
+)
+def test_what_is_no_mask_is_refused(of):
+    for given in (3, None, [1]):
+        with pytest.raises(ValueError, match="a mask must be bool tensors by parameter name"):
+            of(given)
+    for value in (3, torch.ones(2)):
+        with pytest.raises(ValueError, match="the mask of 'x' must be a bool tensor"):
+            of({"x": value})

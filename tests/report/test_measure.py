@@ -432,3 +432,33 @@ def test_what_each_example_is_worth_is_the_forward_pass(run, dataset):
     expected = run.model()(dataset.test.images).argmax(dim=1) == dataset.test.labels
     found = network.worth.each(network.outputs(dataset.test), dataset.test.targets)
     assert torch.equal(found, expected.double())
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"out": 3}, "out must be the report's folder, .*, got 3"),
+        ({"out": ""}, "out must be the report's folder, .*, got ''"),
+        ({"config": 3}, "config must be a ReportConfig, got 3"),
+        ({"config": {}}, "config must be a ReportConfig, got {}"),
+        ({"objective": "mse"}, "objective must be an Objective, got 'mse': pass .*squared_error"),
+    ],
+)
+def test_write_report_refuses_arguments_of_another_type(run, dataset, tmp_path, given, words):
+    with pytest.raises(ValueError, match=words):
+        write_report(run, dataset, **({"out": tmp_path / "out"} | given))
+
+
+def test_a_report_that_is_stopped_leaves_no_empty_folder(
+    run, dataset, tmp_path, monkeypatch, sketches
+):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("surfeit.report.page.render", stop)
+    (tmp_path / "there").mkdir()
+    for out in (tmp_path / "new" / "out", tmp_path / "there"):
+        with pytest.raises(KeyboardInterrupt):
+            write_report(run, dataset, out, CONFIG)
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+    assert not list((tmp_path / "there").iterdir())

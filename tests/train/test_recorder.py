@@ -310,3 +310,10 @@ def test_data_that_cannot_be_written_leave_no_run(tmp_path):
     with pytest.raises(DiskError, match="a file of that name is in the way"):
         Recorder(small(), tmp_path / "mine", data=make_dataset(), keep_data=True)
     assert not (tmp_path / "mine" / "run.json").exists()
+
+
+@pytest.mark.parametrize("kept", ["yes", 1, None])
+def test_keep_data_is_true_or_false(tmp_path, kept):
+    with pytest.raises(ValueError, match=f"keep_data must be True or False, got {kept!r}"):
+        Recorder(small(), tmp_path / "mine", data=make_dataset(), keep_data=kept)
+    assert not (tmp_path / "mine").exists()

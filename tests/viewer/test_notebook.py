@@ -163,7 +163,7 @@ def test_show_needs_a_viewer_that_was_built(run, monkeypatch):
 def test_without_anywidget_one_sentence_says_what_to_install(run, monkeypatch):
     monkeypatch.delitem(sys.modules, "surfeit.viewer.widget", raising=False)
     monkeypatch.setitem(sys.modules, "anywidget", None)
-    with pytest.raises(ImportError, match=r"pip install 'surfeit\[notebook\]'"):
+    with pytest.raises(ImportError, match=r"pip install anywidget$"):
         surfeit.show(run)
 
 
@@ -204,3 +204,30 @@ def _png_of(run):
     from surfeit.viewer.fallback import picture
 
     return picture(still(opened(run), "fc1"))
+
+
+@pytest.mark.parametrize("given", [3, [], None, "", b"run"])
+def test_what_is_no_run_is_refused(run, given):
+    with pytest.raises(ValueError, match=r"^run must be a Run such as"):
+        surfeit.show(given)
+    if given is not None:
+        with pytest.raises(ValueError, match=r"^merged must be a Run such as"):
+            surfeit.show(run, merged=given)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"layer": 3}, 'layer must be the name of one layer, such as "fc1", got 3'),
+        ({"layer": ["fc1"]}, "layer must be the name of one layer"),
+        ({"height": "a"}, "height must be at least 200 pixels, got 'a': pass a whole number"),
+        ({"height": 300.5}, "height must be at least 200 pixels"),
+        ({"dataset": "digits"}, "dataset must be a surfeit.data.Dataset .*, got 'digits'"),
+        ({"dataset": 0}, "dataset must be a surfeit.data.Dataset"),
+        ({"state": 3}, "state must be the text that a widget's state was, got 3"),
+        ({"into": 3}, "model must be a network"),
+    ],
+)
+def test_an_argument_of_another_type_is_refused(run, given, words):
+    with pytest.raises(ValueError, match=words):
+        surfeit.show(run, **given)

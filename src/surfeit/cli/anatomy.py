@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from surfeit.cli.options import Places
+from surfeit.cli.placing import placed_together
 from surfeit.cli.progress import telling
 from surfeit.cli.table import print_table, write_table
 from surfeit.cli.values import Whole
@@ -70,8 +71,9 @@ def anatomy(
             "travelled in initial standard deviations; means of replicates, their largest p"
         )
     print_table(*_answer(where(table, level=shown, arm="ticket")))
-    write_table(table, path.parent / "anatomy.parquet")
-    _draw(where(found, level=shown, arm="ticket"), table, over, path.parent, places)
+    with placed_together(path.parent) as building:
+        _draw(where(found, level=shown, arm="ticket"), table, over, building, places)
+        write_table(table, building / "anatomy.parquet")
     teller.say(f"table and figure: {path.parent}/anatomy.parquet, .svg, .png, .pdf")
 
 

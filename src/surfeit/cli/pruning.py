@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from surfeit.cli.interrupts import measured_anew
 from surfeit.cli.names import criteria_of, objective_of
 from surfeit.cli.options import DataName, Machine, ModelName, ObjectiveName, Places
+from surfeit.cli.placing import placed_together
 from surfeit.cli.progress import Teller, say_if_other_data, say_if_unfinished, telling
 from surfeit.cli.removal_answer import Judge, answers, chosen, heading
 from surfeit.cli.table import print_table, write_table
@@ -84,7 +85,7 @@ def prune(
 
     from surfeit.core import Streams
     from surfeit.prune import explained_variance, removal_table
-    from surfeit.store import file_name, make_folder
+    from surfeit.store import file_name
     from surfeit.store.writable import check_writable
     from surfeit.study.figures import removal
     from surfeit.study.tables import where
@@ -117,7 +118,7 @@ def prune(
             chosen=chosen(answer),
             variance=explained_variance(splits["test"].targets, judge),
         )
-        _write(table, drawing, make_folder(folder), file_name("removal", layer), teller)
+        _write(table, drawing, folder, file_name("removal", layer), teller)
     print_table(heading(reading), [found.cells for found in answer])
 
 
@@ -137,6 +138,7 @@ def _by_split(teller: Teller, layer: str, splits: list[str]) -> "Callable[[int, 
 def _write(table: "pa.Table", drawing: "Figure", folder: Path, name: str, teller: Teller) -> None:
     from surfeit.study.figures import save
 
-    write_table(table, folder / f"{name}.parquet")
-    save(drawing, folder, name)
+    with placed_together(folder) as building:
+        save(drawing, building, name)
+        write_table(table, building / f"{name}.parquet")
     teller.say(f"curves and figure: {folder}/{name}.parquet, .svg, .png, .pdf")

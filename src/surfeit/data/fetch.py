@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from surfeit.core import DownloadError
+from surfeit.core.folders import missing_folders, removed_if_empty
 from surfeit.data.catalog import source
 from surfeit.data.download import Patience, Progress, download
 from surfeit.data.root import data_root
@@ -61,8 +62,10 @@ def fetch_source(
         return root / layout.folder
     for file in entry.files:
         target = root / file.path
+        missing = missing_folders(target.parent)
         _make_folder(target.parent)
-        with _alone(target.parent):
+        # Within the lock: another process may be at it in a folder that this one made.
+        with _alone(target.parent), removed_if_empty(missing):
             if file.present(root):
                 continue
             by_hand = target.is_file()
@@ -111,7 +114,10 @@ def _alone(folder: Path) -> Iterator[None]:
     except ImportError:  # Windows: the checksum still catches files that two processes mixed up
         yield
         return
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:  # such as where another process that failed removed it
+        raise DownloadError(f"cannot open the folder {folder}: {error.strerror}") from error
     try:
         # Locking the folder itself leaves no lock file behind.
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

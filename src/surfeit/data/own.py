@@ -33,6 +33,7 @@ def from_tensors(
     >>> from_tensors("mine", train=(x, y), validation=(x_held, y_held), test=(x_test, y_test))
 
     Args:
+        name: what it is called, not empty.
         train, validation, test: each a `Split` or a pair of inputs [n, ...] and targets: int64 [n]
             or [n, positions] for classes, floating point [n, outputs] for regression (see
             `Split`).
@@ -42,12 +43,14 @@ def from_tensors(
             `black` is right; by default 0 and 1: raw values. Of images only.
 
     Raises:
-        ValueError: if the tensors do not fit together (see `Split`, `Dataset`), a number is not
-            finite, a label is negative or a million or more, an expanded tensor stands for more
-            than 4,096 times its memory, or class names or constants are given where there are none.
+        ValueError: if the name is empty, the tensors do not fit together (see `Split`, `Dataset`),
+            a number is not finite, a label is negative or a million or more, an expanded tensor
+            stands for more than 4,096 times its memory, or class names or constants are given where
+            there are none.
 
     Cost: two passes over the data.
     """
+    _check_name(name)
     given = {"train": train, "validation": validation, "test": test}
     splits = {key: _split(key, one) for key, one in given.items()}
     for key, split in splits.items():
@@ -71,6 +74,13 @@ def from_tensors(
         class_names=names,
         fingerprint=fingerprint_of(digest(named_tensors(splits)), *constants),
     )
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError(
+            f'name must be a text that is not empty, such as "mine", got {name!r:.100}'
+        )
 
 
 def _split(key: str, given: object) -> Split:

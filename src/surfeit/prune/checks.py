@@ -66,8 +66,8 @@ def check_alike(
             f"the other {second}"
         )
     for name, value in a.items():
-        _check_bool(name, value)
-        _check_bool(name, b[name])
+        check_bool(name, value)
+        check_bool(name, b[name])
         _check_shapes(name, value, b[name], what)
 
 
@@ -83,9 +83,9 @@ def check_nested(inner: Mapping[str, Tensor], outer: Mapping[str, Tensor]) -> No
         ValueError: if a parameter's shapes differ or it is not bool.
     """
     for name, before in outer.items():
-        _check_bool(name, before)
+        check_bool(name, before)
         if name in inner:
-            _check_bool(name, inner[name])
+            check_bool(name, inner[name])
             _check_shapes(name, inner[name], before)
         revived = ~before & inner[name] if name in inner else ~before
         count = int(revived.sum())
@@ -126,7 +126,12 @@ def collapse(name: str, size: int) -> CollapseError:
     )
 
 
-def _check_bool(name: str, value: Tensor) -> None:
+def check_bool(name: str, value: object) -> None:
+    """Checks that a parameter's mask is a bool tensor.
+
+    Raises:
+        ValueError: if it is not.
+    """
     if not isinstance(value, Tensor) or value.dtype != torch.bool:
         kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
         raise ValueError(f"the mask of {name!r} must be a bool tensor, True = kept, got {kind}")

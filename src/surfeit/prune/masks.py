@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from surfeit.core import check_mask_fits, own_parameters, unwrapped
-from surfeit.prune.checks import check_alike, check_alive, check_mask, check_nested
+from surfeit.core.parameters import check_mask_kind
+from surfeit.prune.checks import check_alike, check_alive, check_bool, check_mask, check_nested
 from surfeit.prune.coverage import Coverage, coverage
 from surfeit.prune.overlap import Overlap, Overlaps, overlap
 from surfeit.prune.prunable import Mask, prunable
@@ -60,8 +61,10 @@ def density(mask: Mapping[str, Tensor], model: nn.Module | None = None) -> float
             normalisations, embeddings (`coverage` names them). One that is shared counts once.
 
     Raises:
-        ValueError: if the mask, or the model, has no entries, or the mask is not the model's.
+        ValueError: if the mask, or the model, has no entries, or the mask is none or not the
+            model's.
     """
+    _check_kind(mask)
     kept = sum(int(value.sum()) for value in mask.values())
     total = sum(value.numel() for value in mask.values())
     if model is not None:
@@ -77,8 +80,9 @@ def densities(mask: Mapping[str, Tensor]) -> dict[str, float]:
     """The fraction of each parameter's entries that is kept, in [0, 1].
 
     Raises:
-        ValueError: if a parameter has no entries.
+        ValueError: if a parameter has no entries, or the mask is none.
     """
+    _check_kind(mask)
     return {name: density({name: value}) for name, value in mask.items()}
 
 
@@ -88,6 +92,8 @@ def intersect(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Mask:
     Raises:
         ValueError: if a parameter's shapes differ or it is not bool.
     """
+    _check_kind(a)
+    _check_kind(b)
     shared = a.keys() & b.keys()
     check_alike({name: a[name] for name in shared}, {name: b[name] for name in shared})
     either = {**a, **b}
@@ -95,5 +101,17 @@ def intersect(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Mask:
 
 
 def invert(mask: Mapping[str, Tensor]) -> Mask:
-    """The mask that keeps what this one removes."""
+    """The mask that keeps what this one removes.
+
+    Raises:
+        ValueError: if the mask is none.
+    """
+    _check_kind(mask)
     return {name: ~value for name, value in mask.items()}
+
+
+def _check_kind(mask: object) -> None:
+    check_mask_kind(mask)
+    assert isinstance(mask, Mapping)
+    for name, value in mask.items():
+        check_bool(name, value)

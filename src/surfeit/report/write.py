@@ -36,8 +36,8 @@ def write_report(
     """Measures a run's redundancy and writes `report.html`, its figures, tables and summary.
 
     Everything is made in a temporary folder inside `out` and put in place at the end, the page
-    last: if anything fails, what was there before still is, and no half page. The folder of a
-    report that was killed goes with the next one.
+    last: if anything fails, what was there before still is, and no half page, nor a folder that is
+    empty. The folder of a report that was killed goes with the next one.
 
     Args:
         run: a run with snapshots, or its folder; see `surfeit.report.measure.measure`.
@@ -56,12 +56,14 @@ def write_report(
         the path of the page.
 
     Raises:
-        ValueError: if the run was trained on other data, this is no data set, or as `measure`.
+        ValueError: if the run was trained on other data, an argument is of another type, `out` is
+            empty, or as `measure`.
         StoreError: if the run's folder holds none, or `out` cannot be written; found before
             anything is measured.
 
     Cost: LeNet-300-100 on digits takes about 10 s on one core, half of it for the figures.
     """
+    from surfeit.core.folders import missing_folders, removed_if_empty
     from surfeit.report.live import live_graphs
     from surfeit.report.measure import measure, silent
     from surfeit.report.network import objective_of
@@ -72,7 +74,8 @@ def write_report(
 
     run = _run(run)
     _check_dataset(dataset)
-    config = config or ReportConfig()
+    config = ReportConfig() if config is None else config
+    _check_settings(out, config, objective)
     _check_data(run, dataset)
     out = _check_places(Path(out))
     # Said before the measurement, in which a run that is still trained may go on.
@@ -82,7 +85,7 @@ def write_report(
     summary = summarise(tables, about, config)
     names = list(summary["layers"])
     live = live_graphs(run, dataset, names, config, into=into, tell=progress or silent)
-    with disk_errors(make_folder(out)):
+    with removed_if_empty(missing_folders(out)), disk_errors(make_folder(out)):
         clear_unclaimed(out, f"{_PREFIX}*")
         temporary = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=out))
         try:
@@ -119,6 +122,22 @@ def _check_dataset(given: object) -> None:
             "dataset must be a surfeit.data.Dataset such as surfeit.data.load('digits') or "
             f"from_tensors(...) gives, got {given!r:.200}"
         )
+
+
+def _check_settings(out: object, config: object, objective: object) -> None:
+    from surfeit.core.evaluation import check_objective
+
+    if not isinstance(out, str | Path) or not str(out):
+        raise ValueError(
+            f'out must be the report\'s folder, such as "reports/mine", got {out!r:.200}'
+        )
+    if not isinstance(config, ReportConfig):
+        raise ValueError(
+            f"config must be a ReportConfig, got {config!r:.200}: pass ReportConfig(...), or "
+            "nothing for the defaults"
+        )
+    if objective is not None:
+        check_objective(objective)
 
 
 def _check_places(out: Path) -> Path:

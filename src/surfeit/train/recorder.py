@@ -56,8 +56,8 @@ class Recorder:
 
     Raises:
         StoreError: if the folder already holds a run or cannot be written.
-        ValueError: if model, path or data are of another type, a setting is no JSON value, or data
-            are to be kept that are not given.
+        ValueError: if model, path, data or keep_data are of another type, a setting is no JSON
+            value, or data are to be kept that are not given.
     """
 
     def __init__(
@@ -161,7 +161,9 @@ def _check_place(path: object) -> None:
         raise ValueError(f'path must be the run\'s folder, such as "runs/mine", got {path!r}')
 
 
-def _check_data(data: object, kept: bool) -> None:
+def _check_data(data: object, kept: object) -> None:
+    if not isinstance(kept, bool):
+        raise ValueError(f"keep_data must be True or False, got {kept!r:.200}")
     if data is not None and not isinstance(data, Dataset):
         raise ValueError(
             f'data must be a Dataset such as load("digits") or from_tensors(...), got {data!r}'

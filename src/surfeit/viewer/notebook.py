@@ -1,5 +1,7 @@
 """The viewer in a notebook."""
 
+import os
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
     from surfeit.store import Run
     from surfeit.viewer.widget import GraphWidget
 
-_MISSING = "surfeit.show needs anywidget: pip install 'surfeit[notebook]'"
+_MISSING = "surfeit.show needs anywidget: pip install anywidget"
 _LEAST_HEIGHT = 200
 
 
@@ -45,8 +47,8 @@ def show(
 
     Raises:
         ImportError: if anywidget is not installed.
-        ValueError: if a layer is not there, with the nearest ones, the network has none, or the
-            height is too small.
+        ValueError: if a layer is not there, with the nearest ones, the network has none, the
+            height is too small, or an argument is of another type.
         StoreError: if the run is not there or has no snapshots.
         DataError: if the data that were kept with the run are damaged.
         BuildError: if the viewer was not built; the message says how it is.
@@ -56,8 +58,11 @@ def show(
         >>> view  # displays it
         >>> again = surfeit.show("6f0cab05", layer="fc1", state=view.state)
     """
-    if height < _LEAST_HEIGHT:
-        raise ValueError(f"height must be at least {_LEAST_HEIGHT} pixels, got {height}")
+    _check_run("run", run)
+    if merged is not None:
+        _check_run("merged", merged)
+    _check_look(layer, height, state)
+    _check_things(into, dataset)
     try:
         from surfeit.viewer.widget import GraphWidget
     except ModuleNotFoundError as error:
@@ -75,7 +80,7 @@ def show(
             f"{subject.name} has no units to show: no layer of it multiplies its inputs by weights"
         )
     recorded, _ = subject.place(subject.moment())
-    dataset = dataset or kept_data(recorded)
+    dataset = kept_data(recorded) if dataset is None else dataset
     name = subject.layers[0].name if layer is None else layer
     other = None if merged is None else opened(merged)
     return GraphWidget(
@@ -85,3 +90,39 @@ def show(
         height=height,
         state=state,
     )
+
+
+def _check_run(what: str, given: object) -> None:
+    from surfeit.store import Run
+
+    if isinstance(given, Run) or (isinstance(given, str | os.PathLike) and os.fspath(given)):
+        return
+    raise ValueError(
+        f"{what} must be a Run such as train(...) or Store().find(...) gives, its folder or its "
+        f"key, got {given!r:.200}"
+    )
+
+
+def _check_look(layer: object, height: object, state: object) -> None:
+    if layer is not None and not isinstance(layer, str):
+        raise ValueError(f'layer must be the name of one layer, such as "fc1", got {layer!r:.200}')
+    if isinstance(height, bool) or not isinstance(height, Integral) or height < _LEAST_HEIGHT:
+        raise ValueError(
+            f"height must be at least {_LEAST_HEIGHT} pixels, got {height!r:.200}: "
+            "pass a whole number"
+        )
+    if not isinstance(state, str):
+        raise ValueError(f"state must be the text that a widget's state was, got {state!r:.200}")
+
+
+def _check_things(into: object, dataset: object) -> None:
+    from surfeit.core.wrappers import check_module
+    from surfeit.data import Dataset
+
+    if into is not None:
+        check_module(into)
+    if dataset is not None and not isinstance(dataset, Dataset):
+        raise ValueError(
+            "dataset must be a surfeit.data.Dataset such as surfeit.data.load('digits') gives, got "
+            f"{dataset!r:.200}"
+        )

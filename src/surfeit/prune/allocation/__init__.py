@@ -41,6 +41,6 @@ def allocation_named(name: str) -> Allocation:
     Raises:
         ValueError: if there is none; the nearest names are suggested.
     """
-    if name not in ALLOCATIONS:
+    if not isinstance(name, str) or name not in ALLOCATIONS:
         raise unknown("allocation", name, ALLOCATIONS)
     return ALLOCATIONS[name]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from surfeit.core import check_tensor, unknown
+from surfeit.core.parameters import check_mask_kind
 from surfeit.prune.checks import check_alike, collapse
 from surfeit.prune.prunable import Mask
 
@@ -33,12 +34,10 @@ def candidates(scores: Mapping[str, Tensor], mask: Mapping[str, Tensor] | None) 
         ValueError: if there are no scores, they and the mask differ in names or shapes, or a
             candidate's score is NaN.
     """
-    if not scores:
-        raise ValueError("there are no scores to choose by: pass scores by parameter name")
-    for name, value in scores.items():
-        check_tensor(f"the scores of {name!r}", value)
+    check_scores(scores)
     found = {name: torch.ones(value.shape, dtype=torch.bool) for name, value in scores.items()}
     if mask is not None:
+        check_mask_kind(mask)
         check_alike(found, mask, what=("the scores", "the mask"))
         found = {name: mask[name].detach().cpu() for name in scores}
     for name, value in scores.items():
@@ -49,6 +48,23 @@ def candidates(scores: Mapping[str, Tensor], mask: Mapping[str, Tensor] | None) 
                 "diverged, or the score is undefined there"
             )
     return found
+
+
+def check_scores(scores: object) -> None:
+    """Checks that scores are tensors by parameter name.
+
+    Raises:
+        ValueError: if they are not, or there are none.
+    """
+    if not isinstance(scores, Mapping):
+        raise ValueError(
+            f"scores must be tensors by parameter name, such as {{'fc1.weight': ...}}, got "
+            f"{scores!r:.200}"
+        )
+    if not scores:
+        raise ValueError("there are no scores to choose by: pass scores by parameter name")
+    for name, value in scores.items():
+        check_tensor(f"the scores of {name!r}", value)
 
 
 def keep_counts(scores: Mapping[str, Tensor], counts: Mapping[str, int], found: Mask) -> Mask:

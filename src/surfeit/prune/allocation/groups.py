@@ -1,6 +1,7 @@
 """N:M masks: at most n of every m consecutive inputs, which some hardware multiplies faster."""
 
 from collections.abc import Mapping
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -43,8 +44,10 @@ def n_of_m_mask(
 
     Source: Mishra et al. 2021 (2:4). Cost: O(N log m).
     """
-    if not 1 <= n <= m:
-        raise ValueError(f"n of m needs 1 <= n <= m, got n = {n} and m = {m}")
+    if not (isinstance(n, Integral) and isinstance(m, Integral) and 1 <= n <= m):
+        raise ValueError(
+            f"n of m needs whole numbers, 1 <= n <= m, got n = {n!r:.100} and m = {m!r:.100}"
+        )
     found = candidates(scores, mask)
     for name, value in scores.items():
         if value.dim() < 2:

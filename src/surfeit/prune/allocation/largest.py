@@ -10,6 +10,7 @@ from surfeit.prune.allocation.candidates import (
     candidates,
     check_enough,
     check_names,
+    check_scores,
     keep_counts,
     largest,
     numbers,
@@ -69,6 +70,7 @@ def layerwise_mask(
             `uniform_mask`'s), or their names and those of the scores differ.
         CollapseError: if a parameter's count rounds to none, naming its layer.
     """
+    check_scores(scores)
     if not isinstance(densities, Mapping):
         raise ValueError(
             "densities must be by parameter name, such as "

@@ -1,12 +1,14 @@
 """Iterative pruning: which fraction of what survives each parameter loses a level."""
 
 from collections.abc import Mapping
+from numbers import Real
 
 from torch import Tensor, nn
 
+from surfeit.core.parameters import check_mask_kind
 from surfeit.models import Structure
 from surfeit.prune.allocation.candidates import check_names
-from surfeit.prune.checks import collapse
+from surfeit.prune.checks import check_bool, collapse
 from surfeit.prune.prunable import prunable, weights_of
 
 
@@ -26,9 +28,15 @@ def level_densities(mask: Mapping[str, Tensor], rates: Mapping[str, float]) -> d
 
     Source: Frankle and Carbin 2019, section 1 ("20 % of the weights that survive").
     """
+    check_mask_kind(mask)
+    if not isinstance(rates, Mapping):
+        raise ValueError(
+            f"rates must be by parameter name, such as layer_rates(model) gives, got {rates!r:.200}"
+        )
     check_names("rate", rates, mask)
     result: dict[str, float] = {}
     for name, value in mask.items():
+        check_bool(name, value)
         check_rate(rates[name], f" for {name!r}")
         count = round((1 - rates[name]) * int(value.sum()))
         if count == 0:
@@ -61,9 +69,10 @@ def layer_rates(
     convolutions 10, 10, 15 %, linear layers 20 %, output 10 %.
     """
     known = structure if structure is not None else Structure.of(model)
+    check_rate(rate)
     output_rate = rate / 2 if output_rate is None else output_rate
     conv_rate = rate if conv_rate is None else conv_rate
-    for value in (rate, output_rate, conv_rate):
+    for value in (output_rate, conv_rate):
         check_rate(value)
     convolutions = [name for name, own in known.layers.items() if "convolution" in own.kind]
     rates = dict.fromkeys(weights_of(model, known.layers), rate)
@@ -78,5 +87,7 @@ def check_rate(rate: float, where: str = "") -> None:
     Raises:
         ValueError: if it is not.
     """
-    if not 0 <= rate < 1:
-        raise ValueError(f"rate must be in [0, 1), the fraction removed a level, got {rate}{where}")
+    if not isinstance(rate, Real) or not 0 <= rate < 1:
+        raise ValueError(
+            f"rate must be in [0, 1), the fraction removed a level, got {rate!r:.100}{where}"
+        )
