@@ -84,7 +84,8 @@ def _read(path: Path) -> "pa.Table":
 
     from surfeit.core import DataError
 
-    writes = f"'surfeit tickets --out {path.parent}' writes it"
+    folder = path.parent if path.suffix else path
+    writes = f"'surfeit tickets --out {folder}' writes it"
     if not path.is_file():
         raise DataError(f"{path} is not there: {writes}")
     try:

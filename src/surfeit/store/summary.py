@@ -137,7 +137,7 @@ def _summary(run: Run, where: str) -> Summary:
         key=run.key,
         folder=where,
         state=state,
-        problem=" ".join(problems),
+        problem=" ".join(dict.fromkeys(problems)),
         model=_text(about.get("model")),
         data=_text(about.get("data")),
         seed=_whole(run.config.get("seed")),
