@@ -112,7 +112,7 @@ def test_likeness_of_outputs_is_another_graph(viewer, address):
     expect(viewer.page.get_by_role("heading", level=1)).to_contain_text(
         "whose outputs on the same examples go together, correlation at least 0.50"
     )
-    expect(viewer.status).to_have_text(re.compile("links from cosine 0.50"))
+    expect(viewer.status).to_have_text(re.compile("links from correlation 0.50"))
     viewer.expect_state(source="outputs")
 
 
