@@ -1,6 +1,6 @@
 """Where a command writes: there before its work, and gone again if that is refused."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -16,24 +16,12 @@ def output_folder(folder: Path) -> Iterator[None]:
     Raises:
         StoreError: if it cannot be made or written.
     """
+    from surfeit.core.folders import missing_folders, removed_if_empty
     from surfeit.store import make_folder
     from surfeit.store.files import disk_errors
 
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    make_folder(folder)
-    try:
+    with removed_if_empty(missing_folders(folder)):
+        make_folder(folder)
         with disk_errors(folder), TemporaryFile(dir=folder):
             pass
         yield
-    except BaseException:
-        _remove_empty(missing)
-        raise
-
-
-def _remove_empty(folders: Sequence[Path]) -> None:
-    """Removes folders, the innermost first, up to the first that holds something."""
-    for folder in folders:
-        try:
-            folder.rmdir()
-        except OSError:  # it holds something, or was never made
-            return

@@ -1,8 +1,6 @@
 """Files of one measurement, put in place together."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,18 +20,14 @@ def placed_together(folder: Path) -> Iterator[Path]:
         StoreError: if the disk refuses.
     """
     from surfeit.core.folders import missing_folders, removed_if_empty
-    from surfeit.store import claim, clear_unclaimed, make_folder
+    from surfeit.store import claimed_folder, make_folder
     from surfeit.store.files import disk_errors
 
-    with removed_if_empty(missing_folders(folder)), disk_errors(make_folder(folder)):
-        clear_unclaimed(folder, f"{_PREFIX}*")
-        temporary = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder))
-        try:
-            with claim(temporary):
-                building = temporary / "files"
-                building.mkdir()
-                yield building
-                for path in sorted(building.iterdir(), key=lambda path: path.suffix == ".parquet"):
-                    os.replace(path, folder / path.name)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    with (
+        removed_if_empty(missing_folders(folder)),
+        disk_errors(make_folder(folder)),
+        claimed_folder(folder, _PREFIX) as building,
+    ):
+        yield building
+        for path in sorted(building.iterdir(), key=lambda path: path.suffix == ".parquet"):
+            os.replace(path, folder / path.name)

@@ -2,8 +2,6 @@
 
 import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +67,7 @@ def write_report(
     from surfeit.report.network import objective_of
     from surfeit.report.provenance import provenance
     from surfeit.report.summary import summarise
-    from surfeit.store import claim, clear_unclaimed
+    from surfeit.store import claimed_folder
     from surfeit.store.files import disk_errors, make_folder
 
     run = _run(run)
@@ -85,18 +83,14 @@ def write_report(
     summary = summarise(tables, about, config)
     names = list(summary["layers"])
     live = live_graphs(run, dataset, names, config, into=into, tell=progress or silent)
-    with removed_if_empty(missing_folders(out)), disk_errors(make_folder(out)):
-        clear_unclaimed(out, f"{_PREFIX}*")
-        temporary = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=out))
-        try:
-            with claim(temporary):
-                building = temporary / "report"
-                building.mkdir()
-                classes = dataset.classes if dataset.task == "classes" else None
-                _build(building, summary, tables, live, classes, progress or silent)
-                _put_in_place(building, out)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    classes = dataset.classes if dataset.task == "classes" else None
+    with (
+        removed_if_empty(missing_folders(out)),
+        disk_errors(make_folder(out)),
+        claimed_folder(out, _PREFIX) as building,
+    ):
+        _build(building, summary, tables, live, classes, progress or silent)
+        _put_in_place(building, out)
     return out / "report.html"
 
 
@@ -150,9 +144,6 @@ def _check_places(out: Path) -> Path:
 
 
 def _check_data(run: "Run", dataset: "Dataset") -> None:
-    from surfeit.data import check_dataset
-
-    check_dataset(dataset)
     trained_on = run.identity.get("data")
     if trained_on is not None and trained_on != dataset.fingerprint:
         raise ValueError(

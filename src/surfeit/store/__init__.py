@@ -1,7 +1,7 @@
 """The store: content-addressed runs with their snapshots, metrics and provenance."""
 
 from surfeit.store.again import again_folder, clear_left_behind, is_left_behind, take_over
-from surfeit.store.claims import claim, clear_unclaimed
+from surfeit.store.claims import claim, claimed_folder, clear_unclaimed
 from surfeit.store.density import density_of
 from surfeit.store.files import make_folder, write_atomically, write_json
 from surfeit.store.index import Index
@@ -38,6 +38,7 @@ __all__ = [
     "canonical",
     "canonical_json",
     "claim",
+    "claimed_folder",
     "clear_left_behind",
     "clear_temporary",
     "clear_unclaimed",

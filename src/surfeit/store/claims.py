@@ -3,7 +3,9 @@
 import fcntl
 import os
 import shutil
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -28,6 +30,28 @@ def claim(folder: Path) -> TextIO:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.rename(hidden, folder / CLAIM)  # nobody meets it before it is locked
     return file
+
+
+@contextmanager
+def claimed_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """A temporary folder to build in, gone at the end; if its maker is killed, with the next call.
+
+    Args:
+        parent: where it is made: a folder.
+        prefix: what its name begins with, and those that killed makers left.
+
+    Raises:
+        OSError: if the disk refuses.
+    """
+    clear_unclaimed(parent, f"{prefix}*")
+    temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    try:
+        with claim(temporary):
+            building = temporary / "files"
+            building.mkdir()
+            yield building
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def clear_unclaimed(parent: Path, pattern: str) -> None:

@@ -7,7 +7,6 @@ somebody else at any moment. What is off is read anew from the runs' own folders
 import hashlib
 import json
 import os
-import stat
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,10 +17,10 @@ from typing import Any
 import platformdirs
 
 from surfeit.core import StoreError
-from surfeit.store.files import make_folder, write_atomically
+from surfeit.store.files import make_folder, read_bytes, write_atomically
 from surfeit.store.labels import LABELS
 from surfeit.store.record import read_done
-from surfeit.store.store import Store
+from surfeit.store.store import BEFORE_A_RUN, Store
 from surfeit.store.summary import LayerRow, Summary, damaged, summary_of
 
 FILE = "index.json"
@@ -31,7 +30,6 @@ _VERSION = 1
 
 _MOST_BYTES = 2**28
 _WATCHED = ("run.json", "DONE.json", "metrics.jsonl", LABELS)
-_BEFORE_A_RUN = {"lease", "snapshots"}  # what a writer makes before the run's record
 
 Stamp = tuple[tuple[int, int] | None, ...]
 Entries = dict[str, tuple[Stamp, Summary]]
@@ -198,7 +196,7 @@ def _file_stamp(path: str) -> tuple[int, int] | None:
 def _is_begun(folder: str) -> bool:
     """Whether a folder without a record is one that a writer has just made."""
     try:
-        return set(os.listdir(folder)) <= _BEFORE_A_RUN
+        return set(os.listdir(folder)) <= BEFORE_A_RUN
     except OSError:
         return True
 
@@ -210,9 +208,7 @@ def _packed(entries: Entries) -> bytes:
         "format": _FORMAT,
         "version": _VERSION,
         "fields": _FIELDS,
-        "layers": [
-            [[row.name, row.kind, row.shape, row.groups] for row in rows] for rows in layers
-        ],
+        "layers": [[_row(layer) for layer in rows] for rows in layers],
         "runs": {
             folder: [stamp, places[summary.layers], *(getattr(summary, name) for name in _FIELDS)]
             for folder, (stamp, summary) in entries.items()
@@ -224,10 +220,7 @@ def _packed(entries: Entries) -> bytes:
 def _read(path: Path) -> Entries:
     """What the file keeps; nothing if anything in it is off."""
     try:
-        about = path.stat()
-        if not stat.S_ISREG(about.st_mode) or about.st_size > _MOST_BYTES:
-            return {}
-        return _unpacked(json.loads(path.read_bytes()))
+        return _unpacked(json.loads(read_bytes(path, most=_MOST_BYTES)))
     except _OFF:
         return {}
 
@@ -282,7 +275,7 @@ def _whole(value: Any) -> int:
 
 
 _FIELDS = tuple(name for name in Summary.__dataclass_fields__ if name != "layers")
-_OFF = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+_OFF = (StoreError, OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 _MAYBE_WHOLE, _MAYBE_REAL = (int, type(None)), (float, type(None))
 _KIND_OF: dict[str, tuple[type, ...]] = {
     "seed": _MAYBE_WHOLE,

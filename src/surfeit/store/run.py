@@ -265,23 +265,24 @@ class Run:
         try:
             if self.status != "done":
                 return self._unreadable()
-            sums = self.done["files"].items()
+            done = self.done
         except StoreError as error:
             return [printable(str(error))]
+        sums = done["files"].items()
         found = [(self.path / name, FileSum(**expected)) for name, expected in sums]
         damage = [expected.differs(path) for path, expected in found]
-        told = [words for words in damage if words is not None] + self._unlisted(dict(sums))
+        told = [words for words in damage if words is not None] + self._unlisted(done)
         return [printable(words) for words in told]
 
-    def _unlisted(self, files: Mapping[str, object]) -> list[str]:
+    def _unlisted(self, done: Mapping[str, Any]) -> list[str]:
         """What looks like the run's own and is not among the files that it finished with."""
         names = [path.relative_to(self.path).as_posix() for path in self.path.glob("*/*.*")]
         names += [path.name for path in self.path.glob("*.*")]
-        thinned = self.done.get("thinned")
+        thinned = done.get("thinned")
         steps = thinned if isinstance(thinned, list) else []
         gone = {f"snapshots/{step}.safetensors" for step in steps}
         own = (name for name in names if is_run_file(name) and name not in gone)
-        odd = sorted(name for name in own if name not in files)
+        odd = sorted(name for name in own if name not in done["files"])
         return [f"{self.path / name} is not among the files that DONE.json lists" for name in odd]
 
     def lacks(self) -> list[str]:

@@ -17,7 +17,7 @@ from surfeit.store.run import Run
 
 ROOT_VARIABLE = "SURFEIT_STORE"
 _SHORTEST_PREFIX = 4
-_BEFORE_A_RUN = {"lease", "snapshots"}  # what a writer makes before the run's record
+BEFORE_A_RUN = {"lease", "snapshots"}  # what a writer makes before the run's record
 
 
 def default_root() -> Path:
@@ -117,7 +117,7 @@ class Store:
             raise StoreError(f"{self.root} is a file, not a folder of runs")
         for path in (self.root / "runs").glob("??/*"):
             try:
-                if path.is_dir() and not {file.name for file in path.iterdir()} <= _BEFORE_A_RUN:
+                if path.is_dir() and not {file.name for file in path.iterdir()} <= BEFORE_A_RUN:
                     yield path
             except OSError:  # it may not be read: whoever opens it hears of that
                 yield path
