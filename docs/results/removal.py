@@ -17,7 +17,7 @@ from surfeit.core import Streams
 from surfeit.data import load
 from surfeit.prune import removal_table
 from surfeit.store import Store
-from surfeit.study import over_replicates
+from surfeit.tables import over_replicates
 
 Curves = dict[tuple[str, str], list[dict[int, float]]]
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from surfeit.study import over_replicates
-from surfeit.study.tables import where
-from surfeit.study.tickets import TICKET, arms, differences, levels, percent
+from surfeit.tables import over_replicates
+from surfeit.tables.tables import where
+from surfeit.tables.tickets import TICKET, arms, differences, levels, percent
 
 
 def heading(columns: list[str]) -> None:

@@ -12,12 +12,12 @@ import pytest
 
 import surfeit.execute
 import surfeit.procedures.tickets
-import surfeit.study.figures
+import surfeit.tables.figures
 from surfeit.cli.ticket_answer import complaint, rows, sentences
 from surfeit.data import load
-from surfeit.execute import Active, Glance, InProcess
+from surfeit.execute import Active, InProcess, Status
 from surfeit.procedures.tickets.table import SCHEMA
-from surfeit.study.figures import save
+from surfeit.tables.figures import save
 
 from .conftest import call
 
@@ -60,19 +60,19 @@ def asked(monkeypatch):
     def stand_in(model, dataset, recipe, config, **more):
         noted.update(model=model, dataset=dataset, recipe=recipe, config=config, **more)
         working = Active("replicate 0, level 1, ticket", "abcd", 50, 100, {})
-        more["progress"](Glance(0, 0, 2, (working,)))
-        more["progress"](Glance(1, 0, 2, (), (replace(working, step=100),)))
+        more["progress"](Status(0, 0, 2, (working,)))
+        more["progress"](Status(1, 0, 2, (), (replace(working, step=100),)))
         return noted["table"]
 
     monkeypatch.setattr(surfeit.procedures.tickets, "find_tickets", stand_in)
-    monkeypatch.setattr(surfeit.study.figures, "save", lambda drawing, folder, name: {})
+    monkeypatch.setattr(surfeit.tables.figures, "save", lambda drawing, folder, name: {})
     return noted
 
 
 @pytest.fixture
 def drawn(asked, monkeypatch):
     """The same, but the figure is drawn."""
-    monkeypatch.setattr(surfeit.study.figures, "save", save)
+    monkeypatch.setattr(surfeit.tables.figures, "save", save)
     return asked
 
 
@@ -353,7 +353,7 @@ def test_the_dense_network_is_compared_by_validation_images_alone():
 def test_tickets_on_digits_from_the_command_to_the_files(tmp_path, monkeypatch, capsys):
     """The real search, in this process; the same command again trains nothing."""
     monkeypatch.setattr(surfeit.execute, "Local", lambda workers: InProcess())
-    monkeypatch.setattr(surfeit.study.figures, "save", lambda drawing, folder, name: {})
+    monkeypatch.setattr(surfeit.tables.figures, "save", lambda drawing, folder, name: {})
     small = [word for pair in SMALL.items() for word in pair]
     flags = ["--levels", "1", "--replicates", "2", "--controls", "reinit"]
     places = ["--root", tmp_path / "store", "--out", tmp_path / "out"]

@@ -113,8 +113,8 @@ def lives(pid):
 def test_local_replaces_a_forkserver_that_is_killed_while_workers_work(tmp_path):
     killed = []
 
-    def progress(glance):
-        if not killed and any(active.key == "stubborn" for active in glance.active):
+    def progress(status):
+        if not killed and any(active.key == "stubborn" for active in status.active):
             killed.extend(workers())
             os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
 
@@ -128,7 +128,7 @@ def test_local_says_so_if_no_worker_can_be_started(tmp_path, monkeypatch):
         raise EOFError
 
     monkeypatch.setattr("multiprocessing.process.BaseProcess.start", refuse)
-    monkeypatch.setattr("surfeit.execute.crew._LAST_SECONDS", 0)
+    monkeypatch.setattr("surfeit.execute.processes._LAST_SECONDS", 0)
     with pytest.raises(SurfeitError, match="the process that forks them ended each time"):
         Local(1).run([task("a")], store=tmp_path)
 
@@ -159,8 +159,8 @@ def test_local_has_no_more_workers_than_cores_and_refuses_none(tmp_path):
 
 
 def test_local_ends_its_workers_when_the_callers_progress_fails(tmp_path):
-    def progress(glance):
-        if glance.active:
+    def progress(status):
+        if status.active:
             raise RuntimeError("the caller's own mistake")
 
     began = time.monotonic()

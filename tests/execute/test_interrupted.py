@@ -64,8 +64,8 @@ def _parent(tasks, store, both):
     # A fork may use the server of the process it was forked from, if it does not wait for it.
     forkserver.ensure_running = forkserver._forkserver.ensure_running = lambda: None
 
-    def progress(glance):
-        if sum(active.step > 0 or active.key == "stubborn" for active in glance.active) == 2:
+    def progress(status):
+        if sum(active.step > 0 or active.key == "stubborn" for active in status.active) == 2:
             both.touch()
 
     try:
@@ -120,7 +120,7 @@ def test_training_of_a_killed_worker_goes_on_from_its_checkpoint(tmp_path, data,
     (tmp_path / "slow").touch()
     killed = []
 
-    def progress(glance):
+    def progress(status):
         if not killed and len(list(tmp_path.rglob("checkpoint.safetensors"))) == 2:
             killed.extend(workers())
             for worker in killed:

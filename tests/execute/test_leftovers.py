@@ -5,7 +5,7 @@ import os
 import tempfile
 from multiprocessing import connection, process
 
-from surfeit.execute import crew
+from surfeit.execute import processes
 
 CONTEXT = multiprocessing.get_context("fork")
 
@@ -14,7 +14,7 @@ def work(folder, there, go_on):
     """A process that needs a forkserver, and is killed when it may go on."""
     tempfile.tempdir = str(folder)
     process.current_process()._config["tempdir"] = None  # as if it were no fork
-    kept = crew._claim_temporary_folder.__wrapped__()
+    kept = processes._claim_temporary_folder.__wrapped__()
     assert kept is not None
     connection.Listener(family="AF_UNIX")
     there.set()

@@ -26,31 +26,31 @@ ERRORS = {
 no_function = 7
 
 
-def answer(config, desk):
+def answer(config, context):
     """A key that says what the work was given; leaves a line in the log."""
-    note(desk, config.get("x"))
-    return json.dumps([config, desk.parents, str(desk.store)])
+    note(context, config.get("x"))
+    return json.dumps([config, context.parents, str(context.store)])
 
 
-def raises(config, desk):
-    note(desk, config["error"])
+def raises(config, context):
+    note(context, config["error"])
     raise ERRORS[config["error"]]
 
 
-def returns_none(config, desk):
+def returns_none(config, context):
     return None
 
 
-def dies(config, desk):
+def dies(config, context):
     """Kills its own process, so many times in all."""
-    note(desk, config["x"])
-    if log(desk.store).count(config["x"]) <= config["times"]:
+    note(context, config["x"])
+    if log(context.store).count(config["x"]) <= config["times"]:
         os.kill(os.getpid(), config.get("signal", signal.SIGKILL))
         time.sleep(10)
     return "survived"
 
 
-def surroundings(config, desk):
+def surroundings(config, context):
     found = {
         "threads": torch.get_num_threads(),
         "openmp": os.environ["OMP_NUM_THREADS"],
@@ -62,26 +62,26 @@ def surroundings(config, desk):
     return json.dumps(found)
 
 
-def stubborn(config, desk):
+def stubborn(config, context):
     """Hears no signal but the last; `times` is how often, always if it is not given."""
-    note(desk, "stubborn")
-    if log(desk.store).count("stubborn") > config.get("times", 1000):
+    note(context, "stubborn")
+    if log(context.store).count("stubborn") > config.get("times", 1000):
         return "obeyed"
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    desk.began("stubborn", 1)
+    context.began("stubborn", 1)
     time.sleep(60)
     return "never"
 
 
-def train_digits(config, desk):
+def train_digits(config, context):
     """A real training; slow, an epoch at a time, while the file `slow` is in the store."""
     begun = []
 
     def progress(moment):
         if not begun:
-            desk.began(moment.key, moment.steps)
+            context.began(moment.key, moment.steps)
             begun.append(moment)
-        if (desk.store / "slow").exists():
+        if (context.store / "slow").exists():
             time.sleep(0.05)
 
     run = train(
@@ -90,16 +90,16 @@ def train_digits(config, desk):
         Recipe(optimizer="adam", lr=0.003, epochs=120, batch_size=200),
         seed=config["seed"],
         snapshots=Snapshots(every_epochs=50),
-        store=Store(desk.store),
+        store=Store(context.store),
         conduct=Conduct(checkpoint_seconds=config.get("checkpoint", 1000), progress=progress),
     )
     return run.key
 
 
-def note(desk, what):
+def note(context, what):
     """Adds a line to the log."""
-    desk.store.mkdir(parents=True, exist_ok=True)
-    with open(desk.store / "log", "a") as file:
+    context.store.mkdir(parents=True, exist_ok=True)
+    with open(context.store / "log", "a") as file:
         file.write(f"{what}\n")
 
 

@@ -8,8 +8,8 @@ from surfeit.report.config import ReportConfig
 from surfeit.report.drawings import drawings
 from surfeit.report.schema import table
 from surfeit.report.summary import summarise
-from surfeit.study import wilson_interval
-from surfeit.study.figures.style import style
+from surfeit.tables import wilson_interval
+from surfeit.tables.figures.style import style
 
 CRITERIA = ("magnitude", "frame_potential", "inner_product", "raw_frame_potential")
 CONFIG = ReportConfig(loss=0.01, repeats=3, ranks=(1, 2, 4, 8))

@@ -17,8 +17,8 @@ from surfeit.report.measure import measure
 from surfeit.report.network import Network, objective_of
 from surfeit.similarity import chance_inner_product
 from surfeit.store import Store
-from surfeit.study import mean_interval, paired_interval, share_interval
-from surfeit.study.tables import where
+from surfeit.tables import mean_interval, paired_interval, share_interval
+from surfeit.tables.tables import where
 from surfeit.train import Recipe, Recorder, train
 from surfeit.viewer.assets import BuildError
 
@@ -44,7 +44,7 @@ def sketches(monkeypatch):
         (folder / f"{name}.svg").write_text('<svg viewBox="0 0 1 1"></svg>')
         return {"svg": folder / f"{name}.svg"}
 
-    monkeypatch.setattr("surfeit.study.figures.save", save)
+    monkeypatch.setattr("surfeit.tables.figures.save", save)
 
 
 def _dataset(name, make, sizes=(96, 60, 50)):

@@ -23,7 +23,7 @@ from surfeit.report.schema import SCHEMAS, table
 from surfeit.report.subject import subjects
 from surfeit.report.worth import smallest_rank
 from surfeit.store import Run, RunWriter, Store
-from surfeit.study.tables import where
+from surfeit.tables.tables import where
 from surfeit.train import Recipe, Recorder, train
 
 CONFIG = ReportConfig(repeats=2, ranks=(1, 2, 4), convolution_images=20)
@@ -62,7 +62,7 @@ def sketches(monkeypatch):
         (folder / f"{name}.svg").write_text('<svg viewBox="0 0 1 1"></svg>')
         return {"svg": folder / f"{name}.svg"}
 
-    monkeypatch.setattr("surfeit.study.figures.save", save)
+    monkeypatch.setattr("surfeit.tables.figures.save", save)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from surfeit.report import words
 from surfeit.report.schema import table
 from surfeit.report.summary import summarise
-from surfeit.study import wilson_interval
+from surfeit.tables import wilson_interval
 
 
 def test_summary_reads_what_was_planted(summary):

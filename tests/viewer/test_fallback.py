@@ -5,8 +5,8 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 
-from surfeit.study.figures.style import BLUE, GREEN, ORANGE
-from surfeit.study.figures.view import CIRCLE, RING, figure
+from surfeit.tables.figures.style import BLUE, GREEN, ORANGE
+from surfeit.tables.figures.view import CIRCLE, RING, figure
 from surfeit.viewer.fallback import picture, still_view
 
 

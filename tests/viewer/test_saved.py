@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from surfeit.study.figures import view
+from surfeit.tables.figures import view
 from surfeit.viewer.saved import read_view
 
 HERE = Path(__file__).parent

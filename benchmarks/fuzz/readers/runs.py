@@ -16,7 +16,7 @@ from fuzz.judging import attempt
 from fuzz.readers.framed import framed, raw, unframed
 from fuzz.readers.reader import Reader
 from surfeit.core import buffers, parameters
-from surfeit.execute.glances import last_row
+from surfeit.execute.reporting import last_row
 from surfeit.models import describe, mlp
 from surfeit.store import Run, RunWriter, Store, key_of
 

@@ -54,7 +54,7 @@ def anatomy(
         Say nothing but the table and errors.
     """
     from surfeit.procedures.tickets import ticket_anatomy
-    from surfeit.study.tables import where
+    from surfeit.tables.tables import where
 
     path = folder / "tickets.parquet" if folder.is_dir() else folder
     found = _read(path)
@@ -120,9 +120,9 @@ def _draw(tickets: "pa.Table", table: "pa.Table", over: str, folder: Path, place
     """Draws the first replicate's ticket."""
     from surfeit.procedures.tickets.anatomy import origins, units_in_front
     from surfeit.prune.anatomy import count_table, distance_table
-    from surfeit.study.figures import anatomy as figures
-    from surfeit.study.figures import save
-    from surfeit.study.tables import where
+    from surfeit.tables.figures import anatomy as figures
+    from surfeit.tables.figures import save
+    from surfeit.tables.tables import where
 
     row = next(row for row in tickets.to_pylist() if row["run"] is not None)
     run = places.store.find(row["run"])

@@ -74,7 +74,7 @@ def instability(
         barriers,
         instability_lines,
     )
-    from surfeit.study.figures import line, save
+    from surfeit.tables.figures import line, save
     from surfeit.train import Snapshots
     from surfeit.train.size import bytes_at_most
 
@@ -132,7 +132,7 @@ def barrier_rows(found: "pa.Table", stable: float) -> tuple[tuple[str, ...], lis
 
 def _verdict(barriers: list[float], stable: float) -> str:
     """Whether the barrier is low beyond the doubt that replicates leave."""
-    from surfeit.study import over_replicates
+    from surfeit.tables import over_replicates
 
     if not barriers:
         return "–"
@@ -147,7 +147,7 @@ def _verdict(barriers: list[float], stable: float) -> str:
 
 def _interval(values: list[float]) -> str:
     """Points of error: the mean, with its interval where there is more than one value."""
-    from surfeit.study import over_replicates
+    from surfeit.tables import over_replicates
 
     if not values:
         return "–"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from surfeit.data import Dataset
-    from surfeit.execute import Glance
+    from surfeit.execute import Status
     from surfeit.store import Run
     from surfeit.train import Moment
 
@@ -25,7 +25,7 @@ class Teller(Protocol):
         """Says that the stage `name` has done so many of so many parts."""
         ...
 
-    def trainings(self, glance: "Glance") -> None:
+    def trainings(self, status: "Status") -> None:
         """Says where trainings side by side stand."""
         ...
 
@@ -38,7 +38,7 @@ class _Silent:
     def stage(self, name: str, done: int, total: int) -> None:
         pass
 
-    def trainings(self, glance: "Glance") -> None:
+    def trainings(self, status: "Status") -> None:
         pass
 
     def say(self, sentence: str) -> None:
@@ -60,8 +60,8 @@ class _Plain:
             self.say(f"{name}: done in {now - self._began:.1f} s")
             self._began = now
 
-    def trainings(self, glance: "Glance") -> None:
-        for ended in self._watch.look(glance, time.monotonic()):
+    def trainings(self, status: "Status") -> None:
+        for ended in self._watch.look(status, time.monotonic()):
             self.say(ended)
 
     def say(self, sentence: str) -> None:
@@ -92,8 +92,8 @@ class _Bars:
         self._stages.update(self._tasks[name], completed=done, total=total)
         self._start()
 
-    def trainings(self, glance: "Glance") -> None:
-        self._screen.look(glance)
+    def trainings(self, status: "Status") -> None:
+        self._screen.look(status)
         self._start()
 
     def say(self, sentence: str) -> None:

@@ -87,8 +87,8 @@ def prune(
     from surfeit.prune import explained_variance, removal_table
     from surfeit.store import file_name
     from surfeit.store.writable import check_writable
-    from surfeit.study.figures import removal
-    from surfeit.study.tables import where
+    from surfeit.tables.figures import removal
+    from surfeit.tables.tables import where
 
     check_writable(folder)
     with measured_anew(), telling(quiet) as teller, machine.numerics.in_force():
@@ -136,7 +136,7 @@ def _by_split(teller: Teller, layer: str, splits: list[str]) -> "Callable[[int, 
 
 
 def _write(table: "pa.Table", drawing: "Figure", folder: Path, name: str, teller: Teller) -> None:
-    from surfeit.study.figures import save
+    from surfeit.tables.figures import save
 
     with placed_together(folder) as building:
         save(drawing, building, name)

@@ -1,4 +1,4 @@
-"""Trainings side by side, from one glance at them to the next: what ended, and where all stand."""
+"""Trainings side by side, from one report to the next: what ended, and where all stand."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -7,52 +7,52 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import TaskID
 
-    from surfeit.execute import Active, Glance
+    from surfeit.execute import Active, Status
 
 _SPEED_SECONDS = 180.0  # what remains is estimated from the speed of so many last seconds
 
 
 class Watch:
-    """What has ended since the glance before: one sentence a training, for logs and pipes."""
+    """What has ended since the report before: one sentence a training, for logs and pipes."""
 
     def __init__(self) -> None:
         self._began: dict[str, float] = {}
         self._stored = 0
         self._told = 0
 
-    def look(self, glance: "Glance", now: float) -> list[str]:
+    def look(self, status: "Status", now: float) -> list[str]:
         """The sentences about what has ended.
 
         Trainings that were in the store already are counted in one sentence, once another begins.
 
         Args:
-            glance: where the trainings stand.
+            status: where the trainings stand.
             now: seconds of a clock that never goes back.
         """
-        for one in glance.active:
+        for one in status.active:
             self._began.setdefault(one.name, now)
-        trained = [one for one in glance.ended if one.steps]
-        self._stored += sum(bool(one.key and not one.steps) for one in glance.ended)
-        over = glance.done + glance.failed
-        at_work = bool(trained) or any(one.steps for one in glance.active)
-        sentences = self._of_stored(glance) if at_work or over == glance.total else []
-        sentences += [self._sentence(one, glance, now) for one in trained]
+        trained = [one for one in status.ended if one.steps]
+        self._stored += sum(bool(one.key and not one.steps) for one in status.ended)
+        over = status.done + status.failed
+        at_work = bool(trained) or any(one.steps for one in status.active)
+        sentences = self._of_stored(status) if at_work or over == status.total else []
+        sentences += [self._sentence(one, status, now) for one in trained]
         if over > self._told and not sentences and not self._stored:
-            sentences = [tally(glance)]
+            sentences = [tally(status)]
         self._told = over
         return sentences
 
-    def _of_stored(self, glance: "Glance") -> list[str]:
+    def _of_stored(self, status: "Status") -> list[str]:
         count, self._stored = self._stored, 0
-        return [f"in the store already: {count} ({tally(glance)})"] if count else []
+        return [f"in the store already: {count} ({tally(status)})"] if count else []
 
-    def _sentence(self, one: "Active", glance: "Glance", now: float) -> str:
+    def _sentence(self, one: "Active", status: "Status", now: float) -> str:
         seconds = now - self._began.get(one.name, now)
         if not one.key:
-            return f"{one.name}: failed after {seconds:.0f} s ({tally(glance)})"
+            return f"{one.name}: failed after {seconds:.0f} s ({tally(status)})"
         accuracy = _accuracy(one.metrics)
         accuracy = f", {accuracy} at step {one.step:,}" if accuracy else ""
-        return f"{one.name}: {seconds:.0f} s{accuracy} ({tally(glance)})"
+        return f"{one.name}: {seconds:.0f} s{accuracy} ({tally(status)})"
 
 
 class Screen:
@@ -81,24 +81,24 @@ class Screen:
         self._task: TaskID | None = None
         self._active: tuple[Active, ...] = ()
 
-    def look(self, glance: "Glance") -> None:
-        """Takes a glance in; it is drawn the next time the terminal is."""
+    def look(self, status: "Status") -> None:
+        """Takes a status in; it is drawn the next time the terminal is."""
         if self._task is None:
-            self._task = self._overall.add_task("trainings", total=glance.total, tally="")
+            self._task = self._overall.add_task("trainings", total=status.total, tally="")
         # Begun trainings count by their share, so that the bar moves and what remains is known.
-        begun = sum(one.step / one.steps for one in glance.active if one.steps)
-        completed = min(glance.total, glance.done + glance.failed + begun)
+        begun = sum(one.step / one.steps for one in status.active if one.steps)
+        completed = min(status.total, status.done + status.failed + begun)
         self._overall.update(
-            self._task, completed=completed, total=glance.total, tally=tally(glance)
+            self._task, completed=completed, total=status.total, tally=tally(status)
         )
-        self._active = glance.active
+        self._active = status.active
 
     def end(self) -> None:
         """Nothing is active any more: what stays on the screen is the bar."""
         self._active = ()
 
     def drawing(self) -> "list[RenderableType]":
-        """What to draw: nothing before the first glance."""
+        """What to draw: nothing before the first status."""
         from rich.table import Table
 
         if self._task is None:
@@ -115,10 +115,10 @@ class Screen:
         return [self._overall, lines]
 
 
-def tally(glance: "Glance") -> str:
+def tally(status: "Status") -> str:
     """How many are done and failed: `12 of 147 done, 1 failed`."""
-    failed = f", {glance.failed} failed" if glance.failed else ""
-    return f"{glance.done} of {glance.total} done{failed}"
+    failed = f", {status.failed} failed" if status.failed else ""
+    return f"{status.done} of {status.total} done{failed}"
 
 
 def _accuracy(metrics: Mapping[str, Any] | None) -> str:

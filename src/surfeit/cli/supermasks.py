@@ -162,7 +162,7 @@ def _answer(table: "pa.Table") -> tuple[tuple[str, ...], list[tuple[object, ...]
 
 def _interval(values: list[float]) -> str:
     """The mean in percent, with its interval where the values tell how much they vary."""
-    from surfeit.study import over_replicates
+    from surfeit.tables import over_replicates
 
     over = over_replicates(values)
     if over.lower is None or over.upper is None:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from surfeit.study import Mean
-    from surfeit.study.tickets import Advantage
+    from surfeit.tables import Mean
+    from surfeit.tables.tickets import Advantage
 
 _PHRASES = {
     "reinit": "re-initialised controls",
@@ -23,7 +23,7 @@ _NONE = "–"
 
 def sentences(table: "pa.Table") -> list[str]:
     """The answer: tickets against each control, then against the dense network."""
-    from surfeit.study.tickets import arms
+    from surfeit.tables.tickets import arms
 
     if _learnt_nothing(table):
         return [
@@ -36,7 +36,7 @@ def sentences(table: "pa.Table") -> list[str]:
 
 def rows(table: "pa.Table") -> tuple[list[str], list[list[str]]]:
     """Columns and rows to print: each level's density, accuracy by arm and early-stopping step."""
-    from surfeit.study.tickets import TICKET, arms, levels, percent
+    from surfeit.tables.tickets import TICKET, arms, levels, percent
 
     names = arms(table)
     accuracy = _by_place(levels(table, "test_accuracy"))
@@ -54,7 +54,7 @@ def rows(table: "pa.Table") -> tuple[list[str], list[list[str]]]:
 
 def _learnt_nothing(table: "pa.Table") -> bool:
     """Whether no replicate's dense network ever had a lower validation loss than untrained."""
-    from surfeit.study.tables import where
+    from surfeit.tables.tables import where
 
     steps = [
         step for step in where(table, level=0)["early_stop_step"].to_pylist() if step is not None
@@ -63,7 +63,7 @@ def _learnt_nothing(table: "pa.Table") -> bool:
 
 
 def _against(table: "pa.Table", control: str) -> str | None:
-    from surfeit.study.tickets import advantage, percent
+    from surfeit.tables.tickets import advantage, percent
 
     found = advantage(table, control, "test_accuracy")
     if found is None:
@@ -138,7 +138,7 @@ def _range(over: "Mean", scale: float, digits: int) -> str:
 
 def _against_dense(table: "pa.Table") -> str | None:
     """The smallest ticket that validation images find no worse; test images only measure it."""
-    from surfeit.study.tickets import TICKET, against_dense, levels, percent
+    from surfeit.tables.tickets import TICKET, against_dense, levels, percent
 
     found = _by_place(levels(table, "validation_accuracy"))
     tickets = {level: row for (level, arm), row in found.items() if arm == TICKET}

@@ -241,7 +241,7 @@ def _print(table: "pa.Table") -> None:
 
 
 def _write(table: "pa.Table", folder: Path, teller: Teller) -> None:
-    from surfeit.study import figures
+    from surfeit.tables import figures
 
     path = folder / "tickets.parquet"
     kinds = () if _holds(path, table) else ("parquet", "svg", "png", "pdf")

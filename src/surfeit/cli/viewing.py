@@ -161,8 +161,8 @@ def figure(
     out
         The file to write: .svg, .png or .pdf; by default VIEW.svg beside VIEW.json.
     """
-    from surfeit.study.figures import save_as
-    from surfeit.study.figures.view import figure as draw
+    from surfeit.tables.figures import save_as
+    from surfeit.tables.figures.view import figure as draw
     from surfeit.viewer.saved import read_view
 
     saved = read_view(view)

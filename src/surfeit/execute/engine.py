@@ -28,7 +28,7 @@ class Active:
 
 
 @dataclass(frozen=True)
-class Glance:
+class Status:
     """Where all tasks stand.
 
     Args:
@@ -36,7 +36,7 @@ class Glance:
         failed: tasks that failed, or were not run because one that they build on failed.
         total: all tasks.
         active: those that are being done, in the order of the tasks.
-        ended: those that are done or failed since the glance before. One that failed has no key;
+        ended: those that are done or failed since the report before. One that failed has no key;
             of one whose run was in the store already, nothing was begun, `steps` is 0.
     """
 
@@ -60,7 +60,7 @@ class Outcome:
     failures: dict[str, str]
 
 
-Progress = Callable[[Glance], None]
+Progress = Callable[[Status], None]
 
 
 class Engine(Protocol):

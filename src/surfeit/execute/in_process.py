@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from surfeit.execute.board import Board
 from surfeit.execute.engine import Outcome, Progress
-from surfeit.execute.glances import Glances
 from surfeit.execute.interrupts import ends_interrupt
 from surfeit.execute.performance import perform
-from surfeit.execute.task import Desk, Task
+from surfeit.execute.queue import TaskQueue
+from surfeit.execute.reporting import Reporter
+from surfeit.execute.task import Context, Task
 
 
 class InProcess:
@@ -23,18 +23,18 @@ class InProcess:
         self, tasks: Iterable[Task], *, store: Path, progress: Progress | None = None
     ) -> Outcome:
         """Does the tasks, each once its parents are done, in the order given; see `Engine.run`."""
-        board = Board(tasks)
+        queue = TaskQueue(tasks)
         root = Path(store).absolute()
-        glances = Glances(board, root, progress)
+        reporter = Reporter(queue, root, progress)
         with ends_interrupt():
-            glances.tell()
-            while (task := board.take()) is not None:
-                began = partial(self._began, board, glances, task.name)
-                desk = Desk(parents=board.parents(task), store=root, began=began)
-                board.end(task.name, perform(task, desk))
-                glances.tell()
-        return board.outcome()
+            reporter.tell()
+            while (task := queue.take()) is not None:
+                began = partial(self._began, queue, reporter, task.name)
+                context = Context(parents=queue.parents(task), store=root, began=began)
+                queue.end(task.name, perform(task, context))
+                reporter.tell()
+        return queue.outcome()
 
-    def _began(self, board: Board, glances: Glances, name: str, key: str, steps: int) -> None:
-        board.began(name, key, steps)
-        glances.tell()
+    def _began(self, queue: TaskQueue, reporter: Reporter, name: str, key: str, steps: int) -> None:
+        queue.began(name, key, steps)
+        reporter.tell()

@@ -6,12 +6,12 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
-from surfeit.execute.board import Board
-from surfeit.execute.crew import Hand, stop
 from surfeit.execute.engine import Outcome, Progress
-from surfeit.execute.glances import SECONDS, Glances
 from surfeit.execute.interrupts import ends_interrupt
 from surfeit.execute.performance import Failure, as_json
+from surfeit.execute.processes import WorkerProcess, stop
+from surfeit.execute.queue import TaskQueue
+from surfeit.execute.reporting import SECONDS, Reporter
 from surfeit.execute.task import Task
 
 
@@ -44,20 +44,20 @@ class Local:
         self, tasks: Iterable[Task], *, store: Path, progress: Progress | None = None
     ) -> Outcome:
         """Does the tasks, each once its parents are done, in the order given; see `Engine.run`."""
-        board = Board(tasks)
+        queue = TaskQueue(tasks)
         with ends_interrupt():
             root = Path(store).absolute()
-            shift = _Shift(board, root, min(self.workers, len(board.tasks)))
-            glances = Glances(board, root, progress)
+            pool = _Pool(queue, root, min(self.workers, len(queue.tasks)))
+            reporter = Reporter(queue, root, progress)
             try:
-                while board.open:
-                    shift.assign()
-                    glances.tell()
-                    shift.wait()
-                glances.tell()
+                while queue.open:
+                    pool.assign()
+                    reporter.tell()
+                    pool.wait()
+                reporter.tell()
             finally:
-                stop(shift.hands)
-        return board.outcome()
+                stop(pool.processes)
+        return queue.outcome()
 
 
 def cores() -> int:
@@ -67,60 +67,60 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-class _Shift:
+class _Pool:
     """The workers of one call and what each is doing."""
 
-    def __init__(self, board: Board, store: Path, most: int) -> None:
-        self._board, self._store, self._most = board, store, most
-        self.hands: list[Hand] = []
-        self._doing: dict[Hand, str] = {}
+    def __init__(self, queue: TaskQueue, store: Path, most: int) -> None:
+        self._queue, self._store, self._most = queue, store, most
+        self.processes: list[WorkerProcess] = []
+        self._doing: dict[WorkerProcess, str] = {}
 
     def assign(self) -> None:
         """Gives each idle worker a task, and starts workers while there are more tasks."""
-        while len(self._doing) < self._most and (task := self._board.take()) is not None:
-            hand = self._idle()
-            self._doing[hand] = task.name
-            parents = self._board.parents(task)
-            hand.send({"task": as_json(task), "parents": parents, "store": str(self._store)})
+        while len(self._doing) < self._most and (task := self._queue.take()) is not None:
+            process = self._idle()
+            self._doing[process] = task.name
+            parents = self._queue.parents(task)
+            process.send({"task": as_json(task), "parents": parents, "store": str(self._store)})
 
     def wait(self) -> None:
         """Waits for workers, until it is time for progress, and notes what they say."""
-        signs = [sign for hand in self.hands for sign in hand.signs]
+        signs = [sign for process in self.processes for sign in process.signs]
         ready = set(map(id, connection.wait(signs, SECONDS)))
-        for hand in list(self.hands):
-            if any(id(sign) in ready for sign in hand.signs):
-                self._hear(hand)
+        for process in list(self.processes):
+            if any(id(sign) in ready for sign in process.signs):
+                self._hear(process)
 
-    def _idle(self) -> Hand:
-        for hand in self.hands:
-            if hand not in self._doing:
-                return hand
-        hand = Hand()
-        self.hands.append(hand)  # before it starts: whatever happens then, it is ended
-        hand.start()
-        return hand
+    def _idle(self) -> WorkerProcess:
+        for process in self.processes:
+            if process not in self._doing:
+                return process
+        process = WorkerProcess()
+        self.processes.append(process)  # before it starts: whatever happens then, it is ended
+        process.start()
+        return process
 
-    def _hear(self, hand: Hand) -> None:
+    def _hear(self, process: WorkerProcess) -> None:
         try:
-            while (message := hand.receive()) is not None:
-                self._note(hand, message)
+            while (message := process.receive()) is not None:
+                self._note(process, message)
         except EOFError:
-            self._replace(hand)
+            self._replace(process)
 
-    def _note(self, hand: Hand, message: dict[str, Any]) -> None:
+    def _note(self, process: WorkerProcess, message: dict[str, Any]) -> None:
         if "began" in message:
-            self._board.began(self._doing[hand], message["began"], message["steps"])
+            self._queue.began(self._doing[process], message["began"], message["steps"])
         elif "done" in message:
-            self._board.end(self._doing.pop(hand), message["done"])
+            self._queue.end(self._doing.pop(process), message["done"])
         else:
             failure = Failure(message["failed"], message["passing"])
-            self._board.end(self._doing.pop(hand), failure)
+            self._queue.end(self._doing.pop(process), failure)
 
-    def _replace(self, hand: Hand) -> None:
+    def _replace(self, process: WorkerProcess) -> None:
         """Lets a dead worker go; its task is tried once more, by another."""
-        how = hand.how_it_ended()
-        hand.close()
-        self.hands.remove(hand)
-        if hand in self._doing:
+        how = process.how_it_ended()
+        process.close()
+        self.processes.remove(process)
+        if process in self._doing:
             failure = Failure(f"its process {how}", passing=True)
-            self._board.end(self._doing.pop(hand), failure)
+            self._queue.end(self._doing.pop(process), failure)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from surfeit.core import DiskError, SurfeitError
-from surfeit.execute.task import Desk, Task, work_of
+from surfeit.execute.task import Context, Task, work_of
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Failure:
     passing: bool = False
 
 
-def perform(task: Task, desk: Desk) -> str | Failure:
+def perform(task: Task, context: Context) -> str | Failure:
     """The run key that the task's work ends in, or why it failed."""
     try:
-        key = work_of(task)(task.config, desk)
+        key = work_of(task)(task.config, context)
     except (Exception, SystemExit) as error:
         return _failure(error)
     if not isinstance(key, str) or not key:

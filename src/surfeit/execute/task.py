@@ -60,7 +60,7 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desk:
+class Context:
     """What a work function finds where it works, beside its configuration.
 
     Args:
@@ -76,8 +76,8 @@ class Desk:
     began: Callable[[str, int], None]
 
 
-Work = Callable[[Mapping[str, Any], Desk], str]
-"""`work(config, desk) -> run key`. It may be called again after its process was killed, and then
+Work = Callable[[Mapping[str, Any], Context], str]
+"""`work(config, context) -> run key`. It may be called again after its process was killed, and then
 goes on from what it stored; called again when all is done, it returns the same key at once."""
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from surfeit.execute.performance import Failure, from_json, perform
-from surfeit.execute.task import Desk
+from surfeit.execute.task import Context
 
 GRACE_SECONDS = 1.5
 """What a training has to save where it stands, once it was told to stop."""
@@ -61,10 +61,10 @@ def _answer(pipe: Connection) -> None:
             message = json.loads(pipe.recv_bytes())
             torch.set_num_threads(1)
             began = partial(_began, pipe)
-            desk = Desk(
+            context = Context(
                 parents=tuple(message["parents"]), store=Path(message["store"]), began=began
             )
-            _send(pipe, _result(perform(from_json(message["task"]), desk)))
+            _send(pipe, _result(perform(from_json(message["task"]), context)))
 
 
 def _result(result: str | Failure) -> dict[str, Any]:

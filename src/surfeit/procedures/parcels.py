@@ -29,7 +29,7 @@ from surfeit.core import (
     parameters,
 )
 from surfeit.data import Dataset, read_dataset, write_dataset
-from surfeit.execute import Desk
+from surfeit.execute import Context
 from surfeit.execute.interrupts import ends_interrupt
 from surfeit.models import (
     Builder,
@@ -168,14 +168,14 @@ def sending(
         _LENT_OBJECTIVE.reset(judge)
 
 
-def announcing(desk: Desk) -> Callable[[Moment], None]:
-    """A training's progress that tells the desk, once, which run began and its steps."""
+def announcing(context: Context) -> Callable[[Moment], None]:
+    """A training's progress that tells the context, once, which run began and its steps."""
     told = False
 
     def tell(moment: Moment) -> None:
         nonlocal told
         if not told:
-            desk.began(moment.key, moment.steps)
+            context.began(moment.key, moment.steps)
             told = True
 
     return tell

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 from matplotlib.figure import Figure
 
-from surfeit.study.figures import graph, learning, rank, removal, spectrum
-from surfeit.study.tables import where
+from surfeit.tables.figures import graph, learning, rank, removal, spectrum
+from surfeit.tables.tables import where
 
 
 def drawings(

@@ -13,7 +13,7 @@ from surfeit.report.live import STILL, Live
 from surfeit.report.provenance import provenance_block
 from surfeit.report.quantities import Quantity
 from surfeit.report.topics import TOPICS, Topic
-from surfeit.study.tables import where
+from surfeit.tables.tables import where
 from surfeit.viewer.embed import data_script, module_script, policy
 
 Numbers = Mapping[str, Any]

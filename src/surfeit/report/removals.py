@@ -12,7 +12,7 @@ from surfeit.prune import CRITERIA, outputs_without, removal_order, removal_tabl
 from surfeit.prune.removal import Removal
 from surfeit.report.config import ReportConfig
 from surfeit.report.subject import Subject
-from surfeit.study.tables import column, where
+from surfeit.tables.tables import column, where
 
 Rows = dict[str, list[dict[str, Any]]]
 _CHUNK = 256

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from surfeit.report.config import ReportConfig
 from surfeit.report.quantities import QUANTITIES, Quantity
-from surfeit.study.tables import where
+from surfeit.tables.tables import where
 
 SCHEMA = 1
 Tables = Mapping[str, pa.Table]

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from surfeit.report import html, words
 from surfeit.report.quantities import Quantity
-from surfeit.study.tables import where
+from surfeit.tables.tables import where
 
 Numbers = Mapping[str, Any]
 Tables = Mapping[str, pa.Table]

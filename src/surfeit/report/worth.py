@@ -17,7 +17,7 @@ from surfeit.prune import (
     removable_by_loss,
 )
 from surfeit.report.quantities import ACCURACY, LOSS, R2, Quantity
-from surfeit.study import mean_interval, paired_interval, share_interval, wilson_interval
+from surfeit.tables import mean_interval, paired_interval, share_interval, wilson_interval
 
 Row = dict[str, Any]
 # The larger the loss, the smaller the R².

@@ -165,7 +165,7 @@ def _build(
     from surfeit.report.drawings import drawings
     from surfeit.report.page import render
     from surfeit.store import file_name
-    from surfeit.study.figures import save
+    from surfeit.tables.figures import save
 
     (folder / "tables").mkdir()
     for name, table in tables.items():

@@ -15,8 +15,8 @@ from surfeit.similarity import (
     cosine_graph,
     force_layout,
 )
-from surfeit.study.figures.style import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, style
-from surfeit.study.figures.view import CIRCLE, RING, Entry, View, figure
+from surfeit.tables.figures.style import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, style
+from surfeit.tables.figures.view import CIRCLE, RING, Entry, View, figure
 
 _WIDTH, _HEIGHT, _MARGIN = 900, 560, 20  # pixels, as a wide notebook shows the graph
 _DPI = 130

@@ -8,7 +8,7 @@ import numpy as np
 from surfeit.core import StoreError
 from surfeit.store.files import MOST_JSON, read_bytes
 from surfeit.store.parsing import parse_json
-from surfeit.study.figures.view import MARKERS, Entry, Scale, View
+from surfeit.tables.figures.view import MARKERS, Entry, Scale, View
 from surfeit.viewer.fields import FieldError, Fields, colour, shown, whole
 
 FORMAT, VERSION = "surfeit-view", 1
@@ -18,7 +18,7 @@ LEAST_ZOOM = 1e-6
 
 
 def read_view(path: Path) -> View:
-    """The view that is saved at `path`: what `surfeit.study.figures.view.figure` draws.
+    """The view that is saved at `path`: what `surfeit.tables.figures.view.figure` draws.
 
     Raises:
         ValueError: if there is no such file, it is none (a pipe, a device), larger than 32 MiB, no

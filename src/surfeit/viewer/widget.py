@@ -10,7 +10,7 @@ import anywidget
 import traitlets
 from IPython.display import display
 
-from surfeit.study.figures.view import View
+from surfeit.tables.figures.view import View
 from surfeit.viewer.bundles.contents import Content
 from surfeit.viewer.embed import compressed
 from surfeit.viewer.fallback import picture

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from surfeit.core import CollapseError, SurfeitError
-from surfeit.execute import Glance, InProcess, Local
+from surfeit.execute import InProcess, Local, Status
 from surfeit.procedures.supermasks import SupermaskConfig, supermask_table, train_supermasks
 from surfeit.procedures.supermasks.subjects import subjects
 from surfeit.train import Recipe
@@ -27,7 +27,7 @@ CONFIG = SupermaskConfig(
 
 @pytest.mark.parametrize("engine", [InProcess(), Local(2)], ids=["here", "workers"])
 def test_the_table_finds_every_training_done(dataset, store, engine, monkeypatch):
-    glances: list[Glance] = []
+    reporter: list[Status] = []
     keys = train_supermasks(
         small,
         dataset,
@@ -35,11 +35,11 @@ def test_the_table_finds_every_training_done(dataset, store, engine, monkeypatch
         seeds=(0, 7),
         store=store,
         engine=engine,
-        progress=glances.append,
+        progress=reporter.append,
     )
     names = subjects(small(), CONFIG, 0)
     assert list(keys) == [f"replicate {seed}, {name}" for seed in (0, 7) for name in names]
-    assert (glances[-1].done, glances[-1].total) == (14, 14)
+    assert (reporter[-1].done, reporter[-1].total) == (14, 14)
     monkeypatch.setattr(Loop, "run", lambda self: pytest.fail("trained again"))
     table = supermask_table(small, dataset, CONFIG, seeds=(0, 7), store=store)
     assert set(table["run"].to_pylist()) == set(keys.values())

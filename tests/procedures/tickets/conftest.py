@@ -13,7 +13,7 @@ from surfeit.execute import InProcess
 from surfeit.models import mlp
 from surfeit.procedures.tickets import CONTROLS, TicketConfig, find_tickets
 from surfeit.store import Run, Store
-from surfeit.study.tables import where
+from surfeit.tables.tables import where
 from surfeit.train import Recipe
 
 BUILDER = partial(mlp, (9, 7))

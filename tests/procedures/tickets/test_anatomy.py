@@ -7,7 +7,7 @@ from surfeit.procedures.tickets import transfer_tickets
 from surfeit.procedures.tickets.anatomy import ticket_anatomy
 from surfeit.prune import densities
 from surfeit.prune.anatomy import QUANTITIES, anatomy_table
-from surfeit.study.tables import where
+from surfeit.tables.tables import where
 
 from .conftest import LEVELS, RECIPE, REWIND
 

@@ -22,7 +22,7 @@ from surfeit.procedures.tickets import (
 from surfeit.procedures.tickets.selection import check_levels, densities_of
 from surfeit.procedures.tickets.transfer import exchange_head_
 from surfeit.prune import alive_units, check_nested
-from surfeit.study.tables import where
+from surfeit.tables.tables import where
 from surfeit.train import Recipe
 
 from ...oracles.removal import NETWORKS, built

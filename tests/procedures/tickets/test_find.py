@@ -16,7 +16,7 @@ from surfeit.procedures.tickets import CONTROLS, TicketConfig, failures, find_ti
 from surfeit.procedures.tickets.table import SCHEMA
 from surfeit.prune import unit_densities
 from surfeit.store import Index
-from surfeit.study.tickets import differences
+from surfeit.tables.tickets import differences
 from surfeit.train import Numerics, Recipe, train
 
 from .conftest import BUILDER, LEVELS, RECIPE, REWIND, make_blobs, search
@@ -199,10 +199,10 @@ def test_a_second_call_trains_nothing_and_a_longer_one_what_is_missing(blobs, st
 
 
 def test_progress_tells_each_training_by_name_and_key(blobs, store):
-    glances = []
-    search(store, blobs, PLAIN, progress=glances.append)
-    assert (glances[-1].done, glances[-1].total) == (3, 3)
-    active = {one.name: one for glance in glances for one in glance.active}
+    reporter = []
+    search(store, blobs, PLAIN, progress=reporter.append)
+    assert (reporter[-1].done, reporter[-1].total) == (3, 3)
+    active = {one.name: one for status in reporter for one in status.active}
     assert all(one.steps == RECIPE.steps for one in active.values() if one.key)
 
 

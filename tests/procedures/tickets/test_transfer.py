@@ -15,7 +15,7 @@ from surfeit.procedures.tickets.transfer import exchange_head_
 from surfeit.procedures.tickets.transferred import fitting, granularity_of
 from surfeit.prune.units import unit_mask
 from surfeit.store import Store
-from surfeit.study.tables import where
+from surfeit.tables.tables import where
 
 from .conftest import CONFIG, LEVELS, RECIPE, REWIND, make_blobs, search
 

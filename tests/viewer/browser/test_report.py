@@ -25,7 +25,7 @@ def report(built, runs, tmp_path_factory):
     store, (first, _) = runs
     config = ReportConfig(repeats=2, ranks=(1, 2))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("surfeit.study.figures.save", _save)
+        patch.setattr("surfeit.tables.figures.save", _save)
         return write_report(
             store.find(first), load("digits"), tmp_path_factory.mktemp("report"), config
         )

@@ -7,7 +7,7 @@ from typing import Any
 from safetensors.torch import load_file
 
 from surfeit.core import Streams
-from surfeit.execute import Desk
+from surfeit.execute import Context
 from surfeit.procedures.parcels import tensors_of, unpack
 from surfeit.procedures.tickets.arms import Begin, train_as
 from surfeit.store import Run, Store
@@ -23,12 +23,12 @@ def branch_seed(replicate: int, side: str) -> int:
     return Streams(replicate).seed_of("instability", side)
 
 
-def train_trunk(config: Mapping[str, Any], desk: Desk) -> str:
+def train_trunk(config: Mapping[str, Any], context: Context) -> str:
     """Trains the network that others part from, and keeps it at each of their steps.
 
     Args:
         config: `parcel`, see `parcels.pack`; `mask`, a file's path or None; `steps` to keep.
-        desk: no parents.
+        context: no parents.
 
     Returns:
         the run's key.
@@ -38,16 +38,16 @@ def train_trunk(config: Mapping[str, Any], desk: Desk) -> str:
     keep = Snapshots(every_epochs=0, at=tuple(config["steps"]))
     role = {"arm": "trunk"}
     begin = Begin(recipe=parcel.recipe, origin=Origin(), snapshots=keep, role=role)
-    return train_as(parcel, desk, tensors_of(parcel.model), mask, begin).key
+    return train_as(parcel, context, tensors_of(parcel.model), mask, begin).key
 
 
-def train_branch(config: Mapping[str, Any], desk: Desk) -> str:
+def train_branch(config: Mapping[str, Any], context: Context) -> str:
     """Trains one of the two networks from the trunk's weights at a step, under its mask.
 
     Args:
         config: `parcel`; `step` and `side` ("first" or "second"); `trunk`, the key of the run to
             part from, or None where a task trains it.
-        desk: its parent is the trunk's task, if there is one.
+        context: its parent is the trunk's task, if there is one.
 
     Returns:
         the run's key.
@@ -56,9 +56,9 @@ def train_branch(config: Mapping[str, Any], desk: Desk) -> str:
         ValueError: if the trunk has no snapshot at the step.
     """
     parcel = unpack(config["parcel"])
-    trunk = Run(Store(desk.store).path_of(config["trunk"] or desk.parents[0]))
+    trunk = Run(Store(context.store).path_of(config["trunk"] or context.parents[0]))
     step = config["step"]
     parcel = replace(parcel, seed=branch_seed(parcel.seed, config["side"]))
     origin = Origin(step=step, parents=(trunk.key,))
     begin = Begin(recipe=parcel.recipe, origin=origin, role={"arm": f"branch {step}"})
-    return train_as(parcel, desk, trunk.tensors(step), dict(trunk.mask), begin).key
+    return train_as(parcel, context, trunk.tensors(step), dict(trunk.mask), begin).key

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from surfeit.core import Streams
-from surfeit.execute import Desk
+from surfeit.execute import Context
 from surfeit.procedures.parcels import announcing, named, unpack
 from surfeit.procedures.supermasks.actions import signed_constants
 from surfeit.procedures.supermasks.bernoulli import BernoulliMask
@@ -65,13 +65,13 @@ def _popped(network: nn.Module, recipe: Recipe, streams: Streams, share: float) 
     return Subject(EdgePopup(weights, density=share, generator=streams.get("scores")), recipe)
 
 
-def train_subject(config: Mapping[str, Any], desk: Desk) -> str:
+def train_subject(config: Mapping[str, Any], context: Context) -> str:
     """Trains one of them: a work of `surfeit.execute`.
 
     Args:
         config: `parcel` (see `parcels.pack`), `supermasks` (the fields of a `SupermaskConfig`),
             `subject` (a name of `subjects`) and `conduct` (fields of a `Conduct`).
-        desk: no parents.
+        context: no parents.
 
     Returns:
         the run's key.
@@ -87,9 +87,9 @@ def train_subject(config: Mapping[str, Any], desk: Desk) -> str:
         subject.recipe,
         seed=parcel.seed,
         snapshots=KEEP,
-        store=Store(desk.store),
+        store=Store(context.store),
         numerics=parcel.numerics,
-        conduct=Conduct(**config["conduct"], progress=announcing(desk)),
+        conduct=Conduct(**config["conduct"], progress=announcing(context)),
     ).key
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from surfeit.core import Params, Streams
-from surfeit.execute import Desk
+from surfeit.execute import Context
 from surfeit.procedures.parcels import Parcel, announcing, model_with, named
 from surfeit.procedures.tickets.controls import CONTROLS, Mask, Ticket
 from surfeit.procedures.tickets.protocol import check_began, check_control
@@ -31,7 +31,7 @@ class Begin:
 
 def train_arm(
     parcel: Parcel,
-    desk: Desk,
+    context: Context,
     ticket: Ticket,
     begin: Begin,
     *,
@@ -43,7 +43,7 @@ def train_arm(
 
     Args:
         parcel: network, data, arithmetic and seed.
-        desk: where to.
+        context: where to.
         ticket: what is trained, or what the control is made from.
         begin: how the ticket is trained. A control of newly drawn weights begins at step 0.
         arm: `ticket` or a name of `CONTROLS`, whose draws are from the stream
@@ -65,10 +65,10 @@ def train_arm(
             recipe = lengthened(parcel, mask, scratch_cap) if control.longer else parcel.recipe
             begin = replace(begin, recipe=recipe, origin=replace(begin.origin, step=0))
     role = {"arm": arm, "level": level}
-    return train_as(parcel, desk, weights, mask, replace(begin, role=role))
+    return train_as(parcel, context, weights, mask, replace(begin, role=role))
 
 
-def train_as(parcel: Parcel, desk: Desk, weights: Params, mask: Mask, begin: Begin) -> Run:
+def train_as(parcel: Parcel, context: Context, weights: Params, mask: Mask, begin: Begin) -> Run:
     """Trains from these weights under this mask, and looks that it was so."""
     run = train(
         named(model_with(parcel, weights), parcel.name),
@@ -78,9 +78,9 @@ def train_as(parcel: Parcel, desk: Desk, weights: Params, mask: Mask, begin: Beg
         mask=mask,
         origin=begin.origin,
         snapshots=begin.snapshots,
-        store=Store(desk.store),
+        store=Store(context.store),
         numerics=parcel.numerics,
-        conduct=Conduct(progress=announcing(desk), role=begin.role),
+        conduct=Conduct(progress=announcing(context), role=begin.role),
         objective=parcel.objective,
     )
     check_began(run, weights, mask)

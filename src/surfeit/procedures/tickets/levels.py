@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from surfeit.core import Params, Streams
-from surfeit.execute import Desk
+from surfeit.execute import Context
 from surfeit.procedures.parcels import Parcel, drawn_like, model_with, tensors_of, unpack
 from surfeit.procedures.tickets.arms import TICKET, Begin, train_arm, train_as
 from surfeit.procedures.tickets.config import TicketConfig
@@ -26,12 +26,12 @@ from surfeit.train import Origin, Recipe, Snapshots
 from surfeit.train.schedules import rate
 
 
-def train_dense(config: Mapping[str, Any], desk: Desk) -> str:
+def train_dense(config: Mapping[str, Any], context: Context) -> str:
     """Trains the dense network, level 0, and keeps the step that tickets rewind to.
 
     Args:
         config: `parcel`, see `parcels.pack`, and `tickets`, the fields of a `TicketConfig`.
-        desk: no parents.
+        context: no parents.
 
     Returns:
         the run's key.
@@ -40,16 +40,16 @@ def train_dense(config: Mapping[str, Any], desk: Desk) -> str:
     keep = Snapshots(every_epochs=0, at=(config["tickets"]["rewind_to"],))
     role = {"arm": TICKET, "level": 0}
     begin = Begin(recipe=parcel.recipe, origin=Origin(), snapshots=keep, role=role)
-    return train_as(parcel, desk, tensors_of(parcel.model), {}, begin).key
+    return train_as(parcel, context, tensors_of(parcel.model), {}, begin).key
 
 
-def train_level(config: Mapping[str, Any], desk: Desk) -> str:
+def train_level(config: Mapping[str, Any], context: Context) -> str:
     """Trains one level's ticket, or one of its controls.
 
     Args:
         config: as of `train_dense`, and `level` (>= 1) and `arm`.
-        desk: its parents are the dense run and, if that is another, the run that the level's mask
-            comes from: the ticket of the level before.
+        context: its parents are the dense run and, if that is another, the run that the level's
+            mask comes from: the ticket of the level before.
 
     Returns:
         the run's key.
@@ -60,8 +60,8 @@ def train_level(config: Mapping[str, Any], desk: Desk) -> str:
         CollapseError: if the level would empty a layer.
     """
     parcel, tickets = unpack(config["parcel"]), TicketConfig(**config["tickets"])
-    store = Store(desk.store)
-    dense, before = (Run(store.path_of(desk.parents[place])) for place in (0, -1))
+    store = Store(context.store)
+    dense, before = (Run(store.path_of(context.parents[place])) for place in (0, -1))
     initial = dense.tensors(0)
     ticket = Ticket(
         weights=beginning(tickets, dense, before),
@@ -75,11 +75,11 @@ def train_level(config: Mapping[str, Any], desk: Desk) -> str:
     )
     check_mask(parcel.model, ticket.mask, structure=parcel.structure)
     check_shrinks(ticket.mask, before.mask, level=config["level"])
-    origin = Origin(step=tickets.rewind_to, parents=desk.parents)
+    origin = Origin(step=tickets.rewind_to, parents=context.parents)
     recipe = retraining(parcel.recipe, tickets, len(parcel.dataset.train))
     run = train_arm(
         parcel,
-        desk,
+        context,
         ticket,
         Begin(recipe=recipe, origin=origin),
         arm=config["arm"],

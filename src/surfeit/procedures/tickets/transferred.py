@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from surfeit.core import Params
-from surfeit.execute import Desk
+from surfeit.execute import Context
 from surfeit.models import Structure
 from surfeit.procedures.parcels import drawn_like, tensors_of, unpack
 from surfeit.procedures.tickets.arms import Begin, train_arm, train_as
@@ -21,7 +21,7 @@ from surfeit.store import Store
 from surfeit.train import Origin
 
 
-def train_transferred(config: Mapping[str, Any], desk: Desk) -> str:
+def train_transferred(config: Mapping[str, Any], context: Context) -> str:
     """Trains a ticket, a control of it, or the dense network, on what the parcel holds.
 
     Args:
@@ -29,7 +29,7 @@ def train_transferred(config: Mapping[str, Any], desk: Desk) -> str:
             output layer it has here; `ticket` and `dense`, keys of the runs where it was found;
             `rewound_to`, the step of the dense network's weights that it began with; `level` and
             `arm`.
-        desk: no parents: what this comes from is in the store.
+        context: no parents: what this comes from is in the store.
 
     Returns:
         the run's key.
@@ -38,7 +38,7 @@ def train_transferred(config: Mapping[str, Any], desk: Desk) -> str:
         ValueError: if the ticket is of another architecture.
         ProtocolError: if a control is its ticket again, or a training began otherwise.
     """
-    parcel, store = unpack(config["parcel"]), Store(desk.store)
+    parcel, store = unpack(config["parcel"]), Store(context.store)
     dense, found = (store.find(config[name]) for name in ("dense", "ticket"))
     initial = tensors_of(parcel.model)
     weights = dense.tensors(config["rewound_to"])
@@ -49,7 +49,7 @@ def train_transferred(config: Mapping[str, Any], desk: Desk) -> str:
     role = {"arm": config["arm"], "level": config["level"]}
     begin = Begin(recipe=parcel.recipe, origin=Origin(parents=(found.key,)), role=role)
     if config["level"] == 0:
-        return train_as(parcel, desk, weights, {}, begin).key
+        return train_as(parcel, context, weights, {}, begin).key
     mask = fitting(found.mask, parcel.model, structure)
     by = granularity_of(mask, parcel.model, structure)
     ticket = Ticket(
@@ -64,7 +64,7 @@ def train_transferred(config: Mapping[str, Any], desk: Desk) -> str:
     )
     run = train_arm(
         parcel,
-        desk,
+        context,
         ticket,
         begin,
         arm=config["arm"],

@@ -14,7 +14,7 @@ from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.timeline import Timeline
 
 if TYPE_CHECKING:
-    from surfeit.study.figures.view import View
+    from surfeit.tables.figures.view import View
 
 Source = Timeline | Run | Path | str
 

@@ -28,7 +28,7 @@ _TRIES = 3
 _LOST = 255  # what multiprocessing says of a process whose forkserver has gone
 
 
-class Hand:
+class WorkerProcess:
     """One worker process: is sent a task, and sends what becomes of it.
 
     The forkserver imports torch once, with one thread; a worker is a fork of it and starts in
@@ -126,23 +126,25 @@ class Hand:
                 os.kill(pid, number)
 
 
-def stop(hands: list[Hand]) -> None:
+def stop(processes: list[WorkerProcess]) -> None:
     """Lets workers save where they stand, and ends them: in 1.5 seconds, or at once if they can.
 
     Whatever interrupts this, a second Ctrl-C for one, no worker is left.
     """
     try:
-        for hand in hands:
-            hand.interrupt()
+        for process in processes:
+            process.interrupt()
         end = time.monotonic() + GRACE_SECONDS
         while (left := end - time.monotonic()) > 0:
-            living = [sign for hand in hands if not hand.ended for sign in hand.signs[1:]]
+            living = [
+                sign for process in processes if not process.ended for sign in process.signs[1:]
+            ]
             if not living:
                 break
             connection.wait(living, left)
     finally:
-        for hand in hands:
-            hand.close()
+        for process in processes:
+            process.close()
 
 
 def _start_forkserver() -> None:

@@ -9,7 +9,7 @@ from surfeit.execute.task import Task, check_tasks
 _SETBACKS = 2
 
 
-class Board:
+class TaskQueue:
     """The tasks of one call, from waiting to done or failed.
 
     A task that lost its process, memory or disk is tried once more; every other failure stands,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from surfeit.study import (
+from surfeit.tables import (
     Mean,
     mean_interval,
     over_replicates,

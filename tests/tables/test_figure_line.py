@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from surfeit.study.figures import line, save
-from surfeit.study.tables import column, where
+from surfeit.tables.figures import line, save
+from surfeit.tables.tables import column, where
 
 POINTS = 30
 HEIGHTS = {0: 0.3, 100: 0.1, 2000: 0.0}

@@ -7,7 +7,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from surfeit.study.figures.style import (
+from surfeit.tables.figures.style import (
     BLUE,
     GREEN,
     ORANGE,
@@ -17,7 +17,7 @@ from surfeit.study.figures.style import (
 )
 
 # kind: colour, marker, filled, words. Shape and filling tell them apart in grey.
-from surfeit.study.tables import column, where
+from surfeit.tables.tables import column, where
 
 KINDS = {
     "isolated": (ORANGE, "o", False, "isolated: no other unit is near"),

@@ -8,7 +8,7 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from surfeit.study.figures.style import (
+from surfeit.tables.figures.style import (
     BLACK,
     BLUE,
     GREEN,
@@ -22,7 +22,7 @@ from surfeit.study.figures.style import (
     percent_axis,
     style,
 )
-from surfeit.study.tables import column, where
+from surfeit.tables.tables import column, where
 
 STROKES = (
     Stroke(color=VERMILLION, linestyle="-", marker="o"),

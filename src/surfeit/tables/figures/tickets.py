@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from surfeit.study.figures.style import (
+from surfeit.tables.figures.style import (
     BLACK,
     BLUE,
     GREEN,
@@ -22,8 +22,8 @@ from surfeit.study.figures.style import (
     percent_axis,
     style,
 )
-from surfeit.study.tables import column, where
-from surfeit.study.tickets import TICKET, arms, levels, percent
+from surfeit.tables.tables import column, where
+from surfeit.tables.tickets import TICKET, arms, levels, percent
 
 OLIVE = "#8A7D00"  # the palette's yellow, dark enough to be seen on white
 STROKES = {
@@ -58,7 +58,7 @@ def figure(table: pa.Table) -> Figure:
             `early_stop_step`, null where the training failed.
 
     Raises:
-        ValueError: if no training has a value, or as `surfeit.study.tickets.levels`.
+        ValueError: if no training has a value, or as `surfeit.tables.tickets.levels`.
     """
     summaries = {name: levels(table, name) for name in QUANTITIES}
     if not any(summary.num_rows for summary in summaries.values()):

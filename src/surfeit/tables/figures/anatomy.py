@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from surfeit.study.figures.style import (
+from surfeit.tables.figures.style import (
     BLACK,
     GREY,
     SKY,
@@ -19,7 +19,7 @@ from surfeit.study.figures.style import (
     percent_axis,
     style,
 )
-from surfeit.study.tables import column, where
+from surfeit.tables.tables import column, where
 
 STROKES = {
     "kept": Stroke(color=VERMILLION, linestyle="-"),

@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from surfeit.study.figures.style import BLACK, SKY, VERMILLION, panels, style
-from surfeit.study.tables import column, where
+from surfeit.tables.figures.style import BLACK, SKY, VERMILLION, panels, style
+from surfeit.tables.tables import column, where
 
 TITLES = {"initial": "At initialisation", "final": "After training"}
 BULK_BINS = 14  # bins across the narrowest noise bulk

@@ -8,8 +8,8 @@ from matplotlib.colors import to_rgb
 
 from surfeit.core import Streams
 from surfeit.prune.anatomy import anatomy_table, count_table, distance_table
-from surfeit.study.figures import anatomy
-from surfeit.study.tables import column, where
+from surfeit.tables.figures import anatomy
+from surfeit.tables.tables import column, where
 
 
 @pytest.fixture(scope="module")

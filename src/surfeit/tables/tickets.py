@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from surfeit.study.statistics import Mean, over_replicates
+from surfeit.tables.statistics import Mean, over_replicates
 
 TICKET = "ticket"
 EARLY_STOP = "early_stop_step"

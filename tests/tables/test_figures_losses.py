@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from surfeit.study.figures import learning, rank, removal
-from surfeit.study.figures.style import accepted_level
-from surfeit.study.tables import column, where
+from surfeit.tables.figures import learning, rank, removal
+from surfeit.tables.figures.style import accepted_level
+from surfeit.tables.tables import column, where
 
 
 def _lines(axes):

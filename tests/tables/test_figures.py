@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from surfeit.study.figures import graph, learning, rank, removal, save, spectrum
-from surfeit.study.figures.style import Stroke
-from surfeit.study.tables import where
+from surfeit.tables.figures import graph, learning, rank, removal, save, spectrum
+from surfeit.tables.figures.style import Stroke
+from surfeit.tables.tables import where
 
 
 def _lines(axes):

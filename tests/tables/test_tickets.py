@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from surfeit.study import Mean, mean_interval
-from surfeit.study.tables import where
-from surfeit.study.tickets import advantage, against_dense, arms, differences, levels, percent
+from surfeit.tables import Mean, mean_interval
+from surfeit.tables.tables import where
+from surfeit.tables.tickets import advantage, against_dense, arms, differences, levels, percent
 
 
 def planted(values, controls=("reinit",)):

@@ -3,7 +3,7 @@ import math
 import pyarrow as pa
 import pytest
 
-from surfeit.study.tables import column, where
+from surfeit.tables.tables import column, where
 
 TABLE = pa.table({"layer": ["fc1", "fc2", "fc1"], "repeat": [0, 0, 1], "x": [1.0, None, 3.0]})
 

@@ -5,9 +5,9 @@ import pyarrow as pa
 import pytest
 from matplotlib.colors import to_rgb
 
-from surfeit.study import mean_interval
-from surfeit.study.figures import save, tickets
-from surfeit.study.tables import column, where
+from surfeit.tables import mean_interval
+from surfeit.tables.figures import save, tickets
+from surfeit.tables.tables import column, where
 
 CONTROLS = (
     "reinit",

@@ -1,6 +1,6 @@
 """Figures: one file each, drawn from tables and nothing else."""
 
-from surfeit.study.figures import (
+from surfeit.tables.figures import (
     anatomy,
     graph,
     learning,
@@ -11,7 +11,7 @@ from surfeit.study.figures import (
     tickets,
     view,
 )
-from surfeit.study.figures.style import save, save_as
+from surfeit.tables.figures.style import save, save_as
 
 __all__ = [
     "anatomy",

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.path import Path
 
-from surfeit.study.figures.graph import MOST_EDGES_AS_PATHS
-from surfeit.study.figures.style import RC, WIDTH, style
+from surfeit.tables.figures.graph import MOST_EDGES_AS_PATHS
+from surfeit.tables.figures.style import RC, WIDTH, style
 
 CIRCLE, SQUARE, RING = 0, 1, 2
 MARKERS = {CIRCLE: "o", SQUARE: "s", RING: "o"}

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from surfeit.study.figures.style import (
+from surfeit.tables.figures.style import (
     BLUE,
     GREY,
     ORANGE,
@@ -18,7 +18,7 @@ from surfeit.study.figures.style import (
     percent_axis,
     style,
 )
-from surfeit.study.tables import column, where
+from surfeit.tables.tables import column, where
 
 STROKES = {
     "weights": Stroke(color=BLUE, linestyle="-", marker="o"),

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from surfeit.study.figures import save, view
-from surfeit.study.figures.view import Entry, Scale, View
+from surfeit.tables.figures import save, view
+from surfeit.tables.figures.view import Entry, Scale, View
 
 UNITS = 60
 

@@ -5,31 +5,31 @@ from pathlib import Path
 from typing import Any
 
 from surfeit.core import StoreError
-from surfeit.execute.board import Board
-from surfeit.execute.engine import Active, Glance, Progress
+from surfeit.execute.engine import Active, Progress, Status
+from surfeit.execute.queue import TaskQueue
 from surfeit.store import Store
 from surfeit.store.files import open_regular
 from surfeit.store.parsing import parse_json
 
 SECONDS = 0.5
-"""Between two glances, unless a task ends."""
+"""Between two reports, unless a task ends."""
 
 _TAIL_BYTES = 8192
 _LARGEST = 2.0**63  # leaves out NaN and infinity too
 
 
-class Glances:
+class Reporter:
     """Tells a caller where all tasks stand, at each task's end and twice a second at most.
 
     Args:
-        board: the tasks.
+        queue: the tasks.
         store: where their runs are.
         progress: the caller's function; None to tell nobody.
     """
 
-    def __init__(self, board: Board, store: Path, progress: Progress | None) -> None:
-        self._board, self._store, self._progress = board, Store(store), progress
-        self._ended: set[str] | None = None  # those told of; None before the first glance
+    def __init__(self, queue: TaskQueue, store: Path, progress: Progress | None) -> None:
+        self._queue, self._store, self._progress = queue, Store(store), progress
+        self._ended: set[str] | None = None  # those told of; None before the first status
         self._told = -SECONDS
 
     def tell(self) -> None:
@@ -37,24 +37,24 @@ class Glances:
         if self._progress is None:
             return
         now = time.monotonic()
-        ended = {*self._board.keys, *self._board.failures}
+        ended = {*self._queue.keys, *self._queue.failures}
         if ended == self._ended and now - self._told < SECONDS:
             return
         new = ended - (self._ended or set())
         self._ended, self._told = ended, now
-        self._progress(self._glance(new))
+        self._progress(self._status(new))
 
-    def _glance(self, new: set[str]) -> Glance:
-        board = self._board
+    def _status(self, new: set[str]) -> Status:
+        queue = self._queue
         active = tuple(
-            self._active(name, *board.active[name]) for name in board.tasks if name in board.active
+            self._active(name, *queue.active[name]) for name in queue.tasks if name in queue.active
         )
         ended = tuple(
-            self._active(name, board.keys.get(name, ""), board.begun.get(name, 0))
-            for name in board.tasks
+            self._active(name, queue.keys.get(name, ""), queue.begun.get(name, 0))
+            for name in queue.tasks
             if name in new
         )
-        return Glance(len(board.keys), len(board.failures), len(board.tasks), active, ended)
+        return Status(len(queue.keys), len(queue.failures), len(queue.tasks), active, ended)
 
     def _active(self, name: str, key: str, steps: int) -> Active:
         if not (key and steps):

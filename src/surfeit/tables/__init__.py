@@ -1,6 +1,6 @@
 """What studies and reports share: statistics with error bars, figures from tables."""
 
-from surfeit.study.statistics import (
+from surfeit.tables.statistics import (
     Interval,
     Mean,
     mean_interval,

@@ -5,7 +5,7 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from surfeit.study.figures.style import (
+from surfeit.tables.figures.style import (
     BLACK,
     BLUE,
     ORANGE,
@@ -15,7 +15,7 @@ from surfeit.study.figures.style import (
     percent_axis,
     style,
 )
-from surfeit.study.tables import column
+from surfeit.tables.tables import column
 
 STROKES = {
     "train": Stroke(color=BLUE, linestyle="-", marker="o"),
