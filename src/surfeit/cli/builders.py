@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from surfeit.cli.names import builder_of, names_a_function, network_of
+from surfeit.cli.names import names_a_function, network_of
 from surfeit.cli.progress import Teller
 
 if TYPE_CHECKING:
@@ -15,19 +15,21 @@ if TYPE_CHECKING:
 
 
 def trainable(text: str) -> "Builder":
-    """The builder that a name stands for: one of `names.MODELS`, or a function of the user's own.
+    """The builder that a name stands for: one of `models.MODELS`, or a function of the user's own.
 
     What such a function draws from PyTorch's global generator is drawn from the seed's own, so that
     a network is the same each time; where it takes a `generator`, it gets that.
 
     Args:
-        text: as of `builder_of`, or `package.module:function` as of `network_of`.
+        text: as of `builder_named`, or `package.module:function` as of `network_of`.
 
     Raises:
         ValueError: as these; of a function of the user's own when it is called.
     """
     if not names_a_function(text):
-        return builder_of(text)
+        from surfeit.models import builder_named
+
+        return builder_named(text)
 
     def build(
         *,

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from surfeit.cli.browser import show
 from surfeit.cli.folders import output_folder
 from surfeit.cli.interrupts import measured_anew
-from surfeit.cli.names import builder_of, objective_of
+from surfeit.cli.names import objective_of
 from surfeit.cli.options import (
     Carrying,
     DataName,
@@ -63,12 +63,13 @@ def demo(
     quiet
         Say nothing but the report's path and errors.
     """
-    builder = builder_of(model)
     from surfeit.data import load
+    from surfeit.models import builder_named
     from surfeit.train import train
     from surfeit.train.job import Job
     from surfeit.train.size import bytes_at_most
 
+    builder = builder_named(model)
     recipe = options.applied_to(_recipe(model, data))
     folder = out or Path(f"surfeit-demo-{data}")
     dataset, store, numerics = load(data, places.data_dir), places.store, machine.numerics

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -17,29 +16,9 @@ if TYPE_CHECKING:
 
     from surfeit.core import Objective
     from surfeit.data import Dataset
-    from surfeit.models import Builder
     from surfeit.prune import Criterion
     from surfeit.store import Run
     from surfeit.train import Recipe
-
-MODELS = ("lenet-300-100", "conv-2", "conv-4", "conv-6", "vgg19-bn")
-
-
-def builder_of(name: str) -> "Builder":
-    """The network's builder: one of `MODELS`, or `mlp-W1-W2-...` for hidden layers of those widths.
-
-    Raises:
-        ValueError: if there is none; the nearest are suggested.
-    """
-    from surfeit import models
-    from surfeit.core import unknown
-
-    if name in MODELS:
-        return getattr(models, name.replace("-", "_"))
-    kind, *widths = name.split("-")
-    if kind == "mlp" and widths and all(width.isdigit() for width in widths):
-        return partial(models.mlp, tuple(int(width) for width in widths))
-    raise unknown("model", name, [*MODELS, "mlp-100-50"])
 
 
 def names_a_function(text: str) -> bool:

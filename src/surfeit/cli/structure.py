@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from surfeit.cli.names import MODELS, builder_of, names_a_function
+from surfeit.cli.names import names_a_function
 from surfeit.cli.options import Places
 from surfeit.cli.table import print_table
 
@@ -71,6 +71,7 @@ def _network(
     """The network that a target names, and an example for it; None if none is known."""
     from surfeit.core import StoreError
     from surfeit.data import kept_data, load
+    from surfeit.models import MODELS, builder_named
 
     builder = target in MODELS or target.startswith("mlp-")
     function = names_a_function(target)
@@ -85,7 +86,7 @@ def _network(
         assert network is not None, "there is one of every name"
         return network, example
     if builder and dataset is not None:
-        build = builder_of(target)
+        build = builder_named(target)
         return build(input_shape=dataset.input_shape, classes=dataset.outputs), example
     try:
         run = places.store.find(target)

@@ -17,6 +17,7 @@ the checkpoints of the others.
 from surfeit.execute.engine import Active, Engine, Outcome, Progress, Status
 from surfeit.execute.in_process import InProcess
 from surfeit.execute.local import Local, cores
+from surfeit.execute.many import Derived, Measurement, Row, measure_many, train_many
 from surfeit.execute.performance import Failure, perform
 from surfeit.execute.queue import TaskQueue
 from surfeit.execute.task import Context, Task, Work
@@ -24,16 +25,21 @@ from surfeit.execute.task import Context, Task, Work
 __all__ = [
     "Active",
     "Context",
+    "Derived",
     "Engine",
     "Failure",
     "InProcess",
     "Local",
+    "Measurement",
     "Outcome",
     "Progress",
+    "Row",
     "Status",
     "Task",
     "TaskQueue",
     "Work",
     "cores",
+    "measure_many",
     "perform",
+    "train_many",
 ]

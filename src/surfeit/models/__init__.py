@@ -3,6 +3,7 @@
 from surfeit.core import unwrapped
 from surfeit.models.architecture import describe, is_rebuildable, key_form, rebuild
 from surfeit.models.blank import blank
+from surfeit.models.catalog import MODELS, builder_named
 from surfeit.models.initialise import initialise_
 from surfeit.models.networks import (
     Builder,
@@ -18,6 +19,7 @@ from surfeit.models.refusal import builder_advice, foreign_part, why_not_rebuild
 from surfeit.models.structure import Group, Reader, Structure, UnfollowableError
 
 __all__ = [
+    "MODELS",
     "Builder",
     "Group",
     "Reader",
@@ -26,6 +28,7 @@ __all__ = [
     "UnfollowableError",
     "blank",
     "builder_advice",
+    "builder_named",
     "conv_2",
     "conv_4",
     "conv_6",

@@ -1,5 +1,6 @@
 """A training before it starts: what is to be trained, and the key it will have."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -33,6 +34,7 @@ from surfeit.train.numerics import Numerics
 from surfeit.train.origin import Origin
 from surfeit.train.pruning import Pruning
 from surfeit.train.recipe import Recipe
+from surfeit.train.recording import Snapshots
 
 SEMANTICS = 1
 """Raised by hand when the same configuration would train to other weights than before."""
@@ -53,6 +55,9 @@ class Job:
         origin: the step to begin at and the runs that the weights come from.
         pruning: what is removed while training, or None.
         objective: what is minimised; cross-entropy is not named in the key.
+        snapshots: which steps to keep; each epoch's end by default. Not in the key.
+        role: what the run is in a procedure, for lists: `{"arm": "ticket", "level": 3}`. Not in
+            the key.
 
     Raises:
         ValueError: if network, objective and data do not fit together, all parameters are frozen,
@@ -63,12 +68,14 @@ class Job:
     model: nn.Module | Builder
     dataset: Dataset
     recipe: Recipe
-    seed: int
-    mask: dict[str, torch.Tensor] | None
-    numerics: Numerics
+    seed: int = 0
+    mask: dict[str, torch.Tensor] | None = None
+    numerics: Numerics = field(default_factory=Numerics)
     origin: Origin = field(default_factory=Origin)
     pruning: Pruning | None = None
     objective: Objective = cross_entropy
+    snapshots: Snapshots = field(default_factory=Snapshots)
+    role: Mapping[str, str | int] | None = None
 
     def __post_init__(self) -> None:
         self._check_kinds()

@@ -1,0 +1,113 @@
+"""What a study works with: data, trainings and measurements, each once."""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from surfeit.data import Dataset, load
+from surfeit.execute import (
+    Derived,
+    Engine,
+    Measurement,
+    Progress,
+    Row,
+    measure_many,
+    train_many,
+)
+from surfeit.models import builder_named
+from surfeit.store import Run, Store
+from surfeit.train import Recipe
+from surfeit.train.job import Job
+
+
+class Lab:
+    """What a study works with.
+
+    >>> lab = Lab(Store("runs"))
+    >>> runs = lab.train({"first": lab.job("mlp-64-32", "digits", Recipe(epochs=20))})
+    >>> lab.measure(moved, runs)  # {"first": [{...}, ...]}
+
+    Args:
+        store: where runs and measurements are kept; `Store()` by default.
+        engine: what trains and measures side by side; `Local()` by default.
+        data_root: the folder of data sets.
+        progress: called with where all trainings stand.
+    """
+
+    def __init__(
+        self,
+        store: Store | None = None,
+        *,
+        engine: Engine | None = None,
+        data_root: Path | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.store = store or Store()
+        self.engine, self.progress = engine, progress
+        self._data_root = data_root
+        self._data: dict[str, Dataset] = {}
+
+    @property
+    def resources(self) -> dict[str, Any]:
+        """Store, engine and progress, for procedures: `find_tickets(..., **lab.resources)`."""
+        return {"store": self.store, "engine": self.engine, "progress": self.progress}
+
+    def data(self, name: str) -> Dataset:
+        """The data set of this name, loaded once.
+
+        Raises:
+            ValueError, DataError: as `surfeit.data.load`.
+        """
+        if name not in self._data:
+            self._data[name] = load(name, self._data_root)
+        return self._data[name]
+
+    def job(self, model: str, data: str | Dataset, recipe: Recipe, **others: Any) -> Job:
+        """A training of one of the library's networks on one of its data sets.
+
+        Args:
+            model: a name, see `surfeit.models.builder_named`.
+            data: a name, or a data set that the study made (a subset, noisy labels, ...).
+            recipe: how to train.
+            others: what else a `Job` has: `seed`, `mask`, `origin`, `pruning`, `objective`,
+                `snapshots`, `role`.
+        """
+        dataset = data if isinstance(data, Dataset) else self.data(data)
+        return Job(builder_named(model), dataset, recipe, **others)
+
+    def train(self, jobs: Mapping[str, Job | Derived]) -> dict[str, Run]:
+        """The runs of all jobs, trained where the store does not have them yet.
+
+        Raises:
+            SurfeitError: once all others have ended, if one failed: a sentence for each.
+        """
+        return train_many(jobs, store=self.store, engine=self.engine, progress=self.progress)
+
+    def measure(
+        self,
+        function: Callable[..., Iterable[Row]],
+        of: Mapping[Any, Run | tuple[Run, ...]],
+        dataset: Dataset | None = None,
+        **arguments: Any,
+    ) -> dict[Any, list[dict[str, Any]]]:
+        """The rows that a function measures on each run, or each tuple of runs, computed once.
+
+        Args:
+            function: at the top level of a module, `function(*runs, dataset, **arguments)`, without
+                `dataset` where none is given; yields rows.
+            of: the runs by any name, such as the seed.
+            dataset: what to measure on.
+            arguments: what JSON has, recipes and configurations.
+        """
+        measurements: dict[Hashable, Measurement] = {
+            name: Measurement(
+                function=function,
+                runs=runs if isinstance(runs, tuple) else (runs,),
+                dataset=dataset,
+                arguments=arguments,
+            )
+            for name, runs in of.items()
+        }
+        return measure_many(
+            measurements, store=self.store, engine=self.engine, progress=self.progress
+        )

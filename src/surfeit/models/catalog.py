@@ -1,0 +1,43 @@
+"""All networks of the library by name."""
+
+from collections.abc import Mapping
+from functools import partial
+from types import MappingProxyType
+
+from surfeit.core import unknown
+from surfeit.models.networks import (
+    Builder,
+    conv_2,
+    conv_4,
+    conv_6,
+    lenet_300_100,
+    mlp,
+    vgg19_bn,
+)
+
+MODELS: Mapping[str, Builder] = MappingProxyType(
+    {
+        "lenet-300-100": lenet_300_100,
+        "conv-2": conv_2,
+        "conv-4": conv_4,
+        "conv-6": conv_6,
+        "vgg19-bn": vgg19_bn,
+    }
+)
+"""The builders by name; `mlp-W1-W2-...` is there for all widths."""
+
+
+def builder_named(name: str) -> Builder:
+    """The network's builder: one of `MODELS`, or `mlp-W1-W2-...` for hidden layers of those widths.
+
+    >>> builder_named("mlp-100-50")(input_shape=(1, 8, 8), classes=10)
+
+    Raises:
+        ValueError: if there is none; the nearest are suggested.
+    """
+    if name in MODELS:
+        return MODELS[name]
+    kind, *widths = name.split("-")
+    if kind == "mlp" and widths and all(width.isdecimal() for width in widths):
+        return partial(mlp, tuple(int(width) for width in widths))
+    raise unknown("model", name, [*MODELS, "mlp-100-50"])
