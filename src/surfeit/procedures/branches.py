@@ -1,0 +1,170 @@
+"""Two trainings that part at one step of a third, and the line between their ends."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from surfeit.core import Params, Split, Streams, converted_, copied, load_
+from surfeit.data import Dataset
+from surfeit.execute import Derived
+from surfeit.landscape import along_line
+from surfeit.models import Builder, Shape
+from surfeit.procedures.tickets.protocol import check_began
+from surfeit.store import Run
+from surfeit.train import Numerics, Origin, Snapshots
+from surfeit.train.job import Job
+
+SIDES = ("first", "second")
+
+
+def branch_seed(replicate: int, side: str) -> int:
+    """The seed of one of the two trainings of a replicate, whichever step they part at.
+
+    Neither is the replicate's own: both go on in an order that is new to the weights, as augmented
+    and with dropout as that seed has it.
+    """
+    return Streams(replicate).seed_of("instability", side)
+
+
+def trunk(job: Job, steps: Sequence[int]) -> Job:
+    """The training that others part from, kept at these steps beside its first and last."""
+    keep = Snapshots(every_epochs=0, at=tuple(steps))
+    return replace(job, snapshots=keep, role={"arm": "trunk"})
+
+
+def branch(trunk: Run, *, job: Job, step: int, side: str) -> Job:
+    """One of the two trainings: from the trunk's weights at a step, under its mask, to the end.
+
+    Args:
+        trunk: a finished run with a snapshot at the step.
+        job: as the trunk was trained; its seed is the replicate's.
+        step: at which they part; the schedule goes on from there, the optimiser begins anew.
+        side: "first" or "second", in an order of its own each.
+
+    Raises:
+        ValueError: if the trunk has no snapshot at the step.
+    """
+    return replace(
+        job,
+        model=named(_with(job.network, trunk.tensors(step)), job.names()["model"]),
+        seed=branch_seed(job.seed, side),
+        mask=dict(trunk.mask) or None,
+        origin=Origin(step=step, parents=(trunk.key,)),
+        snapshots=Snapshots(every_epochs=0),
+        role={"arm": f"branch {step}"},
+    )
+
+
+def parting(job: Job, steps: Sequence[int], *, name: str) -> dict[str, Job | Derived]:
+    """A training and the two that part from it at each of the steps, for `train_many`.
+
+    >>> runs = train_many(parting(job, (0, 100), name="seed 0"))
+    >>> runs["seed 0"], runs[branch_name("seed 0", 100, "first")]
+
+    Args:
+        job: the training that the others part from; its own snapshots and role are not read.
+        steps: at which they part, each below the training's last.
+        name: of the training; the others are called `branch_name(name, step, side)`.
+    """
+    jobs: dict[str, Job | Derived] = {name: trunk(job, steps)}
+    for step in steps:
+        for side in SIDES:
+            derive = partial(branch, job=job, step=step, side=side)
+            jobs[branch_name(name, step, side)] = Derived(derive=derive, parents=(name,))
+    return jobs
+
+
+def branch_name(name: str, step: int, side: str) -> str:
+    """What one of the two trainings that part from `name` at a step is called."""
+    return f"{name}, step {step}, {side}"
+
+
+def line_rows(
+    trunk: Run,
+    first: Run,
+    second: Run,
+    dataset: Dataset,
+    *,
+    replicate: int,
+    points: int,
+    train_images: int,
+    numerics: Numerics,
+    into: nn.Module | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Loss and error along the line between the ends of two trainings: a `Measurement`'s function.
+
+    Args:
+        trunk: the run that both parted from.
+        first, second: the two; it is checked that they began with the trunk's weights and mask.
+        dataset: measured on the test split and on images of the train split.
+        replicate: its stream ("instability", "images") chooses the training images.
+        points: on the line, both ends included, at least 2.
+        train_images: of which the line is measured and batch statistics are computed (all, if
+            there are fewer).
+        numerics: device, threads and precision of the measurement.
+        into: the network, where only its own code can build it.
+
+    Yields:
+        rows `split ("test" or "train"), t, loss` (nats)`, error` (fraction).
+
+    Raises:
+        ProtocolError: if one of them did not begin bit for bit as the trunk was at that step.
+        ValueError: as `along_line`.
+
+    Cost: `points` forward passes over the images.
+    """
+    for side in (first, second):
+        check_began(side, trunk.tensors(side.steps()[0]), trunk.mask)
+    generator = Streams(replicate).get("instability", "images")
+    chosen = torch.randperm(len(dataset.train), generator=generator)[:train_images]
+    splits = {
+        name: _placed(split, numerics)
+        for name, split in (("test", dataset.test), ("train", dataset.train[chosen]))
+    }
+    ends = [_moved(run.tensors(), numerics.device) for run in (first, second)]
+    model = first.model() if into is None else into
+    statistics_from = splits["train"].inputs
+    with numerics.in_force():
+        line = along_line(model, *ends, splits, points=points, statistics_from=statistics_from)
+    for row in line.to_pylist():
+        yield {"split": row["split"], "t": row["t"], "loss": row["loss"]} | {
+            "error": 1 - row["accuracy"]
+        }
+
+
+def _placed(split: Split, numerics: Numerics) -> Split:
+    """The split on the device and, if its inputs are real, of the precision of the trainings."""
+    inputs = split.inputs
+    if inputs.is_floating_point():
+        inputs = inputs.to(numerics.torch_dtype)
+    return Split(inputs, split.targets).to(numerics.device)
+
+
+def _moved(tensors: Params, device: str) -> dict[str, Tensor]:
+    return {name: value.to(device) for name, value in tensors.items()}
+
+
+def _with(network: nn.Module, tensors: Params) -> nn.Module:
+    """A copy of the network with these weights and statistics, in their precision."""
+    floats = [value.dtype for value in tensors.values() if value.is_floating_point()]
+    return load_(converted_(copied(network), floats[0]), tensors)
+
+
+def named(network: nn.Module, name: str) -> Builder:
+    """A builder that gives this very network: runs are called after their builder."""
+
+    def build(
+        *,
+        input_shape: Shape = (1, 1, 1),
+        classes: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> nn.Module:
+        del input_shape, classes, generator  # it is built already
+        return network
+
+    build.__name__ = name
+    return build
