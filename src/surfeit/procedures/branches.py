@@ -125,15 +125,18 @@ def line_rows(
         name: _placed(split, numerics)
         for name, split in (("test", dataset.test), ("train", dataset.train[chosen]))
     }
-    ends = [_moved(run.tensors(), numerics.device) for run in (first, second)]
-    model = first.model() if into is None else into
-    statistics_from = splits["train"].inputs
     with numerics.in_force():
-        line = along_line(model, *ends, splits, points=points, statistics_from=statistics_from)
+        line = along_line(
+            first.model() if into is None else into,
+            _moved(first.tensors(), numerics.device),
+            _moved(second.tensors(), numerics.device),
+            splits,
+            points=points,
+            statistics_from=splits["train"].inputs,
+        )
     for row in line.to_pylist():
-        yield {"split": row["split"], "t": row["t"], "loss": row["loss"]} | {
-            "error": 1 - row["accuracy"]
-        }
+        error = 1 - row.pop("accuracy")
+        yield row | {"error": error}
 
 
 def _placed(split: Split, numerics: Numerics) -> Split:

@@ -20,8 +20,8 @@ from surfeit.procedures.supermasks.criteria import (
 from surfeit.procedures.supermasks.edge_popup import EdgePopup, kaiming
 from surfeit.procedures.supermasks.masked import MaskedNetwork
 from surfeit.procedures.supermasks.sampled import sampled_accuracy
-from surfeit.procedures.supermasks.side_by_side import train_supermasks
 from surfeit.procedures.supermasks.table import METHODS, supermask_table
+from surfeit.procedures.supermasks.trainings import supermask_jobs
 
 __all__ = [
     "KEPT",
@@ -41,8 +41,8 @@ __all__ = [
     "large_final_same_sign",
     "sampled_accuracy",
     "signed_constants",
+    "supermask_jobs",
     "supermask_table",
-    "train_supermasks",
     "untrained",
     "untrained_table",
 ]
