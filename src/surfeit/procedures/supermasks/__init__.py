@@ -19,9 +19,10 @@ from surfeit.procedures.supermasks.criteria import (
 )
 from surfeit.procedures.supermasks.edge_popup import EdgePopup, kaiming
 from surfeit.procedures.supermasks.masked import MaskedNetwork
+from surfeit.procedures.supermasks.measured import criterion_rows, learned_rows
 from surfeit.procedures.supermasks.sampled import sampled_accuracy
 from surfeit.procedures.supermasks.table import METHODS, supermask_table
-from surfeit.procedures.supermasks.trainings import supermask_jobs
+from surfeit.procedures.supermasks.trainings import Learned, masked_job, supermask_jobs
 
 __all__ = [
     "KEPT",
@@ -32,13 +33,17 @@ __all__ = [
     "BernoulliMask",
     "Construction",
     "EdgePopup",
+    "Learned",
     "MaskedNetwork",
     "SupermaskConfig",
     "Weights",
     "approximation_error",
     "construct",
+    "criterion_rows",
     "kaiming",
     "large_final_same_sign",
+    "learned_rows",
+    "masked_job",
     "sampled_accuracy",
     "signed_constants",
     "supermask_jobs",

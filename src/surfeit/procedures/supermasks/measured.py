@@ -28,10 +28,9 @@ def criterion_rows(
     trained: Run,
     dataset: Dataset,
     *,
-    seed: int,
     levels: Sequence[int],
-    dtype: str,
-    numerics: Numerics,
+    dtype: str = "float32",
+    numerics: Numerics | None = None,
     into: nn.Module | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The masks by criterion of a trained network, each at the level that validation chooses.
@@ -39,22 +38,21 @@ def criterion_rows(
     Args:
         trained: the run, with its first snapshot.
         dataset: the validation split chooses, the test split is measured.
-        seed: of the replicate.
         levels: as of `untrained_table`.
         dtype: of the network before training, such as `float32`.
-        numerics: of the measurement; on the CPU whatever its device.
+        numerics: of the measurement, one thread by default; on the CPU whatever its device.
         into: the network, where only its own code can build it.
 
     Yields:
         rows `method, density, validation_accuracy, test_accuracy`.
     """
     network = _untrained(trained, dtype, into)
-    with numerics.in_force():
+    with (numerics or Numerics()).in_force():
         table = untrained_table(
             network,
             trained.model(into=copied(network)),
             dataset,
-            streams=Streams(seed),
+            streams=Streams(trained.config["seed"]),
             criteria={"large_final_same_sign": large_final_same_sign},
             levels=levels,
             kept={"mask-initial": rewind, "mask-constant": signed_constant},
@@ -72,10 +70,9 @@ def learned_rows(
     dataset: Dataset,
     *,
     mask: Learned,
-    seed: int,
     samples: int,
-    dtype: str,
-    numerics: Numerics,
+    dtype: str = "float32",
+    numerics: Numerics | None = None,
     into: nn.Module | None = None,
 ) -> Iterator[dict[str, Any]]:
     """What a learned mask makes of the untrained network.
@@ -85,7 +82,7 @@ def learned_rows(
         run: of the mask.
         mask: how it was trained.
         samples: drawn masks that accuracies of a `BernoulliMask` are means over.
-        dataset, seed, dtype, numerics, into: as of `criterion_rows`.
+        dataset, dtype, numerics, into: as of `criterion_rows`.
 
     Yields:
         one row `method, density, validation_accuracy, test_accuracy` and, of a `BernoulliMask`,
@@ -94,12 +91,13 @@ def learned_rows(
     Raises:
         ProtocolError: if a frozen weight changed.
     """
+    seed = trained.config["seed"]
     masked = mask.masked(_untrained(trained, dtype, into), seed)
     load_ended_(masked, run)
     if not isinstance(masked, BernoulliMask):
         yield {"method": mask.method, "density": density(masked.mask())} | at_end(run)
         return
-    with numerics.in_force():
+    with (numerics or Numerics()).in_force():
         yield {"method": mask.method} | _of_draws(masked, samples, Streams(seed), dataset)
 
 

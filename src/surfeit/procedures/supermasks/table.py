@@ -166,12 +166,12 @@ def _measured(
     }
     measurements: dict[Hashable, Measurement] = {}
     for seed in seeds:
-        trained, shared = runs[training_name(seed, "trained")], common | {"seed": seed}
+        trained = runs[training_name(seed, "trained")]
         measurements[training_name(seed, "trained")] = Measurement(
             function=criterion_rows,
             runs=(trained,),
             dataset=first.dataset,
-            arguments=shared | {"levels": list(config.levels)},
+            arguments=common | {"levels": list(config.levels)},
         )
         for mask in learned_masks(config):
             name = training_name(seed, mask.name)
@@ -179,11 +179,13 @@ def _measured(
                 function=learned_rows,
                 runs=(trained, runs[name]),
                 dataset=first.dataset,
-                arguments=shared | {"mask": mask, "samples": config.samples},
+                arguments=common | {"mask": mask, "samples": config.samples},
             )
     if is_rebuildable(describe(network)):
         return measure_many(measurements, store=store, engine=engine)
     return {  # what only its own code can build is here alone
-        name: list(one.function(*one.runs, one.dataset, **one.arguments, into=network))
+        name: [
+            dict(row) for row in one.function(*one.runs, one.dataset, **one.arguments, into=network)
+        ]
         for name, one in measurements.items()
     }
