@@ -1,6 +1,6 @@
 """Untrained networks with a mask, by every method, beside the trained network: one table."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -8,7 +8,7 @@ from torch import nn
 
 from surfeit.core import buffers, parameters
 from surfeit.data import Dataset
-from surfeit.execute import Engine, Measurement, Progress, measure_many, train_many
+from surfeit.execute import Engine, Measurement, Progress, Row, measure_many, train_many
 from surfeit.models import Builder, describe, is_rebuildable
 from surfeit.procedures.replicates import check_seeds
 from surfeit.procedures.supermasks.config import SupermaskConfig
@@ -189,3 +189,7 @@ def _measured(
         ]
         for name, one in measurements.items()
     }
+
+
+def _here(one: Measurement, network: nn.Module) -> Iterable[Row]:
+    return one.function(*one.runs, one.dataset, **one.arguments, into=network)
