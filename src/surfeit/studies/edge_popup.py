@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from surfeit.data import Dataset
 from surfeit.execute import Derived
@@ -24,7 +25,7 @@ from surfeit.procedures.supermasks import Learned, approximation_error, learned_
 from surfeit.store import Run
 from surfeit.tables import over_replicates
 from surfeit.tables.figures.dots import dots, dots_legend
-from surfeit.tables.figures.style import BLUE, GREY, panels, style
+from surfeit.tables.figures.style import BLUE, GREY, panels, plain, style
 from surfeit.tables.tables import where
 from surfeit.train import Recipe
 from surfeit.train.job import Job
@@ -170,10 +171,12 @@ def figure(table: pa.Table) -> Figure:
         drawing, axes = panels(2, height=3.6)
         left, right = axes[0]
         groups: dict[str, list[float]] = {}
-        for row in table.filter(table["accuracy"].is_valid()).to_pylist():
-            share = "trained" if row["of"] == "trained" else f"{100 * row['density']:g} % kept"
-            groups.setdefault(f"{row['model']}, {share}", []).append(row["accuracy"])
-        dots(left, dict(sorted(groups.items())))
+        masks = table.filter(table["accuracy"].is_valid())
+        for model in dict.fromkeys(masks["model"].to_pylist()):
+            for row in where(masks, model=model).to_pylist():
+                share = "trained" if row["of"] == "trained" else f"{100 * row['density']:g} % kept"
+                groups.setdefault(f"{model}, {share}", []).append(row["accuracy"])
+        dots(left, groups)
         left.set(title="Edge-popup on random weights", xlabel="test accuracy")
         dots_legend(left)
         _construction(right, where(table, of="construction"))
@@ -194,6 +197,9 @@ def _construction(axes: Axes, rows: pa.Table) -> None:
     axes.set(xscale="log", yscale="log", title="A network by pruning alone")
     axes.set(xlabel="random units for each input of the target")
     axes.set_ylabel("error of outputs / their spread")
+    for axis in (axes.yaxis, axes.xaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
 
 
