@@ -17,14 +17,7 @@ the checkpoints of the others.
 from surfeit.execute.engine import Active, Engine, Outcome, Progress, Status
 from surfeit.execute.in_process import InProcess
 from surfeit.execute.local import Local, cores
-from surfeit.execute.many import (
-    Derived,
-    Measurement,
-    Row,
-    TrainingsError,
-    measure_many,
-    train_many,
-)
+from surfeit.execute.many import Derived, Measurement, Row, measure_many, train_many
 from surfeit.execute.performance import Failure, perform
 from surfeit.execute.queue import TaskQueue
 from surfeit.execute.task import Context, Task, Work
@@ -44,7 +37,6 @@ __all__ = [
     "Status",
     "Task",
     "TaskQueue",
-    "TrainingsError",
     "Work",
     "cores",
     "measure_many",

@@ -52,21 +52,6 @@ class Measurement:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-class TrainingsError(SurfeitError):
-    """Some of many trainings failed; the others are done and stored.
-
-    Args:
-        runs: the runs of those that are done, by name.
-        failures: why the others are not, a sentence each by name.
-    """
-
-    def __init__(self, runs: Mapping[str, Run], failures: Mapping[str, str]) -> None:
-        self.runs, self.failures = dict(runs), dict(failures)
-        sentences = [f"{name}: {why}" for name, why in self.failures.items()]
-        count = f"{len(failures)} of {len(runs) + len(failures)} trainings failed"
-        super().__init__("\n  ".join([f"{count}; the others are stored:", *sentences]))
-
-
 def train_many(
     jobs: Mapping[str, Job | Derived],
     *,
@@ -84,14 +69,11 @@ def train_many(
                 raise unknown(f"training that {name!r} waits for", parent, jobs)
     graph = {n: job.parents if isinstance(job, Derived) else () for n, job in jobs.items()}
     runs: dict[str, Run] = {}
-    failures: dict[str, str] = {}
+    failures = []
     for name in TopologicalSorter(graph).static_order():
         job = jobs[name]
         try:
             if isinstance(job, Derived):
-                failed = [parent for parent in job.parents if parent not in runs]
-                if failed:
-                    raise SurfeitError(f"not trained, since {failed[0]} failed")
                 job = job.derive(*(runs[parent] for parent in job.parents))
             runs[name] = train(
                 job.model,
@@ -107,10 +89,10 @@ def train_many(
                 numerics=job.numerics,
                 conduct=conduct or Conduct(role=job.role),
             )
-        except SurfeitError as error:
-            failures[name] = str(error)
+        except (SurfeitError, KeyError) as error:
+            failures.append(f"{name}: {error}")
     if failures:
-        raise TrainingsError(runs, failures)
+        raise SurfeitError("\n  ".join([f"{len(failures)} trainings failed:", *failures]))
     return {name: runs[name] for name in jobs}
 
 
