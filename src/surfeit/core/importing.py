@@ -51,8 +51,8 @@ def reference(value: Any) -> str:
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str):
         raise ValueError(
-            f"an object of type {type(value).__name__} has no name that another process could import: "
-            "pass a function of a module"
+            f"an object of type {type(value).__name__} has no name that another process could "
+            "import: pass a function of a module"
         )
     if "<" in name:
         kind = "is a lambda" if name.endswith("<lambda>") else "is defined within a function"
@@ -75,6 +75,12 @@ def reference(value: Any) -> str:
             "would import something else: define it at the top level of a module"
         )
     return f"{_place(holder)}:{name}"
+
+
+def absolute(text: str) -> str:
+    """A name as `named_object` takes it, a file by its whole path: so it holds in any folder."""
+    where, _, name = text.rpartition(":")
+    return f"{os.path.abspath(where)}:{name}" if where.endswith(".py") else text
 
 
 @contextmanager
