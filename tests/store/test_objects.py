@@ -64,7 +64,7 @@ def test_a_damaged_object_is_refused_and_written_anew_by_whoever_sends_it(root):
     objects = Objects(root)
     name = objects.put(TENSORS)
     flip(objects.path_of(name))
-    with pytest.raises(StoreError, match="it holds other tensors than its name says. Delete"):
+    with pytest.raises(StoreError, match="it holds other tensors than its name says"):
         objects.get(name)
     objects.put(TENSORS)
     assert digest(objects.get(name)) == name
@@ -115,14 +115,18 @@ def test_what_another_call_sends_too_stays(root):
 
 
 def test_an_error_lets_it_go_and_an_interruption_keeps_it(root):
-    with pytest.raises(RuntimeError), sending_objects(root) as objects:
-        objects.put(TENSORS)
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        _send_until(root, RuntimeError)
     assert files(root) == []
-    with pytest.raises(KeyboardInterrupt), sending_objects(root) as objects:
-        objects.put(TENSORS)
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        _send_until(root, KeyboardInterrupt)
     assert len(files(root)) == 1
+
+
+def _send_until(root, error):
+    with sending_objects(root) as objects:
+        objects.put(TENSORS)
+        raise error
 
 
 def _send_and_wait(root):
@@ -168,7 +172,7 @@ def test_the_last_few_things_are_remembered():
 
     assert [once("a"), once("a")] == ["a", "a"]
     assert read == ["a"]
-    for number in range(8):
+    for number in range(4):
         once(number)
     once("a")
-    assert read == ["a", *range(8), "a"]
+    assert read == ["a", *range(4), "a"]

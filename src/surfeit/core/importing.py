@@ -98,7 +98,7 @@ def importable_from(where: str) -> Iterator[None]:
 
 def code_path() -> list[str]:
     """The folders that this process imports from, so that another can import the same."""
-    return [os.path.abspath(entry) for entry in ["", *sys.path] if isinstance(entry, str)]
+    return [os.path.abspath(entry) for entry in sys.path if isinstance(entry, str)]
 
 
 def call_named(text: str, **options: object) -> Any:

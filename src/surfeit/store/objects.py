@@ -35,7 +35,7 @@ DAMAGED = "Delete the file and give the same call again: it is written anew"
 """What to do about an object that is not what its name says."""
 
 _CALLS, _SUFFIX = "calls", ".safetensors"
-_MOST_REMEMBERED = 8
+_REMEMBERED = 4
 _Value = TypeVar("_Value")
 
 
@@ -132,13 +132,14 @@ class Objects:
         return path
 
     def remember(self, name: Hashable, read: Callable[[], _Value]) -> _Value:
-        """What `read` gives, or gave before: the last few are kept as long as the process lives."""
+        """What `read` gives, or gave before: the last few are kept, of a sender's all."""
         if name in self._remembered:
             found = self._remembered.pop(name)
         else:
             found = read()
-            while len(self._remembered) >= _MOST_REMEMBERED:
-                self._remembered.pop(next(iter(self._remembered)))
+            if self._call is None:  # a sender holds all that it sends anyway
+                while len(self._remembered) >= _REMEMBERED:
+                    self._remembered.pop(next(iter(self._remembered)))
         self._remembered[name] = found  # the last one used is the last to go
         return found
 
