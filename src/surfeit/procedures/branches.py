@@ -8,15 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import Params, Split, Streams, converted_, copied, load_
+from surfeit.core import Params, Split, Streams, copied
 from surfeit.data import Dataset
 from surfeit.execute import Derived
 from surfeit.landscape import along_line
-from surfeit.models import Builder, Shape
 from surfeit.procedures.tickets.protocol import check_began
 from surfeit.store import Run
-from surfeit.train import Numerics, Origin, Snapshots
-from surfeit.train.job import Job
+from surfeit.train import Job, Numerics, Origin, Snapshots
+from surfeit.train.building import with_weights_
 
 SIDES = ("first", "second")
 
@@ -50,7 +49,8 @@ def branch(trunk: Run, *, job: Job, step: int, side: str) -> Job:
     """
     return replace(
         job,
-        model=named(_with(job.network, trunk.tensors(step)), job.names()["model"]),
+        model=with_weights_(copied(job.network), trunk.tensors(step)),
+        name=job.names()["model"],
         seed=branch_seed(job.seed, side),
         mask=dict(trunk.mask) or None,
         origin=Origin(step=step, parents=(trunk.key,)),
@@ -59,7 +59,9 @@ def branch(trunk: Run, *, job: Job, step: int, side: str) -> Job:
     )
 
 
-def parting(job: Job, steps: Sequence[int], *, name: str) -> dict[str, Job | Derived]:
+def parting(
+    job: Job, steps: Sequence[int], *, name: str, of: Run | None = None
+) -> dict[str, Job | Derived]:
     """A training and the two that part from it at each of the steps, for `train_many`.
 
     >>> runs = train_many(parting(job, (0, 100), name="seed 0"))
@@ -69,13 +71,15 @@ def parting(job: Job, steps: Sequence[int], *, name: str) -> dict[str, Job | Der
         job: the training that the others part from; its own snapshots and role are not read.
         steps: at which they part, each below the training's last.
         name: of the training; the others are called `branch_name(name, step, side)`.
+        of: the training's run, where it is there already: then the two are named alone.
     """
-    jobs: dict[str, Job | Derived] = {name: trunk(job, steps)}
+    branches: dict[str, Job | Derived] = {}
     for step in steps:
         for side in SIDES:
-            derive = partial(branch, job=job, step=step, side=side)
-            jobs[branch_name(name, step, side)] = Derived(derive=derive, parents=(name,))
-    return jobs
+            derive = partial(branch, *filter(None, [of]), job=job, step=step, side=side)
+            parents = (name,) if of is None else ()
+            branches[branch_name(name, step, side)] = Derived(derive=derive, parents=parents)
+    return branches if of is not None else {name: trunk(job, steps), **branches}
 
 
 def branch_name(name: str, step: int, side: str) -> str:
@@ -149,25 +153,3 @@ def _placed(split: Split, numerics: Numerics) -> Split:
 
 def _moved(tensors: Params, device: str) -> dict[str, Tensor]:
     return {name: value.to(device) for name, value in tensors.items()}
-
-
-def _with(network: nn.Module, tensors: Params) -> nn.Module:
-    """A copy of the network with these weights and statistics, in their precision."""
-    floats = [value.dtype for value in tensors.values() if value.is_floating_point()]
-    return load_(converted_(copied(network), floats[0]), tensors)
-
-
-def named(network: nn.Module, name: str) -> Builder:
-    """A builder that gives this very network: runs are called after their builder."""
-
-    def build(
-        *,
-        input_shape: Shape = (1, 1, 1),
-        classes: int = 1,
-        generator: torch.Generator | None = None,
-    ) -> nn.Module:
-        del input_shape, classes, generator  # it is built already
-        return network
-
-    build.__name__ = name
-    return build

@@ -16,17 +16,15 @@ from surfeit.execute import (
     Engine,
     Measurement,
     Progress,
-    TrainingsError,
     measure_many,
-    train_many,
+    train_outcome,
 )
 from surfeit.landscape import error_barrier
 from surfeit.models import Builder, describe, is_rebuildable
-from surfeit.procedures.branches import SIDES, branch, branch_name, line_rows, named, parting
+from surfeit.procedures.branches import SIDES, branch_name, line_rows, parting
 from surfeit.procedures.replicates import check_seeds
 from surfeit.store import Run, Store, canonical
-from surfeit.train import Numerics, Origin, Recipe
-from surfeit.train.job import Job
+from surfeit.train import Job, Numerics, Origin, Recipe
 
 STABLE = 0.02
 """Two networks are linearly connected if the error barrier between them is lower (a fraction)."""
@@ -141,9 +139,10 @@ def instability_lines(
     trainings: dict[str, Job | Derived] = {}
     for seed, job in jobs.items():
         trainings |= parting(job, config.steps, name=_name(seed))
-    runs, failures = _train(trainings, store, engine, progress)
+    outcome = train_outcome(trainings, store=store, engine=engine, progress=progress)
+    runs = {name: Run(store.path_of(key)) for name, key in outcome.keys.items()}
     trunks = {seed: runs[_name(seed)] for seed in jobs if _name(seed) in runs}
-    return _lines(_Trained(jobs, trunks, runs, failures), config, store, engine)
+    return _lines(_Trained(jobs, trunks, runs, outcome.failures), config, store, engine)
 
 
 def lines_from(
@@ -186,15 +185,12 @@ def lines_from(
         run = trunks[seed]
         _check_trunk(run, dataset, recipe, config)
         network = run.model(into=None if into is None else copied(into))
-        model = named(network, run.about.get("model", type(network).__name__))
-        jobs[seed] = Job(model, dataset, recipe, seed, None, numerics)
-        trainings |= {
-            branch_name(_name(seed), step, side): branch(run, job=jobs[seed], step=step, side=side)
-            for step in config.steps
-            for side in SIDES
-        }
-    runs, failures = _train(trainings, store, engine, progress)
-    return _lines(_Trained(jobs, trunks, runs, failures), config, store, engine)
+        name = run.about.get("model")
+        jobs[seed] = Job(network, dataset, recipe, seed, numerics=numerics, name=name)
+        trainings |= parting(jobs[seed], config.steps, name=_name(seed), of=run)
+    outcome = train_outcome(trainings, store=store, engine=engine, progress=progress)
+    runs = {name: Run(store.path_of(key)) for name, key in outcome.keys.items()}
+    return _lines(_Trained(jobs, trunks, runs, outcome.failures), config, store, engine)
 
 
 def _check_trunk(run: Run, dataset: Dataset, recipe: Recipe, config: InstabilityConfig) -> None:
@@ -244,19 +240,6 @@ class _Trained:
 
 def _name(seed: int) -> str:
     return f"replicate {seed}"
-
-
-def _train(
-    trainings: Mapping[str, Job | Derived],
-    store: Store,
-    engine: Engine | None,
-    progress: Progress | None,
-) -> tuple[dict[str, Run], dict[str, str]]:
-    """The runs by name, and why the others have none."""
-    try:
-        return train_many(trainings, store=store, engine=engine, progress=progress), {}
-    except TrainingsError as error:
-        return dict(error.runs), dict(error.failures)
 
 
 def _lines(

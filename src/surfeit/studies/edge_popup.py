@@ -27,8 +27,7 @@ from surfeit.tables import over_replicates
 from surfeit.tables.figures.dots import dots, dots_legend
 from surfeit.tables.figures.style import BLUE, GREY, panels, plain, style
 from surfeit.tables.tables import where
-from surfeit.train import Recipe
-from surfeit.train.job import Job
+from surfeit.train import Job, Recipe
 
 CLAIMS = (
     Claim(

@@ -21,8 +21,7 @@ from surfeit.procedures.supermasks import SupermaskConfig, supermask_jobs, super
 from surfeit.tables import over_replicates
 from surfeit.tables.figures.dots import dots, dots_legend
 from surfeit.tables.figures.style import GREY, panels, style
-from surfeit.train import Recipe
-from surfeit.train.job import Job
+from surfeit.train import Job, Recipe
 
 _SOURCE = "Zhou et al. 2019, table 1"
 

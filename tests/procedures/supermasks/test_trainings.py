@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from surfeit.core import CollapseError
-from surfeit.execute import Derived, InProcess, Local, Status, TrainingsError
+from surfeit.core import CollapseError, SurfeitError
+from surfeit.execute import Derived, InProcess, Local, Status
 from surfeit.procedures.supermasks import SupermaskConfig, supermask_jobs, supermask_table
 from surfeit.procedures.supermasks.trainings import learned_masks
-from surfeit.train import Recipe
-from surfeit.train.job import Job
+from surfeit.train import Job, Recipe
 
 from .conftest import small
 
@@ -64,7 +63,7 @@ def test_trainings_leave_the_network_as_it_was(dataset):
 
 def test_what_failed_is_told_once_the_others_have_ended(dataset, store):
     hot = replace(CONFIG, trained=Recipe(lr=1e30, batch_size=20, epochs=2))
-    with pytest.raises(TrainingsError, match=r"1 of 7 trainings failed.*\n.*trained: .*diverged"):
+    with pytest.raises(SurfeitError, match=r"a training failed.*\n.*trained: .*diverged"):
         supermask_table(small, dataset, hot, seeds=(0,), store=store, engine=InProcess())
     assert sum(run.status == "done" for run in store.runs()) == 6
 

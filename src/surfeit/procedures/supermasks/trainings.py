@@ -14,8 +14,7 @@ from surfeit.procedures.supermasks.actions import signed_constants
 from surfeit.procedures.supermasks.bernoulli import BernoulliMask
 from surfeit.procedures.supermasks.config import SupermaskConfig
 from surfeit.procedures.supermasks.edge_popup import EdgePopup, kaiming
-from surfeit.train import Numerics, Recipe, Snapshots
-from surfeit.train.job import Job
+from surfeit.train import Job, Numerics, Recipe, Snapshots
 
 _ENDS = Snapshots(every_epochs=0)  # of a mask's training the first and the last suffice
 
@@ -107,4 +106,5 @@ def training_name(seed: int, name: str) -> str:
 
 def masked_job(*, job: Job, mask: Learned, recipe: Recipe) -> Job:
     """The training of a mask on a job's untrained network, by a recipe of its own."""
-    return replace(job, model=mask.masked(job.network, job.seed), recipe=recipe)
+    masked = mask.masked(job.network, job.seed)
+    return replace(job, model=masked, name=type(masked).__name__, recipe=recipe)
