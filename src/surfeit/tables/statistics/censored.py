@@ -25,8 +25,8 @@ class Stops:
         ValueError: if a step is not finite, there is none, or the lengths differ.
     """
 
-    steps: Sequence[float]
-    censored: Sequence[bool] = ()
+    steps: Sequence[float] | np.ndarray
+    censored: Sequence[bool] | np.ndarray = ()
 
     def __post_init__(self) -> None:
         steps = sample_of(self.steps).tolist()
