@@ -1,7 +1,7 @@
 """From which step on do two trainings of one network end in one basin, and are tickets found there?
 
 Source: Frankle, Dziugaite, Roy and Carbin 2020 (1912.05671), sections 3 and 4.
-Cost: quick QUICK s, laptop 25 min (two cores).
+Cost: quick 5 s, laptop 25 min (two cores).
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ import pyarrow as pa
 from matplotlib.figure import Figure
 
 from surfeit.core import SurfeitError
-from surfeit.lab import POOL_DATA, POOL_MODEL, POOL_RECIPE, Claim, Lab, Verdict, exceeds
+from surfeit.lab import POOL_DATA, POOL_MODEL, POOL_RECIPE, Claim, Lab, Verdict, exceeds, not_worse
 from surfeit.models import builder_named
 from surfeit.procedures.instability import (
     STABLE,
@@ -117,7 +117,7 @@ QUICK = replace(
     deep_recipe=_SHORT,
     later=30,
     points=7,
-    seeds=(0, 1),
+    seeds=(0, 1, 2),
 )
 
 
@@ -179,9 +179,13 @@ def figure(table: pa.Table) -> Figure:
         left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18))
         dots(right, groups)
         right.axvline(STABLE, color=GREY, linestyle="--")
-        right.set(title="Barrier", xlabel=f"error above the ends; stable below {STABLE:.0%}")
+        right.annotate("stable below", (STABLE, len(groups) - 0.6), **_LEFT)
+        right.set(title="Barrier", xlabel="worst error less that of the ends")
         dots_legend(right)
     return drawing
+
+
+_LEFT: dict[str, Any] = {"xytext": (-3, 0), "textcoords": "offset points", "ha": "right"}
 
 
 def _kinds(table: pa.Table) -> list[tuple[str, int]]:
@@ -232,7 +236,7 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
             _points(accuracy[ticket], accuracy[small]),
             f"ticket less dense: {100 * (_mean(accuracy[ticket]) - _mean(accuracy[small])):+.2f} "
             "points of test accuracy",
-            margin=-100 * config.margin,
+            margin=100 * config.margin,
         ),
     )
 
@@ -251,4 +255,10 @@ def _mean(values: list[float]) -> float:
 
 
 def _verdict(claim: str, points: list[float], says: str, *, margin: float = 0.0) -> Verdict:
-    return exceeds(claim, points, margin=margin, comparisons=len(CLAIMS), unit="points", says=says)
+    """With a margin no loss is claimed, without one a gain."""
+    shared: dict[str, Any] = {"comparisons": len(CLAIMS), "unit": "points", "says": says}
+    return (
+        not_worse(claim, points, margin=margin, **shared)
+        if margin
+        else exceeds(claim, points, **shared)
+    )

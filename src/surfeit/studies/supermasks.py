@@ -8,14 +8,13 @@ Cost: quick 5 s, laptop about 12 min (two cores).
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from statistics import mean
 from typing import Any
 
 import pyarrow as pa
 from matplotlib.figure import Figure
 
 from surfeit.execute import Derived
-from surfeit.lab import POOL_DATA, POOL_MODEL, POOL_RECIPE, Claim, Lab, Verdict, exceeds
+from surfeit.lab import POOL_DATA, POOL_MODEL, POOL_RECIPE, Claim, Lab, Verdict, exceeds, not_worse
 from surfeit.models import builder_named
 from surfeit.procedures.supermasks import SupermaskConfig, supermask_jobs, supermask_table
 from surfeit.tables import over_replicates
@@ -163,39 +162,59 @@ def figure(table: pa.Table) -> Figure:
 
 def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
     """F9a to F9d, each paired over the seeds."""
-    chance = 1 / table["classes"][0].as_py()
+    chance, margin = 100 / table["classes"][0].as_py(), 100 * config.margin
     masked = [100 * value for value in _accuracies(table, "mask-constant", config)]
-    differences = {
-        "F9b": ("learned-constant", "learned-initial", -config.margin),
-        "F9c": ("rescaled-initial", "learned-initial", 0.0),
-        "F9d": ("rescaled-constant", "trained", -config.margin),
-    }
-    found = [
+    constants, rescaled, trained = (
+        _less(table, config, first, second)
+        for first, second in (
+            ("learned-constant", "learned-initial"),
+            ("rescaled-initial", "learned-initial"),
+            ("rescaled-constant", "trained"),
+        )
+    )
+    shared: dict[str, Any] = {"comparisons": len(CLAIMS)}
+    points = shared | {"unit": "points"}
+    return (
         exceeds(
             "F9a",
             masked,
-            margin=100 * (chance + config.above_chance),
-            comparisons=len(CLAIMS),
+            margin=chance + 100 * config.above_chance,
             unit="% accuracy",
-            says=f"{mean(masked):.1f} % under masks by criterion on signed constants; chance is "
-            f"{100 * chance:.0f} %",
-        )
-    ]
-    for claim, (first, second, margin) in differences.items():
-        ours, theirs = (_accuracies(table, name, config) for name in (first, second))
-        points = [100 * (one - other) for one, other in zip(ours, theirs, strict=True)]
-        found.append(
-            exceeds(
-                claim,
-                points,
-                margin=100 * margin,
-                comparisons=len(CLAIMS),
-                unit="points",
-                says=f"{first} less {second}: {over_replicates(points).mean:+.2f} points of test "
-                "accuracy",
-            )
-        )
-    return tuple(found)
+            says=f"{over_replicates(masked).mean:.1f} % under masks by criterion on signed "
+            f"constants; chance is {chance:.0f} %",
+            **shared,
+        ),
+        not_worse(
+            "F9b",
+            constants,
+            margin=margin,
+            says=_says(constants, "learned masks, signed constants less initial weights"),
+            **points,
+        ),
+        exceeds(
+            "F9c",
+            rescaled,
+            says=_says(rescaled, "learned masks on initial weights, rescaled less not"),
+            **points,
+        ),
+        not_worse(
+            "F9d",
+            trained,
+            margin=margin,
+            says=_says(trained, "learned and rescaled masks less trained weights"),
+            **points,
+        ),
+    )
+
+
+def _says(points: list[float], words: str) -> str:
+    return f"{words}: {over_replicates(points).mean:+.2f} points of test accuracy"
+
+
+def _less(table: pa.Table, config: Config, first: str, second: str) -> list[float]:
+    """The first method's accuracies less the second's, in points, seed by seed."""
+    pairs = zip(*(_accuracies(table, name, config) for name in (first, second)), strict=True)
+    return [100 * (one - other) for one, other in pairs]
 
 
 def _accuracies(table: pa.Table, method: str, config: Config) -> list[float]:
