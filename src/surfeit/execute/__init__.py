@@ -5,24 +5,31 @@ key of a run. Data goes through the store alone. So whatever can call a function
 a text back can be an engine: the protocol `Engine` is one method, and `TaskQueue` has what all
 share (order, dependencies, second tries, what is given up).
 
-- Ray: a remote function of one CPU that calls `perform(task, context)` on a store that all machines
-  see, with `torch.set_num_threads(1)` first; `queue.take()` feeds it, `ray.wait` brings the keys.
-- SLURM: one submitted job a task, the same call in it, and its key read from the job's result; the
-  queue gives the jobs in the order of their parents.
+- `InProcess` and `Local` are this machine.
+- `Ray`: a remote function a task on a store that all machines see; `queue.take()` feeds it,
+  `ray.wait` brings the keys.
+- `Slurm`: one submitted job a task, and its key read from the job's result; the queue gives the
+  jobs in the order of their parents.
+
+`engine_named` finds one by the name it has in the shell.
 
 A dead driver costs nothing: the same call finds the finished runs in the store and goes on from
 the checkpoints of the others.
 """
 
+from surfeit.execute.catalog import ENGINES, engine_named
 from surfeit.execute.engine import Active, Engine, Outcome, Progress, Status
 from surfeit.execute.in_process import InProcess
 from surfeit.execute.local import Local, cores
 from surfeit.execute.many import Derived, Measurement, Row, measure_many, train_many
 from surfeit.execute.performance import Failure, perform
 from surfeit.execute.queue import TaskQueue
+from surfeit.execute.ray import Ray
+from surfeit.execute.slurm import Slurm
 from surfeit.execute.task import Context, Task, Work
 
 __all__ = [
+    "ENGINES",
     "Active",
     "Context",
     "Derived",
@@ -33,12 +40,15 @@ __all__ = [
     "Measurement",
     "Outcome",
     "Progress",
+    "Ray",
     "Row",
+    "Slurm",
     "Status",
     "Task",
     "TaskQueue",
     "Work",
     "cores",
+    "engine_named",
     "measure_many",
     "perform",
     "train_many",
