@@ -1,14 +1,11 @@
 """Networks to train by the name that users type: the library's, or a function of their own."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from surfeit.cli.names import names_a_function, network_of
+from surfeit.cli.names import names_a_function
 from surfeit.cli.progress import Teller
 
 if TYPE_CHECKING:
-    import torch
-    from torch import nn
-
     from surfeit.data import Dataset
     from surfeit.execute import Engine
     from surfeit.models import Builder
@@ -17,8 +14,7 @@ if TYPE_CHECKING:
 def trainable(text: str) -> "Builder":
     """The builder that a name stands for: one of `models.MODELS`, or a function of the user's own.
 
-    What such a function draws from PyTorch's global generator is drawn from the seed's own, so that
-    a network is the same each time; where it takes a `generator`, it gets that.
+    How such a function is called, `OwnBuilder` says.
 
     Args:
         text: as of `builder_named`, or `package.module:function` as of `network_of`.
@@ -31,22 +27,9 @@ def trainable(text: str) -> "Builder":
 
         return builder_named(text)
 
-    def build(
-        *,
-        input_shape: tuple[int, ...] = (1, 1, 1),
-        classes: int = 1,
-        generator: "torch.Generator | None" = None,
-    ) -> "nn.Module":
-        import torch
+    from surfeit.models import OwnBuilder
 
-        options: dict[str, Any] = {"input_shape": input_shape, "classes": classes}
-        with torch.random.fork_rng([]):
-            seeds = generator or torch.Generator().manual_seed(0)
-            torch.manual_seed(int(torch.randint(2**62, (1,), generator=seeds)))
-            return network_of(text, generator=generator, **options)
-
-    build.__name__ = short_name(text)
-    return build
+    return OwnBuilder(text)
 
 
 def short_name(text: str) -> str:

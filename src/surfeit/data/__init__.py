@@ -6,7 +6,7 @@ from surfeit.data.collected import Examples, from_dataset
 from surfeit.data.dataset import Dataset, check_dataset
 from surfeit.data.download import Progress
 from surfeit.data.fetch import fetch
-from surfeit.data.files import read_dataset, write_dataset
+from surfeit.data.files import dataset_digest, read_dataset, write_dataset
 from surfeit.data.folder import from_folder
 from surfeit.data.halves import halves
 from surfeit.data.kept import keep_data, kept_data
@@ -22,6 +22,7 @@ __all__ = [
     "Progress",
     "check_dataset",
     "data_root",
+    "dataset_digest",
     "fetch",
     "from_dataset",
     "from_folder",

@@ -1,9 +1,10 @@
 """Execution: tasks that end in stored runs, done in this process or side by side in others.
 
-A task is a function's name, a configuration in JSON and the tasks that it builds on; it returns the
-key of a run. Data goes through the store alone. So whatever can call a function somewhere and bring
-a text back can be an engine: the protocol `Engine` is one method, and `TaskQueue` has what all
-share (order, dependencies, second tries, what is given up).
+A task is a job, a job derived from the runs of other tasks, or a measurement; it ends in the key of
+a run, or of rows. As a message it is JSON, and what is large goes through the store. So whatever
+can call a function somewhere and bring a text back can be an engine: the protocol `Engine` is one
+method, `TaskQueue` has what all share (order, dependencies, second tries, what is given up),
+`sending` makes the messages and `perform_message` does what they say, wherever it is called.
 
 - `InProcess` and `Local` are this machine.
 - `Ray`: a remote function a task on a store that all machines see; `queue.take()` feeds it,
@@ -21,12 +22,14 @@ from surfeit.execute.catalog import ENGINES, engine_named
 from surfeit.execute.engine import Active, Engine, Outcome, Progress, Status
 from surfeit.execute.in_process import InProcess
 from surfeit.execute.local import Local, cores
-from surfeit.execute.many import Derived, Measurement, Row, measure_many, train_many
+from surfeit.execute.many import measure_many, train_many, train_outcome
+from surfeit.execute.messages import UnsendableError, perform_message, sending
 from surfeit.execute.performance import Failure, perform
 from surfeit.execute.queue import TaskQueue
 from surfeit.execute.ray import Ray
 from surfeit.execute.slurm import Slurm
 from surfeit.execute.task import Context, Task, Work
+from surfeit.execute.work import Derived, Measurement, Row
 
 __all__ = [
     "ENGINES",
@@ -46,10 +49,14 @@ __all__ = [
     "Status",
     "Task",
     "TaskQueue",
+    "UnsendableError",
     "Work",
     "cores",
     "engine_named",
     "measure_many",
     "perform",
+    "perform_message",
+    "sending",
     "train_many",
+    "train_outcome",
 ]

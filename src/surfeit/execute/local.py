@@ -8,7 +8,8 @@ from typing import Any
 
 from surfeit.execute.engine import Outcome, Progress
 from surfeit.execute.interrupts import ends_interrupt
-from surfeit.execute.performance import Failure, as_json
+from surfeit.execute.messages import sending
+from surfeit.execute.performance import Failure
 from surfeit.execute.processes import WorkerProcess, stop
 from surfeit.execute.queue import TaskQueue
 from surfeit.execute.reporting import SECONDS, Reporter
@@ -22,7 +23,7 @@ class Local:
     checkpoint. Ctrl-C, SIGTERM and SIGHUP let every training save where it stands and raise
     KeyboardInterrupt within two seconds; if this process is killed, its workers notice and end.
 
-    >>> Local().run([Task(name="a", kind="surfeit.procedures...:...")], store=Path("store"))
+    >>> Local().run([Task(name="a", work=job)], store=Path("store"))
 
     Args:
         workers: how many processes, one thread each; as many as this process may use cores if
@@ -44,20 +45,27 @@ class Local:
         self, tasks: Iterable[Task], *, store: Path, progress: Progress | None = None
     ) -> Outcome:
         """Does the tasks, each once its parents are done, in the order given; see `Engine.run`."""
+        root = Path(store).absolute()
         queue = TaskQueue(tasks)
         with ends_interrupt():
-            root = Path(store).absolute()
-            pool = _Pool(queue, root, min(self.workers, len(queue.tasks)))
+            queue.find_done(root)
             reporter = Reporter(queue, root, progress)
-            try:
-                while queue.open:
-                    pool.assign()
-                    reporter.tell()
-                    pool.wait()
-                reporter.tell()
-            finally:
-                stop(pool.processes)
+            with sending(queue.waiting, root) as messages:
+                self._do(queue, messages, root, reporter)
         return queue.outcome()
+
+    def _do(
+        self, queue: TaskQueue, messages: dict[str, Any], root: Path, reporter: Reporter
+    ) -> None:
+        pool = _Pool(queue, messages, root, min(self.workers, len(messages)))
+        try:
+            while queue.open:
+                pool.assign()
+                reporter.tell()
+                pool.wait()
+            reporter.tell()
+        finally:
+            stop(pool.processes)
 
 
 def cores() -> int:
@@ -70,8 +78,8 @@ def cores() -> int:
 class _Pool:
     """The workers of one call and what each is doing."""
 
-    def __init__(self, queue: TaskQueue, store: Path, most: int) -> None:
-        self._queue, self._store, self._most = queue, store, most
+    def __init__(self, queue: TaskQueue, messages: dict[str, Any], store: Path, most: int) -> None:
+        self._queue, self._messages, self._store, self._most = queue, messages, store, most
         self.processes: list[WorkerProcess] = []
         self._doing: dict[WorkerProcess, str] = {}
 
@@ -81,7 +89,8 @@ class _Pool:
             process = self._idle()
             self._doing[process] = task.name
             parents = self._queue.parents(task)
-            process.send({"task": as_json(task), "parents": parents, "store": str(self._store)})
+            message = {"task": self._messages[task.name], "parents": parents}
+            process.send(message | {"store": str(self._store)})
 
     def wait(self) -> None:
         """Waits for workers, until it is time for progress, and notes what they say."""

@@ -1,57 +1,22 @@
 """Many trainings and many measurements, each done once, side by side where the engine can."""
 
-import hashlib
-import inspect
-import json
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
-from graphlib import TopologicalSorter
-from typing import Any
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, overload
 
 from surfeit.core import SurfeitError, unknown
-from surfeit.data import Dataset
-from surfeit.execute.engine import Engine, Progress
-from surfeit.store import Run, Store, canonical, key_of, make_folder, write_json
-from surfeit.train import Conduct, train
-from surfeit.train.job import Job
-
-Row = Mapping[str, Any]
-"""A row of a table: what JSON has, by column."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Derived:
-    """A training that is known once others are done.
-
-    Args:
-        derive: from the parents' runs, in the order of `parents`, to the job. A pure function at a
-            module's top level, or a `functools.partial` of one whose arguments are jobs,
-            configurations (frozen dataclasses) and what JSON has: so that it can be done anywhere.
-        parents: the names of the trainings that it waits for.
-    """
-
-    derive: Callable[..., Job]
-    parents: tuple[str, ...]
+from surfeit.execute.engine import Engine, Outcome, Progress
+from surfeit.execute.in_process import InProcess
+from surfeit.execute.local import Local
+from surfeit.execute.measuring import measurement_key, stored_rows
+from surfeit.execute.messages import UnsendableError
+from surfeit.execute.task import Task
+from surfeit.execute.work import Derived, Measurement
+from surfeit.store import Run, Store
+from surfeit.train import Conduct, Job
 
 
-@dataclass(frozen=True, kw_only=True)
-class Measurement:
-    """What is measured on runs: a function at a module's top level, with its arguments.
-
-    Args:
-        function: `function(*runs, dataset, **arguments)`, or without a data set if there is none;
-            yields rows.
-        runs: finished runs.
-        dataset: what to measure on, or None.
-        arguments: what JSON has, recipes and configurations.
-    """
-
-    function: Callable[..., Iterable[Row]]
-    runs: tuple[Run, ...]
-    dataset: Dataset | None = None
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-
-
+@overload
 def train_many(
     jobs: Mapping[str, Job | Derived],
     *,
@@ -59,41 +24,81 @@ def train_many(
     engine: Engine | None = None,
     progress: Progress | None = None,
     conduct: Conduct | None = None,
-) -> dict[str, Run]:
-    """Trains all, each once its parents are done; what the store has is not trained again."""
-    del engine, progress
+) -> dict[str, Run]: ...
+@overload
+def train_many(
+    jobs: Sequence[Job],
+    *,
+    store: Store | None = None,
+    engine: Engine | None = None,
+    progress: Progress | None = None,
+    conduct: Conduct | None = None,
+) -> list[Run]: ...
+def train_many(
+    jobs: Mapping[str, Job | Derived] | Sequence[Job],
+    *,
+    store: Store | None = None,
+    engine: Engine | None = None,
+    progress: Progress | None = None,
+    conduct: Conduct | None = None,
+) -> dict[str, Run] | list[Run]:
+    """Trains all, each once its parents are done; what the store has is not trained again.
+
+    >>> runs = train_many([Job(mlp_100, data, recipe, seed=seed) for seed in range(20)])
+
+    Args:
+        jobs: by name, so that derived ones can name their parents; or a sequence of jobs.
+        store: where runs are kept; `Store()` by default.
+        engine: what trains them. By default processes of this machine (`Local()`), or this process
+            for a single job and for what no other process can have.
+        progress: called now and then, and at each training's end, with where all trainings stand.
+        conduct: checkpoints, waiting; its progress is called in this process alone.
+
+    Returns:
+        the runs by name, or in the order of the jobs.
+
+    Raises:
+        ValueError: before any training, if a parent is not there, jobs wait for each other in a
+            circle, or the engine given cannot train one of them: a sentence.
+        SurfeitError: once all others have ended, if some failed: a sentence for each.
+        KeyboardInterrupt: after Ctrl-C, once every training has saved where it stands.
+    """
+    named = jobs if isinstance(jobs, Mapping) else {str(n): job for n, job in enumerate(jobs)}
     store = store or Store()
+    outcome = train_outcome(named, store=store, engine=engine, progress=progress, conduct=conduct)
+    _check(outcome, "training")
+    runs = {name: Run(store.path_of(outcome.keys[name])) for name in named}
+    return runs if isinstance(jobs, Mapping) else list(runs.values())
+
+
+def train_outcome(
+    jobs: Mapping[str, Job | Derived],
+    *,
+    store: Store | None = None,
+    engine: Engine | None = None,
+    progress: Progress | None = None,
+    conduct: Conduct | None = None,
+) -> Outcome:
+    """As `train_many`, but what failed is an answer, not an error.
+
+    Returns:
+        the run keys of what was trained or found, and a sentence for each training that failed.
+    """
+    given = Conduct() if conduct is None else conduct
     for name, job in jobs.items():
         for parent in job.parents if isinstance(job, Derived) else ():
             if parent not in jobs:
                 raise unknown(f"training that {name!r} waits for", parent, jobs)
-    graph = {n: job.parents if isinstance(job, Derived) else () for n, job in jobs.items()}
-    runs: dict[str, Run] = {}
-    failures = []
-    for name in TopologicalSorter(graph).static_order():
-        job = jobs[name]
-        try:
-            if isinstance(job, Derived):
-                job = job.derive(*(runs[parent] for parent in job.parents))
-            runs[name] = train(
-                job.model,
-                job.dataset,
-                job.recipe,
-                seed=job.seed,
-                mask=job.mask,
-                origin=job.origin,
-                pruning=job.pruning,
-                objective=job.objective,
-                snapshots=job.snapshots,
-                store=store,
-                numerics=job.numerics,
-                conduct=conduct or Conduct(role=job.role),
-            )
-        except (SurfeitError, KeyError) as error:
-            failures.append(f"{name}: {error}")
-    if failures:
-        raise SurfeitError("\n  ".join([f"{len(failures)} trainings failed:", *failures]))
-    return {name: runs[name] for name in jobs}
+    tasks = [
+        Task(
+            name=name,
+            work=job,
+            parents=job.parents if isinstance(job, Derived) else (),
+            conduct=given,
+        )
+        for name, job in jobs.items()
+    ]
+    return _run(tasks, (store or Store()).root, engine, progress)
 
 
 def measure_many(
@@ -103,29 +108,68 @@ def measure_many(
     engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> dict[Hashable, list[dict[str, Any]]]:
-    """The rows of every measurement, each computed once and kept in the store."""
-    del engine, progress
+    """The rows of every measurement, each computed once and kept in the store.
+
+    They are kept under all that they depend on, see `measurement_key`, in
+    `<root>/measurements/<ab>/<key>.json`; a file that is damaged is measured anew.
+
+    Args:
+        measurements: by any name.
+        store, engine, progress: as of `train_many`.
+
+    Raises:
+        ValueError: before anything is measured, if a function stands at no module's top level, an
+            argument has no canonical form, or the engine given cannot do one of them.
+        SurfeitError: once all others have ended, if some failed: a sentence for each.
+    """
     store = store or Store()
-    return {name: _measured(one, store) for name, one in measurements.items()}
+    keys = {name: measurement_key(one) for name, one in measurements.items()}
+    wanted = {keys[name]: (str(name), one) for name, one in measurements.items()}
+    rows = {key: stored_rows(key, store) for key in wanted}
+    missing = {key: wanted[key] for key in wanted if rows[key] is None}
+    names = _distinct([name for name, _ in missing.values()])
+    tasks = [
+        Task(name=name, work=one) for name, (_, one) in zip(names, missing.values(), strict=True)
+    ]
+    if tasks:
+        outcome = _run(tasks, store.root, engine, progress)
+        _check(outcome, "measurement")
+        for task, key in zip(tasks, missing, strict=True):
+            rows[key] = stored_rows(key, store)
+            if rows[key] is None:
+                raise SurfeitError(
+                    f"{task.name}: another process measured with other code than this one has: "
+                    "have the same code in both places"
+                )
+    return {name: [dict(row) for row in rows[key] or ()] for name, key in keys.items()}
 
 
-def _measured(one: Measurement, store: Store) -> list[dict[str, Any]]:
-    key = key_of(
-        canonical(
-            {
-                "function": f"{one.function.__module__}:{one.function.__qualname__}",
-                "source": hashlib.sha256(inspect.getsource(one.function).encode()).hexdigest(),
-                "runs": [run.key for run in one.runs],
-                "data": None if one.dataset is None else one.dataset.fingerprint,
-                "arguments": one.arguments,
-            }
-        )
-    )
-    path = store.root / "measurements" / key[:2] / f"{key}.json"
-    if path.is_file():
-        return json.loads(path.read_text())
-    operands = [*one.runs, *([] if one.dataset is None else [one.dataset])]
-    rows = [dict(row) for row in one.function(*operands, **one.arguments)]
-    make_folder(path.parent)
-    write_json(path, rows)
-    return rows
+def _run(
+    tasks: list[Task], root: Path, engine: Engine | None, progress: Progress | None
+) -> Outcome:
+    """By the engine given, or the one that suits."""
+    if engine is not None:
+        return engine.run(tasks, store=root, progress=progress)
+    if len(tasks) > 1:
+        try:
+            return Local().run(tasks, store=root, progress=progress)
+        except UnsendableError:  # nothing was run yet
+            pass
+    return InProcess().run(tasks, store=root, progress=progress)
+
+
+def _check(outcome: Outcome, what: str) -> None:
+    if outcome.failures:
+        count = len(outcome.failures)
+        head = f"{count} {what}s failed" if count > 1 else f"a {what} failed"
+        raise SurfeitError("\n  ".join([f"{head}:", *outcome.failures.values()]))
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    """The names, each unlike all others: 1 and "1" are two measurements."""
+    seen: dict[str, int] = {}
+    found = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found

@@ -1,13 +1,16 @@
 """One task done where one stands, and what to say if it cannot be."""
 
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from surfeit.core import DiskError, SurfeitError
+from surfeit.execute.measuring import measured, measurement_key, stored_rows
 from surfeit.execute.task import Context, Task, work_of
+from surfeit.execute.work import Derived, Measurement
+from surfeit.store import Run, Store
+from surfeit.train import Conduct, Job, Moment, stored_run, train_job
 
 
 @dataclass(frozen=True)
@@ -24,27 +27,31 @@ class Failure:
 
 
 def perform(task: Task, context: Context) -> str | Failure:
-    """The run key that the task's work ends in, or why it failed."""
+    """The key of the run, or of the rows, that the task ends in; or why it failed."""
     try:
-        key = work_of(task)(task.config, context)
+        key = _done(task, context)
     except (Exception, SystemExit) as error:
-        return _failure(error)
+        return failure_of(error)
     if not isinstance(key, str) or not key:
         return Failure(f"{task.kind} must return a run key, got {key!r}")
     return key
 
 
-def as_json(task: Task) -> dict[str, Any]:
-    """A task as it is sent to another process."""
-    return {"name": task.name, "kind": task.kind, "config": task.config}
+def found(task: Task, store: Store) -> str | Failure | None:
+    """What a job's or a measurement's task comes to if the store has it; None if it has not."""
+    try:
+        if isinstance(task.work, Measurement):
+            key = measurement_key(task.work)
+            return None if stored_rows(key, store) is None else key
+        if not isinstance(task.work, Job) or stored_run(task.work, store) is None:
+            return None
+        return train_job(task.work, store=store, conduct=task.conduct).key  # its check is made
+    except (SurfeitError, ValueError) as error:
+        return failure_of(error)
 
 
-def from_json(record: Mapping[str, Any]) -> Task:
-    """The task that was sent; who its parents are is the sender's business."""
-    return Task(**record)
-
-
-def _failure(error: BaseException) -> Failure:
+def failure_of(error: BaseException) -> Failure:
+    """What to say of an error that ended a task."""
     passing = isinstance(error, MemoryError | OSError | DiskError)
     if isinstance(error, SurfeitError | ValueError) and str(error):
         return Failure(str(error), passing)
@@ -54,3 +61,32 @@ def _failure(error: BaseException) -> Failure:
         last = frames[-1]
         words = f"{words} ({Path(last.filename).name}, line {last.lineno}, in {last.name})"
     return Failure(words, passing)
+
+
+def _done(task: Task, context: Context) -> str:
+    work, store = task.work, Store(context.store)
+    if isinstance(work, Measurement):
+        return measured(work, store)
+    if isinstance(work, Derived):
+        job = work.derive(*(Run(store.path_of(key)) for key in context.parents))
+        if not isinstance(job, Job):
+            raise ValueError(f"derive must return a Job, got {job!r:.200}")
+        work = job
+    if isinstance(work, Job):
+        return train_job(work, store=store, conduct=_announcing(task.conduct, context)).key
+    return work_of(task)(task.config, context)
+
+
+def _announcing(conduct: Conduct, context: Context) -> Conduct:
+    """The conduct, with a progress that tells the context, once, which run began and its steps."""
+    told: set[str] = set()
+    other: Callable[[Moment], None] | None = conduct.progress
+
+    def tell(moment: Moment) -> None:
+        if moment.key not in told:
+            told.add(moment.key)
+            context.began(moment.key, moment.steps)
+        if other is not None:
+            other(moment)
+
+    return replace(conduct, progress=tell)

@@ -1,10 +1,12 @@
 """Which task is next, and what became of each."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from surfeit.execute.engine import Outcome
-from surfeit.execute.performance import Failure
+from surfeit.execute.performance import Failure, found
 from surfeit.execute.task import Task, check_tasks
+from surfeit.store import Store
 
 _SETBACKS = 2
 
@@ -29,6 +31,26 @@ class TaskQueue:
         self.keys: dict[str, str] = {}
         self.failures: dict[str, str] = {}
         self._setbacks = dict.fromkeys(self.tasks, 0)
+
+    def find_done(self, store: Path) -> None:
+        """Ends the jobs whose runs are in the store, and the measurements whose rows are.
+
+        Cost: a look at each run's folder; nothing has to be sent for them.
+        """
+        for name, task in self.tasks.items():
+            result = found(task, Store(store))
+            if result is not None:
+                self.active[name] = ("", 0)
+                self.end(name, result)
+
+    @property
+    def waiting(self) -> list[Task]:
+        """The tasks that are neither done nor failed."""
+        return [
+            task
+            for name, task in self.tasks.items()
+            if name not in self.keys and name not in self.failures
+        ]
 
     @property
     def open(self) -> bool:

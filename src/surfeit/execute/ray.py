@@ -16,6 +16,7 @@ from surfeit.core import SurfeitError
 from surfeit.execute.engine import Outcome, Progress
 from surfeit.execute.interrupts import ends_interrupt
 from surfeit.execute.local import cores
+from surfeit.execute.messages import sending
 from surfeit.execute.performance import Failure
 from surfeit.execute.processes import ONE_THREAD
 from surfeit.execute.queue import TaskQueue
@@ -99,25 +100,32 @@ class Ray:
             SurfeitError: if no cluster answers, no node has what a task takes, or a node does not
                 see the store.
         """
-        queue = TaskQueue(tasks)
         root = Path(store).absolute()
-        reporter = Reporter(queue, root, progress)
-        with ends_interrupt(), opened_call(root) as call:
-            connect(self.address)
-            cluster = _Cluster({"CPU": self.cpus, "GPU": self.gpus})
-            cluster.check(call)
-            flights = _Flights(queue, call, cluster, self.retries)
-            try:
-                while queue.open:
-                    flights.submit()
-                    if progress is not None:
-                        flights.look()
-                    reporter.tell()
-                    flights.wait()
+        queue = TaskQueue(tasks)
+        with ends_interrupt():
+            queue.find_done(root)
+            reporter = Reporter(queue, root, progress)
+            with sending(queue.waiting, root) as messages, opened_call(root) as call:
+                if messages:
+                    self._do(queue, messages, call, reporter)
                 reporter.tell()
-            finally:
-                flights.stop()
         return queue.outcome()
+
+    def _do(
+        self, queue: TaskQueue, messages: Mapping[str, Any], call: Call, reporter: Reporter
+    ) -> None:
+        connect(self.address)
+        cluster = _Cluster({"CPU": self.cpus, "GPU": self.gpus})
+        cluster.check(call)
+        flights = _Flights(queue, messages, call, cluster, self.retries)
+        try:
+            while queue.open:
+                flights.submit()
+                flights.look()
+                reporter.tell()
+                flights.wait()
+        finally:
+            flights.stop()
 
 
 def connect(address: str | None) -> None:
@@ -295,28 +303,40 @@ def _problem(machine: str, reply: Mapping[str, str], call: Call) -> str:
 class _Flights:
     """The tasks that are with the cluster."""
 
-    def __init__(self, queue: TaskQueue, call: Call, cluster: _Cluster, retries: int) -> None:
+    def __init__(
+        self,
+        queue: TaskQueue,
+        messages: Mapping[str, Any],
+        call: Call,
+        cluster: _Cluster,
+        retries: int,
+    ) -> None:
         import ray
 
-        self._queue, self._call, self._cluster, self._retries = queue, call, cluster, retries
+        self._queue, self._messages, self._call = queue, messages, call
+        self._cluster, self._retries = cluster, retries
         takes = cluster.takes
         self._answer = ray.remote(answer).options(
             num_cpus=takes["CPU"], num_gpus=takes["GPU"], max_retries=retries
         )
         self._names: dict[Any, str] = {}
         self._notes: dict[str, str] = {}
+        self._looked = -math.inf
 
     def submit(self) -> None:
         """Hands tasks to the cluster while it has room for more."""
         most = self._cluster.slots * (1 + _AHEAD)
         while len(self._names) < most and (task := self._queue.take()) is not None:
-            message = self._call.message(self._queue, task)
+            message = self._call.message(self._messages[task.name], self._queue.parents(task))
             self._notes[task.name] = message["note"]
             self._names[self._answer.remote(message)] = task.name
 
     def look(self) -> None:
-        """Notes which runs have begun."""
-        look(self._queue, self._notes)
+        """Notes which runs have begun, as often as progress is told."""
+        now = time.monotonic()
+        if now - self._looked >= SECONDS:
+            look(self._queue, self._notes)
+            self._looked = now
 
     def wait(self) -> None:
         """Waits for tasks, until it is time for progress, and notes what came of them."""

@@ -8,17 +8,17 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from surfeit.core import StoreError
-from surfeit.execute.performance import Failure, as_json, from_json, perform
+from surfeit.execute.messages import perform_message
+from surfeit.execute.performance import Failure
 from surfeit.execute.queue import TaskQueue
-from surfeit.execute.task import Context, Task
-from surfeit.store import Run, Store, claimed_folder, make_folder, write_atomically
+from surfeit.store import Objects, Run, Store, claimed_folder, make_folder, write_atomically
 from surfeit.store.claims import CLAIM
 
 _TOKEN = "driver"
@@ -38,15 +38,16 @@ class Call:
         self.store, self.folder, self.token = store, folder, token
         self._sent = 0
 
-    def message(self, queue: TaskQueue, task: Task) -> dict[str, Any]:
-        """A task as it is sent to another machine, whose answer `answer` makes."""
+    def message(self, task: Mapping[str, Any], parents: tuple[str, ...]) -> dict[str, Any]:
+        """A task for `answer` on another machine.
+
+        Args:
+            task: as from `sending`.
+            parents: the run keys of its parents.
+        """
         self._sent += 1
-        return {
-            **self.greeting(),
-            "task": as_json(task),
-            "parents": queue.parents(task),
-            "note": str(self.folder / f"began-{self._sent}"),
-        }
+        note = str(self.folder / f"began-{self._sent}")
+        return {**self.greeting(), "task": task, "parents": parents, "note": note}
 
     def greeting(self) -> dict[str, Any]:
         """What a machine needs to look whether it sees the store, see `meet`."""
@@ -112,12 +113,13 @@ def answer(message: Mapping[str, Any]) -> dict[str, Any]:
     if why := _why_unseen(message):
         return _reply(Failure(unshared(socket.gethostname(), message["store"], why)), [])
     begun: list[tuple[str, int]] = []
-    context = Context(
-        parents=tuple(message["parents"]),
-        store=Path(message["store"]),
+    result = perform_message(
+        message["task"],
+        parents=message["parents"],
+        objects=_objects(message["store"]),
         began=partial(_began, Path(message["note"]), begun),
     )
-    return _reply(perform(from_json(message["task"]), context), begun)
+    return _reply(result, begun)
 
 
 def hear(queue: TaskQueue, name: str, reply: Mapping[str, Any]) -> None:
@@ -165,6 +167,12 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@lru_cache(maxsize=1)
+def _objects(store: str) -> Objects:
+    """The same for all tasks of a process, so that it reads a data set once."""
+    return Objects(Path(store))
 
 
 def _reply(result: str | Failure, begun: list[tuple[str, int]]) -> dict[str, Any]:

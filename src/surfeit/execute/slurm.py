@@ -14,6 +14,7 @@ from typing import Any
 from surfeit.core import SurfeitError
 from surfeit.execute.engine import Outcome, Progress
 from surfeit.execute.interrupts import ends_interrupt
+from surfeit.execute.messages import sending
 from surfeit.execute.performance import Failure
 from surfeit.execute.queue import TaskQueue
 from surfeit.execute.reporting import SECONDS, Reporter
@@ -76,24 +77,29 @@ class Slurm:
             SurfeitError: if there is no SLURM here, it does not take the parameters, or refuses
                 a job.
         """
-        queue = TaskQueue(tasks)
         root = Path(store).absolute()
-        reporter = Reporter(queue, root, progress)
-        with ends_interrupt(), opened_call(root) as call:
-            jobs = _Jobs(queue, call, self._executor(root), self.most)
-            try:
-                while queue.open:
-                    jobs.submit()
-                    if progress is not None:
-                        jobs.look()
-                    reporter.tell()
-                    jobs.wait()
+        queue = TaskQueue(tasks)
+        with ends_interrupt():
+            queue.find_done(root)
+            reporter = Reporter(queue, root, progress)
+            with sending(queue.waiting, root) as messages, opened_call(root) as call:
+                if messages:
+                    self._do(queue, _Jobs(queue, messages, call, self), reporter)
                 reporter.tell()
-            finally:
-                jobs.cancel()
         return queue.outcome()
 
-    def _executor(self, root: Path) -> Any:
+    def _do(self, queue: TaskQueue, jobs: "_Jobs", reporter: Reporter) -> None:
+        try:
+            while queue.open:
+                jobs.submit()
+                jobs.look()
+                reporter.tell()
+                jobs.wait()
+        finally:
+            jobs.cancel()
+
+    def executor(self, root: Path) -> Any:
+        """submitit's executor for a store."""
         import submitit
 
         folder = Path(self.folder or root / "slurm").absolute()
@@ -138,8 +144,11 @@ class TaskJob:
 class _Jobs:
     """The tasks that are with SLURM."""
 
-    def __init__(self, queue: TaskQueue, call: Call, executor: Any, most: int) -> None:
-        self._queue, self._call, self._executor, self._most = queue, call, executor, most
+    def __init__(
+        self, queue: TaskQueue, messages: Mapping[str, Any], call: Call, engine: Slurm
+    ) -> None:
+        self._queue, self._messages, self._call = queue, messages, call
+        self._executor, self._most = engine.executor(call.store), engine.most
         self._jobs: dict[str, Any] = {}
         self._notes: dict[str, str] = {}
 
@@ -149,7 +158,9 @@ class _Jobs:
         while len(self._jobs) + len(messages) < self._most:
             if (task := self._queue.take()) is None:
                 break
-            messages[task.name] = self._call.message(self._queue, task)
+            messages[task.name] = self._call.message(
+                self._messages[task.name], self._queue.parents(task)
+            )
         if not messages:
             return
         try:

@@ -1,4 +1,4 @@
-"""What is to be done: tasks that build on each other, and the function that a kind names."""
+"""What is to be done: tasks that build on each other, and what each of them is."""
 
 import importlib
 import json
@@ -11,42 +11,50 @@ from pathlib import Path
 from typing import Any, cast
 
 from surfeit.core import unknown
+from surfeit.execute.work import Derived, Measurement
+from surfeit.train import Conduct, Job
 
 _KIND = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One piece of work that ends in a stored run.
+    """One piece of work that ends in a stored run, or in stored rows.
+
+    It is a value of the library, `work`, which an engine may look at, so as to train jobs of equal
+    shape together; or a function of one's own, `kind`, with its configuration.
 
     Args:
         name: what to call it, unlike any other of the same call.
-        kind: the function that does it, `package.module:function`, a `Work`. It is imported where
+        work: a job, a job derived from the parents' runs, or a measurement.
+        kind: instead of it, a function `package.module:function`, a `Work`. It is imported where
             the task is done, so it cannot stand in the script that is being run.
-        config: its configuration, of what JSON has; it is copied, and tuples become lists.
+        config: the function's configuration, of what JSON has; it is copied, and tuples become
+            lists.
         parents: the names of the tasks that must be done before; their run keys are passed.
+        conduct: how a job is trained; its progress is told in this process alone.
 
     Raises:
-        ValueError: if the name is empty, the kind is not so written or the configuration holds
-            what JSON has not.
+        ValueError: if the name is empty, there is not one of work and kind, the kind is not so
+            written or the configuration holds what JSON has not.
     """
 
     name: str
-    kind: str
+    work: Job | Derived | Measurement | None = None
+    kind: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
     parents: tuple[str, ...] = ()
+    conduct: Conduct = field(default_factory=Conduct)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise ValueError(f"a task's name must be a text, got {self.name!r}")
-        if not isinstance(self.kind, str) or not _KIND.fullmatch(self.kind):
+        if self.work is None:
+            _check_kind(self.name, self.kind)
+        elif self.kind or self.config or not isinstance(self.work, Job | Derived | Measurement):
             raise ValueError(
-                f"task {self.name!r}: kind must be 'package.module:function', got {self.kind!r}"
-            )
-        if self.kind.startswith("__main__:"):
-            raise ValueError(
-                f"task {self.name!r}: {self.kind!r} stands in the script itself, which other "
-                "processes do not import: put the function into a module"
+                f"task {self.name!r}: work must be a Job, a Derived or a Measurement, and kind and "
+                f"config be left out then, got {self.work!r:.200}"
             )
         if not isinstance(self.config, Mapping):
             raise ValueError(f"task {self.name!r}: config must be a dict, got {self.config!r}")
@@ -127,9 +135,19 @@ def check_tasks(tasks: Iterable[Task]) -> dict[str, Task]:
     except CycleError as error:
         circle = " -> ".join(error.args[1])
         raise ValueError(f"tasks wait for each other in a circle: {circle}") from error
-    for task in {task.kind: task for task in named.values()}.values():
+    for task in {task.kind: task for task in named.values() if task.work is None}.values():
         work_of(task)
     return named
+
+
+def _check_kind(name: str, kind: object) -> None:
+    if not isinstance(kind, str) or not _KIND.fullmatch(kind):
+        raise ValueError(f"task {name!r}: kind must be 'package.module:function', got {kind!r}")
+    if kind.startswith("__main__:"):
+        raise ValueError(
+            f"task {name!r}: {kind!r} stands in the script itself, which other "
+            "processes do not import: put the function into a module"
+        )
 
 
 def _check_json(value: Any, place: str) -> None:

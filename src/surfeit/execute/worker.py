@@ -20,8 +20,9 @@ from typing import Any
 
 import torch
 
-from surfeit.execute.performance import Failure, from_json, perform
-from surfeit.execute.task import Context
+from surfeit.execute.messages import perform_message
+from surfeit.execute.performance import Failure
+from surfeit.store import Objects
 
 GRACE_SECONDS = 1.5
 """What a training has to save where it stands, once it was told to stop."""
@@ -55,16 +56,22 @@ def serve(pipe: Connection, environment: Mapping[str, str]) -> None:
 
 
 def _answer(pipe: Connection) -> None:
+    objects: Objects | None = None
     # A pipe that ends, before or while something is sent, is a parent that is gone or done.
     with suppress(EOFError, OSError):
         while True:
             message = json.loads(pipe.recv_bytes())
             torch.set_num_threads(1)
-            began = partial(_began, pipe)
-            context = Context(
-                parents=tuple(message["parents"]), store=Path(message["store"]), began=began
+            root = Path(message["store"])
+            if objects is None or objects.root != root:
+                objects = Objects(root)
+            result = perform_message(
+                message["task"],
+                parents=message["parents"],
+                objects=objects,
+                began=partial(_began, pipe),
             )
-            _send(pipe, _result(perform(from_json(message["task"]), context)))
+            _send(pipe, _result(result))
 
 
 def _result(result: str | Failure) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from surfeit.core import unwrapped
 from surfeit.models.architecture import describe, is_rebuildable, key_form, rebuild
 from surfeit.models.blank import blank
-from surfeit.models.catalog import MODELS, builder_named
+from surfeit.models.catalog import MODELS, builder_named, name_of
 from surfeit.models.initialise import initialise_
 from surfeit.models.networks import (
     Builder,
@@ -15,6 +15,7 @@ from surfeit.models.networks import (
     mlp,
     vgg19_bn,
 )
+from surfeit.models.own import OwnBuilder, own_network
 from surfeit.models.refusal import builder_advice, foreign_part, why_not_rebuildable
 from surfeit.models.structure import Group, Reader, Structure, UnfollowableError
 
@@ -22,6 +23,7 @@ __all__ = [
     "MODELS",
     "Builder",
     "Group",
+    "OwnBuilder",
     "Reader",
     "Shape",
     "Structure",
@@ -39,6 +41,8 @@ __all__ = [
     "key_form",
     "lenet_300_100",
     "mlp",
+    "name_of",
+    "own_network",
     "rebuild",
     "unwrapped",
     "vgg19_bn",

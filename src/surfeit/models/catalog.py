@@ -41,3 +41,13 @@ def builder_named(name: str) -> Builder:
     if kind == "mlp" and widths and all(width.isdecimal() for width in widths):
         return partial(mlp, tuple(int(width) for width in widths))
     raise unknown("model", name, [*MODELS, "mlp-100-50"])
+
+
+def name_of(builder: object) -> str | None:
+    """The name by which `builder_named` gives this builder; None if it is none of the library's."""
+    name = next((name for name, known in MODELS.items() if known is builder), None)
+    if name is not None or not isinstance(builder, partial) or builder.func is not mlp:
+        return name
+    widths = builder.args[0] if len(builder.args) == 1 and not builder.keywords else ()
+    whole = widths and all(type(width) is int and width > 0 for width in widths)
+    return "-".join(["mlp", *map(str, widths)]) if whole else None

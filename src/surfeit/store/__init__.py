@@ -9,6 +9,7 @@ from surfeit.store.keys import NEUTRAL, SCHEMA, canonical, canonical_json, key_o
 from surfeit.store.labels import Labels, read_labels, write_labels
 from surfeit.store.lease import Lease
 from surfeit.store.names import file_name
+from surfeit.store.objects import Objects, sending_objects
 from surfeit.store.removing import clear_temporary
 from surfeit.store.run import Run
 from surfeit.store.store import Store, default_root
@@ -30,6 +31,7 @@ __all__ = [
     "Index",
     "Labels",
     "Lease",
+    "Objects",
     "Run",
     "RunWriter",
     "Store",
@@ -53,6 +55,7 @@ __all__ = [
     "mark_thinned",
     "read_labels",
     "rewound_steps",
+    "sending_objects",
     "summary_of",
     "take_over",
     "thin",

@@ -1,15 +1,88 @@
-"""A builder's network for a data set, and what a builder must be."""
+"""A builder's network for a data set, and builders of networks that are known otherwise."""
 
 import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
-from surfeit.core import unwrapped
+from surfeit.core import Params, Streams, converted_, load_, unwrapped
 from surfeit.data import Dataset
-from surfeit.models import Builder
+from surfeit.models import Builder, Shape, initialise_, rebuild
+from surfeit.store import Run
 
 _WRITTEN = "def build(*, input_shape, classes, generator): ..."
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A builder of the network that a description stands for, its weights drawn from the seed.
+
+    Args:
+        architecture: as from `surfeit.models.describe`.
+        frozen: the parameters that are not trained.
+    """
+
+    architecture: Mapping[str, Any]
+    frozen: tuple[str, ...] = ()
+
+    def __call__(
+        self,
+        *,
+        input_shape: Shape = (1, 1, 1),
+        classes: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> nn.Module:
+        """The network; its shape is that of the description."""
+        del input_shape, classes
+        model = rebuild(dict(self.architecture))
+        model = initialise_(model, generator or Streams(0).get("init"))
+        return frozen_(model, self.frozen)
+
+
+@dataclass(frozen=True, eq=False)
+class Rewound:
+    """A builder of the network with the weights that a run had at a step.
+
+    >>> Job(Rewound(dense, 500), data, recipe, origin=Origin(step=500, parents=(dense.key,)))
+
+    Args:
+        run: whose network torch's own modules make up (see `Run.model`).
+        step: one of its steps.
+    """
+
+    run: Run
+    step: int
+
+    @property
+    def __name__(self) -> str:  # what runs are called after
+        return self.run.about["model"]
+
+    def __call__(
+        self,
+        *,
+        input_shape: Shape = (1, 1, 1),
+        classes: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> nn.Module:
+        """The network, frozen where the run's was; raises as `Run.model`."""
+        del input_shape, classes, generator
+        return frozen_(self.run.model(self.step), self.run.config.get("frozen", ()))
+
+
+def frozen_(model: nn.Module, names: Iterable[str]) -> nn.Module:
+    """The model, with these parameters not to be trained."""
+    for name in names:
+        model.get_parameter(name).requires_grad_(False)
+    return model
+
+
+def with_weights_(model: nn.Module, tensors: Params) -> nn.Module:
+    """The model with these parameters and buffers, whose precision it takes."""
+    floats = [value.dtype for value in tensors.values() if value.is_floating_point()]
+    return load_(converted_(model, floats[0]), tensors)
 
 
 def built(model: nn.Module | Builder, dataset: Dataset, generator: torch.Generator) -> nn.Module:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from surfeit.core import DiskError, Objective, StoreError, check_mask_kind, cross_entropy
+from surfeit.core import DiskError, Objective, StoreError, cross_entropy
 from surfeit.data import Dataset
 from surfeit.models import Builder
 from surfeit.store import (
@@ -24,6 +25,7 @@ from surfeit.store import (
     take_over,
     thinned_steps,
 )
+from surfeit.train.checks import check_kind_of
 from surfeit.train.job import Job
 from surfeit.train.loop import Loop
 from surfeit.train.numerics import Numerics, check_machine
@@ -107,20 +109,63 @@ def train(
         NumericsError: if the run began on another machine's arithmetic.
         StoreError: if the disk refuses.
     """
-    numerics = Numerics() if numerics is None else numerics
-    conduct = Conduct() if conduct is None else conduct
-    origin = Origin() if origin is None else origin
-    snapshots = Snapshots() if snapshots is None else snapshots
-    store = Store() if store is None else store
-    _check_kinds(numerics, conduct, snapshots, store)
-    if mask is not None:
-        check_mask_kind(mask)
-    held = dict(mask) if mask else None
-    job = Job(model, dataset, recipe, seed, held, numerics, origin, pruning, objective)
-    images = len(dataset.train)
-    steps = snapshots.steps(recipe.total_steps(images), recipe.steps_per_epoch(images), origin.step)
+    _check_kinds(conduct, store)
+    job = Job(
+        model,
+        dataset,
+        recipe,
+        seed=seed,
+        mask=mask,
+        numerics=Numerics() if numerics is None else numerics,
+        origin=Origin() if origin is None else origin,
+        pruning=pruning,
+        objective=objective,
+        snapshots=Snapshots() if snapshots is None else snapshots,
+    )
+    return train_job(job, store=store, conduct=conduct)
+
+
+def train_job(job: Job, *, store: Store | None = None, conduct: Conduct | None = None) -> Run:
+    """Trains what a job says and returns its run, see `train`; the job's check is made.
+
+    Args:
+        job: the training.
+        store: where to; `Store()` by default.
+        conduct: checkpoints, waiting, progress; its role goes before the job's.
+
+    Raises:
+        SurfeitError, ValueError: as `train`, and what the job's check raises.
+    """
+    _check_kinds(conduct, store)
+    conduct = conduct or Conduct()
+    if conduct.role is None and job.role is not None:
+        conduct = replace(conduct, role=job.role)
+    run = _found_or_trained(job, store or Store(), conduct)
+    if job.check is not None:
+        job.check(job, run)
+    return run
+
+
+def stored_run(job: Job, store: Store) -> Run | None:
+    """The job's run, if it is finished and has all its files and the wanted snapshots.
+
+    Raises:
+        StoreError: if its record is damaged.
+    """
     folder = store.path_of(job.key)
-    if (done := _complete(folder, _unthinned(folder, steps, snapshots))) is not None:
+    return _complete(folder, _unthinned(folder, _wanted(job), job.snapshots))
+
+
+def _wanted(job: Job) -> list[int]:
+    """The steps to keep."""
+    images, recipe = len(job.dataset.train), job.recipe
+    total = recipe.total_steps(images)
+    return job.snapshots.steps(total, recipe.steps_per_epoch(images), job.origin.step)
+
+
+def _found_or_trained(job: Job, store: Store, conduct: Conduct) -> Run:
+    folder, steps, snapshots = store.path_of(job.key), _wanted(job), job.snapshots
+    if (done := stored_run(job, store)) is not None:
         _clear_after_kill(folder)
         return done
     with Lease(make_folder(folder), wait=conduct.wait, waiting=_teller(conduct, job.key)) as lease:
@@ -133,19 +178,12 @@ def train(
         return _trained(job, folder, steps, conduct, lease)
 
 
-def _check_kinds(numerics: object, conduct: object, snapshots: object, store: object) -> None:
+def _check_kinds(conduct: object, store: object) -> None:
     """Says so if what a training is carried out with is of another kind; `Job` checks the rest."""
-    expected = {
-        "numerics": (numerics, Numerics, 'Numerics(device="cuda")'),
-        "conduct": (conduct, Conduct, "Conduct(checkpoint_seconds=60)"),
-        "snapshots": (snapshots, Snapshots, "Snapshots(every_epochs=5)"),
-        "store": (store, Store, 'Store("runs")'),
-    }
-    for name, (given, kind, example) in expected.items():
-        if not isinstance(given, kind):
-            raise ValueError(
-                f"{name} must be a {kind.__name__}, got {given!r}: pass {example} or the like"
-            )
+    if conduct is not None:
+        check_kind_of(conduct, Conduct, name="conduct", example="Conduct(checkpoint_seconds=60)")
+    if store is not None:
+        check_kind_of(store, Store, name="store", example='Store("runs")')
 
 
 def _complete(folder: Path, steps: list[int]) -> Run | None:

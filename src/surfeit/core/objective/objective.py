@@ -31,6 +31,7 @@ class Objective:
         explains: whether R², the share of the targets' variance that is explained, says something
             about outputs shaped like real targets.
         source: what stands for a user's own functions in a run's key.
+        functions: a user's own functions: the loss and, where there is one, what is right.
     """
 
     name: str
@@ -40,6 +41,9 @@ class Objective:
     slope: Callable[[Tensor, Tensor], Tensor] | None = None
     explains: bool = False
     source: Mapping[str, str] | None = field(default=None, hash=False)
+    functions: tuple[Callable[[Tensor, Tensor], Tensor] | None, ...] = field(
+        default=(), compare=False
+    )
 
     def loss(self, outputs: Tensor, targets: Tensor, reduction: Reduction = "mean") -> Tensor:
         """The loss of outputs against targets, a scalar with its gradient; in float32 of halves.

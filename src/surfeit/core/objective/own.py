@@ -59,6 +59,7 @@ def own_objective(
         check_fit=check_fit,
         explains=True,
         source=source,
+        functions=(function, correct),
     )
 
 

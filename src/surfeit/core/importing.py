@@ -1,0 +1,226 @@
+"""Code of the user's own by name: `package.module:function` or `path/to/file.py:function`."""
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.machinery import PathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from surfeit.core.errors import unknown
+
+_STAMP = "__surfeit_stamp__"
+
+
+def named_object(text: str) -> Any:
+    """What a name stands for: a function, a class or another value of a module.
+
+    Args:
+        text: `package.module:name`, found in this folder or among what is installed, or
+            `path/to/file.py:name`; the name may have dots.
+
+    Raises:
+        ValueError: if there is no such module, it cannot be imported, or it has no such name; the
+            nearest are suggested.
+    """
+    where, _, name = text.rpartition(":")
+    with importable_from(where):
+        found: Any = _module(where)
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise unknown("function", f"{where}:{part}", _functions(found, where))
+        found = getattr(found, part)
+    return found
+
+
+def reference(value: Any) -> str:
+    """The name by which another process finds a function or a class: see `named_object`.
+
+    >>> reference(surfeit.models.lenet_300_100)
+    'surfeit.models.networks:lenet_300_100'
+
+    Raises:
+        ValueError: if it has none: it is a lambda, stands within a function or in the script that
+            is being run, or is no function or class.
+    """
+    module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(name, str):
+        raise ValueError(
+            f"an object of type {type(value).__name__} has no name that another process could "
+            "import: pass a function of a module"
+        )
+    if "<" in name:
+        kind = "is a lambda" if name.endswith("<lambda>") else "is defined within a function"
+        raise ValueError(
+            f"{module}.{name} {kind}, which another process cannot import: define it at the top "
+            "level of a module"
+        )
+    if module == "__main__":
+        raise ValueError(
+            f"{name} is defined in the script itself, which other processes do not import: move it "
+            "into a module"
+        )
+    holder = sys.modules.get(module)
+    found: Any = holder
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if holder is None or found is not value:
+        raise ValueError(
+            f"{module}.{name} is not what its module has under that name, so another process "
+            "would import something else: define it at the top level of a module"
+        )
+    return f"{_place(holder)}:{name}"
+
+
+def absolute(text: str) -> str:
+    """A name as `named_object` takes it, a file by its whole path: so it holds in any folder."""
+    where, _, name = text.rpartition(":")
+    return f"{os.path.abspath(where)}:{name}" if where.endswith(".py") else text
+
+
+@contextmanager
+def importable_from(where: str) -> Iterator[None]:
+    """Lets modules of this folder, and of a file's own, be imported, as `python` itself does."""
+    added = [str(Path(where).parent.resolve())] if where.endswith(".py") else []
+    added.append(os.getcwd())
+    before = list(sys.path)
+    sys.path[:0] = added
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+def code_path() -> list[str]:
+    """The folders that this process imports from, so that another can import the same."""
+    return [os.path.abspath(entry) for entry in sys.path if isinstance(entry, str)]
+
+
+def call_named(text: str, **options: object) -> Any:
+    """What a function of the user's own returns; it may import what lies beside it.
+
+    Args:
+        text: its name, see `named_object`.
+        options: what it gets if it takes an argument of that name.
+
+    Raises:
+        ValueError: as `named_object`, or if it is no function, needs other arguments, or fails.
+    """
+    function = named_object(text)
+    if not callable(function):
+        raise ValueError(f"{text} is no function, but of type {type(function).__name__}")
+    given = _accepted(function, text, options)
+    with importable_from(text.rpartition(":")[0]):
+        try:
+            return function(**given)
+        except Exception as error:  # whatever a foreign function may raise
+            raise ValueError(f"{text} failed: {_told(error)}") from error
+
+
+def _accepted(function: Callable[..., Any], text: str, options: Mapping[str, Any]) -> dict:
+    """Those of the options that a function takes by name; it must need nothing else."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # built-in functions may tell nothing
+        return {}
+    usual = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    named = {one.name for one in parameters if one.kind in usual}
+    needed = {
+        one.name
+        for one in parameters
+        if one.default is one.empty
+        and one.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    }
+    missing = sorted(needed - options.keys())
+    if missing:
+        raise ValueError(
+            f"{text} needs {', '.join(map(repr, missing))}, which nobody can give it here: it may "
+            f"take {', '.join(options) or 'no arguments'}; name a function that takes no more"
+        )
+    return {name: value for name, value in options.items() if name in named}
+
+
+def _told(error: Exception) -> str:
+    """What foreign code raised, in one line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _place(module: ModuleType) -> str:
+    """A module's name or, where only its file leads to it, that file."""
+    name, origin = module.__name__, getattr(module.__spec__, "origin", None)
+    if "." in name and name.partition(".")[0] in sys.modules:
+        return name
+    spec = PathFinder.find_spec(name, [*sys.path, os.getcwd()])
+    if spec is not None and (origin is None or spec.origin == origin):
+        return name
+    if origin is not None and origin.endswith(".py"):
+        return os.path.abspath(origin)
+    return name
+
+
+def _module(where: str) -> ModuleType:
+    try:
+        if where.endswith(".py"):
+            return _module_of_file(Path(where))
+        return importlib.import_module(where)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{where}.".startswith(f"{error.name}."):
+            raise ValueError(
+                f"there is no module {error.name!r} in this folder or among what is installed: "
+                "write package.module:function or path/to/file.py:function"
+            ) from error
+        raise ValueError(f"{where} cannot be imported: {_told(error)}") from error
+    except ValueError as error:
+        if not where.endswith(".py") or Path(where).is_file():
+            raise ValueError(f"{where} cannot be imported: {_told(error)}") from error
+        raise
+    except Exception as error:  # whatever foreign code may raise when it is imported
+        raise ValueError(f"{where} cannot be imported: {_told(error)}") from error
+
+
+def _module_of_file(path: Path) -> ModuleType:
+    """The file as a module, imported once as long as the file is the same.
+
+    A class of it is then one class, whichever function of the file made an object of it.
+    """
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    path = path.resolve()
+    status = path.stat()
+    stamp = (str(path), status.st_mtime_ns, status.st_size)
+    names = (path.stem, f"{path.stem}@{path.parent}")
+    for name in names:
+        if getattr(sys.modules.get(name), _STAMP, None) == stamp:
+            return sys.modules[name]
+    taken = sys.modules.get(path.stem)
+    free = taken is None or getattr(taken, _STAMP, ("",))[0] == str(path)
+    name = names[0] if free else names[1]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(name)
+    sys.modules[name] = module  # data classes look their module up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(name)
+        if before is not None:
+            sys.modules[name] = before
+        raise
+    setattr(module, _STAMP, stamp)
+    return module
+
+
+def _functions(found: Any, where: str) -> list[str]:
+    """The functions to choose from; those that a module imported itself are not its own."""
+    public = [name for name in vars(found) if not name.startswith("_")]
+    functions = [name for name in public if callable(getattr(found, name))]
+    own = [n for n in functions if getattr(getattr(found, n), "__module__", None) == found.__name__]
+    return [f"{where}:{name}" for name in own or functions]

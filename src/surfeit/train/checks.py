@@ -1,0 +1,218 @@
+"""What a job is checked for before anything is trained."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from surfeit.core import (
+    OBJECTIVES,
+    Objective,
+    check_kind,
+    check_mask_fits,
+    check_mask_kind,
+    copied,
+    describe_inputs,
+)
+from surfeit.data import Dataset
+from surfeit.prune import check_alive
+from surfeit.train.divergence import far_from_one
+from surfeit.train.numerics import Numerics
+from surfeit.train.origin import Origin
+from surfeit.train.pruning import Pruning
+from surfeit.train.recipe import Recipe
+from surfeit.train.recording import Snapshots
+
+if TYPE_CHECKING:
+    from surfeit.train.job import Job
+
+
+def check_kinds(job: "Job") -> None:
+    """Says what to pass where something of another kind was given.
+
+    Raises:
+        ValueError: if it was.
+    """
+    if not callable(job.model):
+        raise ValueError(
+            f"model must be a module or a builder such as lenet_300_100, got {job.model!r}"
+        )
+    if not isinstance(job.dataset, Dataset):
+        raise ValueError(
+            f"dataset must be a Dataset, got {_shortly(job.dataset)}: "
+            'load("digits") gives one by its name, from_tensors("mine", train=..., '
+            "validation=..., test=...) makes one of pairs of tensors, and from_dataset one of "
+            "data sets and loaders as PyTorch has them"
+        )
+    if not isinstance(job.recipe, Recipe):
+        raise ValueError(f"recipe must be a Recipe(...), got {job.recipe!r}")
+    if not isinstance(job.origin, Origin):
+        raise ValueError(
+            f"origin must be an Origin, got {job.origin!r}: pass Origin(step=..., "
+            "parents=(run.key,)), or nothing to begin at step 0"
+        )
+    if job.pruning is not None and not isinstance(job.pruning, Pruning):
+        raise ValueError(
+            f"pruning must be a Pruning, got {job.pruning!r}: pass "
+            "Pruning(moments=at_step(step, density))"
+        )
+    for given, kind, name, example in (
+        (job.numerics, Numerics, "numerics", 'Numerics(device="cuda")'),
+        (job.snapshots, Snapshots, "snapshots", "Snapshots(every_epochs=5)"),
+    ):
+        check_kind_of(given, kind, name=name, example=example)
+    if job.mask is not None:
+        check_mask_kind(job.mask)
+    if job.check is not None and not callable(job.check):
+        raise ValueError(f"check must be a function of a job and its run, got {job.check!r}")
+    _check_objective(job.objective)
+
+
+def check_kind_of(given: object, kind: type, *, name: str, example: str) -> None:
+    """Says what to pass where something else than a `kind` was given.
+
+    Raises:
+        ValueError: if it was.
+    """
+    if not isinstance(given, kind):
+        raise ValueError(
+            f"{name} must be a {kind.__name__}, got {given!r}: pass {example} or the like"
+        )
+
+
+def check_fits(job: "Job") -> None:
+    """Says what of network, objective, data, mask and pruning does not fit the rest.
+
+    Raises:
+        ValueError: if anything does not.
+        CollapseError: if the mask leaves a layer without a single weight.
+    """
+    _check_origin(job)
+    _check_trainable(job)
+    _check_augmentation(job)
+    _check_fit(job)
+    _check_last_batch(job)
+    _check_mask(job)
+    if job.pruning is not None:
+        job.pruning.check(job.structure, job.network, job.first_mask(), job.objective)
+
+
+def outputs_for_one(job: "Job", *, training: bool) -> torch.Tensor:
+    """The outputs for one example, from a copy: the user's module stays as it is."""
+    trial = copied(job.network).train(training)
+    first = next(trial.parameters())
+    example = job.dataset.train.inputs[:1].to(first.device)
+    if example.is_floating_point():
+        example = example.to(first.dtype)
+    try:
+        with torch.no_grad(), torch.random.fork_rng([]):
+            outputs = trial(example)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        shape = list(job.dataset.input_shape)
+        # What torch says of shapes that do not fit is of matrices that nobody sees.
+        words = "" if isinstance(error, RuntimeError) else f": {error}"
+        raise ValueError(
+            f"the network does not take {_example(job)}s of shape {shape} as "
+            f"{job.dataset.name} has them{words}"
+        ) from error
+    check_kind(outputs)
+    return outputs
+
+
+def _check_objective(objective: object) -> None:
+    if not isinstance(objective, Objective):
+        raise ValueError(
+            f"objective must be an Objective, got {objective!r}: pass cross_entropy, "
+            "squared_error, hinge, binary_cross_entropy, or own_objective(function)"
+        )
+    if objective.source is None and OBJECTIVES.get(objective.name) != objective:
+        raise ValueError(
+            f"the objective {objective.name!r} is none of the library's, and no key can stand "
+            "for its functions: pass own_objective(function)"
+        )
+
+
+def _check_origin(job: "Job") -> None:
+    total = job.recipe.total_steps(len(job.dataset.train))
+    if job.origin.step >= total:
+        raise ValueError(
+            f"a training of {total} steps cannot begin at step {job.origin.step}: "
+            f"rewind to a step below {total}"
+        )
+    moments = job.pruning.moments if job.pruning is not None else ()
+    outside = [step for step, _ in moments if not job.origin.step <= step <= total]
+    if outside:
+        raise ValueError(
+            f"a training from step {job.origin.step} to {total} cannot prune at step {outside[0]}"
+        )
+
+
+def _check_trainable(job: "Job") -> None:
+    if not job.trained and not job.frozen:
+        raise ValueError("the network has no parameters to train")
+    if not job.trained:
+        raise ValueError(
+            "the network has nothing to train: all of its parameters are frozen, with "
+            "requires_grad=False"
+        )
+
+
+def _check_augmentation(job: "Job") -> None:
+    train, augmentation = job.dataset.train, job.recipe.augmentation
+    if augmentation is None:
+        return
+    if not train.holds_images:
+        raise ValueError(
+            f"augmentation {augmentation!r} moves images, [n, channels, height, width], but "
+            f"{job.dataset.name} holds {describe_inputs(train)}: leave it None"
+        )
+    _ = job.dataset.black  # says so if it is not known
+
+
+def _check_fit(job: "Job") -> None:
+    """Says so if the objective cannot judge the initial network's outputs."""
+    outputs, width = job.first_outputs, job.dataset.outputs
+    target = job.dataset.train.targets[:1].to(outputs.device)
+    try:
+        job.objective.check(outputs, target, width)
+    except ValueError as error:
+        kinds = "classes" if job.dataset.task == "classes" else "outputs"
+        finite = bool(outputs.isfinite().all())
+        scale = "" if finite else far_from_one(job.dataset.train, outputs.dtype)
+        raise ValueError(
+            f"{error}. {job.dataset.name} has {width} {kinds}, the network gives outputs of "
+            f"shape {list(outputs.shape)} for one {_example(job)}" + (scale and f". {scale}")
+        ) from error
+    job.objective.loss(outputs, target)
+
+
+def _check_mask(job: "Job") -> None:
+    mask = job.mask or {}
+    check_mask_fits(job.network, mask)
+    # Weights only: a layer may do without its bias, but not without all of its inputs.
+    check_alive({name: kept for name, kept in mask.items() if kept.dim() > 1})
+
+
+def _check_last_batch(job: "Job") -> None:
+    """Batch normalisation cannot train on one value a channel, which a last batch may be."""
+    images, size = len(job.dataset.train), job.recipe.batch_size
+    normalised = any(isinstance(part, _BatchNorm) for part in job.network.modules())
+    if not normalised or images % size != 1 % size:
+        return
+    try:
+        outputs_for_one(job, training=True)
+    except ValueError as error:
+        raise ValueError(
+            f"with {images} training {_example(job)}s in batches of {size} a batch holds a "
+            f"single {_example(job)}, which batch normalisation cannot train on: choose "
+            "another batch_size"
+        ) from error
+
+
+def _example(job: "Job") -> str:
+    return "image" if job.dataset.train.holds_images else "example"
+
+
+def _shortly(given: object) -> str:
+    """A text as it is, of anything else its kind: tensors would fill pages."""
+    return repr(given) if isinstance(given, str) else f"a {type(given).__name__}"

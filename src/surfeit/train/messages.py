@@ -1,0 +1,275 @@
+"""A job as JSON: how it is sent to where it is trained.
+
+What is large goes by its digest and lies among the store's objects: data set, mask, and weights
+that are not drawn. A network goes by its builder's name in the catalog, by a run and a step, by its
+description, or, where only its own code can build it, by its builder's name, `module:function`.
+The key goes too: what arrives must have it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from surfeit.core import (
+    OBJECTIVES,
+    DataError,
+    Objective,
+    Params,
+    Streams,
+    SurfeitError,
+    buffers,
+    digest,
+    own_objective,
+    parameters,
+)
+from surfeit.core.importing import absolute, named_object, reference
+from surfeit.data import Dataset, dataset_digest, read_dataset, write_dataset
+from surfeit.models import (
+    Builder,
+    OwnBuilder,
+    builder_named,
+    describe,
+    foreign_part,
+    initialise_,
+    is_rebuildable,
+    name_of,
+    rebuild,
+)
+from surfeit.store import Objects, Run, Store, canonical_json
+from surfeit.store.objects import DAMAGED
+from surfeit.train.building import Drawn, Rewound, frozen_, with_weights_
+from surfeit.train.job import Job
+from surfeit.train.numerics import Numerics
+from surfeit.train.origin import Origin
+from surfeit.train.pruning import Pruning
+from surfeit.train.recipe import Recipe
+from surfeit.train.recording import Snapshots
+
+
+def job_to_json(job: Job, objects: Objects) -> dict[str, Any]:
+    """The job as JSON values; what is large is written to the store.
+
+    Args:
+        job: the training.
+        objects: the store's, which must outlive the work; see `sending_objects`.
+
+    Raises:
+        ValueError: if another process could not build the network or the objective: a sentence.
+        DiskError: if the disk refuses.
+
+    Cost: a copy of the data set (220 MB for MNIST) and of weights that are not drawn, unless the
+    store has them.
+    """
+    return {
+        "key": job.key,
+        "network": _network(job, objects),
+        "data": send_dataset(job.dataset, objects),
+        "recipe": _fields(job.recipe),
+        "seed": job.seed,
+        "mask": None if job.mask is None else objects.put(dict(job.mask)),
+        "numerics": asdict(job.numerics),
+        "origin": asdict(job.origin),
+        "pruning": None if job.pruning is None else _fields(job.pruning),
+        "objective": objective_to_json(job.objective),
+        "snapshots": asdict(job.snapshots),
+        "role": None if job.role is None else dict(job.role),
+        "name": job.names()["model"],
+        "check": None if job.check is None else reference(job.check),
+    }
+
+
+def job_from_json(record: Mapping[str, Any], objects: Objects) -> Job:
+    """The job that `job_to_json` sent; of equal records one job is made, as long as it is kept.
+
+    Raises:
+        SurfeitError: if it is another than the one sent: code or data differ here.
+        StoreError, DataError: if an object is missing or damaged.
+        ValueError: if a function cannot be imported here.
+    """
+    return objects.remember(canonical_json(record), lambda: _received(record, objects))
+
+
+def send_dataset(dataset: Dataset, objects: Objects) -> str:
+    """Stores a data set, unless it is there, and returns its digest."""
+    # Kept with its object: a number of an object that is gone may be another's.
+    _, name = objects.remember(
+        ("sent", id(dataset)), lambda: (dataset, _stored_dataset(dataset, objects))
+    )
+    return name
+
+
+def receive_dataset(name: str, objects: Objects) -> Dataset:
+    """The data set with this digest, read once and kept.
+
+    Raises:
+        DataError: if its file is missing or damaged.
+        SurfeitError: if it holds other data.
+    """
+    return objects.remember(("data", name), lambda: _read_dataset(name, objects))
+
+
+def objective_to_json(objective: Objective) -> dict[str, Any]:
+    """The objective by its name, or by the names of the user's functions.
+
+    Raises:
+        ValueError: if another process cannot import them.
+    """
+    if objective.source is None:
+        return {"name": objective.name}
+    try:
+        function, correct = (None if one is None else reference(one) for one in objective.functions)
+    except ValueError as error:
+        raise ValueError(
+            f"another process cannot have the objective {objective.name}: {error}. Or train in "
+            "this process, engine=InProcess()"
+        ) from error
+    return {"function": function, "correct": correct, "source": dict(objective.source)}
+
+
+def objective_from_json(record: Mapping[str, Any]) -> Objective:
+    """The objective that `objective_to_json` sent.
+
+    Raises:
+        ValueError: if its functions cannot be imported here, or are others.
+    """
+    if "name" in record:
+        return OBJECTIVES[record["name"]]
+    correct = record["correct"]
+    found = own_objective(
+        named_object(record["function"]), None if correct is None else named_object(correct)
+    )
+    if found.source != record["source"]:
+        raise ValueError(
+            f"the objective {record['function']} reads otherwise here than where it was sent: "
+            "have the same code in both places"
+        )
+    return found
+
+
+def redrawn(architecture: dict[str, Any], seed: int, tensors: Params) -> bool:
+    """Whether these are the weights that the described network gets when it is drawn anew.
+
+    Args:
+        architecture: as from `surfeit.models.describe`.
+        seed: whose stream `init` draws them.
+        tensors: parameters and buffers by name.
+    """
+    if not is_rebuildable(architecture):
+        return False
+    drawn = initialise_(rebuild(architecture), Streams(seed).get("init"))
+    return digest(parameters(drawn) | buffers(drawn)) == digest(tensors)
+
+
+def _network(job: Job, objects: Objects) -> dict[str, Any]:
+    own = parameters(job.network) | buffers(job.network)
+    name = name_of(job.model)
+    single = all(one.dtype == torch.float32 for one in own.values() if one.is_floating_point())
+    if name is not None and single:
+        return {"builder": name}
+    if isinstance(job.model, Rewound):
+        return {"run": job.model.run.key, "step": job.model.step}
+    architecture = describe(job.network)
+    if not is_rebuildable(architecture):
+        return _by_name(job.model, architecture)
+    # Elsewhere they would be drawn in single precision, whatever torch's default is here.
+    drawn = single and redrawn(architecture, job.seed, own)
+    return {
+        "architecture": architecture,
+        "weights": None if drawn else objects.put(own),
+        "frozen": job.frozen,
+    }
+
+
+def _by_name(model: nn.Module | Builder, architecture: dict[str, Any]) -> dict[str, str]:
+    """A builder by its name, whose network its own code alone can build."""
+    if isinstance(model, OwnBuilder):
+        return {"own": absolute(model.function)}
+    part = foreign_part(architecture)
+    if isinstance(model, nn.Module):
+        raise ValueError(
+            f"a {part} cannot be built in another process, from its description alone: pass a "
+            "builder, a function at a module's top level, or use engine=InProcess()"
+        )
+    try:
+        return {"function": reference(model)}
+    except ValueError as error:
+        raise ValueError(
+            f"a {part} cannot be built in another process, from its description alone, and its "
+            f"builder cannot be had there: {error}. Or use engine=InProcess()"
+        ) from error
+
+
+def _received(record: Mapping[str, Any], objects: Objects) -> Job:
+    mask, pruning, check = record["mask"], record["pruning"], record["check"]
+    job = Job(
+        _model(record["network"], objects),
+        receive_dataset(record["data"], objects),
+        Recipe(**record["recipe"]),
+        record["seed"],
+        None if mask is None else objects.get(mask),
+        Numerics(**record["numerics"]),
+        Origin(**record["origin"]),
+        None if pruning is None else Pruning(**pruning),
+        objective_from_json(record["objective"]),
+        Snapshots(**record["snapshots"]),
+        record["role"],
+        record["name"],
+        None if check is None else named_object(check),
+    )
+    if job.key != record["key"]:
+        raise SurfeitError(
+            f"the training {record['key'][:12]} is another here, {job.key[:12]}: have the same "
+            "code in both places, and let what builds the network draw from its generator alone"
+        )
+    return job
+
+
+def _model(record: Mapping[str, Any], objects: Objects) -> nn.Module | Builder:
+    if "builder" in record:
+        return builder_named(record["builder"])
+    if "run" in record:
+        return Rewound(Run(Store(objects.root).path_of(record["run"])), record["step"])
+    if "own" in record:
+        return OwnBuilder(record["own"])
+    if "function" in record:
+        return named_object(record["function"])
+    if record["weights"] is None:
+        return Drawn(record["architecture"], tuple(record["frozen"]))
+    model = with_weights_(rebuild(record["architecture"]), objects.get(record["weights"]))
+    return frozen_(model, record["frozen"])
+
+
+def _stored_dataset(dataset: Dataset, objects: Objects) -> str:
+    name = dataset_digest(dataset)
+    objects.place(
+        name,
+        write=lambda path: write_dataset(dataset, path),
+        is_whole=lambda path: _digest_in(path) == name,
+    )
+    return name
+
+
+def _digest_in(path: Path) -> str | None:
+    try:
+        return dataset_digest(read_dataset(path))
+    except DataError:
+        return None
+
+
+def _read_dataset(name: str, objects: Objects) -> Dataset:
+    path = objects.path_of(name)
+    dataset = read_dataset(path)
+    if dataset_digest(dataset) != name:
+        raise DataError(f"{path} is damaged: it holds other data than its name says. {DAMAGED}")
+    objects.touch(path)
+    return dataset
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """A dataclass's fields as JSON has them, mappings as dicts."""
+    found = {one.name: getattr(value, one.name) for one in fields(value)}
+    return {name: dict(one) if isinstance(one, Mapping) else one for name, one in found.items()}
