@@ -7,7 +7,6 @@ stay in one process; the test that kills a node is the last.
 import json
 import os
 import signal
-import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +16,8 @@ import pytest
 from surfeit.core import SurfeitError
 from surfeit.data import load, write_dataset
 from surfeit.execute import InProcess, Ray
+from surfeit.execute.ray import QUIET
+from surfeit.execute.shared import environment
 from surfeit.models import mlp
 from surfeit.procedures.tickets import TicketConfig, failures, find_tickets
 from surfeit.store import Store
@@ -43,12 +44,11 @@ class TwoNodes:
     def __init__(self):
         from ray.cluster_utils import Cluster
 
-        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         size = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 80_000_000}
-        self._cluster = Cluster(
-            initialize_head=True, head_node_args={**size, "_system_config": FAST}
-        )
-        self._second = self._cluster.add_node(**size)
+        head = {**size, "_system_config": FAST}
+        with environment(QUIET):
+            self._cluster = Cluster(initialize_head=True, head_node_args=head)
+            self._second = self._cluster.add_node(**size)
         self.address = self._cluster.address
 
     def kill_worker(self):

@@ -100,7 +100,7 @@ def test_slurm_says_so_where_there_is_none(tmp_path, monkeypatch):
 
 
 def test_slurm_refuses_what_is_no_parameter_of_submitit(tmp_path):
-    with pytest.raises(SurfeitError, match="submitit does not take these parameters: .*minutes"):
+    with pytest.raises(SurfeitError, match=r"submitit does not take these parameters: .*minutes"):
         Slurm(cluster="debug", minutes=3).run([task("a")], store=tmp_path)
     for wrong in (0, 1.5, True):
         with pytest.raises(ValueError, match="most must be an integer >= 1, got"):

@@ -41,10 +41,11 @@ _TRIES = 3
 _AHEAD = 1  # tasks that wait on each slot, so that none idles while the driver hears of its last
 _OBJECT_BYTES = 100_000_000  # Ray's own memory; nothing but run keys goes through it
 _SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
-_QUIET = {
+QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # what becomes of a task is said by its outcome
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # or Ray warns of a change to come
+    "RAY_raylet_start_wait_time_s": "120",  # on a busy machine Ray's own 30 s are too few
 }
 
 
@@ -134,7 +135,7 @@ def connect(address: str | None) -> None:
     Raises:
         SurfeitError: if no cluster answers at the address, or none can be started.
     """
-    with environment({name: os.environ.get(name, value) for name, value in _QUIET.items()}):
+    with environment({name: os.environ.get(name, value) for name, value in QUIET.items()}):
         import ray
 
         if ray.is_initialized():
@@ -179,7 +180,7 @@ def _start() -> None:
             try:
                 ray.init("local", include_dashboard=False, **size, **_SILENT)
                 return
-            except Exception as error:  # Ray gives up after 30 s, which a busy machine needs
+            except Exception as error:  # Ray raises nothing finer when a node starts too late
                 ray.shutdown()
                 if not left:
                     why = _first_line(error)
