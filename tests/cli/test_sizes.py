@@ -40,7 +40,7 @@ def untrained(monkeypatch) -> None:
     monkeypatch.setattr("surfeit.train.train", ended)
     monkeypatch.setattr("surfeit.procedures.tickets.find_tickets", ended)
     monkeypatch.setattr("surfeit.procedures.instability.instability_lines", ended)
-    monkeypatch.setattr("surfeit.procedures.supermasks.train_supermasks", ended)
+    monkeypatch.setattr("surfeit.procedures.supermasks.supermask_table", ended)
 
 
 @pytest.mark.usefixtures("untrained")

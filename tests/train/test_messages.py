@@ -11,6 +11,7 @@ from surfeit.core import (
     DataError,
     Streams,
     SurfeitError,
+    copied,
     digest,
     own_objective,
     own_parameters,
@@ -41,7 +42,7 @@ from surfeit.train import (
     train,
     train_job,
 )
-from surfeit.train.messages import redrawn
+from surfeit.train.messages import is_redrawn
 
 from ..store.conftest import flip
 from .conftest import make_dataset, normalised, small
@@ -335,9 +336,9 @@ def test_what_arrives_trains_to_the_same_run(dataset, objects, tmp_path):
     assert runs[0].about["model"] == runs[1].about["model"] == "normalised"
 
 
-def test_redrawn_tells_weights_that_the_seed_gives():
-    from surfeit.models import describe
-
+def test_redrawn_tells_weights_that_the_seed_gives(dataset):
     model = initialise_(small(), Streams(5).get("init"))
-    assert redrawn(describe(model), 5, parameters(model))
-    assert not redrawn(describe(model), 6, parameters(model))
+    assert is_redrawn(Job(model, dataset, RECIPE, seed=5))
+    assert not is_redrawn(Job(model, dataset, RECIPE, seed=6))
+    assert not is_redrawn(Job(copied(model).double(), dataset, RECIPE, seed=5))
+    assert is_redrawn(Job(lenet_300_100, dataset, RECIPE, seed=6))

@@ -84,26 +84,24 @@ def supermasks(
     config = _config(steps, epochs, range(1, levels + 1), densities)
     folder = out or Path(f"surfeit-supermasks-{short_name(model)}-{short_name(data)}")
 
-    from surfeit.procedures.supermasks import supermask_table, train_supermasks
+    from surfeit.procedures.supermasks import supermask_table
 
     dataset = places.data_named(data)
     store = places.store
-    shared = {"seeds": seeds, "store": store, "numerics": machine.numerics}
-    conduct = carrying.conduct(lambda moment: None)
     with output_folder(folder), telling(quiet) as teller:
         engine = engine_of(model, dataset, workers, teller)
         say_if_large(replicates * _size(builder, dataset, config), store, _ADVICE, teller)
-        train_supermasks(
+        table = supermask_table(
             builder,
             dataset,
             config,
+            seeds=seeds,
+            store=store,
             engine=engine,
-            conduct=conduct,
+            numerics=machine.numerics,
+            conduct=carrying.conduct(lambda moment: None),
             progress=teller.trainings,
-            **shared,
         )
-        with machine.numerics.in_force():
-            table = supermask_table(builder, dataset, config, conduct=conduct, **shared)
         write_table(table, folder / "supermasks.parquet")
         teller.say(f"table: {folder}/supermasks.parquet")
     print_table(*_answer(table))

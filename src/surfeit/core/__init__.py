@@ -41,12 +41,13 @@ from surfeit.core.parameters import (
     load_,
     own_parameters,
     parameters,
+    tensors_of,
     weight_matrix,
 )
 from surfeit.core.precision import check_finite, finite_matrix, full_precision, lift_
 from surfeit.core.printable import printable
 from surfeit.core.split import Split, Task, check_split, check_splits, describe_inputs
-from surfeit.core.streams import Streams
+from surfeit.core.streams import Streams, check_seeds
 from surfeit.core.threads import one_thread, threads
 from surfeit.core.ties import Tie, tie_, ties
 from surfeit.core.wrappers import check_module, unwrapped
@@ -78,6 +79,7 @@ __all__ = [
     "check_mask_fits",
     "check_mask_kind",
     "check_module",
+    "check_seeds",
     "check_split",
     "check_splits",
     "check_tensor",
@@ -107,6 +109,7 @@ __all__ = [
     "skeleton",
     "squared_error",
     "suiting",
+    "tensors_of",
     "threads",
     "tie_",
     "ties",

@@ -42,6 +42,15 @@ def buffers(model: nn.Module) -> Params:
     return {name: value.detach().clone() for name, value in _own_buffers(model).items()}
 
 
+def tensors_of(model: nn.Module) -> Params:
+    """Copies of all parameters and buffers by dotted name.
+
+    Raises:
+        ValueError: as `ties`.
+    """
+    return parameters(model) | buffers(model)
+
+
 def load_(model: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
     """Copies `tensors` (parameters and buffers by name) into the model, which is returned.
 

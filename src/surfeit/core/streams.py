@@ -1,6 +1,7 @@
 """Random streams: one seed, many named generators that do not disturb each other."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -42,3 +43,15 @@ class Streams:
         path = "/".join(str(part) for part in (self.seed, *name))
         digest = hashlib.sha256(path.encode()).digest()
         return int.from_bytes(digest[:8], "big") >> (64 - _SEED_BITS)
+
+
+def check_seeds(seeds: Iterable[int]) -> list[int]:
+    """The seeds of replicates, if they are some and each is there once.
+
+    Raises:
+        ValueError: if not. (What a seed must be, `Streams` says.)
+    """
+    given = list(seeds) if isinstance(seeds, Iterable) else []
+    if not given or len(set(given)) < len(given):
+        raise ValueError(f"seeds must be different integers >= 0, one a replicate, got {seeds!r}")
+    return given

@@ -1,24 +1,11 @@
 """Which replicates a procedure trains, and by which engine."""
 
-from collections.abc import Iterable
-
 from torch import nn
 
 from surfeit.core import Objective, cross_entropy
+from surfeit.core import check_seeds as check_seeds
 from surfeit.execute import Engine, InProcess, Local
 from surfeit.models import describe, foreign_part, is_rebuildable
-
-
-def check_seeds(seeds: Iterable[int]) -> list[int]:
-    """The seeds, if they are some and each is there once.
-
-    Raises:
-        ValueError: if not. (What a seed must be, `Streams` says.)
-    """
-    given = list(seeds) if isinstance(seeds, Iterable) else []
-    if not given or len(set(given)) < len(given):
-        raise ValueError(f"seeds must be different integers >= 0, one a replicate, got {seeds!r}")
-    return given
 
 
 def engine_for(

@@ -181,7 +181,7 @@ class Job:
         every = {}
         if self.pruning is not None:
             every = self.pruning.all_kept(self.structure, self.network)
-        return every | (self.mask or {})
+        return every | dict(self.mask or {})
 
     def names(self) -> dict[str, Any]:
         """What to call the network and the data set in the run's record, and what is frozen."""

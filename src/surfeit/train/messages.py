@@ -18,13 +18,11 @@ from surfeit.core import (
     OBJECTIVES,
     DataError,
     Objective,
-    Params,
     Streams,
     SurfeitError,
-    buffers,
     digest,
     own_objective,
-    parameters,
+    tensors_of,
 )
 from surfeit.core.importing import absolute, named_object, reference
 from surfeit.data import Dataset, dataset_digest, read_dataset, write_dataset
@@ -150,36 +148,36 @@ def objective_from_json(record: Mapping[str, Any]) -> Objective:
     return found
 
 
-def redrawn(architecture: dict[str, Any], seed: int, tensors: Params) -> bool:
-    """Whether these are the weights that the described network gets when it is drawn anew.
+def is_redrawn(job: Job) -> bool:
+    """Whether the described network, drawn from the seed, has the job's initial weights.
 
-    Args:
-        architecture: as from `surfeit.models.describe`.
-        seed: whose stream `init` draws them.
-        tensors: parameters and buffers by name.
+    Then they need not be sent, and others of their law can be drawn. It is drawn in single
+    precision, which torch's default elsewhere is, whatever it is here.
     """
+    own = tensors_of(job.network)
+    if any(one.dtype != torch.float32 for one in own.values() if one.is_floating_point()):
+        return False
+    if name_of(job.model) is not None or isinstance(job.model, Drawn):
+        return True
+    architecture = describe(job.network)
     if not is_rebuildable(architecture):
         return False
-    drawn = initialise_(rebuild(architecture), Streams(seed).get("init"))
-    return digest(parameters(drawn) | buffers(drawn)) == digest(tensors)
+    drawn = initialise_(rebuild(architecture), Streams(job.seed).get("init"))
+    return digest(tensors_of(drawn)) == digest(own)
 
 
 def _network(job: Job, objects: Objects) -> dict[str, Any]:
-    own = parameters(job.network) | buffers(job.network)
-    name = name_of(job.model)
-    single = all(one.dtype == torch.float32 for one in own.values() if one.is_floating_point())
-    if name is not None and single:
+    drawn, name = is_redrawn(job), name_of(job.model)
+    if drawn and name is not None:
         return {"builder": name}
     if isinstance(job.model, Rewound):
         return {"run": job.model.run.key, "step": job.model.step}
     architecture = describe(job.network)
     if not is_rebuildable(architecture):
         return _by_name(job.model, architecture)
-    # Elsewhere they would be drawn in single precision, whatever torch's default is here.
-    drawn = single and redrawn(architecture, job.seed, own)
     return {
         "architecture": architecture,
-        "weights": None if drawn else objects.put(own),
+        "weights": None if drawn else objects.put(tensors_of(job.network)),
         "frozen": job.frozen,
     }
 

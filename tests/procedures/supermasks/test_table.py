@@ -7,19 +7,23 @@ import torch
 from torch import nn
 
 from surfeit.core import CollapseError, ProtocolError, Streams
+from surfeit.execute import InProcess
 from surfeit.procedures.supermasks import (
     KEPT,
     MASK_CRITERIA,
     METHODS,
     BernoulliMask,
+    Learned,
     SupermaskConfig,
+    learned_rows,
     sampled_accuracy,
     signed_constants,
     supermask_table,
     untrained_table,
 )
-from surfeit.procedures.supermasks.table import _load_ended_
-from surfeit.train import Conduct, Recipe, train
+from surfeit.procedures.supermasks.measured import load_ended_
+from surfeit.train import Recipe, train
+from surfeit.train.loop import Loop
 
 from .conftest import small
 
@@ -40,7 +44,11 @@ def made(dataset, tmp_path_factory):
     from surfeit.store import Store
 
     store = Store(tmp_path_factory.mktemp("supermasks"))
-    return store, supermask_table(small, dataset, CONFIG, seeds=(0, 7), store=store)
+    return store, measured(dataset, store, seeds=(0, 7))
+
+
+def measured(dataset, store, model=small, **options):
+    return supermask_table(model, dataset, CONFIG, store=store, engine=InProcess(), **options)
 
 
 def test_a_row_a_replicate_and_method(made):
@@ -119,49 +127,21 @@ def test_learned_rows_are_means_over_drawn_masks(made, dataset):
     assert row["test_accuracy"] == pytest.approx(sum(draws) / 3)
 
 
-def test_the_same_again_trains_nothing_and_gives_the_same_table(made, dataset):
+def test_the_same_again_trains_and_measures_nothing_and_gives_the_same_table(
+    made, dataset, monkeypatch
+):
     store, table = made
-    told = []
-    again = supermask_table(
-        small,
-        dataset,
-        CONFIG,
-        seeds=(0, 7),
-        store=store,
-        progress=lambda *moment: told.append(moment),
+    monkeypatch.setattr(Loop, "run", lambda self: pytest.fail("trained again"))
+    monkeypatch.setattr(
+        "surfeit.procedures.supermasks.criteria.evaluate",
+        lambda *_: pytest.fail("measured again"),
     )
+    again = measured(dataset, store, seeds=(0, 7))
     assert again.equals(table)
-    assert told == []
 
 
-def test_progress_names_the_replicate_and_the_training(dataset, store):
-    told = []
-    short = Recipe(steps=1)
-    config = SupermaskConfig(trained=short, learned=short, rescaled=short, popup=short, levels=(1,))
-    supermask_table(
-        small,
-        dataset,
-        config,
-        seeds=(3,),
-        store=store,
-        conduct=Conduct(checkpoint_seconds=0),
-        progress=lambda name, moment: told.append((name, moment.steps)),
-    )
-    assert dict(told) == dict.fromkeys(
-        [
-            "replicate 3, trained",
-            "replicate 3, learned-initial",
-            "replicate 3, learned-constant",
-            "replicate 3, rescaled-initial",
-            "replicate 3, rescaled-constant",
-            "replicate 3, edge-popup 0.5",
-        ],
-        1,
-    )
-
-
-def test_masks_of_weights_trained_from_another_network_are_an_error(dataset, store):
-    """As where a builder draws from a generator of its own, seeded when it is too late."""
+def test_all_masks_of_a_replicate_are_of_the_network_whose_weights_were_trained(dataset, store):
+    """Even where a builder draws from a generator of its own, another network each time."""
     calls = []
 
     def unsteady(**options):
@@ -171,8 +151,22 @@ def test_masks_of_weights_trained_from_another_network_are_an_error(dataset, sto
             network.fc1.weight[0, 0] += 1e-6 * len(calls)
         return network
 
-    with pytest.raises(ProtocolError, match=r"did not begin bit for bit .* fc1.weight differ"):
-        supermask_table(unsteady, dataset, CONFIG, seeds=(0,), store=store)
+    rows = {
+        row["method"]: row for row in measured(dataset, store, unsteady, seeds=(0,)).to_pylist()
+    }
+    trained = store.find(rows["trained"]["run"]).tensors(0)["fc1.weight"]
+    for method in ("learned-initial", "rescaled-initial"):
+        masked = store.find(rows[method]["run"]).tensors(0)["network.fc1.weight"]
+        assert torch.equal(masked, trained)
+
+
+def test_a_mask_of_another_network_is_an_error(made, dataset):
+    store, table = made
+    runs = {(row["replicate"], row["method"]): store.find(row["run"]) for row in table.to_pylist()}
+    trained, mask = runs[0, "trained"], Learned()
+    assert list(learned_rows(trained, runs[0, "learned-initial"], dataset, mask=mask, samples=1))
+    with pytest.raises(ProtocolError, match=r"frozen weights changed in run .*fc1\.weight"):
+        list(learned_rows(trained, runs[7, "learned-initial"], dataset, mask=mask, samples=1))
 
 
 def test_a_frozen_weight_that_changed_is_an_error(dataset, store):
@@ -183,7 +177,7 @@ def test_a_frozen_weight_that_changed_is_an_error(dataset, store):
     with pytest.raises(
         ProtocolError, match=r"frozen weights changed in run .*network\.fc2\.weight"
     ):
-        _load_ended_(masked, run)
+        load_ended_(masked, run)
 
 
 @pytest.mark.parametrize("seeds", [(), (1, 1)])

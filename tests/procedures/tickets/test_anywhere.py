@@ -178,22 +178,26 @@ def test_tickets_of_a_regression_are_judged_by_their_loss(objective, config, sto
         assert run.config["objective"] == objective.in_key()
 
 
-def test_regressions_are_searched_side_by_side_unless_the_objective_is_ones_own(store):
+def test_regressions_are_searched_side_by_side(store):
     data, config = regression(), replace(WEIGHTS, levels=1, controls=())
-    table = find_tickets(
-        narrow, data, RECIPE, config, objective=squared_error, store=store, engine=Local(2)
-    )
+    options = {"store": store, "engine": Local(2)}
+    table = find_tickets(narrow, data, RECIPE, config, objective=squared_error, **options)
     assert failures(table) == {}
-    with pytest.raises(ValueError, match=r"does not have the objective .*use engine=InProcess"):
-        find_tickets(
-            narrow,
-            data,
-            RECIPE,
-            config,
-            objective=own_objective(absolute),
-            store=store,
-            engine=Local(2),
-        )
+    own = find_tickets(narrow, data, RECIPE, config, objective=own_objective(absolute), **options)
+    assert failures(own) == {}
+    assert store.find(own["run"][1].as_py()).config["objective"]["function"].endswith("absolute")
+
+
+def test_an_objective_that_cannot_be_imported_is_for_this_process_alone(store):
+    def hidden(outputs, targets):
+        return (outputs - targets).abs().mean()
+
+    data, config = regression(), replace(WEIGHTS, levels=1, controls=())
+    options = {"objective": own_objective(hidden), "store": store}
+    with pytest.raises(ValueError, match=r"cannot have the objective .*engine=InProcess\(\)"):
+        find_tickets(narrow, data, RECIPE, config, engine=Local(2), **options)
+    assert not store.runs()
+    assert failures(find_tickets(narrow, data, RECIPE, config, **options)) == {}
 
 
 class Drawing(nn.Module):

@@ -7,9 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from surfeit.core import Streams
+from surfeit.core import Streams, tensors_of
 from surfeit.models import initialise_, mlp
-from surfeit.procedures.parcels import tensors_of
 from surfeit.procedures.tickets.controls import CONTROLS, Ticket
 from surfeit.procedures.tickets.protocol import check_control
 from surfeit.prune.masks import check_alive

@@ -10,6 +10,7 @@ from surfeit.core import ProtocolError
 from surfeit.models import initialise_
 from surfeit.procedures.tickets import TicketConfig, arms, controls, failures, levels
 from surfeit.procedures.tickets.protocol import check_began, check_control, check_shrinks
+from surfeit.train import Job
 from surfeit.train.masking import HeldMask
 
 from .conftest import LEVELS, search
@@ -84,25 +85,40 @@ def test_a_shuffle_that_never_shuffles_trains_nothing(name, blobs, store, monkey
 
 
 def test_a_reinit_that_draws_nothing_new_trains_nothing(blobs, store, monkeypatch):
-    monkeypatch.setattr(levels, "drawn_like", lambda parcel, initial, generator: initial)
+    monkeypatch.setattr(levels, "drawn_like", lambda model, initial, generator, known: initial)
     table = search(store, blobs, TicketConfig(levels=1, controls=("reinit",)))
     assert table["run"].null_count == 1
     assert "has its ticket's own weights" in next(iter(failures(table).values()))
 
 
 def test_a_training_that_begins_with_other_weights_fails(blobs, store, monkeypatch):
-    """As where weights are drawn again after the seed was set, or not rewound at all."""
-    real = arms.model_with
+    """As where weights are drawn again after the seed was set."""
+    real, calls = Job.initial, []
 
-    def nudged(parcel, tensors):
-        return real(parcel, tensors | {"fc2.bias": tensors["fc2.bias"] + 1e-6})
+    def nudged(job):
+        calls.append(job)
+        tensors = real(job)
+        return tensors if len(calls) > 1 else tensors | {"fc2.bias": tensors["fc2.bias"] + 1e-6}
 
-    monkeypatch.setattr(arms, "model_with", nudged)
+    monkeypatch.setattr(Job, "initial", nudged)  # the first to ask is the training
     table = search(store, blobs, TicketConfig(levels=1, controls=()))
     assert table["run"].null_count == 2
     told = failures(table)["replicate 0, level 0, ticket"]
     assert "did not begin bit for bit" in told
     assert "fc2.bias differ" in told
+
+
+def test_a_ticket_that_is_not_rewound_bit_for_bit_trains_nothing(blobs, store, monkeypatch):
+    real = arms.with_weights_
+
+    def nudged(model, tensors):
+        return real(model, tensors | {"fc2.bias": tensors["fc2.bias"] + 1e-6})
+
+    monkeypatch.setattr(arms, "with_weights_", nudged)
+    table = search(store, blobs, TicketConfig(levels=1, controls=()))
+    told = failures(table)["replicate 0, level 1, ticket"]
+    assert "does not hold the weights that it was given: fc2.bias" in told
+    assert len(store.runs()) == 1
 
 
 def test_a_mask_that_grows_trains_nothing(blobs, store, monkeypatch):

@@ -19,9 +19,10 @@ from surfeit.procedures.supermasks.criteria import (
 )
 from surfeit.procedures.supermasks.edge_popup import EdgePopup, kaiming
 from surfeit.procedures.supermasks.masked import MaskedNetwork
+from surfeit.procedures.supermasks.measured import criterion_rows, learned_rows
 from surfeit.procedures.supermasks.sampled import sampled_accuracy
-from surfeit.procedures.supermasks.side_by_side import train_supermasks
 from surfeit.procedures.supermasks.table import METHODS, supermask_table
+from surfeit.procedures.supermasks.trainings import Learned, masked_job, supermask_jobs
 
 __all__ = [
     "KEPT",
@@ -32,17 +33,21 @@ __all__ = [
     "BernoulliMask",
     "Construction",
     "EdgePopup",
+    "Learned",
     "MaskedNetwork",
     "SupermaskConfig",
     "Weights",
     "approximation_error",
     "construct",
+    "criterion_rows",
     "kaiming",
     "large_final_same_sign",
+    "learned_rows",
+    "masked_job",
     "sampled_accuracy",
     "signed_constants",
+    "supermask_jobs",
     "supermask_table",
-    "train_supermasks",
     "untrained",
     "untrained_table",
 ]

@@ -1,37 +1,25 @@
 """Untrained networks with a mask, by every method, beside the trained network: one table."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from statistics import mean
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 from torch import nn
 
-from surfeit.core import ProtocolError, Streams, copied
 from surfeit.data import Dataset
-from surfeit.models import Builder, Structure
-from surfeit.procedures.parcels import tensors_of
+from surfeit.execute import Engine, Measurement, Progress, Row, measure_many, train_many
+from surfeit.models import Builder, describe, is_rebuildable
 from surfeit.procedures.replicates import check_seeds
-from surfeit.procedures.supermasks.actions import rewind, signed_constant
-from surfeit.procedures.supermasks.bernoulli import BernoulliMask
 from surfeit.procedures.supermasks.config import SupermaskConfig
-from surfeit.procedures.supermasks.criteria import (
-    accuracies,
-    check_classes,
-    check_levels,
-    large_final_same_sign,
-    untrained_table,
+from surfeit.procedures.supermasks.criteria import check_classes, check_levels
+from surfeit.procedures.supermasks.measured import at_end, criterion_rows, learned_rows
+from surfeit.procedures.supermasks.trainings import (
+    learned_masks,
+    supermask_jobs,
+    training_name,
 )
-from surfeit.procedures.supermasks.edge_popup import EdgePopup
-from surfeit.procedures.supermasks.masked import MaskedNetwork
-from surfeit.procedures.supermasks.sampled import sampled_accuracy
-from surfeit.procedures.supermasks.subjects import KEEP, subjects
-from surfeit.procedures.tickets.protocol import check_began
-from surfeit.prune.masks import density
 from surfeit.store import Run, Store
-from surfeit.train import Conduct, Moment, Numerics, Recipe, train
-from surfeit.train.building import built
+from surfeit.train import Conduct, Job, Numerics
 
 METHODS = (
     "mask-initial",
@@ -57,9 +45,6 @@ SCHEMA = pa.schema(
     ]
 )
 
-Progress = Callable[[str, Moment], None]
-"""Called with the training's name, e.g. "replicate 0, edge-popup 0.5", and where it stands."""
-
 
 def supermask_table(
     model: Builder,
@@ -68,6 +53,7 @@ def supermask_table(
     *,
     seeds: Sequence[int] = (0, 1, 2),
     store: Store | None = None,
+    engine: Engine | None = None,
     numerics: Numerics | None = None,
     conduct: Conduct | None = None,
     progress: Progress | None = None,
@@ -84,8 +70,8 @@ def supermask_table(
     - `edge-popup`: signed Kaiming constants, drawn anew, under `EdgePopup`, a row a density;
     - `trained`: the network with its weights trained and no mask.
 
-    What is stored already is not trained again; what was interrupted goes on. Trainings are done
-    one after another; `train_supermasks`, called before, does them side by side.
+    What is stored already is not trained again, and what was interrupted goes on; trainings and
+    measurements are done side by side where the engine can.
 
     >>> supermask_table(lenet_300_100, load("mnist"), seeds=range(3))
 
@@ -96,9 +82,10 @@ def supermask_table(
         config: recipes, densities, levels; `SupermaskConfig()` by default.
         seeds: one a replicate, different integers >= 0.
         store: where runs are kept; `Store()` by default.
+        engine: as of `find_tickets`.
         numerics: device, threads, precision of each training; one CPU thread by default.
         conduct: checkpoints, waiting; its own `progress` is not called.
-        progress: called now and then with which training stands where.
+        progress: called with where all trainings stand.
 
     Returns:
         one row a replicate and method (and density of edge-popup):
@@ -115,134 +102,86 @@ def supermask_table(
         ValueError: if the seeds are not different, the model is a module (give its builder), or as
             `train`.
         CollapseError: before any training, if a level would leave a layer without weights.
-        ProtocolError: if a frozen weight changed, or the weights that masks by criterion are taken
-            from were not trained from the untrained network that they are put on.
+        SurfeitError: once all others have ended, if a training failed: a sentence for each.
+        ProtocolError: if a mask was not trained on the untrained network of its replicate, or a
+            frozen weight changed.
 
     Sources: Zhou et al. 2019, table 1; Ramanujan et al. 2020. Cost: 5 trainings a replicate and
     one for each density.
     """
-    config = config or SupermaskConfig()
+    config, numerics, store = config or SupermaskConfig(), numerics or Numerics(), store or Store()
     if isinstance(model, nn.Module) or not callable(model):
         raise ValueError(
             f"model must be a builder such as lenet_300_100, which draws a network for each seed, "
             f"got {type(model).__name__}"
         )
-    ground = _Ground(
-        dataset=dataset,
-        store=store or Store(),
-        numerics=numerics or Numerics(),
-        conduct=conduct or Conduct(),
-        progress=progress,
-    )
-    networks = {
-        seed: built(model, dataset, Streams(seed).get("init")) for seed in check_seeds(seeds)
-    }
     check_classes(dataset)
-    first = next(iter(networks.values()))
-    structure = Structure.of(first, dataset.train.inputs[:1])
-    check_levels(first, config.levels, structure=structure)
-    rows = [row for seed in networks for row in _rows(model, networks[seed], config, seed, ground)]
+    seeds = check_seeds(seeds)
+    trainings = supermask_jobs(model, dataset, config, seeds=seeds, numerics=numerics)
+    first = trainings[training_name(seeds[0], "trained")]
+    assert isinstance(first, Job)
+    check_levels(first.network, config.levels, structure=first.structure)
+    runs = train_many(trainings, store=store, engine=engine, progress=progress, conduct=conduct)
+    measured = _measured(first, runs, config, seeds, store, engine)
+    rows = [row for seed in seeds for row in _rows(seed, config, runs, measured)]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Ground:
-    """All trainings' common ground."""
-
-    dataset: Dataset
-    store: Store
-    numerics: Numerics
-    conduct: Conduct
-    progress: Progress | None
-
-    def train(self, name: str, model: nn.Module | Builder, recipe: Recipe, seed: int) -> Run:
-        def tell(moment: Moment) -> None:
-            if self.progress is not None:
-                self.progress(f"replicate {seed}, {name}", moment)
-
-        return train(
-            model,
-            self.dataset,
-            recipe,
-            seed=seed,
-            snapshots=KEEP,
-            store=self.store,
-            numerics=self.numerics,
-            conduct=replace(self.conduct, progress=tell),
-        )
-
-
 def _rows(
-    model: Builder, network: nn.Module, config: SupermaskConfig, seed: int, ground: _Ground
+    seed: int,
+    config: SupermaskConfig,
+    runs: Mapping[str, Run],
+    measured: Mapping[Any, Sequence[Mapping[str, Any]]],
 ) -> Iterator[dict[str, Any]]:
-    streams = Streams(seed)
-    run = ground.train("trained", model, config.trained, seed)
-    check_began(run, tensors_of(network), {})
-    base = {"replicate": seed, "likeliest_accuracy": None}
-    yield from (base | row for row in _by_criterion(network, run, config, streams, ground))
-    for name, build in subjects(network, config, seed).items():
-        if name == "trained":
-            continue
-        subject = build()
-        ended = ground.train(name, subject.module, subject.recipe, seed)
-        masked = subject.module
-        assert isinstance(masked, BernoulliMask | EdgePopup)
-        _load_ended_(masked, ended)
-        if isinstance(masked, BernoulliMask):
-            found = _of_draws(masked, config.samples, streams, ground.dataset)
-            yield base | {"method": name, "run": ended.key} | found
-        else:
-            row = {"method": "edge-popup", "density": density(masked.mask()), "run": ended.key}
-            yield base | row | _at_end(ended)
-    yield base | {"method": "trained", "density": 1.0, "run": run.key} | _at_end(run)
+    """A replicate's rows, in the order of `METHODS`."""
+    for name in ("trained", *(mask.name for mask in learned_masks(config))):
+        named = training_name(seed, name)
+        for row in measured[named]:
+            yield {"replicate": seed, "run": runs[named].key, **row}
+    run = runs[training_name(seed, "trained")]
+    yield {"replicate": seed, "method": "trained", "density": 1.0, "run": run.key} | at_end(run)
 
 
-def _by_criterion(
-    network: nn.Module, run: Run, config: SupermaskConfig, streams: Streams, ground: _Ground
-) -> Iterator[dict[str, Any]]:
-    table = untrained_table(
-        network,
-        run.model(into=copied(network)),
-        ground.dataset,
-        streams=streams,
-        criteria={"large_final_same_sign": large_final_same_sign},
-        levels=config.levels,
-        kept={"mask-initial": rewind, "mask-constant": signed_constant},
-    ).to_pylist()
-    for method in ("mask-initial", "mask-constant"):
-        rows = [row for row in table if row["kept"] == method]
-        best = max(rows, key=lambda row: row["validation_accuracy"])
-        names = ("density", "validation_accuracy", "test_accuracy")
-        yield {"method": method, "run": run.key} | {name: best[name] for name in names}
-
-
-def _load_ended_(masked: MaskedNetwork, run: Run) -> None:
-    """Loads what the training ended with, its weights being to the last bit what they were."""
-    before = masked.frozen()
-    run.model(into=masked)
-    after = masked.frozen()
-    changed = [name for name, value in before.items() if not value.equal(after[name])]
-    if changed:
-        raise ProtocolError(f"frozen weights changed in run {run.key[:12]}: {', '.join(changed)}")
-
-
-def _of_draws(
-    masked: BernoulliMask, samples: int, streams: Streams, dataset: Dataset
-) -> dict[str, float]:
-    found = {
-        f"{name}_accuracy": mean(
-            sampled_accuracy(
-                masked, dataset.splits[name], samples=samples, generator=streams.get("draws")
-            )
-        )
-        for name in ("validation", "test")
+def _measured(
+    first: Job,
+    runs: Mapping[str, Run],
+    config: SupermaskConfig,
+    seeds: Sequence[int],
+    store: Store,
+    engine: Engine | None,
+) -> dict[Any, list[dict[str, Any]]]:
+    """The rows of each training's masks, measured once."""
+    network = first.network
+    common = {
+        "dtype": str(next(network.parameters()).dtype).removeprefix("torch."),
+        "numerics": first.numerics,
     }
-    shares = list(masked.probabilities().values())
-    expected = sum(float(p.double().sum()) for p in shares) / sum(p.numel() for p in shares)
-    likeliest = accuracies(masked.extract(masked.likeliest()), dataset)["test_accuracy"]
-    return found | {"density": expected, "likeliest_accuracy": likeliest}
+    measurements: dict[Hashable, Measurement] = {}
+    for seed in seeds:
+        trained = runs[training_name(seed, "trained")]
+        measurements[training_name(seed, "trained")] = Measurement(
+            function=criterion_rows,
+            runs=(trained,),
+            dataset=first.dataset,
+            arguments=common | {"levels": list(config.levels)},
+        )
+        for mask in learned_masks(config):
+            name = training_name(seed, mask.name)
+            measurements[name] = Measurement(
+                function=learned_rows,
+                runs=(trained, runs[name]),
+                dataset=first.dataset,
+                arguments=common | {"mask": mask, "samples": config.samples},
+            )
+    if is_rebuildable(describe(network)):
+        return measure_many(measurements, store=store, engine=engine)
+    return {  # what only its own code can build is here alone
+        name: [
+            dict(row) for row in one.function(*one.runs, one.dataset, **one.arguments, into=network)
+        ]
+        for name, one in measurements.items()
+    }
 
 
-def _at_end(run: Run) -> dict[str, float]:
-    last = run.metrics().to_pylist()[-1]
-    return {name: last[name] for name in ("validation_accuracy", "test_accuracy")}
+def _here(one: Measurement, network: nn.Module) -> Iterable[Row]:
+    return one.function(*one.runs, one.dataset, **one.arguments, into=network)

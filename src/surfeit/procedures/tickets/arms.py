@@ -1,108 +1,114 @@
-"""One training of a ticket or of a control, and what is checked around it."""
+"""One training of a ticket or of a control, as a job, and what is checked around it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from surfeit.core import Params, Streams
-from surfeit.execute import Context
-from surfeit.procedures.parcels import Parcel, announcing, model_with, named
+from surfeit.core import Params, ProtocolError, Streams, copied
 from surfeit.procedures.tickets.controls import CONTROLS, Mask, Ticket
-from surfeit.procedures.tickets.protocol import check_began, check_control
+from surfeit.procedures.tickets.protocol import began_with, check_control, differing
 from surfeit.prune.masks import full_mask
 from surfeit.prune.prunable import prunable
-from surfeit.store import Run, Store
-from surfeit.train import Conduct, Origin, Recipe, Snapshots, train
+from surfeit.train import Job, Origin, Recipe, Snapshots
+from surfeit.train.building import with_weights_
 
 TICKET = "ticket"
 """The arm that is no control."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Begin:
-    """How a training begins: recipe, first step and parents, what it keeps, and what it is for."""
-
-    recipe: Recipe
-    origin: Origin
-    # The first and the last alone.
-    snapshots: Snapshots = field(default_factory=lambda: Snapshots(every_epochs=0))
-    # What lists of runs call it.
-    role: Mapping[str, str | int] | None = None
+_ENDS = Snapshots(every_epochs=0)  # the first and the last step alone
 
 
-def train_arm(
-    parcel: Parcel,
-    context: Context,
+def arm_job(
+    base: Job,
     ticket: Ticket,
-    begin: Begin,
     *,
+    recipe: Recipe,
+    origin: Origin,
     arm: str,
     level: int,
     scratch_cap: float | None = None,
-) -> Run:
-    """Trains a ticket, or one of its controls once it is sure that they differ.
+) -> Job:
+    """The training of a ticket, or of one of its controls once it is sure that they differ.
 
     Args:
-        parcel: network, data, arithmetic and seed.
-        context: where to.
+        base: network, data, arithmetic and seed; a control of new weights has its recipe.
         ticket: what is trained, or what the control is made from.
-        begin: how the ticket is trained. A control of newly drawn weights begins at step 0.
+        recipe: how the ticket is trained.
+        origin: where the ticket begins; a control of newly drawn weights begins at step 0.
         arm: `ticket` or a name of `CONTROLS`, whose draws are from the stream
             ("control", arm, level).
         level: >= 1.
         scratch_cap: as of `TicketConfig`.
 
     Raises:
-        ProtocolError: if the control is its ticket again, or the training began otherwise.
+        ProtocolError: if the control is its ticket again.
     """
     weights, mask = ticket.weights, ticket.mask
     if arm != TICKET:
         control = CONTROLS[arm]
-        changed = control.change(ticket, Streams(parcel.seed).get("control", arm, level))
+        changed = control.change(ticket, Streams(base.seed).get("control", arm, level))
         places = {} if ticket.by_unit is None else {"places": ticket.by_unit}
         check_control(arm, changed, (weights, mask), moves=control.moves, **places)
         weights, mask = changed
         if control.anew:
-            recipe = lengthened(parcel, mask, scratch_cap) if control.longer else parcel.recipe
-            begin = replace(begin, recipe=recipe, origin=replace(begin.origin, step=0))
-    role = {"arm": arm, "level": level}
-    return train_as(parcel, context, weights, mask, replace(begin, role=role))
+            recipe = lengthened(base, mask, scratch_cap) if control.longer else base.recipe
+            origin = replace(origin, step=0)
+    return job_with(base, weights, mask, recipe=recipe, origin=origin, arm=arm, level=level)
 
 
-def train_as(parcel: Parcel, context: Context, weights: Params, mask: Mask, begin: Begin) -> Run:
-    """Trains from these weights under this mask, and looks that it was so."""
-    run = train(
-        named(model_with(parcel, weights), parcel.name),
-        parcel.dataset,
-        begin.recipe,
-        seed=parcel.seed,
+def job_with(
+    base: Job,
+    weights: Params,
+    mask: Mask,
+    *,
+    recipe: Recipe,
+    origin: Origin,
+    arm: str,
+    level: int,
+) -> Job:
+    """A training from these weights under this mask, which is checked once it is done.
+
+    Args:
+        base: network, data, arithmetic and seed.
+        weights: parameters and buffers by name, removed places at any value.
+        mask: bool by parameter name; empty for a dense network.
+        recipe, origin: how it is trained.
+        arm, level: what it is for, in lists of runs.
+
+    Raises:
+        ProtocolError: if the network does not hold the weights bit for bit.
+    """
+    job = replace(
+        base,
+        model=with_weights_(copied(base.network), weights),
+        name=base.names()["model"],
+        recipe=recipe,
         mask=mask,
-        origin=begin.origin,
-        snapshots=begin.snapshots,
-        store=Store(context.store),
-        numerics=parcel.numerics,
-        conduct=Conduct(progress=announcing(context), role=begin.role),
-        objective=parcel.objective,
+        origin=origin,
+        snapshots=_ENDS,
+        role={"arm": arm, "level": level},
+        check=began_with,
     )
-    check_began(run, weights, mask)
-    return run
+    others = differing(job.initial(), weights, mask)
+    if others:
+        raise ProtocolError(f"the network does not hold the weights that it was given: {others}")
+    return job
 
 
-def lengthened(parcel: Parcel, mask: Mask, cap: float | None = None) -> Recipe:
+def lengthened(base: Job, mask: Mask, cap: float | None = None) -> Recipe:
     """The recipe with `1 / density` times the steps, `cap` at most, its schedule drawn out alike.
 
     A masked network's computation is taken to be in proportion to its kept weights: exact for
     single weights of linear layers, and where convolutions are as dense as the rest. With whole
     units it is less than that, since weights that read a removed unit count as kept.
     """
-    whole = full_mask(parcel.model)
-    kept = sum(int(mask.get(name, whole[name]).sum()) for name in prunable(parcel.model))
+    whole = full_mask(base.network)
+    kept = sum(int(mask.get(name, whole[name]).sum()) for name in prunable(base.network))
     factor = sum(places.numel() for places in whole.values()) / kept
     factor = factor if cap is None else min(factor, cap)
-    recipe = parcel.recipe
+    recipe = base.recipe
     return replace(
         recipe,
         epochs=None,
-        steps=round(factor * recipe.total_steps(len(parcel.dataset.train))),
+        steps=round(factor * recipe.total_steps(len(base.dataset.train))),
         milestones=tuple(round(factor * step) for step in recipe.milestones),
         decay_steps=None if recipe.decay_steps is None else round(factor * recipe.decay_steps),
         warmup_steps=round(factor * recipe.warmup_steps),

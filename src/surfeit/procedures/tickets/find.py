@@ -1,30 +1,25 @@
 """Lottery tickets: iterative pruning with rewinding, and the controls of every level."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 import pyarrow as pa
 from torch import nn
 
-from surfeit.core import Objective, cross_entropy
+from surfeit.core import Objective, check_seeds, cross_entropy
 from surfeit.data import Dataset
-from surfeit.execute import Engine, Progress, Task
+from surfeit.execute import Derived, Engine, Progress, train_outcome
 from surfeit.models import Builder
-from surfeit.procedures.parcels import pack, parcel_folder, sending
-from surfeit.procedures.replicates import check_seeds, engine_for
 from surfeit.procedures.tickets.arms import TICKET
 from surfeit.procedures.tickets.config import TicketConfig
-from surfeit.procedures.tickets.levels import retraining
+from surfeit.procedures.tickets.levels import dense_job, level_job, retraining
 from surfeit.procedures.tickets.selection import check_levels
 from surfeit.procedures.tickets.table import Row, ticket_table
 from surfeit.prune import coverage
 from surfeit.store import Store
-from surfeit.train import Numerics, Origin, Recipe
-from surfeit.train.job import Job
-
-_DENSE = "surfeit.procedures.tickets.levels:train_dense"
-_LEVEL = "surfeit.procedures.tickets.levels:train_level"
+from surfeit.train import Job, Numerics, Origin, Recipe
+from surfeit.train.messages import is_redrawn
 
 
 def find_tickets(
@@ -59,7 +54,7 @@ def find_tickets(
             differ in what training draws (such as the order of the images) alone, and intervals
             over them leave the variation of initial weights out. A module is built anew in other
             processes from its description; one that only its own code can build is trained in this
-            process.
+            process, unless a builder at a module's top level builds it there.
         dataset: the train split is fitted, the validation split tells the early stopping step, the
             test split is measured and decides nothing.
         recipe: how each level is trained. The early stopping step is as fine as its
@@ -67,10 +62,9 @@ def find_tickets(
         config: levels, rates, score, rewinding and controls; `TicketConfig()` by default.
         seeds: one a replicate, integers >= 0.
         store: where runs are kept; `Store()` by default.
-        engine: `Local()` by default, or `InProcess()` for a module that cannot be built elsewhere.
+        engine: `Local()` by default, or `InProcess()` for what no other process can have.
         numerics: device, threads, precision of each training; one CPU thread in float32 by default.
-        objective: what every training minimises, and scores that look at the loss are of. One that
-            is a function of the user's own is trained in this process.
+        objective: what every training minimises, and scores that look at the loss are of.
         progress: called with where all trainings stand.
 
     Returns:
@@ -112,23 +106,20 @@ def find_tickets(
     if not isinstance(config, TicketConfig):
         raise ValueError(f"config must be a TicketConfig(...), got {config!r}")
     numerics, store = numerics or Numerics(), store or Store()
-    origin = Origin(step=config.rewind_to)
     jobs = {
-        seed: Job(model, dataset, recipe, seed, None, numerics, origin, objective=objective)
+        seed: Job(model, dataset, recipe, seed, numerics=numerics, objective=objective)
         for seed in check_seeds(seeds)
     }
     first = next(iter(jobs.values()))
+    replace(first, origin=Origin(step=config.rewind_to))  # says so if the training is shorter
     check_levels(config, first.network, first.structure)
     retraining(recipe, config, len(dataset.train))
-    engine = engine_for(first.network, engine, objective)
     rows = [row for seed in jobs for row in _rows(config, seed)]
-    with (
-        parcel_folder() as folder,
-        sending(dataset, first.network, folder, objective) as data,
-    ):
-        parcels = {seed: pack(job, data, folder) for seed, job in jobs.items()}
-        tasks = [_task(row, config, parcels[row.replicate]) for row in rows]
-        outcome = engine.run(tasks, store=store.root, progress=progress)
+    known = {seed: is_redrawn(job) for seed, job in jobs.items()}
+    trainings = {
+        row.name: _training(row, config, jobs[row.replicate], known[row.replicate]) for row in rows
+    }
+    outcome = train_outcome(trainings, store=store, engine=engine, progress=progress)
     return ticket_table(rows, outcome, store, parameters=coverage(first.network).total)
 
 
@@ -139,13 +130,13 @@ def _rows(config: TicketConfig, seed: int) -> list[Row]:
     return [Row(seed, 0, TICKET), *later]
 
 
-def _task(row: Row, config: TicketConfig, parcel: Mapping[str, Any]) -> Task:
-    sent = {"parcel": parcel, "tickets": asdict(config)}
+def _training(row: Row, config: TicketConfig, base: Job, known: bool) -> Job | Derived:
     if row.level == 0:
-        return Task(name=row.name, kind=_DENSE, config=sent)
+        return dense_job(base, config)
     dense = Row(row.replicate, 0, TICKET).name
     # One-shot levels all come from the dense network.
     last = row.level - 1 if config.schedule == "iterative" else 0
-    parents = dict.fromkeys([dense, Row(row.replicate, last, TICKET).name])
-    sent |= {"level": row.level, "arm": row.arm}
-    return Task(name=row.name, kind=_LEVEL, config=sent, parents=tuple(parents))
+    return Derived(
+        derive=partial(level_job, base, config, row.level, row.arm, known),
+        parents=tuple(dict.fromkeys([dense, Row(row.replicate, last, TICKET).name])),
+    )

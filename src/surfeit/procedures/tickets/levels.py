@@ -1,99 +1,96 @@
-"""The trainings of a search for tickets, each from JSON values and its parents' runs.
+"""The trainings of a search for tickets, each as a job that its parents' runs tell.
 
-These are works of `surfeit.execute`: a worker calls them with a task's configuration, and they
-return the key of the run that they trained, or found.
+They are derived where they are trained: a worker calls `level_job` with the runs of the levels
+before, and trains what it returns.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import torch
 
-from surfeit.core import Params, Streams
-from surfeit.execute import Context
-from surfeit.procedures.parcels import Parcel, drawn_like, model_with, tensors_of, unpack
-from surfeit.procedures.tickets.arms import TICKET, Begin, train_arm, train_as
+from surfeit.core import Params, Streams, copied
+from surfeit.procedures.tickets.arms import TICKET, arm_job
 from surfeit.procedures.tickets.config import TicketConfig
 from surfeit.procedures.tickets.controls import Mask, Ticket
-from surfeit.procedures.tickets.protocol import check_shrinks
+from surfeit.procedures.tickets.drawing import drawn_like
+from surfeit.procedures.tickets.protocol import began_with, check_shrinks
 from surfeit.procedures.tickets.selection import places_of, select, to_mask
 from surfeit.prune.masks import check_mask
 from surfeit.prune.scores import Evidence
-from surfeit.store import Run, Store
-from surfeit.train import Origin, Recipe, Snapshots
+from surfeit.store import Run
+from surfeit.train import Job, Origin, Recipe, Snapshots
+from surfeit.train.building import with_weights_
 from surfeit.train.schedules import rate
 
 
-def train_dense(config: Mapping[str, Any], context: Context) -> str:
-    """Trains the dense network, level 0, and keeps the step that tickets rewind to.
+def dense_job(base: Job, config: TicketConfig) -> Job:
+    """The training of the dense network, level 0, which keeps the step that tickets rewind to."""
+    return replace(
+        base,
+        snapshots=Snapshots(every_epochs=0, at=(config.rewind_to,)),
+        role={"arm": TICKET, "level": 0},
+        check=began_with,
+    )
+
+
+def level_job(
+    base: Job,
+    config: TicketConfig,
+    level: int,
+    arm: str,
+    known: bool,
+    dense: Run,
+    before: Run | None = None,
+) -> Job:
+    """The training of one level's ticket, or of one of its controls.
 
     Args:
-        config: `parcel`, see `parcels.pack`, and `tickets`, the fields of a `TicketConfig`.
-        context: no parents.
-
-    Returns:
-        the run's key.
-    """
-    parcel = unpack(config["parcel"])
-    keep = Snapshots(every_epochs=0, at=(config["tickets"]["rewind_to"],))
-    role = {"arm": TICKET, "level": 0}
-    begin = Begin(recipe=parcel.recipe, origin=Origin(), snapshots=keep, role=role)
-    return train_as(parcel, context, tensors_of(parcel.model), {}, begin).key
-
-
-def train_level(config: Mapping[str, Any], context: Context) -> str:
-    """Trains one level's ticket, or one of its controls.
-
-    Args:
-        config: as of `train_dense`, and `level` (>= 1) and `arm`.
-        context: its parents are the dense run and, if that is another, the run that the level's
-            mask comes from: the ticket of the level before.
-
-    Returns:
-        the run's key.
+        base: network, data, arithmetic and seed of the search.
+        config: the search.
+        level: >= 1.
+        arm: `ticket` or a control's name.
+        known: whether the initial weights are of `initialise_`'s law.
+        dense: the dense run.
+        before: the run that the level's mask comes from, if that is another: the ticket of the
+            level before.
 
     Raises:
-        ProtocolError: if a mask grows or removes from a normalisation, a control is its ticket
-            again, or a training did not begin with the weights that it was to begin with.
+        ProtocolError: if a mask grows or removes from a normalisation, or a control is its ticket
+            again.
         CollapseError: if the level would empty a layer.
     """
-    parcel, tickets = unpack(config["parcel"]), TicketConfig(**config["tickets"])
-    store = Store(context.store)
-    dense, before = (Run(store.path_of(context.parents[place])) for place in (0, -1))
-    initial = dense.tensors(0)
+    parents = (dense,) if before is None else (dense, before)
+    before = parents[-1]
+    initial, model, structure = dense.tensors(0), base.network, base.structure
+    by = config.granularity
     ticket = Ticket(
-        weights=beginning(tickets, dense, before),
+        weights=beginning(config, dense, before),
         initial=initial,
-        kept=places_at(parcel, tickets, config["level"], dense=dense, before=before),
-        draw=partial(drawn_like, parcel, initial),
-        to_mask=partial(to_mask, tickets.granularity, parcel.model, structure=parcel.structure),
-        by_unit=None
-        if tickets.granularity == "weight"
-        else partial(places_of, tickets.granularity, parcel.model, structure=parcel.structure),
+        kept=places_at(base, config, level, dense=dense, before=before),
+        draw=partial(drawn_like, model, initial, known=known),
+        to_mask=partial(to_mask, by, model, structure=structure),
+        by_unit=None if by == "weight" else partial(places_of, by, model, structure=structure),
     )
-    check_mask(parcel.model, ticket.mask, structure=parcel.structure)
-    check_shrinks(ticket.mask, before.mask, level=config["level"])
-    origin = Origin(step=tickets.rewind_to, parents=context.parents)
-    recipe = retraining(parcel.recipe, tickets, len(parcel.dataset.train))
-    run = train_arm(
-        parcel,
-        context,
+    check_mask(model, ticket.mask, structure=structure)
+    check_shrinks(ticket.mask, before.mask, level=level)
+    return arm_job(
+        base,
         ticket,
-        Begin(recipe=recipe, origin=origin),
-        arm=config["arm"],
-        level=config["level"],
-        scratch_cap=tickets.scratch_cap,
+        recipe=retraining(base.recipe, config, len(base.dataset.train)),
+        origin=Origin(step=config.rewind_to, parents=tuple(run.key for run in parents)),
+        arm=arm,
+        level=level,
+        scratch_cap=config.scratch_cap,
     )
-    return run.key
 
 
-def places_at(parcel: Parcel, config: TicketConfig, level: int, *, dense: Run, before: Run) -> Mask:
+def places_at(base: Job, config: TicketConfig, level: int, *, dense: Run, before: Run) -> Mask:
     """The places that a level keeps, from the weights that the run before ended with.
 
     Args:
-        parcel: network and data, for scores that look at them; arithmetic and seed.
+        base: network and data, for scores that look at them; arithmetic and seed.
         config: the search.
         level: >= 1.
         dense: the dense run; its weights at `rewind_to` are the initial ones of scores that
@@ -105,22 +102,20 @@ def places_at(parcel: Parcel, config: TicketConfig, level: int, *, dense: Run, b
     """
     iterative = config.schedule == "iterative"
     # One draw for all levels of one-shot pruning: their masks, too, must be nested.
-    generator = Streams(parcel.seed).get("score", *([level] if iterative else []))
+    generator = Streams(base.seed).get("score", *([level] if iterative else []))
     evidence = Evidence(
-        model_with(parcel, before.tensors()),
+        with_weights_(copied(base.network), before.tensors()),
         initial=dense.tensors(config.rewind_to),
-        split=parcel.dataset.train,
-        objective=parcel.objective,
-        structure=parcel.structure,
+        split=base.dataset.train,
+        objective=base.objective,
+        structure=base.structure,
         mask=before.mask or None,
         generator=generator,
     )
     within = None
     if before.mask:
-        within = places_of(
-            config.granularity, parcel.model, before.mask, structure=parcel.structure
-        )
-    with parcel.numerics.in_force():
+        within = places_of(config.granularity, base.network, before.mask, structure=base.structure)
+    with base.numerics.in_force():
         return select(config, evidence, level, within=within)
 
 

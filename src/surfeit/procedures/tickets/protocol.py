@@ -7,6 +7,7 @@ from torch import Tensor
 
 from surfeit.core import Params, ProtocolError, digest
 from surfeit.store import Run
+from surfeit.train import Job
 
 Mask = Mapping[str, Tensor]
 
@@ -26,14 +27,30 @@ def check_began(run: Run, weights: Params, mask: Mask) -> None:
     """
     if digest(run.mask) != digest(mask):
         raise ProtocolError(f"run {run.key[:12]} was held to another mask than it was to have")
-    began, wanted = run.tensors(run.steps()[0]), held(weights, mask)
-    differing = [n for n in wanted if n in began and not _equal(began[n], wanted[n])]
-    if differing or began.keys() != wanted.keys():
-        names = ", ".join(differing) or "other names"
+    names = differing(run.tensors(run.steps()[0]), weights, mask)
+    if names:
         raise ProtocolError(
             f"run {run.key[:12]} did not begin bit for bit with the weights that it was to be "
             f"rewound to: {names} differ"
         )
+
+
+def began_with(job: Job, run: Run) -> None:
+    """Looks that a run began with its job's weights, and was held to its mask.
+
+    Raises:
+        ProtocolError: as `check_began`.
+    """
+    check_began(run, job.initial(), job.mask or {})
+
+
+def differing(began: Mapping[str, Tensor], weights: Params, mask: Mask) -> str:
+    """The names of the tensors that are not these weights under the mask; empty if all are."""
+    wanted = held(weights, mask)
+    names = [n for n in wanted if n in began and not _equal(began[n], wanted[n])]
+    if names or began.keys() != wanted.keys():
+        return ", ".join(names) or "other names"
+    return ""
 
 
 def check_shrinks(mask: Mask, before: Mask, *, level: int) -> None:

@@ -1,6 +1,7 @@
 """Tickets found in one place and trained in another: other data, another optimiser."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ from torch import nn
 
 from surfeit.core import Objective, Streams, copied, cross_entropy, ties
 from surfeit.data import Dataset
-from surfeit.execute import Engine, Progress, Task
+from surfeit.execute import Derived, Engine, Progress, train_outcome
 from surfeit.models import (
     Structure,
     blank,
@@ -20,18 +21,15 @@ from surfeit.models import (
     key_form,
     rebuild,
 )
-from surfeit.procedures.parcels import into as loaded
-from surfeit.procedures.parcels import named, pack, parcel_folder, sending
-from surfeit.procedures.replicates import engine_for
 from surfeit.procedures.tickets.arms import TICKET
 from surfeit.procedures.tickets.config import check_controls, check_scratch_cap
 from surfeit.procedures.tickets.table import Row, check_found, dense_of, ticket_table
+from surfeit.procedures.tickets.transferred import transferred_job
 from surfeit.prune import coverage
 from surfeit.store import Run, Store
-from surfeit.train import Numerics, Recipe
-from surfeit.train.job import Job
-
-_TRANSFERRED = "surfeit.procedures.tickets.transferred:train_transferred"
+from surfeit.train import Job, Numerics, Recipe
+from surfeit.train.building import with_weights_
+from surfeit.train.messages import is_redrawn
 
 
 def transfer_tickets(
@@ -88,38 +86,32 @@ def transfer_tickets(
     check_scratch_cap(scratch_cap, arms[1:])
     tickets = _tickets(found, store)
     dense = {row: dense_of(run, store) for row, run in tickets.items()}
+    found_in = {run.key: run for run in dense.values()}
     jobs = {
-        run.key: _job(run, dataset, recipe, numerics or Numerics(), into, objective)
-        for run in {run.key: run for run in dense.values()}.values()
+        key: _job(run, dataset, recipe, numerics or Numerics(), into, objective)
+        for key, run in found_in.items()
     }
-    network = next(iter(jobs.values())).network
-    engine = engine_for(network, engine, objective)
+    known = {key: _is_drawn(run) or is_redrawn(jobs[key]) for key, run in found_in.items()}
     rows = {Row(at.replicate, at.level, arm): at for at in tickets for arm in _arms(at, arms)}
-    with (
-        parcel_folder() as folder,
-        sending(dataset, network, folder, objective) as data,
-    ):
-        parcels = {
-            run.key: pack(jobs[run.key], data, folder, drawn=_is_drawn(run))
-            for run in dense.values()
-        }
-        tasks = [
-            Task(
-                name=row.name,
-                kind=_TRANSFERRED,
-                config={
-                    "parcel": parcels[dense[at].key],
-                    "ticket": tickets[at].key,
-                    "dense": dense[at].key,
-                    "rewound_to": _rewound_to(at, tickets),
-                    "level": row.level,
-                    "arm": row.arm,
-                    "scratch_cap": scratch_cap,
-                },
-            )
-            for row, at in rows.items()
-        ]
-        outcome = engine.run(tasks, store=store.root, progress=progress)
+    trainings = {
+        row.name: Derived(
+            derive=partial(
+                transferred_job,
+                jobs[dense[at].key],
+                ticket=tickets[at],
+                dense=dense[at],
+                rewound_to=_rewound_to(at, tickets),
+                level=row.level,
+                arm=row.arm,
+                scratch_cap=scratch_cap,
+                known=known[dense[at].key],
+            ),
+            parents=(),
+        )
+        for row, at in rows.items()
+    }
+    outcome = train_outcome(trainings, store=store, engine=engine, progress=progress)
+    network = next(iter(jobs.values())).network
     return ticket_table(list(rows), outcome, store, parameters=coverage(network).total)
 
 
@@ -172,8 +164,12 @@ def _job(
     # Where it takes no such inputs, or cannot be followed, the job says what does not fit.
     if structure.obstacle is None and _width(model, structure.example) != dataset.outputs:
         exchange_head_(model, dataset.outputs, Streams(seed).get("head"), structure=structure)
-    builder = named(model, dense.about["model"])
-    return Job(builder, dataset, recipe, seed, None, numerics, objective=objective)
+    return Job(
+        *(model, dataset, recipe, seed),
+        numerics=numerics,
+        objective=objective,
+        name=dense.about["model"],
+    )
 
 
 @torch.no_grad()
@@ -200,7 +196,7 @@ def _network(dense: Run, into: nn.Module | None) -> nn.Module:
             "network with its own code and pass it, transfer_tickets(..., into=model)"
         )
     model = rebuild(architecture) if into is None else copied(into)
-    return loaded(model, dense.tensors(0))
+    return with_weights_(model, dense.tensors(0))
 
 
 def exchange_head_(

@@ -1,77 +1,70 @@
-"""The trainings of transferred tickets, each from JSON values and runs that are there already."""
+"""The trainings of transferred tickets, each as a job that runs which are there already tell."""
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from torch import Tensor, nn
 
-from surfeit.core import Params
-from surfeit.execute import Context
+from surfeit.core import Params, tensors_of
 from surfeit.models import Structure
-from surfeit.procedures.parcels import drawn_like, tensors_of, unpack
-from surfeit.procedures.tickets.arms import Begin, train_arm, train_as
+from surfeit.procedures.tickets.arms import arm_job, job_with
 from surfeit.procedures.tickets.config import Granularity
 from surfeit.procedures.tickets.controls import Mask, Ticket
+from surfeit.procedures.tickets.drawing import drawn_like
 from surfeit.procedures.tickets.levels import overlaid
 from surfeit.procedures.tickets.selection import output_weights, places_of, to_mask
 from surfeit.prune.masks import check_mask, full_mask
 from surfeit.prune.prunable import prunable
-from surfeit.store import Store
-from surfeit.train import Origin
+from surfeit.store import Run
+from surfeit.train import Job, Origin
 
 
-def train_transferred(config: Mapping[str, Any], context: Context) -> str:
-    """Trains a ticket, a control of it, or the dense network, on what the parcel holds.
+def transferred_job(
+    base: Job,
+    *,
+    ticket: Run,
+    dense: Run,
+    rewound_to: int,
+    level: int,
+    arm: str,
+    scratch_cap: float | None,
+    known: bool,
+) -> Job:
+    """The training of a ticket, of a control of it, or of the dense network, on other data.
 
     Args:
-        config: `parcel`, see `parcels.pack`, with the dense network's initial weights and the
-            output layer it has here; `ticket` and `dense`, keys of the runs where it was found;
-            `rewound_to`, the step of the dense network's weights that it began with; `level` and
-            `arm`.
-        context: no parents: what this comes from is in the store.
-
-    Returns:
-        the run's key.
+        base: the data, recipe, arithmetic and seed, and the network with the dense one's initial
+            weights and the output layer that it has here.
+        ticket, dense: the runs where it was found.
+        rewound_to: the step of the dense network's weights that it began with.
+        level: 0 for the dense network.
+        arm: `ticket` or a control's name.
+        scratch_cap: as of `TicketConfig`.
+        known: whether the initial weights are of `initialise_`'s law.
 
     Raises:
         ValueError: if the ticket is of another architecture.
-        ProtocolError: if a control is its ticket again, or a training began otherwise.
+        ProtocolError: if a control is its ticket again.
     """
-    parcel, store = unpack(config["parcel"]), Store(context.store)
-    dense, found = (store.find(config[name]) for name in ("dense", "ticket"))
-    initial = tensors_of(parcel.model)
-    weights = dense.tensors(config["rewound_to"])
-    if found.mask:
-        weights = overlaid(found.tensors(found.steps()[0]), found.mask, weights)
-    structure = parcel.structure
+    model, structure = base.network, base.structure
+    initial, weights = tensors_of(model), dense.tensors(rewound_to)
+    if ticket.mask:
+        weights = overlaid(ticket.tensors(ticket.steps()[0]), ticket.mask, weights)
     weights = _with_own_head(weights, initial, structure)
-    role = {"arm": config["arm"], "level": config["level"]}
-    begin = Begin(recipe=parcel.recipe, origin=Origin(parents=(found.key,)), role=role)
-    if config["level"] == 0:
-        return train_as(parcel, context, weights, {}, begin).key
-    mask = fitting(found.mask, parcel.model, structure)
-    by = granularity_of(mask, parcel.model, structure)
-    ticket = Ticket(
+    begin = {"recipe": base.recipe, "origin": Origin(parents=(ticket.key,))}
+    if level == 0:
+        return job_with(base, weights, {}, arm=arm, level=level, **begin)
+    mask = fitting(ticket.mask, model, structure)
+    by = granularity_of(mask, model, structure)
+    placed = Ticket(
         weights=weights,
         initial=initial,
-        kept=places_of(by, parcel.model, mask, structure=structure),
-        draw=partial(drawn_like, parcel, initial),
-        to_mask=partial(to_mask, by, parcel.model, structure=structure),
-        by_unit=None
-        if by == "weight"
-        else partial(places_of, by, parcel.model, structure=structure),
+        kept=places_of(by, model, mask, structure=structure),
+        draw=partial(drawn_like, model, initial, known=known),
+        to_mask=partial(to_mask, by, model, structure=structure),
+        by_unit=None if by == "weight" else partial(places_of, by, model, structure=structure),
     )
-    run = train_arm(
-        parcel,
-        context,
-        ticket,
-        begin,
-        arm=config["arm"],
-        level=config["level"],
-        scratch_cap=config["scratch_cap"],
-    )
-    return run.key
+    return arm_job(base, placed, arm=arm, level=level, scratch_cap=scratch_cap, **begin)
 
 
 def fitting(mask: Mapping[str, Tensor], model: nn.Module, structure: Structure) -> Mask:

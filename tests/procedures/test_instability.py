@@ -15,9 +15,14 @@ from surfeit.data import from_tensors, halves
 from surfeit.execute import InProcess
 from surfeit.landscape import along_line, error_barrier
 from surfeit.models import initialise_, mlp
-from surfeit.procedures.instability import InstabilityConfig, instability_lines, lines_from
-from surfeit.procedures.instability.barriers import LINES, barriers
-from surfeit.procedures.instability.branches import branch_seed
+from surfeit.procedures.branches import branch_seed
+from surfeit.procedures.instability import (
+    LINES,
+    InstabilityConfig,
+    barriers,
+    instability_lines,
+    lines_from,
+)
 from surfeit.store import Store
 from surfeit.train import Recipe, train
 
@@ -50,6 +55,22 @@ def normalised(*, input_shape=(1, 4, 4), classes=3, generator=None):
     model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten())
     model.append(nn.Linear(16, classes))
     return initialise_(model, generator or Streams(0).get("init"))
+
+
+class Own(nn.Module):
+    """A network that only its own code can build."""
+
+    def __init__(self, generator):
+        super().__init__()
+        self.body = small(input_shape=(1, 4, 4), classes=3, generator=generator)
+
+    def forward(self, x):
+        return self.body(x) * 1.0
+
+
+def own(*, input_shape=(1, 4, 4), classes=3, generator=None):
+    del input_shape, classes
+    return Own(generator)
 
 
 def measure(dataset, store, model=small, recipe=RECIPE, config=CONFIG, **options):
@@ -121,6 +142,20 @@ def test_lines_from_a_ticket_part_from_its_own_first_weights_under_its_mask(data
     run = store.find(later["first"][0].as_py())
     assert digest(run.tensors(5)) == digest(ticket.tensors(5))
     assert digest(run.mask) == digest(mask)
+
+
+def test_lines_from_a_run_that_only_its_own_code_can_build_load_it_into_the_module(dataset, store):
+    trained = measure(dataset, store, model=own)
+    ticket = {0: store.find(trained["trunk"][0].as_py())}
+    into = own(generator=Streams(9).get("other"))
+    before = digest(into.state_dict())
+    found = lines_from(ticket, dataset, RECIPE, CONFIG, into=into, store=store, engine=InProcess())
+    assert found.to_pylist() == trained.to_pylist()  # the same runs, found again
+    assert digest(into.state_dict()) == before
+    with pytest.raises(ValueError, match=r"Own"):
+        lines_from(ticket, dataset, RECIPE, CONFIG, store=store)
+    with pytest.raises(ValueError, match=r"missing .* unknown"):
+        lines_from(ticket, dataset, RECIPE, CONFIG, into=small(input_shape=(1, 4, 4)), store=store)
 
 
 def test_batch_normalisation_is_recomputed_from_the_training_images(dataset, store):
