@@ -68,6 +68,7 @@ def stubborn(config, context):
     if log(context.store).count("stubborn") > config.get("times", 1000):
         return "obeyed"
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    (context.store / "process").write_text(str(os.getpid()))
     context.began("stubborn", 1)
     time.sleep(60)
     return "never"

@@ -6,10 +6,19 @@ can call a function somewhere and bring a text back can be an engine: the protoc
 method, `TaskQueue` has what all share (order, dependencies, second tries, what is given up),
 `sending` makes the messages and `perform_message` does what they say, wherever it is called.
 
+- `InProcess` and `Local` are this machine.
+- `Ray`: a remote function a task on a store that all machines see; `queue.take()` feeds it,
+  `ray.wait` brings the keys.
+- `Slurm`: one submitted job a task, and its key read from the job's result; the queue gives the
+  jobs in the order of their parents.
+
+`engine_named` finds one by the name it has in the shell.
+
 A dead driver costs nothing: the same call finds the finished runs in the store and goes on from
 the checkpoints of the others.
 """
 
+from surfeit.execute.catalog import ENGINES, engine_named
 from surfeit.execute.engine import Active, Engine, Outcome, Progress, Status
 from surfeit.execute.in_process import InProcess
 from surfeit.execute.local import Local, cores
@@ -17,10 +26,13 @@ from surfeit.execute.many import measure_many, train_many, train_outcome
 from surfeit.execute.messages import UnsendableError, perform_message, sending
 from surfeit.execute.performance import Failure, perform
 from surfeit.execute.queue import TaskQueue
+from surfeit.execute.ray import Ray
+from surfeit.execute.slurm import Slurm
 from surfeit.execute.task import Context, Task, Work
 from surfeit.execute.work import Derived, Measurement, Row
 
 __all__ = [
+    "ENGINES",
     "Active",
     "Context",
     "Derived",
@@ -31,13 +43,16 @@ __all__ = [
     "Measurement",
     "Outcome",
     "Progress",
+    "Ray",
     "Row",
+    "Slurm",
     "Status",
     "Task",
     "TaskQueue",
     "UnsendableError",
     "Work",
     "cores",
+    "engine_named",
     "measure_many",
     "perform",
     "perform_message",
