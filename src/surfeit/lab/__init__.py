@@ -5,7 +5,13 @@ measurements, each done once, and keeps what came out.
 """
 
 from surfeit.lab.lab import Lab
-from surfeit.lab.pool import POOL_DATA, POOL_MODEL, POOL_RECIPE
+from surfeit.lab.pool import (
+    POOL_DATA,
+    POOL_MODEL,
+    POOL_RECIPE,
+    POOL_SEARCH,
+    POOL_TICKET_RECIPE,
+)
 from surfeit.lab.study import BUDGETS, Claim, Study, study_of
 from surfeit.lab.verdict import Ruling, Verdict, equals, exceeds
 
@@ -14,6 +20,8 @@ __all__ = [
     "POOL_DATA",
     "POOL_MODEL",
     "POOL_RECIPE",
+    "POOL_SEARCH",
+    "POOL_TICKET_RECIPE",
     "Claim",
     "Lab",
     "Ruling",
