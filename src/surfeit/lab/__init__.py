@@ -13,7 +13,21 @@ from surfeit.lab.pool import (
     POOL_TICKET_RECIPE,
 )
 from surfeit.lab.study import BUDGETS, Claim, Study, study_of
-from surfeit.lab.verdict import Ruling, Verdict, equals, exceeds
+from surfeit.lab.verdict import (
+    RULINGS,
+    Ruling,
+    Verdict,
+    agrees,
+    all_of,
+    equals,
+    exceeds,
+    faster,
+    holm_corrected,
+    not_worse,
+    ranks,
+    succeeds,
+    succeeds_more,
+)
 
 __all__ = [
     "BUDGETS",
@@ -22,12 +36,21 @@ __all__ = [
     "POOL_RECIPE",
     "POOL_SEARCH",
     "POOL_TICKET_RECIPE",
+    "RULINGS",
     "Claim",
     "Lab",
     "Ruling",
     "Study",
     "Verdict",
+    "agrees",
+    "all_of",
     "equals",
     "exceeds",
+    "faster",
+    "holm_corrected",
+    "not_worse",
+    "ranks",
     "study_of",
+    "succeeds",
+    "succeeds_more",
 ]

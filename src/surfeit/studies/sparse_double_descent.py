@@ -14,7 +14,17 @@ from matplotlib.figure import Figure
 
 from surfeit.core import Streams
 from surfeit.data import Dataset, subset, with_label_noise
-from surfeit.lab import POOL_DATA, POOL_MODEL, POOL_SEARCH, Claim, Lab, Verdict, all_of, exceeds
+from surfeit.lab import (
+    POOL_DATA,
+    POOL_MODEL,
+    POOL_SEARCH,
+    Claim,
+    Lab,
+    Verdict,
+    all_of,
+    exceeds,
+    not_worse,
+)
 from surfeit.models import builder_named
 from surfeit.procedures.tickets import TicketConfig, find_tickets
 from surfeit.store import Run
@@ -142,7 +152,7 @@ def figure(table: pa.Table) -> Figure:
 def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
     """At each noise, level of the trough and of the peak behind it chosen on validation images."""
     each = [_of_noise(where(table, noise=share), config) for share in config.noise]
-    return tuple(all_of(list(parts)) for parts in zip(*each, strict=True))
+    return tuple(all_of(parts[0].claim, *parts) for parts in zip(*each, strict=True))
 
 
 def _of_noise(table: pa.Table, config: Config) -> tuple[Verdict, Verdict, Verdict]:
@@ -159,9 +169,15 @@ def _of_noise(table: pa.Table, config: Config) -> tuple[Verdict, Verdict, Verdic
     control = where(table, arm="reinit", level=peak or 1)
     beaten = paired(control, high if peak else where(tickets, level=1), **how)
     return (
-        all_of([falls, rises, collapses]),
+        all_of("F17a", falls, rises, collapses),
         exceeds("F17b", nearer, comparisons=len(config.noise), unit="distance"),
-        exceeds("F17c", beaten, comparisons=len(config.noise), unit="points"),
+        not_worse(
+            "F17c",
+            beaten,
+            margin=100 * config.margin,
+            comparisons=len(config.noise),
+            unit="points",
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Do winning tickets win on other data and under another optimiser than they were found with?
+"""Do winning tickets win on other data and by another optimiser than they were found with?
 
 Source: Morcos et al. 2019 (1906.02773), figures 3 to 6.
 Cost: quick 9 s, laptop 25 min (two cores).
@@ -53,7 +53,7 @@ CLAIMS = (
     ),
     Claim(
         id="F11d",
-        says="Tickets found on a larger data set transfer better than those found on a tenth of it.",
+        says="Tickets found on a whole data set transfer better than those found on a tenth of it.",
         source="Morcos et al. 2019, section 4.2",
     ),
 )

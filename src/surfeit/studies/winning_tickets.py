@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from matplotlib.figure import Figure
 
 from surfeit.lab import (
@@ -22,9 +23,10 @@ from surfeit.lab import (
 )
 from surfeit.models import builder_named
 from surfeit.procedures.tickets import PUBLISHED, TicketConfig, find_tickets
-from surfeit.tables.figures.tickets import advantage_lines
+from surfeit.tables.figures.lines import density_axis, mean_lines
+from surfeit.tables.figures.style import GREY, panels, style
+from surfeit.tables.pairs import paired
 from surfeit.tables.tables import where
-from surfeit.tables.tickets import advantages
 from surfeit.train import Recipe
 
 CLAIMS = (
@@ -67,7 +69,8 @@ class Config:
     lengths: tuple[int, ...] = (4_000, 16_000, 50_000)  # steps
     search: TicketConfig = TicketConfig(levels=16)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    densities: tuple[float, float] = (0.05, 0.5)  # where arms are compared, set before the runs
+    densities: tuple[float, float] = (0.05, 0.5)  # over which accuracies are compared
+    density: float = 0.211  # at which early stopping is compared: the published one
     margin: float = 0.0  # accuracy: any gain is a gain
 
 
@@ -103,12 +106,71 @@ def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:
 
 
 def figure(table: pa.Table) -> Figure:
-    """Ticket − re-initialised and ticket − dense against density, a line a length of training."""
-    return advantage_lines(table, by="length", words="{:,} steps")
+    """Ticket − re-initialised, and ticket − dense, against density; a line a length."""
+    lines = []
+    for length in dict.fromkeys(table["length"].to_pylist()):
+        found = gaps(where(table, length=length), "test_accuracy").to_pylist()
+        lines += [{"length": length, **row} for row in found]
+    drawn = pa.Table.from_pylist(lines)
+    with style():
+        drawing, axes = panels(2, height=3.8, sharey=True)
+        for panel, arm in zip(axes[0], ("reinit", DENSE), strict=True):
+            mean_lines(
+                panel,
+                where(drawn, arm=arm),
+                x="density",
+                y="gap",
+                by="length",
+                label=lambda steps: f"{steps:,} steps",
+                scale=100,
+            )
+            panel.axhline(0, color=GREY, linewidth=0.9)
+            density_axis(panel, drawn["density"].to_pylist())
+        axes[0][0].set(title="Ticket − re-initialised", ylabel="test accuracy (points)")
+        axes[0][1].set(title="Ticket − dense network")
+        axes[0][0].legend(title="trained for")
+    return drawing
 
 
 def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
-    """F1a and F1b at every length, pooled; F1c and F1d at the longest."""
+    """F1a and F1b at every length, at the published density; F1c and F1d at the longest."""
+    sooner = {
+        claim: [_sooner(claim, table, length, config) for length in config.lengths]
+        for claim in ("F1a", "F1b")
+    }
     longest = where(table, length=max(config.lengths))
-    better = advantages(longest, "reinit", "test_accuracy", densities=config.densities)
-    return ()
+    least, most = config.densities
+    tickets = where(longest, arm="ticket").filter(pc.field("level") > 0)
+    judged = tickets.filter((pc.field("density") >= least) & (pc.field("density") <= most))
+    points = {"unit": "points", "margin": 100 * config.margin}
+    how = {"quantity": "test_accuracy", "seed": "replicate", "scale": 100}
+    control = paired(judged, where(longest, arm="reinit"), on=["level"], **how)
+    dense = paired(judged, where(longest, level=0), **how)
+    return (
+        *(all_of(claim, *parts) for claim, parts in sooner.items()),
+        exceeds("F1c", control, **points),
+        exceeds("F1d", dense, **points),
+    )
+
+
+def _sooner(claim: str, table: pa.Table, length: int, config: Config) -> Verdict:
+    """Early stopping of tickets against a control's (F1a) or the dense network's (F1b)."""
+    found = where(table, length=length)
+    density = {row["level"]: row["density"] for row in found.to_pylist() if row["level"]}
+    level = min(density, key=lambda at: abs(density[at] - config.density))
+    other = {"arm": "reinit", "level": level} if claim == "F1a" else {"level": 0}
+    sides = [where(found, arm="ticket", level=level), where(found, **other)]
+    stops = [_stops(side, config.seeds) for side in sides]
+    return faster(
+        claim,
+        *(steps for steps, _ in stops),
+        censored=(stops[0][1], stops[1][1]),
+        comparisons=len(config.lengths),
+    )
+
+
+def _stops(table: pa.Table, seeds: tuple[int, ...]) -> tuple[list[int], list[bool]]:
+    """Each seed's step of least validation loss, and whether the loss was still falling then."""
+    rows = {row["replicate"]: row for row in table.to_pylist()}
+    steps = [rows[seed]["early_stop_step"] for seed in seeds]
+    return steps, [rows[seed]["early_stop_step"] == rows[seed]["steps"] for seed in seeds]
