@@ -72,7 +72,7 @@ QUICK = replace(
     data=POOL_DATA,
     model=POOL_MODEL,
     recipe=POOL_TICKET_RECIPE,
-    search=POOL_SEARCH,
+    search=replace(POOL_SEARCH, controls=("random",)),
     seeds=(0, 1, 2),
 )
 

@@ -20,6 +20,8 @@ from surfeit.lab import (
     Claim,
     Lab,
     Verdict,
+    exceeds,
+    faster,
 )
 from surfeit.models import builder_named
 from surfeit.procedures.tickets import PUBLISHED, TicketConfig, find_tickets
@@ -27,6 +29,7 @@ from surfeit.tables.figures.lines import density_axis, mean_lines
 from surfeit.tables.figures.style import GREY, panels, style
 from surfeit.tables.pairs import paired
 from surfeit.tables.tables import where
+from surfeit.tables.tickets import DENSE, gaps
 from surfeit.train import Recipe
 
 CLAIMS = (
@@ -133,11 +136,7 @@ def figure(table: pa.Table) -> Figure:
 
 
 def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
-    """F1a and F1b at every length, at the published density; F1c and F1d at the longest."""
-    sooner = {
-        claim: [_sooner(claim, table, length, config) for length in config.lengths]
-        for claim in ("F1a", "F1b")
-    }
+    """All at the longest training, where the fewest losses still fall; the others are drawn."""
     longest = where(table, length=max(config.lengths))
     least, most = config.densities
     tickets = where(longest, arm="ticket").filter(pc.field("level") > 0)
@@ -147,26 +146,21 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
     control = paired(judged, where(longest, arm="reinit"), on=["level"], **how)
     dense = paired(judged, where(longest, level=0), **how)
     return (
-        *(all_of(claim, *parts) for claim, parts in sooner.items()),
+        _sooner("F1a", longest, config),
+        _sooner("F1b", longest, config),
         exceeds("F1c", control, **points),
         exceeds("F1d", dense, **points),
     )
 
 
-def _sooner(claim: str, table: pa.Table, length: int, config: Config) -> Verdict:
+def _sooner(claim: str, table: pa.Table, config: Config) -> Verdict:
     """Early stopping of tickets against a control's (F1a) or the dense network's (F1b)."""
-    found = where(table, length=length)
-    density = {row["level"]: row["density"] for row in found.to_pylist() if row["level"]}
+    density = {row["level"]: row["density"] for row in table.to_pylist() if row["level"]}
     level = min(density, key=lambda at: abs(density[at] - config.density))
     other = {"arm": "reinit", "level": level} if claim == "F1a" else {"level": 0}
-    sides = [where(found, arm="ticket", level=level), where(found, **other)]
-    stops = [_stops(side, config.seeds) for side in sides]
-    return faster(
-        claim,
-        *(steps for steps, _ in stops),
-        censored=(stops[0][1], stops[1][1]),
-        comparisons=len(config.lengths),
-    )
+    tickets = _stops(where(table, arm="ticket", level=level), config.seeds)
+    others = _stops(where(table, **other), config.seeds)
+    return faster(claim, tickets[0], others[0], censored=(tickets[1], others[1]))
 
 
 def _stops(table: pa.Table, seeds: tuple[int, ...]) -> tuple[list[int], list[bool]]:
