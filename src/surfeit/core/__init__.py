@@ -1,5 +1,6 @@
 """Random streams, parameters as plain dicts, splits and scores on them, errors."""
 
+from surfeit.core.calibration import calibration_error
 from surfeit.core.calling import call
 from surfeit.core.copies import converted_, copied, skeleton
 from surfeit.core.errors import (
@@ -73,6 +74,7 @@ __all__ = [
     "Tie",
     "binary_cross_entropy",
     "buffers",
+    "calibration_error",
     "call",
     "check_finite",
     "check_kind",

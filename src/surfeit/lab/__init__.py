@@ -5,7 +5,13 @@ measurements, each done once, and keeps what came out.
 """
 
 from surfeit.lab.lab import Lab
-from surfeit.lab.pool import POOL_DATA, POOL_MODEL, POOL_RECIPE
+from surfeit.lab.pool import (
+    POOL_DATA,
+    POOL_MODEL,
+    POOL_RECIPE,
+    POOL_SEARCH,
+    POOL_TICKET_RECIPE,
+)
 from surfeit.lab.study import BUDGETS, Claim, Study, study_of
 from surfeit.lab.verdict import (
     RULINGS,
@@ -17,6 +23,7 @@ from surfeit.lab.verdict import (
     exceeds,
     faster,
     holm_corrected,
+    not_judged,
     not_worse,
     ranks,
     succeeds,
@@ -28,6 +35,8 @@ __all__ = [
     "POOL_DATA",
     "POOL_MODEL",
     "POOL_RECIPE",
+    "POOL_SEARCH",
+    "POOL_TICKET_RECIPE",
     "RULINGS",
     "Claim",
     "Lab",
@@ -40,6 +49,7 @@ __all__ = [
     "exceeds",
     "faster",
     "holm_corrected",
+    "not_judged",
     "not_worse",
     "ranks",
     "study_of",

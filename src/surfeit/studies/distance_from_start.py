@@ -32,7 +32,7 @@ class Config:
 
     data: str = "mnist"
     widths: tuple[int, ...] = (32, 64, 128, 256, 512, 1024, 2048)
-    recipe: Recipe = Recipe(lr=0.01, momentum=0.9, batch_size=64, epochs=40)  # noqa: RUF009
+    recipe: Recipe = Recipe(lr=0.01, momentum=0.9, batch_size=64, epochs=40)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
 
 

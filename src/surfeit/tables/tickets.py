@@ -30,6 +30,15 @@ _SCHEMA = pa.schema(
         ("upper", pa.float64()),
     ]
 )
+_GAPS = pa.schema(
+    [
+        ("replicate", pa.int64()),
+        ("level", pa.int64()),
+        ("density", pa.float64()),
+        ("arm", pa.string()),
+        ("gap", pa.float64()),
+    ]
+)
 _Values = dict[int, dict[str, dict[int, float]]]
 
 
@@ -109,6 +118,39 @@ def differences(table: pa.Table, quantity: str, *, confidence: float = 0.95) -> 
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
 
+DENSE = "dense"
+"""The network that was not pruned, where tickets are compared with it as with an arm."""
+
+
+def gaps(table: pa.Table, quantity: str) -> pa.Table:
+    """Every ticket's difference from each control of its level and from the dense network.
+
+    Args:
+        table, quantity: as in `levels`.
+
+    Returns:
+        rows `replicate, level, density` (the ticket's)`, arm` (a control's name or `DENSE`)`, gap`:
+        ticket − arm, of one replicate.
+
+    Raises:
+        ValueError: as `levels`.
+    """
+    values, density = _values(table, quantity), _densities(table)
+    dense = values.get(0, {}).get(TICKET, {})
+    rows = []
+    for level in sorted(values.keys() - {0}):
+        tickets = values[level].get(TICKET, {})
+        others = {DENSE: dense, **{a: v for a, v in values[level].items() if a != TICKET}}
+        place = {"level": level, "density": density.get((level, TICKET))}
+        rows += [
+            {"replicate": who, **place, "arm": arm, "gap": tickets[who] - found[who]}
+            for arm, found in others.items()
+            for who in tickets
+            if who in found
+        ]
+    return pa.Table.from_pylist(rows, schema=_GAPS)
+
+
 def advantage(
     table: pa.Table,
     control: str,
@@ -139,7 +181,7 @@ def advantage(
     """
     values, density = _values(table, quantity), _densities(table)
     chosen = _chosen(values, density, control, densities)
-    per_replicate = _complete(values, chosen, control)
+    per_replicate = list(_complete(values, chosen, control).values())
     if not per_replicate:
         return None
     kept = [density[level, TICKET] for level in chosen]
@@ -156,6 +198,24 @@ def advantage(
         over=over,
         censored=censored,
     )
+
+
+def advantages(
+    table: pa.Table,
+    control: str,
+    quantity: str,
+    *,
+    densities: tuple[float, float] = DENSITIES,
+) -> dict[int, float]:
+    """Each replicate's mean difference ticket − control over a range of densities.
+
+    Arguments and errors are those of `advantage`, which is mean and interval of these.
+
+    Returns:
+        by replicate, of those that have every level compared in both arms.
+    """
+    values, density = _values(table, quantity), _densities(table)
+    return _complete(values, _chosen(values, density, control, densities), control)
 
 
 def _censored(table: pa.Table, chosen: Sequence[int], arm: str) -> int:
@@ -192,14 +252,14 @@ def _chosen(
     return [one for one in both if least <= density[one, TICKET] <= most] or both
 
 
-def _complete(values: _Values, chosen: Sequence[int], control: str) -> list[float]:
+def _complete(values: _Values, chosen: Sequence[int], control: str) -> dict[int, float]:
     """The mean difference of each replicate that has every chosen level in both arms."""
     everyone = [set(values[level][arm]) for level in chosen for arm in (TICKET, control)]
     common = sorted(set.intersection(*everyone)) if everyone else []
-    return [
-        float(np.mean([values[one][TICKET][who] - values[one][control][who] for one in chosen]))
+    return {
+        who: float(np.mean([values[at][TICKET][who] - values[at][control][who] for at in chosen]))
         for who in common
-    ]
+    }
 
 
 def _values(table: pa.Table, quantity: str) -> _Values:

@@ -20,7 +20,7 @@ rate of success. What cannot be judged is inconclusive and says why.
 from surfeit.lab.verdict.means import agrees, equals, exceeds, not_worse
 from surfeit.lab.verdict.ranks import ranks
 from surfeit.lab.verdict.rates import succeeds, succeeds_more
-from surfeit.lab.verdict.several import all_of, holm_corrected
+from surfeit.lab.verdict.several import all_of, holm_corrected, not_judged
 from surfeit.lab.verdict.stops import faster
 from surfeit.lab.verdict.verdict import RULINGS, Ruling, Verdict
 
@@ -34,6 +34,7 @@ __all__ = [
     "exceeds",
     "faster",
     "holm_corrected",
+    "not_judged",
     "not_worse",
     "ranks",
     "succeeds",

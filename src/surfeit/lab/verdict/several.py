@@ -9,6 +9,17 @@ from surfeit.tables import holm
 _WEAKEST_FIRST: tuple[Ruling, ...] = ("contradicted", "inconclusive", "supported")
 
 
+def not_judged(claim: str, doubt: str, *, unit: str = "") -> Verdict:
+    """The verdict on a claim that this table says nothing about, and why.
+
+    >>> not_judged("F12a", "measured on digits, published of MNIST")
+    """
+    return Verdict(
+        claim=claim, ruling="inconclusive", effect=None, lower=None, upper=None, n=0, unit=unit,
+        doubt=doubt,
+    )  # fmt: skip
+
+
 def all_of(claim: str, *parts: Verdict, says: str = "") -> Verdict:
     """The verdict on a claim that holds only if each of its parts does: that of its weakest part.
 

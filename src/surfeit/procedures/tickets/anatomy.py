@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 import pyarrow as pa
+import torch
+from torch import Tensor
 
 from surfeit.core import Params, Streams
 from surfeit.models.structure import Part
@@ -10,6 +12,7 @@ from surfeit.procedures.tickets.arms import TICKET
 from surfeit.procedures.tickets.table import check_found, dense_of
 from surfeit.prune.anatomy import anatomy_table
 from surfeit.prune.anatomy.spread import units_first
+from surfeit.prune.anatomy.table import layer_name
 from surfeit.store import Run, Store
 
 _PLACES = [("replicate", pa.int64()), ("level", pa.int64()), ("arm", pa.string())]
@@ -65,20 +68,47 @@ def ticket_anatomy(
     return pa.concat_tables(parts)
 
 
-def _anatomy(row: dict, store: Store, draws: int) -> pa.Table:
-    run = store.find(row["run"])
-    mask, begun, dense = origins(run, store)
+def anatomy_of(
+    run: Run,
+    dense: Run,
+    *,
+    mine: bool = True,
+    draws: int = 0,
+    generator: torch.Generator | None = None,
+) -> pa.Table:
+    """What one ticket looks like; `ticket_anatomy` is this over all of them.
+
+    Args:
+        run: the ticket's, or a control's.
+        dense: the dense run that it was found from.
+        mine: whether the run is a ticket, whose weights' way is that of the dense network's.
+        draws, generator: of the null of the spread over units, see `anatomy_table`.
+
+    Returns:
+        as `anatomy_table`.
+    """
+    mask, begun = _origins(run, dense)
     ends = {one.key: units_in_front(run, one.tensors()) for one in (dense, run)}
-    generator = Streams(row["replicate"]).get("anatomy", row["level"], row["arm"])
-    mine = row["arm"] == TICKET
     return anatomy_table(
         mask,
         begun,
         # A control's own places and weights have no way in the dense network to be compared with.
         dense=ends[dense.key] if mine else None,
         ticket=ends[run.key] if mine else None,
-        generator=generator if draws else None,
+        generator=generator,
         draws=draws or 1,
+    )
+
+
+def _anatomy(row: dict, store: Store, draws: int) -> pa.Table:
+    run = store.find(row["run"])
+    generator = Streams(row["replicate"]).get("anatomy", row["level"], row["arm"])
+    return anatomy_of(
+        run,
+        dense_of(run, store),
+        mine=row["arm"] == TICKET,
+        draws=draws,
+        generator=generator if draws else None,
     )
 
 
@@ -90,9 +120,13 @@ def origins(run: Run, store: Store) -> tuple[Params, Params, Run]:
     row a unit, see `units_in_front`.
     """
     dense = dense_of(run, store)
+    return *_origins(run, dense), dense
+
+
+def _origins(run: Run, dense: Run) -> tuple[Params, Params]:
     mask = {name: kept for name, kept in run.mask.items() if kept.dim() > 1}
     begun = dense.tensors(run.steps()[0])
-    return units_in_front(run, mask), units_in_front(run, begun), dense
+    return units_in_front(run, mask), units_in_front(run, begun)
 
 
 def units_in_front(run: Run, tensors: Params) -> Params:
@@ -116,3 +150,15 @@ def _placed(row: dict, table: pa.Table) -> pa.Table:
     columns = [pa.array([row[name]] * table.num_rows, kind) for name, kind in _PLACES]
     names = [name for name, _ in _PLACES]
     return pa.table([*columns, *table.columns], [*names, *table.column_names])
+
+
+def moved_weights(run: Run, dense: Run) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
+    """By layer: the ticket's mask, and the dense network's weights where it began and ended.
+
+    Args:
+        run: the ticket's.
+        dense: the dense run that it was found from.
+    """
+    mask, begun = _origins(run, dense)
+    ended = units_in_front(run, dense.tensors())
+    return {layer_name(name): (kept, begun[name], ended[name]) for name, kept in mask.items()}

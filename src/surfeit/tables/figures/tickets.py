@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from surfeit.tables.figures.lines import density_axis
 from surfeit.tables.figures.style import (
     BLACK,
     BLUE,
@@ -23,7 +24,7 @@ from surfeit.tables.figures.style import (
     style,
 )
 from surfeit.tables.tables import column, where
-from surfeit.tables.tickets import TICKET, arms, levels, percent
+from surfeit.tables.tickets import TICKET, arms, levels
 
 OLIVE = "#8A7D00"  # the palette's yellow, dark enough to be seen on white
 STROKES = {
@@ -42,7 +43,6 @@ QUANTITIES = {
     "test_accuracy": ("Accuracy at the end", "test accuracy"),
     "early_stop_step": ("Early stopping", "step of the least validation loss"),
 }
-_LABELS = 7  # density labels that a panel has room for
 
 
 def figure(table: pa.Table) -> Figure:
@@ -69,7 +69,7 @@ def figure(table: pa.Table) -> Figure:
         for panel, (name, (title, label)) in zip(axes[0], QUANTITIES.items(), strict=True):
             _draw(panel, summaries[name], arms(table))
             _frame(panel, summaries[name])
-            panel.set(title=title, xlabel="density: weights kept (%)", ylabel=label)
+            panel.set(title=title, ylabel=label)
         percent_axis(axes[0][0])
         axes[0][1].yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes[0][1].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
@@ -104,14 +104,9 @@ def _draw(axes: Axes, summary: pa.Table, names: Sequence[str]) -> None:
 def _frame(axes: Axes, summary: pa.Table) -> None:
     """The axis of density and, upright, as much of the bands as leaves the means readable."""
     density = sorted(set(column(summary, "density")), reverse=True)
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(FixedLocator(_labelled(density)))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))
+    density_axis(axes, density)
     if not density:
         return
-    factor = max((density[0] / density[-1]) ** 0.04, 1.02)
-    axes.set_xlim(density[0] * factor, density[-1] / factor)
     mean = column(summary, "mean")
     span = float(mean.max() - mean.min())
     margin = 0.05 * span or 0.01 * float(abs(mean).max()) or 1.0
@@ -121,18 +116,6 @@ def _frame(axes: Axes, summary: pa.Table) -> None:
     bottom, top = max(lowest, mean.min() - span), min(highest, mean.max() + span)
     # Neither an accuracy nor a step is below zero, whatever an interval says.
     axes.set_ylim(max(bottom - margin, 0.0), top + margin)
-
-
-def _labelled(density: Sequence[float]) -> list[float]:
-    """The densities to name: the largest, and those that leave room for each other."""
-    if not density:
-        return []
-    apart = np.log(density[0] / density[-1]) / _LABELS
-    chosen = [density[0]]
-    for one in density[1:]:
-        if np.log(chosen[-1] / one) >= max(apart, 1e-6):
-            chosen.append(one)
-    return chosen
 
 
 def _legend(axes: Sequence[Axes]) -> tuple[list, list[str]]:
