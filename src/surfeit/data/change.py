@@ -12,7 +12,6 @@ from surfeit.core import Split, digest, unknown
 from surfeit.data.dataset import Dataset, check_dataset
 from surfeit.data.fingerprint import fingerprint_of
 
-
 NoiseKind = Literal["wrong", "uniform"]
 
 
