@@ -4,6 +4,7 @@ A study is one file; its protocol is `surfeit.lab.study`. The lab gives it train
 measurements, each done once, and keeps what came out.
 """
 
+from surfeit.lab.conjunction import all_exceed
 from surfeit.lab.lab import Lab
 from surfeit.lab.pool import POOL_DATA, POOL_MODEL, POOL_RECIPE
 from surfeit.lab.study import BUDGETS, Claim, Study, study_of
@@ -19,6 +20,7 @@ __all__ = [
     "Ruling",
     "Study",
     "Verdict",
+    "all_exceed",
     "equals",
     "exceeds",
     "study_of",
