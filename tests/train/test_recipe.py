@@ -139,6 +139,11 @@ def test_a_change_in_any_field_changes_the_key(name):
         assert canonical_json(changed) != canonical_json(Recipe(**needs))
 
 
+@pytest.mark.parametrize("name", ["critical_share", "targeted_dropout", "targeted_granularity"])
+def test_options_that_came_later_are_not_in_the_keys_of_recipes_without_them(name):
+    assert name not in canonical_json(Recipe())
+
+
 def test_steps_and_epochs_count_the_ragged_batch():
     assert Recipe(batch_size=12, epochs=3).steps_per_epoch(50) == 5
     assert Recipe(batch_size=12, epochs=3).total_steps(50) == 15

@@ -8,6 +8,7 @@ from torch import nn
 
 from surfeit.core import Streams, parameters
 from surfeit.models import Structure, mlp
+from surfeit.store import Store
 from surfeit.train import Recipe, train
 from surfeit.train.targeted import TargetedDropout
 
@@ -87,6 +88,7 @@ def test_a_network_of_outputs_alone_is_refused(dataset, store):
     recipe = Recipe(targeted_dropout=0.5, targeted_share=0.5, epochs=1)
     with pytest.raises(ValueError, match="no layer to drop from"):
         train(nn.Sequential(nn.Flatten(), nn.Linear(16, 3)), dataset, recipe, store=store)
+    assert not list(store.root.rglob("run.json"))  # before anything is written
 
 
 @pytest.mark.parametrize("granularity", ["weight", "unit"])
@@ -116,9 +118,16 @@ def test_a_step_is_that_of_a_network_without_what_was_dropped(granularity, datas
         assert torch.allclose(run.tensors()[name], before[name] - 0.1 * moved, atol=1e-6)
 
 
-def test_an_interrupted_training_ends_as_an_uninterrupted_one(dataset, tmp_path):
-    from surfeit.store import Store
+def test_transposed_convolutions_are_left_alone():
+    model = nn.Sequential(
+        nn.ConvTranspose2d(1, 3, 3), nn.Conv2d(3, 2, 3, groups=1), nn.Flatten(), nn.Linear(18, 2)
+    )
+    kept = dropout(model, torch.zeros(1, 1, 3, 3), share=0.5).kept(parameters(model), 0)
+    assert set(kept) == {"1.weight"}
+    assert (~kept["1.weight"]).flatten(1).sum(dim=1).tolist() == [13, 13]
 
+
+def test_an_interrupted_training_ends_as_an_uninterrupted_one(dataset, tmp_path):
     recipe = Recipe(
         lr=0.1,
         steps=12,

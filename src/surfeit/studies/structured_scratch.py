@@ -21,6 +21,7 @@ from surfeit.tables.figures.style import BLUE, GREEN, VERMILLION, panels, style
 from surfeit.train import Recipe
 
 _LIU = "Liu et al. 2019"
+_SCRATCH = {"scratch-e": "for the same epochs", "scratch-b": "for the same computation"}
 
 CLAIMS = (
     Claim(
@@ -143,7 +144,7 @@ def figure(table: pa.Table) -> Figure:
             each = [
                 _less(found, ("units", lr, at, arm), ("units", lr, at, "ticket")) for at in levels
             ]
-            _points(left, [at + shift for at in levels], each, color, marker, arm)
+            _points(left, [at + shift for at in levels], each, color, marker, _SCRATCH[arm])
         left.set_xticks(levels, [f"{_density(table, at):.0%} kept" for at in levels])
         left.set(title="Units: from scratch", ylabel="points over fine-tuned")
         left.legend()

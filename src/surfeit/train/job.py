@@ -35,6 +35,7 @@ from surfeit.train.origin import Origin
 from surfeit.train.pruning import Pruning
 from surfeit.train.recipe import Recipe
 from surfeit.train.recording import Snapshots
+from surfeit.train.targeted import targeted_layers
 
 SEMANTICS = 1
 """Raised by hand when the same configuration would train to other weights than before."""
@@ -89,6 +90,8 @@ class Job:
         if self.pruning is not None:
             mask = self.first_mask()
             self.pruning.check(self.structure, self.network, mask, self.objective)
+        if self.recipe.targeted_dropout:
+            targeted_layers(self.structure, self.trained)  # says so if there is none
 
     @cached_property
     def streams(self) -> Streams:

@@ -1,6 +1,6 @@
 """Targeted dropout: a network is trained to do without its smallest weights or units."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -30,7 +30,7 @@ class TargetedDropout:
         streams: the training's; each step draws from `("targeted dropout", step)`.
 
     Raises:
-        ValueError: if the network cannot be followed, or has no layer to drop from.
+        ValueError: as `targeted_layers`.
 
     Source: Gomez et al. 2019, "Learning sparse networks using targeted dropout", section 3.
     Cost: a step selects from each row, and draws one number for each weight or unit.
@@ -42,12 +42,7 @@ class TargetedDropout:
         self._rate, self._share = recipe.targeted_dropout, recipe.targeted_share
         self._by_unit = recipe.targeted_granularity == "unit"
         self._streams = streams
-        self._layers = list(_targets(structure, trained))
-        if not self._layers:
-            raise ValueError(
-                "targeted dropout has no layer to drop from: it takes linear layers and "
-                "convolutions that are trained and are no outputs"
-            )
+        self._layers = targeted_layers(structure, trained)
 
     def kept(self, params: Mapping[str, Tensor], step: int) -> Params:
         """What is kept at a step: bool by name, of the parameters that may be dropped."""
@@ -81,9 +76,13 @@ def _smallest(sizes: Tensor, share: float) -> Tensor:
     return sizes < sizes.kthvalue(count + 1, dim=-1, keepdim=True).values
 
 
-def _targets(structure: Structure, trained: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-    """The names of weight and bias of each layer that may lose some."""
-    tied = structure.tied
+def targeted_layers(structure: Structure, trained: Sequence[str]) -> list[tuple[str, str | None]]:
+    """The names of weight and bias of each layer that targeted dropout drops from.
+
+    Raises:
+        ValueError: if the network cannot be followed, or there is no such layer.
+    """
+    found, tied = [], structure.tied
     shared = {*tied, *tied.values()}
     for name, layer in structure.layers.items():
         if layer.kind not in _ROWS or name in structure.outputs:
@@ -91,4 +90,10 @@ def _targets(structure: Structure, trained: Sequence[str]) -> Iterator[tuple[str
         weight = layer.weights[0].tensor
         bias = layer.biases[0].tensor if layer.biases else None
         if weight in trained and weight not in shared:
-            yield weight, bias if bias in trained and bias not in shared else None
+            found.append((weight, bias if bias in trained and bias not in shared else None))
+    if not found:
+        raise ValueError(
+            "targeted dropout has no layer to drop from: it takes linear layers and convolutions "
+            "that are trained, share no weights and are no outputs"
+        )
+    return found
