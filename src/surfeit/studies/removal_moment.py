@@ -1,7 +1,7 @@
 """Does it matter when, during training, a fixed share of the units is removed?
 
 Source: Heitmann 2020, whose program removes units at a chosen epoch; no figures are published.
-Cost: quick 5 s, laptop about 9 min (two cores).
+Cost: quick 2 s, laptop about 7 min (two cores).
 """
 
 from collections.abc import Iterator

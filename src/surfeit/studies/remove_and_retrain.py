@@ -2,7 +2,7 @@
 
 Source: Bartoldson et al. 2019 (1906.03728), on the stability of pruning and generalisation;
 Heitmann 2020, section 2.3.
-Cost: quick 6 s, laptop about 6 min (two cores).
+Cost: quick 2 s, laptop about 3 min (two cores).
 """
 
 from collections.abc import Iterator

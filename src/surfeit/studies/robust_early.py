@@ -2,7 +2,7 @@
 
 Source: Xia et al. 2021, "Robust early-learning: hindering the memorization of noisy labels", and
 its authors' program (a convolutional LeNet there, LeNet-300-100 here).
-Cost: quick 4 s, laptop about 5 min (two cores).
+Cost: quick 2 s, laptop about 4 min (two cores).
 """
 
 from collections.abc import Iterator

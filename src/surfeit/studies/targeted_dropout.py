@@ -2,7 +2,7 @@
 
 Source: Gomez et al. 2019 (1905.13678), sections 3 and 5, and the authors' program (ResNet-32 there;
 a network of this library here).
-Cost: quick 6 s, laptop about 5 min (two cores).
+Cost: quick 3 s, laptop about 4 min (two cores).
 """
 
 from collections.abc import Iterator

@@ -66,7 +66,7 @@ def figure(table: pa.Table, *, published: Published | None = None) -> Figure:
             for panel in axes.flat
             for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
         }
-        drawn.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=4)
+        drawn.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=3)
     return drawn
 
 
@@ -110,5 +110,5 @@ def _stars(axes: Axes, published: Mapping[str, Mapping[int, float]]) -> None:
             markersize=9,
             markerfacecolor="none",
             color=STROKES[name].color if name in STROKES else BLACK,
-            label="" if place else "published (its criterion's colour)",
+            label="" if place else "published",
         )
