@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from surfeit.core import Streams
+from surfeit.core import Streams, digest
 from surfeit.data import only_classes, subset, with_label_noise
+from surfeit.data.fingerprint import fingerprint_of
 
 
 def generator(name="noise", seed=0):
@@ -46,6 +47,39 @@ def test_label_noise_falls_on_each_image_alike(small):
     for _ in range(400):
         hits += with_label_noise(small, 0.25, stream).train.labels != small.train.labels
     assert ((hits - 100).abs() < 5 * (400 * 0.25 * 0.75) ** 0.5).all()
+
+
+def test_uniform_label_noise_draws_the_right_class_too(small):
+    """Over 40 x 300 draws each of four shifts has probability 1/4: within five deviations."""
+    stream, shifts = generator(), torch.zeros(4)
+    for _ in range(300):
+        noisy = with_label_noise(small, 1.0, stream, kind="uniform")
+        shifts += ((noisy.train.labels - small.train.labels) % 4).bincount(minlength=4)
+    deviation = (12_000 * (1 / 4) * (3 / 4)) ** 0.5
+    assert ((shifts - 3_000).abs() < 5 * deviation).all()
+    assert noisy.name == "small-noise-uniform-1"
+
+
+def test_validation_labels_are_noisy_where_it_is_asked_for_and_test_labels_never(small):
+    noisy = with_label_noise(small, 0.5, generator(), validation=True)
+    wrong = (noisy.validation.labels != small.validation.labels).sum()
+    assert int(wrong) == int(0.5 * len(small.validation) + 0.5)
+    assert noisy.test is small.test
+    alone = with_label_noise(small, 0.5, generator())
+    assert torch.equal(noisy.train.labels, alone.train.labels)
+    assert noisy.fingerprint != alone.fingerprint
+    assert noisy.name == f"{alone.name}-validation"
+
+
+def test_the_fingerprint_of_wrong_training_labels_is_what_it_always_was(small):
+    labels = with_label_noise(small, 0.5, generator()).train.labels
+    expected = fingerprint_of(small.fingerprint, "with_label_noise", digest({"labels": labels}))
+    assert with_label_noise(small, 0.5, generator()).fingerprint == expected
+
+
+def test_label_noise_refuses_another_kind(small):
+    with pytest.raises(ValueError, match="'unifrom': did you mean 'uniform'"):
+        with_label_noise(small, 0.5, generator(), kind="unifrom")
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.1, float("nan")])

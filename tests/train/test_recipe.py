@@ -75,6 +75,14 @@ def test_report_recipe_of_vgg_falls_by_ten_twice():
         ({"schedule": "steps"}, "needs milestones"),
         ({"decay_steps": 3}, "the schedule 'inverse', and no other, needs decay_steps"),
         ({"schedule": "inverse"}, "needs decay_steps"),
+        ({"critical_share": 0}, r"critical_share must be in \(0, 1\], got 0"),
+        ({"critical_share": 1.5}, r"critical_share must be in \(0, 1\], got 1.5"),
+        ({"targeted_dropout": -0.1}, r"targeted_dropout must be in \[0, 1\], got -0.1"),
+        ({"targeted_share": 1.0}, r"targeted_share must be in \[0, 1\), got 1.0"),
+        ({"targeted_granularity": "units"}, "no targeted_granularity 'units': did you mean 'unit'"),
+        ({"targeted_dropout": 0.5}, "needs both a rate and a share above 0"),
+        ({"targeted_share": 0.5}, "got targeted_dropout=0.0 and targeted_share=0.5"),
+        ({"targeted_granularity": "unit"}, "it needs its rate"),
     ],
 )
 def test_recipe_error_says_what_was_given_and_what_is_allowed(options, words):
@@ -106,12 +114,19 @@ CHANGES = {
     "augmentation": "shift",
     "augmentation_pixels": 2,
     "evaluate_every": 10,
+    "critical_share": 0.6,
+    "targeted_dropout": 0.5,
+    "targeted_share": 0.5,
+    "targeted_granularity": "unit",
 }
 NEEDS = {
     "nesterov": {"momentum": 0.5},
     "steps": {"epochs": None},
     "milestones": {"schedule": "steps"},
     "decay_steps": {"schedule": "inverse"},
+    "targeted_dropout": {"targeted_share": 0.25},
+    "targeted_share": {"targeted_dropout": 0.25},
+    "targeted_granularity": {"targeted_dropout": 0.25, "targeted_share": 0.25},
 }
 
 
@@ -120,8 +135,13 @@ def test_a_change_in_any_field_changes_the_key(name):
     needs = NEEDS.get(name, {})
     changed = Recipe(**({"epochs": 40} | needs | {name: CHANGES[name]}))
     assert canonical_json(changed) != canonical_json(Recipe())
-    if name == "nesterov":
+    if name in ("nesterov", "targeted_granularity"):
         assert canonical_json(changed) != canonical_json(Recipe(**needs))
+
+
+@pytest.mark.parametrize("name", ["critical_share", "targeted_dropout", "targeted_granularity"])
+def test_options_that_came_later_are_not_in_the_keys_of_recipes_without_them(name):
+    assert name not in canonical_json(Recipe())
 
 
 def test_steps_and_epochs_count_the_ragged_batch():

@@ -3,53 +3,88 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from surfeit.core import Split, digest
+from surfeit.core import Split, digest, unknown
 from surfeit.data.dataset import Dataset, check_dataset
 from surfeit.data.fingerprint import fingerprint_of
 
+NoiseKind = Literal["wrong", "uniform"]
 
-def with_label_noise(dataset: Dataset, fraction: float, generator: torch.Generator) -> Dataset:
-    """The data set with that fraction of its *training* labels replaced by wrong ones.
 
-    `round(fraction * n)` examples (halves up) are drawn without replacement; each gets a label
-    drawn uniformly from the *other* classes, so that exactly that many are wrong. This is the
-    convention of Nakkiran et al. (2019); Zhang et al. (2016) draw from all classes, the right one
-    included: their noise level p is `fraction = p * (classes - 1) / classes` here, on average.
-    Validation and test labels stay right.
+def with_label_noise(
+    dataset: Dataset,
+    fraction: float,
+    generator: torch.Generator,
+    *,
+    kind: NoiseKind = "wrong",
+    validation: bool = False,
+) -> Dataset:
+    """The data set with that fraction of its training labels drawn anew.
+
+    `round(fraction * n)` examples (halves up) are drawn without replacement, and each gets a label
+    drawn uniformly from the classes that `kind` allows. The literature uses both, and both call
+    the fraction the noise level:
+
+    - `wrong`: from the *other* classes, so that exactly that many labels are wrong (Nakkiran et al.
+      2019; Xia et al. 2021);
+    - `uniform`: from *all* classes, the right one included, so that on average
+      `fraction * (classes - 1) / classes` are wrong (Zhang et al. 2016; He et al. 2022).
+
+    Test labels always stay right.
 
     Args:
         fraction: in [0, 1].
+        kind: `wrong` or `uniform`.
+        validation: whether the same fraction of the validation labels is drawn anew too, as where
+            no clean labels are at hand to choose by; after the training labels, which are the
+            same either way.
 
     Raises:
-        ValueError: if the fraction is out of range, there is one class only, or the targets are
-            not one class an example.
+        ValueError: if the fraction is out of range, there is no such kind, there is one class only,
+            or the targets are not one class an example.
     """
     check_dataset(dataset)
     if isinstance(fraction, str) or not 0 <= fraction <= 1:
         raise ValueError(f"the fraction of noisy labels must be in [0, 1], got {fraction}")
+    if kind not in get_args(NoiseKind):
+        raise unknown("kind of label noise", kind, get_args(NoiseKind))
     _check_classes(dataset, "label noise")
     if dataset.classes < 2:
         raise ValueError("label noise needs at least 2 classes, got 1")
-    labels = dataset.train.labels
+    first = 1 if kind == "wrong" else 0
+    names = ("train", "validation") if validation else ("train",)
+    noisy = {name: _noisy(dataset, name, fraction, first, generator) for name in names}
+    if all(torch.equal(noisy[name], dataset.splits[name].labels) for name in names):
+        return dataset
+    # Under these names the digest of training labels alone is what it was before there were others.
+    drawn = {"labels" if name == "train" else name: labels for name, labels in noisy.items()}
+    words = "-noise-" + ("" if kind == "wrong" else "uniform-")
+    return replace(
+        dataset,
+        name=f"{dataset.name}{words}{fraction:g}{'-validation' if validation else ''}",
+        fingerprint=_derived(dataset, "with_label_noise", **drawn),
+        **{name: Split(dataset.splits[name].inputs, labels) for name, labels in noisy.items()},
+    )
+
+
+def _noisy(
+    dataset: Dataset, name: str, fraction: float, first: int, generator: torch.Generator
+) -> Tensor:
+    """A split's labels with a fraction of them moved on by `first` or more classes, uniformly."""
+    labels, device = dataset.splits[name].labels, generator.device
     count = int(fraction * len(labels) + 0.5)
     if count == 0:
-        return dataset
-    device = generator.device
+        return labels
     chosen = torch.randperm(len(labels), generator=generator, device=device)[:count]
-    shift = torch.randint(1, dataset.classes, (count,), generator=generator, device=device)
+    shift = torch.randint(first, dataset.classes, (count,), generator=generator, device=device)
     noisy = labels.clone()
     index = chosen.to(labels.device)
     noisy[index] = (labels[index] + shift.to(labels.device)) % dataset.classes
-    return replace(
-        dataset,
-        name=f"{dataset.name}-noise-{fraction:g}",
-        train=Split(dataset.train.inputs, noisy),
-        fingerprint=_derived(dataset, "with_label_noise", labels=noisy),
-    )
+    return noisy
 
 
 def subset(dataset: Dataset, count: int, generator: torch.Generator | None = None) -> Dataset:

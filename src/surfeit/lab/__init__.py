@@ -4,6 +4,7 @@ A study is one file; its protocol is `surfeit.lab.study`. The lab gives it train
 measurements, each done once, and keeps what came out.
 """
 
+from surfeit.lab.conjunction import all_exceed
 from surfeit.lab.lab import Lab
 from surfeit.lab.pool import (
     POOL_DATA,
@@ -45,6 +46,7 @@ __all__ = [
     "Verdict",
     "agrees",
     "all_of",
+    "all_exceed",
     "equals",
     "exceeds",
     "faster",

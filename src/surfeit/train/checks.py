@@ -22,6 +22,7 @@ from surfeit.train.origin import Origin
 from surfeit.train.pruning import Pruning
 from surfeit.train.recipe import Recipe
 from surfeit.train.recording import Snapshots
+from surfeit.train.targeted import targeted_layers
 
 if TYPE_CHECKING:
     from surfeit.train.job import Job
@@ -95,6 +96,8 @@ def check_fits(job: "Job") -> None:
     _check_mask(job)
     if job.pruning is not None:
         job.pruning.check(job.structure, job.network, job.first_mask(), job.objective)
+    if job.recipe.targeted_dropout:
+        targeted_layers(job.structure, job.trained)  # says so if there is none
 
 
 def outputs_for_one(job: "Job", *, training: bool) -> torch.Tensor:

@@ -27,6 +27,7 @@ from surfeit.models.structure import computed_tensors
 from surfeit.store import Run, RunWriter
 from surfeit.train.batches import Batches
 from surfeit.train.best import Best
+from surfeit.train.critical import of_critical
 from surfeit.train.divergence import first_aid
 from surfeit.train.draws import lent_seed, may_draw
 from surfeit.train.gradients import gradient_of
@@ -38,6 +39,7 @@ from surfeit.train.optimisers import Optimiser
 from surfeit.train.placement import placed
 from surfeit.train.recording import Conduct, Moment
 from surfeit.train.schedules import rate
+from surfeit.train.targeted import TargetedDropout, without
 
 _TELL_SECONDS = 0.2
 
@@ -93,6 +95,11 @@ class Loop:
         )
         largest = self._outputs[: job.recipe.batch_size]
         self._gradient = gradient_of(self._model, job.objective, self._params, largest)
+        self._targeted = None
+        if job.recipe.targeted_dropout:
+            self._targeted = TargetedDropout(
+                job.recipe, job.structure, list(self._params), job.streams
+            )
         self._draws = may_draw(self._model)
         self._computes = bool(computed_tensors(job.network))
         self._step = self._first = job.origin.step
@@ -142,8 +149,16 @@ class Loop:
         """One optimiser update."""
         place, inputs, targets = self._batches.at(self._step)
         outputs = self._outputs[place]
+        # What is dropped from a step has no gradient in it.
+        dropped = self._targeted.kept(self._params, self._step) if self._targeted else {}
+        params = without(self._params, dropped) if dropped else self._params
         with self._global_draws():
-            grads = self._gradient(self._params, self._buffers, inputs, targets, outputs)
+            grads = self._gradient(params, self._buffers, inputs, targets, outputs)
+        if dropped:
+            grads = list(without(dict(zip(self._params, grads, strict=True)), dropped).values())
+        if self._recipe.critical_share is not None:
+            weights = list(self._params.values())
+            grads = of_critical(weights, grads, self._recipe.critical_share)
         if self._recipe.clip_norm is not None:
             grads = self._mask.of_gradients(grads)
         self._optimiser.step_(grads, rate(self._recipe, self._step, self._total))

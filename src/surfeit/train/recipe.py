@@ -9,6 +9,7 @@ from surfeit.store import NEUTRAL
 Optimizer = Literal["sgd", "adam", "adamw", "adagrad", "rmsprop"]
 Schedule = Literal["constant", "steps", "cosine", "inverse"]
 Augmentation = Literal["shift", "crop-flip"]
+Granularity = Literal["weight", "unit"]
 
 _USES_MOMENTUM = ("sgd", "rmsprop")
 
@@ -49,6 +50,12 @@ class Recipe:
         augmentation_pixels: how far an image is shifted at most, >= 1.
         evaluate_every: measure the validation split every so many steps as well, and not only at
             each epoch's end: early stopping is judged as finely as that. None for epochs alone.
+        critical_share: the share of the weights, in (0, 1], that each step's gradient moves: those
+            with the largest `|w · ∂L/∂w|`; see `surfeit.train.critical`. None for all of them.
+        targeted_dropout: the rate α in [0, 1] at which each step drops each targeted weight or
+            unit; see `surfeit.train.targeted`. 0 for no targeted dropout.
+        targeted_share: the share γ in [0, 1) of the smallest that are targeted.
+        targeted_granularity: `weight` (of each unit) or `unit` (of each layer).
 
     Raises:
         ValueError: if a value is out of its range, or an option is given that nothing would read.
@@ -77,6 +84,10 @@ class Recipe:
     augmentation: Augmentation | None = None
     augmentation_pixels: int = 4
     evaluate_every: int | None = field(default=None, metadata={NEUTRAL: None})
+    critical_share: float | None = field(default=None, metadata={NEUTRAL: None})
+    targeted_dropout: float = field(default=0.0, metadata={NEUTRAL: 0.0})
+    targeted_share: float = field(default=0.0, metadata={NEUTRAL: 0.0})
+    targeted_granularity: Granularity = field(default="weight", metadata={NEUTRAL: "weight"})
 
     def __post_init__(self) -> None:
         if self.epochs is None and self.steps is None:
@@ -102,7 +113,7 @@ class Recipe:
         return -(-images // self.batch_size)
 
     def _check_names(self) -> None:
-        for name in ("optimizer", "schedule", "augmentation"):
+        for name in ("optimizer", "schedule", "augmentation", "targeted_granularity"):
             value, options = getattr(self, name), _names_of(name)
             if value not in options and not (name == "augmentation" and value is None):
                 raise unknown(name, value, options)
@@ -112,9 +123,10 @@ class Recipe:
         whole += ("evaluate_every",)
         _require(self, whole, lambda v: isinstance(v, int) and v >= 1, "an integer >= 1")
         _require(self, ("lr", "epsilon", "clip_norm"), lambda v: 0 < v < float("inf"), "> 0")
-        fractions = ("momentum", "beta1", "beta2", "alpha")
+        fractions = ("momentum", "beta1", "beta2", "alpha", "targeted_share")
         _require(self, fractions, lambda v: 0 <= v < 1, "in [0, 1)")
-        _require(self, ("decay",), lambda v: 0 < v <= 1, "in (0, 1]")
+        _require(self, ("decay", "critical_share"), lambda v: 0 < v <= 1, "in (0, 1]")
+        _require(self, ("targeted_dropout",), lambda v: 0 <= v <= 1, "in [0, 1]")
         _require(self, ("weight_decay", "l1"), lambda v: 0 <= v < float("inf"), ">= 0")
         warm = ("warmup_steps",)
         _require(self, warm, lambda v: isinstance(v, int) and v >= 0, "an integer >= 0")
@@ -136,10 +148,22 @@ class Recipe:
             raise ValueError("the schedule 'steps', and no other, needs milestones")
         if (self.decay_steps is not None) != (self.schedule == "inverse"):
             raise ValueError("the schedule 'inverse', and no other, needs decay_steps")
+        if bool(self.targeted_dropout) != bool(self.targeted_share):
+            raise ValueError(
+                "targeted dropout needs both a rate and a share above 0, got targeted_dropout="
+                f"{self.targeted_dropout} and targeted_share={self.targeted_share}"
+            )
+        if self.targeted_granularity != "weight" and not self.targeted_dropout:
+            raise ValueError("targeted_granularity is of targeted dropout: it needs its rate")
 
 
 def _names_of(field: str) -> tuple[str, ...]:
-    declared = {"optimizer": Optimizer, "schedule": Schedule, "augmentation": Augmentation}
+    declared = {
+        "optimizer": Optimizer,
+        "schedule": Schedule,
+        "augmentation": Augmentation,
+        "targeted_granularity": Granularity,
+    }
     return get_args(declared[field])
 
 

@@ -2,6 +2,7 @@
 
 from surfeit.tables.figures import (
     anatomy,
+    criteria,
     graph,
     learning,
     line,
@@ -15,6 +16,7 @@ from surfeit.tables.figures.style import save, save_as
 
 __all__ = [
     "anatomy",
+    "criteria",
     "graph",
     "learning",
     "line",
