@@ -1,6 +1,7 @@
-"""Spectra of weight matrices: eigenvalues, noise and spikes, projection to low rank."""
+"""Spectra of weight matrices: eigenvalues, noise and spikes, low rank, angles of subspaces."""
 
 from surfeit.spectra.accuracy import accuracy_by_rank
+from surfeit.spectra.angles import leading_directions, principal_angles
 from surfeit.spectra.effective import projected
 from surfeit.spectra.eigenvalues import eigenpairs, eigenvalues
 from surfeit.spectra.elbow import elbow
@@ -23,6 +24,8 @@ __all__ = [
     "elbow",
     "fit_marchenko_pastur",
     "kept_share",
+    "leading_directions",
+    "principal_angles",
     "project",
     "project_update",
     "projected",
