@@ -76,9 +76,9 @@ def test_half_precision_is_taken(dtype):
 
 def test_what_spans_no_subspace_is_refused():
     rows = _rows(2, 5)
-    with pytest.raises(ValueError, match="2 rows .* linearly independent"):
+    with pytest.raises(ValueError, match=r"2 rows .* linearly independent"):
         principal_angles(torch.stack([rows[0], 2 * rows[0]]), rows)
-    with pytest.raises(ValueError, match="6 rows .* their 5 entries"):
+    with pytest.raises(ValueError, match=r"6 rows .* their 5 entries"):
         principal_angles(_rows(6, 5), rows)
     with pytest.raises(ValueError, match="linearly independent"):
         principal_angles(torch.zeros(1, 5), rows)
