@@ -9,6 +9,7 @@ from surfeit.spectra.marchenko_pastur import MarchenkoPastur, fit_marchenko_past
 from surfeit.spectra.projection import (
     kept_share,
     project,
+    project_randomly,
     project_update,
     residual_energy,
     residual_share,
@@ -27,6 +28,7 @@ __all__ = [
     "leading_directions",
     "principal_angles",
     "project",
+    "project_randomly",
     "project_update",
     "projected",
     "residual_energy",
