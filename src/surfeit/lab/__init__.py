@@ -7,19 +7,42 @@ measurements, each done once, and keeps what came out.
 from surfeit.lab.lab import Lab
 from surfeit.lab.pool import POOL_DATA, POOL_MODEL, POOL_RECIPE
 from surfeit.lab.study import BUDGETS, Claim, Study, study_of
-from surfeit.lab.verdict import Ruling, Verdict, equals, exceeds
+from surfeit.lab.verdict import (
+    RULINGS,
+    Ruling,
+    Verdict,
+    agrees,
+    all_of,
+    equals,
+    exceeds,
+    faster,
+    holm_corrected,
+    not_worse,
+    ranks,
+    succeeds,
+    succeeds_more,
+)
 
 __all__ = [
     "BUDGETS",
     "POOL_DATA",
     "POOL_MODEL",
     "POOL_RECIPE",
+    "RULINGS",
     "Claim",
     "Lab",
     "Ruling",
     "Study",
     "Verdict",
+    "agrees",
+    "all_of",
     "equals",
     "exceeds",
+    "faster",
+    "holm_corrected",
+    "not_worse",
+    "ranks",
     "study_of",
+    "succeeds",
+    "succeeds_more",
 ]

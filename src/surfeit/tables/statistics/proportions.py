@@ -1,102 +1,13 @@
-"""Estimates with their intervals: a mean, an accuracy, the change of an accuracy on one split."""
+"""Shares of right answers and rates of success: one of them, and the change from one to another."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtri, stdtrit
+from scipy.special import betaincinv, ndtri
 
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with the interval that covers the true value with the given confidence.
-
-    Args:
-        estimate: the point estimate.
-        lower: the interval's lower end.
-        upper: the interval's upper end.
-        n: how many values or images it rests on.
-        confidence: in (0, 1).
-    """
-
-    estimate: float
-    lower: float
-    upper: float
-    n: int
-    confidence: float = 0.95
-
-
-class Mean(NamedTuple):
-    """A mean over `n` replicates and its interval, or none: see `over_replicates`."""
-
-    n: int
-    mean: float
-    lower: float | None
-    upper: float | None
-
-    @property
-    def doubt(self) -> str:
-        """Why there is no interval, in words; empty where there is one."""
-        if self.lower is not None:
-            return ""
-        if self.n == 1:
-            return "one replicate, so no interval"
-        return f"{self.n} equal values, too few for an interval"
-
-
-def over_replicates(values: Sequence[float] | np.ndarray, *, confidence: float = 0.95) -> Mean:
-    """The mean over replicates, with Student's interval where they tell how much they vary.
-
-    A single replicate does not, and neither do equal ones: two trainings that end with the same
-    accuracy have a sample deviation of 0, and an interval of no width would claim certainty.
-
-    Args:
-        values: [n] finite numbers, at least one.
-        confidence: in (0, 1).
-
-    Returns:
-        `lower` and `upper` are None where there is no interval.
-
-    Raises:
-        ValueError: as `mean_interval`.
-    """
-    sample = np.asarray(values, dtype=np.float64)
-    if sample.shape == (1,) or (len(sample) > 1 and (sample == sample[0]).all()):
-        # Through the interval's own checks, NaN and infinity included.
-        mean_interval(np.resize(sample, max(len(sample), 2)), confidence=confidence)
-        return Mean(len(sample), float(sample[0]), None, None)
-    found = mean_interval(sample, confidence=confidence)
-    return Mean(found.n, found.estimate, found.lower, found.upper)
-
-
-def mean_interval(values: Sequence[float] | np.ndarray, *, confidence: float = 0.95) -> Interval:
-    """The mean of independent values, with Student's interval.
-
-    `mean ± t((1 + confidence) / 2, n − 1) · s / √n` with the sample's standard deviation `s`. For
-    paired values (two methods over the same seeds) pass their differences.
-
-    Args:
-        values: [n] finite numbers, at least two.
-        confidence: in (0, 1).
-
-    Raises:
-        ValueError: if there are fewer than two values, one is not finite, or the confidence is out
-            of range.
-
-    Source: Student 1908.
-    """
-    sample = np.asarray(values, dtype=np.float64)
-    if sample.ndim != 1 or len(sample) < 2:
-        raise ValueError(f"an interval of a mean needs at least two values, got {sample.tolist()}")
-    if not np.isfinite(sample).all():
-        raise ValueError(f"values must be finite, got {sample.tolist()}")
-    n, mean = len(sample), float(sample.mean())
-    t = float(stdtrit(n - 1, (1 + _checked(confidence)) / 2))
-    half = t * float(sample.std(ddof=1)) / math.sqrt(n)
-    return Interval(mean, mean - half, mean + half, n, confidence)
+from surfeit.tables.statistics.intervals import Interval
+from surfeit.tables.statistics.samples import checked_confidence
 
 
 def wilson_interval(correct: int, n: int, *, confidence: float = 0.95) -> Interval:
@@ -118,10 +29,63 @@ def wilson_interval(correct: int, n: int, *, confidence: float = 0.95) -> Interv
 
     Source: Wilson 1927.
     """
-    if n < 1 or not 0 <= correct <= n:
-        raise ValueError(f"correct must be in [0, n] and n at least 1, got {correct} of {n}")
+    _check_counts(correct, n)
     p = correct / n
     return Interval(p, *_wilson(p, n, confidence), n, confidence)
+
+
+def exact_interval(successes: int, n: int, *, confidence: float = 0.95) -> Interval:
+    """A rate of success with the interval that covers it at least as often as it says, at any n.
+
+    The rates that neither one-sided binomial test rejects, from quantiles of the beta distribution.
+    Wilson's is narrower and right on average over rates; at some rate it may cover less often.
+
+    Args:
+        successes: in [0, n].
+        n: attempts, at least 1.
+        confidence: in (0, 1).
+
+    Raises:
+        ValueError: as `wilson_interval`.
+
+    Source: Clopper and Pearson 1934.
+    """
+    _check_counts(successes, n)
+    tail = (1 - checked_confidence(confidence)) / 2
+    failures = n - successes
+    lower = float(betaincinv(successes, failures + 1, tail)) if successes else 0.0
+    upper = float(betaincinv(successes + 1, failures, 1 - tail)) if failures else 1.0
+    return Interval(successes / n, lower, upper, n, confidence)
+
+
+def difference_interval(
+    first: tuple[int, int], second: tuple[int, int], *, confidence: float = 0.95
+) -> Interval:
+    """The difference of two independent rates of success, second − first.
+
+    With the rates `p`, `q` and Wilson's limits `l ≤ p ≤ u`, `l' ≤ q ≤ u'` of each:
+    `q − p − √((q − l')² + (u − p)²)` to `q − p + √((u' − q)² + (p − l)²)`.
+
+    Args:
+        first: successes and attempts.
+        second: the same of the other, of other attempts; where they are paired by seed or image,
+            `paired_interval` is narrower.
+        confidence: in (0, 1).
+
+    Returns:
+        `n` counts all attempts.
+
+    Raises:
+        ValueError: as `wilson_interval`.
+
+    Source: Newcombe 1998 (Statistics in Medicine 17:873), method 10.
+    """
+    one = wilson_interval(*first, confidence=confidence)
+    other = wilson_interval(*second, confidence=confidence)
+    change = other.estimate - one.estimate
+    down = math.hypot(other.estimate - other.lower, one.upper - one.estimate)
+    up = math.hypot(other.upper - other.estimate, one.estimate - one.lower)
+    return Interval(change, change - down, change + up, one.n + other.n, confidence)
 
 
 def share_interval(shares: ArrayLike, *, confidence: float = 0.95) -> Interval:
@@ -195,6 +159,11 @@ def paired_interval(before: ArrayLike, after: ArrayLike, *, confidence: float = 
     return Interval(change / n, max(middle - half, -1.0), min(middle + half, 1.0), n, confidence)
 
 
+def _check_counts(correct: int, n: int) -> None:
+    if n < 1 or not 0 <= correct <= n:
+        raise ValueError(f"correct must be in [0, n] and n at least 1, got {correct} of {n}")
+
+
 def _wilson(p: float, n: float, confidence: float) -> tuple[float, float]:
     z = _quantile(confidence)
     centre = p + z * z / (2 * n)
@@ -213,10 +182,4 @@ def _shares(values: ArrayLike) -> np.ndarray:
 
 
 def _quantile(confidence: float) -> float:
-    return float(ndtri((1 + _checked(confidence)) / 2))
-
-
-def _checked(confidence: float) -> float:
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be in (0, 1), got {confidence}")
-    return confidence
+    return float(ndtri((1 + checked_confidence(confidence)) / 2))

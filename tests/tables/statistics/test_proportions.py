@@ -1,3 +1,5 @@
+"""Shares: score tests, exact coverage, published examples, positions that err together."""
+
 import itertools
 import math
 from dataclasses import replace
@@ -7,27 +9,12 @@ import pytest
 from scipy import stats
 
 from surfeit.tables import (
-    Mean,
-    mean_interval,
-    over_replicates,
+    difference_interval,
+    exact_interval,
     paired_interval,
     share_interval,
     wilson_interval,
 )
-
-
-def test_mean_interval_equals_scipys_t_interval():
-    values = [0.91, 0.95, 0.93, 0.88, 0.94]
-    found = mean_interval(values, confidence=0.9)
-    lower, upper = stats.t.interval(0.9, 4, np.mean(values), stats.sem(values))
-    assert found.estimate == pytest.approx(0.922)
-    assert (found.lower, found.upper) == (pytest.approx(lower), pytest.approx(upper))
-
-
-def test_mean_interval_of_two_values_has_the_closed_form():
-    # One degree of freedom is Cauchy's distribution: t(0.975) = tan(0.475 pi), s / sqrt(2) = 1 / 2.
-    found = mean_interval([0.0, 1.0])
-    assert found.upper - found.estimate == pytest.approx(math.tan(0.475 * math.pi) / 2)
 
 
 @pytest.mark.parametrize(("correct", "n"), [(0, 10), (3, 10), (10, 10), (177, 180), (1, 1)])
@@ -127,17 +114,47 @@ def test_share_interval_counts_examples_that_err_together_once():
     assert share_interval([0.5]).lower < 0.1
 
 
-def test_intervals_refuse_what_they_cannot_use():
+@pytest.mark.parametrize(("successes", "n"), [(0, 3), (3, 3), (7, 10), (1, 40)])
+def test_exact_interval_ends_where_the_binomial_test_stops_rejecting(successes, n):
+    found = exact_interval(successes, n)
+    expected = stats.binomtest(successes, n).proportion_ci(method="exact")
+    assert (found.lower, found.upper) == pytest.approx((expected.low, expected.high))
+    if successes:
+        assert stats.binom.sf(successes - 1, n, found.lower) == pytest.approx(0.025)
+
+
+def test_exact_interval_never_covers_less_often_than_it_says():
+    for n in (3, 10):
+        found = [exact_interval(k, n) for k in range(n + 1)]
+        for rate in np.linspace(0.01, 0.99, 99):
+            chances = stats.binom.pmf(range(n + 1), n, rate)
+            covers = [one.lower <= rate <= one.upper for one in found]
+            assert chances[covers].sum() >= 0.95
+
+
+def test_difference_interval_equals_newcombes_published_examples():
+    # Newcombe 1998, table II, method 10: 56/70 - 48/80, 9/10 - 3/10, 10/10 - 0/10.
+    for first, second, lower, upper in (
+        ((48, 80), (56, 70), 0.0524, 0.3339),
+        ((3, 10), (9, 10), 0.1705, 0.8090),
+        ((0, 10), (10, 10), 0.6075, 1.0),
+    ):
+        found = difference_interval(first, second)
+        assert (found.lower, found.upper) == (
+            pytest.approx(lower, abs=5e-5),
+            pytest.approx(upper, abs=5e-5),
+        )
+        back = difference_interval(second, first)
+        assert (back.lower, back.upper) == pytest.approx((-found.upper, -found.lower))
+
+
+def test_shares_refuse_what_they_cannot_use():
     with pytest.raises(ValueError, match=r"shares must be \[n\] fractions in \[0, 1\]"):
         share_interval([0.5, 1.5])
     with pytest.raises(ValueError, match=r"shares must be \[n\]"):
         share_interval([])
     with pytest.raises(ValueError, match=r"shares must be \[n\]"):
         paired_interval([0.5], [1.5])
-    with pytest.raises(ValueError, match="at least two values"):
-        mean_interval([1.0])
-    with pytest.raises(ValueError, match="finite"):
-        mean_interval([1.0, float("nan")])
     with pytest.raises(ValueError, match=r"correct must be in \[0, n\].*got 5 of 4"):
         wilson_interval(5, 4)
     with pytest.raises(ValueError, match=r"confidence must be in \(0, 1\), got 95"):
@@ -146,29 +163,3 @@ def test_intervals_refuse_what_they_cannot_use():
         paired_interval([1, 0], [True, False])
     with pytest.raises(ValueError, match="same images"):
         paired_interval([True], [True, False])
-
-
-@pytest.mark.parametrize(
-    ("values", "doubt"),
-    [
-        ([0.14], "one replicate, so no interval"),
-        ([0.14, 0.14], "2 equal values, too few for an interval"),
-        ([0.0, 0.0, 0.0], "3 equal values, too few for an interval"),
-    ],
-)
-def test_replicates_that_do_not_tell_how_they_vary_have_no_interval(values, doubt):
-    over = over_replicates(values)
-    assert over == Mean(len(values), values[0], None, None)
-    assert over.doubt == doubt
-
-
-def test_replicates_that_differ_have_students_interval():
-    over, expected = over_replicates([0.0, 1.0, 5.0]), mean_interval([0.0, 1.0, 5.0])
-    assert over == Mean(3, expected.estimate, expected.lower, expected.upper)
-    assert over.doubt == ""
-
-
-@pytest.mark.parametrize("values", [[], [float("nan")], [float("inf")] * 2])
-def test_replicates_must_be_finite_numbers(values):
-    with pytest.raises(ValueError, match="got"):
-        over_replicates(values)
