@@ -1,9 +1,18 @@
+import itertools
+
 import networkx
 import pytest
 import torch
 
 from surfeit.core import Streams
-from surfeit.similarity import Graph, clusters, components, cosine_graph, isolated
+from surfeit.similarity import (
+    Graph,
+    clusters,
+    components,
+    cosine_graph,
+    isolated,
+    isolated_by_chance,
+)
 
 
 def graph_of(units, pairs):
@@ -49,3 +58,19 @@ def test_planted_clusters_of_nearly_equal_filters_are_found():
     found = clusters(cosine_graph(weight, inner_product=0.9))
     assert len(found) == 35
     assert all(len(set(member[units].tolist())) == 1 for units in found)
+
+
+@pytest.mark.parametrize(("units", "edges"), [(4, 0), (4, 2), (5, 3), (5, 6), (5, 7), (1, 0)])
+def test_isolated_by_chance_is_the_mean_over_all_graphs_of_as_many_edges(units, edges):
+    pairs = list(itertools.combinations(range(units), 2))
+    counts = [
+        units - len(set(itertools.chain(*chosen)))
+        for chosen in itertools.combinations(pairs, edges)
+    ]
+    expected = sum(counts) / len(counts)
+    assert isolated_by_chance(units, edges) == pytest.approx(expected, abs=1e-12)
+
+
+def test_more_edges_than_pairs_are_refused():
+    with pytest.raises(ValueError, match="4 units have from 0 to 6 edges, got 7"):
+        isolated_by_chance(4, 7)

@@ -3,7 +3,13 @@ import pytest
 import torch
 
 from surfeit.core import Streams
-from surfeit.spectra import kept_share, project, project_update, residual_share
+from surfeit.spectra import (
+    kept_share,
+    project,
+    project_randomly,
+    project_update,
+    residual_share,
+)
 
 SHAPES = [(5, 8), (8, 5), (6, 6), (6, 3, 2, 2), (1, 4), (4, 1)]
 
@@ -105,3 +111,32 @@ def test_project_update_keeps_the_initial_weight_and_projects_the_move():
 def test_wrong_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call(draw(3, 5))
+
+
+def test_a_random_projection_is_one_of_its_rank_and_keeps_what_it_projects_on():
+    weight = draw(6, 2, 3, 1)
+    found = project_randomly(weight, 2, Streams(0).get("random"))
+    matrix = found.flatten(1)
+    assert torch.linalg.matrix_rank(matrix) == 2
+    # A projection of W has W − P orthogonal to P, column by column.
+    assert torch.allclose(matrix.T @ (weight.flatten(1) - matrix), torch.zeros(6, 6).double())
+    assert torch.allclose(project_randomly(weight, 6, Streams(0).get("random")), weight)
+    assert not project_randomly(weight, 0, Streams(0).get("random")).any()
+
+
+def test_random_projections_keep_rank_over_units_of_the_squared_norm():
+    weight, generator = draw(8, 5), Streams(0).get("random")
+    kept = (
+        torch.stack([project_randomly(weight, 2, generator).square().sum() for _ in range(400)])
+        / weight.square().sum()
+    )
+    assert abs(kept.mean() - 2 / 8) < 4 * kept.std() / 20
+
+
+def test_a_random_projection_of_half_precision_stays_so():
+    assert project_randomly(draw(4, 3).half(), 2, Streams(0).get("random")).dtype == torch.float16
+
+
+def test_more_random_directions_than_units_are_refused():
+    with pytest.raises(ValueError, match="4 units have from 0 to 4 directions, got 5"):
+        project_randomly(draw(4, 9), 5, Streams(0).get("random"))

@@ -1,4 +1,4 @@
-"""How alike a layer's units are: frame potential, graph of weight vectors, movement, layout."""
+"""How alike a layer's units are: frame potential, graph, outputs, movement, layout."""
 
 from surfeit.similarity.frame_potential import contributions, normalised, total_frame_potential
 from surfeit.similarity.graph import (
@@ -10,9 +10,10 @@ from surfeit.similarity.graph import (
     nearest_neighbours,
     similarity_blocks,
 )
-from surfeit.similarity.groups import clusters, components, isolated
+from surfeit.similarity.groups import clusters, components, isolated, isolated_by_chance
 from surfeit.similarity.layout import force_layout
 from surfeit.similarity.movement import Movement, angles, hardly_moved, movement
+from surfeit.similarity.outputs import output_directions
 from surfeit.similarity.strongest import strongest_links
 
 __all__ = [
@@ -29,9 +30,11 @@ __all__ = [
     "hardly_moved",
     "inner_product_of",
     "isolated",
+    "isolated_by_chance",
     "movement",
     "nearest_neighbours",
     "normalised",
+    "output_directions",
     "similarity_blocks",
     "strongest_links",
     "total_frame_potential",

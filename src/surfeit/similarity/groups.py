@@ -1,5 +1,7 @@
 """Groups of units in the graph: components, clusters and isolated units."""
 
+import math
+
 import numpy as np
 import torch
 from jaxtyping import Int64
@@ -48,3 +50,32 @@ def isolated(graph: Graph) -> Int64[Tensor, " members"]:
     linked = torch.zeros(graph.units, dtype=torch.bool, device=graph.edges.device)
     linked[graph.edges.flatten()] = True
     return (~linked).nonzero()[:, 0]
+
+
+def isolated_by_chance(units: int, edges: int) -> float:
+    """How many units are expected to have no edge, if so many edges are placed at random.
+
+    `n C(M − (n − 1), m) / C(M, m)` with n units, m edges and `M = n(n − 1)/2` pairs, each pair
+    joined at most once: the null for `isolated`. Edges that crowd together leave more.
+
+    Args:
+        units: at least 1.
+        edges: from 0 to units (units − 1) / 2.
+
+    Returns:
+        a number of units, in [0, units].
+
+    Raises:
+        ValueError: if a number is out of range.
+
+    Source: Erdős and Rényi 1959.
+    """
+    pairs = units * (units - 1) // 2
+    if units < 1 or not 0 <= edges <= pairs:
+        raise ValueError(f"{units} units have from 0 to {pairs} edges, got {edges}")
+    without = pairs - (units - 1)
+    if edges > without:
+        return 0.0
+    log = math.lgamma(without + 1) - math.lgamma(without - edges + 1)
+    log -= math.lgamma(pairs + 1) - math.lgamma(pairs - edges + 1)
+    return units * math.exp(log)

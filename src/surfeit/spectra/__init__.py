@@ -1,6 +1,7 @@
-"""Spectra of weight matrices: eigenvalues, noise and spikes, projection to low rank."""
+"""Spectra of weight matrices: eigenvalues, noise and spikes, low rank, angles of subspaces."""
 
 from surfeit.spectra.accuracy import accuracy_by_rank
+from surfeit.spectra.angles import leading_directions, principal_angles
 from surfeit.spectra.effective import projected
 from surfeit.spectra.eigenvalues import eigenpairs, eigenvalues
 from surfeit.spectra.elbow import elbow
@@ -8,6 +9,7 @@ from surfeit.spectra.marchenko_pastur import MarchenkoPastur, fit_marchenko_past
 from surfeit.spectra.projection import (
     kept_share,
     project,
+    project_randomly,
     project_update,
     residual_energy,
     residual_share,
@@ -23,7 +25,10 @@ __all__ = [
     "elbow",
     "fit_marchenko_pastur",
     "kept_share",
+    "leading_directions",
+    "principal_angles",
     "project",
+    "project_randomly",
     "project_update",
     "projected",
     "residual_energy",

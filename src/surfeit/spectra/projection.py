@@ -69,6 +69,39 @@ def project_update(
     return _like(weight, before + project(update, rank))
 
 
+@one_thread()
+def project_randomly(
+    weight: Float[Tensor, "units *inputs"], rank: int, generator: torch.Generator
+) -> Float[Tensor, "units *inputs"]:
+    """The layer's weight matrix on random directions of its output space: the null for `project`.
+
+    `Q Qᵀ W`, with Q [units, rank] an orthonormal basis of a uniformly drawn subspace. It keeps
+    `rank / units` of the squared norm on average.
+
+    Args:
+        weight: a layer's weight, or its update; filters are flattened.
+        rank: from 0 (all zero) to units (the weight itself, but for rounding).
+        generator: of the draw.
+
+    Returns:
+        a new tensor like the weight, in its dtype.
+
+    Raises:
+        ValueError: if the rank is out of range, or the weight is not a layer's or not finite.
+
+    Cost: O(units · rank · (rank + inputs)).
+    """
+    matrix = finite_matrix(weight)
+    units = len(matrix)
+    if not 0 <= rank <= units:
+        raise ValueError(f"{units} units have from 0 to {units} directions, got {rank}")
+    drawn = torch.randn(
+        units, rank, generator=generator, dtype=matrix.dtype, device=generator.device
+    )
+    basis = torch.linalg.qr(drawn.to(matrix.device)).Q
+    return _like(weight, basis @ (basis.T @ matrix))
+
+
 def kept_share(
     weight: Float[Tensor, "units *inputs"], ranks: Sequence[int] | None = None
 ) -> Float[Tensor, " ranks"]:

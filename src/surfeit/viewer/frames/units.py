@@ -7,13 +7,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from surfeit.similarity import angles, normalised
+from surfeit.similarity import angles, normalised, output_directions
 
 _WITHOUT = {
     "weights": "no direction: all weights are zero",
     "outputs": "no correlation with others: outputs are the same for all examples",
 }
-_ROUNDING = 8  # roundings that outputs may differ by and still be the same
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +64,7 @@ def units_of(
 ) -> Units:
     """The units of a layer, compared by their weight vectors or by their outputs.
 
-    Outputs are compared by Pearson's correlation over examples and positions:
-    `Σ (a − ā)(b − b̄) / √(Σ (a − ā)² Σ (b − b̄)²)`. Without taking the means off, units that know
-    nothing of each other would be alike, since outputs are seldom negative: 0.61 for `relu(z + 1)`.
+    Outputs are compared by their correlation over examples and positions: see `output_directions`.
     It is not defined for outputs that never change; such units have no links.
 
     Args:
@@ -83,21 +80,11 @@ def units_of(
     direction = normalised(weight)
     unknown = torch.full((len(weight),), math.nan)
     return Units(
-        rows=direction if outputs is None else _normalised_outputs(outputs),
+        rows=direction if outputs is None else output_directions(outputs),
         norm=weight.norm(dim=1),
         angle=unknown if origin is None else angles(direction, origin),
         kept=torch.ones(len(weight)) if kept is None else kept.float(),
     )
-
-
-def _normalised_outputs(outputs: Tensor) -> Tensor:
-    if not bool(torch.isfinite(outputs).all()):
-        raise ValueError("the network's answers are not finite: units cannot be compared by them")
-    full = outputs.double()
-    centred = full - full.mean(dim=1, keepdim=True)
-    largest, strays = full.abs().amax(dim=1), centred.abs().amax(dim=1)
-    rounding = _ROUNDING * torch.finfo(outputs.dtype).eps * largest
-    return normalised(centred.masked_fill((strays <= rounding)[:, None], 0)).float()
 
 
 def note_of(units: Units, source: str) -> str | None:
