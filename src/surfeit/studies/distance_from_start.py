@@ -55,7 +55,7 @@ class Config:
     widths: tuple[int, ...] = (32, 64, 128, 256, 512, 1024, 2048)
     examples: tuple[int, ...] = (1024, 2048, 4096, 8192, 16384, 32768)
     width: int = 256  # of the networks that are trained on fewer examples
-    recipe: Recipe = Recipe(lr=0.01, momentum=0.9, batch_size=64, epochs=40)  # noqa: RUF009
+    recipe: Recipe = Recipe(lr=0.01, momentum=0.9, batch_size=64, epochs=40)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     fitted: float = 0.99  # of the training examples are right
     exponent: float = 0.4  # published

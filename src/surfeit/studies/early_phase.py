@@ -47,7 +47,7 @@ class Config:
 
     model: str = "vgg19-bn"
     data: str = "cifar10"
-    recipe: Recipe = report_recipe("vgg19-bn")  # noqa: RUF009
+    recipe: Recipe = report_recipe("vgg19-bn")
     early: int = 500  # steps: "the first hundreds"
     per_decade: int = 8  # snapshots; 0 for each epoch's end
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)

@@ -58,8 +58,8 @@ class Config:
     models: tuple[str, ...] = ("conv-2", "conv-4", "conv-6")
     data: str = "cifar10"
     densities: tuple[float, ...] = (0.1, 0.3, 0.5)
-    trained: Recipe = Recipe(optimizer="adam", lr=3e-4, batch_size=60, epochs=30)  # noqa: RUF009
-    popup: Recipe = Recipe(  # noqa: RUF009
+    trained: Recipe = Recipe(optimizer="adam", lr=3e-4, batch_size=60, epochs=30)
+    popup: Recipe = Recipe(
         lr=0.1, momentum=0.9, weight_decay=1e-4, batch_size=128, epochs=100, schedule="cosine"
     )
     target: str = "mlp-16"

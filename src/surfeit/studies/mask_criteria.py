@@ -68,7 +68,7 @@ class Config:
 
     model: str = "lenet-300-100"
     data: str = "mnist"
-    recipe: Recipe = Recipe(optimizer="adam", lr=1.2e-3, batch_size=60, steps=50_000)  # noqa: RUF009
+    recipe: Recipe = Recipe(optimizer="adam", lr=1.2e-3, batch_size=60, steps=50_000)
     criteria: tuple[str, ...] = (
         "large_final",
         "magnitude_increase",

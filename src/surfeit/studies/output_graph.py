@@ -57,9 +57,7 @@ class Config:
     data: str = "cifar10"
     model: str = "conv-2"
     layer: str = "fc1"
-    recipe: Recipe = Recipe(  # noqa: RUF009
-        optimizer="adam", lr=2e-4, batch_size=64, steps=20_000
-    )
+    recipe: Recipe = Recipe(optimizer="adam", lr=2e-4, batch_size=64, steps=20_000)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     inner_product: float = 0.25  # published; more where chance reaches that
     examples: int = 2_000

@@ -66,9 +66,7 @@ class Config:
     model: str = "conv-2"
     layer: str = "fc1"
     classes: tuple[int, ...] = (2, 3, 5, 7, 10)
-    recipe: Recipe = Recipe(  # noqa: RUF009
-        optimizer="adam", lr=2e-4, batch_size=64, steps=20_000
-    )
+    recipe: Recipe = Recipe(optimizer="adam", lr=2e-4, batch_size=64, steps=20_000)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     rank_margin: float = 1.0  # ranks: an elbow is a whole number
 
@@ -98,7 +96,7 @@ def jobs(config: Config, lab: Lab) -> dict[str, Job]:
 
 
 def elbows(run: Run, layer: str) -> Iterator[dict[str, Any]]:
-    """The elbow of what a layer's approximations leave out: at the start, the end, of the update."""
+    """The elbow of what approximations leave out: at the start, at the end, of the update."""
     structure = Structure.of(run.model())
     first, last = (structure.layer(layer).matrix(run.model(step)) for step in (0, None))
     yield {

@@ -57,7 +57,7 @@ class Config:
 
     model: str = "lenet-300-100"
     data: str = "mnist"
-    recipe: Recipe = report_recipe("lenet-300-100")  # noqa: RUF009
+    recipe: Recipe = report_recipe("lenet-300-100")
     density: float = 0.4  # of the units of each hidden layer: what a third removed would not show
     moments: tuple[float, ...] = (0.0, 0.01, 0.1, 0.25, 0.5, 0.75, 1.0)  # of the training
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)

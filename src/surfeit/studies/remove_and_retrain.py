@@ -54,7 +54,7 @@ class Config:
     model: str = "lenet-300-100"
     data: str = "mnist"
     layers: tuple[str, ...] = ("fc1", "fc2")
-    recipe: Recipe = report_recipe("lenet-300-100")  # noqa: RUF009
+    recipe: Recipe = report_recipe("lenet-300-100")
     rounds: int = 4
     rate: float = 0.25  # of the units that are left, removed in each round
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)

@@ -58,9 +58,7 @@ class Config:
     model: str = "lenet-300-100"
     data: str = "mnist"
     images: int | None = None  # of the training set; None for all
-    recipe: Recipe = Recipe(  # noqa: RUF009
-        lr=0.01, momentum=0.9, weight_decay=1e-3, batch_size=32, epochs=100
-    )
+    recipe: Recipe = Recipe(lr=0.01, momentum=0.9, weight_decay=1e-3, batch_size=32, epochs=100)
     noises: tuple[float, ...] = (0.2, 0.4)
     kind: NoiseKind = "wrong"  # as the authors draw: always another class
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)

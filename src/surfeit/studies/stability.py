@@ -64,12 +64,12 @@ class Config:
 
     small: str = "lenet-300-100"
     data: str = "mnist"
-    recipe: Recipe = Recipe(optimizer="adam", lr=1.2e-3, batch_size=60, steps=24_000)  # noqa: RUF009
+    recipe: Recipe = Recipe(optimizer="adam", lr=1.2e-3, batch_size=60, steps=24_000)
     levels: int = 10
     """Of tickets, at 20 % a level; the last one is compared."""
     deep: str = "vgg19-bn"
     deep_data: str = "cifar10"
-    deep_recipe: Recipe = Recipe(  # noqa: RUF009
+    deep_recipe: Recipe = Recipe(
         lr=0.1,
         momentum=0.9,
         weight_decay=1e-4,

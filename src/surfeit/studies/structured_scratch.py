@@ -51,9 +51,7 @@ class Config:
 
     model: str = "vgg19-bn"
     data: str = "cifar10"
-    recipe: Recipe = Recipe(  # noqa: RUF009
-        lr=0.1, momentum=0.9, batch_size=64, epochs=160, weight_decay=1e-4
-    )
+    recipe: Recipe = Recipe(lr=0.1, momentum=0.9, batch_size=64, epochs=160, weight_decay=1e-4)
     levels: int = 2  # densities of units: 0.7 and 0.49
     rate: float = 0.3
     weights_kept: float = 0.2

@@ -57,7 +57,7 @@ class Config:
 
     model: str = "vgg19-bn"
     data: str = "cifar10"
-    recipe: Recipe = report_recipe("vgg19-bn")  # noqa: RUF009
+    recipe: Recipe = report_recipe("vgg19-bn")
     dropout: float = 0.66  # of the authors' settings the one whose share costs a plain network
     share: float = 0.75
     kept: tuple[float, ...] = (1.0, 0.75, 0.5, 0.25, 0.1)

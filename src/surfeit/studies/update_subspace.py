@@ -52,7 +52,7 @@ class Config:
     data: str = "mnist"
     model: str = "mlp-1024-1024"
     layer: str = "fc2"
-    recipe: Recipe = Recipe(lr=0.01, momentum=0.9, batch_size=64, epochs=40)  # noqa: RUF009
+    recipe: Recipe = Recipe(lr=0.01, momentum=0.9, batch_size=64, epochs=40)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     rank: int = 16
     draws: int = 5  # of random directions, averaged
