@@ -79,7 +79,7 @@ def timed(engine: Engine, dataset: Dataset, steps: int, jobs: int) -> Timed:
             train_many(many, store=Store(Path(folder)), engine=engine)
             taken.append(time.perf_counter() - begin)
     workers = 1 if isinstance(engine, InProcess) else cores()
-    return Timed(*taken, engine.workers if isinstance(engine, Local) else workers)
+    return Timed(taken[0], taken[1], engine.workers if isinstance(engine, Local) else workers)
 
 
 def main() -> None:

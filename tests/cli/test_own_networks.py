@@ -37,6 +37,9 @@ def plain():
 
 def broken():
     raise KeyError("layers")
+
+
+ready = Residual(64, 10)
 """
 
 
@@ -60,10 +63,18 @@ def test_tickets_of_a_network_of_ones_own(source, options, tmp_path, granularity
     table = pq.read_table(tmp_path / "out" / "tickets.parquet")
     assert table.num_rows == 3
     assert table["run"].null_count == 0
-    assert "a Residual can be built by its own code alone: trained here" in capsys.readouterr().err
+    assert "trained here" not in capsys.readouterr().err
     runs = {run.about["model"] for run in _store(tmp_path).runs()}
     assert runs == {"residual"}
     assert call("anatomy", tmp_path / "out", "--root", tmp_path / "store") == 0
+
+
+def test_a_network_that_is_ready_is_trained_in_this_process(source, options, tmp_path, capsys):
+    flags = ["--levels", "1", "--controls", "reinit", "--out", tmp_path / "out"]
+    assert call("tickets", "--model", f"{source}:ready", *flags, *options) == 0
+    told = capsys.readouterr().err
+    assert "ready is a Residual, which no other process could build: trained here" in told
+    assert pq.read_table(tmp_path / "out" / "tickets.parquet")["run"].null_count == 0
 
 
 def test_the_other_commands_of_a_network_of_ones_own(source, options, tmp_path):
@@ -89,10 +100,11 @@ def test_a_network_is_the_same_for_a_seed_and_another_for_the_next(source):
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
-def test_what_a_description_can_build_is_trained_side_by_side(source):
+def test_what_a_function_builds_is_trained_side_by_side(source):
     data = load("digits")
     assert isinstance(engine_of(f"{source}:plain", data, 2), Local)
-    assert isinstance(engine_of(f"{source}:residual", data, 2), InProcess)
+    assert isinstance(engine_of(f"{source}:residual", data, 2), Local)
+    assert isinstance(engine_of(f"{source}:ready", data, 2), InProcess)
     assert isinstance(engine_of("lenet-300-100", data, 2), Local)
     assert short_name(f"{source}:plain") == "plain"
 

@@ -70,24 +70,34 @@ def file(tmp_path):
         del sys.modules[name]
 
 
+def called(text):
+    return call_named(text, named_object(text))
+
+
 @pytest.mark.parametrize("value", [lenet_300_100, Recipe, functools.partial])
 def test_a_function_is_found_again_by_its_reference(value):
     assert named_object(reference(value)) is value
 
 
 def test_a_file_is_one_module_however_often_it_is_named(file):
-    made = call_named(f"{file}:setting")
+    made = called(f"{file}:setting")
     assert made.width == 7
     assert isinstance(made, named_object(f"{file}:Setting"))
     assert reference(type(made)) == f"{file}:Setting"
     assert named_object(reference(named_object(f"{file}:Outer.inner")))() == 1
-    assert call_named(f"{file}:late") == 8
+    assert called(f"{file}:late") == 8
 
 
 def test_a_file_that_was_changed_is_imported_again(file):
     assert named_object(f"{file}:setting")().width == 7
     file.write_text("def setting():\n    return 'changed'\n")
-    assert call_named(f"{file}:setting") == "changed"
+    assert called(f"{file}:setting") == "changed"
+
+
+def test_a_file_that_is_executed_anew_takes_nobodys_place(file):
+    first, new = (named_object(f"{file}:Setting", anew=anew) for anew in (False, True))
+    assert new is not first
+    assert named_object(f"{file}:Setting") is first
 
 
 def test_a_file_named_like_a_module_that_is_there_does_not_take_its_place(tmp_path):
@@ -138,7 +148,7 @@ def test_what_another_process_would_not_find_is_refused(file, monkeypatch):
 )
 def test_what_cannot_be_called_is_told(file, name, words):
     with pytest.raises(ValueError, match=words):
-        call_named(f"{file}:{name}")
+        called(f"{file}:{name}")
 
 
 def test_modules_that_are_not_there_or_fail_are_told(tmp_path):

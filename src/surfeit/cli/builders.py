@@ -40,7 +40,7 @@ def short_name(text: str) -> str:
 def engine_of(
     text: str, dataset: "Dataset", workers: int | None, teller: Teller | None = None
 ) -> "Engine":
-    """Trains side by side, or in this process what only the user's own code can build.
+    """Trains side by side, or in this process what no other process could build.
 
     Args:
         text: the network's name.
@@ -55,16 +55,20 @@ def engine_of(
 
     if not names_a_function(text):
         return Local(workers)
+    from torch import nn
+
+    from surfeit.core.importing import named_object
     from surfeit.models import describe, foreign_part, is_rebuildable
 
-    architecture = describe(
-        trainable(text)(input_shape=dataset.input_shape, classes=dataset.outputs)
-    )
+    # A function builds the network anew in any process; of one that is ready there is just this.
+    if not isinstance(found := named_object(text), nn.Module):
+        return Local(workers)
+    architecture = describe(found)
     if is_rebuildable(architecture):
         return Local(workers)
     if teller is not None:
         teller.say(
-            f"a {foreign_part(architecture)} can be built by its own code alone: trained here, one "
-            "after another"
+            f"{text} is a {foreign_part(architecture)}, which no other process could build: "
+            "trained here, one after another; name a function that builds it"
         )
     return InProcess()

@@ -45,10 +45,10 @@ def dataset_of(text: str) -> "Dataset":
         ValueError: if there is no such module or name, the function needs arguments, fails, or
             makes no data set.
     """
-    from surfeit.core.importing import call_named
+    from surfeit.core.importing import call_named, named_object
     from surfeit.data import Dataset
 
-    dataset = call_named(text)
+    dataset = call_named(text, named_object(text))
     if not isinstance(dataset, Dataset):
         raise ValueError(
             f"{text} must return a surfeit.data.Dataset, such as surfeit.data.from_tensors makes, "

@@ -17,12 +17,14 @@ from surfeit.core.errors import unknown
 _STAMP = "__surfeit_stamp__"
 
 
-def named_object(text: str) -> Any:
+def named_object(text: str, *, anew: bool = False) -> Any:
     """What a name stands for: a function, a class or another value of a module.
 
     Args:
         text: `package.module:name`, found in this folder or among what is installed, or
             `path/to/file.py:name`; the name may have dots.
+        anew: whether a file is executed once more, and its functions and classes are new ones: so
+            that random numbers drawn by its top level are the same each time.
 
     Raises:
         ValueError: if there is no such module, it cannot be imported, or it has no such name; the
@@ -30,7 +32,7 @@ def named_object(text: str) -> Any:
     """
     where, _, name = text.rpartition(":")
     with importable_from(where):
-        found: Any = _module(where)
+        found: Any = _module(where, anew)
     for part in name.split("."):
         if not hasattr(found, part):
             raise unknown("function", f"{where}:{part}", _functions(found, where))
@@ -101,17 +103,17 @@ def code_path() -> list[str]:
     return [os.path.abspath(entry) for entry in sys.path if isinstance(entry, str)]
 
 
-def call_named(text: str, **options: object) -> Any:
+def call_named(text: str, function: Any, **options: object) -> Any:
     """What a function of the user's own returns; it may import what lies beside it.
 
     Args:
         text: its name, see `named_object`.
+        function: what the name stands for.
         options: what it gets if it takes an argument of that name.
 
     Raises:
-        ValueError: as `named_object`, or if it is no function, needs other arguments, or fails.
+        ValueError: if it is no function, needs other arguments, or fails.
     """
-    function = named_object(text)
     if not callable(function):
         raise ValueError(f"{text} is no function, but of type {type(function).__name__}")
     given = _accepted(function, text, options)
@@ -164,10 +166,10 @@ def _place(module: ModuleType) -> str:
     return name
 
 
-def _module(where: str) -> ModuleType:
+def _module(where: str, anew: bool) -> ModuleType:
     try:
         if where.endswith(".py"):
-            return _module_of_file(Path(where))
+            return _module_of_file(Path(where), anew)
         return importlib.import_module(where)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{where}.".startswith(f"{error.name}."):
@@ -184,7 +186,7 @@ def _module(where: str) -> ModuleType:
         raise ValueError(f"{where} cannot be imported: {_told(error)}") from error
 
 
-def _module_of_file(path: Path) -> ModuleType:
+def _module_of_file(path: Path, anew: bool) -> ModuleType:
     """The file as a module, imported once as long as the file is the same.
 
     A class of it is then one class, whichever function of the file made an object of it.
@@ -195,26 +197,33 @@ def _module_of_file(path: Path) -> ModuleType:
     status = path.stat()
     stamp = (str(path), status.st_mtime_ns, status.st_size)
     names = (path.stem, f"{path.stem}@{path.parent}")
-    for name in names:
+    for name in () if anew else names:
         if getattr(sys.modules.get(name), _STAMP, None) == stamp:
             return sys.modules[name]
     taken = sys.modules.get(path.stem)
     free = taken is None or getattr(taken, _STAMP, ("",))[0] == str(path)
-    name = names[0] if free else names[1]
+    name = names[0] if free or anew else names[1]
+    module = _executed(name, path, keep=not anew)
+    setattr(module, _STAMP, stamp)
+    return module
+
+
+def _executed(name: str, path: Path, *, keep: bool) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     before = sys.modules.get(name)
     sys.modules[name] = module  # data classes look their module up
+    done = False
     try:
         spec.loader.exec_module(module)
-    except BaseException:
-        sys.modules.pop(name)
-        if before is not None:
-            sys.modules[name] = before
-        raise
-    setattr(module, _STAMP, stamp)
+        done = True
+    finally:
+        if not done or (before is not None and not keep):
+            sys.modules.pop(name, None)
+            if before is not None:
+                sys.modules[name] = before
     return module
 
 

@@ -1,5 +1,8 @@
 """The engine of a Ray cluster: a remote function a task, on a store that all its nodes see."""
 
+# pyright: reportMissingImports=false
+# The extra need not be installed where types are checked.
+
 import math
 import os
 import sys

@@ -1,5 +1,8 @@
 """The engine of a SLURM cluster: a submitted job a task, on a store that all its nodes see."""
 
+# pyright: reportMissingImports=false
+# The extra need not be installed where types are checked.
+
 import os
 import signal
 import sys

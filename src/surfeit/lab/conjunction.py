@@ -1,5 +1,6 @@
 """Verdicts on claims of several parts, all of which have to hold."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -48,7 +49,7 @@ def all_exceed(
     each, strict = judged(comparisons), judged(comparisons * len(parts))
     against = [one for one in strict if one.ruling == "contradicted"]
     if against:
-        return min(against, key=lambda one: one.effect)
+        return min(against, key=_effect)
     if all(one.ruling == "supported" for one in each):
         return min(each, key=_lower)
     doubtful = [one for one in each if one.ruling != "supported"]
@@ -56,4 +57,9 @@ def all_exceed(
 
 
 def _lower(verdict: Verdict) -> float:
-    return verdict.effect if verdict.lower is None else verdict.lower
+    return _effect(verdict) if verdict.lower is None else verdict.lower
+
+
+def _effect(verdict: Verdict) -> float:
+    """What was not measured is the least of all."""
+    return -math.inf if verdict.effect is None else verdict.effect

@@ -13,8 +13,9 @@ from surfeit.models.networks import Shape
 class OwnBuilder:
     """A builder that calls a function of the user's own.
 
-    What the function draws from PyTorch's global generator is drawn from the seed's own, so that a
-    network is the same each time; where it takes a `generator`, it gets that.
+    What the function, or its file, draws from PyTorch's global generator is drawn from the seed's
+    own, so that a network is the same each time, in any process; where the function takes a
+    `generator`, it gets that.
 
     Args:
         function: its name, as for `own_network`. It is called when a network is built.
@@ -55,10 +56,10 @@ def own_network(text: str, **options: object) -> nn.Module:
         ValueError: if there is no such module or function, it needs other arguments, fails, or
             builds no network.
     """
-    built = named_object(text)
+    built = named_object(text, anew=True)
     if isinstance(built, nn.Module):
         return built
-    network = call_named(text, **options)
+    network = call_named(text, built, **options)
     if not isinstance(network, nn.Module):
         raise ValueError(
             f"{text} must return the network, a torch.nn.Module, and returned an object of type "

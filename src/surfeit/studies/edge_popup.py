@@ -17,6 +17,7 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
+from torch import nn
 
 from surfeit.data import Dataset
 from surfeit.execute import Derived
@@ -158,6 +159,7 @@ def constructed(run: Run, dataset: Dataset, *, pairs: list[int]) -> Iterator[dic
     Random weights are drawn from the run's own seed; outputs are those for the test images.
     """
     target, inputs = run.model(), dataset.test.inputs
+    assert isinstance(target, nn.Sequential)  # as all that the study trains
     table = approximation_error(target, inputs, pairs=pairs, seeds=(run.config["seed"],))
     spread = target(inputs).std().item()
     for row in table.to_pylist():

@@ -186,7 +186,8 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
 
 def _correlation(classes: np.ndarray, elbows: np.ndarray) -> float:
     """Spearman's; 0 for an elbow that never moves, which follows nothing."""
-    return 0.0 if (elbows == elbows[0]).all() else float(spearmanr(classes, elbows)[0])
+    found: Any = spearmanr(classes, elbows)
+    return 0.0 if (elbows == elbows[0]).all() else float(found.statistic)
 
 
 def _unmeasured(claim: str) -> Verdict:

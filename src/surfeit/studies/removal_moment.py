@@ -133,7 +133,8 @@ def figure(table: pa.Table) -> Figure:
         for (score, words), color, marker in zip(
             _SCORES.items(), (BLUE, VERMILLION), "os", strict=True
         ):
-            moments = sorted({moment for name, moment, _ in found if name == score})
+            moments: list[Any] = [moment for name, moment, _ in found if name == score]
+            moments = sorted(set(moments))
             means = [over_replicates(_at(found, score, moment)) for moment in moments]
             error = [[m.mean - (m.lower or m.mean) for m in means] for _ in range(2)]
             axes.errorbar(
@@ -212,4 +213,4 @@ def _differs(claim: str, parts: dict[float, list[float]], config: Config) -> Ver
     ]
     each = [replace(one, ruling=turned.get(one.ruling, "inconclusive")) for one in each]
     rank = {"supported": 0, "inconclusive": 1, "contradicted": 2}
-    return min(each, key=lambda one: (rank[one.ruling], -abs(one.effect)))
+    return min(each, key=lambda one: (rank[one.ruling], -abs(one.effect or 0.0)))

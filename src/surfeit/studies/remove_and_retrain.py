@@ -90,7 +90,7 @@ def jobs(config: Config, lab: Lab) -> dict[str, Job | Derived]:
             config.data,
             config.recipe,
             seed=seed,
-            snapshots=Snapshots(every_epochs=int(pool), at=at[:1]),
+            snapshots=Snapshots(every_epochs=int(pool), at=tuple(at[:1])),
         )
         every[_name("whole", 0, seed)] = whole
         for way in _WAYS:
@@ -196,7 +196,7 @@ def figure(table: pa.Table) -> Figure:
         for (way, words), color, dash in zip(
             _WAYS.items(), (BLUE, VERMILLION, BLACK), ("-", "--", ":"), strict=True
         ):
-            curves = []
+            curves, steps = [], []
             for seed in sorted({row["seed"] for row in every}):
                 mine = [row for row in every if (row["way"], row["seed"]) == (way, seed)]
                 steps = [row[place] for row in mine for place in ("begin", "end")]

@@ -173,7 +173,7 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
         )
     )
     shared: dict[str, Any] = {"comparisons": len(CLAIMS)}
-    points = shared | {"unit": "points"}
+    points: dict[str, Any] = shared | {"unit": "points"}
     return (
         exceeds(
             "F9a",

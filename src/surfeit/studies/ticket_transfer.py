@@ -105,8 +105,12 @@ def permuted(data: Dataset) -> Dataset:
         flat = split.inputs.flatten(1)[:, order]
         return Split(flat.view_as(split.inputs), split.targets)
 
-    splits = {name: moved(split) for name, split in data.splits.items()}
-    return from_tensors(f"{data.name}-permuted", **splits)
+    return from_tensors(
+        f"{data.name}-permuted",
+        train=moved(data.train),
+        validation=moved(data.validation),
+        test=moved(data.test),
+    )
 
 
 def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:

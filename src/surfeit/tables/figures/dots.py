@@ -1,6 +1,7 @@
 """Dots by name: every replicate of each method or criterion, and the mean of each."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -55,7 +56,7 @@ def dots_legend(axes: Axes, *, published: str | None = None, outside: bool = Tru
         axes.legend(handles=handles, loc="best")
 
 
-def _diamond() -> dict[str, object]:
+def _diamond() -> dict[str, Any]:
     return {
         "linestyle": "",
         "marker": "D",
