@@ -44,7 +44,10 @@ def all_exceed(
             exceeds(claim, values, margin=margin, comparisons=count, unit=unit, says=words)
             for words, values in parts.items()
         ]
-        return [replace(one, says=f"{one.effect:+.3g} {unit} {one.says}") for one in found]
+        return [
+            one if one.effect is None else replace(one, says=f"{one.effect:+.3g} {unit} {one.says}")
+            for one in found
+        ]
 
     each, strict = judged(comparisons), judged(comparisons * len(parts))
     against = [one for one in strict if one.ruling == "contradicted"]

@@ -8,7 +8,6 @@ Source: Neyshabur et al. 2018 (1805.12076); Nagarajan and Kolter 2019 (1902.0474
 Cost: quick 5 s, laptop about 8 min (two cores).
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -224,7 +223,7 @@ def _judged(claim: str, exponents: list[float], margin: float, says: str) -> Ver
         return Verdict(
             claim=claim,
             ruling="inconclusive",
-            effect=math.nan,
+            effect=None,
             lower=None,
             upper=None,
             n=0,

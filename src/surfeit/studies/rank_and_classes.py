@@ -7,7 +7,6 @@ Source: Heitmann 2020, section 3.3, which leaves the question open.
 Cost: quick 5 s, laptop about 25 min (two cores).
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -194,7 +193,7 @@ def _unmeasured(claim: str) -> Verdict:
     return Verdict(
         claim=claim,
         ruling="inconclusive",
-        effect=math.nan,
+        effect=None,
         lower=None,
         upper=None,
         n=0,
