@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 from torch import Tensor, nn
 
-from surfeit.core import copied
+from surfeit.core import check_seeds, copied
 from surfeit.data import Dataset
 from surfeit.execute import (
     Derived,
@@ -22,7 +22,6 @@ from surfeit.execute import (
 from surfeit.landscape import error_barrier
 from surfeit.models import Builder, describe, is_rebuildable
 from surfeit.procedures.branches import SIDES, branch_name, line_rows, parting
-from surfeit.procedures.replicates import check_seeds
 from surfeit.store import Run, Store, canonical
 from surfeit.train import Job, Numerics, Origin, Recipe
 

@@ -6,10 +6,10 @@ from typing import Any
 import pyarrow as pa
 from torch import nn
 
+from surfeit.core import check_seeds
 from surfeit.data import Dataset
 from surfeit.execute import Engine, Measurement, Progress, Row, measure_many, train_many
 from surfeit.models import Builder, describe, is_rebuildable
-from surfeit.procedures.replicates import check_seeds
 from surfeit.procedures.supermasks.config import SupermaskConfig
 from surfeit.procedures.supermasks.criteria import check_classes, check_levels
 from surfeit.procedures.supermasks.measured import at_end, criterion_rows, learned_rows
