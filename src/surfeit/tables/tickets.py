@@ -181,7 +181,7 @@ def advantage(
     """
     values, density = _values(table, quantity), _densities(table)
     chosen = _chosen(values, density, control, densities)
-    per_replicate = list(_complete(values, chosen, control).values())
+    per_replicate = _complete(values, chosen, control)
     if not per_replicate:
         return None
     kept = [density[level, TICKET] for level in chosen]
@@ -198,24 +198,6 @@ def advantage(
         over=over,
         censored=censored,
     )
-
-
-def advantages(
-    table: pa.Table,
-    control: str,
-    quantity: str,
-    *,
-    densities: tuple[float, float] = DENSITIES,
-) -> dict[int, float]:
-    """Each replicate's mean difference ticket − control over a range of densities.
-
-    Arguments and errors are those of `advantage`, which is mean and interval of these.
-
-    Returns:
-        by replicate, of those that have every level compared in both arms.
-    """
-    values, density = _values(table, quantity), _densities(table)
-    return _complete(values, _chosen(values, density, control, densities), control)
 
 
 def _censored(table: pa.Table, chosen: Sequence[int], arm: str) -> int:
@@ -252,14 +234,14 @@ def _chosen(
     return [one for one in both if least <= density[one, TICKET] <= most] or both
 
 
-def _complete(values: _Values, chosen: Sequence[int], control: str) -> dict[int, float]:
+def _complete(values: _Values, chosen: Sequence[int], control: str) -> list[float]:
     """The mean difference of each replicate that has every chosen level in both arms."""
     everyone = [set(values[level][arm]) for level in chosen for arm in (TICKET, control)]
     common = sorted(set.intersection(*everyone)) if everyone else []
-    return {
-        who: float(np.mean([values[at][TICKET][who] - values[at][control][who] for at in chosen]))
+    return [
+        float(np.mean([values[at][TICKET][who] - values[at][control][who] for at in chosen]))
         for who in common
-    }
+    ]
 
 
 def _values(table: pa.Table, quantity: str) -> _Values:
