@@ -219,16 +219,7 @@ def slopes(table: pa.Table, config: Config, varied: str, name: str) -> list[floa
 
 
 def _judged(claim: str, exponents: list[float], margin: float, says: str) -> Verdict:
-    if not exponents:
-        return Verdict(
-            claim=claim,
-            ruling="inconclusive",
-            effect=None,
-            lower=None,
-            upper=None,
-            n=0,
-            unit="exponent",
-            says="No seed has two networks that fit their training data.",
-        )
-    said = says.format(np.mean(exponents))
+    said = "No seed has two networks that fit their training data."
+    if exponents:
+        said = says.format(np.mean(exponents))
     return exceeds(claim, exponents, margin=margin, comparisons=3, unit="exponent", says=said)

@@ -18,6 +18,7 @@ from surfeit.data import Dataset, subset, with_label_noise
 from surfeit.lab import POOL_DATA, POOL_SEARCH, Claim, Lab, Verdict, equals, exceeds
 from surfeit.models import builder_named
 from surfeit.procedures.tickets import TicketConfig, find_tickets
+from surfeit.prune import coverage
 from surfeit.store import Run
 from surfeit.tables.figures.lines import mean_lines
 from surfeit.tables.figures.style import panels, style
@@ -89,7 +90,7 @@ def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:
     for name in config.models:
         builder = builder_named(name)
         network = builder(input_shape=data.input_shape, classes=data.outputs)
-        whole = sum(value.numel() for value in network.parameters() if value.dim() > 1)
+        whole = coverage(network).reached
         table = find_tickets(
             builder, data, config.recipe, config.search, seeds=config.seeds, **lab.resources
         )

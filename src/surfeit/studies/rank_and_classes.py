@@ -151,7 +151,8 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
     # A spectrum of equal values has no elbow: such a seed says nothing.
     ranks = np.array([elbows for elbows in by_seed if None not in elbows], dtype=np.float64)
     if not len(ranks):
-        return tuple(_unmeasured(claim.id) for claim in CLAIMS)
+        said = "No seed's spectra have elbows."
+        return tuple(exceeds(claim.id, [], unit="ranks", says=said) for claim in CLAIMS)
     classes, most = np.array(config.classes), max(config.classes)
     over = ranks[:, classes.argmax()] - most
     follows = [_correlation(classes, elbows) for elbows in ranks]
@@ -187,16 +188,3 @@ def _correlation(classes: np.ndarray, elbows: np.ndarray) -> float:
     """Spearman's; 0 for an elbow that never moves, which follows nothing."""
     found: Any = spearmanr(classes, elbows)
     return 0.0 if (elbows == elbows[0]).all() else float(found.statistic)
-
-
-def _unmeasured(claim: str) -> Verdict:
-    return Verdict(
-        claim=claim,
-        ruling="inconclusive",
-        effect=None,
-        lower=None,
-        upper=None,
-        n=0,
-        unit="ranks",
-        says="No seed's spectra have elbows.",
-    )

@@ -24,6 +24,7 @@ from surfeit.lab import (
 )
 from surfeit.models import builder_named
 from surfeit.procedures.tickets import PUBLISHED, TicketConfig, find_tickets
+from surfeit.prune import coverage
 from surfeit.tables.figures.lines import mean_lines
 from surfeit.tables.figures.style import panels, style
 from surfeit.tables.tables import where
@@ -81,7 +82,7 @@ def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:
             builder, data, config.recipe, config.search, seeds=config.seeds, **lab.resources
         )
         network = builder(input_shape=data.input_shape, classes=data.outputs)
-        whole = sum(value.numel() for value in network.parameters() if value.dim() > 1)
+        whole = coverage(network).reached
         for row in table.to_pylist():
             yield {"model": name, "weights": row["density"] * whole, **row}
 

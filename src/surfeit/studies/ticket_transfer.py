@@ -31,6 +31,7 @@ from surfeit.tables.figures.lines import density_axis, mean_lines
 from surfeit.tables.figures.style import GREY, panels, style
 from surfeit.tables.pairs import paired
 from surfeit.tables.tables import where
+from surfeit.tables.tickets import gaps
 from surfeit.train import Recipe
 
 CLAIMS = (
@@ -142,20 +143,11 @@ def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:
 
 def figure(table: pa.Table) -> Figure:
     """Ticket − re-initialised control against density, a line a way of transfer."""
-    gaps = []
+    lines = []
     for way in dict.fromkeys(table["way"].to_pylist()):
-        pruned = where(table, way=way).filter(pc.field("level") > 0).to_pylist()
-        values = {(r["replicate"], r["level"], r["arm"]): r["test_accuracy"] for r in pruned}
-        gaps += [
-            {
-                "way": way,
-                "density": row["density"],
-                "gap": row["test_accuracy"] - values[row["replicate"], row["level"], "reinit"],
-            }
-            for row in pruned
-            if row["arm"] == "ticket"
-        ]
-    drawn = pa.Table.from_pylist(gaps)
+        found = where(gaps(where(table, way=way), "test_accuracy"), arm="reinit")
+        lines += [{"way": way, **row} for row in found.to_pylist()]
+    drawn = pa.Table.from_pylist(lines)
     with style():
         drawing, axes = panels(1, height=3.8)
         panel = axes[0][0]
