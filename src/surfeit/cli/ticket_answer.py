@@ -93,7 +93,9 @@ def _compared(over: "Mean", theirs: str) -> str:
 
 
 def _signed(over: "Mean") -> str:
-    return f"{round(100 * over.mean, 2) + 0.0:+.2f}"  # +0.00, not -0.00
+    from surfeit.tables import figure_in_words
+
+    return figure_in_words(100 * over.mean, 2, signed=True)
 
 
 def _sooner(stop: "Advantage") -> str:
@@ -128,12 +130,11 @@ def _censored(stop: "Advantage") -> str:
 
 
 def _range(over: "Mean", scale: float, digits: int) -> str:
+    from surfeit.tables import range_in_words
+
     assert over.lower is not None
     assert over.upper is not None
-    # Adding zero turns the minus of what rounds to zero into nothing.
-    ends = sorted(round(scale * end, digits) + 0.0 for end in (over.lower, over.upper))
-    lower, upper = (f"{end:,.{digits}f}" for end in ends)
-    return f"({lower} to {upper}, n = {over.n})"
+    return f"({range_in_words(scale * over.lower, scale * over.upper, digits)}, n = {over.n})"
 
 
 def _against_dense(table: "pa.Table") -> str | None:
