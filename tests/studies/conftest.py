@@ -1,6 +1,7 @@
 """Columns with a planted effect: where a claim holds, where it fails, where nobody can tell."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,3 +39,18 @@ def planted() -> Callable[..., list[float]]:
 def planted_three() -> Callable[..., dict[str, list[float]]]:
     """`planted_three(margin=0, step=1, n=5)`: see `plant_three`."""
     return plant_three
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Prints what each study's quick budget took."""
+    seconds = {
+        report.nodeid.partition("[")[2].rstrip("]"): value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == "quick_seconds"
+    }
+    if seconds:
+        terminalreporter.write_sep("-", f"quick budgets: {sum(seconds.values()):.0f} s in all")
+        for name, value in sorted(seconds.items(), key=lambda item: -item[1]):
+            terminalreporter.write_line(f"{value:6.1f} s  {name}")

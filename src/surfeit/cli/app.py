@@ -11,6 +11,7 @@ from rich.console import Console
 import surfeit
 from surfeit.cli import (
     anatomy,
+    claims,
     completion,
     datasets,
     demo,
@@ -18,6 +19,7 @@ from surfeit.cli import (
     pruning,
     runs,
     structure,
+    study,
     supermasks,
     tickets,
     training,
@@ -61,6 +63,9 @@ for command in (
     anatomy.anatomy,
     instability.instability,
     supermasks.supermasks,
+    study.study,
+    study.studies,
+    claims.claims,
 ):
     app.command(command, help_format="markdown", help_epilogue="")
 for group in (runs.app, datasets.app):
@@ -70,7 +75,7 @@ for group in (runs.app, datasets.app):
 app.command(completion.of(app), help_format="markdown", help_epilogue="")
 
 _REFUSED, _INTERRUPTED = 1, 130
-_GOES_ON = ("train", "demo", "tickets", "instability", "supermasks", "data")
+_GOES_ON = ("train", "demo", "tickets", "instability", "supermasks", "study", "data")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -50,15 +50,17 @@ class _Plain:
 
     def __init__(self) -> None:
         self._watch = Watch()
-        self._began = time.monotonic()
+        self._idle = time.monotonic()  # since the last stage ended
+        self._began: dict[str, float] = {}
         self._ended: set[str] = set()
 
     def stage(self, name: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        began = self._began.setdefault(name, self._idle if done else now)
         if done >= total and name not in self._ended:
             self._ended.add(name)
-            now = time.monotonic()
-            self.say(f"{name}: done in {now - self._began:.1f} s")
-            self._began = now
+            self.say(f"{name}: done in {now - began:.1f} s")
+            self._idle = now
 
     def trainings(self, status: "Status") -> None:
         for ended in self._watch.look(status, time.monotonic()):

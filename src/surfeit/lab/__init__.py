@@ -4,6 +4,8 @@ A study is one file; its protocol is `surfeit.lab.study`. The lab gives it train
 measurements, each done once, and keeps what came out.
 """
 
+from surfeit.lab.catalog import library_studies, study_named, study_names
+from surfeit.lab.choosing import chosen
 from surfeit.lab.conjunction import all_exceed
 from surfeit.lab.lab import Lab
 from surfeit.lab.pool import (
@@ -13,7 +15,10 @@ from surfeit.lab.pool import (
     POOL_SEARCH,
     POOL_TICKET_RECIPE,
 )
-from surfeit.lab.study import BUDGETS, Claim, Study, study_of
+from surfeit.lab.protocol import config_of, study_of
+from surfeit.lab.results import Result, all_results, read_result, results_root
+from surfeit.lab.run import result_of, run_study
+from surfeit.lab.study import BUDGETS, Budget, Claim, Study
 from surfeit.lab.verdict import (
     RULINGS,
     Ruling,
@@ -39,21 +44,33 @@ __all__ = [
     "POOL_SEARCH",
     "POOL_TICKET_RECIPE",
     "RULINGS",
+    "Budget",
     "Claim",
     "Lab",
+    "Result",
     "Ruling",
     "Study",
     "Verdict",
     "agrees",
     "all_exceed",
     "all_of",
+    "all_results",
+    "chosen",
+    "config_of",
     "equals",
     "exceeds",
     "faster",
     "holm_corrected",
+    "library_studies",
     "not_judged",
     "not_worse",
     "ranks",
+    "read_result",
+    "result_of",
+    "results_root",
+    "run_study",
+    "study_named",
+    "study_names",
     "study_of",
     "succeeds",
     "succeeds_more",

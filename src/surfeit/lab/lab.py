@@ -1,6 +1,9 @@
 """What a study works with: data, trainings and measurements, each once."""
 
+import copy
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +14,31 @@ from surfeit.execute import (
     Measurement,
     Progress,
     Row,
+    Status,
     measure_many,
     train_many,
 )
+from surfeit.lab.choosing import chosen
 from surfeit.models import builder_named
 from surfeit.store import Run, Store
+from surfeit.store.record import is_key
 from surfeit.train import Recipe
 from surfeit.train.job import Job
+
+Stage = Callable[[str, int, int], None]
+
+
+@dataclass
+class Used:
+    """What a study was given: a result says what it rests on.
+
+    Args:
+        runs: the keys of the runs, in their order.
+        data: fingerprints of the library's data sets, by name.
+    """
+
+    runs: dict[str, None] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
 
 
 class Lab:
@@ -32,6 +53,7 @@ class Lab:
         engine: what trains and measures side by side; `Local()` by default.
         data_root: the folder of data sets.
         progress: called with where all trainings stand.
+        stage: called with what is measured, how many are done, and of how many.
     """
 
     def __init__(
@@ -41,16 +63,24 @@ class Lab:
         engine: Engine | None = None,
         data_root: Path | None = None,
         progress: Progress | None = None,
+        stage: Stage | None = None,
     ) -> None:
         self.store = store or Store()
-        self.engine, self.progress = engine, progress
+        self.engine, self.progress, self._stage = engine, progress, stage
         self._data_root = data_root
         self._data: dict[str, Dataset] = {}
+        self.used = Used()
+
+    def noting(self) -> "Lab":
+        """The same lab with a list of its own of what is used from here on: one for each study."""
+        other = copy.copy(self)
+        other.used = Used()
+        return other
 
     @property
     def resources(self) -> dict[str, Any]:
         """Store, engine and progress, for procedures: `find_tickets(..., **lab.resources)`."""
-        return {"store": self.store, "engine": self.engine, "progress": self.progress}
+        return {"store": self.store, "engine": self.engine, "progress": self._trained}
 
     def data(self, name: str) -> Dataset:
         """The data set of this name, loaded once.
@@ -60,6 +90,7 @@ class Lab:
         """
         if name not in self._data:
             self._data[name] = load(name, self._data_root)
+        self.used.data[name] = self._data[name].fingerprint
         return self._data[name]
 
     def job(self, model: str, data: str | Dataset, recipe: Recipe, **others: Any) -> Job:
@@ -81,7 +112,9 @@ class Lab:
         Raises:
             SurfeitError: once all others have ended, if one failed: a sentence for each.
         """
-        return train_many(jobs, store=self.store, engine=self.engine, progress=self.progress)
+        runs = train_many(jobs, store=self.store, engine=self.engine, progress=self.progress)
+        self.used.runs.update(dict.fromkeys(run.key for run in runs.values()))
+        return runs
 
     def measure(
         self,
@@ -108,6 +141,21 @@ class Lab:
             )
             for name, runs in of.items()
         }
-        return measure_many(
-            measurements, store=self.store, engine=self.engine, progress=self.progress
-        )
+        told = partial(self._measuring, f"measuring {function.__name__}")
+        return measure_many(measurements, store=self.store, engine=self.engine, progress=told)
+
+    def choose(self, rows: Iterable[Row], *, by: str, largest: bool = True) -> Row:
+        """The row that is best by a measurement of the validation split; see `chosen`."""
+        return chosen(rows, by=by, largest=largest)
+
+    def _trained(self, status: Status) -> None:
+        """Notes the runs that a procedure has, whose tasks may also be measurements."""
+        for ended in status.ended:
+            if is_key(ended.key) and (self.store.path_of(ended.key) / "run.json").is_file():
+                self.used.runs[ended.key] = None
+        if self.progress is not None:
+            self.progress(status)
+
+    def _measuring(self, name: str, status: Status) -> None:
+        if self._stage is not None:
+            self._stage(name, status.done + status.failed, status.total)

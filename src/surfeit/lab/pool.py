@@ -1,4 +1,10 @@
-"""The small runs that the quick budgets of all studies draw on: trained once, shared by all."""
+"""The small runs that the quick budgets of all studies draw on: trained once, shared by all.
+
+Two jobs that are equal in network, data, recipe and seed are one run, whichever study asks first,
+so a quick budget uses these values and no others of its own where it can. Snapshots are not in a
+run's key, but a run that lacks some is trained again for them: leave those of a job as they are by
+default where more than the first and the last are needed.
+"""
 
 from dataclasses import replace
 

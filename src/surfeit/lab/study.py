@@ -14,8 +14,7 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
-from types import ModuleType
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from surfeit.execute import Derived, Row
@@ -53,9 +52,21 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """A study as its file has it; see the module's docstring."""
+    """A study as its file has it; see the module's docstring.
+
+    Args:
+        name: the file's.
+        target: what a user types to name it: the same, or a path, or a module.
+        digest: sha256 of the file.
+        question, source, cost: as the docstring says them.
+        claims: what it judges.
+        budgets: the configuration of each.
+        rows, figure, verdicts, jobs: its functions.
+    """
 
     name: str
+    target: str
+    digest: str
     question: str
     source: str
     cost: str
@@ -65,46 +76,3 @@ class Study:
     figure: Callable[["pa.Table"], "Figure"]
     verdicts: Callable[["pa.Table", Any], Iterable["Verdict"]]
     jobs: Callable[[Any, "Lab"], Mapping[str, Job | Derived]] | None = None
-
-
-def study_of(module: ModuleType) -> Study:
-    """The study that a module is.
-
-    Raises:
-        ValueError: if it lacks a name of the protocol, or its budgets differ in more than size.
-    """
-    name = module.__name__.rpartition(".")[2]
-    question, source, cost = _paragraphs(module)
-    budgets = {"quick": module.QUICK, "laptop": module.LAPTOP, "paper": module.PAPER}
-    _check_sizes(name, budgets, module.SIZES)
-    return Study(
-        name=name,
-        question=question,
-        source=source,
-        cost=cost,
-        claims=tuple(module.CLAIMS),
-        budgets=budgets,
-        rows=module.rows,
-        figure=module.figure,
-        verdicts=module.verdicts,
-        jobs=getattr(module, "jobs", None),
-    )
-
-
-def _paragraphs(module: ModuleType) -> tuple[str, str, str]:
-    text = " ".join((module.__doc__ or "").split())
-    question, _, rest = text.partition("Source:")
-    source, _, cost = rest.partition("Cost:")
-    return question.strip(), source.strip(), cost.strip()
-
-
-def _check_sizes(name: str, budgets: Mapping[str, Any], sizes: Iterable[str]) -> None:
-    paper = budgets["paper"]
-    for budget, config in budgets.items():
-        for field in fields(paper):
-            same = getattr(config, field.name) == getattr(paper, field.name)
-            if not same and field.name not in sizes:
-                raise ValueError(
-                    f"the study {name} differs in {field.name} under the budget {budget}: a budget "
-                    "may differ in size only, in the fields that SIZES names"
-                )

@@ -29,6 +29,13 @@ def about(model: nn.Module, names: dict[str, Any]) -> dict[str, Any]:
         **names,
         "layers": layer_records(model),
         **_architecture(model),
+        **environment(),
+    }
+
+
+def environment() -> dict[str, Any]:
+    """When, with which command, which versions and on what machine, as JSON values."""
+    return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(sys.argv),
         "versions": {

@@ -89,7 +89,7 @@ class Verdict:
     def words(self) -> str:
         """One line: `supported: +0.42 points (0.20 to 0.64), n = 5`."""
         doubt = f"; {self.doubt}" if self.doubt else ""
-        return f"{self.ruling}: {self._effect_in_words()}, n = {self.n}{doubt}"
+        return f"{self.ruling}: {self.effect_in_words()}, n = {self.n}{doubt}"
 
     def to_json(self) -> dict[str, Any]:
         """All fields, as JSON has them."""
@@ -110,7 +110,8 @@ class Verdict:
                 f"a verdict has the fields {sorted(known)}, got {sorted(values)}"
             ) from error
 
-    def _effect_in_words(self) -> str:
+    def effect_in_words(self) -> str:
+        """The effect with its interval: `+0.42 points (0.20 to 0.64)`."""
         if self.effect is None:
             return "nothing measured"
         lower, upper, scale = self.lower, self.upper, self.effect

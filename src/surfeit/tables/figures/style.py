@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import matplotlib as mpl
@@ -136,10 +137,19 @@ def accepted_level(dense: float, loss: float, variance: float | None, *, of_loss
     return dense + loss * (abs(dense) if variance is None else variance)
 
 
-def save(figure: Figure, folder: Path, name: str) -> dict[str, Path]:
+def save(
+    figure: Figure, folder: Path, name: str, *, searchable: bool = False
+) -> dict[str, Path]:
     """Writes the figure as `name`.svg, .png (200 dpi) and .pdf into `folder`, made if missing.
 
     The same figure gives the same bytes: no dates, no random names.
+
+    Args:
+        figure: what to write.
+        folder: where.
+        name: without an ending.
+        searchable: whether words in the SVG are text, which can be searched and edited and needs
+            the font, instead of outlines.
 
     Returns:
         the three paths by "svg", "png" and "pdf".
@@ -149,7 +159,7 @@ def save(figure: Figure, folder: Path, name: str) -> dict[str, Path]:
     """
     make_folder(folder)
     paths = {kind: folder / f"{name}.{kind}" for kind in _NAMELESS}
-    _write(figure, paths)
+    _write(figure, paths, {"svg.fonttype": "none"} if searchable else {})
     return paths
 
 
@@ -169,8 +179,10 @@ def save_as(figure: Figure, path: Path) -> None:
     _write(figure, {kind: path})
 
 
-def _write(figure: Figure, paths: Mapping[str, Path]) -> None:
-    with style():
+def _write(
+    figure: Figure, paths: Mapping[str, Path], settings: Mapping[Any, Any] = MappingProxyType({})
+) -> None:
+    with style(), mpl.rc_context(dict(settings)):
         # The layout is the same for all kinds: solved once, it takes a third of the time. The draw
         # after it settles what it moved, where panels keep their proportions.
         engine = figure.get_layout_engine()

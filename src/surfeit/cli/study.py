@@ -1,0 +1,184 @@
+"""`surfeit study` and `surfeit studies`: a claim of the literature, tried here."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from surfeit.cli.options import Places
+from surfeit.cli.paragraphs import paragraph
+from surfeit.cli.progress import Teller, telling
+from surfeit.cli.table import print_table
+from surfeit.cli.values import WholeNumbers
+
+if TYPE_CHECKING:
+    from surfeit.execute import Engine
+    from surfeit.lab import Lab, Result, Study, Verdict
+
+_PLACES = Places()
+
+
+def study(
+    name: str,
+    *,
+    budget: Literal["quick", "laptop", "paper"] = "quick",
+    seeds: WholeNumbers | None = None,
+    on: str = "local",
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    out: Path | None = None,
+    quiet: Annotated[bool, Parameter(negative=())] = False,
+    places: Places = _PLACES,
+) -> None:
+    """Try a claim of the literature: train, measure, judge; print each verdict.
+
+    A verdict is supported, contradicted or inconclusive, with the effect, its interval over seeds
+    and how many there are. Writes table, figure, verdicts, configuration and environment to
+    OUT/NAME/KEY. What is there is not computed twice, and what was interrupted goes on. 'surfeit
+    studies' lists the library's studies; docs/studies.md says how to write one.
+
+    Parameters
+    ----------
+    name
+        One of 'surfeit studies', your own file, ./mine.py, or a module, package.module.
+    budget
+        quick: a minute, to see that it works; laptop: half an hour at most on two cores; paper: as
+        published. They differ in size alone.
+    seeds
+        In place of the budget's own: one replicate each.
+    on
+        What trains and measures: local (as many processes as cores), local:N, here (this process),
+        ray, ray://HOST:PORT, or slurm; see docs/clusters.md.
+    dry_run
+        List the trainings with their steps and what they will take, and do nothing.
+    out
+        The folder of results; by default 'results' in the store.
+    quiet
+        Say nothing but the verdicts and errors.
+    """
+    from surfeit.lab import Lab, config_of, result_of, run_study, study_named
+
+    chosen = study_named(name)
+    config = config_of(chosen, budget, seeds)
+    with telling(quiet) as teller:
+        engine = _engine(on)
+        lab = Lab(
+            places.store,
+            engine=engine,
+            data_root=places.data_dir,
+            progress=teller.trainings,
+            stage=teller.stage,
+        )
+        result = result_of(chosen, budget, config, lab=lab, out=out)
+        if dry_run:
+            _list(chosen, config, lab, engine)
+            return
+        if result is None:
+            teller.say(f"{chosen.name}, {budget} budget: {_estimate(chosen, config, lab, engine)}")
+            result = run_study(chosen, budget, lab=lab, seeds=seeds, out=out)
+    _answer(result)
+    _say_where(result, teller)
+
+
+def studies(*, out: Path | None = None, places: Places = _PLACES) -> None:
+    """List the studies: their questions, sources and costs, and what was found so far.
+
+    Parameters
+    ----------
+    out
+        The folder of results; by default 'results' in the store.
+    """
+    from surfeit.lab import all_results, library_studies, results_root
+
+    results, problems = all_results(out or results_root(places.store))
+    rows = []
+    for one in library_studies():
+        found = [result for result in results if result.study == one.name]
+        rows.append((one.name, one.question, one.source, one.cost, _found(found)))
+    if not sys.stdout.isatty():
+        print_table(("study", "question", "source", "cost", "results"), rows)
+    else:
+        for name, question, source, cost, found in rows:
+            about = {"source": source, "cost": cost, "results": found}
+            print(paragraph(name, question, about), end="\n\n")
+    for problem in problems:
+        print(problem, file=sys.stderr)
+
+
+def _engine(text: str) -> "Engine":
+    from surfeit.execute import engine_named
+
+    try:
+        return engine_named(text)
+    except ImportError as error:  # it needs an extra that is not installed
+        raise ValueError(str(error)) from error
+
+
+def _estimate(study: "Study", config: object, lab: "Lab", engine: "Engine") -> str:
+    from surfeit.lab.cost import estimate, planned
+
+    if study.jobs is None:
+        words = "it trains step by step, so that what is left is not known"
+        return f"{words}; of itself it says {_cost(study)}"
+    plan = planned(study.jobs(config, lab), lab.store)
+    words = estimate(plan, engine)
+    known = any(one.seconds is not None for one in plan)
+    return words if known else f"{words}; of itself the study says {_cost(study)}"
+
+
+def _cost(study: "Study") -> str:
+    return f"'{study.cost.rstrip('.')}'"
+
+
+def _list(study: "Study", config: object, lab: "Lab", engine: "Engine") -> None:
+    """The trainings on stdout, what they take on stderr."""
+    from surfeit.lab.cost import in_words, planned
+
+    if study.jobs is not None:
+        rows = [
+            (
+                one.name,
+                one.key[:12] or "–",
+                one.state,
+                "–" if one.steps is None else f"{one.steps:,}",
+                "–" if one.seconds is None else in_words(one.seconds) if one.steps else "0 s",
+            )
+            for one in planned(study.jobs(config, lab), lab.store)
+        ]
+        print_table(("training", "key", "state", "steps left", "on one core"), rows)
+    print(_estimate(study, config, lab, engine), file=sys.stderr)
+
+
+def _answer(result: "Result") -> None:
+    from surfeit.core import printable
+
+    if not sys.stdout.isatty():
+        columns = ("claim", "verdict", "effect", "n", "says", "doubt")
+        print_table(columns, [_row(verdict) for verdict in result.verdicts])
+        return
+    for verdict in result.verdicts:
+        print(printable(f"{verdict.claim} {verdict.words()}. {verdict.says}".rstrip()))
+
+
+def _row(verdict: "Verdict") -> tuple[str, ...]:
+    return (
+        verdict.claim,
+        verdict.ruling,
+        verdict.effect_in_words(),
+        str(verdict.n),
+        verdict.says,
+        verdict.doubt,
+    )
+
+
+def _say_where(result: "Result", teller: Teller) -> None:
+    teller.say(f"{result.folder}: table.csv, table.parquet, figure.svg, .png, .pdf, verdicts.json")
+
+
+def _found(results: "list[Result]") -> str:
+    """For each budget that was run, its verdicts."""
+    latest = {result.budget: result for result in results}
+    return "; ".join(
+        f"{budget}: " + ", ".join(f"{one.claim} {one.ruling}" for one in result.verdicts)
+        for budget, result in latest.items()
+    )

@@ -1,0 +1,127 @@
+"""Studies by name: those of the library, which are the files of a folder, and a user's own."""
+
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from types import ModuleType
+
+from surfeit.core import unknown
+from surfeit.lab.protocol import study_of
+from surfeit.lab.study import Study
+
+_LIBRARY = "surfeit.studies"
+
+
+def study_names() -> list[str]:
+    """The names of the library's studies, from their files' names: none is imported."""
+    spec = importlib.util.find_spec(_LIBRARY)
+    assert spec is not None
+    folders = spec.submodule_search_locations
+    return sorted(one.name for one in pkgutil.iter_modules(folders) if not one.name.startswith("_"))
+
+
+def library_studies() -> list[Study]:
+    """All studies of the library, by name.
+
+    Raises:
+        ValueError: if a file among them is none.
+    """
+    return [study_named(name) for name in study_names()]
+
+
+def study_named(text: str | Path) -> Study:
+    """The study of this name, in this file or in this module.
+
+    A file is imported under its own name with its folder on the path, as `python FILE` does, so
+    that workers can import what it measures with.
+
+    Args:
+        text: `distance_from_start`, `./mine.py` or `package.module`.
+
+    Raises:
+        ValueError: if there is none, the nearest are suggested; it cannot be imported; or it is no
+            study, see `study_of`.
+    """
+    target = str(text)
+    if target.endswith(".py") or "/" in target:
+        return study_of(_from_file(Path(target)), target=target)
+    if target in study_names():
+        return study_of(importlib.import_module(f"{_LIBRARY}.{target}"))
+    if "." in target:
+        return study_of(_imported(target), target=target)
+    raise unknown("study", target, study_names())
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}: give the study's file, such as ./mine.py")
+    name, source = path.stem, path.read_bytes()
+    if path.suffix != ".py" or not name.isidentifier():
+        raise ValueError(
+            f"{path} cannot be imported: a study's file is named like a variable and ends with "
+            ".py, such as my_study.py"
+        )
+    _check_free(path)
+    spec = importlib.util.spec_from_file_location(name, str(path.resolve()))
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    # Its text is compiled here, so that what runs is what the digest is of, whatever the cache has.
+    module.__dict__["__source__"] = source
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    sys.modules[name] = module
+    try:
+        with _import_errors(path):
+            exec(compile(source, str(path.resolve()), "exec"), module.__dict__)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _check_free(path: Path) -> None:
+    """Says so if a worker that imports the file's name would get another module."""
+    there = sys.modules.get(path.stem)
+    taken = path.stem in sys.stdlib_module_names
+    if there is not None:
+        file = getattr(there, "__file__", None)
+        taken = file is None or Path(file).resolve() != path.resolve()
+    if taken:
+        raise ValueError(
+            f"{path} cannot be imported: there is another module {path.stem!r}; rename the file, "
+            f"such as my_{path.stem}.py"
+        )
+
+
+def _imported(name: str) -> ModuleType:
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        with _import_errors(name):
+            return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"there is no module {error.name!r} in this folder or among what is installed: give a "
+            f"study's name ({', '.join(study_names())}), its file or its module"
+        ) from error
+
+
+@contextmanager
+def _import_errors(what: object) -> Iterator[None]:
+    """Says what a foreign file raises when it is imported; what it prints goes to stderr."""
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{what}.".startswith(f"{error.name}."):
+            raise
+        raise ValueError(f"{what} cannot be imported: {error}") from error
+    except (Exception, SystemExit) as error:
+        words = str(error).strip().splitlines()
+        told = f"{type(error).__name__}: {words[0]}" if words else type(error).__name__
+        raise ValueError(f"{what} cannot be imported: {told}") from error

@@ -1,0 +1,116 @@
+"""Studies are found by listing a folder; a user's own by its file or module."""
+
+import subprocess
+import sys
+
+import pytest
+
+from surfeit.lab import library_studies, study_named, study_names
+
+
+def test_names_are_those_of_the_files():
+    assert "distance_from_start" in study_names()
+    assert study_names() == sorted(study_names())
+
+
+def test_listing_names_imports_no_study():
+    code = (
+        "import sys\nfrom surfeit.lab import study_names\nassert study_names()\n"
+        "assert not [name for name in sys.modules if name.startswith('surfeit.studies.')]"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_file_of_the_library_is_a_study():
+    assert [study.name for study in library_studies()] == study_names()
+
+
+def test_claims_of_the_library_have_ids_of_their_own():
+    ids = [claim.id for study in library_studies() for claim in study.claims]
+    assert len(ids) == len(set(ids))
+
+
+def test_an_unknown_study_gets_the_nearest_named():
+    with pytest.raises(ValueError, match="no study 'distance': did you mean 'distance_from_start'"):
+        study_named("distance")
+
+
+def test_a_file_is_a_study_by_its_path(mine):
+    study = study_named(str(mine()))
+    assert study.name == "mine"
+    assert study.target.endswith("/mine.py")
+    assert study.rows.__module__ == "mine"
+
+
+def test_a_changed_file_is_read_anew(mine):
+    first = study_named(mine())
+    again = study_named(mine(("margin: float = 0.01", "margin: float = 0.02")))
+    assert first.digest != again.digest
+    assert again.budgets["quick"].margin == 0.02
+    assert study_named(mine()).digest == first.digest
+
+
+def test_a_module_is_a_study_by_its_name(mine, tmp_path, monkeypatch):
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").touch()
+    mine(name="package/mine.py")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert study_named("package.mine").name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("./nowhere.py", "there is no file nowhere.py"),
+        ("package.nowhere", "there is no module 'package'"),
+        ("surfeit.nowhere", "there is no module 'surfeit.nowhere'"),
+        ("surfeit.core", "surfeit.core is no study: it lacks CLAIMS"),
+    ],
+)
+def test_what_is_not_there_is_told(text, words):
+    with pytest.raises(ValueError, match=words):
+        study_named(text)
+
+
+@pytest.mark.parametrize("name", ["my-study.py", "3.py", "mine.txt/x.py"])
+def test_a_file_has_the_name_of_a_variable(mine, name, tmp_path):
+    if "/" in name:
+        (tmp_path / "mine.txt").mkdir()
+        with pytest.raises(ValueError, match="there is no file"):
+            study_named(tmp_path / name)
+        return
+    with pytest.raises(ValueError, match="named like a variable"):
+        study_named(mine(name=name))
+
+
+@pytest.mark.parametrize("name", ["statistics.py", "pyarrow.py", "json.py"])
+def test_a_file_named_like_another_module_is_refused(mine, name):
+    import pyarrow as pa
+
+    with pytest.raises(ValueError, match=f"there is another module .* such as my_{name[:-3]}.py"):
+        study_named(mine(name=name))
+    assert sys.modules["pyarrow"] is pa
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("raise KeyError('layers')", "cannot be imported: KeyError: 'layers'"),
+        ("import sys; sys.exit(3)", "cannot be imported: SystemExit: 3"),
+        ("def rows(:", "cannot be imported: SyntaxError: invalid syntax"),
+        ("import nonsense", "cannot be imported: No module named 'nonsense'"),
+        ("1 / 0", "cannot be imported: ZeroDivisionError"),
+    ],
+)
+def test_a_file_that_raises_is_told_and_forgotten(mine, text, words):
+    with pytest.raises(ValueError, match="cannot be imported") as told:
+        study_named(mine(text=text))
+    assert words in str(told.value)
+    assert "mine" not in sys.modules
+
+
+def test_what_a_file_prints_is_no_answer(mine, capsys):
+    study_named(mine(("CLAIMS = (", "print('hello')\nCLAIMS = (")))
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "hello" in printed.err
