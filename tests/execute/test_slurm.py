@@ -49,7 +49,10 @@ def test_slurm_does_tasks_in_order_and_says_why_others_failed(tmp_path):
     )
 
 
-def test_slurm_interrupted_lets_trainings_save_and_tries_jobs_that_died_once_more(tmp_path):
+def test_slurm_interrupted_lets_trainings_save_and_tries_jobs_that_died_once_more(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("surfeit.execute.slurm.RESULT_SECONDS", 0.5)
     data, store = tmp_path / "digits.safetensors", tmp_path / "slurm"
     write_dataset(load("digits"), data)
     store.mkdir()

@@ -26,6 +26,9 @@ from surfeit.execute.task import Task
 
 _MISSING = "the engine 'slurm' needs submitit: pip install 'surfeit[slurm]'"
 _GRACE_SECONDS = 5.0  # what trainings have to save
+RESULT_SECONDS = 10.0
+"""How long the result of a job that has ended may take to be seen: file systems have caches."""
+
 _REQUEUE = 144  # the exit code by which submitit's local cluster knows a job to be started again
 
 
@@ -152,8 +155,10 @@ class _Jobs:
     ) -> None:
         self._queue, self._messages, self._call = queue, messages, call
         self._executor, self._most = engine.executor(call.store), engine.most
+        self._in_process = engine.cluster == "debug"  # a job is done when its result is asked for
         self._jobs: dict[str, Any] = {}
         self._notes: dict[str, str] = {}
+        self._ended: dict[str, float] = {}
 
     def submit(self) -> None:
         """Submits the tasks that can begin, as one array of jobs."""
@@ -171,8 +176,7 @@ class _Jobs:
                 for name, message in messages.items():
                     self._notes[name] = message["note"]
                     self._jobs[name] = self._executor.submit(TaskJob(), message)
-        except Exception as error:
-            self._jobs = {name: job for name, job in self._jobs.items() if name not in messages}
+        except Exception as error:  # of sbatch, or of the disk
             raise SurfeitError(f"SLURM refused a job: {error}") from error
 
     def look(self) -> None:
@@ -182,11 +186,11 @@ class _Jobs:
     def wait(self) -> None:
         """Waits for jobs, until it is time for progress, and notes what came of them."""
         end = time.monotonic() + SECONDS
-        while not (done := [name for name, job in self._jobs.items() if job.done()]):
+        while not (ended := [name for name in self._jobs if self._has_ended(name)]):
             if time.monotonic() > end:
                 return
             time.sleep(SECONDS / 10)
-        for name in done:
+        for name in ended:
             self._end(name)
 
     def cancel(self) -> None:
@@ -199,18 +203,30 @@ class _Jobs:
                 job.cancel(check=False)
         await_saved(self._queue, self._call.store, _GRACE_SECONDS)
 
+    def _has_ended(self, name: str) -> bool:
+        """Whether a job has a result, or has ended and its result is not on its way either."""
+        job = self._jobs[name]
+        if not job.done():
+            return False
+        ended = self._ended.setdefault(name, time.monotonic())
+        return self._has_result(job) or time.monotonic() - ended > RESULT_SECONDS
+
+    def _has_result(self, job: Any) -> bool:
+        return self._in_process or job.paths.result_pickle.exists()
+
     def _end(self, name: str) -> None:
         import submitit
 
         job = self._jobs.pop(name)
-        del self._notes[name]
+        del self._notes[name], self._ended[name]
+        if not self._has_result(job):
+            sentence = f"its job {job.job_id} ended without a result ({_ending(job)})"
+            self._queue.end(name, Failure(sentence, passing=True))
+            return
         try:
             reply = job.result()
         except submitit.core.utils.FailedJobError as error:
             self._queue.end(name, Failure(_last_line(error)))
-        except submitit.core.utils.UncompletedJobError:
-            sentence = f"its job {job.job_id} ended without a result ({_ending(job)})"
-            self._queue.end(name, Failure(sentence, passing=True))
         else:
             hear(self._queue, name, reply)
 
