@@ -336,6 +336,30 @@ def test_what_arrives_trains_to_the_same_run(dataset, objects, tmp_path):
     assert runs[0].about["model"] == runs[1].about["model"] == "normalised"
 
 
+def test_a_network_is_drawn_once_a_process(dataset, objects, store, monkeypatch):
+    from surfeit.train import job as module
+
+    drawn, real = [], module.built
+
+    def built(*given):
+        drawn.append(given)
+        return real(*given)
+
+    def draws_again(*given):
+        raise AssertionError("it was drawn already")
+
+    monkeypatch.setattr(module, "built", built)
+    monkeypatch.setattr(module, "initialise_", draws_again)
+    monkeypatch.setattr("surfeit.train.messages.initialise_", draws_again)
+    job = Job(partial(mlp, (7,)), dataset, RECIPE)
+    record = job.to_json(objects)
+    assert len(drawn) == 1
+    worker = Objects(objects.root)
+    for _ in range(2):
+        train_job(Job.from_json(record, worker), store=store)
+    assert len(drawn) == 2
+
+
 def test_redrawn_tells_weights_that_the_seed_gives(dataset):
     model = initialise_(small(), Streams(5).get("init"))
     assert is_redrawn(Job(model, dataset, RECIPE, seed=5))

@@ -17,7 +17,7 @@ from surfeit.core.errors import (
     lacks_memory,
     unknown,
 )
-from surfeit.core.evaluation import Score, evaluate, outputs_of, quantities, score
+from surfeit.core.evaluation import EXAMPLES_AT_ONCE, Score, evaluate, outputs_of, quantities, score
 from surfeit.core.fast_path import fast_path_off
 from surfeit.core.objective import (
     OBJECTIVES,
@@ -54,6 +54,7 @@ from surfeit.core.ties import Tie, tie_, ties
 from surfeit.core.wrappers import check_module, unwrapped
 
 __all__ = [
+    "EXAMPLES_AT_ONCE",
     "OBJECTIVES",
     "BusyError",
     "CollapseError",

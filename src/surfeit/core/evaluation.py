@@ -15,7 +15,9 @@ from surfeit.core.split import Split, check_split
 from surfeit.core.ties import ties
 from surfeit.core.wrappers import check_module, unwrapped
 
-_EXAMPLES_AT_ONCE = 1000
+EXAMPLES_AT_ONCE = 1000
+"""Examples that a forward pass takes at once, wherever a network is measured on a split."""
+
 _COMPUTED = "computed:"  # what a run stores beside the parameters from which it is computed
 _MOST_NAMED = 3
 _OTHER_NAMES = {"mse": "squared_error", "l2": "squared_error", "bce": "binary_cross_entropy"}
@@ -118,7 +120,7 @@ def outputs_of(model: nn.Module, tensors: Params, inputs: Tensor) -> Tensor:
     found = []
     model.eval()
     try:
-        for part in _at_least_single(inputs).split(_EXAMPLES_AT_ONCE):
+        for part in _at_least_single(inputs).split(EXAMPLES_AT_ONCE):
             outputs = call(model, tensors, part.clone())  # the first module may work in place
             check_kind(outputs)
             found.append(outputs)

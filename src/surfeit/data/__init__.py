@@ -12,6 +12,7 @@ from surfeit.data.halves import halves
 from surfeit.data.kept import keep_data, kept_data
 from surfeit.data.own import from_tensors
 from surfeit.data.root import data_root
+from surfeit.data.sent import receive_dataset, send_dataset
 from surfeit.data.status import DatasetStatus, status
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     "load",
     "only_classes",
     "read_dataset",
+    "receive_dataset",
+    "send_dataset",
     "status",
     "subset",
     "with_label_noise",

@@ -15,15 +15,10 @@ import torch
 
 from surfeit.core import Objective
 from surfeit.core.importing import named_object, reference
-from surfeit.data import Dataset
+from surfeit.core.objective import objective_from_json, objective_to_json
+from surfeit.data import Dataset, receive_dataset, send_dataset
 from surfeit.store import Objects, Run
 from surfeit.train import Job
-from surfeit.train.messages import (
-    objective_from_json,
-    objective_to_json,
-    receive_dataset,
-    send_dataset,
-)
 
 
 def encoded(value: Any, objects: Objects) -> Any:

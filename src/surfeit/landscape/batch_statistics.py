@@ -7,9 +7,7 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from surfeit.core import Params, call, check_tensor, copied
-
-_AT_ONCE = 1000
+from surfeit.core import EXAMPLES_AT_ONCE, Params, call, check_tensor, copied
 
 
 def normalisations(model: nn.Module) -> dict[str, _BatchNorm]:
@@ -58,7 +56,7 @@ def batch_statistics(
     for module in found.values():
         module.train().momentum = None
     fresh = _fresh(found, tensors)
-    for part in inputs.tensor_split(-(-len(inputs) // _AT_ONCE)):
+    for part in inputs.tensor_split(-(-len(inputs) // EXAMPLES_AT_ONCE)):
         call(structure, {**tensors, **fresh}, part)
     return fresh
 

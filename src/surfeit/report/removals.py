@@ -7,7 +7,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from surfeit.core import Split, Streams
+from surfeit.core import EXAMPLES_AT_ONCE, Split, Streams
 from surfeit.prune import CRITERIA, outputs_without, removal_order, removal_table
 from surfeit.prune.removal import Removal
 from surfeit.report.config import ReportConfig
@@ -15,7 +15,6 @@ from surfeit.report.subject import Subject
 from surfeit.tables.tables import column, where
 
 Rows = dict[str, list[dict[str, Any]]]
-_CHUNK = 256
 
 
 def measure_removals(subject: Subject, config: ReportConfig) -> Rows:
@@ -65,8 +64,8 @@ def _removable(row: dict[str, Any]) -> int:
 def _each(subject: Subject, units: Tensor, split: Split) -> Tensor:
     """What each example is worth with these units removed; float64, as the curves."""
     found = []
-    for start in range(0, len(split), _CHUNK):
-        part = split[start : start + _CHUNK]
+    for start in range(0, len(split), EXAMPLES_AT_ONCE):
+        part = split[start : start + EXAMPLES_AT_ONCE]
         outputs = outputs_without(
             subject.model, subject.name, units, part.inputs, structure=subject.structure
         )

@@ -6,7 +6,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from surfeit.core import Objective, Split, check_split, copied, cross_entropy, lift_, one_thread
+from surfeit.core import (
+    EXAMPLES_AT_ONCE,
+    Objective,
+    Split,
+    check_split,
+    copied,
+    cross_entropy,
+    lift_,
+    one_thread,
+)
 from surfeit.models import Structure
 from surfeit.spectra.effective import Weights
 from surfeit.spectra.projection import check_ranks, factors
@@ -25,7 +34,7 @@ def accuracy_by_rank(
     initial: Float[Tensor, "units *inputs"] | None = None,
     objective: Objective = cross_entropy,
     structure: Structure | None = None,
-    batch: int = 1000,
+    batch: int = EXAMPLES_AT_ONCE,
 ) -> Float[Tensor, " ranks"]:
     """The accuracy on a split after one layer's weights are replaced by their projections.
 

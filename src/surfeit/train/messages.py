@@ -8,24 +8,15 @@ The key goes too: what arrives must have it.
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from surfeit.core import (
-    OBJECTIVES,
-    DataError,
-    Objective,
-    Streams,
-    SurfeitError,
-    digest,
-    own_objective,
-    tensors_of,
-)
+from surfeit.core import Streams, SurfeitError, digest, tensors_of
 from surfeit.core.importing import absolute, named_object, reference
-from surfeit.data import Dataset, dataset_digest, read_dataset, write_dataset
+from surfeit.core.objective import objective_from_json, objective_to_json
+from surfeit.data import receive_dataset, send_dataset
 from surfeit.models import (
     Builder,
     OwnBuilder,
@@ -38,7 +29,6 @@ from surfeit.models import (
     rebuild,
 )
 from surfeit.store import Objects, Run, Store, canonical_json
-from surfeit.store.objects import DAMAGED
 from surfeit.train.building import Drawn, Rewound, frozen_, with_weights_
 from surfeit.train.job import Job
 from surfeit.train.numerics import Numerics
@@ -89,63 +79,6 @@ def job_from_json(record: Mapping[str, Any], objects: Objects) -> Job:
         ValueError: if a function cannot be imported here.
     """
     return objects.remember(canonical_json(record), lambda: _received(record, objects))
-
-
-def send_dataset(dataset: Dataset, objects: Objects) -> str:
-    """Stores a data set, unless it is there, and returns its digest."""
-    # Kept with its object: a number of an object that is gone may be another's.
-    _, name = objects.remember(
-        ("sent", id(dataset)), lambda: (dataset, _stored_dataset(dataset, objects))
-    )
-    return name
-
-
-def receive_dataset(name: str, objects: Objects) -> Dataset:
-    """The data set with this digest, read once and kept.
-
-    Raises:
-        DataError: if its file is missing or damaged.
-        SurfeitError: if it holds other data.
-    """
-    return objects.remember(("data", name), lambda: _read_dataset(name, objects))
-
-
-def objective_to_json(objective: Objective) -> dict[str, Any]:
-    """The objective by its name, or by the names of the user's functions.
-
-    Raises:
-        ValueError: if another process cannot import them.
-    """
-    if objective.source is None:
-        return {"name": objective.name}
-    try:
-        function, correct = (None if one is None else reference(one) for one in objective.functions)
-    except ValueError as error:
-        raise ValueError(
-            f"another process cannot have the objective {objective.name}: {error}. Or train in "
-            "this process, engine=InProcess()"
-        ) from error
-    return {"function": function, "correct": correct, "source": dict(objective.source)}
-
-
-def objective_from_json(record: Mapping[str, Any]) -> Objective:
-    """The objective that `objective_to_json` sent.
-
-    Raises:
-        ValueError: if its functions cannot be imported here, or are others.
-    """
-    if "name" in record:
-        return OBJECTIVES[record["name"]]
-    correct = record["correct"]
-    found = own_objective(
-        named_object(record["function"]), None if correct is None else named_object(correct)
-    )
-    if found.source != record["source"]:
-        raise ValueError(
-            f"the objective {record['function']} reads otherwise here than where it was sent: "
-            "have the same code in both places"
-        )
-    return found
 
 
 def is_redrawn(job: Job) -> bool:
@@ -239,32 +172,6 @@ def _model(record: Mapping[str, Any], objects: Objects) -> nn.Module | Builder:
         return Drawn(record["architecture"], tuple(record["frozen"]))
     model = with_weights_(rebuild(record["architecture"]), objects.get(record["weights"]))
     return frozen_(model, record["frozen"])
-
-
-def _stored_dataset(dataset: Dataset, objects: Objects) -> str:
-    name = dataset_digest(dataset)
-    objects.place(
-        name,
-        write=lambda path: write_dataset(dataset, path),
-        is_whole=lambda path: _digest_in(path) == name,
-    )
-    return name
-
-
-def _digest_in(path: Path) -> str | None:
-    try:
-        return dataset_digest(read_dataset(path))
-    except DataError:
-        return None
-
-
-def _read_dataset(name: str, objects: Objects) -> Dataset:
-    path = objects.path_of(name)
-    dataset = read_dataset(path)
-    if dataset_digest(dataset) != name:
-        raise DataError(f"{path} is damaged: it holds other data than its name says. {DAMAGED}")
-    objects.touch(path)
-    return dataset
 
 
 def _fields(value: Any) -> dict[str, Any]:

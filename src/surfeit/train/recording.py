@@ -7,8 +7,6 @@ from numbers import Integral
 MOST = 10_000_000
 """Snapshots of a run."""
 
-Progress = Callable[["Moment"], None]
-
 
 @dataclass(frozen=True)
 class Moment:
@@ -98,7 +96,7 @@ class Conduct:
     checkpoint_seconds: float = 10.0
     wait: bool = True
     other_numerics: bool = False
-    progress: Progress | None = None
+    progress: Callable[[Moment], None] | None = None
     role: Mapping[str, str | int] | None = None
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ from surfeit.core.objective.objective import (
     positive_output,
 )
 from surfeit.core.objective.own import own_objective
+from surfeit.core.objective.sent import objective_from_json, objective_to_json
 from surfeit.core.objective.squared import squared_error
 
 __all__ = [
@@ -25,7 +26,9 @@ __all__ = [
     "cross_entropy",
     "hinge",
     "largest_output",
+    "objective_from_json",
     "objective_named",
+    "objective_to_json",
     "own_objective",
     "positive_output",
     "squared_error",
