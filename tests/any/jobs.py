@@ -9,7 +9,7 @@ import torch
 from surfeit.core import Streams, SurfeitError
 from surfeit.execute import InProcess
 from surfeit.models import Structure
-from surfeit.prune import SCORES, UNIT_SCORES, Evidence, removal_curves
+from surfeit.prune import CRITERIA, SCORES, Evidence, removal_curves
 from surfeit.prune.removal import Removal
 from surfeit.store import Run, Store
 from surfeit.train import Recipe, Recorder, train
@@ -107,7 +107,8 @@ def pruning(bench: Bench) -> str:
 def scoring(bench: Bench) -> str:
     """All scores of weights and units; those that refuse are named."""
     refused = []
-    for catalog in (SCORES, UNIT_SCORES):
+    of_units = {name: criterion.scores for name, criterion in CRITERIA.items()}
+    for catalog in (SCORES, of_units):
         for name, score in catalog.items():
             evidence = Evidence(
                 bench.kind.network(),

@@ -247,6 +247,55 @@ def test_prune_writes_table_and_figure_and_prints_the_answer(root, tmp_path, cap
         assert (out / f"removal-fc1.{kind}").stat().st_size > 1000
 
 
+def test_prune_by_criteria_that_look_at_examples(root, tmp_path, capsys):
+    import pyarrow.parquet as pq
+
+    key, out = trained(root, capsys), tmp_path / "out"
+    criteria = ["--criteria", "fpgm", "taylor-unit,activation-correlation"]
+    arguments = ["prune", key, "--layer", "fc1", "--root", root, "--out", out, *criteria]
+    assert call(*arguments, "--score-examples", "200") == 0
+    printed = capsys.readouterr()
+    told = "scores by taylor-unit, activation-correlation: of 200 train examples"
+    assert told in " ".join(printed.err.split())
+    assert [line.split("\t")[0] for line in printed.out.splitlines()[1::2]] == [
+        "fpgm",
+        "taylor-unit",
+        "activation-correlation",
+    ]
+    first = pq.read_table(out / "removal-fc1.parquet")
+    rows = first.select(["criterion", "scores_on", "scored_examples"]).to_pylist()
+    assert {tuple(row.values()) for row in rows} == {
+        ("fpgm", None, None),
+        ("taylor_unit", "train", 200),
+        ("activation_correlation", "train", 200),
+    }
+    assert call(*arguments, "--score-examples", "200", "--quiet") == 0
+    assert pq.read_table(out / "removal-fc1.parquet").equals(first)
+    assert call(*arguments, "--scores-on", "validation") == 0
+    assert set(pq.read_table(out / "removal-fc1.parquet")["scores_on"].to_pylist()) == {
+        None,
+        "validation",
+    }
+    capsys.readouterr()
+    assert call(*arguments, "--scores-on", "test") == 1
+    assert "'test'" in capsys.readouterr().err
+
+
+def test_prune_lists_its_criteria_and_takes_all(root, tmp_path, capsys):
+    from surfeit.prune import CRITERIA, usual_criteria
+
+    key = trained(root, capsys)
+    arguments = ["prune", key, "--layer", "fc1", "--root", root, "--out", tmp_path, "--quiet"]
+    assert call(*arguments, "--criteria", "list") == 1
+    told = capsys.readouterr().err
+    assert all(name.replace("_", "-") in told for name in CRITERIA)
+    for more, names in ((["--criteria", "all"], CRITERIA), ([], usual_criteria())):
+        assert call(*arguments, "--repeats", "1", *more) == 0
+        rows = capsys.readouterr().out.splitlines()[1:]
+        shown = [line.split("\t")[0].replace("-", "_") for line in rows]
+        assert list(dict.fromkeys(shown)) == list(names)
+
+
 def test_prune_and_inspect_count_the_same(root, tmp_path, capsys):
     key = trained(root, capsys)
     arguments = ["--root", root, "--out", tmp_path / "out"]

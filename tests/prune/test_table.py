@@ -12,6 +12,8 @@ from surfeit.prune import (
     removal_curve,
     removal_order,
     removal_table,
+    scoring_examples,
+    usual_criteria,
 )
 from surfeit.prune.table import SCHEMA
 
@@ -48,7 +50,7 @@ def test_table_has_a_row_for_each_point_of_each_curve():
     assert table.num_rows == curves * 13
     assert calls == [(done, curves) for done in range(curves + 1)]
     assert set(table["units"].to_pylist()) == {12}
-    assert set(table["criterion"].to_pylist()) == set(CRITERIA)
+    assert set(table["criterion"].to_pylist()) == set(usual_criteria())
     assert set(table["remove"].to_pylist()) == {"least", "most", None}
 
 
@@ -65,6 +67,126 @@ def test_table_holds_the_curves_of_the_orders():
             order = removal_order(MODEL.fc1.weight, random, generator=generator)
             expected = removal_curve(MODEL, "fc1", order, chosen).tolist()
             assert curve_of(table, criterion="chance", repeat=repeat, split=name) == expected
+
+
+def slopes_of_units(data, layer, minibatch):
+    """The mean square of the loss's slope in a gate on each unit, by autograd alone."""
+    total = 0.0
+    for start in range(0, len(data), minibatch):
+        part = data[start : start + minibatch]
+        hidden = part.inputs.flatten(1)
+        for name in ("fc1", "fc2"):
+            hidden = torch.relu(MODEL.get_submodule(name)(hidden))
+            if name == layer:
+                gate = torch.ones(hidden.shape[1], requires_grad=True)
+                hidden = hidden * gate
+        loss = torch.nn.functional.cross_entropy(MODEL.fc3(hidden), part.targets)
+        (slope,) = torch.autograd.grad(loss, gate)
+        total = total + len(part) / len(data) * slope.double().square()
+    return total
+
+
+def accuracy_without(units, layer, data):
+    """The accuracy once the layer's units of these numbers are zero, by a pass written out."""
+    hidden = data.inputs.double().flatten(1)
+    for name in ("fc1", "fc2"):
+        module = MODEL.get_submodule(name)
+        hidden = torch.relu(hidden @ module.weight.double().T + module.bias.double())
+        if name == layer:
+            hidden = hidden.index_fill(1, units, 0.0)
+    outputs = hidden @ MODEL.fc3.weight.double().T + MODEL.fc3.bias.double()
+    return float((outputs.argmax(1) == data.targets).double().mean())
+
+
+def correlations_of_units(data, layer):
+    hidden = data.inputs.double().flatten(1)
+    for name in ("fc1", "fc2"):
+        module = MODEL.get_submodule(name)
+        hidden = torch.relu(hidden @ module.weight.double().T + module.bias.double())
+        if name == layer:
+            break
+    hidden = hidden.detach()
+    r = torch.corrcoef(hidden.T).abs()
+    return 1 - (r.sum(1) - 1) / (len(r) - 1)
+
+
+def distances_of_units(data, layer):
+    W = MODEL.get_submodule(layer).weight.detach().double()
+    return (W[:, None] - W[None]).norm(dim=2).sum(1)
+
+
+SCORES_BY_HAND = {
+    "taylor_unit": lambda data, layer: slopes_of_units(data, layer, 10),
+    "activation_correlation": correlations_of_units,
+    "fpgm": distances_of_units,
+}
+
+
+@pytest.mark.parametrize("layer", ["fc1", "fc2"])
+@pytest.mark.parametrize("name", SCORES_BY_HAND)
+def test_a_criterion_s_curve_is_that_of_removing_units_by_hand_in_the_order_of_its_scores(
+    name, layer
+):
+    train = split(45)
+    table = removal_table(
+        MODEL,
+        layer,
+        SPLITS,
+        streams=Streams(0),
+        criteria={name: CRITERIA[name]},
+        scores_on=("train", train),
+    )
+    scores = SCORES_BY_HAND[name](train, layer)
+    with torch.no_grad():
+        for remove, order in (("least", scores.argsort()), ("most", scores.argsort().flip(0))):
+            for place, data in SPLITS.items():
+                expected = [accuracy_without(order[:k], layer, data) for k in range(len(order) + 1)]
+                found = curve_of(table, criterion=name, remove=remove, split=place)
+                assert found == pytest.approx(expected)
+
+
+def test_the_table_says_what_criteria_looked_at():
+    criteria = {name: CRITERIA[name] for name in ("magnitude", "fpgm", "taylor_unit", "random")}
+    scores_on = scoring_examples("train", split(50), 30, streams=Streams(0))
+    table = removal_table(
+        MODEL, "fc1", SPLITS, streams=Streams(0), criteria=criteria, scores_on=scores_on, repeats=2
+    )
+    rows = table.to_pylist()
+    seen = {(row["criterion"], row["scores_on"], row["scored_examples"]) for row in rows}
+    assert seen == {
+        ("magnitude", None, None),
+        ("fpgm", None, None),
+        ("taylor_unit", "train", 30),
+        ("random", None, None),
+    }
+
+
+def test_examples_to_look_at_are_drawn_once_each_and_alike_from_one_seed():
+    data = split(50)
+    name, some = scoring_examples("train", data, 30, streams=Streams(0))
+    assert (name, len(some)) == ("train", 30)
+    assert len(some.inputs.flatten(1).unique(dim=0)) == 30
+    again, other = (scoring_examples("train", data, 30, streams=Streams(n))[1] for n in (0, 1))
+    assert torch.equal(some.inputs, again.inputs)
+    assert not torch.equal(some.inputs, other.inputs)
+    assert len(scoring_examples("train", data, 1000, streams=Streams(0))[1]) == 50
+    with pytest.raises(ValueError, match="at least 1 example to look at, got 0"):
+        scoring_examples("train", data, 0, streams=Streams(0))
+
+
+def test_test_examples_choose_nothing():
+    criteria = {"taylor_unit": CRITERIA["taylor_unit"]}
+
+    def table(scores_on):
+        removal_table(
+            MODEL, "fc1", SPLITS, streams=Streams(0), criteria=criteria, scores_on=scores_on
+        )
+
+    with pytest.raises(ValueError, match="taylor_unit looks at examples: pass scores_on="):
+        table(None)
+    for scores_on in (("test", split(3)), ("train", SPLITS["test"])):
+        with pytest.raises(ValueError, match="test examples only judge what was chosen without"):
+            table(scores_on)
 
 
 def test_keep_bias_is_passed_on():

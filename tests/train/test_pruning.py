@@ -18,9 +18,10 @@ from surfeit.prune import (
     global_mask,
     uniform_mask,
     unit_mask,
+    unit_score_names,
 )
 from surfeit.prune.schedules import at_step, cubic
-from surfeit.prune.scores import SCORES, UNIT_SCORES
+from surfeit.prune.scores import SCORES
 from surfeit.store import Store
 from surfeit.train import Origin, Pruning, Recipe, Snapshots, train
 from surfeit.train.loop import Loop
@@ -88,7 +89,7 @@ def test_every_score_of_weights_prunes(dataset, store, score):
     assert density(run.mask_at()) == pytest.approx(0.5, abs=0.01)
 
 
-@pytest.mark.parametrize("score", UNIT_SCORES)
+@pytest.mark.parametrize("score", unit_score_names())
 def test_every_score_of_units_prunes(dataset, store, score):
     pruning = Pruning(
         moments=at_step(0, 0.5), score=score, granularity="unit", images=20, allocation="uniform"

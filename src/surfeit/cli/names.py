@@ -69,22 +69,21 @@ def objective_of(name: str | None, run: "Run", dataset: "Dataset") -> "Objective
     return own_of(run, dataset, None) if name is None else objective_named(name)
 
 
-def criteria_of(names: Iterable[str]) -> "dict[str, Criterion]":
-    """The criteria by the names that tables and figures show.
+def criteria_of(names: Iterable[str] | None) -> "dict[str, Criterion]":
+    """The criteria by the names that tables and figures show; the usual ones for None.
 
     Raises:
         ValueError: if there is none of a name; the nearest are suggested.
     """
-    from surfeit.core import unknown
-    from surfeit.prune import CRITERIA
+    from surfeit.prune import CRITERIA, criterion_named, usual_criteria
 
-    found = {}
-    for name in names:
-        key = name.replace("-", "_")
-        if key not in CRITERIA:
-            raise unknown("criterion", name, [known.replace("_", "-") for known in CRITERIA])
-        found[key] = CRITERIA[key]
-    return found
+    if names is None:
+        return usual_criteria()
+    given = list(names)
+    if given == ["all"]:
+        return dict(CRITERIA)
+    chosen = [criterion_named(name) for name in given]
+    return {criterion.name: criterion for criterion in chosen}
 
 
 def published_recipe(model: str, data: str) -> "Recipe":

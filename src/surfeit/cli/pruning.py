@@ -1,7 +1,7 @@
 """`surfeit prune`: accuracy or loss against the number of units removed."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -20,15 +20,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.figure import Figure
 
+    from surfeit.core import Split
+    from surfeit.prune import Criterion
+
 _PLACES, _MACHINE = Places(), Machine()
-_CRITERIA = ("magnitude", "frame-potential", "inner-product", "raw-frame-potential", "random")
 
 
 def prune(
     run: str,
     *,
     layer: str,
-    criteria: Words = _CRITERIA,
+    criteria: Words | None = None,
+    scores_on: Literal["train", "validation"] = "train",
+    score_examples: Whole = 1000,
     repeats: Whole = 5,
     step: Whole | None = None,
     keep_bias: Annotated[bool, Parameter(negative=())] = False,
@@ -57,7 +61,11 @@ def prune(
     layer
         A layer's name, such as fc1 or conv2; "" for a network that is one layer.
     criteria
-        magnitude, frame-potential, inner-product, raw-frame-potential, random: one or more.
+        One or more by name, or all; any other name lists them. If not given, those of the report.
+    scores_on
+        The examples that criteria look at that need more than weights: train or validation.
+    score_examples
+        At most so many of them, drawn at random; more tell units apart better and take longer.
     repeats
         Random orders, for their mean and standard deviation.
     step
@@ -68,7 +76,7 @@ def prune(
         The accepted loss of accuracy, a fraction: 0.01 is one point. Of a network trained on real
         numbers by their squared error, of R²; of any other loss, its rise as a share of itself.
     seed
-        Of the random orders.
+        Of the random orders, and of the examples that criteria look at.
     out
         Where to write; by default surfeit-prune-KEY in this folder.
     quiet
@@ -84,7 +92,7 @@ def prune(
     folder = out or Path(f"surfeit-prune-{found.key[:8]}")
 
     from surfeit.core import Streams
-    from surfeit.prune import explained_variance, removal_table
+    from surfeit.prune import explained_variance, removal_table, scoring_examples
     from surfeit.store import file_name
     from surfeit.store.writable import check_writable
     from surfeit.tables.figures import removal
@@ -96,11 +104,19 @@ def prune(
             say_if_unfinished(found, teller)
         say_if_other_data(found, dataset, teller)
         splits = {name: dataset.splits[name].to(machine.device) for name in ("validation", "test")}
+        looked_at = scoring_examples(
+            scores_on,
+            dataset.splits[scores_on].to(machine.device),
+            score_examples,
+            streams=Streams(seed),
+        )
+        _say_what_is_looked_at(wanted, looked_at, teller)
         table = removal_table(
             found.model(step, into=into).to(machine.device),
             layer,
             splits,
             criteria=wanted,
+            scores_on=looked_at,
             repeats=repeats,
             streams=Streams(seed),
             objective=judge,
@@ -120,6 +136,16 @@ def prune(
         )
         _write(table, drawing, folder, file_name("removal", layer), teller)
     print_table(heading(reading), [found.cells for found in answer])
+
+
+def _say_what_is_looked_at(
+    criteria: "dict[str, Criterion]", looked_at: "tuple[str, Split]", teller: Teller
+) -> None:
+    names = [name for name, criterion in criteria.items() if criterion.needs_examples]
+    if names:
+        split, examples = looked_at
+        shown = ", ".join(name.replace("_", "-") for name in names)
+        teller.say(f"scores by {shown}: of {len(examples):,} {split} examples")
 
 
 def _by_split(teller: Teller, layer: str, splits: list[str]) -> "Callable[[int, int], None]":

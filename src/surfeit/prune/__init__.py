@@ -16,13 +16,19 @@ from surfeit.prune.allocation import (
 from surfeit.prune.criteria import (
     CRITERIA,
     Criterion,
+    activation_correlation,
+    criterion_named,
+    fpgm,
     frame_potential,
     inner_product,
     magnitude,
     random,
     raw_frame_potential,
+    taylor_unit,
+    usual_criteria,
 )
 from surfeit.prune.curve import RemovalCurve, outputs_without, removal_curve, removal_curves
+from surfeit.prune.evidence import Evidence
 from surfeit.prune.masks import (
     Coverage,
     Mask,
@@ -40,7 +46,7 @@ from surfeit.prune.masks import (
     overlap,
     prunable,
 )
-from surfeit.prune.orders import removal_order
+from surfeit.prune.orders import contributions, order_by, removal_order
 from surfeit.prune.removable import (
     accepted_rise,
     explained_variance,
@@ -51,14 +57,12 @@ from surfeit.prune.removal import Removal
 from surfeit.prune.schedules import at_step, cubic, iterative, one_shot
 from surfeit.prune.scores import (
     SCORES,
-    UNIT_SCORES,
-    Evidence,
     obs_update,
     score_named,
     synflow_mask,
-    unit_score_named,
 )
-from surfeit.prune.table import removal_table
+from surfeit.prune.table import removal_table, scoring_examples
+from surfeit.prune.unit_scores import UnitScore, unit_score_named, unit_score_names
 from surfeit.prune.unit_selection import unit_mask_from_scores
 from surfeit.prune.units import unit_mask
 
@@ -66,7 +70,6 @@ __all__ = [
     "ALLOCATIONS",
     "CRITERIA",
     "SCORES",
-    "UNIT_SCORES",
     "Allocation",
     "Coverage",
     "Criterion",
@@ -76,19 +79,24 @@ __all__ = [
     "Overlaps",
     "Removal",
     "RemovalCurve",
+    "UnitScore",
     "accepted_rise",
+    "activation_correlation",
     "alive_units",
     "allocation_named",
     "at_step",
     "check_alive",
     "check_mask",
     "check_nested",
+    "contributions",
     "coverage",
+    "criterion_named",
     "cubic",
     "densities",
     "density",
     "erk_mask",
     "explained_variance",
+    "fpgm",
     "frame_potential",
     "full_mask",
     "global_mask",
@@ -103,6 +111,7 @@ __all__ = [
     "n_of_m_mask",
     "obs_update",
     "one_shot",
+    "order_by",
     "outputs_without",
     "overlap",
     "prunable",
@@ -115,11 +124,15 @@ __all__ = [
     "removal_order",
     "removal_table",
     "score_named",
+    "scoring_examples",
     "synflow_mask",
+    "taylor_unit",
     "uniform_mask",
     "unit_densities",
     "unit_density",
     "unit_mask",
     "unit_mask_from_scores",
     "unit_score_named",
+    "unit_score_names",
+    "usual_criteria",
 ]

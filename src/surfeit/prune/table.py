@@ -1,17 +1,18 @@
 """The removal curves of a layer, of all criteria and in both directions, as one table."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from surfeit.core import Objective, Split, Streams, check_splits, cross_entropy, one_thread
 from surfeit.models import Structure
-from surfeit.prune.criteria import CRITERIA, Criterion, random
+from surfeit.prune.criteria import CRITERIA, Criterion, OfWeights, usual_criteria
 from surfeit.prune.curve import RemovalCurve, removal_curves
-from surfeit.prune.orders import removal_order
+from surfeit.prune.evidence import Evidence
+from surfeit.prune.orders import Remove, contributions, order_by
 from surfeit.prune.removal import Removal
 
 SCHEMA = pa.schema(
@@ -25,13 +26,16 @@ SCHEMA = pa.schema(
         ("split", pa.string()),
         ("accuracy", pa.float64()),
         ("loss", pa.float64()),
+        ("scores_on", pa.string()),
+        ("scored_examples", pa.int64()),
     ]
 )
 
 
 class _Order(NamedTuple):
-    criterion: str
-    remove: Literal["least", "most"] | None
+    criterion: Criterion
+    name: str
+    remove: Remove | None
     repeat: int
 
 
@@ -42,7 +46,8 @@ def removal_table(
     splits: Mapping[str, Split],
     *,
     streams: Streams,
-    criteria: Mapping[str, Criterion] = CRITERIA,
+    criteria: Mapping[str, Criterion | OfWeights] | None = None,
+    scores_on: tuple[str, Split] | None = None,
     repeats: int = 5,
     objective: Objective = cross_entropy,
     keep_bias: bool = False,
@@ -54,7 +59,9 @@ def removal_table(
     One row for each point of each curve: `layer`, `criterion`, `remove` ("least" or "most" first;
     null for `random`, where it means nothing), `repeat` (0 but for `random`), `removed`, `units`
     (of the layer, or of the group that it goes together with), `split`, `accuracy` (fraction) or,
-    where the objective knows no classes, `loss`; the other is null.
+    where the objective knows no classes, `loss`; the other is null. `scores_on` and
+    `scored_examples` say what a criterion that looks at examples has looked at, and at how many;
+    null for those of weights alone.
 
     >>> removal_table(run.model(), "fc1", {"test": dataset.test}, streams=Streams(0))
 
@@ -63,9 +70,12 @@ def removal_table(
         layer: dotted name of the layer whose units go.
         splits: what accuracy is measured on, by name.
         streams: random orders are drawn from its streams `("removal", layer, repeat)`.
-        criteria: functions by the name they have in the table.
+        criteria: of `CRITERIA`, or functions of a weight matrix and a generator, by the name they
+            have in the table; those of `usual_criteria` if None.
+        scores_on: the name and the examples that criteria such as `taylor_unit` look at, e.g.
+            `("train", dataset.train)`; never the test examples, which only judge.
         repeats: number of random orders, at least 1.
-        objective: what judges the outputs.
+        objective: what judges the outputs, and whose loss criteria look at.
         keep_bias: as in `removal_curve`.
         structure: of the model, if it is at hand.
         progress: called with (curves done, curves in all), first with none done.
@@ -74,28 +84,33 @@ def removal_table(
         a table of `SCHEMA`; a curve for each split, criterion, direction and repeat.
 
     Raises:
-        ValueError: if there is no split or criterion, `repeats` is not positive, or as
-            `removal_order` and `removal_curve` do.
+        ValueError: if there is no split or criterion, `repeats` is not positive, a criterion looks
+            at examples and there are none or the test's, or as `contributions` and `removal_curve`.
 
-    Source: Heitmann 2020, section 3.1, figure 2. Cost: an order for each criterion and direction, a
-    curve for each order and split.
+    Source: Heitmann 2020, section 3.1, figure 2. Cost: each criterion's, an order for each
+    criterion and direction, a curve for each order and split.
     """
-    check_splits(splits)
-    if not splits or not criteria:
-        raise ValueError(
-            "a removal table needs at least one split and one criterion, got splits "
-            f"{list(splits)} and criteria {list(criteria)}"
-        )
-    if repeats < 1:
-        raise ValueError(f"repeats must be at least 1, got {repeats}")
+    named = usual_criteria() if criteria is None else criteria
+    wanted = {name: _criterion(name, given) for name, given in named.items()}
+    _check(splits, wanted, scores_on, repeats)
     if structure is None:
         structure = Structure.of(model, next(iter(splits.values())).inputs[:1])
-    weight = Removal.of(structure, layer, outputs=True).matrix(model)
-    plan = list(_plan(criteria, repeats))
-    orders = [
-        _order(weight, place, criteria, streams.get("removal", layer, place.repeat))
-        for place in plan
-    ]
+    removal = Removal.of(structure, layer, outputs=True)
+    evidence = None
+    if scores_on is not None and any(one.needs_examples for one in wanted.values()):
+        evidence = Evidence(model, split=scores_on[1], objective=objective, structure=structure)
+    plan = list(_plan(wanted, repeats))
+    values = {
+        key: contributions(
+            wanted[key[0]],
+            removal,
+            model,
+            evidence=evidence,
+            generator=streams.get("removal", layer, key[1]),
+        )
+        for key in dict.fromkeys((place.name, place.repeat) for place in plan)
+    }
+    orders = [order_by(values[place.name, place.repeat], place.remove or "least") for place in plan]
     total = len(plan) * len(splits)
     rows: list[dict[str, Any]] = []
     if progress is not None:
@@ -112,14 +127,68 @@ def removal_table(
             progress=_counting(progress, number * len(plan), len(plan), total),
         )
         for place, curve in zip(plan, curves, strict=True):
-            rows.extend(_rows(place, layer, name, curve))
+            origin = _origin(scores_on) if place.criterion.needs_examples else _origin(None)
+            rows.extend(row | origin for row in _rows(place, layer, name, curve))
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def _order(
-    weight: Tensor, place: _Order, criteria: Mapping[str, Criterion], generator: torch.Generator
-) -> Tensor:
-    return removal_order(weight, criteria[place.criterion], place.remove or "least", generator)
+def scoring_examples(name: str, split: Split, most: int, *, streams: Streams) -> tuple[str, Split]:
+    """What criteria look at, for `scores_on`: at most so many of a split's examples.
+
+    Drawn without replacement and in random order, since criteria such as `taylor_unit` take them
+    minibatch by minibatch.
+
+    Args:
+        name: of the split.
+        split: the examples, e.g. `dataset.train`.
+        most: at least 1.
+        streams: its stream `("removal", "examples")` draws.
+
+    Raises:
+        ValueError: if `most` is below 1.
+    """
+    if most < 1:
+        raise ValueError(f"criteria need at least 1 example to look at, got {most}")
+    order = torch.randperm(len(split), generator=streams.get("removal", "examples"))
+    return name, split[order[:most].to(split.targets.device)]
+
+
+def _criterion(name: str, given: Criterion | OfWeights) -> Criterion:
+    if isinstance(given, Criterion):
+        return given
+    own = next((one for one in CRITERIA.values() if one.of_weights is given), None)
+    return own or Criterion(name="own", says=name, first=name, of_weights=given)
+
+
+def _check(
+    splits: Mapping[str, Split],
+    criteria: Mapping[str, Criterion],
+    scores_on: tuple[str, Split] | None,
+    repeats: int,
+) -> None:
+    check_splits(splits)
+    if not splits or not criteria:
+        raise ValueError(
+            "a removal table needs at least one split and one criterion, got splits "
+            f"{list(splits)} and criteria {list(criteria)}"
+        )
+    if repeats < 1:
+        raise ValueError(f"repeats must be at least 1, got {repeats}")
+    looking = [name for name, criterion in criteria.items() if criterion.needs_examples]
+    if looking and scores_on is None:
+        raise ValueError(
+            f"{', '.join(looking)} looks at examples: pass scores_on=('train', dataset.train)"
+        )
+    if scores_on is not None and (scores_on[0] == "test" or scores_on[1] is splits.get("test")):
+        raise ValueError(
+            "test examples only judge what was chosen without them: pass "
+            "scores_on=('train', dataset.train), or the validation examples"
+        )
+
+
+def _origin(scores_on: tuple[str, Split] | None) -> dict[str, str | int | None]:
+    name, count = (None, None) if scores_on is None else (scores_on[0], len(scores_on[1]))
+    return {"scores_on": name, "scored_examples": count}
 
 
 def _counting(
@@ -133,12 +202,12 @@ def _counting(
 
 def _plan(criteria: Mapping[str, Criterion], repeats: int) -> Iterator[_Order]:
     for name, criterion in criteria.items():
-        if criterion is random:  # either direction would be as random as the other
+        if criterion.draws:  # either direction would be as random as the other
             for repeat in range(repeats):
-                yield _Order(name, None, repeat)
+                yield _Order(criterion, name, None, repeat)
         else:
-            yield _Order(name, "least", 0)
-            yield _Order(name, "most", 0)
+            yield _Order(criterion, name, "least", 0)
+            yield _Order(criterion, name, "most", 0)
 
 
 def _rows(
@@ -148,7 +217,7 @@ def _rows(
     for removed, value in enumerate(points):
         yield {
             "layer": layer,
-            "criterion": place.criterion,
+            "criterion": place.name,
             "remove": place.remove,
             "repeat": place.repeat,
             "removed": removed,

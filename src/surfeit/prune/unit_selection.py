@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -52,26 +53,65 @@ def unit_mask_from_scores(
     known = structure if structure is not None else Structure.of(model)
     _check_scores(known, scores)
     chosen = removals(known, scores)
-    if not chosen:
-        outputs = ", ".join(map(repr, known.outputs))
-        raise ValueError(
-            f"no layer to remove units from: the output layer {outputs} keeps all of its own, and "
-            "no other has scores and units that can go"
-        )
-    pooled = {name: pooled_scores(removal, scores) for name, removal in chosen.items()}
+    check_any(known, chosen)
+    scored = {name: Scored(own, pooled_scores(own, scores)) for name, own in chosen.items()}
+    return unit_mask_of(model, scored, density, mask=mask, allocation=allocation, structure=known)
+
+
+class Scored(NamedTuple):
+    """Units that can go, and their scores.
+
+    Args:
+        removal: the units.
+        scores: float64 [units], larger = kept, on the CPU.
+    """
+
+    removal: Removal
+    scores: Tensor
+
+
+def unit_mask_of(
+    model: nn.Module,
+    scored: Mapping[str, Scored],
+    density: float | Mapping[str, float],
+    *,
+    mask: Mapping[str, Tensor] | None,
+    allocation: Allocation,
+    structure: Structure,
+) -> Mask:
+    """As `unit_mask_from_scores`, of removals whose units have their scores already, by name.
+
+    Raises:
+        ValueError, CollapseError: as `unit_mask_from_scores`.
+    """
+    scores = {name: own.scores for name, own in scored.items()}
     alive = None
     if mask is not None:
         own = alive_units(model, mask)
-        alive = {name: alive_places(removal, own) for name, removal in chosen.items()}
-    share = partial(layerwise_mask if isinstance(density, Mapping) else allocation, pooled)
+        alive = {name: alive_places(removal, own) for name, (removal, _) in scored.items()}
+    share = partial(layerwise_mask if isinstance(density, Mapping) else allocation, scores)
     kept = share(density, mask=alive)  # pyright: ignore[reportArgumentType]
-    result = unit_mask(model, {name: ~units for name, units in kept.items()}, structure=known)
+    result = unit_mask(model, {name: ~units for name, units in kept.items()}, structure=structure)
     if mask is None:
         return result
     shared = {name: mask[name] for name in result if name in mask}
     check_alike({name: result[name] for name in shared}, shared)
     within = {name: result[name] & value.cpu() for name, value in shared.items()}
     return {**result, **{name: value.clone() for name, value in mask.items()}, **within}
+
+
+def check_any(structure: Structure, chosen: Mapping[str, object]) -> None:
+    """Says so if no units can go.
+
+    Raises:
+        ValueError: naming the output layers.
+    """
+    if not chosen:
+        outputs = ", ".join(map(repr, structure.outputs))
+        raise ValueError(
+            f"no layer to remove units from: the output layer {outputs} keeps all of its own, and "
+            "no other has scores and units that can go"
+        )
 
 
 def removals(structure: Structure, names: Mapping[str, object]) -> dict[str, Removal]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from surfeit.prune import CRITERIA
 from surfeit.report import words
 
 ENTRIES = {
@@ -21,15 +22,7 @@ ENTRIES = {
         "The largest number of units, taken in a criterion's order, such that {definition}. The "
         "criterion that lets most units go is chosen, on the validation {examples} too."
     ),
-    "Magnitude": "The length of a unit's weight vector.",
-    "Frame potential": (
-        "How much a unit's direction is shared: the sum of its squared inner products with all "
-        "units' directions. Raw: without scaling weight vectors to length 1."
-    ),
-    "Inner product": (
-        "Of two directions: 1 if they are the same, 0 if at right angles. As a criterion: its mean "
-        "absolute value with the other units."
-    ),
+    "Inner product": "Of two directions: 1 if they are the same, 0 if at right angles.",
     "Hardly moved": (
         "The weight vector after training still points where it did at the start: the inner "
         "product of the two directions is 0.9 or more. Its length may have changed."
@@ -90,8 +83,37 @@ def glossary(summary: Mapping[str, Any]) -> str:
     return f"<dl>\n{lines}\n</dl>"
 
 
+def _with_criteria(entries: Mapping[str, str], summary: Mapping[str, Any]) -> dict[str, str]:
+    """The entries and, behind that of what can go, those of the criteria on the page."""
+    shown = {
+        name: None
+        for layer in summary["layers"].values()
+        if layer["removal"] is not None
+        for name in layer["removal"]["by_criterion"]
+    }
+    meanings = {CRITERIA[name].title: CRITERIA[name].says for name in shown if name in CRITERIA}
+    result: dict[str, str] = {}
+    for word, meaning in entries.items():
+        result[word] = meaning
+        if word in meanings:
+            result[word] += f" As a criterion: {_lowered(meanings[word])}"
+        if word == "Can go":
+            new = {title: says for title, says in meanings.items() if title not in entries}
+            result |= {title: _literal(says) for title, says in new.items()}
+    return result
+
+
+def _lowered(sentence: str) -> str:
+    return _literal(sentence[:1].lower() + sentence[1:])
+
+
+def _literal(text: str) -> str:
+    """A text whose braces stand for themselves once entries are filled in."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
 def _entries(summary: Mapping[str, Any]) -> dict[str, str]:
-    name, entries = summary["quantity"], dict(ENTRIES)
+    name, entries = summary["quantity"], _with_criteria(ENTRIES, summary)
     if summary["answers"] > 1:
         entries["95 % interval"] += ANSWERS
     if name != "accuracy":

@@ -8,13 +8,23 @@ import torch
 from torch import Tensor
 
 from surfeit.core import EXAMPLES_AT_ONCE, Split, Streams
-from surfeit.prune import CRITERIA, outputs_without, removal_order, removal_table
-from surfeit.prune.removal import Removal
+from surfeit.prune import (
+    Evidence,
+    Removal,
+    contributions,
+    criterion_named,
+    order_by,
+    outputs_without,
+    removal_table,
+    scoring_examples,
+    usual_criteria,
+)
 from surfeit.report.config import ReportConfig
 from surfeit.report.subject import Subject
 from surfeit.tables.tables import column, where
 
 Rows = dict[str, list[dict[str, Any]]]
+_SCORED = 1000  # train examples that criteria look at, where one looks at any
 
 
 def measure_removals(subject: Subject, config: ReportConfig) -> Rows:
@@ -28,24 +38,48 @@ def measure_removals(subject: Subject, config: ReportConfig) -> Rows:
     """
     if subject.obstacle is not None:
         raise ValueError(subject.obstacle)
+    scores_on = _scores_on(subject, config)
     curves = removal_table(
         subject.model,
         subject.name,
         subject.splits,
         streams=Streams(config.seed),
+        scores_on=scores_on,
         repeats=config.repeats,
         objective=subject.worth.objective,
         structure=subject.structure,
     )
     counts = list(_counts(where(curves, split="validation"), subject))
     best = max((row for row in counts if row["remove"] == "least"), key=_removable)
-    weight = Removal.of(subject.structure, subject.name).matrix(subject.model)
-    order = removal_order(weight, CRITERIA[best["criterion"]])[: best["removable"]]
+    order = _order(subject, best["criterion"], scores_on)[: best["removable"]]
     chosen = {"what": "removal", "chosen": best["criterion"], "amount": best["removable"]}
     before, after = (_each(subject, units, subject.test) for units in (order[:0], order))
     cost = subject.worth.paired(before, after, subject.test.targets)
     choice = {"layer": subject.name, **chosen, **cost}
     return {"removal": curves.to_pylist(), "removable": counts, "choices": [choice]}
+
+
+def _scores_on(subject: Subject, config: ReportConfig) -> tuple[str, Split] | None:
+    """The train examples that criteria look at; None where all look at weights alone."""
+    if not any(criterion.needs_examples for criterion in usual_criteria().values()):
+        return None
+    train = subject.network.dataset.train
+    return scoring_examples("train", train, _SCORED, streams=Streams(config.seed))
+
+
+def _order(subject: Subject, name: str, scores_on: tuple[str, Split] | None) -> Tensor:
+    """The units in the order of a criterion of the table, the least contributing first."""
+    evidence = None
+    if scores_on is not None:
+        evidence = Evidence(
+            subject.model,
+            split=scores_on[1],
+            objective=subject.worth.objective,
+            structure=subject.structure,
+        )
+    removal = Removal.of(subject.structure, subject.name)
+    criterion = criterion_named(name)
+    return order_by(contributions(criterion, removal, subject.model, evidence=evidence))
 
 
 def _counts(curves: pa.Table, subject: Subject) -> Iterator[dict[str, Any]]:

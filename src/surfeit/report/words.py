@@ -4,18 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from surfeit.prune import CRITERIA
 from surfeit.report.quantities import QUANTITIES, SPACE, Quantity
 from surfeit.report.quantities import percent as percent
 from surfeit.report.quantities import points as points
 
 Numbers = Mapping[str, Any]
-
-CRITERIA = {
-    "magnitude": "the shortest weight vectors first (magnitude)",
-    "frame_potential": "the units least like the others first (frame potential)",
-    "inner_product": "the units of the least mean inner product first",
-    "raw_frame_potential": "the units of the least raw frame potential first",
-}
 
 _REASONS = 3  # that stand on top
 
@@ -168,7 +162,8 @@ def _removal(name: str, summary: Numbers) -> Finding:
             f"already costs more than {worth.allowance(loss)} on the validation "
             f"{examples(summary)}.",
         )
-    how = CRITERIA.get(removal["criterion"], removal["criterion"].replace("_", " "))
+    criterion = removal["criterion"]
+    how = CRITERIA[criterion].first if criterion in CRITERIA else criterion.replace("_", " ")
     return Finding(
         f"{removal['removable']} of {units} units ({percent(removal['share'], 0)}) can go,",
         f"{how}; {_against_random(removal)} {_test(removal['test'], summary)} As many units "

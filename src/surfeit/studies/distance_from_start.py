@@ -5,6 +5,7 @@ Source: Neyshabur et al. 2018 (1805.12076); Nagarajan and Kolter 2019 (1902.0474
 Cost: quick 5 s, laptop 9 min (two cores).
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any

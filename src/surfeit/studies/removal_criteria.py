@@ -28,7 +28,7 @@ from surfeit.lab import (
     exceeds,
 )
 from surfeit.models import Structure
-from surfeit.prune import CRITERIA, UNIT_SCORES, Evidence, removal_curves, removal_order
+from surfeit.prune import CRITERIA, Evidence, contributions, order_by, removal_curves
 from surfeit.prune.removal import Removal
 from surfeit.store import Run
 from surfeit.tables.figures import criteria
@@ -244,22 +244,17 @@ def orders_of(
 
     Scores that look at data look at the first 1,000 training examples.
     """
-    weight = Removal.of(structure, layer).matrix(model)
+    removal = Removal.of(structure, layer)
     evidence = Evidence(model, split=dataset.train[:1000], structure=structure)
     orders: dict[tuple[str, str | None, int], Tensor] = {}
     for name in by:
-        if name in CRITERIA:
-            orders[name, "least", 0] = removal_order(weight, CRITERIA[name], "least")
-            orders[name, "most", 0] = removal_order(weight, CRITERIA[name], "most")
-        else:
-            scores = UNIT_SCORES[name](evidence)[layer]
-            orders[name, "least", 0] = scores.argsort(stable=True)
-            orders[name, "most", 0] = scores.argsort(stable=True, descending=True)
+        values = contributions(CRITERIA[name], removal, model, evidence=evidence)
+        orders[name, "least", 0] = order_by(values, "least")
+        orders[name, "most", 0] = order_by(values, "most")
     for repeat in range(repeats):
         generator = streams.get("removal", layer, repeat)
-        orders["random", None, repeat] = removal_order(
-            weight, CRITERIA["random"], generator=generator
-        )
+        drawn = contributions(CRITERIA["random"], removal, model, generator=generator)
+        orders["random", None, repeat] = order_by(drawn)
     return orders
 
 

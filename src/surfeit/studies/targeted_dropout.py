@@ -16,7 +16,7 @@ from surfeit.core import evaluate
 from surfeit.data import Dataset
 from surfeit.lab import POOL_DATA, POOL_MODEL, POOL_RECIPE, Claim, Lab, Verdict, all_exceed
 from surfeit.models import Structure
-from surfeit.prune import SCORES, UNIT_SCORES, Evidence, uniform_mask, unit_mask_from_scores
+from surfeit.prune import CRITERIA, SCORES, Evidence, uniform_mask, unit_mask_from_scores
 from surfeit.store import Run
 from surfeit.tables import over_replicates
 from surfeit.tables.figures.style import BLACK, BLUE, panels, percent_axis, style
@@ -107,7 +107,7 @@ def pruned(run: Run, dataset: Dataset, *, kept: list[float]) -> Iterator[dict[st
     evidence = Evidence(model, structure=structure)
     outputs = {part.tensor for name in structure.outputs for part in structure.layer(name).weights}
     weights = {n: s for n, s in SCORES["large_final"](evidence).items() if n not in outputs}
-    units = UNIT_SCORES["filter_norm"](evidence)
+    units = CRITERIA["magnitude"].scores(evidence)
     for share in kept:
         masks = {
             "weight": uniform_mask(weights, share),

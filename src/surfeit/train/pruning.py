@@ -1,6 +1,6 @@
 """Weights or units that are removed while a training goes on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -12,21 +12,19 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from surfeit.core import CollapseError, Objective, Split, cross_entropy, squared_error, unknown
 from surfeit.models import Structure
-from surfeit.prune import allocation_named, full_mask, prunable, unit_mask_from_scores
-from surfeit.prune.masks import Mask
-from surfeit.prune.schedules import Steps
-from surfeit.prune.scores import (
+from surfeit.prune import (
     Evidence,
-    Option,
-    Score,
-    UnitScore,
-    check_options,
-    check_temperature,
-    options_of,
-    score_named,
-    score_semantics,
+    allocation_named,
+    full_mask,
+    prunable,
+    unit_mask_from_scores,
     unit_score_named,
 )
+from surfeit.prune.masks import Mask
+from surfeit.prune.options import Option, check_options, check_temperature, options_of
+from surfeit.prune.schedules import Steps
+from surfeit.prune.scores import score_named, score_semantics
+from surfeit.prune.unit_selection import check_any, unit_mask_of
 from surfeit.store import NEUTRAL, canonical
 
 Granularity = Literal["weight", "unit"]
@@ -47,15 +45,17 @@ class Pruning:
             the network is pruned to that density. `surfeit.prune.schedules` has `cubic` (Zhu and
             Gupta 2017) and `at_step`.
         score: a name of `surfeit.prune.scores.SCORES` or, with `granularity="unit"`, of
-            `UNIT_SCORES`.
-        allocation: a name of `surfeit.prune.ALLOCATIONS`: global, uniform or erk.
+            `surfeit.prune.unit_score_names()`: a criterion such as `fpgm`, or a greedy order such
+            as `greedy_frame_potential`.
+        allocation: a name of `surfeit.prune.ALLOCATIONS`: global, uniform or erk. Greedy orders
+            compare units of one layer only, which global does not do.
         granularity: `weight`, or `unit`: whole units, those that are added together as one; output
             layers keep all of their own, and so do layers whose units cannot be removed
             (`Structure.why_not_removable`).
         images: training examples that gradients and activations are averaged over, drawn anew at
             each moment; scores of weights alone look at none. Taylor scores of a trained network
             are worth many: see `taylor_unit`.
-        options: the score's own options by name, see `surfeit.prune.scores.options_of`: such as
+        options: the score's own options by name, see `surfeit.prune.options_of`: such as
             `{"temperature": 200}` of `grasp`. Unlike elsewhere `snip` and `grasp` are by default
             taken in `training` mode, at whatever moment: the loss is that which the training
             minimises.
@@ -75,12 +75,12 @@ class Pruning:
     def __post_init__(self) -> None:
         if self.granularity not in get_args(Granularity):
             raise unknown("granularity", self.granularity, get_args(Granularity))
-        named = unit_score_named if self.granularity == "unit" else score_named
-        function = named(self.score)
+        function = self._function()
         object.__setattr__(self, "score", self.score.replace("-", "_"))  # one key for both
         check_options(self.score, function, self.options)
         object.__setattr__(self, "options", _own(self.options, self._defaults()))
         allocation_named(self.allocation)
+        self._check_allocation()
         if isinstance(self.images, bool) or not isinstance(self.images, int) or self.images < 1:
             raise ValueError(f"images must be an integer >= 1, got {self.images!r}")
         object.__setattr__(self, "moments", tuple((s, float(d)) for s, d in self.moments))
@@ -92,8 +92,13 @@ class Pruning:
         Args:
             model: the network.
         """
-        semantics = score_semantics(self.score, model)
-        return canonical(self) | ({"semantics": semantics} if semantics > 1 else {})
+        if self.granularity == "unit":
+            score = unit_score_named(self.score)
+            name, semantics = score.key, score.criterion.semantics
+        else:
+            name, semantics = self.score, score_semantics(self.score, model)
+        key = canonical(self) | {"score": name}
+        return key | ({"semantics": semantics} if semantics > 1 else {})
 
     def all_kept(self, structure: Structure, model: nn.Module) -> Mask:
         """The mask that keeps everything, of all parameters that may come to be pruned.
@@ -184,17 +189,36 @@ class Pruning:
             mask=_weights(model, mask),
             generator=generator,
         )
-        score = self._score(**(self._defaults() | dict(self.options)))
-        return self._allocated(structure, model, score(evidence), density, mask)
+        options = self._defaults() | dict(self.options)
+        if self.granularity == "weight":
+            scores = score_named(self.score, **options)(evidence)
+            return self._allocated(structure, model, scores, density, mask)
+        scored = unit_score_named(self.score, **options).of(evidence)
+        check_any(structure, scored)
+        allocation = allocation_named(self.allocation)
+        return unit_mask_of(
+            model, scored, density, mask=mask, allocation=allocation, structure=structure
+        )
 
-    def _score(self, **options: Any) -> Score | UnitScore:
-        named = unit_score_named if self.granularity == "unit" else score_named
-        return named(self.score, **options)
+    def _function(self) -> Callable[..., object]:
+        """The function whose options the score has."""
+        if self.granularity == "unit":
+            return unit_score_named(self.score).criterion.options_from
+        return score_named(self.score)
 
     def _defaults(self) -> dict[str, Any]:
         """The score's options as they are here by default."""
-        found = options_of(self._score())
+        found = options_of(self._function())
         return found | ({"mode": "training"} if "mode" in found else {})
+
+    def _check_allocation(self) -> None:
+        if self.granularity != "unit" or self.allocation != "global":
+            return
+        if unit_score_named(self.score).greedy:
+            raise ValueError(
+                f"{self.score} orders the units of each layer by themselves, which global compares "
+                "across layers: pass allocation='uniform'"
+            )
 
     def _check_images(self, model: nn.Module) -> None:
         mode = (self._defaults() | dict(self.options)).get("mode")

@@ -15,10 +15,12 @@ import torch
 from torch import nn
 
 from surfeit.core import Split
-from surfeit.prune.scores import SCORES, UNIT_SCORES, Evidence
+from surfeit.prune import CRITERIA
+from surfeit.prune.scores import SCORES, Evidence
 
 EPS = torch.finfo(torch.float64).eps
 ROUNDINGS = 200  # additions and products on one way through these networks and back
+OF_WEIGHTS = [name for name, one in CRITERIA.items() if not (one.needs_examples or one.draws)]
 DAMPING = 1e-4  # of obs
 
 
@@ -26,12 +28,12 @@ def terms(name, evidence):
     """What the score of this name adds up, in absolute value, shaped like the score."""
     if name in ("snip", "taylor", "grasp", "obd", "taylor_unit"):
         return _of_derivatives(name, evidence)
-    value = {**SCORES, **UNIT_SCORES}[name](evidence)
+    value = SCORES[name](evidence) if name in SCORES else CRITERIA[name].scores(evidence)
     if name == "obs":
         return _of_inverse(value, evidence)
     if name == "activation_correlation":
         return _of_correlation(value, evidence)
-    if name in ("filter_norm", "frame_potential", "fpgm", "synflow"):
+    if name in (*OF_WEIGHTS, "synflow"):
         return value  # sums of positive numbers
     own = {
         key: w.abs() + evidence.initial_weights[key].abs() for key, w in evidence.weights.items()
@@ -71,7 +73,7 @@ def _of_derivatives(name, evidence):
     snip = {key: g[key] * own[key] for key in own}
     if name == "snip":
         return {key: snip[key] for key in evidence.names}
-    value = UNIT_SCORES[name](evidence) if name == "taylor_unit" else SCORES[name](evidence)
+    value = CRITERIA[name].scores(evidence) if name == "taylor_unit" else SCORES[name](evidence)
     if name == "taylor_unit":
         snip = {k: snip[f"{k}.weight"].flatten(1).sum(1) + snip[f"{k}.bias"] for k in value}
     # Of a square: twice the root's error times the root, and that error's square.

@@ -15,15 +15,14 @@ from surfeit.core import (
     squared_error,
 )
 from surfeit.models.structure import layers
+from surfeit.prune import CRITERIA, activation_correlation, taylor_unit
 from surfeit.prune.scores import (
     SCORES,
-    UNIT_SCORES,
     Evidence,
     gauss_newton_diagonal,
     obd,
     obs,
     snip,
-    units,
 )
 
 from ...oracles.removal import NETWORKS, built, units_of
@@ -56,8 +55,8 @@ def close(a, b, tolerance=1e-9):
 def test_unit_scores_have_one_entry_a_unit_of_each_layer(name):
     model, evidence = evidence_of(name)
     expected = {layer: own.units for layer, own in layers(model).items() if own.kind != "embedding"}
-    for score, function in UNIT_SCORES.items():
-        found = {layer: len(values) for layer, values in function(evidence).items()}
+    for score, criterion in CRITERIA.items():
+        found = {layer: len(values) for layer, values in criterion.scores(evidence).items()}
         if score == "activation_correlation":
             assert found.items() <= expected.items()
             left_out = expected.keys() - found.keys()
@@ -80,7 +79,7 @@ def close_to(values, parts, count):
 @pytest.mark.parametrize("size", [1, 4])
 def test_taylor_unit_is_the_mean_square_of_slopes_in_a_gate_where_removal_acts(name, size):
     model, evidence = evidence_of(name)
-    found = units.taylor_unit(evidence, minibatch=size)
+    found = taylor_unit(evidence, minibatch=size)
     gated = [layer for layer in model.removable if layer in found]  # embeddings have no scores
     for layer in gated:
         parts = []
@@ -120,7 +119,7 @@ def slopes_in_a_gate_on_weights(model, split, layer, size):
 @pytest.mark.parametrize("name", ["Encoder", "EncoderLayer"])
 def test_units_that_no_removal_is_known_of_have_a_gate_on_weights_and_bias(name):
     model, evidence = evidence_of(name)
-    found = units.taylor_unit(evidence, minibatch=2)
+    found = taylor_unit(evidence, minibatch=2)
     attention = [layer for layer, own in layers(model).items() if own.kind == "attention"]
     assert len(attention) == 3
     for layer in attention:
@@ -147,7 +146,7 @@ def test_taylor_is_the_mean_square_of_weights_times_their_slopes(name):
 @pytest.mark.parametrize("name", ["Grouped", "UShaped", "Lstm", "Gru", "Encoder"])
 def test_weight_vectors_are_rows_of_the_layers_matrix(name):
     model, evidence = evidence_of(name)
-    for layer, values in units.filter_norm(evidence).items():
+    for layer, values in CRITERIA["magnitude"].scores(evidence).items():
         matrix = layers(model)[layer].matrix(model)
         assert close(values, matrix.norm(dim=1))
         total = 0.0
@@ -290,9 +289,9 @@ def test_networks_that_cannot_be_followed_have_scores_of_their_weights():
     split = Split(torch.randn(9, 4), torch.arange(9) % 2)
     evidence = Evidence(Branching(), split=split)
     assert snip(evidence).keys() == {"fc1.weight", "fc2.weight"}
-    assert units.filter_norm(evidence).keys() == {"fc1", "fc2"}
+    assert CRITERIA["magnitude"].scores(evidence).keys() == {"fc1", "fc2"}
     with pytest.raises(ValueError, match="takes another way at 'fc2' once numbers change"):
-        units.activation_correlation(evidence)
+        activation_correlation(evidence)
 
 
 def test_tokens_and_embeddings():
@@ -301,7 +300,7 @@ def test_tokens_and_embeddings():
     split = Split(torch.randint(0, 7, (12, 3)), torch.arange(12) % 3)
     evidence = Evidence(model, split=split)
     assert evidence.names == ["2.weight"]
-    assert units.filter_norm(evidence).keys() == {"2"}
+    assert CRITERIA["magnitude"].scores(evidence).keys() == {"2"}
     expected = torch.autograd.grad(
         F.cross_entropy(model(split.inputs), split.targets), model[2].weight
     )[0]

@@ -7,15 +7,16 @@ from hypothesis import strategies as st
 from torch import nn
 
 from surfeit.core import Split, Streams, parameters
+from surfeit.prune import CRITERIA, unit_score_named
 from surfeit.prune.scores import (
     SCORES,
-    UNIT_SCORES,
     Evidence,
     score_named,
-    unit_score_named,
 )
 
 from .rounding import EPS, ROUNDINGS, terms
+
+ALL = [*SCORES.items(), *((name, one.scores) for name, one in CRITERIA.items())]
 
 
 def network(seed):
@@ -81,7 +82,7 @@ def test_scores_move_with_the_units(seed, channels, units, masked):
     given_ = Evidence(first, initial=before, split=some_split(seed), mask=mask)
     initial = parameters(permuted(network(seed + 1), channels, units))
     then = Evidence(second, initial=initial, split=some_split(seed), mask=moved)
-    for name, score in [*SCORES.items(), *UNIT_SCORES.items()]:
+    for name, score in ALL:
         if name == "random":
             continue
         found, added = score(then), terms(name, given_)
@@ -96,7 +97,7 @@ def test_what_rounding_may_do_is_little_beside_the_scores(seed):
     evidence = Evidence(
         network(seed), initial=parameters(network(seed + 1)), split=some_split(seed)
     )
-    for name, score in [*SCORES.items(), *UNIT_SCORES.items()]:
+    for name, score in ALL:
         if name == "random":
             continue
         added = terms(name, evidence)
@@ -130,14 +131,14 @@ def test_scores_are_finite_float64_and_shaped_like_the_weights(name, masked):
         assert not value.requires_grad
 
 
-@pytest.mark.parametrize("name", UNIT_SCORES)
+@pytest.mark.parametrize("name", CRITERIA)
 def test_unit_scores_are_finite_float64_one_a_unit(name):
     mask = {"0.weight": torch.ones(4, 2, 2, 2, dtype=torch.bool)}
     mask["0.weight"][2] = False
     evidence = Evidence(
         network(0), split=some_split(0), mask=mask, generator=Streams(0).get("scores")
     )
-    found = UNIT_SCORES[name](evidence)
+    found = CRITERIA[name].scores(evidence)
     assert [(key, tuple(value.shape)) for key, value in found.items()] == [
         ("0", (4,)),
         ("4", (5,)),
@@ -153,7 +154,7 @@ def test_scores_are_found_by_name_with_dashes_or_underscores():
     for name, score in SCORES.items():
         assert score_named(name) is score
         assert score_named(name.replace("_", "-")) is score
-    assert unit_score_named("taylor-unit") is UNIT_SCORES["taylor_unit"]
+    assert unit_score_named("taylor-unit").criterion is CRITERIA["taylor_unit"]
 
 
 def test_unknown_scores_get_the_nearest_suggested():
@@ -164,7 +165,7 @@ def test_unknown_scores_get_the_nearest_suggested():
 
 
 def test_tables_of_scores_are_read_only():
-    for table in (SCORES, UNIT_SCORES):
+    for table in (SCORES, CRITERIA):
         with pytest.raises(TypeError):
             table["mine"] = len
 

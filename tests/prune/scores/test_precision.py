@@ -7,13 +7,14 @@ import torch
 from torch import nn
 
 from surfeit.core import Split, Streams, parameters
-from surfeit.prune.scores import SCORES, UNIT_SCORES, Evidence, obs, obs_update, synflow_mask
-from surfeit.prune.scores.network import lift_
+from surfeit.prune import CRITERIA
+from surfeit.prune.evidence.network import lift_
+from surfeit.prune.scores import SCORES, Evidence, obs, obs_update, synflow_mask
 
 HALF = [torch.float16, torch.bfloat16]
 ALL = {
     **{f"weights {k}": v for k, v in SCORES.items()},
-    **{f"units {k}": v for k, v in UNIT_SCORES.items()},
+    **{f"units {k}": v.scores for k, v in CRITERIA.items()},
 }
 
 
@@ -157,7 +158,7 @@ def test_networks_and_images_that_give_no_numbers_are_refused(build, images, nam
         pixels *= 1e30
         with torch.no_grad():
             model.conv1.weight.mul_(1e20)
-    score = {**SCORES, **UNIT_SCORES}[name]
+    score = SCORES[name] if name in SCORES else CRITERIA[name].scores
     evidence = Evidence(model, split=Split(pixels, split.labels))
     with pytest.raises(ValueError, match=r"must be finite, .*NaN or infinity|gives NaN on"):
         score(evidence)
@@ -182,7 +183,7 @@ def test_equal_depthwise_filters_do_not_stand_in_for_one_another(images):
     nn.init.ones_(model[0].weight)
     evidence = Evidence(model, split=images("convolutional"))
     # Two filters a group: each contributes 2 · 2 − 1 of the potential, not 2 · 4 − 1.
-    assert UNIT_SCORES["frame_potential"](evidence)["0"].tolist() == pytest.approx([3] * 4)
+    assert CRITERIA["frame_potential"].scores(evidence)["0"].tolist() == pytest.approx([3] * 4)
     # From the two of the other group a filter is √(4 + 4) away.
-    assert UNIT_SCORES["fpgm"](evidence)["0"].tolist() == pytest.approx([2 * 8**0.5] * 4)
-    assert UNIT_SCORES["filter_norm"](evidence)["0"].tolist() == pytest.approx([2] * 4)
+    assert CRITERIA["fpgm"].scores(evidence)["0"].tolist() == pytest.approx([2 * 8**0.5] * 4)
+    assert CRITERIA["magnitude"].scores(evidence)["0"].tolist() == pytest.approx([2] * 4)

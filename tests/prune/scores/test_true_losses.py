@@ -14,7 +14,8 @@ from torch import nn
 from surfeit.core import Split
 from surfeit.data import load
 from surfeit.models import lenet_300_100
-from surfeit.prune.scores import Evidence, snip, taylor, units
+from surfeit.prune import CRITERIA, taylor_unit
+from surfeit.prune.scores import Evidence, snip, taylor
 from surfeit.store import Store
 from surfeit.train import Recipe, train
 
@@ -49,9 +50,9 @@ def ranks(run, split):
     evidence = Evidence(run.model(), split=split)
     losses = losses_of_removal(*lenet_parts(run), split)
     found = (
-        units.taylor_unit(evidence),
-        units.taylor_unit(evidence, minibatch=len(split)),
-        units.filter_norm(evidence),
+        taylor_unit(evidence),
+        taylor_unit(evidence, minibatch=len(split)),
+        CRITERIA["magnitude"].scores(evidence),
     )
     return [rank_correlation(scores["fc1"], losses) for scores in found]
 
@@ -104,7 +105,7 @@ def test_the_gate_stands_behind_batch_normalisation(tmp_path):
     run = train(network, data, recipe, store=Store(tmp_path))
     model = run.model(into=network).eval()
     evidence = Evidence(model, split=data.train)
-    found = units.taylor_unit(evidence)["1"]
+    found = taylor_unit(evidence)["1"]
     # In front of the normalisation: the unit's weights and bias times their slopes.
     change = {
         name: g.double() * evidence.parameters[name]

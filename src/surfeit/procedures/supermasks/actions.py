@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from surfeit.core import Params, Streams, check_mask_fits, copied
+from surfeit.procedures.signs import deviation, randomly_signed, signed
 from surfeit.procedures.supermasks.masked import check_module, check_network, masked_layers
 
 
@@ -63,13 +64,12 @@ def reshuffle(weights: Weights) -> Tensor:
 
 def random_constant(weights: Weights) -> Tensor:
     """`± sd` of the layer's initial weights, with random signs."""
-    signs = torch.randint(0, 2, weights.initial.shape, generator=weights.generator) * 2 - 1
-    return signs.to(weights.initial.dtype) * deviation(weights.initial)
+    return randomly_signed(weights.initial, deviation(weights.initial), weights.generator)
 
 
 def signed_constant(weights: Weights) -> Tensor:
     """`sign(w) · sd` of the layer's initial weights `w`."""
-    return weights.initial.sign() * deviation(weights.initial)
+    return signed(weights.initial, deviation(weights.initial))
 
 
 def zero(weights: Weights) -> Tensor:
@@ -106,11 +106,6 @@ REMOVED: Mapping[str, Action] = MappingProxyType(
 """Mask-0 actions by name; `variant` is the paper's variant 1."""
 
 
-def deviation(weight: Tensor) -> Tensor:
-    """The standard deviation `√(mean((w − mean(w))²))` of a layer's weights."""
-    return weight.std(correction=0)
-
-
 def signed_constants(network: nn.Module) -> nn.Module:
     """A copy whose layers' weights are `sign(w) · sd`, one `sd` a layer.
 
@@ -121,7 +116,7 @@ def signed_constants(network: nn.Module) -> nn.Module:
     with torch.no_grad():
         for layer in masked_layers(constant).values():
             weight = layer.get_parameter("weight")
-            weight.copy_(weight.sign() * deviation(weight))
+            weight.copy_(signed(weight, deviation(weight)))
     return constant
 
 

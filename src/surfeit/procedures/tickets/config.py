@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from surfeit.core import unknown
 from surfeit.procedures.tickets.controls import CONTROLS
-from surfeit.prune.scores import SCORES, UNIT_SCORES
+from surfeit.prune import SCORES, unit_score_named, unit_score_names
 
 Allocation = Literal["layerwise", "global"]
 Granularity = Literal["weight", "unit"]
@@ -37,11 +37,13 @@ class TicketConfig:
             are by default layers among the others. Which layers are outputs, `Structure` says; of
             a network that it cannot follow all must have one rate, `output_rate=rate`.
         conv_rate: the same of convolutions, in (0, 1), `layerwise` only; by default `rate`.
-        score: a name of `surfeit.prune.SCORES` or, with `granularity="unit"`, of `UNIT_SCORES`:
-            what has the least score goes. Every score is of the weights that the level before ended
-            with and is computed once a level: so `snip`, `grasp` and `synflow` are not the masks
-            before training that they were published for, and `synflow` is iterated no oftener
-            than there are levels (`synflow_mask` does its 100 rounds).
+        score: a name of `surfeit.prune.SCORES` or, with `granularity="unit"`, of
+            `surfeit.prune.unit_score_names()`: a criterion such as `fpgm`, or a greedy order such
+            as `greedy_frame_potential`, which is `layerwise` only. What has the least score goes.
+            Every score is of the weights that the level before ended with and is computed once a
+            level: so `snip`, `grasp` and `synflow` are not the masks before training that they
+            were published for, and `synflow` is iterated no oftener than there are levels
+            (`synflow_mask` does its 100 rounds).
         allocation: `layerwise` (each layer at its own rate) or `global` (the least scores of all
             layers together).
         granularity: `weight`, or `unit`: whole units go, bias included (structured tickets), those
@@ -105,13 +107,19 @@ class TicketConfig:
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise unknown(name, getattr(self, name), allowed)
-        scores = UNIT_SCORES if self.granularity == "unit" else SCORES
+        scores = unit_score_names() if self.granularity == "unit" else SCORES
         if self.score not in scores:
             raise unknown(f"score of {self.granularity}s", self.score, scores)
         check_controls(self.controls)
 
     def _check_needless(self) -> None:
-        """An option that nothing would read is a mistake, not a setting."""
+        """An option that nothing would read, or that compares what has no common scale."""
+        pooled = self.granularity == "unit" and self.allocation == "global"
+        if pooled and unit_score_named(self.score).greedy:
+            raise ValueError(
+                f"{self.score} orders the units of each layer by themselves: it needs "
+                "allocation='layerwise'"
+            )
         if self.conv_rate is not None and self.allocation == "global":
             raise ValueError("conv_rate is a layer's own rate: it needs allocation='layerwise'")
         if self.output_rate is not None and self.granularity == "unit":

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from surfeit.core import Params
+from surfeit.procedures.signs import deviation, randomly_signed, signed
 
 Mask = dict[str, Tensor]
 Change = Callable[["Ticket", torch.Generator], tuple[Params, Mask]]
@@ -124,9 +125,11 @@ def sign(ticket: Ticket, generator: torch.Generator) -> tuple[Params, Mask]:
     Source: Zhou et al. 2019, mask-1 actions ("constant, init sign"). A weight of zero stays zero.
     """
     del generator  # nothing is drawn
-    spread = {name: _spread(ticket.initial[name]) for name in _weights(ticket.mask)}
-    signed = {name: ticket.weights[name].sign() * sd for name, sd in spread.items()}
-    return ticket.weights | signed, ticket.mask
+    constants = {
+        name: signed(ticket.weights[name], deviation(ticket.initial[name]))
+        for name in _weights(ticket.mask)
+    }
+    return ticket.weights | constants, ticket.mask
 
 
 def constant(ticket: Ticket, generator: torch.Generator) -> tuple[Params, Mask]:
@@ -137,12 +140,11 @@ def constant(ticket: Ticket, generator: torch.Generator) -> tuple[Params, Mask]:
 
     Source: Zhou et al. 2019, mask-1 actions ("constant, random sign").
     """
-    signed = {}
-    for name in _weights(ticket.mask):
-        like, sd = ticket.weights[name], _spread(ticket.initial[name])
-        coin = torch.randint(0, 2, like.shape, generator=generator)
-        signed[name] = (2 * coin - 1).to(like) * sd
-    return ticket.weights | signed, ticket.mask
+    constants = {
+        name: randomly_signed(ticket.weights[name], deviation(ticket.initial[name]), generator)
+        for name in _weights(ticket.mask)
+    }
+    return ticket.weights | constants, ticket.mask
 
 
 def invert(ticket: Ticket, generator: torch.Generator) -> tuple[Params, Mask]:
@@ -175,10 +177,6 @@ CONTROLS: Mapping[str, Control] = {
 def _weights(mask: Mask) -> list[str]:
     """The names of a mask's weights; one of units also masks their biases."""
     return [name for name, kept in mask.items() if kept.dim() > 1]
-
-
-def _spread(weight: Tensor) -> float:
-    return weight.double().std(correction=0).item()
 
 
 def _shuffled(kept: Tensor, generator: torch.Generator) -> Tensor:

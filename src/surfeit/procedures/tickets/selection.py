@@ -17,12 +17,9 @@ from surfeit.prune.alive import alive_units
 from surfeit.prune.allocation import global_mask, layer_rates, layerwise_mask
 from surfeit.prune.prunable import layer_of, prunable, weights_of
 from surfeit.prune.removal import Removal
-from surfeit.prune.scores import SCORES, UNIT_SCORES, Evidence
-from surfeit.prune.unit_selection import (
-    alive_places,
-    pooled_scores,
-    removals,
-)
+from surfeit.prune.scores import SCORES, Evidence
+from surfeit.prune.unit_scores import unit_score_named
+from surfeit.prune.unit_selection import alive_places, removals
 from surfeit.prune.units import unit_mask
 
 
@@ -45,10 +42,11 @@ def select(
         ValueError: if the score cannot be computed for this network.
     """
     by_unit = config.granularity == "unit"
-    found = (UNIT_SCORES if by_unit else SCORES)[config.score](evidence)
     if by_unit:
-        chosen = unit_places(evidence.followed)
-        found = {name: pooled_scores(removal, found) for name, removal in chosen.items()}
+        scored = unit_score_named(config.score).of(evidence, unit_places(evidence.followed))
+        found = {name: own.scores for name, own in scored.items()}
+    else:
+        found = SCORES[config.score](evidence)
     try:
         return _allocated(config, evidence, level, found, within)
     except CollapseError as error:

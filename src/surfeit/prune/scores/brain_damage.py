@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from surfeit.core import Objective, Params, Split, cross_entropy, squared_error
-from surfeit.prune.scores.evidence import Evidence
+from surfeit.prune.evidence import Evidence
+from surfeit.prune.evidence.loss import all_finite, batches, differentiable, judged
 from surfeit.prune.scores.inputs import scored_layers, weight_of
-from surfeit.prune.scores.loss import all_finite, batches, differentiable, judged
 from surfeit.prune.scores.watching import Module, input_rows, output_rows, watched
 
 # Numbers held at once for a batch: 256 MB in float32.

@@ -7,9 +7,9 @@ from jaxtyping import Bool, Float64
 from torch import Tensor
 
 from surfeit.core import Params, check_mask_fits
-from surfeit.prune.scores.evidence import Evidence
+from surfeit.prune.evidence import Evidence
+from surfeit.prune.options import check_damping
 from surfeit.prune.scores.inputs import scored_layers, second_moments, weight_of
-from surfeit.prune.scores.options import check_damping
 from surfeit.prune.scores.watching import Module
 
 _DAMPING = 1e-4

@@ -3,7 +3,7 @@
 import torch
 
 from surfeit.core import Params
-from surfeit.prune.scores.evidence import Evidence
+from surfeit.prune.evidence import Evidence
 
 
 def random(evidence: Evidence) -> Params:

@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from surfeit.core import Params, call, converted_, copied
 from surfeit.prune.allocation import Allocation, global_mask
-from surfeit.prune.scores.evidence import Evidence
+from surfeit.prune.evidence import Evidence
 
 # Elementwise and, on the non-negative numbers that flow here, the identity or replaced by it.
 _ACTIVATIONS = (

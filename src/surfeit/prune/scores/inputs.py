@@ -7,8 +7,8 @@ from torch.nn.modules.conv import _ConvNd
 
 from surfeit.core import ties
 from surfeit.models.structure import Layer
-from surfeit.prune.scores.evidence import Evidence
-from surfeit.prune.scores.loss import all_finite, batches
+from surfeit.prune.evidence import Evidence
+from surfeit.prune.evidence.loss import all_finite, batches
 from surfeit.prune.scores.watching import Module, input_rows, slices, watched
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from surfeit.core import Params
-from surfeit.prune.scores.evidence import Evidence
+from surfeit.prune.evidence import Evidence
 
 
 def large_final(evidence: Evidence) -> Params:

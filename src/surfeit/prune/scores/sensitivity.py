@@ -11,9 +11,8 @@ say nothing yet: their `mode` chooses, and says what it is by default (`Evidence
 import torch
 
 from surfeit.core import Params
-from surfeit.prune.scores.evidence import Evidence
-from surfeit.prune.scores.normalising import Mode
-from surfeit.prune.scores.options import MINIBATCH, check_minibatch
+from surfeit.prune.evidence import Evidence
+from surfeit.prune.options import MINIBATCH, Mode, check_minibatch
 
 
 def snip(evidence: Evidence, *, mode: Mode | None = None) -> Params:

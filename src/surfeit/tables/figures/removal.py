@@ -1,5 +1,7 @@
 """Accuracy or loss against the number of units removed: every criterion, both ways, and chance."""
 
+from itertools import cycle
+
 import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
@@ -13,6 +15,7 @@ from surfeit.tables.figures.style import (
     ORANGE,
     PALE,
     PURPLE,
+    SKY,
     VERMILLION,
     Stroke,
     accepted_label,
@@ -30,7 +33,13 @@ STROKES = {
     "inner_product": Stroke(color=GREEN, linestyle="-.", marker="^"),
     "raw_frame_potential": Stroke(color=PURPLE, linestyle=":", marker="D"),
 }
-OTHER = Stroke(color=ORANGE, linestyle=(0, (1, 1)), marker="v")
+# Criteria without a stroke of their own take these in turn.
+OTHERS = (
+    Stroke(color=ORANGE, linestyle=(0, (1, 1)), marker="v"),
+    Stroke(color=SKY, linestyle=(0, (5, 1)), marker="P"),
+    Stroke(color=BLUE, linestyle=(0, (3, 1, 1, 1)), marker="X"),
+    Stroke(color=GREEN, linestyle=(0, (4, 2, 1, 2, 1, 2)), marker="*"),
+)
 TITLES = {
     "least": "Least important first",
     "most": "Most important first (the check)",
@@ -117,6 +126,8 @@ def _random_band(axes: Axes, table: pa.Table) -> None:
 def _criteria(axes: Axes, table: pa.Table, remove: str) -> None:
     rows = where(table, remove=remove)
     names = [name for name in dict.fromkeys(rows["criterion"].to_pylist()) if name != "random"]
+    others = cycle(OTHERS)
+    strokes = {name: STROKES[name] if name in STROKES else next(others) for name in names}
     for place, name in enumerate(names):
         removed, accuracy = _curve(where(rows, criterion=name))
         every = max(1, len(removed) // 8)
@@ -126,7 +137,7 @@ def _criteria(axes: Axes, table: pa.Table, remove: str) -> None:
             label=name.replace("_", " "),
             # Markers of equal curves stand side by side instead of hiding each other.
             markevery=(place * every // 4, every),
-            **STROKES.get(name, OTHER).options(),
+            **strokes[name].options(),
         )
 
 

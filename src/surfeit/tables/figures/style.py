@@ -137,9 +137,7 @@ def accepted_level(dense: float, loss: float, variance: float | None, *, of_loss
     return dense + loss * (abs(dense) if variance is None else variance)
 
 
-def save(
-    figure: Figure, folder: Path, name: str, *, searchable: bool = False
-) -> dict[str, Path]:
+def save(figure: Figure, folder: Path, name: str, *, searchable: bool = False) -> dict[str, Path]:
     """Writes the figure as `name`.svg, .png (200 dpi) and .pdf into `folder`, made if missing.
 
     The same figure gives the same bytes: no dates, no random names.

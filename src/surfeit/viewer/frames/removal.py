@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from surfeit.core import Objective, Split, cross_entropy
 from surfeit.models import Structure
-from surfeit.prune import CRITERIA, Removal, removal_curves, removal_order
+from surfeit.prune import Removal, criterion_named, removal_curves, removal_order
 from surfeit.viewer.frames.operations import operations
 from surfeit.viewer.frames.outputs import listed, others_of
 from surfeit.viewer.timelines.networks import Network
@@ -99,7 +99,7 @@ def removal_frame(
         layer: its dotted name.
         measuring: the network that it is part of.
         note: why nothing is measured.
-        criteria: names in `surfeit.prune.CRITERIA` that need no generator.
+        criteria: names in `surfeit.prune.CRITERIA`, of those of weights alone.
 
     Raises:
         ValueError: if a weight is not finite.
@@ -114,7 +114,7 @@ def removal_frame(
         except ValueError as error:
             notes.append(f"removals are not measured: {error}")
     if frame is None:
-        orders = {name: removal_order(weight, CRITERIA[name]) for name in criteria}
+        orders = {name: removal_order(weight, criterion_named(name)) for name in criteria}
         frame = _Curves(orders, {}, {}, 0)
     return RemovalFrame(
         units=len(weight),
@@ -140,7 +140,7 @@ def _measured(layer: str, measuring: Measuring, criteria: Sequence[str]) -> _Cur
     network = measuring.network
     removal = Removal.of(network.structure, layer, outputs=True)
     matrix = removal.matrix(network.model)
-    orders = {name: removal_order(matrix, CRITERIA[name]) for name in criteria}
+    orders = {name: removal_order(matrix, criterion_named(name)) for name in criteria}
     own = {name: _own_order(order, removal.members[layer]) for name, order in orders.items()}
     own_orders = {name: units for name, (units, _) in own.items()}
     if measuring.examples is None:

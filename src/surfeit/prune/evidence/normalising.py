@@ -2,14 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Literal, get_args
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
-from surfeit.core import unknown
-
-Mode = Literal["training", "evaluation"]
+from surfeit.prune.options import Mode, check_mode
 
 
 def by_batch(network: nn.Module, mode: Mode | None) -> tuple[str, ...]:
@@ -30,16 +27,6 @@ def by_batch(network: nn.Module, mode: Mode | None) -> tuple[str, ...]:
     if mode == "training":
         return tuple(every)
     return tuple(name for name, one in every.items() if mode is None and is_new(one))
-
-
-def check_mode(mode: object) -> None:
-    """Says so if there is no such mode.
-
-    Raises:
-        ValueError: the nearest are suggested.
-    """
-    if mode not in get_args(Mode):
-        raise unknown("mode", str(mode), get_args(Mode))
 
 
 def is_new(module: _NormBase) -> bool:

@@ -11,7 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.rnn import RNNBase
 
 from surfeit.core import Objective, Params, Split, call, own_parameters
-from surfeit.prune.scores.normalising import normalised_by_batch
+from surfeit.prune.evidence.normalising import normalised_by_batch
 
 # What a batch adds to the sum over examples, by the leaves that the loss was computed from.
 _Part = Callable[[Tensor, list[Tensor]], tuple[Tensor, ...]]

@@ -10,16 +10,16 @@ from torch import Tensor, nn
 from surfeit.core import Params, Split, check_kind, copied, ties
 from surfeit.models import Structure
 from surfeit.models.structure import Layer
-from surfeit.prune.removal import Place, Removal, Site
-from surfeit.prune.rerun import Rerun
-from surfeit.prune.scores.evidence import Evidence
-from surfeit.prune.scores.loss import (
+from surfeit.prune.evidence.evidence import Evidence
+from surfeit.prune.evidence.loss import (
     all_finite,
     batches,
     differentiable,
     mean_gradients,
     real_parameters,
 )
+from surfeit.prune.removal import Place, Removal, Site
+from surfeit.prune.rerun import Rerun
 
 
 def unit_slopes(evidence: Evidence, size: int) -> Iterator[tuple[float, Params]]:

@@ -7,8 +7,16 @@ import torch
 from torch import nn
 
 from surfeit.core import Split, Streams, squared_error
-from surfeit.prune import criteria, outputs_without, removal_order
-from surfeit.prune.scores import UNIT_SCORES, Evidence, taylor, units
+from surfeit.prune import (
+    CRITERIA,
+    activation_correlation,
+    frame_potential,
+    magnitude,
+    outputs_without,
+    removal_order,
+    taylor_unit,
+)
+from surfeit.prune.scores import Evidence, taylor
 
 
 def close(a, b, tolerance=1e-9):
@@ -22,7 +30,7 @@ def linear(W):
 
 
 def test_filter_norm_is_the_euclidean_norm(build):
-    found = units.filter_norm(Evidence(build("convolutional")))
+    found = CRITERIA["magnitude"].scores(Evidence(build("convolutional")))
     for name, values in found.items():
         weight = build("convolutional").get_submodule(name).weight.detach()
         assert close(values, weight.flatten(1).square().sum(1).sqrt())
@@ -37,30 +45,26 @@ def test_frame_potential_falls_by_the_score_when_the_unit_goes(build):
 
     everyone = list(range(5))
     losses = [potential(everyone) - potential([j for j in everyone if j != i]) for i in everyone]
-    assert close(units.frame_potential(Evidence(build()))["fc1"], torch.stack(losses))
+    assert close(CRITERIA["frame_potential"].scores(Evidence(build()))["fc1"], torch.stack(losses))
 
 
-@pytest.mark.parametrize(
-    ("score", "criterion"),
-    [
-        (units.filter_norm, criteria.magnitude),
-        (units.frame_potential, criteria.frame_potential),
-    ],
-)
-def test_the_lowest_unit_is_the_criterion_s_first_removal(build, score, criterion):
-    scores = score(Evidence(build()))
+@pytest.mark.parametrize("criterion", [magnitude, frame_potential])
+def test_the_lowest_unit_is_the_criterion_s_first_removal(build, criterion):
+    scores = CRITERIA[criterion.__name__].scores(Evidence(build()))
     for name, values in scores.items():
         order = removal_order(build().get_submodule(name).weight, criterion, remove="least")
         assert int(values.argmin()) == int(order[0])
 
 
 def test_fpgm_is_the_sum_of_distances():
-    found = units.fpgm(Evidence(linear([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0], [6.0, 8.0]])))[""]
+    found = CRITERIA["fpgm"].scores(
+        Evidence(linear([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0], [6.0, 8.0]]))
+    )[""]
     assert found.tolist() == [15.0, 15.0, 15.0, 25.0]
 
 
 def test_fpgm_prunes_next_to_the_geometric_median():
-    found = units.fpgm(Evidence(linear([[0.0], [1.0], [1.1], [5.0], [0.2]])))[""]
+    found = CRITERIA["fpgm"].scores(Evidence(linear([[0.0], [1.0], [1.1], [5.0], [0.2]])))[""]
     assert int(found.argmin()) == 1
 
 
@@ -68,7 +72,7 @@ def test_fpgm_and_frame_potential_do_not_count_removed_units():
     W = [[1.0, 0.0], [9.0, 9.0], [0.0, 2.0]]
     mask = {"weight": torch.tensor([[True, True], [False, False], [True, True]])}
     masked, without = Evidence(linear(W), mask=mask), Evidence(linear([W[0], W[2]]))
-    for score in (units.fpgm, units.frame_potential):
+    for score in (CRITERIA["fpgm"].scores, CRITERIA["frame_potential"].scores):
         found = score(masked)[""]
         assert close(found[[0, 2]], score(without)[""])
         assert bool(found.isfinite().all())
@@ -89,7 +93,7 @@ class Given(nn.Module):
 def correlation_scores(outputs):
     images = outputs[:, None, None, :]
     split = Split(images, torch.zeros(len(images), dtype=torch.int64))
-    return units.activation_correlation(Evidence(Given(outputs.shape[1]), split=split))["fc"]
+    return activation_correlation(Evidence(Given(outputs.shape[1]), split=split))["fc"]
 
 
 def test_activation_correlation_is_one_minus_the_mean_correlation():
@@ -125,21 +129,21 @@ def test_taylor_unit_of_two_examples_is_its_closed_form():
     split = Split(torch.tensor([[1.0], [-1.0]]).double(), torch.tensor([[1.0], [3.0]]).double())
     evidence = Evidence(model, split=split, objective=squared_error)
     slopes = torch.tensor([[2 * 2 * (2 - 1), 0], [0, 2 * 1 * (1 - 3)]]).double()
-    assert close(units.taylor_unit(evidence, minibatch=1)["0"], slopes.square().mean(0))
-    assert close(units.taylor_unit(evidence, minibatch=2)["0"], slopes.mean(0).square())
+    assert close(taylor_unit(evidence, minibatch=1)["0"], slopes.square().mean(0))
+    assert close(taylor_unit(evidence, minibatch=2)["0"], slopes.mean(0).square())
 
 
 def test_taylor_scores_of_unequal_minibatches_weigh_by_examples(build, images):
     split = images("dense", 7)
     parts = [Evidence(build(), split=split[0:4]), Evidence(build(), split=split[4:7])]
     whole = Evidence(build(), split=split)
-    for score in (units.taylor_unit, taylor):
+    for score in (taylor_unit, taylor):
         first, second = (score(part, minibatch=4) for part in parts)
         for name, values in score(whole, minibatch=4).items():
             assert close(values, (4 * first[name] + 3 * second[name]) / 7)
 
 
-@pytest.mark.parametrize("score", [units.taylor_unit, taylor])
+@pytest.mark.parametrize("score", [taylor_unit, taylor])
 @pytest.mark.parametrize("minibatch", [0, -3, 2.0, True, "10"])
 def test_minibatches_that_are_no_numbers_of_examples_are_refused(build, images, score, minibatch):
     with pytest.raises(ValueError, match=f"minibatch must be an integer >= 1.*got {minibatch!r}"):
@@ -148,12 +152,12 @@ def test_minibatches_that_are_no_numbers_of_examples_are_refused(build, images, 
 
 def test_random_unit_scores_come_from_the_generator_alone(build):
     def drawn(seed):
-        return units.random(Evidence(build(), generator=Streams(seed).get("scores")))
+        return CRITERIA["random"].scores(Evidence(build(), generator=Streams(seed).get("scores")))
 
     assert torch.equal(drawn(0)["fc1"], drawn(0)["fc1"])
     assert not torch.equal(drawn(0)["fc1"], drawn(1)["fc1"])
     with pytest.raises(ValueError, match="need a generator"):
-        units.random(Evidence(build()))
+        CRITERIA["random"].scores(Evidence(build()))
 
 
 def test_equal_units_get_equal_scores(build, images):
@@ -162,9 +166,9 @@ def test_equal_units_get_equal_scores(build, images):
         for name, value in model.named_parameters():
             value.fill_(0.1 if "weight" in name else 0.3)
     evidence = Evidence(model, split=images())
-    for name, score in UNIT_SCORES.items():
+    for name, criterion in CRITERIA.items():
         if name != "random":
-            for values in list(score(evidence).values())[:2]:
+            for values in list(criterion.scores(evidence).values())[:2]:
                 assert values.max() - values.min() <= 1e-12, name
 
 
@@ -187,7 +191,7 @@ def test_units_read_within_a_recurrent_module_have_their_gate_there(level):
     model = Stacked(bidirectional=True).double().eval()
     inputs = torch.randn(6, 5, 3, generator=Streams(2).get("steps"), dtype=torch.float64)
     split = Split(inputs, torch.arange(6) % 3)
-    found = units.taylor_unit(Evidence(model, split=split), minibatch=2)[f"rnn.{level}"]
+    found = taylor_unit(Evidence(model, split=split), minibatch=2)[f"rnn.{level}"]
     column, step = 1, 1e-6
     place = column + 4 * level.endswith("reverse")
 
@@ -215,7 +219,7 @@ def test_units_read_through_a_projection_have_their_gate_there():
     inputs = torch.randn(6, 5, 3, generator=Streams(2).get("steps"), dtype=torch.float64)
     split = Split(inputs, torch.arange(6) % 3)
     evidence = Evidence(model, split=split)
-    found = units.taylor_unit(evidence, minibatch=6)["rnn.l0"]
+    found = taylor_unit(evidence, minibatch=6)["rnn.l0"]
     weight = model.rnn.weight_hr_l0
     loss = nn.functional.cross_entropy(model(inputs), split.targets)
     slope = (torch.autograd.grad(loss, weight)[0] * weight).detach().sum(0)

@@ -1,34 +1,16 @@
-"""Criteria: what a unit contributes to its layer, read off the weights alone.
+"""Criteria that look at weight vectors alone: their lengths, and the angles between them.
 
-A criterion is a function `(weight matrix W [units, inputs], generator or None) -> float64` whose
-result is one of
-
-- scores [units]: a unit's contribution whatever else is removed, e.g. `magnitude`;
-- pairs [units, units], non-negative: entry `[i, j]` is what unit j, as long as it is there, adds to
-  the contribution of unit i, e.g. `frame_potential`. A signed measure is shifted first: a constant
-  added to every entry changes no order.
-
-Any function of that shape can be passed to `removal_order`; `CRITERIA` holds those of the report.
-They take weights of any floating type and raise a ValueError where one is NaN or infinite.
+They take weights of any floating type and raise a ValueError where one is NaN or infinite. A batch
+normalisation behind a layer undoes its weight vectors' lengths, so that a unit with a short one may
+speak as loud as any; angles are not touched.
 """
-
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Protocol
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from surfeit.core import finite_matrix, weight_matrix
-
-
-class Criterion(Protocol):
-    """A function from a layer's weight matrix to its units' contributions."""
-
-    def __call__(
-        self, weight: Float[Tensor, "units inputs"], generator: torch.Generator | None, /
-    ) -> Tensor: ...
+from surfeit.core import finite_matrix
+from surfeit.prune.criteria.criterion import Criterion
 
 
 def magnitude(
@@ -36,7 +18,8 @@ def magnitude(
 ) -> Float[Tensor, " units"]:
     """The Euclidean norm of each unit's weight vector: `c_i = ‖w_i‖`.
 
-    Source: Heitmann 2020, section 3.1. Cost: O(units inputs).
+    Source: Heitmann 2020, section 3.1; Li et al. 2017, with the sum of absolute weights instead.
+    Cost: O(units inputs).
     """
     return finite_matrix(weight).double().norm(dim=1)
 
@@ -48,7 +31,8 @@ def frame_potential(
 
     With `ŵ_i = w_i / ‖w_i‖` (zero for a zero row) and `FP(S) = Σ_ij ⟨ŵ_i, ŵ_j⟩²` over the units
     that are still there, `c_i = FP(S) − FP(S∖i) = 2 Σ_j ⟨ŵ_i, ŵ_j⟩² − ⟨ŵ_i, ŵ_i⟩²`. A large one
-    says that many units point along unit i's line.
+    says that many units point along unit i's line. Removing the least first leaves the largest
+    potential: the report calls it max_fp, and its reverse min_fp.
 
     Source: Benedetto and Fickus 2003 (the potential); Heitmann 2020, section 3.1 (as a criterion).
     Cost: O(units² inputs), 8 units² bytes.
@@ -81,36 +65,40 @@ def raw_frame_potential(
     return _both_ways(_gram(finite_matrix(weight).double()).square())
 
 
-def random(
-    weight: Float[Tensor, "units inputs"], generator: torch.Generator | None = None
-) -> Float[Tensor, " units"]:
-    """A random rank for each unit: every order is equally likely. The control.
-
-    Args:
-        weight: only its number of units matters.
-        generator: a CPU generator, e.g. `Streams(seed).get("removal", "fc1", repeat)`.
-
-    Raises:
-        ValueError: if there is no generator, or the weight is no layer's.
-    """
-    if generator is None:
-        raise ValueError(
-            "the criterion random needs a generator, got None: pass e.g. "
-            'generator=Streams(0).get("removal")'
-        )
-    return (
-        torch.randperm(len(weight_matrix(weight)), generator=generator).double().to(weight.device)
-    )
-
-
-CRITERIA: Mapping[str, Criterion] = MappingProxyType(
-    {
-        "magnitude": magnitude,
-        "frame_potential": frame_potential,
-        "inner_product": inner_product,
-        "raw_frame_potential": raw_frame_potential,
-        "random": random,
-    }
+MAGNITUDE = Criterion(
+    name="magnitude",
+    former="filter_norm",
+    says="The length of a unit's weight vector.",
+    first="the shortest weight vectors first (magnitude)",
+    of_weights=magnitude,
+    usual=True,
+)
+FRAME_POTENTIAL = Criterion(
+    name="frame_potential",
+    says=(
+        "How much a unit's direction is shared: the sum of its squared inner products with all "
+        "units' directions."
+    ),
+    first="the units least like the others first (frame potential)",
+    of_weights=frame_potential,
+    pairs=True,
+    usual=True,
+)
+INNER_PRODUCT = Criterion(
+    name="inner_product",
+    says="The mean absolute inner product of a unit's direction with the other units'.",
+    first="the units of the least mean inner product first",
+    of_weights=inner_product,
+    pairs=True,
+    usual=True,
+)
+RAW_FRAME_POTENTIAL = Criterion(
+    name="raw_frame_potential",
+    says="The frame potential of the weight vectors as they are, so that lengths count too.",
+    first="the units of the least raw frame potential first",
+    of_weights=raw_frame_potential,
+    pairs=True,
+    usual=True,
 )
 
 

@@ -1,6 +1,6 @@
 """What scores are computed from: weights, gradients, activations and Hessian-vector products."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 
@@ -20,25 +20,14 @@ from surfeit.core import (
     unwrapped,
 )
 from surfeit.models import Structure
-from surfeit.models.structure import (
-    Layer,
-    UnitOutputs,
-    check_examples_apart,
-    layers,
-    unit_outputs,
-)
+from surfeit.models.structure import Layer, check_examples_apart, layers
+from surfeit.prune.evidence.activations import activations, check_taken
+from surfeit.prune.evidence.derivatives import Derivatives
+from surfeit.prune.evidence.loss import MeanLoss, batches, mean_gradients, real_parameters
+from surfeit.prune.evidence.network import check_initial, private_copy
+from surfeit.prune.evidence.normalising import by_batch, check_batches
+from surfeit.prune.options import Mode, check_temperature
 from surfeit.prune.prunable import prunable
-from surfeit.prune.scores.loss import (
-    MeanLoss,
-    batches,
-    mean_gradients,
-    mean_hessian_vector_product,
-    mean_squared_gradients,
-    real_parameters,
-)
-from surfeit.prune.scores.network import check_initial, private_copy
-from surfeit.prune.scores.normalising import Mode, by_batch, check_batches
-from surfeit.prune.scores.options import check_temperature
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,7 +227,7 @@ class Evidence:
                 "this score needs inputs and targets, and no split was given: pass "
                 "Evidence(model, split=dataset.train)"
             )
-        _check_taken(self.network, self.split)
+        check_taken(self.network, self.split)
         return self.split
 
     @property
@@ -298,14 +287,7 @@ class Evidence:
 
         Cost: one forward and backward pass over the split, once for each mode and temperature.
         """
-        key = loss.by_batch, loss.temperature
-        if key not in self._gradients:
-            self._gradients[key] = self._without_removed(mean_gradients(loss, self.names))
-        return self._gradients[key]
-
-    @cached_property
-    def _gradients(self) -> dict[tuple[tuple[str, ...], float], Params]:
-        return {}
+        return self._derivatives.gradients(loss)
 
     @cached_property
     def gradients(self) -> Params:
@@ -325,7 +307,8 @@ class Evidence:
     def parameter_gradients(self) -> Params:
         """As `gradients`, of every parameter, biases and normalisation included."""
         found = mean_gradients(self.loss(), real_parameters(self.network))
-        return found | self._without_removed({name: found[name] for name in self.names})
+        weights = {name: found[name] for name in self.names}
+        return found | self._derivatives.without_removed(weights)
 
     def squared_gradients(self, minibatch: int) -> Params:
         """`mean_b g_b²`, with `g_b` the gradient of the mean loss over minibatch b.
@@ -341,8 +324,7 @@ class Evidence:
 
         Cost: one forward and backward pass over the split, in minibatches.
         """
-        found = mean_squared_gradients(self.loss(size=minibatch), self.names)
-        return self._without_removed(found)
+        return self._derivatives.squared_gradients(self.loss(size=minibatch))
 
     @cached_property
     def activations(self) -> dict[str, Float[Tensor, "examples units"]]:
@@ -357,14 +339,9 @@ class Evidence:
 
         Cost: one forward pass over the split; examples x units numbers are kept.
         """
-        split, structure = self.examples, self.followed
-        names = [name for name in self.unit_layers if _has_outputs(structure, name)]
-        parts: dict[str, list[Tensor]] = {name: [] for name in names}
-        for batch in batches(split, self.batch_size, next(iter(self.weights.values()))):
-            found = unit_outputs(self.network, names, batch.inputs, structure=structure)
-            for name, outputs in found.items():
-                parts[name].append(outputs.mean(dim=2))
-        return {name: torch.cat(values) for name, values in parts.items()}
+        like = next(iter(self.weights.values()))
+        parts = batches(self.examples, self.batch_size, like)
+        return activations(self.network, self.followed, self.unit_layers, parts)
 
     def hessian_vector_product(
         self, v: Mapping[str, Tensor], loss: MeanLoss | None = None
@@ -382,47 +359,14 @@ class Evidence:
 
         Cost: about 2.5 gradients.
         """
-        for name in v:
-            if name not in self.weights:
-                raise unknown("prunable parameter", name, self.names)
-        for name, weight in self.weights.items():
-            if name not in v or v[name].shape != weight.shape:
-                given = f"got {list(v[name].shape)}" if name in v else "which is missing"
-                raise ValueError(f"v needs {list(weight.shape)} for {name}, {given}")
-        vector = self._without_removed({name: v[name].to(w) for name, w in self.weights.items()})
-        product = mean_hessian_vector_product(self.loss() if loss is None else loss, vector)
-        return self._without_removed(product)
+        return self._derivatives.hessian_vector_product(v, self.loss() if loss is None else loss)
 
-    def _without_removed(self, tensors: Params) -> Params:
-        return {name: value.masked_fill(~self.kept[name], 0) for name, value in tensors.items()}
+    @cached_property
+    def _derivatives(self) -> Derivatives:
+        return Derivatives(self.weights, self.kept)
 
     @cached_property
     def _own_names(self) -> dict[str, str]:
         """The name that each parameter is scored by: of a tied one that of the first."""
         own = {name: name for name, _ in self.network.named_parameters()}
         return own | {name: tie.to for name, tie in ties(self.network).items()}
-
-
-Score = Callable[..., Params]  # of evidence, and of options by name
-UnitScore = Callable[..., dict[str, Tensor]]
-
-
-def _has_outputs(structure: Structure, name: str) -> bool:
-    """Whether the outputs of a layer's units are to be had; a network must be followed for it."""
-    if structure.obstacle is not None:
-        raise ValueError(structure.obstacle)
-    try:
-        UnitOutputs.of(structure, name)
-    except ValueError:
-        return False
-    return True
-
-
-@torch.no_grad()
-def _check_taken(network: nn.Module, split: Split) -> None:
-    like = next(network.parameters())
-    try:
-        network(next(batches(split, 1, like)).inputs)
-    except (RuntimeError, IndexError, TypeError) as error:
-        shape = list(split.input_shape)
-        raise ValueError(f"the model takes no input of shape {shape}: {error}") from error

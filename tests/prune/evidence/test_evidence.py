@@ -9,7 +9,8 @@ from torch.nn.utils import parametrizations
 
 from surfeit.core import Split, Streams, buffers, digest, parameters
 from surfeit.data import from_tensors
-from surfeit.prune.scores import SCORES, UNIT_SCORES, Evidence, snip, synflow
+from surfeit.prune import CRITERIA
+from surfeit.prune.scores import SCORES, Evidence, snip, synflow
 
 KINDS = ["dense", "convolutional"]
 
@@ -148,7 +149,7 @@ def test_the_model_is_left_as_it_was(build, images, some_mask, kind):
         mask=some_mask(model),
         generator=Streams(0).get("scores"),
     )
-    for score in [*SCORES.values(), *UNIT_SCORES.values()]:
+    for score in [*SCORES.values(), *(one.scores for one in CRITERIA.values())]:
         score(evidence)
     assert digest(parameters(model) | buffers(model)) == before
     assert [module.training for module in model.modules()] == modes
@@ -311,7 +312,7 @@ def test_layers_that_run_twice_are_seen_where_they_are_read_first(images):
 def test_layers_that_never_run_have_no_unit_scores(images):
     evidence = Evidence(Twice(0), split=images(), generator=Streams(0).get("scores"))
     assert evidence.names == ["fc.weight"]
-    assert all(score(evidence) == {} for score in UNIT_SCORES.values())
+    assert all(criterion.scores(evidence) == {} for criterion in CRITERIA.values())
     with pytest.raises(ValueError, match="no pass through the network runs 'fc'"):
         evidence.matrix("fc")
 
