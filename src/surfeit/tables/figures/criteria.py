@@ -7,14 +7,11 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from surfeit.tables.figures.removal import OTHER, STROKES
+from surfeit.tables.figures.removal import STROKES, strokes_of
 from surfeit.tables.figures.style import (
     BLACK,
-    GREY,
     PALE,
-    SKY,
     WIDTH,
-    Stroke,
     panels,
     percent_axis,
     style,
@@ -22,13 +19,6 @@ from surfeit.tables.figures.style import (
 
 Published = Mapping[tuple[str, str, str], Mapping[str, Mapping[int, float]]]
 """Published accuracies (fractions) by model, data and layer, criterion, and units removed."""
-
-_OTHERS = (
-    OTHER,
-    Stroke(color=SKY, linestyle=(0, (4, 1)), marker="P"),
-    Stroke(color=GREY, linestyle=(0, (5, 2, 1, 2)), marker="X"),
-    Stroke(color=GREY, linestyle=(0, (2, 2)), marker="<"),
-)
 
 
 def figure(table: pa.Table, *, published: Published | None = None) -> Figure:
@@ -77,9 +67,8 @@ def _draw(axes: Axes, rows: list[dict]) -> None:
     axes.fill_between(places, lower, upper, color=PALE, linewidth=0, label="random: all orders")
     axes.plot(places, random.mean(axis=0), color=BLACK, linewidth=1.2, label="random: mean")
     names = [name for name in dict.fromkeys(r["criterion"] for r in rows) if name != "random"]
-    others = iter(_OTHERS * len(names))
+    strokes = strokes_of(names)
     for place, name in enumerate(names):
-        stroke = STROKES[name] if name in STROKES else next(others)
         every = max(1, len(places) // 6)
         axes.plot(
             places,
@@ -87,7 +76,7 @@ def _draw(axes: Axes, rows: list[dict]) -> None:
             label=name.replace("_", " "),
             # Markers of equal curves stand side by side instead of hiding each other.
             markevery=(place * every // 6, every),
-            **stroke.options(),
+            **strokes[name].options(),
         )
 
 

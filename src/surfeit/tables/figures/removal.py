@@ -1,5 +1,6 @@
 """Accuracy or loss against the number of units removed: every criterion, both ways, and chance."""
 
+from collections.abc import Iterable
 from itertools import cycle
 
 import numpy as np
@@ -33,7 +34,6 @@ STROKES = {
     "inner_product": Stroke(color=GREEN, linestyle="-.", marker="^"),
     "raw_frame_potential": Stroke(color=PURPLE, linestyle=":", marker="D"),
 }
-# Criteria without a stroke of their own take these in turn.
 OTHERS = (
     Stroke(color=ORANGE, linestyle=(0, (1, 1)), marker="v"),
     Stroke(color=SKY, linestyle=(0, (5, 1)), marker="P"),
@@ -103,6 +103,12 @@ def figure(
     return drawing
 
 
+def strokes_of(names: Iterable[str]) -> dict[str, Stroke]:
+    """How each criterion is drawn: those without a stroke of their own take others in turn."""
+    others = cycle(OTHERS)
+    return {name: STROKES[name] if name in STROKES else next(others) for name in names}
+
+
 def _random_band(axes: Axes, table: pa.Table) -> None:
     rows = where(table, criterion="random")
     if rows.num_rows == 0:
@@ -126,8 +132,7 @@ def _random_band(axes: Axes, table: pa.Table) -> None:
 def _criteria(axes: Axes, table: pa.Table, remove: str) -> None:
     rows = where(table, remove=remove)
     names = [name for name in dict.fromkeys(rows["criterion"].to_pylist()) if name != "random"]
-    others = cycle(OTHERS)
-    strokes = {name: STROKES[name] if name in STROKES else next(others) for name in names}
+    strokes = strokes_of(names)
     for place, name in enumerate(names):
         removed, accuracy = _curve(where(rows, criterion=name))
         every = max(1, len(removed) // 8)
