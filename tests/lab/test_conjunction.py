@@ -2,7 +2,7 @@
 
 import pytest
 
-from surfeit.lab import all_exceed
+from surfeit.lab import all_exceed, all_of, exceeds
 
 ABOVE, BELOW, WIDE = (1.0, 1.2, 0.9), (-1.0, -1.2, -0.9), (-3.0, 0.5, 4.0)
 
@@ -40,3 +40,18 @@ def test_a_margin_moves_the_bar_of_every_part():
 def test_a_claim_without_parts_is_refused():
     with pytest.raises(ValueError, match="B1 needs at least one part"):
         all_exceed("B1", {}, unit="points")
+
+
+def test_a_missing_value_leaves_the_claim_in_doubt_and_says_why():
+    found = all_exceed("B1", {"over a": ABOVE, "over c": (1.0, None, 1.1)}, unit="points")
+    assert (found.ruling, found.n) == ("inconclusive", 2)
+    assert found.doubt == "1 of 3 values missing or not finite"
+
+
+def test_both_ways_to_judge_all_parts_are_one_rule():
+    for parts in ((ABOVE, WIDE), (BELOW, WIDE), (ABOVE, ABOVE), (BELOW, ABOVE, WIDE)):
+        named = {f"over {n}": values for n, values in enumerate(parts)}
+        one = all_exceed("B1", named, comparisons=2, unit="points")
+        judged = [exceeds("B1", values, comparisons=2, unit="points") for values in parts]
+        other = all_of("B1", *judged, comparisons=2)
+        assert (one.ruling, one.p) == (other.ruling, other.p)

@@ -8,7 +8,18 @@ import math
 import numpy as np
 import pytest
 
-from surfeit.lab import agrees, equals, exceeds, faster, not_worse, ranks, succeeds, succeeds_more
+from surfeit.lab import (
+    agrees,
+    all_exceed,
+    all_of,
+    equals,
+    exceeds,
+    faster,
+    not_worse,
+    ranks,
+    succeeds,
+    succeeds_more,
+)
 
 DRAWS = 1000
 ONE_SIDE, BOTH_TESTS = 0.025, 0.05
@@ -141,6 +152,32 @@ def test_equal_speeds_are_told_apart_no_more_than_once_in_forty(n, ends):
     )
     assert found["supported"] <= bound(ONE_SIDE, draws)
     assert found["contradicted"] <= bound(ONE_SIDE, draws)
+
+
+@pytest.mark.parametrize("comparisons", [1, 3])
+@pytest.mark.parametrize("count", [2, 6])
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_claim_of_several_parts_errs_no_more_than_one_of_a_single_part(
+    count, comparisons, nested
+):
+    """At the edge of all parts it is contradicted by chance, at the edge of one it is supported."""
+    promised = ONE_SIDE / comparisons
+
+    def judged(parts):
+        if not nested:
+            named = {str(n): values for n, values in enumerate(parts)}
+            return all_exceed("X", named, comparisons=comparisons, unit="u")
+        each = [exceeds("X", one, comparisons=comparisons, unit="u") for one in parts]
+        halves = (each[: count // 2], each[count // 2 :])
+        return all_of("X", *(all_of("X", *half) for half in halves), comparisons=comparisons)
+
+    samples = np.random.default_rng(0).normal(size=(DRAWS, count, 5))
+    assert shares(map(judged, samples))["contradicted"] <= bound(promised)
+    samples[:, 1:] += 100
+    found = shares(map(judged, samples))
+    assert found["supported"] <= bound(promised)
+    if comparisons == 1:  # no more careful than promised, either
+        assert found["supported"] > 0.015
 
 
 def test_what_is_not_normal_errs_more_at_few_replicates():

@@ -105,7 +105,7 @@ def part(claim, ruling, **changes):
     ],
 )
 def test_a_claim_of_parts_is_as_strong_as_its_weakest(rulings, expected, decided):
-    first, second = part("a", rulings[0], p=0.001), part("b", rulings[1], p=0.04, effect=0.3)
+    first, second = part("a", rulings[0], p=0.001), part("b", rulings[1], p=0.02, effect=0.3)
     whole = all_of("F1", first, second)
     assert (whole.claim, whole.ruling, whole.says) == ("F1", expected, "a. b.")
     assert whole.doubt == f"decided by {decided}"
@@ -115,8 +115,27 @@ def test_a_claim_of_parts_is_as_strong_as_its_weakest(rulings, expected, decided
 def test_a_claim_of_one_part_is_that_part_and_one_of_none_an_error():
     only = part("a", "supported")
     assert all_of("a", only) == only
-    with pytest.raises(ValueError, match="F1 has no parts"):
+    with pytest.raises(ValueError, match="F1 needs at least one part"):
         all_of("F1")
+
+
+def test_one_part_of_several_contradicts_only_beyond_chance():
+    clear, weak, good = (
+        part("a", "contradicted", p=0.02),
+        part("b", "contradicted", p=0.03),
+        part("c", "supported", p=0.001),
+    )
+    whole = all_of("F1", clear, good)
+    assert (whole.ruling, whole.p) == ("contradicted", 0.04)
+    doubted = all_of("F1", weak, good)
+    assert doubted.ruling == "inconclusive"
+    assert doubted.doubt == "contradicted alone, but not among 2 parts; decided by b"
+    # Four parts in two claims of two are corrected as four parts are.
+    assert all_of("F1", whole, all_of("F1", good, good)).ruling == "inconclusive"
+    assert all_of("F1", clear, good, comparisons=2).ruling == "inconclusive"
+    bare = part("d", "contradicted", p=None)
+    assert all_of("F1", bare, good).ruling == "inconclusive"
+    assert all_of("F1", bare).ruling == "contradicted"
 
 
 def test_holm_keeps_what_stands_among_all_and_doubts_the_rest():

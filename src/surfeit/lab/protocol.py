@@ -132,8 +132,7 @@ def _claims(said: str, claims: object) -> tuple[Claim, ...]:
 
 
 def _check_config(said: str, kind: Any, budgets: Mapping[str, Any]) -> None:
-    names = [one.name for one in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
-    if "seeds" not in names or not kind.__dataclass_params__.frozen:
+    if not _is_frozen(kind) or "seeds" not in {one.name for one in dataclasses.fields(kind)}:
         raise ValueError(
             f"{said} is no study: Config must be a frozen dataclass with seeds; write "
             f"`{EXAMPLES['Config']}`"
@@ -148,6 +147,12 @@ def _check_config(said: str, kind: Any, budgets: Mapping[str, Any]) -> None:
             _checked_seeds(config.seeds)
         except (ValueError, TypeError) as error:
             raise ValueError(f"{said} is no study: {budget.upper()}: {error}") from error
+
+
+def _is_frozen(kind: Any) -> bool:
+    """Whether a class is a frozen dataclass; `dataclasses` has no public question for it."""
+    parameters = getattr(kind, "__dataclass_params__", None)
+    return isinstance(kind, type) and bool(getattr(parameters, "frozen", False))
 
 
 def _check_sizes(said: str, budgets: Mapping[str, Any], sizes: object) -> None:

@@ -1,5 +1,6 @@
 """Two kinds of rows compared within each replicate: what a verdict rests on."""
 
+import math
 from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Any
@@ -32,10 +33,11 @@ def paired(
         scale: what differences are multiplied by: 100 for points of a fraction.
 
     Returns:
-        by rising seed, one mean a replicate.
+        by rising seed, one mean a replicate; NaN for one of which a value is missing, None or NaN,
+        so that a verdict on them is inconclusive and says why.
 
     Raises:
-        ValueError: if a row has no partner or several, a value is missing, or there is no row.
+        ValueError: if a row has no partner or several, or there is no row.
     """
     partners: dict[Place, float] = {}
     for place, value in _values(second, quantity, on, seed):
@@ -58,10 +60,13 @@ def _values(
     found = []
     for row in table.select([seed, *on, quantity]).to_pylist():
         place = (row[seed], *(row[name] for name in on))
-        if row[quantity] is None:
-            raise ValueError(f"the row with {_words(place, on, seed)} has no {quantity}")
-        found.append((place, row[quantity]))
+        found.append((place, _number(row[quantity])))
     return found
+
+
+def _number(value: float | None) -> float:
+    """What was not measured is NaN, and so is every mean that would need it."""
+    return math.nan if value is None else float(value)
 
 
 def _words(place: Place, on: Sequence[str], seed: str) -> str:
@@ -69,19 +74,20 @@ def _words(place: Place, on: Sequence[str], seed: str) -> str:
 
 
 def by_seed(
-    table: pa.Table, value: str | Callable[[dict[str, Any]], float], *, seed: str = "seed"
+    table: pa.Table, value: str | Callable[[dict[str, Any]], float | None], *, seed: str = "seed"
 ) -> list[float]:
     """Of each replicate the mean of a column, or of a function of its rows, by rising seed.
 
+    NaN for a replicate of which a value is missing, None or NaN. A function is given rows as they
+    are, and says itself what it makes of None.
+
     Raises:
-        ValueError: if a value is missing or there is no row.
+        ValueError: if there is no row.
     """
     values: dict[int, list[float]] = {}
     for row in table.to_pylist():
         found = row[value] if isinstance(value, str) else value(row)
-        if found is None:
-            raise ValueError(f"a row of {seed} {row[seed]} has no {value}")
-        values.setdefault(row[seed], []).append(found)
+        values.setdefault(row[seed], []).append(_number(found))
     if not values:
         raise ValueError("there is no row to take a mean of")
     return [fmean(values[one]) for one in sorted(values)]

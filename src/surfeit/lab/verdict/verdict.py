@@ -26,7 +26,8 @@ class Verdict:
         says: the effect in one plain sentence, which says no more than the figures.
         doubt: why there is no ruling or no interval, in words; empty where nothing is in the way.
         p: the p-value of the two-sided test behind the ruling, before any correction for several
-            comparisons; of `equals`, that of two one-sided tests where it is small.
+            comparisons; of `equals`, that of two one-sided tests where it is small, and of a
+            contradicted claim of several parts that of all of them.
         signed: whether the effect is a difference, so that a page shows its plus.
 
     Raises:
