@@ -45,12 +45,43 @@ def test_a_missing_value_is_passed_on_and_leaves_the_verdict_in_doubt(hole):
     assert math.isnan(twice[1])
 
 
-def test_rows_that_do_not_pair_are_errors():
-    with pytest.raises(ValueError, match="no row to compare with has seed 2, level 0"):
-        paired(FIRST, SECOND.slice(0, 4), "accuracy", on=["level"])
-    with pytest.raises(ValueError, match="two rows have seed 0: pairs need one"):
-        paired(FIRST, SECOND, "accuracy")
-    with pytest.raises(ValueError, match="no row whose accuracy could be compared"):
-        paired(FIRST.slice(0, 0), SECOND, "accuracy", on=["level"])
+def _table(*cells):
+    return pa.Table.from_pylist([
+        {"seed": seed, "level": level, "value": value} for seed, level, value in cells
+    ])  # fmt: skip
+
+
+def test_pairs_are_found_by_place_and_others_left_alone():
+    first = _table((1, 1, 5.0), (1, 2, 8.0), (0, 1, 1.0), (0, 2, 2.0))
+    second = _table((0, 2, 1.0), (0, 1, 1.0), (1, 1, 1.0), (1, 2, 2.0), (1, 3, 9.0))
+    assert paired(first, second, "value", on=["level"], scale=100) == [50, 500]
+
+
+def test_a_second_side_of_one_row_a_replicate_needs_no_columns():
+    assert paired(_table((0, 1, 3.0), (0, 2, 5.0)), _table((0, 0, 1.0)), "value") == [3]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ([(0, 1, 1.0)], [(0, 2, 1.0)], "no row to compare with has seed 0, level 1"),
+        ([(0, 1, 1.0)], [(0, 1, 1.0)] * 2, "two rows have seed 0, level 1"),
+        ([], [], "no row whose value"),
+        (
+            [(0, 1, 1.0), (0, 2, 1.0), (1, 1, 1.0)],
+            [(0, 1, 1.0), (0, 2, 1.0), (1, 1, 1.0)],
+            r"replicates differ in how many rows are compared, \{0: 2, 1: 1\}",
+        ),
+        ([(0, 1, 1.0)], [(0, 1, 1.0), (1, 1, 1.0)], r"replicates \[1\] have rows on the second"),
+    ],
+)
+def test_what_does_not_belong_together_is_an_error(first, second, message):
+    schema = pa.schema([("seed", pa.int64()), ("level", pa.int64()), ("value", pa.float64())])
+    with pytest.raises(ValueError, match=message):
+        paired(*(_table(*side).cast(schema) if side else schema.empty_table()
+                 for side in (first, second)), "value", on=["level"])  # fmt: skip
+
+
+def test_a_table_without_rows_has_no_mean():
     with pytest.raises(ValueError, match="no row to take a mean of"):
         by_seed(FIRST.slice(0, 0), "accuracy")

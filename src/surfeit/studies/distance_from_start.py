@@ -20,7 +20,7 @@ from surfeit.core import Streams, evaluate
 from surfeit.data import Dataset, subset
 from surfeit.lab import POOL_DATA, POOL_RECIPE, Claim, Lab, Verdict, exceeds
 from surfeit.store import Run
-from surfeit.tables.figures.seeds import draw_seeds
+from surfeit.tables.figures.lines import mean_line
 from surfeit.tables.figures.style import BLUE, GREY, ORANGE, Stroke, panels, plain, style
 from surfeit.train import Recipe, Snapshots
 from surfeit.train.job import Job
@@ -165,11 +165,11 @@ def figure(table: pa.Table) -> Figure:
             for varied in ("width", "examples")
         )
         every, farthest = Stroke(color=BLUE, marker="o"), Stroke(color=ORANGE, marker="s")
-        draw_seeds(left, by_width, "width", "distance", every, "all units together")
-        draw_seeds(left, by_width, "width", "farthest", farthest, "farthest unit")
+        mean_line(left, by_width, "width", "distance", every, "all units together")
+        mean_line(left, by_width, "width", "farthest", farthest, "farthest unit")
         left.set(title="By width", xlabel="hidden units (logarithmic axis)")
         left.set_ylabel("distance from the start (logarithmic axis)")
-        draw_seeds(right, by_examples, "examples", "distance", every, "all units together")
+        mean_line(right, by_examples, "examples", "distance", every, "all units together")
         _published(right, by_examples)
         right.set(title="By training set", xlabel="training examples m (logarithmic axis)")
         _logarithmic(left, by_width, "width")

@@ -6,6 +6,7 @@ Cost: quick 5 s, laptop 12 min (two cores).
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Any
 
 import pyarrow as pa
@@ -23,11 +24,12 @@ from surfeit.lab import (
     exceeds,
 )
 from surfeit.models import builder_named
-from surfeit.procedures.tickets import PUBLISHED, TicketConfig, find_tickets
+from surfeit.procedures.tickets import PUBLISHED, TicketConfig, complete, find_tickets
 from surfeit.tables.figures.lines import density_axis, mean_lines
 from surfeit.tables.figures.style import panels, style
 from surfeit.tables.pairs import paired
 from surfeit.tables.tables import where
+from surfeit.tables.tickets import percent
 from surfeit.train import Recipe
 
 CLAIMS = (
@@ -40,7 +42,8 @@ CLAIMS = (
     ),
     Claim(
         id="F2b",
-        says="One-shot tickets are more accurate than the dense network down to 5 % density.",
+        says="Down to 5 % density one-shot tickets are, on average over levels, more accurate than "
+        "the dense network.",
         published="LeNet-300-100 on MNIST: more accurate from 95 to 5.2 % density",
         source="Frankle and Carbin 2019, section 3",
     ),
@@ -57,7 +60,8 @@ class Config:
     search: TicketConfig = TicketConfig(levels=18, controls=())
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     boundary: float = 0.052  # density: the published end of the range of one-shot tickets
-    margin: float = 0.0  # accuracy: any gain is a gain
+    margin: float = 0.1
+    """Points of test accuracy: ten of MNIST's 10,000 images; by choice, no gain if less."""
 
 
 SIZES = ("data", "model", "recipe", "search", "seeds")
@@ -83,7 +87,7 @@ def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:
         table = find_tickets(
             model, data, config.recipe, search, seeds=config.seeds, **lab.resources
         )
-        for row in table.to_pylist():
+        for row in complete(table).to_pylist():
             yield {"schedule": schedule, **row}
 
 
@@ -110,5 +114,12 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
     )
     dense = where(table, schedule="one-shot", level=0)
     kept = paired(where(above, schedule="one-shot"), dense, **how)
-    points = {"unit": "points", "margin": config.margin}
-    return (exceeds("F2a", smaller, **points), exceeds("F2b", kept, **points))
+    points = {"unit": "points", "margin": config.margin, "comparisons": len(CLAIMS)}
+    boundary = f"{percent(config.boundary)} % density"
+    sparse_says = f"At {boundary} and below, iterative tickets are {fmean(smaller):+.2f} points "
+    sparse_says += "of test accuracy from those found in one shot."
+    above_says = f"Above {boundary}, one-shot tickets are {fmean(kept):+.2f} points from the dense."
+    return (
+        exceeds("F2a", smaller, says=sparse_says, **points),
+        exceeds("F2b", kept, says=above_says, **points),
+    )

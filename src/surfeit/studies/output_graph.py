@@ -27,7 +27,7 @@ from surfeit.similarity import (
     output_directions,
 )
 from surfeit.store import Run
-from surfeit.tables.figures.seeds import draw_seeds
+from surfeit.tables.figures.lines import mean_line
 from surfeit.tables.figures.style import BLUE, GREY, ORANGE, Stroke, panels, percent_axis, style
 from surfeit.train import Recipe
 from surfeit.train.job import Job
@@ -168,7 +168,7 @@ def figure(table: pa.Table) -> Figure:
             ("end", "after training", Stroke(color=BLUE, marker="o")),
         ):
             here = [row for row in drawn if row["stage"] == stage]
-            draw_seeds(left, here, "inner_product", "correlation", stroke, label)
+            mean_line(left, here, "inner_product", "correlation", stroke, label)
         left.set(title="Pairs of units", xlabel="inner product of weight vectors")
         left.set_ylabel("mean correlation of outputs")
         left.legend()

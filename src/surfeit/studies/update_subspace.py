@@ -17,7 +17,7 @@ from surfeit.data import Dataset
 from surfeit.lab import POOL_DATA, POOL_MODEL, POOL_RECIPE, Claim, Lab, Verdict, exceeds, not_worse
 from surfeit.spectra import eigenvalues, project_randomly, project_update
 from surfeit.store import Run
-from surfeit.tables.figures.seeds import draw_seeds
+from surfeit.tables.figures.lines import mean_line
 from surfeit.tables.figures.style import BLUE, GREY, ORANGE, Stroke, panels, percent_axis, style
 from surfeit.train import Recipe
 from surfeit.train.job import Job
@@ -129,13 +129,13 @@ def figure(table: pa.Table) -> Figure:
         left, right = axes[0]
         drawn = table.to_pylist()
         leading, random = Stroke(color=BLUE, marker="o"), Stroke(color=ORANGE, marker="s")
-        draw_seeds(left, drawn, "rank", "leading", leading, "leading directions")
-        draw_seeds(left, drawn, "rank", "random", random, "random directions")
+        mean_line(left, drawn, "rank", "leading", leading, "leading directions")
+        mean_line(left, drawn, "rank", "random", random, "random directions")
         dense = np.mean(table["dense"].to_pylist())
         left.axhline(dense, color=GREY, linewidth=0.9, linestyle="--", label="the whole update")
         left.set(title="Accuracy kept", ylabel="test accuracy")
         left.legend()
-        draw_seeds(right, drawn, "rank", "residual", leading, "leading directions")
+        mean_line(right, drawn, "rank", "residual", leading, "leading directions")
         right.set(title="Left out", ylabel="spectral norm, of the update's")
         right.set_ylim(0, None)
         ranks = sorted({row["rank"] for row in drawn})

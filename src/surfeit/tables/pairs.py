@@ -37,7 +37,8 @@ def paired(
         so that a verdict on them is inconclusive and says why.
 
     Raises:
-        ValueError: if a row has no partner or several, or there is no row.
+        ValueError: if a row has no partner or several, there is no row, or replicates differ in
+            what is compared: their means would be of different things.
     """
     partners: dict[Place, float] = {}
     for place, value in _values(second, quantity, on, seed):
@@ -48,10 +49,23 @@ def paired(
     for place, value in _values(first, quantity, on, seed):
         if place not in partners:
             raise ValueError(f"no row to compare with has {_words(place, on, seed)}")
-        differences.setdefault(int(place[0]), []).append(scale * (value - partners[place]))
+        rows = differences.setdefault(int(place[0]), [])
+        rows.append(scale * (value - partners[place]))
     if not differences:
         raise ValueError(f"there is no row whose {quantity} could be compared")
+    _check_alike({one: len(rows) for one, rows in differences.items()}, {p[0] for p in partners})
     return [fmean(differences[one]) for one in sorted(differences)]
+
+
+def _check_alike(counts: dict[int, int], partners: set[Any]) -> None:
+    """All replicates have as many rows, and those of the second side are the first's."""
+    if len(set(counts.values())) > 1:
+        raise ValueError(
+            f"replicates differ in how many rows are compared, {counts}: one lacks some"
+        )
+    if partners != set(counts):
+        lacking = sorted(partners - set(counts))
+        raise ValueError(f"replicates {lacking} have rows on the second side alone")
 
 
 def _values(

@@ -5,13 +5,14 @@ from surfeit.procedures.tickets.config import TicketConfig
 from surfeit.procedures.tickets.controls import CONTROLS
 from surfeit.procedures.tickets.find import find_tickets
 from surfeit.procedures.tickets.published import PUBLISHED, published
-from surfeit.procedures.tickets.table import failures
+from surfeit.procedures.tickets.table import complete, failures
 from surfeit.procedures.tickets.transfer import transfer_tickets
 
 __all__ = [
     "CONTROLS",
     "PUBLISHED",
     "TicketConfig",
+    "complete",
     "failures",
     "find_tickets",
     "published",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from surfeit.core import SurfeitError
 from surfeit.execute import Outcome
 from surfeit.store import Run, Store, density_of
 
@@ -110,6 +111,22 @@ def failures(table: pa.Table) -> dict[str, str]:
     Parquet files keep too.
     """
     return json.loads((table.schema.metadata or {}).get(b"failures", b"{}"))
+
+
+def complete(table: pa.Table) -> pa.Table:
+    """The same table of tickets, in which no training has failed.
+
+    A failed training has no density either, so that choosing rows by density would leave it out
+    unsaid.
+
+    Raises:
+        SurfeitError: if one failed: a sentence for each.
+    """
+    failed = failures(table)
+    if failed:
+        lines = [f"{name}: {why}" for name, why in failed.items()]
+        raise SurfeitError("\n  ".join([f"{len(failed)} trainings of tickets failed:", *lines]))
+    return table
 
 
 def figures(run: Run, *, parameters: int) -> dict[str, Any]:

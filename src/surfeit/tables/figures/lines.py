@@ -1,6 +1,6 @@
 """Means over replicates as lines with their intervals: what most studies show."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from surfeit.tables.figures.style import (
     VERMILLION,
     Stroke,
 )
-from surfeit.tables.statistics import over_replicates
+from surfeit.tables.statistics import Mean, over_replicates
 from surfeit.tables.tickets import percent
 
 STROKES = (
@@ -44,6 +44,7 @@ def mean_lines(
     by: str | None = None,
     label: Callable[[Any], str] = str,
     scale: float = 1.0,
+    bands: bool = True,
 ) -> None:
     """Draws the mean of a column over replicates against another, a line for each group.
 
@@ -57,32 +58,65 @@ def mean_lines(
         by: the column of groups, at most eight; None for a single line.
         label: from a group's value to its words in the legend.
         scale: what `y` is multiplied by, 100 for percent.
+        bands: whether intervals are drawn; those of many lines hide each other, dots do not.
     """
     rows = [row for row in table.to_pylist() if row[y] is not None]
     groups = dict.fromkeys(row[by] if by else None for row in rows)
     for stroke, group in zip(STROKES, groups, strict=False):
         chosen = [row for row in rows if by is None or row[by] == group]
-        _draw(axes, chosen, x, y, stroke, scale, None if by is None else label(group))
+        mean_line(
+            axes,
+            chosen,
+            x,
+            y,
+            stroke,
+            None if by is None else label(group),
+            scale=scale,
+            bands=bands,
+        )
 
 
-def _draw(
+def mean_line(
     axes: Axes,
-    rows: Sequence[dict[str, Any]],
+    rows: Iterable[Mapping[str, Any]],
     x: str,
     y: str,
     stroke: Stroke,
-    scale: float,
-    words: str | None,
+    label: str | None = None,
+    *,
+    scale: float = 1.0,
+    bands: bool = True,
 ) -> None:
-    places = sorted({row[x] for row in rows})
-    found = [[scale * row[y] for row in rows if row[x] == place] for place in places]
-    over = [over_replicates(values) for values in found]
+    """Draws a column against another: a dot a row, their mean as a line, and its interval.
+
+    The mean is drawn where there are most rows: that of the few that reach a place is one of
+    others, and a line would show the change of replicates as one of the quantity.
+
+    Args:
+        axes, x, y, scale, bands: as of `mean_lines`.
+        rows: one a value; those without a value (None) are left out.
+        stroke: of the mean; band and dots have its colour.
+        label: of the mean.
+    """
+    values: dict[float, list[float]] = {}
+    for row in rows:
+        if row[y] is not None:
+            values.setdefault(row[x], []).append(scale * row[y])
+    most = max((len(some) for some in values.values()), default=0)
+    shared = sorted(place for place, some in values.items() if len(some) == most)
+    over = [over_replicates(values[place]) for place in shared]
+    if bands:
+        _draw_band(axes, shared, over, stroke.color)
+    axes.plot(shared, [one.mean for one in over], label=label, **stroke.options())
+    dots = [(place, value) for place in sorted(values) for value in values[place]]
+    across, up = zip(*dots, strict=True) if dots else ((), ())
+    axes.plot(across, up, ".", color=stroke.color, alpha=0.5, markersize=4)
+
+
+def _draw_band(axes: Axes, places: Sequence[float], over: Sequence[Mean], color: str) -> None:
     lower = [np.nan if one.lower is None else one.lower for one in over]
     upper = [np.nan if one.upper is None else one.upper for one in over]
-    axes.fill_between(places, lower, upper, color=stroke.color, alpha=0.15, linewidth=0)
-    axes.plot(places, [one.mean for one in over], label=words, **stroke.options())
-    for place, values in zip(places, found, strict=True):
-        axes.plot([place] * len(values), values, ".", color=stroke.color, alpha=0.4, markersize=3)
+    axes.fill_between(places, lower, upper, color=color, alpha=0.15, linewidth=0)
 
 
 def density_axis(axes: Axes, densities: Sequence[float]) -> None:
