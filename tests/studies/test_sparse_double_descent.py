@@ -98,11 +98,12 @@ def test_controls_are_no_worse_at_the_peak(planted_three, expected):
     assert (found.ruling, found.effect) == (expected, pytest.approx(sum(gains) / 5))
 
 
-def test_one_seed_decides_nothing_and_a_missing_value_is_an_error():
+def test_one_seed_and_a_missing_value_decide_nothing():
     for claim in ("F17a", "F17b", "F17c"):
         assert judged(claim, seeds=(0,)).ruling == "inconclusive"
-    with pytest.raises(ValueError, match="has no distance"):
-        judged("F17b", lambda row: {"distance": None} if row["level"] == 2 else {})
+    verdict = judged("F17b", lambda row: {"distance": None} if row["level"] == 2 else {})
+    assert (verdict.ruling, verdict.says) == ("inconclusive", "")
+    assert "missing" in verdict.doubt
 
 
 def test_labels_are_drawn_from_all_classes(tmp_path):

@@ -136,7 +136,7 @@ def figure(table: pa.Table) -> Figure:
 def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
     """Each seed's mean over layers and levels: above one half, and above the null."""
     further = by_seed(table, "further")
-    surplus = by_seed(table, lambda row: row["further"] - row["null"])
+    surplus = [a - b for a, b in zip(further, by_seed(table, "null"), strict=True)]
     beyond = [one - 0.5 for one in further]
     chance = fmean(further)
     many = {"margin": config.margin, "comparisons": len(CLAIMS)}

@@ -23,11 +23,13 @@ class Sample:
         values: [n], finite.
         doubt: why they cannot decide, in words; empty where they can.
         varies: whether they tell how much they vary, so that they have an interval.
+        missing: how many were not there: a sentence that was made of all values has no figures.
     """
 
     values: np.ndarray
     doubt: str
     varies: bool
+    missing: int = 0
 
     def mean(self, confidence: float) -> Mean | None:
         """The mean with its interval, if any; None where there is no value."""
@@ -60,7 +62,7 @@ class Sample:
             upper=over.upper if over else None,
             n=len(self.values),
             unit=unit,
-            says=says,
+            says="" if self.missing else says,
             doubt=self.doubt,
             p=p,
         )
@@ -79,7 +81,7 @@ def sample_for(values: Values) -> Sample:
     n, missing = len(present), len(given) - len(present)
     varies = n >= 2 and not missing and np.ptp(present) > _ROUNDING
     varies = bool(varies) and over_replicates(present).lower is not None
-    return Sample(present, _doubt(n, missing, varies), varies)
+    return Sample(present, _doubt(n, missing, varies), varies, missing)
 
 
 def numbers(values: Values) -> np.ndarray:
