@@ -332,10 +332,12 @@ def test_errors_of_the_data_sets_own_stay_as_they_are():
 def test_more_examples_than_memory_holds_are_refused():
     class Large(torch_data.Dataset):
         def __len__(self):
-            return 900_000
+            return 9_000_000
 
         def __getitem__(self, index):
-            return torch.zeros(1).expand(1 << 30), 0
+            return torch.zeros(1).expand(1 << 22), 0
 
-    with pytest.raises(ValueError, match=r"train split's 900,000 inputs .* more memory than there"):
-        from_dataset("large", train=Large(), test=Large())
+    # Together more bytes than a 64-bit processor's 47-bit addresses reach; each one small.
+    message = r"train split's 9,000,000 inputs .* more memory than there"
+    with pytest.raises(ValueError, match=message):
+        from_dataset("large", train=Large(), test=Large(), most=10_000_000)

@@ -2,7 +2,7 @@
 
 import copy
 from collections import OrderedDict
-from functools import partial
+from functools import lru_cache, partial
 
 import pytest
 import torch
@@ -123,11 +123,25 @@ def cases():
             yield name, layer
 
 
+@pytest.fixture(scope="module")
+def network():
+    """A function name -> a network and its images, both built once for all its layers.
+
+    Its structure is found once, too: to follow a deep network costs more than the oracle.
+    """
+
+    @lru_cache(maxsize=1)
+    def build(name):
+        model = lively(BUILDERS[name](input_shape=(1, 5, 5)))
+        return model, settled(model, images((1, 5, 5), n=16))
+
+    return build
+
+
 @pytest.mark.parametrize("keep_bias", [False, True], ids=["unit", "weights"])
 @pytest.mark.parametrize(("name", "layer"), list(cases()))
-def test_curve_equals_brute_force_for_every_model(name, layer, keep_bias):
-    model = lively(BUILDERS[name](input_shape=(1, 5, 5)))
-    split = settled(model, images((1, 5, 5), n=16))
+def test_curve_equals_brute_force_for_every_model(network, name, layer, keep_bias):
+    model, split = network(name)
     # The first few units only: each removal is a full pass for the oracle.
     curve = check(model, layer, some_order(model, layer, 8), split, keep_bias)
     assert curve[0] == 1

@@ -1,5 +1,7 @@
 """Criteria as scores of units: at once or in greedy orders, and what keys say of them."""
 
+from functools import cache
+
 import pytest
 import torch
 
@@ -75,11 +77,24 @@ def test_greedy_orders_and_sums_of_all_pairs_keep_different_units():
     assert kept["frame_potential"] != kept["greedy_frame_potential"]
 
 
+@pytest.fixture(scope="module")
+def followed():
+    """A function name -> a network of the oracles and its structure, found once for all tests."""
+
+    @cache
+    def find(name):
+        model, inputs = built(NETWORKS[name])
+        return model, Structure.of(model, inputs[:1])
+
+    return find
+
+
 @pytest.mark.parametrize("name", ["Residual", "Grouped", "Concatenating", "DepthwiseSeparable"])
 @pytest.mark.parametrize("criterion", PAIRS)
-def test_greedy_orders_of_groups_are_of_their_weight_vectors_side_by_side(name, criterion):
-    model, inputs = built(NETWORKS[name])
-    structure = Structure.of(model, inputs[:1])
+def test_greedy_orders_of_groups_are_of_their_weight_vectors_side_by_side(
+    followed, name, criterion
+):
+    model, structure = followed(name)
     scored = unit_score_named(f"greedy_{criterion}").of(Evidence(model, structure=structure))
     assert scored.keys() == removals(structure, structure.layers).keys()
     for removal, places in scored.values():
@@ -88,9 +103,8 @@ def test_greedy_orders_of_groups_are_of_their_weight_vectors_side_by_side(name, 
 
 
 @pytest.mark.parametrize("name", ["Residual", "PreActivation"])
-def test_scores_at_once_of_groups_are_means_over_their_members(name):
-    model, inputs = built(NETWORKS[name])
-    structure = Structure.of(model, inputs[:1])
+def test_scores_at_once_of_groups_are_means_over_their_members(followed, name):
+    model, structure = followed(name)
     evidence = Evidence(model, structure=structure)
     group = next(
         own for own in removals(structure, structure.layers).values() if len(own.members) > 1

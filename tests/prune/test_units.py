@@ -51,6 +51,12 @@ def network():
     return model
 
 
+@pytest.fixture(scope="module")
+def followed():
+    """The network, of which the structure is found once for all examples."""
+    return network()
+
+
 PLACES = {"0.0": 1, "1.0": 3, "4": 5, "6": 8}  # where a layer's units can be read in the chain
 UNITS = {"0.0": 6, "1.0": 4, "4": 5, "6": 3, "8": 2}
 
@@ -247,9 +253,9 @@ def scores_of(seed):
 
 @QUIETLY
 @given(seed=st.integers(0, 999), density=st.floats(0.4, 1.0))
-def test_unit_mask_from_scores_keeps_the_largest_and_the_whole_output(seed, density):
+def test_unit_mask_from_scores_keeps_the_largest_and_the_whole_output(followed, seed, density):
     scores = scores_of(seed)
-    mask = unit_mask_from_scores(network(), scores, density)
+    mask = unit_mask_from_scores(followed, scores, density)
     for name, units in UNITS.items():
         alive = mask[f"{name}.weight"].flatten(1).any(1)
         if name == "8":
@@ -257,17 +263,17 @@ def test_unit_mask_from_scores_keeps_the_largest_and_the_whole_output(seed, dens
         else:
             assert abs(int(alive.sum()) - density * units) <= 1 + 1e-9
             assert torch.equal(alive, scores[name] >= units - int(alive.sum()))
-    check_mask(network(), mask)
+    check_mask(followed, mask)
 
 
 @pytest.mark.parametrize("allocation", [uniform_mask, global_mask])
 @QUIETLY
 @given(seed=st.integers(0, 999))
-def test_unit_masks_are_nested_from_level_to_level(allocation, seed):
-    outer = full_mask(network())
+def test_unit_masks_are_nested_from_level_to_level(followed, allocation, seed):
+    outer = full_mask(followed)
     for level, density in enumerate((0.9, 0.8)):
         scores = scores_of(seed + level)
-        inner = unit_mask_from_scores(network(), scores, density, mask=outer, allocation=allocation)
+        inner = unit_mask_from_scores(followed, scores, density, mask=outer, allocation=allocation)
         check_nested(inner, outer)
         kept = sum(int(inner[f"{name}.weight"].flatten(1).any(1).sum()) for name in UNITS)
         assert kept == round(density * 18) + 2
