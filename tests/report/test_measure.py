@@ -18,9 +18,9 @@ from surfeit.prune import CRITERIA, removal_curve, removal_order
 from surfeit.report import ReportConfig, write_report
 from surfeit.report.measure import measure
 from surfeit.report.network import Network
-from surfeit.report.removals import measure_removals
-from surfeit.report.schema import SCHEMAS, table
+from surfeit.report.schema import schemas, table
 from surfeit.report.subject import subjects
+from surfeit.report.topics.removal.measuring import measure_removals
 from surfeit.report.worth import smallest_rank
 from surfeit.store import Run, RunWriter, Store
 from surfeit.tables.tables import where
@@ -71,8 +71,8 @@ def tables(run, dataset):
 
 
 def test_every_table_has_its_columns(tables):
-    assert set(tables) == {*SCHEMAS, "learning"}
-    for name, schema in SCHEMAS.items():
+    assert set(tables) == {*schemas(), "learning"}
+    for name, schema in schemas().items():
         assert tables[name].schema == schema
 
 
@@ -163,7 +163,7 @@ def test_full_rank_keeps_everything(tables):
 
 def test_measured_again_is_the_same(run, dataset, tables):
     again = measure(run, dataset, CONFIG)
-    assert all(again[name].equals(tables[name]) for name in SCHEMAS if name != "bulk")
+    assert all(again[name].equals(tables[name]) for name in schemas() if name != "bulk")
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_write_report_leaves_page_figures_tables_and_numbers(run, dataset, tmp_p
     figures = {path.name for path in (out / "figures").iterdir()}
     names = ["learning", *(f"{topic}-fc2" for topic in _TOPICS)]
     assert figures == {f"{name}.{kind}" for name in names for kind in ("svg", "png", "pdf")}
-    for name in (*SCHEMAS, "learning"):
+    for name in (*schemas(), "learning"):
         assert pq.read_table(out / "tables" / f"{name}.parquet").num_columns > 0
     assert {path.name for path in out.iterdir()} == {
         "report.html",

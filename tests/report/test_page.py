@@ -9,9 +9,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from surfeit.report import html, words
+from surfeit.report import findings, html, words
 from surfeit.report.live import Live
 from surfeit.report.page import render
+from surfeit.report.provenance import provenance_block, typed_command
 
 NAMESPACES = {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
 VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -95,7 +96,7 @@ def test_page_says_the_summarys_numbers(page, summary):
     fc1 = summary["layers"]["fc1"]
     removal, rank = fc1["removal"], fc1["rank"]["weights"]
     for text in (
-        words.headline(summary),
+        findings.headline(summary),
         words.caution(summary),
         f"{removal['removable']} of {fc1['units']}",
         words.percent(removal["test"]["before"]),
@@ -267,3 +268,29 @@ def test_a_page_without_viewer_runs_nothing_and_says_how_it_is_to_be_had(summary
     assert "They do not move: build &lt;it&gt;." in _graphs(page)
     assert "script-src 'none'" in page
     assert "<script" not in page
+
+
+def test_rows_of_wide_tables_become_cards_on_a_small_screen(page):
+    for topic in ("graph", "spectrum"):
+        part = page.split(f'<section id="{topic}">')[1].split("</section>")[0]
+        assert part.count('<div class="wide cards"><table>') == part.count("<table>") == 2
+    ranks = page.split('<section id="rank">')[1].split("</section>")[0]
+    assert '<div class="wide"><table>' in ranks
+
+
+@pytest.mark.parametrize(
+    ("given", "typed"),
+    [
+        ("/opt/bin/surfeit demo --data digits", "surfeit demo --data digits"),
+        ("/opt/lib/surfeit/__main__.py demo", "python -m surfeit demo"),
+        ("train 'unclosed", "train 'unclosed"),
+        (None, None),
+    ],
+)
+def test_the_command_is_said_as_it_is_typed(given, typed):
+    assert typed_command(given) == typed
+
+
+def test_epochs_are_rounded(summary):
+    summary["run"]["epochs"] = 3.27154
+    assert "480 steps (3.27 epochs)" in provenance_block(summary)

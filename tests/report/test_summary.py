@@ -6,7 +6,7 @@ from dataclasses import replace
 import pyarrow.compute as pc
 import pytest
 
-from surfeit.report import words
+from surfeit.report import findings, words
 from surfeit.report.schema import table
 from surfeit.report.summary import summarise
 from surfeit.tables import wilson_interval
@@ -57,14 +57,14 @@ def test_summary_is_plain_json(summary):
 
 
 def test_headline_names_every_layer_that_has_slack_and_what_it_costs(summary):
-    text = words.headline(summary)
+    text = findings.headline(summary)
     assert "7 of 12 units of fc1" in text
     assert "fc2" not in text
     assert "0.5 (fc1)" in text
 
 
 def test_a_layer_without_slack_is_called_so(summary):
-    found = words.layer_words("fc2", summary)
+    found = findings.layer_findings("fc2", summary)
     assert found[0].answer == "None of 8 units can go."
     assert "not redundant" in found[0].evidence
     assert any(finding.answer.startswith("No cluster") for finding in found)
@@ -72,7 +72,7 @@ def test_a_layer_without_slack_is_called_so(summary):
 
 def test_headline_where_nothing_can_go(summary):
     summary["layers"].pop("fc1")
-    assert words.headline(summary).startswith("No layer has a unit that could go")
+    assert findings.headline(summary).startswith("No layer has a unit that could go")
 
 
 def _not_removed(summary, **reasons):
@@ -83,17 +83,17 @@ def _not_removed(summary, **reasons):
 def test_headline_says_why_no_units_were_removed(summary):
     _not_removed(summary, fc1="it cannot be followed", fc2="it cannot be followed")
     why = "No units were removed from any layer: it cannot be followed."
-    assert words.headline(summary) == why
-    assert words.layer_words("fc2", summary)[0].evidence == "It cannot be followed."
+    assert findings.headline(summary) == why
+    assert findings.layer_findings("fc2", summary)[0].evidence == "It cannot be followed."
     _not_removed(summary, fc2="it has only one unit")
-    assert words.headline(summary) == (
+    assert findings.headline(summary) == (
         "No units were removed from fc1: it cannot be followed; from fc2: it has only one unit."
     )
 
 
 def test_headline_says_of_which_layers_the_units_were_not_removed(summary):
     _not_removed(summary, fc1="a softmax mixes them")
-    assert words.headline(summary) == (
+    assert findings.headline(summary) == (
         "Of fc2 no unit could go for at most a point of accuracy. "
         "No units were removed from fc1: a softmax mixes them."
     )
@@ -101,7 +101,7 @@ def test_headline_says_of_which_layers_the_units_were_not_removed(summary):
 
 def test_headline_of_units_that_can_go_names_the_layers_left_out(summary):
     _not_removed(summary, fc2="a softmax mixes them")
-    text = words.headline(summary)
+    text = findings.headline(summary)
     assert "7 of 12 units of fc1 can go" in text
     assert text.endswith(" No units were removed from fc2: a softmax mixes them.")
 
@@ -110,7 +110,7 @@ def test_headline_of_many_reasons_stays_short(summary):
     layer = summary["layers"].pop("fc2")
     layer |= {"removal": None}
     summary["layers"] = {f"l{i}": {**layer, "not_removed": f"reason {i}"} for i in range(5)}
-    text = words.headline(summary)
+    text = findings.headline(summary)
     assert "from l2: reason 2; nor from 2 other layers, as the parts below say." in text
 
 
@@ -118,7 +118,7 @@ def test_units_removed_with_another_layers_are_not_called_left_out(summary):
     summary["layers"]["fc1"]["removal"]["group"] = ["fc1", "fc2"]
     _not_removed(summary, fc2="its units go together with those of 'fc1', and were removed there")
     summary["layers"]["fc2"]["group"] = ["fc1", "fc2"]
-    assert "No units were removed" not in words.headline(summary)
+    assert "No units were removed" not in findings.headline(summary)
 
 
 @pytest.mark.parametrize(
@@ -131,13 +131,13 @@ def test_units_removed_with_another_layers_are_not_called_left_out(summary):
 )
 def test_verdict_follows_the_interval(summary, lower, upper, verdict):
     summary["layers"]["fc1"]["removal"]["test"] |= {"lower": lower, "upper": upper}
-    assert verdict in words.layer_words("fc1", summary)[0].evidence
+    assert verdict in findings.layer_findings("fc1", summary)[0].evidence
 
 
 def test_a_criterion_no_better_than_chance_is_called_so(summary):
-    clear = words.layer_words("fc1", summary)[0].evidence
+    clear = findings.layer_findings("fc1", summary)[0].evidence
     summary["layers"]["fc1"]["removal"]["random"] |= {"mean": 6.5}
-    level = words.layer_words("fc1", summary)[0].evidence
+    level = findings.layer_findings("fc1", summary)[0].evidence
     assert "no criterion is clearly better" not in clear
     assert "no criterion is clearly better" in level
 
@@ -152,21 +152,21 @@ def test_few_validation_images_are_called_so(summary):
 
 def test_spikes_above_what_is_no_noise_are_called_descriptions(summary):
     summary["layers"]["fc1"]["spectrum"]["final"]["fits"] = False
-    found = words.layer_words("fc1", summary)
+    found = findings.layer_findings("fc1", summary)
     spikes = next(finding for finding in found if "eigenvalues" in finding.answer)
     assert "a description, not a test" in spikes.evidence
 
 
 def test_spikes_of_pruned_layers_are_called_descriptions(summary):
     summary["layers"]["fc1"]["spectrum"]["final"] |= {"fits": True, "pruned": True}
-    found = words.layer_words("fc1", summary)
+    found = findings.layer_findings("fc1", summary)
     spikes = next(finding for finding in found if "eigenvalues" in finding.answer)
     assert "pruned, so that this is a description, not a test" in spikes.evidence
 
 
 def test_images_left_out_are_named(summary):
     summary["layers"]["fc1"]["images"] = {"validation": 100, "test": 200}
-    last = words.layer_words("fc1", summary)[-1]
+    last = findings.layer_findings("fc1", summary)[-1]
     assert "100 validation and 200 test images" in last.answer
     assert "180 and 400" in last.evidence
 
@@ -187,7 +187,7 @@ def test_without_initial_weights_what_compares_with_them_is_missing(tables, prov
 
 def test_another_loss_is_said_in_points(tables, provenance, config):
     summary = summarise(tables, provenance, replace(config, loss=0.02))
-    assert "at most 2 points of accuracy" in words.headline(summary)
+    assert "at most 2 points of accuracy" in findings.headline(summary)
 
 
 def test_numbers_become_percent_and_points():

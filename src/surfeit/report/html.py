@@ -29,15 +29,19 @@ def inline_svg(svg: str, *, prefix: str, label: str) -> str:
     return bare.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)
 
 
-def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(
+    caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, stacked: bool = False
+) -> str:
     """A table whose first column names the row; cells repeat their heading for small screens.
 
-    Cells may hold markup and are taken as they are; caption and headings are escaped.
+    Cells may hold markup and are taken as they are; caption and headings are escaped. On a small
+    screen a table is scrolled sideways, or `stacked`: each of its few rows becomes a card.
     """
     top = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
     body = "\n".join(_row(head, row) for row in rows)
+    kind = "wide cards" if stacked else "wide"
     return (
-        f'<div class="wide"><table><caption>{escape(caption)}</caption>\n'
+        f'<div class="{kind}"><table><caption>{escape(caption)}</caption>\n'
         f"<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
     )
 

@@ -1,6 +1,5 @@
 """All measurements of a report: from a run to its tables."""
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -10,16 +9,12 @@ from surfeit.core import Objective
 from surfeit.data import Dataset
 from surfeit.report import words
 from surfeit.report.config import ReportConfig
-from surfeit.report.directions import link_threshold, measure_directions
 from surfeit.report.network import Network
-from surfeit.report.noise import measure_noise
-from surfeit.report.ranks import measure_ranks
-from surfeit.report.removals import measure_removals
-from surfeit.report.schema import SCHEMAS, table
+from surfeit.report.schema import SHARED, schemas, table
 from surfeit.report.subject import Subject, subjects
+from surfeit.report.topics import TOPICS, Topic
+from surfeit.report.topics.topic import Rows
 from surfeit.store import Run
-
-Rows = dict[str, list[dict[str, Any]]]
 
 
 class Progress(Protocol):
@@ -70,18 +65,18 @@ def measure(
     tell = progress or silent
     network = Network.of(run, dataset, config, objective=objective, into=into)
     chosen = subjects(network, config)
-    rows: Rows = {name: [] for name in SCHEMAS}
+    rows: Rows = {name: [] for name in schemas()}
     for name in ("validation", "test"):
         split = dataset.splits[name]
         rows["dense"].append({"split": name, **network.worth.dense(network.outputs(split), split)})
     for subject in chosen:
         rows["layers"].append(_about(subject, config))
-        rows["notes"] += _remarks(subject)
-        for done, (topic, call) in enumerate(_PARTS.items()):
-            tell(f"measuring {subject.name}", done, len(_PARTS))
-            for name, more in _attempt(subject, topic, call, config).items():
+        for done, topic in enumerate(TOPICS.values()):
+            tell(f"measuring {subject.name}", done, len(TOPICS))
+            for name, more in _attempt(subject, topic, config).items():
+                assert name in topic.schemas or name in SHARED, f"{topic.name} has no {name!r}"
                 rows[name] += more
-        tell(f"measuring {subject.name}", len(_PARTS), len(_PARTS))
+        tell(f"measuring {subject.name}", len(TOPICS), len(TOPICS))
     return {name: table(name, found) for name, found in rows.items()} | {"learning": run.metrics()}
 
 
@@ -89,63 +84,28 @@ def silent(stage: str, done: int, total: int) -> None:
     """What is told if nobody listens."""
 
 
-def _noise(subject: Subject, config: ReportConfig) -> Rows:
-    return measure_noise(subject)
-
-
-_PARTS: dict[str, Callable[[Subject, ReportConfig], Rows]] = {
-    "removal": measure_removals,
-    "graph": measure_directions,
-    "spectrum": _noise,
-    "rank": measure_ranks,
-}
-
-
-def _attempt(
-    subject: Subject,
-    topic: str,
-    call: Callable[[Subject, ReportConfig], Rows],
-    config: ReportConfig,
-) -> Rows:
+def _attempt(subject: Subject, topic: Topic, config: ReportConfig) -> Rows:
     try:
-        return call(subject, config)
+        return topic.measure(subject, config)
     except ValueError as error:
         text = f"Left out for {words.layer_name(subject.name)}: {error}."
-        about = {"topic": topic, "layer": subject.name}
+        about = {"topic": topic.name, "layer": subject.name}
         return {"notes": [{**about, "text": text, "reason": str(error)}]}
 
 
 def _about(subject: Subject, config: ReportConfig) -> dict[str, Any]:
     layer = subject.layer
-    return {
+    row = {
         "layer": layer.name,
         "kind": "fully connected" if layer.kind == "linear" else layer.kind,
         "units": layer.units,
         "inputs": layer.inputs,
         "validation_images": len(subject.validation),
         "test_images": len(subject.test),
-        "link": link_threshold(subject, config),
-        "cluster": config.cluster,
         "group": list(subject.together) or None,
         "validation_variance": subject.worth.variance(subject.validation.targets),
         "test_variance": subject.worth.variance(subject.test.targets),
     }
-
-
-def _remarks(subject: Subject) -> list[dict[str, Any]]:
-    """What has to be known to read a layer's removals right."""
-    texts = []
-    if subject.obstacle is None and subject.together:
-        names = words.listed([words.layer_name(name) for name in subject.together])
-        texts.append(
-            f"These are units of {names} together: their outputs meet unit by unit, as in a "
-            "residual stream, so that a unit can only go in all of them."
-        )
-    if subject.obstacle is None and subject.normalisations:
-        names = words.listed([words.layer_name(name) for name in subject.normalisations])
-        texts.append(
-            f"The units are read by a normalisation over all of them ({names}). A removed unit is "
-            "zero at its input and still counts there; cutting it out would normalise over fewer "
-            "numbers, which is another network with other results."
-        )
-    return [{"topic": "removal", "layer": subject.name, "text": text} for text in texts]
+    for topic in TOPICS.values():
+        row |= topic.of_layer(subject, config)
+    return row

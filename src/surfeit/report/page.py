@@ -7,12 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from surfeit.report import html, words
+from surfeit.report import findings, html, words
 from surfeit.report.glossary import glossary
 from surfeit.report.live import STILL, Live
 from surfeit.report.provenance import provenance_block
-from surfeit.report.quantities import Quantity
-from surfeit.report.topics import TOPICS, Topic
+from surfeit.report.topics import TOPICS, Topic, answering_first
 from surfeit.tables.tables import where
 from surfeit.viewer.embed import data_script, module_script, policy
 
@@ -31,8 +30,8 @@ def render(
 
     Args:
         summary: as `summarise` gives it; every number on the page is one of it or of the tables.
-        figures: SVG text by name: "learning", and "removal", "graph", "spectrum" and "rank"
-            followed by "-LAYER"; what is not there is left out, with a sentence where it is missed.
+        figures: SVG text by name: "learning", and each topic's name followed by "-LAYER"; what is
+            not there is left out, with a sentence where it is missed.
         tables: the report's tables.
         live: the graphs that move; by default none does.
     """
@@ -40,7 +39,7 @@ def render(
     parts = [
         _top(summary),
         _learning(summary, figures, tables["learning"].column_names),
-        *(_topic(topic, summary, figures, tables, live) for topic in TOPICS),
+        *(_topic(topic, summary, figures, tables, live) for topic in TOPICS.values()),
         html.section("provenance", "Where this comes from", provenance_block(summary)),
         html.section("words", "What the words mean", glossary(summary)),
     ]
@@ -76,13 +75,13 @@ def _top(summary: Numbers) -> str:
     trained = f"Run {run['key'][:12]}: {run['steps']:,} steps of training; {whole}."
     links = "".join(
         f'<a href="#{name}">{escape(text)}</a>'
-        for name, text in [*((topic.name, topic.short) for topic in TOPICS), *_ENDS]
+        for name, text in [*((topic.name, topic.short) for topic in TOPICS.values()), *_ENDS]
     )
     return (
         f"<header><h1>How redundant is {escape(run['model'])} on {escape(run['data'])}?</h1>\n"
         f'<p class="soft">{escape(trained)}</p></header>\n<main>\n'
         + (f'<p class="note" role="note"><b>{escape(warning)}</b></p>\n' if warning else "")
-        + f'<p class="lead">{escape(words.headline(summary))}</p>\n'
+        + f'<p class="lead">{escape(findings.headline(summary))}</p>\n'
         f'<div class="cards">{_glance(summary)}</div>\n'
         f'<p class="note">{escape(words.caution(summary))}</p>\n'
         f'<nav aria-label="Parts of the report">{links}</nav>\n'
@@ -94,7 +93,7 @@ def _findings(name: str, summary: Numbers) -> str:
     layer = summary["layers"][name]
     items = "".join(
         f"<li><b>{escape(finding.answer)}</b> {escape(finding.evidence)}</li>"
-        for finding in words.layer_words(name, summary)
+        for finding in findings.layer_findings(name, summary)
     )
     about = f"{layer['kind']}, {layer['units']:,} units of {layer['inputs']:,} weights"
     shown = escape(words.layer_name(name))
@@ -104,47 +103,24 @@ def _findings(name: str, summary: Numbers) -> str:
 def _glance(summary: Numbers) -> str:
     worth = words.quantity(summary)
     loss = worth.allowance(summary["settings"]["loss"])
-    head = (
-        "Layer",
-        f"Units that can go for at most {loss}",
-        "… in random order",
-        f"Test {worth.words} after",
-        "Hardly moved",
-        "Clusters",
-        f"Rank that keeps all but {loss}",
-        "Spikes above noise",
-    )
-    rows = [_glance_row(name, layer, worth) for name, layer in summary["layers"].items()]
-    table = html.table("At a glance, one layer at a time", head, rows)
-    orders = summary["settings"]["repeats"]
-    return (
-        f'{table}<p class="soft">± is the standard deviation of {orders} random orders. What '
-        "“hardly moved”, “cluster”, “rank” and “spike” mean stands under "
-        '<a href="#words">Words</a>.</p>'
-    )
+    columns = [column for topic in answering_first() for column in topic.columns]
+    head = [column.heading.format(loss=loss, quantity=worth.words) for column in columns]
+    rows = [
+        [escape(words.layer_name(name)), *(column.cell(layer, worth) for column in columns)]
+        for name, layer in summary["layers"].items()
+    ]
+    table = html.table("At a glance, one layer at a time", ("Layer", *head), rows)
+    return table + _below_glance(summary, [column.term for column in columns if column.term])
 
 
-def _glance_row(name: str, layer: Numbers, worth: Quantity) -> list[str]:
-    removal, moved, final = layer["removal"], layer["movement"], layer["graph"]["final"]
-    rank, spikes = layer["rank"]["weights"], layer["spectrum"]["final"]
-    cells = [escape(words.layer_name(name))]
-    if removal is None:
-        cells += ["–", "–", "–"]
-    else:
-        test = removal["test"]
-        cells += [
-            f"<span><b>{removal['removable']}</b> of {removal['units']} "
-            f"({words.percent(removal['share'], 0)}){html.bar(removal['share'])}"
-            f"<small>{escape(removal['criterion'].replace('_', ' '))}</small></span>",
-            words.plus_minus(removal["random"]),
-            f"<span>{worth.amount(test['after'])}<small>before: {worth.amount(test['before'])}"
-            "</small></span>",
-        ]
-    cells.append("–" if moved is None else f"{moved['hardly_moved']} of {layer['units']}")
-    cells.append("–" if final is None else str(final["clusters"]))
-    cells.append("–" if rank is None else f"{rank['rank']} of {rank['full']}")
-    cells.append("–" if spikes is None else f"{spikes['spikes']} of {spikes['eigenvalues']}")
-    return cells
+def _below_glance(summary: Numbers, terms: Sequence[str]) -> str:
+    """What the numbers at a glance are, and where their words are explained."""
+    legends = [topic.legend.format(**summary["settings"]) for topic in answering_first()]
+    text = " ".join(escape(legend) for legend in legends if legend)
+    if terms:
+        named, verb = words.listed([f"“{term}”" for term in terms]), "mean" + "s" * (len(terms) < 2)
+        text += f' What {escape(named)} {verb} stands under <a href="#words">Words</a>.'
+    return f'<p class="soft">{text.strip()}</p>'
 
 
 def _learning(summary: Numbers, figures: Mapping[str, str], columns: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from surfeit.core import Objective, StoreError, cross_entropy
 from surfeit.data import Dataset
 from surfeit.report import html, words
 from surfeit.report.network import noun_of
+from surfeit.report.topics import answering_first
 from surfeit.store import Run
 from surfeit.train import Recipe
 
@@ -46,7 +47,7 @@ def provenance(run: Run, dataset: Dataset, objective: Objective = cross_entropy)
         "epochs": epochs[-1] if epochs else None,
         "first_snapshot": steps[0],
         "last_snapshot": steps[-1],
-        "command": _command(run.about.get("command")),
+        "command": typed_command(run.about.get("command")),
         "versions": dict(run.about.get("versions") or {}),
         "created": run.about.get("created"),
     }
@@ -60,15 +61,18 @@ def _planned_steps(run: Run, dataset: Dataset) -> int | None:
         return None
 
 
-def _command(given: str | None) -> str | None:
-    """The command without the folder that its program lies in."""
+def typed_command(given: str | None) -> str | None:
+    """The command without the folder that its program lies in, as it is typed."""
     if not given:
         return None
     try:
         program, *arguments = shlex.split(given)
     except ValueError:  # cut short, or not of a shell
         return given
-    return shlex.join([Path(program).name, *arguments])
+    file = Path(program)
+    # So `python -m package` says which program it runs.
+    typed = ["python", "-m", file.parent.name] if file.name == "__main__.py" else [file.name]
+    return shlex.join([*typed, *arguments])
 
 
 def provenance_block(summary: Numbers) -> str:
@@ -96,7 +100,7 @@ def provenance_block(summary: Numbers) -> str:
 def setting_words(summary: Numbers) -> list[tuple[str, str]]:
     """A report's settings and their values in plain words."""
     settings, worth = summary["settings"], words.quantity(summary)
-    layers, link, noun = settings["layers"], settings["link"], words.examples(summary)
+    layers, noun = settings["layers"], words.examples(summary)
     return [
         (
             "Layers",
@@ -110,16 +114,7 @@ def setting_words(summary: Numbers) -> list[tuple[str, str]]:
             else f"{_capital(worth.words)} that may be lost",
             f"{worth.allowance(settings['loss'])} ({settings['loss']:g})",
         ),
-        ("Random orders", str(settings["repeats"])),
-        (
-            "Units are joined from an inner product of",
-            "the largest that chance gives, each layer its own" if link is None else f"{link:g}",
-        ),
-        ("Units are nearly equal from an inner product of", f"{settings['cluster']:g}"),
-        (
-            "Ranks measured",
-            f"{', '.join(map(str, settings['ranks']))}: those below a layer's own, and its own",
-        ),
+        *(setting for topic in answering_first() for setting in topic.settings(summary)),
         (
             f"{_capital(noun)} of each split for a convolution",
             f"at most {settings['convolution_images']:,}",
@@ -134,7 +129,7 @@ def _capital(text: str) -> str:
 
 
 def _epochs(run: Numbers) -> str:
-    return f" ({run['epochs']:g} epochs)" if run["epochs"] else ""
+    return f" ({round(run['epochs'], 2):g} epochs)" if run["epochs"] else ""
 
 
 def _snapshots(run: Numbers) -> str:

@@ -1,16 +1,16 @@
 """The tables of a report: their columns, so that an empty one is still a table.
 
+Those that all topics share are here; a topic's own are in its file.
+
 Accuracies and shares are fractions, losses of accuracy too; `stage` is "initial" or "final",
-`split` is "validation" or "test"; `images` counts examples, whatever they are. "removal" has the
-columns of `surfeit.prune.removal_table`.
+`split` is "validation" or "test"; `images` counts examples, whatever they are.
 
 `quantity` is what the network is judged by, and what `estimate`, `before`, `after` and `change`
 are: "accuracy", "r2" or "loss". Removal and rank curves have accuracies or, without classes,
 losses in the column of that name; `dense` is that of the whole network. `group` names the layers
 whose units go together with the layer's; `test_variance` is that of the targets, where
-`R² = 1 − loss / variance` is reported. `zeros` is the share of weights that a mask left at zero,
-`pruned` whether there are so many that spikes are no test. A note's `reason` is why its topic was
-left out, null where it was not.
+`R² = 1 − loss / variance` is reported. A note's `reason` is why its topic was left out, null where
+it was not.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,26 +18,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from surfeit.prune import table as removals
+from surfeit.report.topics import TOPICS
 
-_TEXT, _WHOLE, _NUMBER, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
-
-SCHEMAS: Mapping[str, pa.Schema] = {
-    "layers": pa.schema(
-        [
-            ("layer", _TEXT),
-            ("kind", _TEXT),
-            ("units", _WHOLE),
-            ("inputs", _WHOLE),
-            ("validation_images", _WHOLE),
-            ("test_images", _WHOLE),
-            ("link", _NUMBER),
-            ("cluster", _NUMBER),
-            ("group", pa.list_(_TEXT)),
-            ("validation_variance", _NUMBER),
-            ("test_variance", _NUMBER),
-        ]
-    ),
+_TEXT, _WHOLE, _NUMBER = pa.string(), pa.int64(), pa.float64()
+_COMMON: Mapping[str, pa.Schema] = {
     "dense": pa.schema(
         [
             ("split", _TEXT),
@@ -46,16 +30,6 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("images", _WHOLE),
             ("quantity", _TEXT),
             *((name, _NUMBER) for name in ("estimate", "lower", "upper", "loss", "r2")),
-        ]
-    ),
-    "removal": removals.SCHEMA,
-    "removable": pa.schema(
-        [
-            ("layer", _TEXT),
-            ("criterion", _TEXT),
-            ("remove", _TEXT),
-            ("repeat", _WHOLE),
-            ("removable", _WHOLE),
         ]
     ),
     "choices": pa.schema(
@@ -68,68 +42,62 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             *((name, _NUMBER) for name in ("before", "after", "change", "lower", "upper")),
         ]
     ),
-    "units": pa.schema(
-        [
-            ("layer", _TEXT),
-            ("stage", _TEXT),
-            ("unit", _WHOLE),
-            ("x", _NUMBER),
-            ("y", _NUMBER),
-            ("norm", _NUMBER),
-            ("kind", _TEXT),
-            ("component", _WHOLE),
-            ("cluster", _WHOLE),
-            ("hardly_moved", _FLAG),
-            ("cosine_to_initial", _NUMBER),
-        ]
-    ),
-    "edges": pa.schema(
-        [
-            ("layer", _TEXT),
-            ("stage", _TEXT),
-            ("source", _WHOLE),
-            ("target", _WHOLE),
-            ("weight", _NUMBER),
-            ("inner_product", _NUMBER),
-        ]
-    ),
-    "eigenvalues": pa.schema(
-        [("layer", _TEXT), ("stage", _TEXT), ("eigenvalue", _NUMBER), ("spike", _FLAG)]
-    ),
-    "bulk": pa.schema(
-        [
-            ("layer", _TEXT),
-            ("stage", _TEXT),
-            *((name, _NUMBER) for name in ("variance", "lower", "upper", "threshold", "ratio")),
-            ("spikes", _WHOLE),
-            ("bulk", _WHOLE),
-            ("eigenvalues", _WHOLE),
-            ("largest", _NUMBER),
-            ("distance", _NUMBER),
-            ("distance_limit", _NUMBER),
-            ("fits", _FLAG),
-            ("zeros", _NUMBER),
-            ("pruned", _FLAG),
-        ]
-    ),
-    "density": pa.schema(
-        [("layer", _TEXT), ("stage", _TEXT), ("eigenvalue", _NUMBER), ("density", _NUMBER)]
-    ),
-    "ranks": pa.schema(
-        [
-            ("layer", _TEXT),
-            ("split", _TEXT),
-            ("of", _TEXT),
-            ("rank", _WHOLE),
-            *((name, _NUMBER) for name in ("share", "accuracy", "loss", "dense")),
-        ]
-    ),
     "notes": pa.schema([("topic", _TEXT), ("layer", _TEXT), ("text", _TEXT), ("reason", _TEXT)]),
 }
+SHARED = frozenset({"choices", "notes"})
+"""The tables that every topic may add rows of its own to."""
+_LAYER = (
+    ("layer", _TEXT),
+    ("kind", _TEXT),
+    ("units", _WHOLE),
+    ("inputs", _WHOLE),
+    ("validation_images", _WHOLE),
+    ("test_images", _WHOLE),
+)
+_JUDGED = (
+    ("group", pa.list_(_TEXT)),
+    ("validation_variance", _NUMBER),
+    ("test_variance", _NUMBER),
+)
 
 Rows = Sequence[Mapping[str, Any]]
 
 
+def schemas() -> dict[str, pa.Schema]:
+    """The columns of all tables by name: those that topics share and those of each.
+
+    Raises:
+        ValueError: if two topics have a table, or a column of "layers", of the same name.
+    """
+    columns = [column for topic in TOPICS.values() for column in topic.layer_columns]
+    tables = {"layers": _layers(columns), **_COMMON}
+    for topic in TOPICS.values():
+        for name, schema in topic.schemas.items():
+            if name in tables or name == "learning":
+                raise ValueError(
+                    f"topic {topic.name!r} has a table {name!r}, which is there already: give it "
+                    "another name"
+                )
+            tables[name] = schema
+    return tables
+
+
+def _layers(columns: Sequence[pa.Field]) -> pa.Schema:
+    schema = pa.schema([*_LAYER, *columns, *_JUDGED])
+    twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    if twice:
+        raise ValueError(f"topics give the table 'layers' several columns called {twice}")
+    return schema
+
+
 def table(name: str, rows: Rows) -> pa.Table:
-    """The rows as the table called `name`; a column that a row lacks is null there."""
-    return pa.Table.from_pylist([dict(row) for row in rows], schema=SCHEMAS[name])
+    """The rows as the table called `name`; a column that a row lacks is null there.
+
+    Raises:
+        ValueError: if a row has a column that the table has not, which would be lost.
+    """
+    schema = schemas()[name]
+    unknown = sorted({column for row in rows for column in row} - set(schema.names))
+    if unknown:
+        raise ValueError(f"table {name!r} has no columns {unknown}, only {schema.names}")
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)

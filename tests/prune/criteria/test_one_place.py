@@ -18,8 +18,8 @@ from surfeit.prune import (
 )
 from surfeit.prune.criteria import catalog
 from surfeit.prune.schedules import at_step
-from surfeit.report import words
 from surfeit.report.glossary import glossary
+from surfeit.report.topics.removal import wording
 from surfeit.train.pruning import Pruning
 
 MODEL = mlp((6, 5), input_shape=(1, 3, 3), classes=3, generator=Streams(0).get("init"))
@@ -102,7 +102,7 @@ def test_reports_have_its_words():
     page = glossary(summary)
     assert "<dt>Largest weight</dt><dd>The largest {absolute} weight of a unit.</dd>" in page
     assert "Frame potential" not in page  # it is not on this page
-    assert words.CRITERIA["largest_weight"].first == TOY.first
+    assert wording.CRITERIA["largest_weight"].first == TOY.first
 
 
 def test_tickets_and_pruning_while_training_know_it():

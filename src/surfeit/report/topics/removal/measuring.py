@@ -19,11 +19,12 @@ from surfeit.prune import (
     scoring_examples,
     usual_criteria,
 )
+from surfeit.report import words
 from surfeit.report.config import ReportConfig
 from surfeit.report.subject import Subject
+from surfeit.report.topics.topic import Rows
 from surfeit.tables.tables import column, where
 
-Rows = dict[str, list[dict[str, Any]]]
 _SCORED = 1000  # train examples that criteria look at, where one looks at any
 
 
@@ -56,7 +57,12 @@ def measure_removals(subject: Subject, config: ReportConfig) -> Rows:
     before, after = (_each(subject, units, subject.test) for units in (order[:0], order))
     cost = subject.worth.paired(before, after, subject.test.targets)
     choice = {"layer": subject.name, **chosen, **cost}
-    return {"removal": curves.to_pylist(), "removable": counts, "choices": [choice]}
+    return {
+        "removal": curves.to_pylist(),
+        "removable": counts,
+        "choices": [choice],
+        "notes": _remarks(subject),
+    }
 
 
 def _scores_on(subject: Subject, config: ReportConfig) -> tuple[str, Split] | None:
@@ -105,3 +111,22 @@ def _each(subject: Subject, units: Tensor, split: Split) -> Tensor:
         )
         found.append(subject.worth.each(outputs, part.targets))
     return torch.cat(found)
+
+
+def _remarks(subject: Subject) -> list[dict[str, Any]]:
+    """What has to be known to read a layer's removals right."""
+    texts = []
+    if subject.together:
+        names = words.listed([words.layer_name(name) for name in subject.together])
+        texts.append(
+            f"These are units of {names} together: their outputs meet unit by unit, as in a "
+            "residual stream, so that a unit can only go in all of them."
+        )
+    if subject.normalisations:
+        names = words.listed([words.layer_name(name) for name in subject.normalisations])
+        texts.append(
+            f"The units are read by a normalisation over all of them ({names}). A removed unit is "
+            "zero at its input and still counts there; cutting it out would normalise over fewer "
+            "numbers, which is another network with other results."
+        )
+    return [{"topic": "removal", "layer": subject.name, "text": text} for text in texts]
