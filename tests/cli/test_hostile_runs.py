@@ -65,6 +65,17 @@ def test_verify_of_a_device_ends(root, runs, capsys):
         assert "DONE.json is damaged" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"files": {}}'])
+def test_a_run_whose_end_is_damaged_is_not_shown_as_done(root, runs, capsys, text):
+    (runs[0].path / "DONE.json").write_text(text)
+    assert call("runs", "show", runs[0].key, "--root", root) == 1
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    assert f"{runs[0].path}/DONE.json is damaged" in printed.err
+    assert call("runs", "show", runs[1].key, "--root", root) == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "done"
+
+
 def test_a_key_that_is_a_path_names_no_output(root, runs, tmp_path, monkeypatch, capsys):
     changed(runs[0].path / "run.json", "key", to="a/../../x")
     inner = tmp_path / "one" / "two"

@@ -109,6 +109,31 @@ def test_what_a_function_builds_is_trained_side_by_side(source):
     assert short_name(f"{source}:plain") == "plain"
 
 
+def test_the_engine_is_the_one_that_is_named(source):
+    data = load("digits")
+    named = engine_of("lenet-300-100", data, None, on="local:3")
+    assert isinstance(named, Local)
+    assert named.workers == 3
+    assert isinstance(engine_of(f"{source}:plain", data, None, on="here"), InProcess)
+    with pytest.raises(ValueError, match="--workers is of --on local, got --on here"):
+        engine_of("lenet-300-100", data, 2, on="here")
+    with pytest.raises(ValueError, match="no engine 'lcoal': did you mean 'local'"):
+        engine_of("lenet-300-100", data, None, on="lcoal")
+
+
+@pytest.mark.parametrize("command", ["tickets", "instability", "supermasks"])
+def test_a_missing_extra_is_one_sentence(command, tmp_path, monkeypatch, capsys):
+    def missing(name):
+        raise ImportError(f"the engine {name!r} needs what is not installed")
+
+    monkeypatch.setattr("surfeit.execute.engine_named", missing)
+    flags = ["--model", "mlp-6", "--steps", "200", "--on", "ray", "--root", tmp_path / "store"]
+    assert call(command, *flags, "--out", tmp_path / "out") == 1
+    printed = capsys.readouterr()
+    assert printed.err == "surfeit: the engine 'ray' needs what is not installed\n"
+    assert not (tmp_path / "out").exists()
+
+
 def test_functions_that_fail_are_told_in_one_line(source, options, capsys):
     assert call("tickets", "--model", f"{source}:broken", *options) != 0
     assert "broken failed: KeyError: 'layers'" in capsys.readouterr().err

@@ -236,6 +236,7 @@ def test_what_failed_itself_is_named_before_what_was_not_run_for_its_sake():
         (["--output-rate", "-0.5"], "output_rate must be a fraction in (0, 1), got -0.5"),
         (["--levels", "0"], "levels must be an integer >= 1, got 0"),
         (["--replicates", "0"], "replicates must be at least 1, got 0"),
+        (["--replicates", "99999999"], "replicates must be at most 10,000, got 99999999"),
         (["--workers", "0"], "workers must be an integer >= 1, got 0"),
         (["--evaluate-every", "0"], "evaluate_every must be an integer >= 1, got 0"),
         (["--rewind-to", "-1"], "rewind_to must be an integer >= 0, got -1"),

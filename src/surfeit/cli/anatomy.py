@@ -1,11 +1,9 @@
 """`surfeit anatomy`: what the tickets of a search look like."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from cyclopts import Parameter
-
-from surfeit.cli.options import Places
+from surfeit.cli.options import Places, Quiet
 from surfeit.cli.placing import placed_together
 from surfeit.cli.progress import telling
 from surfeit.cli.table import print_table, write_table
@@ -30,7 +28,7 @@ def anatomy(
     level: Whole | None = None,
     over: Literal["units", "inputs"] = "units",
     draws: Whole = 0,
-    quiet: Annotated[bool, Parameter(negative=())] = False,
+    quiet: Quiet = False,
     places: Places = _PLACES,
 ) -> None:
     """Look at tickets: where their weights lie, how far they travel, which signs they change.

@@ -38,23 +38,37 @@ def short_name(text: str) -> str:
 
 
 def engine_of(
-    text: str, dataset: "Dataset", workers: int | None, teller: Teller | None = None
+    text: str,
+    dataset: "Dataset",
+    workers: int | None,
+    teller: Teller | None = None,
+    *,
+    on: str = "local",
 ) -> "Engine":
-    """Trains side by side, or in this process what no other process could build.
+    """The engine that is asked for, or this process for what no other process could build.
 
     Args:
         text: the network's name.
         dataset: which it is built for.
         workers: trainings side by side; as many as cores if None.
         teller: says that it is done one after another.
+        on: as of `engine_on`.
 
     Raises:
-        ValueError: as `network_of`.
+        ValueError: as `network_of` and `engine_on`; if `workers` is given beside an engine that
+            has a number of its own; or if no other process could build the network and `on` asks
+            for others.
     """
     from surfeit.execute import InProcess, Local
 
-    if not names_a_function(text):
-        return Local(workers)
+    if workers is not None and on != "local":
+        raise ValueError(
+            f"--workers is of --on local, got --on {on}: write --on local:{workers}, or leave "
+            "--workers out"
+        )
+    engine = Local(workers) if on == "local" else engine_on(on)
+    if not names_a_function(text) or isinstance(engine, InProcess):
+        return engine
     from torch import nn
 
     from surfeit.core.importing import named_object
@@ -62,13 +76,29 @@ def engine_of(
 
     # A function builds the network anew in any process; of one that is ready there is just this.
     if not isinstance(found := named_object(text), nn.Module):
-        return Local(workers)
+        return engine
     architecture = describe(found)
     if is_rebuildable(architecture):
-        return Local(workers)
+        return engine
+    unbuildable = f"{text} is a {foreign_part(architecture)}, which no other process could build"
+    if not isinstance(engine, Local):
+        raise ValueError(f"{unbuildable}: name a function that builds it, or leave out --on {on}")
     if teller is not None:
         teller.say(
-            f"{text} is a {foreign_part(architecture)}, which no other process could build: "
-            "trained here, one after another; name a function that builds it"
+            f"{unbuildable}: trained here, one after another; name a function that builds it"
         )
     return InProcess()
+
+
+def engine_on(text: str) -> "Engine":
+    """The engine that `--on` names; see `surfeit.execute.engine_named`.
+
+    Raises:
+        ValueError: if there is none of that name, or the extra that it needs is not installed.
+    """
+    from surfeit.execute import engine_named
+
+    try:
+        return engine_named(text)
+    except ImportError as error:  # it needs an extra that is not installed
+        raise ValueError(str(error)) from error

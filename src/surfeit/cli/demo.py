@@ -17,6 +17,7 @@ from surfeit.cli.options import (
     ModelName,
     ObjectiveName,
     Places,
+    Quiet,
     RecipeOptions,
 )
 from surfeit.cli.progress import say_if_unfinished, telling, training_teller
@@ -36,7 +37,7 @@ def demo(
     out: Path | None = None,
     seed: Whole = 0,
     open_page: Annotated[bool | None, Parameter(name="--open")] = None,
-    quiet: Annotated[bool, Parameter(negative=())] = False,
+    quiet: Quiet = False,
     options: RecipeOptions = _OPTIONS,
     places: Places = _PLACES,
     machine: Machine = _MACHINE,
@@ -108,7 +109,7 @@ def inspect(
     seed: Whole = 0,
     open_page: Annotated[bool | None, Parameter(name="--open")] = None,
     threads: Whole = 1,
-    quiet: Annotated[bool, Parameter(negative=())] = False,
+    quiet: Quiet = False,
     places: Places = _PLACES,
 ) -> None:
     """Report where a recorded network is redundant; print the report's path on stdout.

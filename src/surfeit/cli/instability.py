@@ -1,14 +1,21 @@
 """`surfeit instability`: do two trainings that part at a step end in one basin?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING
 
 from surfeit.cli.builders import engine_of, short_name, trainable
 from surfeit.cli.folders import output_folder
 from surfeit.cli.names import published_recipe
-from surfeit.cli.options import Machine, Places, RecipeOptions, seeds_of
+from surfeit.cli.options import (
+    EngineName,
+    Machine,
+    Places,
+    Quiet,
+    RecipeOptions,
+    TrainedData,
+    TrainedModel,
+    seeds_of,
+)
 from surfeit.cli.progress import telling
 from surfeit.cli.sizes import say_if_large
 from surfeit.cli.table import print_table, write_table
@@ -22,15 +29,16 @@ _PLACES, _MACHINE, _OPTIONS = Places(), Machine(), RecipeOptions()
 
 def instability(
     *,
-    model: str = "lenet-300-100",
-    data: str = "digits",
+    model: TrainedModel = "lenet-300-100",
+    data: TrainedData = "digits",
     part_at: WholeNumbers = (0, 100),
     replicates: Whole = 3,
     seed: Whole = 0,
     points: Whole = 30,
     workers: Whole | None = None,
+    on: EngineName = "local",
     out: Path | None = None,
-    quiet: Annotated[bool, Parameter(negative=())] = False,
+    quiet: Quiet = False,
     options: RecipeOptions = _OPTIONS,
     places: Places = _PLACES,
     machine: Machine = _MACHINE,
@@ -45,13 +53,6 @@ def instability(
 
     Parameters
     ----------
-    model
-        lenet-300-100, conv-2, conv-4, conv-6, vgg19-bn, mlp-W1-W2-... for hidden layers of these
-        widths, or package.module:function, a function of your own that builds the network; it may
-        take input_shape, classes and generator.
-    data
-        digits (installed), mnist, fashion-mnist or cifar10 (see 'surfeit data'), or a function of
-        yours that makes a data set: package.module:function or file.py:function.
     part_at
         The steps at which the two trainings part, ascending.
     replicates
@@ -89,7 +90,7 @@ def instability(
         )
     folder = out or Path(f"surfeit-instability-{short_name(model)}-{short_name(data)}")
     with output_folder(folder), telling(quiet) as teller:
-        engine = engine_of(model, dataset, workers, teller)
+        engine = engine_of(model, dataset, workers, teller, on=on)
         trunk, branch = (
             bytes_at_most(builder, dataset, recipe, Snapshots(every_epochs=0, at=steps))
             for steps in (part_at, ())

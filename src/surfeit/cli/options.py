@@ -17,16 +17,56 @@ if TYPE_CHECKING:
     from surfeit.train import Conduct, Moment, Numerics, Recipe
 
 
+MOST_REPLICATES = 10_000
+"""A larger number is a typing error: each replicate is at least one training."""
+
+
 def seeds_of(first: int, replicates: int) -> range:
     """The seeds of so many replicates: the first one's and those that follow it.
 
     Raises:
-        ValueError: if there is no replicate.
+        ValueError: if there is no replicate, or more than any store could hold.
     """
-    if replicates < 1:
-        raise ValueError(f"replicates must be at least 1, got {replicates}")
+    if not 1 <= replicates <= MOST_REPLICATES:
+        at_most = "at least 1" if replicates < 1 else f"at most {MOST_REPLICATES:,}"
+        raise ValueError(f"replicates must be {at_most}, got {replicates}")
     return range(first, first + replicates)
 
+
+EngineName = Annotated[
+    str,
+    Parameter(
+        name="--on",
+        help="What trains and measures: local (as many processes as cores), local:N, here (this "
+        "process), ray, ray://HOST:PORT, or slurm; see docs/clusters.md.",
+    ),
+]
+"""The flag that names the engine; see `surfeit.cli.builders.engine_on`."""
+
+Quiet = Annotated[bool, Parameter(negative=())]
+"""The flag that leaves nothing but the answer and errors; each command's help says what that is."""
+
+TrainedModel = Annotated[
+    str,
+    Parameter(
+        name="--model",
+        help="lenet-300-100, conv-2, conv-4, conv-6, vgg19-bn, mlp-W1-W2-... for hidden layers of "
+        "these widths, or package.module:function or path/to/file.py:function, a function of your "
+        "own that builds the network; it may take input_shape, classes and generator.",
+    ),
+]
+"""The flag that names the network to train."""
+
+TrainedData = Annotated[
+    str,
+    Parameter(
+        name="--data",
+        help="digits (installed), mnist, fashion-mnist or cifar10 (see 'surfeit data'), or a "
+        "function of yours that makes a data set: package.module:function or "
+        "path/to/file.py:function.",
+    ),
+]
+"""The flag that names the data to train on."""
 
 DataName = Annotated[
     str | None,
@@ -228,6 +268,14 @@ class RecipeOptions:
     "Stop after so many epochs without a lower validation loss."
     augmentation: str | None = None
     "shift or crop-flip."
+    critical_share: float | None = None
+    "Of the weights, the share in (0, 1] that each step's gradient moves: those of largest |w g|."
+    targeted_dropout: float | None = None
+    "The rate at which each step drops each targeted weight or unit; needs --targeted-share."
+    targeted_share: float | None = None
+    "The share of the smallest weights or units, in [0, 1), that targeted dropout may drop."
+    targeted_granularity: str | None = None
+    "What targeted dropout drops: weight (of each unit) or unit (of each layer)."
 
     def applied_to(self, base: "Recipe") -> "Recipe":
         """The recipe with the given options in place of its own.

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from surfeit.cli.interrupts import measured_anew
 from surfeit.cli.names import criteria_of, objective_of
-from surfeit.cli.options import DataName, Machine, ModelName, ObjectiveName, Places
+from surfeit.cli.options import DataName, Machine, ModelName, ObjectiveName, Places, Quiet
 from surfeit.cli.placing import placed_together
 from surfeit.cli.progress import Teller, say_if_other_data, say_if_unfinished, telling
 from surfeit.cli.removal_answer import Judge, answers, chosen, heading
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from surfeit.prune import Criterion
 
 _PLACES, _MACHINE = Places(), Machine()
+_MOST_REPEATS = 10_000  # random orders: their mean is known to a hundredth of their spread
 
 
 def prune(
@@ -42,7 +43,7 @@ def prune(
     data: DataName = None,
     model: ModelName = None,
     objective: ObjectiveName = None,
-    quiet: Annotated[bool, Parameter(negative=())] = False,
+    quiet: Quiet = False,
     places: Places = _PLACES,
     machine: Machine = _MACHINE,
 ) -> None:
@@ -85,6 +86,9 @@ def prune(
     wanted = criteria_of(criteria)
     if not 0 <= loss <= 1:
         raise ValueError(f"loss must be a fraction in [0, 1], got {loss:g}: 0.01 is one point")
+    if not 1 <= repeats <= _MOST_REPEATS:
+        at_most = "at least 1" if repeats < 1 else f"at most {_MOST_REPEATS:,}"
+        raise ValueError(f"repeats must be {at_most}, got {repeats}")
     found = places.store.find(run)
     dataset = places.data_of(found, data)
     judge = objective_of(objective, found, dataset)

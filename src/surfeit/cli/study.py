@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from surfeit.cli.options import Places
+from surfeit.cli.builders import engine_on
+from surfeit.cli.options import EngineName, Places, Quiet
 from surfeit.cli.paragraphs import paragraph
 from surfeit.cli.progress import Teller, telling
 from surfeit.cli.table import print_table
@@ -24,10 +25,10 @@ def study(
     *,
     budget: Literal["quick", "laptop", "paper"] = "quick",
     seeds: WholeNumbers | None = None,
-    on: str = "local",
+    on: EngineName = "local",
     dry_run: Annotated[bool, Parameter(negative=())] = False,
     out: Path | None = None,
-    quiet: Annotated[bool, Parameter(negative=())] = False,
+    quiet: Quiet = False,
     places: Places = _PLACES,
 ) -> None:
     """Try a claim of the literature: train, measure, judge; print each verdict.
@@ -46,9 +47,6 @@ def study(
         published. They differ in size alone.
     seeds
         In place of the budget's own: one replicate each.
-    on
-        What trains and measures: local (as many processes as cores), local:N, here (this process),
-        ray, ray://HOST:PORT, or slurm; see docs/clusters.md.
     dry_run
         List the trainings with their steps and what they will take, and do nothing.
     out
@@ -61,7 +59,7 @@ def study(
     chosen = study_named(name)
     config = config_of(chosen, budget, seeds)
     with telling(quiet) as teller:
-        engine = _engine(on)
+        engine = engine_on(on)
         lab = Lab(
             places.store,
             engine=engine,
@@ -103,15 +101,6 @@ def studies(*, out: Path | None = None, places: Places = _PLACES) -> None:
             print(paragraph(name, question, about), end="\n\n")
     for problem in problems:
         print(problem, file=sys.stderr)
-
-
-def _engine(text: str) -> "Engine":
-    from surfeit.execute import engine_named
-
-    try:
-        return engine_named(text)
-    except ImportError as error:  # it needs an extra that is not installed
-        raise ValueError(str(error)) from error
 
 
 def _estimate(study: "Study", config: object, lab: "Lab", engine: "Engine") -> str:

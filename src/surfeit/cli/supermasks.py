@@ -1,13 +1,20 @@
 """`surfeit supermasks`: how well untrained networks with a mask classify."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING
 
 from surfeit.cli.builders import engine_of, short_name, trainable
 from surfeit.cli.folders import output_folder
-from surfeit.cli.options import Carrying, Machine, Places, seeds_of
+from surfeit.cli.options import (
+    Carrying,
+    EngineName,
+    Machine,
+    Places,
+    Quiet,
+    TrainedData,
+    TrainedModel,
+    seeds_of,
+)
 from surfeit.cli.progress import telling
 from surfeit.cli.sizes import say_if_large
 from surfeit.cli.table import print_table, write_table
@@ -26,8 +33,8 @@ _ADVICE = "fewer --densities or --replicates write less"
 
 def supermasks(
     *,
-    model: str = "lenet-300-100",
-    data: str = "digits",
+    model: TrainedModel = "lenet-300-100",
+    data: TrainedData = "digits",
     steps: Whole | None = None,
     epochs: Whole | None = None,
     replicates: Whole = 3,
@@ -35,8 +42,9 @@ def supermasks(
     levels: Whole = 24,
     densities: Numbers = (0.5,),
     workers: Whole | None = None,
+    on: EngineName = "local",
     out: Path | None = None,
-    quiet: Annotated[bool, Parameter(negative=())] = False,
+    quiet: Quiet = False,
     places: Places = _PLACES,
     machine: Machine = _MACHINE,
     carrying: Carrying = _CARRYING,
@@ -53,13 +61,6 @@ def supermasks(
 
     Parameters
     ----------
-    model
-        lenet-300-100, conv-2, conv-4, conv-6, vgg19-bn, mlp-W1-W2-... for hidden layers of these
-        widths, or package.module:function, a function of your own that builds the network; it may
-        take input_shape, classes and generator.
-    data
-        digits (installed), mnist, fashion-mnist or cifar10 (see 'surfeit data'), or a function of
-        yours that makes a data set: package.module:function or file.py:function.
     steps
         Optimiser updates of each training, instead of epochs.
     epochs
@@ -89,7 +90,7 @@ def supermasks(
     dataset = places.data_named(data)
     store = places.store
     with output_folder(folder), telling(quiet) as teller:
-        engine = engine_of(model, dataset, workers, teller)
+        engine = engine_of(model, dataset, workers, teller, on=on)
         say_if_large(replicates * _size(builder, dataset, config), store, _ADVICE, teller)
         table = supermask_table(
             builder,

@@ -10,7 +10,16 @@ from cyclopts import Group, Parameter
 from surfeit.cli.builders import engine_of, short_name, trainable
 from surfeit.cli.folders import output_folder
 from surfeit.cli.names import published_recipe
-from surfeit.cli.options import Machine, Places, RecipeOptions, seeds_of
+from surfeit.cli.options import (
+    EngineName,
+    Machine,
+    Places,
+    Quiet,
+    RecipeOptions,
+    TrainedData,
+    TrainedModel,
+    seeds_of,
+)
 from surfeit.cli.progress import Teller, telling
 from surfeit.cli.sizes import say_if_large
 from surfeit.cli.table import print_table, write_table
@@ -103,16 +112,17 @@ _PLACES, _MACHINE, _OPTIONS, _SEARCH = Places(), Machine(), RecipeOptions(), Sea
 
 def tickets(
     *,
-    model: str = "lenet-300-100",
-    data: str = "digits",
+    model: TrainedModel = "lenet-300-100",
+    data: TrainedData = "digits",
     levels: Whole = 16,
     replicates: Whole = 3,
     controls: Words = ("reinit", "random"),
     seed: Whole = 0,
     evaluate_every: Whole = 100,
     workers: Whole | None = None,
+    on: EngineName = "local",
     out: Path | None = None,
-    quiet: Annotated[bool, Parameter(negative=())] = False,
+    quiet: Quiet = False,
     search: Search = _SEARCH,
     options: RecipeOptions = _OPTIONS,
     places: Places = _PLACES,
@@ -130,13 +140,6 @@ def tickets(
 
     Parameters
     ----------
-    model
-        lenet-300-100, conv-2, conv-4, conv-6, vgg19-bn, mlp-W1-W2-... for hidden layers of these
-        widths, or package.module:function, a function of your own that builds the network; it may
-        take input_shape, classes and generator.
-    data
-        digits (installed), mnist, fashion-mnist or cifar10 (see 'surfeit data'), or a function of
-        yours that makes a data set: package.module:function or file.py:function.
     levels
         Pruned levels; level 0 is the dense network.
     replicates
@@ -172,7 +175,7 @@ def tickets(
         size = replicates * _size(network, dataset, recipe, config)
         advice = "fewer --levels, --controls or --replicates write less"
         say_if_large(size, store, advice, teller)
-        engine = engine_of(model, dataset, workers, teller)
+        engine = engine_of(model, dataset, workers, teller, on=on)
         table = find_tickets(
             builder,
             dataset,

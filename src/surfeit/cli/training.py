@@ -7,7 +7,15 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.builders import trainable
-from surfeit.cli.options import Carrying, Machine, Places, RecipeOptions
+from surfeit.cli.options import (
+    Carrying,
+    Machine,
+    Places,
+    Quiet,
+    RecipeOptions,
+    TrainedData,
+    TrainedModel,
+)
 from surfeit.cli.progress import telling, training_teller
 from surfeit.cli.sizes import LARGE, in_words, say_if_large
 from surfeit.cli.values import Whole
@@ -17,14 +25,14 @@ _PLACES, _MACHINE, _CARRYING, _OPTIONS = Places(), Machine(), Carrying(), Recipe
 
 def train(
     *,
-    model: str = "lenet-300-100",
-    data: str = "digits",
+    model: TrainedModel = "lenet-300-100",
+    data: TrainedData = "digits",
     recipe: str | None = None,
     objective: str = "cross-entropy",
     seed: Whole = 0,
     keep_every: Annotated[Whole, Parameter(name="--snapshot-epochs")] = 1,
     per_decade: Annotated[Whole, Parameter(name="--snapshots-per-decade")] = 0,
-    quiet: Annotated[bool, Parameter(negative=())] = False,
+    quiet: Quiet = False,
     options: RecipeOptions = _OPTIONS,
     places: Places = _PLACES,
     machine: Machine = _MACHINE,
@@ -37,13 +45,6 @@ def train(
 
     Parameters
     ----------
-    model
-        lenet-300-100, conv-2, conv-4, conv-6, vgg19-bn, mlp-W1-W2-... for hidden layers of these
-        widths, or a function of your own that builds the network, package.module:function or
-        path/to/file.py:function; it may take input_shape, classes and generator.
-    data
-        digits (installed), mnist, fashion-mnist or cifar10; see 'surfeit data'. Or a function of
-        your own that makes it, named as a model's.
     recipe
         'report' for the network's recipe in Heitmann 2020; without it SGD at 0.1, batch 128,
         40 epochs. The flags below change it.

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from surfeit.cli.browser import show
 from surfeit.cli.folders import output_folder
-from surfeit.cli.options import DataName, Machine, ModelName, Places
+from surfeit.cli.options import DataName, Machine, ModelName, Places, Quiet
 from surfeit.cli.progress import Teller, say_if_other_data, telling
 from surfeit.cli.values import Whole, Words, runs_of
 
@@ -30,7 +30,7 @@ def view(
     open_page: Annotated[bool | None, Parameter(name="--open")] = None,
     data: DataName = None,
     model: ModelName = None,
-    quiet: Annotated[bool, Parameter(negative=())] = False,
+    quiet: Quiet = False,
     places: Places = _PLACES,
 ) -> None:
     """Look at runs in the browser; print the page's address on stdout. Ctrl-C ends it.
@@ -86,7 +86,7 @@ def export(
     data: DataName = None,
     model: ModelName = None,
     open_page: Annotated[bool | None, Parameter(name="--open")] = None,
-    quiet: Annotated[bool, Parameter(negative=())] = False,
+    quiet: Quiet = False,
     places: Places = _PLACES,
 ) -> None:
     """Write a layer's graph over the training as one HTML file; print its path on stdout.

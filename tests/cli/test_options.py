@@ -1,0 +1,39 @@
+"""Options that commands share: the recipe's are all there."""
+
+from dataclasses import fields
+
+import pytest
+
+from surfeit.cli.options import RecipeOptions
+from surfeit.data import SOURCES
+from surfeit.models import MODELS
+from surfeit.store import Store
+from surfeit.train import Recipe
+
+from .conftest import call
+
+NOT_OFFERED = {"beta1", "beta2", "alpha", "epsilon", "augmentation_pixels", "evaluate_every"}
+
+
+def test_what_a_recipe_holds_can_be_given():
+    offered = {field.name for field in fields(RecipeOptions)}
+    assert offered == {field.name for field in fields(Recipe)} - NOT_OFFERED
+
+
+def test_options_of_a_recipe_reach_it(tmp_path):
+    flags = "--critical-share 0.5 --targeted-dropout 0.3 --targeted-share 0.4"
+    flags += " --targeted-granularity unit --model mlp-6 --steps 2 --quiet"
+    assert call("train", *flags.split(), "--root", tmp_path) == 0
+    (run,) = Store(tmp_path).runs()
+    recipe = run.identity["config"]["recipe"]
+    assert (recipe["critical_share"], recipe["targeted_dropout"]) == (0.5, 0.3)
+    assert (recipe["targeted_share"], recipe["targeted_granularity"]) == (0.4, "unit")
+
+
+@pytest.mark.parametrize("command", ["train", "tickets", "instability", "supermasks"])
+def test_help_names_all_models_and_data_sets(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert call(command, "--help") == 0
+    printed = capsys.readouterr().out
+    for name in [*MODELS, *(source.name for source in SOURCES)]:
+        assert name in printed
