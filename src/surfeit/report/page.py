@@ -82,7 +82,7 @@ def _top(summary: Numbers) -> str:
         f'<p class="soft">{escape(trained)}</p></header>\n<main>\n'
         + (f'<p class="note" role="note"><b>{escape(warning)}</b></p>\n' if warning else "")
         + f'<p class="lead">{escape(findings.headline(summary))}</p>\n'
-        f'<div class="cards">{_glance(summary)}</div>\n'
+        f'<div class="cards">{_overview(summary)}</div>\n'
         f'<p class="note">{escape(words.caution(summary))}</p>\n'
         f'<nav aria-label="Parts of the report">{links}</nav>\n'
         f'<section id="findings"><h2>What was found</h2>{layers}</section>'
@@ -100,7 +100,7 @@ def _findings(name: str, summary: Numbers) -> str:
     return f'<h3>{shown} <span class="soft">({about})</span></h3>\n<ul>{items}</ul>'
 
 
-def _glance(summary: Numbers) -> str:
+def _overview(summary: Numbers) -> str:
     worth = words.quantity(summary)
     loss = worth.allowance(summary["settings"]["loss"])
     columns = [column for topic in answering_first() for column in topic.columns]
@@ -110,10 +110,10 @@ def _glance(summary: Numbers) -> str:
         for name, layer in summary["layers"].items()
     ]
     table = html.table("At a glance, one layer at a time", ("Layer", *head), rows)
-    return table + _below_glance(summary, [column.term for column in columns if column.term])
+    return table + _below_overview(summary, [column.term for column in columns if column.term])
 
 
-def _below_glance(summary: Numbers, terms: Sequence[str]) -> str:
+def _below_overview(summary: Numbers, terms: Sequence[str]) -> str:
     """What the numbers at a glance are, and where their words are explained."""
     legends = [topic.legend.format(**summary["settings"]) for topic in answering_first()]
     text = " ".join(escape(legend) for legend in legends if legend)

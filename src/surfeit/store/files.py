@@ -103,7 +103,7 @@ def read_errors(path: Path) -> Iterator[None]:
 
 
 def check_regular(path: Path, *, follow: bool = True) -> None:
-    """Looks that there is a file at `path`, and nothing that only looks like one.
+    """Checks that there is a file at `path`, and nothing that only looks like one.
 
     Raises:
         StoreError: if it is missing, a folder, a pipe, a device or a socket; a link, unless links

@@ -131,7 +131,7 @@ def _sum_of(record: Mapping[str, Any]) -> str:
 
 
 def check_files(folder: Path) -> None:
-    """Looks that a run's own files and folders are such, and no links, pipes or devices.
+    """Checks that a run's own files and folders are such, and no links, pipes or devices.
 
     The run's folder itself may be a link; nothing in it is followed to anywhere.
 
@@ -289,7 +289,7 @@ def _check_fields(
     needed: tuple[str, ...] = (),
     only: bool = False,
 ) -> None:
-    """Looks that a value is an object, and that the fields that are read are of their kinds."""
+    """Checks that a value is an object, and that the fields that are read are of their kinds."""
     if not isinstance(value, dict):
         raise ValueError(f"{name} is {_word(value)}, not an object")
     for field in needed:

@@ -13,7 +13,7 @@ Mask = Mapping[str, Tensor]
 
 
 def check_began(run: Run, weights: Params, mask: Mask) -> None:
-    """Looks that a run began with these weights, bit for bit, and was held to this mask.
+    """Checks that a run began with these weights, bit for bit, and was held to this mask.
 
     Args:
         run: a finished run.
@@ -36,7 +36,7 @@ def check_began(run: Run, weights: Params, mask: Mask) -> None:
 
 
 def began_with(job: Job, run: Run) -> None:
-    """Looks that a run began with its job's weights, and was held to its mask.
+    """Checks that a run began with its job's weights, and was held to its mask.
 
     Raises:
         ProtocolError: as `check_began`.
@@ -54,7 +54,7 @@ def differing(began: Mapping[str, Tensor], weights: Params, mask: Mask) -> str:
 
 
 def check_shrinks(mask: Mask, before: Mask, *, level: int) -> None:
-    """Looks that a level's mask lies in that of the level before and is smaller.
+    """Checks that a level's mask lies in that of the level before and is smaller.
 
     Raises:
         ProtocolError: if it keeps what was removed before, or removes nothing.
@@ -84,7 +84,7 @@ def check_control(
     moves: bool,
     places: Callable[[Mask], Mapping[str, Tensor]] = _as_it_is,
 ) -> None:
-    """Looks that a control differs from its ticket, and keeps as many places.
+    """Checks that a control differs from its ticket, and keeps as many places.
 
     A control of other places must differ in each parameter that can have others; one of other
     weights must differ in each parameter that the mask names and that has more than one dimension.

@@ -69,7 +69,7 @@ def ticket_table(
 
 
 def check_found(found: pa.Table) -> None:
-    """Looks that a table is one of trainings by replicate, level and arm.
+    """Checks that a table is one of trainings by replicate, level and arm.
 
     Raises:
         ValueError: if it is no table, or lacks a column, naming it.

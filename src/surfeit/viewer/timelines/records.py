@@ -97,7 +97,7 @@ def weights_at(run: Run, layer: str, steps: Sequence[int]) -> list[Weights]:
 
 
 def check_links(run: Run, steps: Sequence[int]) -> None:
-    """Looks that no snapshot of these steps and no mask is a link to somewhere outside the run.
+    """Checks that no snapshot of these steps and no mask is a link to somewhere outside the run.
 
     Raises:
         StoreError: if one is.
@@ -108,7 +108,7 @@ def check_links(run: Run, steps: Sequence[int]) -> None:
 
 
 def inside(folder: Path, path: Path) -> None:
-    """Looks that a file is not a link to somewhere outside its folder.
+    """Checks that a file is not a link to somewhere outside its folder.
 
     Raises:
         StoreError: if it is.
