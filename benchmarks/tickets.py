@@ -38,8 +38,8 @@ from surfeit.procedures.tickets import TicketConfig, failures, find_tickets
 from surfeit.prune import full_mask
 from surfeit.store import Store
 from surfeit.train import Recipe, Snapshots, train
-from surfeit.train.loop import Loop
 from surfeit.train.masking import HeldMask
+from surfeit.train.update import Update
 
 EVERY = 100
 
@@ -68,11 +68,11 @@ def calls(dataset: Dataset, recipe: Recipe) -> tuple[float, float]:
     """What holding a mask and looking at it take of an update, as fractions of its median."""
     seconds: dict[str, list[float]] = {}
     with ExitStack() as stack:
-        for owner, name in ((HeldMask, "hold_"), (HeldMask, "check"), (Loop, "_update")):
+        for owner, name in ((HeldMask, "hold_"), (HeldMask, "check"), (Update, "__call__")):
             timed = _timed(getattr(owner, name), seconds.setdefault(name, []))
             stack.enter_context(patch.object(owner, name, timed))
         one_level(dataset, recipe, 0.5)
-    hold, check, update = (statistics.median(seconds[n]) for n in ("hold_", "check", "_update"))
+    hold, check, update = (statistics.median(times) for times in seconds.values())
     return hold / update, check / update
 
 

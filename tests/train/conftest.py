@@ -1,6 +1,7 @@
 """A small data set, small networks, and runs compared to the last bit."""
 
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,7 +13,8 @@ from surfeit.core import Streams, digest
 from surfeit.data import Dataset, from_tensors
 from surfeit.models import initialise_, mlp
 from surfeit.store import Run, Store
-from surfeit.train.loop import Loop
+from surfeit.train.state import State
+from surfeit.train.update import Update
 
 
 def make_dataset(*, wrong_test_labels: bool = False, count: int = 50) -> Dataset:
@@ -84,16 +86,15 @@ def _one_thread():
 
 @contextmanager
 def interrupted_at(step: int) -> Iterator[None]:
-    """The training within saves where it stands after so many steps and is interrupted there."""
-    real = Loop._update
+    """The training within is interrupted after so many steps, as by Ctrl-C."""
+    real = Update.__call__
 
-    def stopped(loop: Loop) -> None:
-        if loop._step == step:
-            loop._save()
-            raise KeyboardInterrupt
-        real(loop)
+    def stopped(update: Update, state: State) -> None:
+        real(update, state)
+        if state.step == step:
+            signal.raise_signal(signal.SIGINT)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Loop, "_update", stopped)
+        patch.setattr(Update, "__call__", stopped)
         with pytest.raises(KeyboardInterrupt):
             yield

@@ -12,6 +12,7 @@ from surfeit.store import Lease, Store
 from surfeit.store.checkpoint import Checkpoint
 from surfeit.train import Conduct, Pruning, Recipe, Snapshots, train
 from surfeit.train.loop import Loop
+from surfeit.train.update import Update
 
 from .conftest import interrupted_at, small
 
@@ -74,14 +75,14 @@ def test_other_weights_are_never_done(go, monkeypatch):
     run = go()
     (run.path / "snapshots" / "4.safetensors").unlink()
     before = files(run)
-    real = Loop._update
+    real = Update.__call__
 
-    def other(self):  # stands for other arithmetic
-        real(self)
-        self._params["fc1.bias"].mul_(1 + 1e-6)
+    def other(self, state):  # stands for other arithmetic
+        real(self, state)
+        state.params["fc1.bias"].mul_(1 + 1e-6)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Loop, "_update", other)
+        patch.setattr(Update, "__call__", other)
         for _ in range(3):
             with pytest.raises(ProtocolError, match=r"ended with other .*snapshots/12.safetensors"):
                 go()

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from surfeit.core import Streams
-from surfeit.train.augmentation import shifted
+from surfeit.train.batches import shifted
 
 
 def slowly(images, pixels, black, flip, generator):

@@ -7,7 +7,7 @@ from tests.train.conftest import content, small
 
 from surfeit.core import Streams
 from surfeit.train import Recipe, train
-from surfeit.train.critical import of_critical
+from surfeit.train.masking import of_critical
 
 
 def by_hand(params, grads, share):

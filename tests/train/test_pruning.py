@@ -26,6 +26,7 @@ from surfeit.store import Store
 from surfeit.train import Origin, Pruning, Recipe, Snapshots, train
 from surfeit.train.loop import Loop
 from surfeit.train.masking import HeldMask
+from surfeit.train.state import State
 
 from ..oracles.removal import NETWORKS, built
 from .conftest import content, interrupted_at, normalised, rows, small
@@ -118,13 +119,13 @@ def test_a_training_killed_after_a_mask_was_written_and_before_a_checkpoint_ends
 ):
     random = Pruning(moments=GRADUAL.moments, score="random")
     whole = train(small, dataset, RECIPE, pruning=random, store=Store(tmp_path / "whole"))
-    keep, prune = Loop._keep, Loop._prune
+    prune, restore = Loop._prune, State.restore_
 
     def killed(self):
         prune(self)
-        if self._step == 9:
-            self._save()
-        if self._step == 13:
+        if self._state.step == 9:
+            self._writer.checkpoint(*self._state.saved())
+        if self._state.step == 13:
             assert (self._writer.folder / "masks" / "13.safetensors").exists()
             raise KeyboardInterrupt
 
@@ -133,9 +134,11 @@ def test_a_training_killed_after_a_mask_was_written_and_before_a_checkpoint_ends
         train(small, dataset, RECIPE, pruning=random, store=Store(tmp_path / "broken"))
     monkeypatch.setattr(Loop, "_prune", prune)
     began = []
-    monkeypatch.setattr(Loop, "_keep", lambda self: (began.append(self._step), keep(self)))
+    monkeypatch.setattr(
+        State, "restore_", lambda self, *saved: (restore(self, *saved), began.append(self.step))
+    )
     run = train(small, dataset, RECIPE, pruning=random, store=Store(tmp_path / "broken"))
-    assert began[0] == 12, "it did not go on from the checkpoint at step 9"
+    assert began == [9], "it did not go on from the checkpoint at step 9"
     assert content(run) == content(whole)
     assert run.done["files"].keys() == whole.done["files"].keys()
     for step in (8, 10, 13):

@@ -7,7 +7,7 @@ import pytest
 
 from surfeit.store import canonical_json
 from surfeit.train import REPORT_RECIPES, Recipe, Snapshots, report_recipe
-from surfeit.train.schedules import rate
+from surfeit.train.optimisers import rate
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from surfeit.core import NumericsError, Streams, digest
 from surfeit.prune.schedules import cubic
 from surfeit.store import Store
 from surfeit.store import files as files_module
-from surfeit.train import Conduct, Numerics, Pruning, Recipe, Snapshots, loop, train
+from surfeit.train import Conduct, Numerics, Pruning, Recipe, Snapshots, train
+from surfeit.train.update import Update
 
 from .conftest import content, make_dataset, normalised, small
 
@@ -87,15 +88,15 @@ def go(root, case, seconds, progress=None):
 
 def go_and_tell(root, case, seconds, updates, pipe):
     """Trains, and says so over the pipe after so many updates of this sitting."""
-    real, left = loop.Loop._update, [updates]
+    real, left = Update.__call__, [updates]
 
-    def update(self):
+    def update(self, state):
         if left[0] == 0:
             pipe.send_bytes(b"there")
         left[0] -= 1
-        real(self)
+        real(self, state)
 
-    loop.Loop._update = update  # this process is a fork of its own
+    Update.__call__ = update  # this process is a fork of its own
     go(root, case, seconds)
 
 
@@ -258,19 +259,19 @@ def test_two_processes_asking_for_one_run_train_it_once(tmp_path):
 @pytest.fixture
 def interrupted(monkeypatch, dataset):
     """Trains in this process and interrupts it after so many updates, as Ctrl-C does."""
-    real = loop.Loop._update
+    real = Update.__call__
 
     def train_until(updates, recipe, store):
         left = [updates]
 
-        def update(self):
-            real(self)
+        def update(self, state):
+            real(self, state)
             left[0] -= 1
             if left[0] == 0:
                 os.kill(os.getpid(), signal.SIGINT)
 
         with monkeypatch.context() as patch:
-            patch.setattr(loop.Loop, "_update", update)
+            patch.setattr(Update, "__call__", update)
             with pytest.raises(KeyboardInterrupt):
                 train(small, dataset, recipe, store=store)
 

@@ -13,7 +13,7 @@ from surfeit.models import conv_2, mlp, vgg19_bn
 from surfeit.prune.schedules import at_step
 from surfeit.store import Store
 from surfeit.train import Pruning, Recipe, Snapshots, train
-from surfeit.train.size import bytes_at_most, snapshots_at_most
+from surfeit.train.snapshots import bytes_at_most, snapshots_at_most
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def written_masks(root: Path) -> int:
 @pytest.mark.parametrize(("total", "per_epoch"), [(1, 1), (7, 3), (100, 10), (999, 5), (1000, 1)])
 def test_snapshots_are_counted_without_being_listed(kept, total, per_epoch, monkeypatch):
     assert snapshots_at_most(kept, total, per_epoch) == len(kept.steps(total, per_epoch))
-    monkeypatch.setattr("surfeit.train.size._LISTED", 0)
+    monkeypatch.setattr("surfeit.train.snapshots._LISTED", 0)
     listed = len(kept.steps(total, per_epoch))
     most = snapshots_at_most(kept, total, per_epoch)
     assert listed <= most <= listed + 2 + 3 * len(kept.at) + 4 * kept.per_decade

@@ -10,7 +10,7 @@ from surfeit.core import Streams, parameters
 from surfeit.models import Structure, mlp
 from surfeit.store import Store
 from surfeit.train import Recipe, train
-from surfeit.train.targeted import TargetedDropout
+from surfeit.train.masking import TargetedDropout
 
 
 def dropout(model, example, *, share, rate=1.0, granularity="weight", seed=0, trained=None):

@@ -15,8 +15,8 @@ from surfeit.models.structure import weight_matrix_of
 from surfeit.prune.schedules import at_step
 from surfeit.store import Run, Store
 from surfeit.train import Pruning, Recipe, Recorder, train
-from surfeit.train.draws import may_draw
 from surfeit.train.gradients import dense_layers
+from surfeit.train.update import may_draw
 
 from .conftest import content, interrupted_at
 

@@ -24,6 +24,7 @@ from surfeit.store import Store
 from surfeit.train import Conduct, Numerics, Recipe, Snapshots, train
 from surfeit.train.loop import Loop
 from surfeit.train.masking import HeldMask
+from surfeit.train.update import Update
 
 from .conftest import content, make_dataset, normalised, rows, small
 
@@ -147,13 +148,13 @@ def test_a_done_run_that_lost_files_is_trained_again_and_ends_the_same(dataset, 
 def test_a_run_trained_again_that_ends_otherwise_is_an_error(dataset, store, monkeypatch):
     run = train(small, dataset, RECIPE, store=store)
     (run.path / "snapshots" / "4.safetensors").unlink()
-    real = Loop._update
+    real = Update.__call__
 
-    def update(self):
-        real(self)
-        self._params["fc1.bias"].add_(1e-3)
+    def update(self, state):
+        real(self, state)
+        state.params["fc1.bias"].add_(1e-3)
 
-    monkeypatch.setattr(Loop, "_update", update)
+    monkeypatch.setattr(Update, "__call__", update)
     with pytest.raises(ProtocolError, match=r"ended with other .*snapshots/12.safetensors"):
         train(small, dataset, RECIPE, store=store)
 

@@ -68,7 +68,7 @@ def demo(
     from surfeit.models import builder_named
     from surfeit.train import train
     from surfeit.train.job import Job
-    from surfeit.train.size import bytes_at_most
+    from surfeit.train.snapshots import bytes_at_most
 
     builder = builder_named(model)
     recipe = options.applied_to(_recipe(model, data))

@@ -77,7 +77,7 @@ def instability(
     )
     from surfeit.tables.figures import line, save
     from surfeit.train import Snapshots
-    from surfeit.train.size import bytes_at_most
+    from surfeit.train.snapshots import bytes_at_most
 
     config = InstabilityConfig(steps=part_at, points=points)
     recipe = options.applied_to(published_recipe(model, data))

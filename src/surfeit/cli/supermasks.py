@@ -131,7 +131,7 @@ def _config(
 def _size(builder: "Builder", dataset: "Dataset", config: "SupermaskConfig") -> int:
     """Bytes that one replicate writes, at most: of masked networks a number a weight as well."""
     from surfeit.train import Snapshots
-    from surfeit.train.size import bytes_at_most
+    from surfeit.train.snapshots import bytes_at_most
 
     kept = Snapshots(every_epochs=0)
     trained = bytes_at_most(builder, dataset, config.trained, kept)

@@ -199,7 +199,7 @@ def _size(
 ) -> int:
     """Bytes that one replicate writes, at most."""
     from surfeit.train import Snapshots
-    from surfeit.train.size import bytes_at_most
+    from surfeit.train.snapshots import bytes_at_most
 
     kept = Snapshots(every_epochs=0, at=(config.rewind_to,))
     sizes = {0: bytes_at_most(network, dataset, recipe, kept)}

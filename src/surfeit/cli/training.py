@@ -65,7 +65,7 @@ def train(
     from surfeit.train import Recipe, Snapshots, report_recipe
     from surfeit.train import train as train_run
     from surfeit.train.job import Job
-    from surfeit.train.size import bytes_at_most
+    from surfeit.train.snapshots import bytes_at_most
 
     if recipe not in (None, "report"):
         raise unknown("recipe", recipe, ["report"])

@@ -1,13 +1,12 @@
 """Training and recording: recipe, the one visible loop, the recorder."""
 
-from surfeit.train.building import Rewound
+from surfeit.train.building import Origin, Rewound
+from surfeit.train.conduct import Conduct, Moment, Numerics
 from surfeit.train.job import Job
-from surfeit.train.numerics import Numerics
-from surfeit.train.origin import Origin
 from surfeit.train.pruning import Pruning
 from surfeit.train.recipe import REPORT_RECIPES, Recipe, report_recipe
 from surfeit.train.recorder import Recorder
-from surfeit.train.recording import Conduct, Moment, Snapshots
+from surfeit.train.snapshots import Snapshots
 from surfeit.train.training import stored_run, train, train_job
 
 __all__ = [

@@ -1,11 +1,15 @@
-"""Which examples a step trains on, and how their images are changed."""
+"""Which examples a step trains on, how their images are changed, and where they lie."""
+
+from collections.abc import Mapping
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from surfeit.core import Split, Streams
-from surfeit.train.augmentation import shifted
 from surfeit.train.recipe import Recipe
+
+_ALIGNMENT = 64  # bytes: where torch puts its own tensors
 
 
 class Batches:
@@ -62,3 +66,60 @@ class Batches:
             self._order = drawn.to(self._split.targets.device)
             self._targets = self._split.targets.index_select(0, self._order)
             self._epoch = epoch
+
+
+def shifted(
+    images: Float[Tensor, "n channels height width"],
+    *,
+    pixels: int,
+    black: Float[Tensor, "channels 1 1"],
+    flip: bool,
+    generator: torch.Generator,
+) -> Float[Tensor, "n channels height width"]:
+    """Each image moved by up to `pixels` along both axes, and mirrored half of the time if `flip`.
+
+    The same as padding by `pixels` and cropping at random to the old size. What moves in is black.
+
+    Args:
+        images: normalised images.
+        pixels: the largest shift; all of the 2 · pixels + 1 shifts of an axis are equally likely.
+        black: the normalised value of a black pixel, by channel.
+        flip: whether to mirror left and right.
+        generator: a CPU generator; the same draws serve every device.
+
+    Cost: one padded copy and one gather of the batch.
+    """
+    count, channels, height, width = images.shape
+    sides = (count, channels, height + 2 * pixels, width + 2 * pixels)
+    padded = black.to(images).expand(sides).clone()
+    padded[:, :, pixels : pixels + height, pixels : pixels + width] = images
+    draws = torch.randint(0, 2 * pixels + 1, (2, count, 1), generator=generator)
+    mirrored = torch.rand(count, 1, generator=generator) < 0.5
+    columns = torch.arange(width).expand(count, width)
+    if flip:
+        columns = torch.where(mirrored, columns.flip(1), columns)
+    rows = (torch.arange(height) + draws[0]).to(images.device)
+    columns = (columns + draws[1]).to(images.device)
+    image = torch.arange(count, device=images.device)[:, None, None]
+    return padded[image, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def placed(splits: Mapping[str, Split], dtype: torch.dtype) -> dict[str, Split]:
+    """The splits in a precision, and where torch itself would put what is measured whole.
+
+    Integers, such as tokens and labels, stay what they are. Products over inputs at odd addresses,
+    as views and mapped files have them, add up in another order, and losses would differ in their
+    last bits. Training inputs are gathered batch by batch, wherever they lie.
+    """
+    return {
+        name: Split(_aligned(_in(dtype, split.inputs), name), _in(dtype, split.targets))
+        for name, split in splits.items()
+    }
+
+
+def _in(dtype: torch.dtype, values: torch.Tensor) -> torch.Tensor:
+    return values.to(dtype) if values.is_floating_point() else values
+
+
+def _aligned(inputs: torch.Tensor, name: str) -> torch.Tensor:
+    return inputs if name == "train" or inputs.data_ptr() % _ALIGNMENT == 0 else inputs.clone()

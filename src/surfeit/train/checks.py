@@ -8,6 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from surfeit.core import (
     OBJECTIVES,
     Objective,
+    Split,
     check_kind,
     check_mask_fits,
     check_mask_kind,
@@ -16,16 +17,17 @@ from surfeit.core import (
 )
 from surfeit.data import Dataset
 from surfeit.prune import check_alive
-from surfeit.train.divergence import far_from_one
-from surfeit.train.numerics import Numerics
-from surfeit.train.origin import Origin
+from surfeit.train.building import Origin
+from surfeit.train.conduct import Numerics
+from surfeit.train.masking import targeted_layers
 from surfeit.train.pruning import Pruning
 from surfeit.train.recipe import Recipe
-from surfeit.train.recording import Snapshots
-from surfeit.train.targeted import targeted_layers
+from surfeit.train.snapshots import Snapshots
 
 if TYPE_CHECKING:
     from surfeit.train.job import Job
+
+_LARGE = 100.0
 
 
 def check_kinds(job: "Job") -> None:
@@ -122,6 +124,22 @@ def outputs_for_one(job: "Job", *, training: bool) -> torch.Tensor:
     return outputs
 
 
+def far_from_one(split: Split, dtype: torch.dtype) -> str:
+    """A sentence on inputs or targets far from 1, or nothing.
+
+    Args:
+        split: the examples, as the data set holds them.
+        dtype: what they are computed in.
+    """
+    for what, values in {"inputs": split.inputs, "targets": split.targets}.items():
+        largest = float(values.abs().max()) if values.is_floating_point() else 0.0
+        if largest > _LARGE:
+            too_large = largest > torch.finfo(dtype).max
+            beyond = f", more than {str(dtype).removeprefix('torch.')} holds" if too_large else ""
+            return f"The {what} reach {largest:.3g} in size{beyond}: scale them to about 1"
+    return ""
+
+
 def _check_objective(objective: object) -> None:
     if not isinstance(objective, Objective):
         raise ValueError(
@@ -136,7 +154,7 @@ def _check_objective(objective: object) -> None:
 
 
 def _check_origin(job: "Job") -> None:
-    total = job.recipe.total_steps(len(job.dataset.train))
+    total = job.total_steps
     if job.origin.step >= total:
         raise ValueError(
             f"a training of {total} steps cannot begin at step {job.origin.step}: "

@@ -1,20 +1,25 @@
-"""The loss's gradient on a batch: by autograd for any network, in closed form for dense ones.
+"""A network's outputs, and its loss's gradient: for any network, and faster for dense ones.
 
-Both are called alike, `gradient(params, buffers, inputs, targets, outputs) -> gradients`: they
+Gradients are called alike, `gradient(params, buffers, inputs, targets, outputs) -> gradients`: they
 write the batch's outputs into `outputs` and return the gradients of the objective's mean loss in
-the order of the parameters. What is no parameter to train stands among the buffers.
+the order of the parameters. What is no parameter to train stands among the buffers. Outputs in
+evaluation mode are `forward(tensors, inputs) -> outputs`.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from surfeit.core import Objective, Params, call, check_kind, own_parameters
+from surfeit.core import Objective, Params, call, check_kind, outputs_of, own_parameters
 from surfeit.models import describe, is_rebuildable
 
 Gradient = Callable[[Params, Params, Tensor, Tensor, Tensor], Sequence[Tensor]]
+Forward = Callable[[Params, Tensor], Tensor]
+
+_ROWS = 250  # their hidden layers stay in a core's cache
 
 
 def gradient_of(
@@ -34,6 +39,21 @@ def gradient_of(
     if names is not None and closed and len(params) == 2 * len(names):
         return DenseGradient(names, objective, params, len(outputs))
     return autograd_gradient(model, objective)
+
+
+def forward_of(model: nn.Module, outputs: Tensor) -> Forward:
+    """The fastest forward pass in evaluation mode, the same as `outputs_of` up to rounding.
+
+    Args:
+        model: the network's structure; its own weights are not used.
+        outputs: [n, ...], some of its outputs, for their shape and device.
+    """
+    names = dense_layers(model)
+    # With more axes a first layer without a Flatten is applied along the last one. An accelerator
+    # wants larger parts.
+    if names is None or outputs.dim() != 2 or outputs.device.type != "cpu":
+        return partial(outputs_of, model)
+    return DenseForward(names)
 
 
 def autograd_gradient(model: nn.Module, objective: Objective) -> Gradient:
@@ -79,6 +99,39 @@ def dense_layers(model: nn.Module) -> list[str] | None:
     return [name for name, _ in linear]
 
 
+class DenseForward:
+    """The outputs of a fully connected ReLU network, in parts whose hidden layers are reused.
+
+    Beside `outputs_of` on LeNet-300-100 it takes a tenth less time: inputs are not copied, and the
+    hidden layers of each part overwrite those of the last.
+
+    Args:
+        names: the layers' names, first to last.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = _weights_and_biases(names)
+
+    @torch.no_grad()
+    def __call__(
+        self, tensors: Params, inputs: Float[Tensor, "n *shape"]
+    ) -> Float[Tensor, "n outputs"]:
+        """The outputs of these weights and biases.
+
+        Cost: one forward pass, in parts of 250 inputs.
+        """
+        hidden = [
+            inputs.new_empty(min(_ROWS, len(inputs)), len(tensors[weight]))
+            for weight, _ in self._names[:-1]
+        ]
+        outputs = inputs.new_empty(len(inputs), len(tensors[self._names[-1][0]]))
+        parts = zip(inputs.flatten(1).split(_ROWS), outputs.split(_ROWS), strict=True)
+        for part, found in parts:
+            fed = [part, *(layer[: len(part)] for layer in hidden)]
+            _feed(tensors, self._names, fed, found)
+        return outputs
+
+
 class DenseGradient:
     """The gradient of a fully connected ReLU network, by its closed form, into reused memory.
 
@@ -101,7 +154,7 @@ class DenseGradient:
     ) -> None:
         assert objective.slope is not None
         self._slope = objective.slope
-        self._names = [(f"{name}.weight", f"{name}.bias") for name in names]
+        self._names = _weights_and_biases(names)
         self._grads = {name: torch.empty_like(value) for name, value in params.items()}
         self._ordered = tuple(self._grads.values())
         first = params[self._names[0][0]]
@@ -121,11 +174,7 @@ class DenseGradient:
         """The gradients, in memory that the next call overwrites; what is put out, in `outputs`."""
         count = len(inputs)
         fed = [inputs.flatten(1), *(hidden[:count] for hidden in self._hidden)]
-        for place, (weight, bias) in enumerate(self._names[:-1]):
-            above = fed[place + 1]
-            torch.addmm(params[bias], fed[place], params[weight].T, out=above).relu_()
-        weight, bias = self._names[-1]
-        torch.addmm(params[bias], fed[-1], params[weight].T, out=outputs)
+        _feed(params, self._names, fed, outputs)
         delta = self._slope(outputs, targets)
         for place in range(len(self._names) - 1, -1, -1):
             weight, bias = self._names[place]
@@ -138,3 +187,17 @@ class DenseGradient:
                     below, fed[place], 0, grad_input=below
                 )
         return self._ordered
+
+
+def _weights_and_biases(names: Sequence[str]) -> list[tuple[str, str]]:
+    return [(f"{name}.weight", f"{name}.bias") for name in names]
+
+
+def _feed(
+    params: Params, names: Sequence[tuple[str, str]], fed: Sequence[Tensor], outputs: Tensor
+) -> None:
+    """Writes what each layer is fed with, after the first, and the last one's outputs."""
+    for place, (weight, bias) in enumerate(names[:-1]):
+        torch.addmm(params[bias], fed[place], params[weight].T, out=fed[place + 1]).relu_()
+    weight, bias = names[-1]
+    torch.addmm(params[bias], fed[-1], params[weight].T, out=outputs)

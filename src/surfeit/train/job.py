@@ -22,13 +22,12 @@ from surfeit.core import (
 from surfeit.data import Dataset
 from surfeit.models import Builder, Structure, initialise_, is_rebuildable, key_form, name_of
 from surfeit.store import SCHEMA, Objects, Run, canonical, key_of
-from surfeit.train.building import Drawn, built
+from surfeit.train.building import Drawn, Origin, built
 from surfeit.train.checks import check_fits, check_kinds, outputs_for_one
-from surfeit.train.numerics import Numerics
-from surfeit.train.origin import Origin
+from surfeit.train.conduct import Numerics
 from surfeit.train.pruning import Pruning
 from surfeit.train.recipe import Recipe
-from surfeit.train.recording import Snapshots
+from surfeit.train.snapshots import Snapshots
 
 SEMANTICS = 1
 """Raised by hand when the same configuration would train to other weights than before."""
@@ -117,6 +116,20 @@ class Job:
     def first_outputs(self) -> torch.Tensor:
         """The initial network's outputs [1, ...] for the first training example."""
         return outputs_for_one(self, training=False)
+
+    @property
+    def total_steps(self) -> int:
+        """The step that the training ends at, unless it is stopped early."""
+        return self.recipe.total_steps(len(self.dataset.train))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser updates of one pass over the training examples."""
+        return self.recipe.steps_per_epoch(len(self.dataset.train))
+
+    def seen(self, step: int) -> int:
+        """How many examples come before a step in its epoch."""
+        return step % self.steps_per_epoch * self.recipe.batch_size
 
     def initial(self) -> Params:
         """Copies of the initial parameters and buffers, masked weights at zero."""

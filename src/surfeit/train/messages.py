@@ -29,13 +29,12 @@ from surfeit.models import (
     rebuild,
 )
 from surfeit.store import Objects, Run, Store, canonical_json
-from surfeit.train.building import Drawn, Rewound, frozen_, with_weights_
+from surfeit.train.building import Drawn, Origin, Rewound, frozen_, with_weights_
+from surfeit.train.conduct import Numerics
 from surfeit.train.job import Job
-from surfeit.train.numerics import Numerics
-from surfeit.train.origin import Origin
 from surfeit.train.pruning import Pruning
 from surfeit.train.recipe import Recipe
-from surfeit.train.recording import Snapshots
+from surfeit.train.snapshots import Snapshots
 
 
 def job_to_json(job: Job, objects: Objects) -> dict[str, Any]:

@@ -51,9 +51,9 @@ class Recipe:
         evaluate_every: measure the validation split every so many steps as well, and not only at
             each epoch's end: early stopping is judged as finely as that. None for epochs alone.
         critical_share: the share of the weights, in (0, 1], that each step's gradient moves: those
-            with the largest `|w · ∂L/∂w|`; see `surfeit.train.critical`. None for all of them.
+            with the largest `|w · ∂L/∂w|`; see `surfeit.train.masking`. None for all of them.
         targeted_dropout: the rate α in [0, 1] at which each step drops each targeted weight or
-            unit; see `surfeit.train.targeted`. 0 for no targeted dropout.
+            unit; see `surfeit.train.masking`. 0 for no targeted dropout.
         targeted_share: the share γ in [0, 1) of the smallest that are targeted.
         targeted_granularity: `weight` (of each unit) or `unit` (of each layer).
 

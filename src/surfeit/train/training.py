@@ -25,15 +25,15 @@ from surfeit.store import (
     take_over,
     thinned_steps,
 )
+from surfeit.train.building import Origin
 from surfeit.train.checks import check_kind_of
+from surfeit.train.conduct import Conduct, Moment, Numerics, check_machine
 from surfeit.train.job import Job
 from surfeit.train.loop import Loop
-from surfeit.train.numerics import Numerics, check_machine
-from surfeit.train.origin import Origin
 from surfeit.train.provenance import about
 from surfeit.train.pruning import Pruning
 from surfeit.train.recipe import Recipe
-from surfeit.train.recording import Conduct, Moment, Snapshots
+from surfeit.train.snapshots import Snapshots
 
 
 def train(
@@ -158,9 +158,7 @@ def stored_run(job: Job, store: Store) -> Run | None:
 
 def _wanted(job: Job) -> list[int]:
     """The steps to keep."""
-    images, recipe = len(job.dataset.train), job.recipe
-    total = recipe.total_steps(images)
-    return job.snapshots.steps(total, recipe.steps_per_epoch(images), job.origin.step)
+    return job.snapshots.steps(job.total_steps, job.steps_per_epoch, job.origin.step)
 
 
 def _found_or_trained(job: Job, store: Store, conduct: Conduct) -> Run:

@@ -22,7 +22,7 @@ from surfeit.prune.scores import Evidence
 from surfeit.store import Run
 from surfeit.train import Job, Origin, Recipe, Snapshots
 from surfeit.train.building import with_weights_
-from surfeit.train.schedules import rate
+from surfeit.train.optimisers import rate
 
 
 def dense_job(base: Job, config: TicketConfig) -> Job:

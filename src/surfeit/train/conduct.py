@@ -1,7 +1,7 @@
-"""The arithmetic a training is done in: what may change its last bits."""
+"""How a training is carried out: its arithmetic, which is in the key, and its conduct."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -9,7 +9,6 @@ from typing import Literal, get_args
 import torch
 
 from surfeit.core import NumericsError, threads, unknown
-from surfeit.train.recording import Conduct
 
 DType = Literal["float32", "float64"]
 _MOST_THREADS = 1024
@@ -82,6 +81,56 @@ class Numerics:
         cuda = self.device.startswith("cuda")
         with threads(self.threads), _deterministic_cuda() if cuda else nullcontext():
             yield
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a training stands.
+
+    Args:
+        step: updates made.
+        steps: updates of the whole training.
+        metrics: the last row of metrics, without what it did not measure; empty before the first.
+        words: something to tell, e.g. who else is writing the run.
+        key: the run's key.
+    """
+
+    step: int
+    steps: int
+    metrics: dict[str, float]
+    words: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conduct:
+    """How a training is carried out.
+
+    Args:
+        checkpoint_seconds: at most so much work is lost when the process is killed.
+        wait: whether to wait for another process that trains the same run, or to raise.
+        other_numerics: whether a run may go on under another torch, CPU or GPU than it began
+            with; its last bits may then differ from those of an uninterrupted one.
+        progress: called now and then with where the training stands.
+        role: what the run is in a procedure, for lists: `{"arm": "ticket", "level": 3}`. It stands
+            in the record of a run that is new; one that is there keeps its own.
+
+    Raises:
+        ValueError: if checkpoint_seconds is negative or no number, or progress no function.
+    """
+
+    checkpoint_seconds: float = 10.0
+    wait: bool = True
+    other_numerics: bool = False
+    progress: Callable[[Moment], None] | None = None
+    role: Mapping[str, str | int] | None = None
+
+    def __post_init__(self) -> None:
+        number = isinstance(self.checkpoint_seconds, int | float)
+        if not number or not self.checkpoint_seconds >= 0:
+            raise ValueError(f"checkpoint_seconds must be >= 0, got {self.checkpoint_seconds!r}")
+        if self.progress is not None and not callable(self.progress):
+            raise ValueError(f"progress must be a function of a Moment, got {self.progress!r}")
 
 
 def check_machine(numerics: Numerics, began: Mapping[str, str], conduct: Conduct) -> None:
