@@ -26,7 +26,8 @@ def guide_example() -> str:
 @contextmanager
 def written_to(folder: Path) -> Iterator[Callable[..., Path]]:
     """Writes studies into a folder; what was imported from there is forgotten at the end."""
-    path_before, modules_before = list(sys.path), set(sys.modules)
+    path_before, modules_before = list(sys.path), set(sys.modules) - {"mine"}
+    mine_before = sys.modules.pop("mine", None)
 
     def write(*changes: tuple[str, str], name: str = "mine.py", text: str | None = None) -> Path:
         text = guide_example() if text is None else text
@@ -42,3 +43,5 @@ def written_to(folder: Path) -> Iterator[Callable[..., Path]]:
     for name in set(sys.modules) - modules_before:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(folder)):
             del sys.modules[name]
+    if mine_before is not None:
+        sys.modules["mine"] = mine_before
