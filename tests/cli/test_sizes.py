@@ -51,7 +51,10 @@ def untrained(monkeypatch) -> None:
         (["train", "--epochs", "600000", "--snapshot-epochs", "2"], "--snapshot-epochs 3 writes"),
         (["demo", "--epochs", "300000"], "'surfeit train --snapshot-epochs'"),
         (["tickets", "--replicates", "9000"], "fewer --levels, --controls or --replicates"),
-        (["instability", "--replicates", "10000", "--epochs", "100"], "fewer --part-at or --replicates"),
+        (
+            ["instability", "--replicates", "10000", "--epochs", "100"],
+            "fewer --part-at or --replicates",
+        ),
         (["supermasks", "--replicates", "9000"], "fewer --densities or --replicates"),
     ],
 )

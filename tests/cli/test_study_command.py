@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -60,10 +61,39 @@ def test_in_a_terminal_a_verdict_is_a_sentence(mine, root, capsys, terminal):
     terminal()
     assert call("study", mine(*TINY), "--on", "here", "--root", root, "--quiet") == 0
     printed = capsys.readouterr()
-    assert printed.out.startswith("M1 ")
-    assert "n = 3" in printed.out
-    assert "\t" not in printed.out
+    verdict, claim = printed.out.splitlines()
+    assert re.fullmatch(r"M1 \w+: \S+ of the length \(\S+ to \S+\), n = 3\.", verdict)
+    assert claim == "  Weight decay shortens the weights."
     assert printed.err == ""
+
+
+def test_in_a_terminal_what_a_verdict_says_is_a_line_of_its_own(mine, root, capsys, terminal):
+    terminal()
+    says = ('unit="of the length"', f'unit="of the length", says="{"shorter " * 12}"')
+    assert call("study", mine(*TINY, says), "--on", "here", "--root", root, "--quiet") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith("  found  shorter shorter")
+    assert lines[-1].endswith("shorter.")
+    assert max(map(len, lines)) < 80
+
+
+def test_what_is_trained_otherwise_than_published_is_said(mine, root, capsys):
+    path = mine(
+        *TINY,
+        ("PAPER = Config()", 'SUBSTITUTES = {"recipe": "SGD, to be seen"}\nPAPER = Config()'),
+        ('model="mlp-4"', "model=PAPER.model"),
+        ("data=POOL_DATA, ", ""),
+        ('data: str = "mnist"', 'data: str = "digits"'),
+        ('model: str = "lenet-300-100"', 'model: str = "mlp-4"'),
+        ("replace(POOL_RECIPE, epochs=1)", "Recipe(lr=0.1, batch_size=60, epochs=1)"),
+    )
+    assert call("study", path, "--on", "here", "--root", root) == 0
+    assert "not as published, recipe: SGD, to be seen" in capsys.readouterr().err
+    assert call("claims", "--root", root) == 0
+    head, *rows = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert [row[head.index("instead")] for row in rows if row[0] == "M1"] == [
+        "recipe: SGD, to be seen"
+    ]
 
 
 def test_given_again_it_answers_at_once_and_estimates_nothing(mine, root, capsys):
@@ -200,7 +230,7 @@ def test_interrupted_it_says_that_the_same_command_goes_on(mine, root):
 def test_studies_are_listed_with_what_was_found(root, capsys):
     assert call("studies", "--root", root) == 0
     rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
-    assert rows[0] == ["study", "question", "source", "cost", "results"]
+    assert rows[0] == ["study", "question", "source", "cost", "results", "claims"]
     (row,) = [row for row in rows if row[0] == "distance_from_start"]
     assert row[2].startswith("Neyshabur")
     assert not root.exists()
@@ -209,6 +239,9 @@ def test_studies_are_listed_with_what_was_found(root, capsys):
 def test_listed_in_a_terminal_no_line_is_wider(root, capsys, terminal):
     terminal()
     assert call("studies", "--root", root) == 0
+    assert "(F14a, F14b)" in (listed := capsys.readouterr().out)
+    assert "Frankle" not in listed
+    assert call("studies", "--sources", "--root", root) == 0
     assert call("claims", "--root", root) == 0
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) < 80

@@ -170,3 +170,15 @@ def test_the_page_says_what_was_not_run(found):
     words = " ".join(_Page(as_page(scoreboard([study], []))).words)
     assert "not run" in words
     assert "surfeit study mine --budget laptop" in words
+
+
+def test_the_page_begins_with_the_claims_by_verdict_and_budget(found):
+    study, result = found
+    claims = tuple(Claim(id=name, says=".") for name in ("M1", "M2", "M3"))
+    study = replace(study, claims=claims)
+    laptop = of_budget(result, "laptop", "contradicted", digest="0")
+    second = replace(laptop.verdicts[0], claim="M2")
+    laptop = replace(laptop, verdicts=(*laptop.verdicts, second))
+    text = as_page(scoreboard([study], [of_budget(result, "quick"), laptop]))
+    (entry,) = re.findall("<li>.*?</li>", text)
+    assert entry.endswith("</a><br>contradicted (laptop): M1, M2; not run: M3</li>")

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from surfeit.lab.scoreboard import Line
 
 _PLACES = Places()
+# Those that programs know come first, as they always have.
+_COLUMNS = (
+    *("claim", "study", "says", "published", "ours", "verdict", "budget", "n", "runs"),
+    "instead",
+)
 
 
 def claims(
@@ -71,12 +76,12 @@ def _written(lines: "list[Line]", folder: Path) -> Path:
 
 def _print(lines: "list[Line]") -> None:
     if not sys.stdout.isatty():
-        columns = ("claim", "study", "says", "published", "ours", "verdict", "budget", "n", "runs")
-        print_table(columns, [_row(line) for line in lines])
+        print_table(_COLUMNS, [_row(line) for line in lines])
         return
     for line in lines:
         heading = f"{line.claim.id}  {line.ruling}" + (f"  ({line.size})" if line.size else "")
-        about = {"published": line.published, "ours": line.ours, "runs": _runs(line)}
+        about = {"published": line.published, "ours": line.ours, "instead": line.substitutes}
+        about["runs"] = _runs(line)
         about["again" if line.result else "run it"] = line.command
         print(paragraph(heading, line.claim.says, about), end="\n\n")
 
@@ -93,6 +98,7 @@ def _row(line: "Line") -> tuple[str, ...]:
         line.result.budget if line.result is not None else "",
         str(line.verdict.n) if found and line.verdict is not None else "",
         " ".join(line.result.runs) if line.result is not None else "",
+        line.substitutes,
     )
 
 

@@ -11,14 +11,15 @@ def paragraph(heading: str, sentence: str, about: Mapping[str, str]) -> str:
     """An entry, no line wider than the terminal; what is empty is left out.
 
     Args:
-        heading: its first line.
+        heading: what it begins with.
         sentence: what it is, indented.
         about: more by name, in a column.
     """
-    from surfeit.core import printable
-
     width = min(_WIDEST, shutil.get_terminal_size().columns) - 1
-    lines = [printable(heading), *_wrapped(sentence, width, first="  ", indent="  ")]
+    lines = [
+        *_wrapped(heading, width, first="", indent="  "),
+        *_wrapped(sentence, width, first="  ", indent="  "),
+    ]
     column = max((len(name) for name, text in about.items() if text), default=0)
     for name, text in about.items():
         if text:

@@ -44,7 +44,7 @@ def study(
         One of 'surfeit studies', your own file, ./mine.py, or a module, package.module.
     budget
         quick: a minute, to see that it works; laptop: half an hour at most on two cores; paper: as
-        published. They differ in size alone.
+        published. They differ in size alone, or say in what else.
     seeds
         In place of the budget's own: one replicate each.
     dry_run
@@ -78,11 +78,18 @@ def study(
     _say_where(result, teller)
 
 
-def studies(*, out: Path | None = None, places: Places = _PLACES) -> None:
-    """List the studies: their questions, sources and costs, and what was found so far.
+def studies(
+    *,
+    sources: Annotated[bool, Parameter(negative=())] = False,
+    out: Path | None = None,
+    places: Places = _PLACES,
+) -> None:
+    """List the studies: their claims, questions and costs, and what was found so far.
 
     Parameters
     ----------
+    sources
+        Whose claims they are, too; a pipe has them in any case.
     out
         The folder of results; by default 'results' in the store.
     """
@@ -92,13 +99,14 @@ def studies(*, out: Path | None = None, places: Places = _PLACES) -> None:
     rows = []
     for one in library_studies():
         found = [result for result in results if result.study == one.name]
-        rows.append((one.name, one.question, one.source, one.cost, _found(found)))
+        claims = ", ".join(claim.id for claim in one.claims)
+        rows.append((one.name, one.question, one.source, one.cost, _found(found), claims))
     if not sys.stdout.isatty():
-        print_table(("study", "question", "source", "cost", "results"), rows)
+        print_table(("study", "question", "source", "cost", "results", "claims"), rows)
     else:
-        for name, question, source, cost, found in rows:
-            about = {"source": source, "cost": cost, "results": found}
-            print(paragraph(name, question, about), end="\n\n")
+        for name, question, source, cost, found, claims in rows:
+            about = {"source": source if sources else "", "cost": cost, "results": found}
+            print(paragraph(f"{name}  ({claims})", question, about), end="\n\n")
     for problem in problems:
         print(problem, file=sys.stderr)
 
@@ -139,14 +147,14 @@ def _list(study: "Study", config: object, lab: "Lab", engine: "Engine") -> None:
 
 
 def _answer(result: "Result") -> None:
-    from surfeit.core import printable
-
     if not sys.stdout.isatty():
         columns = ("claim", "verdict", "effect", "n", "says", "doubt")
         print_table(columns, [_row(verdict) for verdict in result.verdicts])
         return
+    claims = {claim.id: claim.says for claim in result.claims}
     for verdict in result.verdicts:
-        print(printable(f"{verdict.claim} {verdict.words()}. {verdict.says}".rstrip()))
+        heading = f"{verdict.claim} {verdict.words()}."
+        print(paragraph(heading, claims.get(verdict.claim, ""), {"found": verdict.sentence()}))
 
 
 def _row(verdict: "Verdict") -> tuple[str, ...]:
@@ -161,6 +169,8 @@ def _row(verdict: "Verdict") -> tuple[str, ...]:
 
 
 def _say_where(result: "Result", teller: Teller) -> None:
+    for name, why in result.substitutes.items():
+        teller.say(f"not as published, {name}: {why}")
     teller.say(f"{result.folder}: table.csv, table.parquet, figure.svg, .png, .pdf, verdicts.json")
 
 

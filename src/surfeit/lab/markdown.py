@@ -31,8 +31,9 @@ def as_markdown(lines: Iterable[Line]) -> str:
         commands = dict.fromkeys(line.command for line in own)
         given = ", ".join(f"`{_plain(command)}`" for command in commands)
         rows = "\n".join(_row(line) for line in own)
+        notes = "".join(f"\nNot as published: {note}.\n" for note in _substitutes(own))
         sections.append(
-            f"## {_cell(name)}\n\n{_cell(own[0].question)} {given}\n\n{_HEAD}\n{rows}\n"
+            f"## {_cell(name)}\n\n{_cell(own[0].question)} {given}\n\n{_HEAD}\n{rows}\n{notes}"
         )
     return "\n".join(sections)
 
@@ -47,6 +48,16 @@ def _row(line: Line) -> str:
         _runs(line),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _substitutes(lines: Iterable[Line]) -> list[str]:
+    """Which budgets were trained by what else, each once."""
+    notes = (
+        f"{line.result.budget} budget, {_cell(line.substitutes)}"
+        for line in lines
+        if line.result is not None and line.substitutes
+    )
+    return list(dict.fromkeys(notes))
 
 
 def _runs(line: Line) -> str:

@@ -9,7 +9,7 @@ from html import escape
 from itertools import groupby
 
 from surfeit.lab.results import Result
-from surfeit.lab.scoreboard import NOT_RUN, Line
+from surfeit.lab.scoreboard import NOT_RUN, Line, best
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -25,8 +25,11 @@ dl { display: grid; grid-template-columns: 7rem 1fr; gap: .1rem .8rem; margin: .
 dt { color: #595959; } dd { margin: 0; overflow-wrap: anywhere; }
 .supported { color: #006b4a; } .contradicted { color: #a33c00; }
 .inconclusive, .not-run { color: #595959; } .ruling { font-weight: 600; }
-nav ul { columns: 18rem; padding-left: 1.2rem; }
+nav ul { columns: 18rem; column-gap: 2rem; padding-left: 0; list-style: none; }
+nav li { break-inside: avoid; padding-bottom: .5rem; overflow-wrap: anywhere; }
 @media (max-width: 32rem) { dl { grid-template-columns: 1fr; } dt { margin-top: .3rem; } }
+@media (max-width: 32rem) { figure { overflow-x: auto; }
+  figure img { max-width: none; width: 34rem; } }
 """
 
 _INTRODUCTION = (
@@ -44,7 +47,7 @@ def as_page(lines: Sequence[Line]) -> str:
     """
     groups = [(name, list(own)) for name, own in groupby(lines, key=lambda line: line.study)]
     links = "".join(
-        f'<li><a href="#{escape(name)}">{escape(name)}</a>: {escape(_summary(own))}</li>'
+        f'<li><a href="#{escape(name)}">{escape(name)}</a><br>{escape(_summary(own))}</li>'
         for name, own in groups
     )
     body = "\n".join(_section(name, own) for name, own in groups)
@@ -60,11 +63,13 @@ def as_page(lines: Sequence[Line]) -> str:
 
 
 def _summary(lines: Sequence[Line]) -> str:
-    """Each claim's best verdict."""
-    best: dict[str, str] = {}
-    for line in lines:
-        best.setdefault(line.claim.id, line.ruling)
-    return ", ".join(f"{claim} {ruling}" for claim, ruling in best.items())
+    """Each claim's verdict by its best budget, claims of one verdict together."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for line in best(lines):
+        ruling = NOT_RUN if line.verdict is None else line.verdict.ruling
+        budget = "" if line.result is None else f" ({line.result.budget})"
+        groups.setdefault((ruling, budget), []).append(line.claim.id)
+    return "; ".join(f"{ruling}{at}: {', '.join(ids)}" for (ruling, at), ids in groups.items())
 
 
 def _section(name: str, lines: Sequence[Line]) -> str:
@@ -86,7 +91,11 @@ def _section(name: str, lines: Sequence[Line]) -> str:
 def _figure(result: Result) -> str:
     drawn = b64encode(result.file("figure.svg")).decode()
     caption = f"{result.budget} budget, {len(result.runs)} runs, {result.created[:10]}"
-    return (
+    others = "".join(
+        f"<p>Not as published, {escape(name)}: {escape(why)}.</p>"
+        for name, why in result.substitutes.items()
+    )
+    return others + (
         f'<figure><img src="data:image/svg+xml;base64,{drawn}" '
         f'alt="{escape(f"{result.study}: {result.question}")}">\n'
         f"<figcaption>{escape(caption)}. Again: <code>{escape(result.command)}</code>"
@@ -103,7 +112,7 @@ def _claim(lines: Sequence[Line]) -> str:
         if line.verdict is None or line.result is None:
             rows.append(("verdict", ruling if line.ruling == NOT_RUN else ""))
             continue
-        said = f" {escape(line.verdict.says)}" if line.verdict.says else ""
+        said = f" {escape(line.verdict.sentence())}".rstrip()
         keys = ", ".join(key[:12] for key in line.result.runs)
         runs = f'<details class="runs"><summary>runs</summary><code>{escape(keys)}</code></details>'
         rows.append((line.size, f"{ruling}: {escape(line.ours)}.{said}{runs}"))

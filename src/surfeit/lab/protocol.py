@@ -9,6 +9,7 @@ from typing import Any
 
 from surfeit.core import unknown
 from surfeit.lab.study import BUDGETS, Claim, Study
+from surfeit.lab.substitutes import checked_substitutes
 
 EXAMPLES = {
     "CLAIMS": 'CLAIMS = (Claim(id="D6a", says="The distance falls with width.", source="..."),)',
@@ -56,6 +57,7 @@ def study_of(module: ModuleType, *, target: str | None = None) -> Study:
         cost=cost,
         claims=_claims(said, module.CLAIMS),
         budgets=budgets,
+        substitutes=checked_substitutes(said, budgets, getattr(module, "SUBSTITUTES", {})),
         rows=module.rows,
         figure=module.figure,
         verdicts=module.verdicts,

@@ -6,7 +6,7 @@ finds all. Results may come from anywhere, so what is read is bounded and checke
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,8 @@ class Result:
         runs: keys of the runs that it rests on.
         created: when, ISO 8601 in UTC.
         seconds: that it took, with whatever the store had already.
+        substitutes: where it was trained by another method than is published, and why, by field of
+            the study's Config; none in results from before they were written down.
     """
 
     folder: Path
@@ -67,6 +69,7 @@ class Result:
     runs: tuple[str, ...]
     created: str
     seconds: float
+    substitutes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def table(self) -> "pa.Table":
@@ -158,6 +161,7 @@ def _result(folder: Path, record: Any) -> Result:
         verdicts=verdicts,
         runs=runs,
         seconds=float(record["seconds"]),
+        substitutes=_texts_of(record.get("substitutes", {}), "substitutes"),
         **texts,
     )
 
@@ -169,6 +173,13 @@ def _text(record: Mapping[str, Any], name: str) -> str:
     if not isinstance(record[name], str):
         raise ValueError(f"{name} is no text")
     return record[name]
+
+
+def _texts_of(given: Any, name: str) -> dict[str, str]:
+    texts = isinstance(given, dict) and all(isinstance(text, str) for text in given.values())
+    if not texts:
+        raise ValueError(f"{name} are no texts")
+    return given
 
 
 def _typed(kind: Any, row: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from surfeit.lab.lab import Lab
 from surfeit.lab.protocol import config_of, study_of
 from surfeit.lab.results import RECORD, Result, read_result, results_root
 from surfeit.lab.study import Study
+from surfeit.lab.substitutes import substitutes_of
 from surfeit.lab.writing import command_of, write_result
 from surfeit.store import canonical, key_of
 from surfeit.store.record import is_key
@@ -148,6 +149,7 @@ def _measured(
         "budget": budget,
         "command": command_of(study, budget, config),
         "key": key,
+        "substitutes": substitutes_of(study.budgets, study.substitutes, budget),
         "claims": [asdict(claim) for claim in study.claims],
         **{name: about[name] for name in ("runs", "created", "seconds")},
     }

@@ -58,6 +58,13 @@ class Line:
         return f"{self.result.budget}, n = {self.verdict.n}"
 
     @property
+    def substitutes(self) -> str:
+        """What this result was trained by in place of the published method, and why."""
+        if self.result is None:
+            return ""
+        return "; ".join(f"{name}: {why}" for name, why in self.result.substitutes.items())
+
+    @property
     def command(self) -> str:
         """What gives it again, or for the first time."""
         if self.result is None:

@@ -6,6 +6,8 @@
 - `Config`: a frozen dataclass with `seeds`, one or more margins, and all that the result depends
   on; `PAPER`, `LAPTOP` and `QUICK`, values of it, the latter made by `replace(PAPER, ...)`;
 - `SIZES`: the names of the fields in which the budgets may differ: how large, not how;
+- `SUBSTITUTES`: why a smaller budget trains by another method than is published (optional; needed
+  where one does, see `surfeit.lab.substitutes`);
 - `jobs(config, lab)`: the trainings by name (optional; a study that trains step by step through the
   lab has none and cannot be listed before it runs);
 - `rows(config, lab)`: yields the rows of the tidy table; every row of the same columns;
@@ -14,7 +16,7 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from surfeit.execute import Derived, Row
@@ -62,6 +64,8 @@ class Study:
         claims: what it judges.
         budgets: the configuration of each.
         rows, figure, verdicts, jobs: its functions.
+        substitutes: where a budget trains by another method than is published, and why, by field of
+            Config.
     """
 
     name: str
@@ -76,3 +80,4 @@ class Study:
     figure: Callable[["pa.Table"], "Figure"]
     verdicts: Callable[["pa.Table", Any], Iterable["Verdict"]]
     jobs: Callable[[Any, "Lab"], Mapping[str, Job | Derived]] | None = None
+    substitutes: Mapping[str, str] = field(default_factory=dict)

@@ -212,7 +212,8 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
 
 def _judged(claim: str, exponents: list[float], margin: float, says: str) -> Verdict:
     said = says.format(np.mean(exponents)) if np.isfinite(exponents).all() else ""
-    return exceeds(claim, exponents, margin=margin, comparisons=3, unit="exponent", says=said)
+    shared: dict[str, Any] = {"comparisons": 3, "unit": "exponent", "signed": False}
+    return exceeds(claim, exponents, margin=margin, says=said, **shared)
 
 
 def slopes(table: pa.Table, config: Config, varied: str, name: str) -> list[float]:

@@ -199,7 +199,7 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
             variances,
             margin=config.variance_margin,
             comparisons=4,
-            unit="fraction",
+            unit="of the variance",
             says=f"The fitted variance is off by {np.mean(variances):+.2%} on average.",
         ),
         exceeds(
@@ -208,6 +208,7 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
             margin=config.edge_margin,
             comparisons=4,
             unit="times the edge",
+            signed=False,
             says=f"The largest eigenvalue is {np.mean(largest):.3g} times the noise's edge; "
             f"{np.mean(list(spikes.values())):.3g} of {len(end[config.seeds[0]])} are above noise.",
         ),
@@ -216,7 +217,7 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
             heaps,
             margin=config.heap_margin,
             comparisons=4,
-            unit="share of eigenvalues",
+            unit="of the eigenvalues",
             says=f"{np.mean(heaps):+.0%} of the eigenvalues came below {config.near:g} of the "
             "largest.",
         ),

@@ -295,6 +295,6 @@ def _published(table: pa.Table, published: Published, config: Config) -> Verdict
         tolerance=config.kept_tolerance if kept else config.lost_tolerance,
         averaged=10,
         comparisons=len(PUBLISHED),
-        unit="percent of the norm" if kept else "points",
+        unit="% of the norm" if kept else "points",
         says=f"{np.mean(values):.2f}, published {published.figure:g}.",
     )

@@ -206,6 +206,7 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
             margin=config.clusters_margin,
             comparisons=2,
             unit="adjusted Rand index",
+            signed=False,
             says=f"The components' adjusted Rand index is {_mean(ends, 'rand'):.2f}.",
         ),
     )

@@ -53,6 +53,11 @@ CLAIMS = (
     ),
 )
 
+SUBSTITUTES = {
+    "recipe": "SGD with momentum in place of Adam: LeNet-300-100 takes the place of Conv-2, which "
+    "Heitmann 2020 trains by SGD"
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:

@@ -247,7 +247,7 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
             [at[seed, TWIN][name] - at[seed, STRANGER][name] for seed in config.seeds],
             margin=margin,
             comparisons=3,
-            unit={"overlap": "mean cos²"}.get(name, "of units"),
+            unit={"overlap": "mean cos²"}.get(name, "of the units"),
             says=says,
         )
         for claim, name, margin, says in judged

@@ -57,6 +57,11 @@ CLAIMS = (
     ),
 )
 
+SUBSTITUTES = {
+    "deep_recipe": "Adam at a constant rate, without weight decay or augmentation, in place of "
+    "SGD: Conv-2 takes the place of the deep network, and the published recipe is made for that"
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:

@@ -50,6 +50,11 @@ CLAIMS = (
     ),
 )
 
+SUBSTITUTES = {
+    "recipe": "a constant rate in place of one with steps: LeNet-300-100 takes the place of "
+    "VGG-19, and Heitmann 2020 trains it so"
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:

@@ -170,6 +170,7 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
             margin=config.norm_margin,
             comparisons=3,
             unit="of the update's spectral norm",
+            signed=False,
             says=f"What is left out has {np.mean(residual):.0%} of the update's spectral norm.",
         ),
         exceeds(

@@ -350,7 +350,7 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
                 values,
                 margin=margin,
                 comparisons=len(judged),
-                unit=units.get(claim, "percent of units"),
+                unit=units.get(claim, "% of the units"),
                 says="" if set(values) == {None} else says,
             )
             for claim, (values, margin, says) in judged.items()

@@ -23,6 +23,7 @@ def exceeds(
     comparisons: int = 1,
     unit: str,
     says: str = "",
+    signed: bool = True,
 ) -> Verdict:
     """Whether the mean of paired values is above a margin.
 
@@ -42,6 +43,7 @@ def exceeds(
         margin: set before the run.
         comparisons: how many the study makes: the confidence is `1 − 0.05 / comparisons`.
         unit, says: as of `Verdict`.
+        signed: as of `Verdict`: False where the values are shares or sizes, not differences.
 
     Raises:
         ValueError: if the values have more than one axis, the margin is not finite, or there is
@@ -52,7 +54,8 @@ def exceeds(
     sample = sample_for(values)
     over = sample.mean(shared_confidence(comparisons))
     p = mean_test(sample.values, margin) if sample.varies else None
-    return sample.verdict(claim, _side(over, margin), over, p=p, unit=unit, says=says)
+    found = sample.verdict(claim, _side(over, margin), over, p=p, unit=unit, says=says)
+    return replace(found, signed=signed)
 
 
 def equals(

@@ -92,6 +92,11 @@ class Verdict:
         doubt = f"; {self.doubt}" if self.doubt else ""
         return f"{self.ruling}: {self.effect_in_words()}, n = {self.n}{doubt}"
 
+    def sentence(self) -> str:
+        """What it says, as a sentence that ends; empty where it says nothing."""
+        said = self.says.strip()
+        return said if not said or said.endswith((".", "!", "?")) else f"{said}."
+
     def to_json(self) -> dict[str, Any]:
         """All fields, as JSON has them."""
         return asdict(self)

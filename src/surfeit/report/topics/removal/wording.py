@@ -2,6 +2,7 @@
 
 from surfeit.prune import CRITERIA
 from surfeit.report import words
+from surfeit.report.quantities import SPACE
 from surfeit.report.topics.topic import Entry, Numbers
 from surfeit.report.words import Finding
 
@@ -120,7 +121,7 @@ def _random_left(spread: Numbers, summary: Numbers) -> str:
         article = "an R²" if worth.name == "r2" else "a loss"
         return f"{article} of {worth.amount(mean)} ± {worth.amount(sd)} on the test {noun}"
     whole = f"test {noun}" if summary["answers"] == 1 else f"answers for the test {noun}"
-    return f"{100 * mean:.1f} ± {100 * sd:.1f}{words.SPACE}% of the {whole} right"
+    return f"{100 * mean:.1f} ± {100 * sd:.1f}{SPACE}% of the {whole} right"
 
 
 def glossary(summary: Numbers) -> list[Entry]:
