@@ -25,8 +25,7 @@ from pathlib import Path
 import torch
 
 from surfeit.data import Dataset, load
-from surfeit.execute import InProcess, Local, cores, engine_named, train_many
-from surfeit.execute.engine import Engine
+from surfeit.execute import Engine, InProcess, Local, cores, engine_named, train_many
 from surfeit.models import mlp
 from surfeit.store import Store
 from surfeit.train import Job, Recipe, Snapshots, train_job

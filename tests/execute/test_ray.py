@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import time
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 from surfeit.core import SurfeitError
 from surfeit.data import load, write_dataset
 from surfeit.execute import InProcess, Ray
-from surfeit.execute.ray import QUIET
+from surfeit.execute.ray_cluster import QUIET
 from surfeit.execute.shared import environment
 from surfeit.models import mlp
 from surfeit.procedures.tickets import TicketConfig, failures, find_tickets
@@ -38,6 +39,26 @@ FAST = {
 }
 
 
+@contextmanager
+def patient():
+    """Gives a node two minutes to start: Ray's own 30 s are fixed, and few on a busy machine."""
+    from ray._private import services
+
+    def find(*arguments, look=services.get_node):
+        end = time.monotonic() + 120
+        while True:
+            try:
+                return look(*arguments)
+            except RuntimeError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(services, "get_node", find)
+        yield
+
+
 class TwoNodes:
     """A cluster of two nodes with a core each."""
 
@@ -46,7 +67,7 @@ class TwoNodes:
 
         size = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 80_000_000}
         head = {**size, "_system_config": FAST}
-        with environment(QUIET):
+        with environment(QUIET), patient():
             self._cluster = Cluster(initialize_head=True, head_node_args=head)
             self._second = self._cluster.add_node(**size)
         self.address = self._cluster.address

@@ -108,3 +108,15 @@ def test_slurm_refuses_what_is_no_parameter_of_submitit(tmp_path):
     for wrong in (0, 1.5, True):
         with pytest.raises(ValueError, match="most must be an integer >= 1, got"):
             Slurm(most=wrong)
+
+
+def test_slurm_says_in_a_sentence_why_sbatch_failed(tmp_path, monkeypatch):
+    for name in ("srun", "sbatch"):
+        script = tmp_path / name
+        script.write_text("#!/bin/sh\necho 'sbatch: error: invalid partition: cpus' >&2\nexit 1\n")
+        script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(SurfeitError, match=r"SLURM refused a job: .*partition: cpus") as refused:
+        Slurm(slurm_partition="cpus").run([task("a")], store=tmp_path / "store")
+    assert len(str(refused.value).splitlines()) == 1
+    assert list((tmp_path / "store" / "calls").iterdir()) == []

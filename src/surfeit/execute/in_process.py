@@ -25,8 +25,9 @@ class InProcess:
         """Does the tasks, each once its parents are done, in the order given; see `Engine.run`."""
         queue = TaskQueue(tasks)
         root = Path(store).absolute()
-        reporter = Reporter(queue, root, progress)
         with ends_interrupt():
+            queue.find_done(root)
+            reporter = Reporter(queue, root, progress)
             reporter.tell()
             while (task := queue.take()) is not None:
                 began = partial(self._began, queue, reporter, task.name)

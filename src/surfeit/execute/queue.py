@@ -1,11 +1,14 @@
 """Which task is next, and what became of each."""
 
 from collections.abc import Iterable
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+from surfeit.execute.derivations import Derivations
 from surfeit.execute.engine import Outcome
 from surfeit.execute.performance import Failure, found
 from surfeit.execute.task import Task, check_tasks
+from surfeit.execute.work import Derived
 from surfeit.store import Store
 
 _SETBACKS = 2
@@ -30,18 +33,24 @@ class TaskQueue:
         self.begun: dict[str, int] = {}
         self.keys: dict[str, str] = {}
         self.failures: dict[str, str] = {}
+        self._derivations: Derivations | None = None
         self._setbacks = dict.fromkeys(self.tasks, 0)
 
     def find_done(self, store: Path) -> None:
         """Ends the jobs whose runs are in the store, and the measurements whose rows are.
 
+        A derived job is known by what it came to before, see `Derivations`. What is derived from
+        now on is remembered.
+
         Cost: a look at each run's folder; nothing has to be sent for them.
         """
+        self._derivations = Derivations(store)
         for name, task in self.tasks.items():
             result = found(task, Store(store))
             if result is not None:
                 self.active[name] = ("", 0)
                 self.end(name, result)
+        self._find_derived()
 
     @property
     def waiting(self) -> list[Task]:
@@ -80,6 +89,7 @@ class TaskQueue:
         del self.active[name]
         if isinstance(result, str):
             self.keys[name] = result
+            self._remember(name)
             return
         self._setbacks[name] += 1
         if result.passing and self._setbacks[name] < _SETBACKS:
@@ -94,6 +104,23 @@ class TaskQueue:
             {name: self.keys[name] for name in self.tasks if name in self.keys},
             {name: self.failures[name] for name in self.tasks if name in self.failures},
         )
+
+    def _find_derived(self) -> None:
+        """Ends the derived jobs that are remembered, parents before those that build on them."""
+        order = TopologicalSorter({name: task.parents for name, task in self.tasks.items()})
+        for name in order.static_order():
+            task = self.tasks[name]
+            ready = name not in self.failures and all(one in self.keys for one in task.parents)
+            if not ready or self._derivations is None or not isinstance(task.work, Derived):
+                continue
+            key = self._derivations.find(task.work, self.parents(task))
+            if key is not None:
+                self.keys[name] = key
+
+    def _remember(self, name: str) -> None:
+        task = self.tasks[name]
+        if self._derivations is not None and isinstance(task.work, Derived):
+            self._derivations.keep(task.work, self.parents(task), self.keys[name])
 
     def _give_up_on(self, name: str) -> None:
         """Fails everything that builds on a task, directly or not."""

@@ -6,18 +6,22 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from surfeit.core import StoreError
-from surfeit.execute.messages import perform_message
+from surfeit.execute.engine import Outcome, Progress
+from surfeit.execute.interrupts import ends_interrupt
+from surfeit.execute.messages import perform_message, sending
 from surfeit.execute.performance import Failure
 from surfeit.execute.queue import TaskQueue
+from surfeit.execute.reporting import Reporter
+from surfeit.execute.task import Task
 from surfeit.store import Objects, Run, Store, claimed_folder, make_folder, write_atomically
 from surfeit.store.claims import CLAIM
 
@@ -58,6 +62,58 @@ class Call:
         if _seen(self.folder / token, token):
             return ""
         return f"what it wrote into {self.folder} cannot be read here"
+
+
+class Submitted(Protocol):
+    """The tasks of one call that are with a cluster."""
+
+    def submit(self) -> None:
+        """Hands tasks that can begin to the cluster while it takes more."""
+
+    def look(self) -> None:
+        """Notes which runs have begun."""
+
+    def wait(self) -> None:
+        """Waits for tasks, until it is time for progress, and notes what came of them."""
+
+    def stop(self) -> None:
+        """Lets the trainings that are left save where they stand, and ends them."""
+
+
+def run_shared(
+    tasks: Iterable[Task],
+    store: Path,
+    progress: Progress | None,
+    begin: Callable[[TaskQueue, Mapping[str, Any], Call], Submitted],
+) -> Outcome:
+    """What every engine does whose machines share a store; see `Engine.run`.
+
+    Args:
+        tasks, store, progress: as of `Engine.run`.
+        begin: reaches the cluster, with the tasks, their messages and the call; it is not called
+            if the store has everything.
+    """
+    root = Path(store).absolute()
+    queue = TaskQueue(tasks)
+    with ends_interrupt():
+        queue.find_done(root)
+        reporter = Reporter(queue, root, progress)
+        if queue.open:
+            with sending(queue.waiting, root) as messages, opened_call(root) as call:
+                _run_submitted(begin(queue, messages, call), queue, reporter)
+        reporter.tell()
+    return queue.outcome()
+
+
+def _run_submitted(submitted: Submitted, queue: TaskQueue, reporter: Reporter) -> None:
+    try:
+        while queue.open:
+            submitted.submit()
+            submitted.look()
+            reporter.tell()
+            submitted.wait()
+    finally:
+        submitted.stop()
 
 
 @contextmanager

@@ -16,12 +16,10 @@ from typing import Any
 
 from surfeit.core import SurfeitError
 from surfeit.execute.engine import Outcome, Progress
-from surfeit.execute.interrupts import ends_interrupt
-from surfeit.execute.messages import sending
 from surfeit.execute.performance import Failure
 from surfeit.execute.queue import TaskQueue
-from surfeit.execute.reporting import SECONDS, Reporter
-from surfeit.execute.shared import Call, answer, await_saved, environment, hear, look, opened_call
+from surfeit.execute.reporting import SECONDS
+from surfeit.execute.shared import Call, answer, await_saved, environment, hear, look, run_shared
 from surfeit.execute.task import Task
 
 _MISSING = "the engine 'slurm' needs submitit: pip install 'surfeit[slurm]'"
@@ -83,26 +81,10 @@ class Slurm:
             SurfeitError: if there is no SLURM here, it does not take the parameters, or refuses
                 a job.
         """
-        root = Path(store).absolute()
-        queue = TaskQueue(tasks)
-        with ends_interrupt():
-            queue.find_done(root)
-            reporter = Reporter(queue, root, progress)
-            with sending(queue.waiting, root) as messages, opened_call(root) as call:
-                if messages:
-                    self._do(queue, _Jobs(queue, messages, call, self), reporter)
-                reporter.tell()
-        return queue.outcome()
+        return run_shared(tasks, store, progress, self._begin)
 
-    def _do(self, queue: TaskQueue, jobs: "_Jobs", reporter: Reporter) -> None:
-        try:
-            while queue.open:
-                jobs.submit()
-                jobs.look()
-                reporter.tell()
-                jobs.wait()
-        finally:
-            jobs.cancel()
+    def _begin(self, queue: TaskQueue, messages: Mapping[str, Any], call: Call) -> "_Jobs":
+        return _Jobs(queue, messages, call, self)
 
     def executor(self, root: Path) -> Any:
         """submitit's executor for a store."""
@@ -177,7 +159,7 @@ class _Jobs:
                     self._notes[name] = message["note"]
                     self._jobs[name] = self._executor.submit(TaskJob(), message)
         except Exception as error:  # of sbatch, or of the disk
-            raise SurfeitError(f"SLURM refused a job: {error}") from error
+            raise SurfeitError(f"SLURM refused a job: {_last_line(error)}") from error
 
     def look(self) -> None:
         """Notes which runs have begun."""
@@ -193,7 +175,7 @@ class _Jobs:
         for name in ended:
             self._end(name)
 
-    def cancel(self) -> None:
+    def stop(self) -> None:
         """Cancels what is left; trainings save where they stand."""
         if not self._jobs:
             return

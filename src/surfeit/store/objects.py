@@ -47,11 +47,12 @@ class Objects:
     Args:
         root: the store's.
         call: the folder in which the sender names what it sends; see `sending_objects`.
+        written: whether what is put is stored. Otherwise it is only named, by the same digest.
     """
 
-    def __init__(self, root: Path, call: Path | None = None) -> None:
+    def __init__(self, root: Path, call: Path | None = None, *, written: bool = True) -> None:
         self.root = Path(root)
-        self._call = call
+        self._call, self._written = call, written
         self._remembered: dict[Hashable, Any] = {}
 
     def path_of(self, name: str) -> Path:
@@ -116,6 +117,8 @@ class Objects:
             DiskError: if the disk refuses.
         """
         path = self.path_of(name)
+        if not self._written:
+            return path
         with _locked(self.root):
             self._claim(name)
             if path.is_file() and not path.is_symlink() and is_whole(path):
@@ -132,12 +135,12 @@ class Objects:
         return path
 
     def remember(self, name: Hashable, read: Callable[[], _Value]) -> _Value:
-        """What `read` gives, or gave before: the last few are kept, of a sender's all."""
+        """What `read` gives, or gave before: of a reader the last few are kept, else all."""
         if name in self._remembered:
             found = self._remembered.pop(name)
         else:
             found = read()
-            if self._call is None:  # a sender holds all that it sends anyway
+            if self._call is None and self._written:  # a sender holds all that it sends anyway
                 while len(self._remembered) >= _REMEMBERED:
                     self._remembered.pop(next(iter(self._remembered)))
         self._remembered[name] = found  # the last one used is the last to go
