@@ -11,7 +11,7 @@ The field of `Config` stands before the colon, what takes the place of what, and
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from surfeit.core import unknown
 from surfeit.train import Recipe
@@ -113,7 +113,7 @@ def _texts(value: Any) -> list[str]:
     return [text for one in value for text in _texts(one)] if _is_sequence(value) else []
 
 
-def _is_sequence(value: object) -> bool:
+def _is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
