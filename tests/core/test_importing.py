@@ -13,7 +13,7 @@ from surfeit.train import Recipe
 SOURCE = """
 from dataclasses import dataclass
 
-import beside
+import beside_mine
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Setting:
 
 
 def setting():
-    return Setting(beside.WIDTH)
+    return Setting(beside_mine.WIDTH)
 
 
 def late():
@@ -60,7 +60,7 @@ nothing = lambda: 1
 def file(tmp_path):
     folder = tmp_path / "a folder"
     folder.mkdir()
-    (folder / "beside.py").write_text("WIDTH = 7\n")
+    (folder / "beside_mine.py").write_text("WIDTH = 7\n")
     (folder / "beside_late.py").write_text("WIDTH = 8\n")
     path = folder / "settings_of_mine.py"
     path.write_text(SOURCE)
