@@ -62,7 +62,7 @@ def test_in_a_terminal_a_verdict_is_a_sentence(mine, root, capsys, terminal):
     assert call("study", mine(*TINY), "--on", "here", "--root", root, "--quiet") == 0
     printed = capsys.readouterr()
     verdict, claim = printed.out.splitlines()
-    assert re.fullmatch(r"M1 \w+: \S+ of the length \(\S+ to \S+\), n = 3\.", verdict)
+    assert re.fullmatch(r"M1 \w+: \S+ of the length \(\S+ to \S+\) against 0\.01, n = 3\.", verdict)
     assert claim == "  Weight decay shortens the weights."
     assert printed.err == ""
 

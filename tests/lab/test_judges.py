@@ -5,7 +5,17 @@ import math
 import numpy as np
 import pytest
 
-from surfeit.lab import agrees, equals, exceeds, faster, not_worse, ranks, succeeds, succeeds_more
+from surfeit.lab import (
+    Verdict,
+    agrees,
+    equals,
+    exceeds,
+    faster,
+    not_worse,
+    ranks,
+    succeeds,
+    succeeds_more,
+)
 from surfeit.tables import mean_interval, prediction_interval
 
 PATTERN = np.array([-1.2, 0.3, 0.9, -0.4, 0.4])
@@ -294,3 +304,14 @@ def test_judges_refuse_what_makes_no_sense():
         ranks("X", [1, 2], [[1, 2], [1]])
     with pytest.raises(ValueError, match="3 equal values have no order"):
         ranks("X", [4, 4, 4], RISING[:, :3])
+
+
+def test_a_verdict_says_what_its_effect_was_held_against():
+    values = [0.9, 1.0, 1.1]
+    assert exceeds("X", values, margin=0.5, unit="points").words().endswith(") against 0.5, n = 3")
+    assert "against" not in exceeds("X", values, unit="points").words()
+    assert equals("X", values, margin=2, unit="points").against == "±2"
+    assert not_worse("X", values, margin=2, unit="points").against == "-2"
+    found = agrees("X", values, 1.05, tolerance=9, unit="points")
+    assert found.against == "1.05 published"
+    assert Verdict.from_json(found.to_json()) == found

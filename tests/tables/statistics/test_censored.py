@@ -75,3 +75,10 @@ def test_bad_stops_are_refused():
         Stops(steps=[])
     with pytest.raises(ValueError, match="as many on both sides, got 1 and 2"):
         stop_orders(Stops(steps=[1]), Stops(steps=[1, 2]))
+
+
+@pytest.mark.parametrize("flag", [None, float("nan"), "False", 2])
+def test_a_flag_that_is_neither_true_nor_false_is_refused(flag):
+    with pytest.raises(ValueError, match="must be True or False, got"):
+        Stops(steps=[1, 2], censored=[False, flag])
+    assert Stops(steps=[1, 2], censored=np.array([0, 1])).censored == (False, True)

@@ -1,7 +1,7 @@
 """Judges of means over replicates: above a margin, equal, not worse, or as published."""
 
 import math
-from dataclasses import replace
+from typing import Any
 
 from surfeit.lab.verdict.sample import Values, sample_for
 from surfeit.lab.verdict.verdict import Ruling, Verdict
@@ -28,7 +28,9 @@ def exceeds(
     """Whether the mean of paired values is above a margin.
 
     Supported if the whole of Student's interval lies above the margin, contradicted if it lies
-    below. At the margin itself each happens once in forty for normal values, at any n.
+    below. At the margin itself each happens once in forty for normal values, at any n from 3 on.
+    Fewer than three values, and values that are all equal, decide nothing: they do not tell how
+    much replicates vary.
 
     Student's interval is not meant for skewed values: of exponential ones, whose mean is at the
     margin, the interval lies beyond it on the side of the short tail 11.1 % of the time at n = 3,
@@ -54,8 +56,9 @@ def exceeds(
     sample = sample_for(values)
     over = sample.mean(shared_confidence(comparisons))
     p = mean_test(sample.values, margin) if sample.varies else None
-    found = sample.verdict(claim, _side(over, margin), over, p=p, unit=unit, says=says)
-    return replace(found, signed=signed)
+    words: Any = {"unit": unit, "says": says, "signed": signed}
+    words["against"] = f"{margin:g}" if margin else ""
+    return sample.verdict(claim, _side(over, margin), over, p=p, **words)
 
 
 def equals(
@@ -78,16 +81,17 @@ def equals(
     _check_margin(margin)
     sample, confidence = sample_for(values), shared_confidence(comparisons)
     inner, outer = sample.mean(2 * confidence - 1), sample.mean(confidence)
+    words: Any = {"unit": unit, "says": says, "against": f"±{margin:g}"}
     if not sample.varies:
-        return sample.verdict(claim, "inconclusive", inner, p=None, unit=unit, says=says)
+        return sample.verdict(claim, "inconclusive", inner, p=None, **words)
     p = equivalence_test(sample.values, margin).p
     if p < 1 - confidence:
-        return sample.verdict(claim, "supported", inner, p=p, unit=unit, says=says)
+        return sample.verdict(claim, "supported", inner, p=p, **words)
     # Beyond the margin p is above a half, and 1 − p that of the mean's lying beyond by chance.
     p = p if p <= 0.5 else 2 * (1 - p)
     outside = _side(outer, margin) == "supported" or _side(outer, -margin) == "contradicted"
     ruling, over = ("contradicted", outer) if outside else ("inconclusive", inner)
-    return sample.verdict(claim, ruling, over, p=p, unit=unit, says=says)
+    return sample.verdict(claim, ruling, over, p=p, **words)
 
 
 def not_worse(
@@ -146,10 +150,10 @@ def agrees(
     if not math.isfinite(published):
         raise ValueError(f"the published figure must be finite, got {published}")
     sample = sample_for(values)
+    words: Any = {"unit": unit, "says": says, "signed": False}
+    words["against"] = f"{published:g} published"
     if not sample.varies:
-        over = sample.mean(0.95)
-        found = sample.verdict(claim, "inconclusive", over, p=None, unit=unit, says=says)
-        return replace(found, signed=False)
+        return sample.verdict(claim, "inconclusive", sample.mean(0.95), p=None, **words)
     further = prediction_interval(sample.values, averaged=averaged, count=comparisons)
     over, p = Mean(further.n, further.estimate, further.lower, further.upper), None
     ruling: Ruling = "supported"
@@ -157,8 +161,7 @@ def agrees(
         ruling, p = "contradicted", prediction_test(sample.values, published, averaged=averaged)
     elif further.upper - further.lower > tolerance:
         ruling, sample = "inconclusive", sample.doubted("the prediction interval is too wide")
-    found = sample.verdict(claim, ruling, over, p=p, unit=unit, says=says)
-    return replace(found, signed=False)
+    return sample.verdict(claim, ruling, over, p=p, **words)
 
 
 def _side(over: Mean | None, margin: float) -> Ruling:

@@ -28,7 +28,10 @@ def ranks(
     not reach 0; contradicted where the same is true of the other side. The interval over replicates
     guards against seeds that differ in their slopes, the permutation test against few and equal
     correlations: where all replicates have the same one, such as 1, it alone decides, and there is
-    no interval.
+    no interval. Replicates are tested together by the sum of products of centred ranks, which is
+    their mean correlation where no values are equal; where some are, it gives a replicate less
+    weight the more of its values are. Where orders are too many to count p is of 9,999 draws with a
+    fixed seed, and changes by a few thousandths with the order of the replicates.
 
     Args:
         claim: its id.
@@ -43,8 +46,8 @@ def ranks(
         the effect is the correlation, negative where y falls.
 
     Raises:
-        ValueError: if shapes do not match, x has missing or equal values, or there is less than one
-            comparison.
+        ValueError: if shapes do not match, x has missing values or all equal, or there is less than
+            one comparison.
     """
     confidence, outcomes = shared_confidence(comparisons), numbers(y)
     doubt = _doubt(outcomes)

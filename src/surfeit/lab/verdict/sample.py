@@ -52,6 +52,8 @@ class Sample:
         p: float | None,
         unit: str,
         says: str,
+        against: str = "",
+        signed: bool = True,
     ) -> Verdict:
         """The verdict on a mean: inconclusive where there is a doubt."""
         return Verdict(
@@ -65,6 +67,8 @@ class Sample:
             says="" if self.missing else says,
             doubt=self.doubt,
             p=p,
+            signed=signed,
+            against=against,
         )
 
 

@@ -29,6 +29,8 @@ class Verdict:
             comparisons; of `equals`, that of two one-sided tests where it is small, and of a
             contradicted claim of several parts that of all of them.
         signed: whether the effect is a difference, so that a page shows its plus.
+        against: what the effect was held against, as `0.5`, `±0.5` or `98.1 published`, in `unit`;
+            empty where it is 0 or the unit says it.
 
     Raises:
         ValueError: if the ruling is unknown, a number is not finite, the effect lies outside its
@@ -47,6 +49,7 @@ class Verdict:
     doubt: str = ""
     p: float | None = None
     signed: bool = True
+    against: str = ""
 
     def __post_init__(self) -> None:
         if self.ruling not in RULINGS:
@@ -117,7 +120,7 @@ class Verdict:
             ) from error
 
     def effect_in_words(self) -> str:
-        """The effect with its interval: `+0.42 points (0.20 to 0.64)`."""
+        """The effect with its interval: `+0.42 points (0.20 to 0.64) against 0.1`."""
         if self.effect is None:
             return "nothing measured"
         lower, upper, scale = self.lower, self.upper, self.effect
@@ -126,8 +129,9 @@ class Verdict:
         digits = digits_for(scale)
         effect = figure_in_words(self.effect, digits, signed=self.signed)
         effect = f"{effect} {self.unit}".rstrip()
+        against = f" against {self.against}" if self.against else ""
         if lower is not None and upper is not None:
-            return f"{effect} ({range_in_words(lower, upper, digits)})"
+            return f"{effect} ({range_in_words(lower, upper, digits)}){against}"
         if lower is not None:
             return f"at least {effect} (from {figure_in_words(lower, digits)})"
         if upper is not None:

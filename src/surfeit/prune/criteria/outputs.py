@@ -14,9 +14,10 @@ def activation_correlation(evidence: Evidence) -> dict[str, Float64[Tensor, " un
 
     With r_ij Pearson's correlation of two units' outputs over the split's examples (as their first
     reader reads them, averaged over positions: `Evidence.activations`). Of units that are added to
-    others, as in a residual stream, it is each layer's own outputs, in front of the sum, where a
-    removal acts behind it. A unit whose output never changes says no more than a bias: it scores 0,
-    and does not count among the others. A unit without others scores 1.
+    others, as in a residual stream, it is each layer's own outputs, in front of the sum and of
+    every activation on the way there, where a removal acts behind it: one that such an activation
+    always stops does not count as silent. A unit whose output never changes says no more than a
+    bias: it scores 0, and does not count among the others. A unit without others scores 1.
 
     Returns:
         layer name -> [units] in [0, 1]; without layers whose units' outputs cannot be told apart.

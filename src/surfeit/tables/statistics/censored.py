@@ -22,7 +22,8 @@ class Stops:
         censored: [n], whether the true step is this one or any later; none is if not given.
 
     Raises:
-        ValueError: if a step is not finite, there is none, or the lengths differ.
+        ValueError: if a step is not finite, there is none, the lengths differ, or a flag is neither
+            true nor false.
     """
 
     steps: Sequence[float] | np.ndarray
@@ -30,6 +31,9 @@ class Stops:
 
     def __post_init__(self) -> None:
         steps = sample_of(self.steps).tolist()
+        odd = [one for one in self.censored if not _is_flag(one)]
+        if odd:
+            raise ValueError(f"whether a step is censored must be True or False, got {odd[0]!r}")
         censored = [bool(one) for one in self.censored] or [False] * len(steps)
         if len(censored) != len(steps):
             raise ValueError(
@@ -37,6 +41,12 @@ class Stops:
             )
         object.__setattr__(self, "steps", tuple(steps))
         object.__setattr__(self, "censored", tuple(censored))
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool | np.bool_) or (
+        isinstance(value, int | np.integer) and value in (0, 1)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
