@@ -7,6 +7,8 @@ import pytest
 
 from surfeit.lab import library_studies, study_named, study_names
 
+from .files import written_to
+
 
 def test_names_are_those_of_the_files():
     assert "distance_from_start" in study_names()
@@ -114,3 +116,18 @@ def test_what_a_file_prints_is_no_answer(mine, capsys):
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "hello" in printed.err
+
+
+def test_a_study_of_ones_own_cannot_stand_among_the_librarys(tmp_path):
+    with written_to(tmp_path) as write:
+        path = write(name="weight_graph.py")
+        with pytest.raises(ValueError, match="the library has a study weight_graph of its own"):
+            study_named(path)
+        assert study_named(write(name="my_weight_graph.py")).name == "my_weight_graph"
+
+
+def test_a_docstring_says_which_part_it_lacks(tmp_path):
+    with written_to(tmp_path) as write:
+        line = "Source: Krogh and Hertz 1992, section 1.\n"
+        with pytest.raises(ValueError, match="its docstring lacks Source:; begin"):
+            study_named(write((line, "")))

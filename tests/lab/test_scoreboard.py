@@ -182,3 +182,19 @@ def test_the_page_begins_with_the_claims_by_verdict_and_budget(found):
     text = as_page(scoreboard([study], [of_budget(result, "quick"), laptop]))
     (entry,) = re.findall("<li>.*?</li>", text)
     assert entry.endswith("</a><br>contradicted (laptop): M1, M2; not run: M3</li>")
+
+
+def test_each_result_stands_under_the_claim_that_it_judged(found):
+    """A file that was turned round judges another sentence under the same id."""
+    study, result = found
+    turned = replace(
+        result,
+        digest="0",
+        created="2999-01-01T00:00:00+00:00",
+        claims=(Claim(id="M1", says="It lengthens."),),
+    )
+    lines = scoreboard([], [result, turned])
+    assert {line.claim.says: line.earlier for line in lines} == {
+        study.claims[0].says: True,
+        "It lengthens.": False,
+    }

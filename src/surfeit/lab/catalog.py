@@ -48,12 +48,22 @@ def study_named(text: str | Path) -> Study:
     """
     target = str(text)
     if target.endswith(".py") or "/" in target:
-        return study_of(_from_file(Path(target)), target=target)
+        return _own(study_of(_from_file(Path(target)), target=target))
     if target in study_names():
         return study_of(importlib.import_module(f"{_LIBRARY}.{target}"))
     if "." in target:
-        return study_of(_imported(target), target=target)
+        return _own(study_of(_imported(target), target=target))
     raise unknown("study", target, study_names())
+
+
+def _own(study: Study) -> Study:
+    """A study from elsewhere, whose results must not stand among those of the library's."""
+    if study.name in study_names() and study.digest != study_named(study.name).digest:
+        raise ValueError(
+            f"the library has a study {study.name} of its own: rename yours, such as "
+            f"my_{study.name}.py"
+        )
+    return study
 
 
 def _from_file(path: Path) -> ModuleType:

@@ -108,7 +108,8 @@ def _paragraphs(said: str, module: ModuleType) -> tuple[str, str, str]:
     question, _, rest = text.partition("Source:")
     source, _, cost = rest.partition("Cost:")
     parts = {"a question": question, "Source:": source, "Cost:": cost}
-    lacking = [name for name, part in parts.items() if not part.strip()]
+    lacking = [name for name in parts if name.endswith(":") and name not in text]
+    lacking = lacking or [name for name, part in parts.items() if not part.strip()]
     if lacking or "?" not in question:
         wanted = ", ".join(lacking) or "a question that ends with '?'"
         raise ValueError(

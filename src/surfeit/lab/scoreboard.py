@@ -75,6 +75,9 @@ class Line:
 def scoreboard(studies: Iterable[Study], results: Sequence[Result]) -> list[Line]:
     """Every claim with every result of it, the best budget first; then results of other studies.
 
+    Each result stands under the claim that it judged. Of a study that is not the library's, the
+    newest result tells which version of its file is today's.
+
     Args:
         studies: the library's.
         results: those that there are, also of a user's own studies.
@@ -86,10 +89,12 @@ def scoreboard(studies: Iterable[Study], results: Sequence[Result]) -> list[Line
             lines += _lines(claim, study.name, study.question, own, study.digest)
     others = sorted({result.study for result in results} - known.keys())
     for name in others:
-        own = _best_first((r for r in results if r.study == name), "")
+        found = [result for result in results if result.study == name]
+        newest = max(found, key=lambda result: result.created)
+        own = _best_first(found, newest.digest)
         claims = {claim.id: claim for result in reversed(own) for claim in result.claims}
         for claim in claims.values():
-            lines += _lines(claim, name, own[0].question, own, "")
+            lines += _lines(claim, name, newest.question, own, newest.digest)
     return lines
 
 
@@ -128,7 +133,9 @@ def _lines(
     for result in results:
         verdict = next((v for v in result.verdicts if v.claim == claim.id), None)
         if verdict is not None:
-            earlier = bool(digest) and result.digest != digest
-            about = {"study": study, "question": question, "claim": claim}
+            # Another version of the file may have judged another sentence under the same id.
+            judged = next((own for own in result.claims if own.id == claim.id), claim)
+            about = {"study": study, "question": question, "claim": judged}
+            earlier = result.digest != digest
             found.append(Line(**about, result=result, verdict=verdict, earlier=earlier))
     return found or [Line(study=study, question=question, claim=claim)]
