@@ -30,7 +30,7 @@ from surfeit.spectra import eigenvalues, fit_marchenko_pastur
 from surfeit.store import Run
 from surfeit.tables.figures.style import BLACK, BLUE, ORANGE, panels, style
 from surfeit.tables.tables import where
-from surfeit.train import Recipe
+from surfeit.train import Recipe, report_recipe
 from surfeit.train.job import Job
 
 CLAIMS = (
@@ -72,7 +72,7 @@ class Config:
     data: str = "cifar10"
     model: str = "conv-2"
     layer: str = "fc1"
-    recipe: Recipe = Recipe(optimizer="adam", lr=2e-4, batch_size=64, steps=20_000)
+    recipe: Recipe = report_recipe("conv-2")
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     draws: int = 400  # untrained networks; so many tell a rate of 1 % from one of 5 %
     rejected_margin: float = 0.05  # of the draws; the test itself rejects at most 1 % of noise

@@ -30,7 +30,7 @@ from surfeit.lab import (
 from surfeit.spectra import kept_share, project, project_randomly
 from surfeit.store import Run
 from surfeit.tables.figures.style import BLACK, BLUE, GREY, ORANGE, panels, percent_axis, style
-from surfeit.train import Recipe, Snapshots
+from surfeit.train import Recipe, Snapshots, report_recipe
 from surfeit.train.job import Job
 
 _REPORT = "Heitmann 2020, section 3.3"
@@ -103,25 +103,9 @@ class Config:
 
     data: str = "cifar10"
     networks: tuple[Network, ...] = (
-        Network(
-            model="conv-2",
-            recipe=Recipe(optimizer="adam", lr=2e-4, batch_size=64, steps=20_000),
-        ),
-        Network(
-            model="conv-6",
-            recipe=Recipe(optimizer="adam", lr=3e-4, batch_size=60, steps=40_000),
-        ),
-        Network(
-            model="vgg19-bn",
-            recipe=Recipe(
-                lr=0.1,
-                momentum=0.9,
-                batch_size=64,
-                steps=112_000,
-                schedule="steps",
-                milestones=(56_000, 84_000),
-            ),
-        ),
+        Network(model="conv-2", recipe=report_recipe("conv-2")),
+        Network(model="conv-6", recipe=report_recipe("conv-6")),
+        Network(model="vgg19-bn", recipe=report_recipe("vgg19-bn")),
     )
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     rank: int = 10

@@ -29,7 +29,7 @@ from surfeit.lab import (
 )
 from surfeit.models import builder_named
 from surfeit.procedures.supermasks import KEPT, MASK_CRITERIA, REMOVED, untrained_table
-from surfeit.procedures.tickets import TicketConfig, failures, find_tickets
+from surfeit.procedures.tickets import PUBLISHED, TicketConfig, failures, find_tickets
 from surfeit.store import Run
 from surfeit.tables import over_replicates
 from surfeit.tables.figures.dots import dots, dots_legend
@@ -68,7 +68,7 @@ class Config:
 
     model: str = "lenet-300-100"
     data: str = "mnist"
-    recipe: Recipe = Recipe(optimizer="adam", lr=1.2e-3, batch_size=60, steps=50_000)
+    recipe: Recipe = PUBLISHED["lenet-300-100"].recipe
     criteria: tuple[str, ...] = (
         "large_final",
         "magnitude_increase",

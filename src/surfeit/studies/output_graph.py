@@ -29,7 +29,7 @@ from surfeit.similarity import (
 from surfeit.store import Run
 from surfeit.tables.figures.lines import mean_line
 from surfeit.tables.figures.style import BLUE, GREY, ORANGE, Stroke, panels, percent_axis, style
-from surfeit.train import Recipe
+from surfeit.train import Recipe, report_recipe
 from surfeit.train.job import Job
 
 CLAIMS = (
@@ -58,7 +58,7 @@ class Config:
     data: str = "cifar10"
     model: str = "conv-2"
     layer: str = "fc1"
-    recipe: Recipe = Recipe(optimizer="adam", lr=2e-4, batch_size=64, steps=20_000)
+    recipe: Recipe = report_recipe("conv-2")
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     inner_product: float = 0.25  # published; more where chance reaches that
     examples: int = 2_000

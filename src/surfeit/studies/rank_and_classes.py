@@ -30,7 +30,7 @@ from surfeit.models import Structure
 from surfeit.spectra import elbow, residual_energy
 from surfeit.store import Run
 from surfeit.tables.figures.style import BLUE, GREEN, GREY, ORANGE, Stroke, panels, style
-from surfeit.train import Recipe
+from surfeit.train import Recipe, report_recipe
 from surfeit.train.job import Job
 
 CLAIMS = (
@@ -71,7 +71,7 @@ class Config:
     model: str = "conv-2"
     layer: str = "fc1"
     classes: tuple[int, ...] = (2, 3, 5, 7, 10)
-    recipe: Recipe = Recipe(optimizer="adam", lr=2e-4, batch_size=64, steps=20_000)
+    recipe: Recipe = report_recipe("conv-2")
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     rank_margin: float = 1.0  # ranks: an elbow is a whole number
 
@@ -82,7 +82,7 @@ LAPTOP = replace(
     PAPER,
     data="mnist",
     model="lenet-300-100",
-    recipe=Recipe(lr=3e-3, momentum=0.9, batch_size=64, steps=10_000),
+    recipe=replace(report_recipe("lenet-300-100"), steps=10_000),
 )
 QUICK = replace(PAPER, data=POOL_DATA, model=POOL_MODEL, recipe=POOL_RECIPE, seeds=(0, 1, 2))
 

@@ -21,7 +21,7 @@ from surfeit.similarity import components, cosine_graph, movement, normalised
 from surfeit.spectra import leading_directions, principal_angles
 from surfeit.store import Run
 from surfeit.tables.figures.style import BLUE, GREY, ORANGE, panels, percent_axis, style
-from surfeit.train import Recipe
+from surfeit.train import Recipe, report_recipe
 from surfeit.train.job import Job
 
 CLAIMS = (
@@ -59,7 +59,7 @@ class Config:
     kept: tuple[str, ...] = ("conv1", "conv2")
     filters: str = "conv2"  # whose units are compared with their twins
     layer: str = "fc1"  # the first that is drawn again
-    recipe: Recipe = Recipe(optimizer="adam", lr=2e-4, batch_size=64, steps=20_000)
+    recipe: Recipe = report_recipe("conv-2")
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     inner_product: float = 0.48  # published, from which units are joined
     rank: int = 10  # as many as there are classes

@@ -33,7 +33,7 @@ from surfeit.similarity import (
 )
 from surfeit.store import Run
 from surfeit.tables.figures.style import BLUE, GREY, ORANGE, VERMILLION, panels, percent_axis, style
-from surfeit.train import Recipe, Snapshots
+from surfeit.train import Recipe, Snapshots, report_recipe
 from surfeit.train.job import Job
 
 _REPORT = "Heitmann 2020, section 3.2"
@@ -82,20 +82,13 @@ class Network:
 CONV_2 = Network(
     model="conv-2",
     layer="fc1",
-    recipe=Recipe(optimizer="adam", lr=2e-4, batch_size=64, steps=20_000),
+    recipe=report_recipe("conv-2"),
     inner_product=0.25,
 )
 VGG19_BN = Network(
     model="vgg19-bn",
     layer="conv16",
-    recipe=Recipe(
-        lr=0.1,
-        momentum=0.9,
-        batch_size=64,
-        steps=112_000,
-        schedule="steps",
-        milestones=(56_000, 84_000),
-    ),
+    recipe=report_recipe("vgg19-bn"),
     inner_product=0.95,
 )
 
