@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from surfeit.models import lenet_300_100
 from surfeit.store import Store
 from surfeit.train import Recipe, train
 
-from .conftest import call
+from .conftest import call, interrupted
 
 TRAIN = ["train", "--model", "mlp-12-8", "--data", "digits", "--epochs", "2"]
 
@@ -152,18 +151,13 @@ def test_a_batch_larger_than_the_images_is_all_of_them(root, capsys):
 
 def test_interrupted_training_says_so_and_goes_on(root, capsys):
     """Ctrl-C in a real process; the same command then says from where it goes on."""
-    command = [sys.executable, "-m", "surfeit", "train", "--root", str(root), "--epochs", "3000"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not list(root.glob("runs/*/*/snapshots/9*")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    code, out, err = interrupted("train", "--epochs", "3000", root=root)
+    assert code == 130
     assert out == ""
     assert "stopped; give the same command again" in err
     (run,) = Store(root).runs()
     assert run.status == "interrupted"
+    command = [sys.executable, "-m", "surfeit", "train", "--epochs", "3000", "--root", str(root)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     assert "going on from step" in process.stderr.readline()

@@ -3,10 +3,7 @@
 import json
 import os
 import re
-import signal
-import subprocess
 import sys
-import time
 
 import pytest
 
@@ -14,7 +11,7 @@ from surfeit.store import Store
 from surfeit.store.record import read_done, write_done
 
 from ..lab.files import TINY, written_to
-from .conftest import call
+from .conftest import call, interrupted
 
 
 @pytest.fixture
@@ -214,14 +211,8 @@ def test_a_store_that_may_not_be_written_is_told_first(mine, root, capsys):
 def test_interrupted_it_says_that_the_same_command_goes_on(mine, root):
     """Ctrl-C in a real process, while workers train."""
     path = mine(*TINY, ("epochs=1), model", "epochs=400), model"))
-    command = [sys.executable, "-m", "surfeit", "study", str(path), "--root", str(root)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not list(root.glob("runs/*/*/snapshots/9*")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    code, out, err = interrupted("study", path, root=root, seconds=120)
+    assert code == 130
     assert out == ""
     assert "stopped; give the same command again and it goes on from here" in err
     assert not list(root.glob("results/*/*/verdicts.json"))

@@ -28,7 +28,7 @@ def told_of(study: Study, function: str) -> Iterator[None]:
         yield
     except SurfeitError:
         raise
-    except Exception as error:
+    except Exception as error:  # whatever a study's code may raise
         if lacks_memory(error):
             raise
         lines = str(error).strip().splitlines()

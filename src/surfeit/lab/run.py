@@ -54,7 +54,7 @@ def run_study(
     """
     study = _study(study)
     config = config_of(study, budget, seeds)
-    lab = (lab or Lab()).noting()
+    lab = lab or Lab()
     folder = (results_root(lab.store) if out is None else Path(out)) / study.name
     asked = _identity(study, budget, config)
     done = find_result(folder, asked, lab)
