@@ -61,19 +61,37 @@ export function widgetAddress(model: WidgetModel): Address {
 
 const WRITE_EVERY = 250;
 
-/** Writes an address at most so often: browsers refuse those who write it with every frame. */
-export function createWriter(address: Address): { write(hash: string): void; stop(): void } {
+export interface Writer {
+  write(hash: string): void;
+  /** Says that the address was changed from outside; what waits to be written is older than it. */
+  changed(): void;
+  stop(): void;
+}
+
+/**
+ * Writes an address at most so often: browsers refuse those who write it with every frame. An
+ * address that others changed is left alone, even before we hear of the change.
+ */
+export function createWriter(address: Address): Writer {
+  let known = address.read();
   let waiting: string | null = null;
   let timer: ReturnType<typeof setTimeout> | null = null;
   const send = (): void => {
     timer = null;
-    if (waiting !== null) address.write(waiting);
+    if (waiting !== null && address.read() === known) {
+      address.write(waiting);
+      known = address.read();
+    }
     waiting = null;
   };
   return {
     write(hash) {
       waiting = hash;
       timer ??= setTimeout(send, WRITE_EVERY);
+    },
+    changed() {
+      known = address.read();
+      waiting = null;
     },
     stop() {
       if (timer !== null) clearTimeout(timer);

@@ -54,7 +54,10 @@ export function mountViewer(element: HTMLElement, source: Source, options: Mount
   const endings = [
     store.subscribe(draw),
     writer.stop,
-    address.listen((hash) => store.set({ state: parseState(hash) })),
+    address.listen((hash) => {
+      writer.changed();
+      store.set({ state: parseState(hash) });
+    }),
     createPlayer(store, actions.goToIndex),
     follow(store, source, loader),
     watchPreferences(store, options.dark),
