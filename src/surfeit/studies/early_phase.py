@@ -14,7 +14,7 @@ import pyarrow as pa
 import torch
 from jaxtyping import Float64
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import FuncFormatter, NullFormatter
 from torch import Tensor
 
 from surfeit.lab import POOL_DATA, POOL_MODEL, POOL_RECIPE, Claim, Lab, Verdict, exceeds
@@ -135,8 +135,7 @@ def figure(table: pa.Table) -> Figure:
         axes.axhline(0.5, color=GREY, linewidth=1, linestyle="--", label="half")
         axes.set(xscale="log", xlabel="step", ylabel="still to change", ylim=(0, 1.05))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        axes.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
-        axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         percent_axis(axes)
         axes.legend()
     return drawn
