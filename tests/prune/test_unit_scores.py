@@ -8,7 +8,7 @@ import torch
 from surfeit.core import Split, Streams
 from surfeit.models import Structure, mlp
 from surfeit.procedures.tickets import TicketConfig
-from surfeit.procedures.tickets.selection import select, to_mask
+from surfeit.procedures.tickets.selection import Places, select
 from surfeit.prune import (
     CRITERIA,
     Criterion,
@@ -22,7 +22,7 @@ from surfeit.prune import (
     unit_score_names,
 )
 from surfeit.prune.schedules import at_step
-from surfeit.prune.unit_selection import pooled_scores, removals
+from surfeit.prune.unit_selection import maskings, pooled_scores
 from surfeit.train.pruning import Pruning
 
 from ..oracles.removal import NETWORKS, built
@@ -37,13 +37,20 @@ def split(count=30):
     return Split(images, torch.randint(0, 3, (count,), generator=generator))
 
 
+def places(model):
+    return Places(model, Structure.of(model), "unit")
+
+
+PLACES = places(MODEL)
+
+
 def config(name, **options):
     return TicketConfig(levels=2, rate=0.3, granularity="unit", score=name, **options)
 
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_greedy_tickets_keep_what_the_removal_order_removes_last(name):
-    kept = select(config(f"greedy_{name}"), Evidence(MODEL), 1, within=None)
+    kept = select(config(f"greedy_{name}"), PLACES, Evidence(MODEL), 1, within=None)
     for layer in ("fc1", "fc2"):
         weight = MODEL.get_submodule(layer).weight.detach()
         order = removal_order(weight, CRITERIA[name])
@@ -53,9 +60,9 @@ def test_greedy_tickets_keep_what_the_removal_order_removes_last(name):
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_greedy_tickets_of_a_later_level_order_the_units_that_are_left(name):
-    first = select(config(f"greedy_{name}"), Evidence(MODEL), 1, within=None)
-    mask = to_mask("unit", MODEL, first)
-    second = select(config(f"greedy_{name}"), Evidence(MODEL, mask=mask), 2, within=first)
+    first = select(config(f"greedy_{name}"), PLACES, Evidence(MODEL), 1, within=None)
+    mask = PLACES.to_mask(first)
+    second = select(config(f"greedy_{name}"), PLACES, Evidence(MODEL, mask=mask), 2, within=first)
     for layer in ("fc1", "fc2"):
         left = first[layer].nonzero().flatten()
         # What reads removed units has lost those weights: fc2 keeps the columns that fc1 kept.
@@ -71,7 +78,7 @@ def test_greedy_orders_and_sums_of_all_pairs_keep_different_units():
     model.fc1.weight.data = weight
     evidence = Evidence(model)
     kept = {
-        name: select(config(name), evidence, 1, within=None)["fc1"].tolist()
+        name: select(config(name), places(model), evidence, 1, within=None)["fc1"].tolist()
         for name in ("frame_potential", "greedy_frame_potential")
     }
     assert kept["frame_potential"] != kept["greedy_frame_potential"]
@@ -96,19 +103,18 @@ def test_greedy_orders_of_groups_are_of_their_weight_vectors_side_by_side(
 ):
     model, structure = followed(name)
     scored = unit_score_named(f"greedy_{criterion}").of(Evidence(model, structure=structure))
-    assert scored.keys() == removals(structure, structure.layers).keys()
-    for removal, places in scored.values():
-        order = removal_order(removal.matrix(model), CRITERIA[criterion])
-        assert places.argsort().tolist() == order.tolist()
+    assert scored.keys() == maskings(structure, structure.layers).keys()
+    for masking, scores in scored.values():
+        order = removal_order(masking.removal.matrix(model), CRITERIA[criterion])
+        assert scores.argsort().tolist() == order.tolist()
 
 
 @pytest.mark.parametrize("name", ["Residual", "PreActivation"])
 def test_scores_at_once_of_groups_are_means_over_their_members(followed, name):
     model, structure = followed(name)
     evidence = Evidence(model, structure=structure)
-    group = next(
-        own for own in removals(structure, structure.layers).values() if len(own.members) > 1
-    )
+    every = [masking.removal for masking in maskings(structure, structure.layers).values()]
+    group = next(removal for removal in every if len(removal.members) > 1)
     found = unit_score_named("magnitude").of(evidence)[group.name].scores
     totals, counts = torch.zeros(group.units).double(), torch.zeros(group.units).double()
     for member, places in group.members.items():

@@ -1,6 +1,7 @@
 """Which parameters make a removed unit zero where it is read: its own, or its readers'."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 import torch
 from jaxtyping import Int64
@@ -9,7 +10,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.modules.rnn import RNNBase, RNNCellBase
 
-from surfeit.core import copied, ties
+from surfeit.core import copied, ties, unwrapped
+from surfeit.models import Structure
 from surfeit.models.structure import check_uncomputed
 from surfeit.prune.removal import Place, Removal, Site
 from surfeit.prune.rerun import Rerun
@@ -37,15 +39,66 @@ def companions(model: nn.Module, removal: Removal) -> Iterator[Owned]:
     yield from _normalised(model, removal)
 
 
-def spoken_columns(model: nn.Module, removal: Removal) -> Iterator[Owned]:
-    """The weights by which readers read units that are not zero once their companions are.
+class Silenced:
+    """A private copy of a network, which is run with the companions of a removal at zero.
+
+    Only a run tells which readers then see something else than zero, as behind a sigmoid. One copy
+    serves removal after removal: what each of them zeroes is put back.
+
+    Args:
+        model: the network, left as it is and copied at the first run: it must not change until the
+            last one.
+        structure: of the network.
+    """
+
+    def __init__(self, model: nn.Module, structure: Structure) -> None:
+        self.model, self._structure = unwrapped(model), structure
+
+    @cached_property
+    def _rerun(self) -> Rerun:
+        own = copied(self.model).eval().requires_grad_(False)
+        functions = frozenset((name, 0) for name in self._structure.functions)
+        return Rerun(own, functions, frozenset())
+
+    @torch.no_grad()
+    def spoken(self, removal: Removal) -> tuple[Site, ...]:
+        """The sites where units are not zero although all of their companions are.
+
+        Cost: a forward pass on one example.
+        """
+        own = self._rerun.model
+        owned = [(own.get_parameter(name), of) for name, of in companions(self.model, removal)]
+        before = [value.clone() for value, _ in owned]
+        spoken: list[Site] = []
+        gone = torch.ones(removal.units, dtype=torch.bool)
+
+        def enter(place: Place, tensors: list[Tensor]) -> list[Tensor]:
+            look(place, tensors)
+            return tensors
+
+        def look(place: Place | None, tensors: list[Tensor]) -> None:
+            for site in removal.sites_of(place):
+                value = tensors[site.place]
+                if not torch.equal(site.without(value, gone, None), value):
+                    spoken.append(site)
+
+        try:
+            for value, of in owned:
+                value.masked_fill_((of >= 0).to(value.device), 0.0)
+            look(None, [self._rerun.run(self._structure.example, enter)])
+        finally:
+            for (value, _), whole in zip(owned, before, strict=True):
+                value.copy_(whole)
+        return tuple(spoken)
+
+
+def read_columns(model: nn.Module, removal: Removal, spoken: Iterable[Site]) -> Iterator[Owned]:
+    """The weights by which readers read units at these sites.
 
     Raises:
-        ValueError: if such a reader has no weights of its own for a unit that it reads, or the
-            companions are tied to parameters of other layers, which would lose them too.
+        ValueError: if such a reader has no weights of its own for a unit that it reads.
     """
-    _check_untied(model, removal)
-    for site in _spoken(model, removal):
+    for site in spoken:
         if site.call is None:
             raise ValueError(
                 f"a mask cannot remove {removal.words}: they reach the network's result behind "
@@ -54,7 +107,12 @@ def spoken_columns(model: nn.Module, removal: Removal) -> Iterator[Owned]:
         yield from _columns(model, removal, site)
 
 
-def _check_untied(model: nn.Module, removal: Removal) -> None:
+def check_untied(model: nn.Module, removal: Removal) -> None:
+    """Says so if what goes with the units is tied to parameters of others, which would lose it too.
+
+    Raises:
+        ValueError: naming the two parameters.
+    """
     tied = ties(model)
     layers = [removal.structure.layer(member) for member in removal.members]
     for part in (part for layer in layers for part in (*layer.weights, *layer.biases)):
@@ -87,30 +145,6 @@ def _normalised(model: nn.Module, removal: Removal) -> Iterator[Owned]:
         if name not in shared:
             yield f"{name}.weight", units
             yield f"{name}.bias", units
-
-
-@torch.no_grad()
-def _spoken(model: nn.Module, removal: Removal) -> list[Site]:
-    """The sites where units are not zero although all of their companions are."""
-    own = copied(model).eval().requires_grad_(False)
-    for name, owners in companions(model, removal):
-        own.get_parameter(name).masked_fill_((owners >= 0).to(own.get_parameter(name).device), 0.0)
-    spoken: list[Site] = []
-    gone = torch.ones(removal.units, dtype=torch.bool)
-
-    def enter(place: Place, tensors: list[Tensor]) -> list[Tensor]:
-        look(place, tensors)
-        return tensors
-
-    def look(place: Place | None, tensors: list[Tensor]) -> None:
-        for site in removal.sites_of(place):
-            value = tensors[site.place]
-            if not torch.equal(site.without(value, gone, None), value):
-                spoken.append(site)
-
-    result = Rerun(own, removal.first, removal.behind).run(removal.structure.example, enter)
-    look(None, [result])
-    return spoken
 
 
 def _columns(model: nn.Module, removal: Removal, site: Site) -> Iterator[Owned]:

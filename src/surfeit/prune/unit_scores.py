@@ -18,7 +18,8 @@ from surfeit.prune.evidence import Evidence
 from surfeit.prune.options import Option, check_options
 from surfeit.prune.orders import contributions, order_by
 from surfeit.prune.removal import Removal
-from surfeit.prune.unit_selection import Scored, pooled_scores, removals
+from surfeit.prune.unit_selection import Scored, maskings, pooled_scores
+from surfeit.prune.units import Masking
 
 GREEDY = "greedy_"
 """What a name begins with if units are scored by a greedy order."""
@@ -46,24 +47,29 @@ class UnitScore:
         return f"{GREEDY}{self.criterion.name}" if self.greedy else name
 
     def of(
-        self, evidence: Evidence, chosen: Mapping[str, Removal] | None = None
+        self, evidence: Evidence, chosen: Mapping[str, Masking] | None = None
     ) -> dict[str, Scored]:
         """The scores of units that can go, by the first layer of each group.
 
         Args:
             evidence: of the network as it is, with what the criterion looks at.
-            chosen: the removals to score, by first layer; all that have scores if None.
+            chosen: the units to score, by first layer; all that have scores if None.
 
         Raises:
-            ValueError: if a chosen removal has no scores, or as the criterion and
-                `surfeit.prune.unit_selection.removals`.
+            ValueError: if chosen units have no scores, or as the criterion and
+                `surfeit.prune.unit_selection.maskings`.
         """
         if self.greedy:
-            chosen = removals(evidence.followed, evidence.unit_layers) if chosen is None else chosen
-            return {name: Scored(own, self._places(own, evidence)) for name, own in chosen.items()}
+            chosen = maskings(evidence.followed, evidence.unit_layers) if chosen is None else chosen
+            return {
+                name: Scored(own, self._places(own.removal, evidence))
+                for name, own in chosen.items()
+            }
         scores = self.criterion.scores(evidence, **self.options)
-        chosen = removals(evidence.followed, scores) if chosen is None else chosen
-        return {name: Scored(own, pooled_scores(own, scores)) for name, own in chosen.items()}
+        chosen = maskings(evidence.followed, scores) if chosen is None else chosen
+        return {
+            name: Scored(own, pooled_scores(own.removal, scores)) for name, own in chosen.items()
+        }
 
     def _places(self, removal: Removal, evidence: Evidence) -> Float64[Tensor, " units"]:
         """Each unit's place in the removal order: weights that a mask removed are zero."""

@@ -1,6 +1,6 @@
 """Which units to keep, by their scores."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -14,7 +14,8 @@ from surfeit.prune.allocation import Allocation, layerwise_mask, uniform_mask
 from surfeit.prune.checks import check_alike
 from surfeit.prune.prunable import Mask
 from surfeit.prune.removal import Removal
-from surfeit.prune.units import remove_, unit_mask
+from surfeit.prune.silence import Silenced
+from surfeit.prune.units import Masking, mask_without
 
 
 def unit_mask_from_scores(
@@ -52,9 +53,9 @@ def unit_mask_from_scores(
     """
     known = structure if structure is not None else Structure.of(model)
     _check_scores(known, scores)
-    chosen = removals(known, scores)
+    chosen = maskings(known, scores)
     check_any(known, chosen)
-    scored = {name: Scored(own, pooled_scores(own, scores)) for name, own in chosen.items()}
+    scored = {name: Scored(own, pooled_scores(own.removal, scores)) for name, own in chosen.items()}
     return unit_mask_of(model, scored, density, mask=mask, allocation=allocation, structure=known)
 
 
@@ -62,11 +63,11 @@ class Scored(NamedTuple):
     """Units that can go, and their scores.
 
     Args:
-        removal: the units.
+        masking: the units.
         scores: float64 [units], larger = kept, on the CPU.
     """
 
-    removal: Removal
+    masking: Masking
     scores: Tensor
 
 
@@ -88,10 +89,12 @@ def unit_mask_of(
     alive = None
     if mask is not None:
         own = alive_units(model, mask)
-        alive = {name: alive_places(removal, own) for name, (removal, _) in scored.items()}
+        alive = {name: alive_places(one.masking.removal, own) for name, one in scored.items()}
     share = partial(layerwise_mask if isinstance(density, Mapping) else allocation, scores)
     kept = share(density, mask=alive)  # pyright: ignore[reportArgumentType]
-    result = unit_mask(model, {name: ~units for name, units in kept.items()}, structure=structure)
+    silenced = Silenced(model, structure)
+    chosen = {name: one.masking.on(silenced) for name, one in scored.items()}
+    result = mask_without(model, chosen, {name: ~units for name, units in kept.items()})
     if mask is None:
         return result
     shared = {name: mask[name] for name in result if name in mask}
@@ -114,8 +117,8 @@ def check_any(structure: Structure, chosen: Mapping[str, object]) -> None:
         )
 
 
-def removals(structure: Structure, names: Mapping[str, object]) -> dict[str, Removal]:
-    """The removals of the layers named whose units can be masked, one a group, by first layer.
+def maskings(structure: Structure, names: Iterable[str]) -> dict[str, Masking]:
+    """How units of the layers named are removed by masks, one a group, by its first layer.
 
     Left out are layers whose units cannot be removed (`structure.why_not_removable`), and those of
     which no mask of weights can make them zero where they are read, as a normalisation over units
@@ -126,20 +129,20 @@ def removals(structure: Structure, names: Mapping[str, object]) -> dict[str, Rem
 
     Cost: a forward pass a layer.
     """
-    found: dict[str, Removal] = {}
+    found: dict[str, Masking] = {}
     refused: list[ValueError] = []
-    model = structure.module("")
+    silenced = Silenced(structure.module(""), structure)
     for name in names:
         first = structure.members(name)[0]
         if first in found or structure.why_not_removable(name) is not None:
             continue
-        removal = Removal.of(structure, first)
+        masking = Masking(Removal.of(structure, first), silenced)
         try:
-            remove_({}, model, removal, torch.arange(removal.units) == 0)
+            masking.remove_({}, torch.arange(masking.removal.units) == 0)
         except ValueError as error:
             refused.append(error)
             continue
-        found[first] = removal
+        found[first] = masking
     if refused and not found:
         raise refused[0]
     return found

@@ -1,22 +1,18 @@
 """Masks of whole units: what is removed is exactly zero wherever it is read."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor, nn
 
-from surfeit.core import (
-    CollapseError,
-    converted_,
-    copied,
-    own_parameters,
-    ties,
-    unwrapped,
-)
+from surfeit.core import CollapseError, converted_, copied, own_parameters, ties
 from surfeit.models import Structure
 from surfeit.prune.prunable import Mask, prunable
-from surfeit.prune.removal import Removal
-from surfeit.prune.silence import Owned, companions, spoken_columns
+from surfeit.prune.removal import Removal, Site
+from surfeit.prune.silence import Owned, Silenced, check_untied, companions, read_columns
 from surfeit.prune.without import WithoutUnits
 
 
@@ -58,11 +54,76 @@ def unit_mask(
     if not isinstance(removed, Mapping):
         raise ValueError(f"removed must be units by layer, {{'fc1': [0, 7]}}, got {removed!r}")
     known = structure if structure is not None else Structure.of(model)
+    silenced = Silenced(model, known)
+    maskings = {name: Masking(Removal.of(known, name, outputs=True), silenced) for name in removed}
+    return mask_without(model, maskings, removed)
+
+
+@dataclass(frozen=True, eq=False)
+class Masking:
+    """The removal of units by weights alone: which of them a mask takes, and how.
+
+    Which readers speak of a removed unit is found by running the network once and kept: the
+    network must not change meanwhile.
+
+    Args:
+        removal: the units.
+        silenced: the network, which several removals may share.
+    """
+
+    removal: Removal
+    silenced: Silenced
+
+    def on(self, silenced: Silenced) -> "Masking":
+        """The removal of the same units from another network of this structure."""
+        return self if silenced.model is self.silenced.model else Masking(self.removal, silenced)
+
+    @cached_property
+    def _spoken(self) -> tuple[Site, ...]:
+        check_untied(self.silenced.model, self.removal)
+        return self.silenced.spoken(self.removal)
+
+    def remove_(self, mask: Mask, gone: Bool[Tensor, " units"]) -> None:
+        """Adds the removal of some units to a mask, in place.
+
+        Raises:
+            ValueError: as `unit_mask`.
+        """
+        model, removal = self.silenced.model, self.removal
+        own, tied = own_parameters(model), ties(model)
+        owned = [*companions(model, removal)]
+        if bool(gone.any()):
+            owned += read_columns(model, removal, self._spoken)
+            _check_functions(model, removal, gone, owned)
+        for name, owners in owned:
+            place = name
+            if name in tied:
+                place = tied[name].to
+                owners = tied[name].inverse(owners, own[place].shape)
+            kept = mask.setdefault(place, torch.ones(own[place].shape, dtype=torch.bool))
+            kept &= ~(gone[owners.clamp(min=0)] & (owners >= 0))
+
+
+def mask_without(
+    model: nn.Module,
+    maskings: Mapping[str, Masking],
+    removed: Mapping[str, Tensor | Sequence[int]],
+) -> Mask:
+    """As `unit_mask`, of removals that are known already.
+
+    Args:
+        model: the network of the maskings.
+        maskings: by layer, of all that are in `removed`.
+        removed: as of `unit_mask`.
+
+    Raises:
+        ValueError, CollapseError: as `unit_mask`.
+    """
     own = own_parameters(model)
     result = {name: torch.ones(own[name].shape, dtype=torch.bool) for name in prunable(model)}
     taken: dict[str, str] = {}
     for name, units in removed.items():
-        removal = Removal.of(known, name, outputs=True)
+        removal = maskings[name].removal
         gone = _places(removal, units)
         for member in removal.members:
             if member in taken:
@@ -75,29 +136,8 @@ def unit_mask(
                 f"layer {name!r} would be left without units: all {removal.units:,} are to be "
                 "removed"
             )
-        remove_(result, model, removal, gone)
+        maskings[name].remove_(result, gone)
     return result
-
-
-def remove_(mask: Mask, model: nn.Module, removal: Removal, gone: Tensor) -> None:
-    """Adds the removal of some units to a mask, in place.
-
-    Raises:
-        ValueError: as `unit_mask`.
-    """
-    model = unwrapped(model)
-    own, tied = own_parameters(model), ties(model)
-    owned = [*companions(model, removal)]
-    if bool(gone.any()):
-        owned += spoken_columns(model, removal)
-        _check_functions(model, removal, gone, owned)
-    for name, owners in owned:
-        place = name
-        if name in tied:
-            place = tied[name].to
-            owners = tied[name].inverse(owners, own[place].shape)
-        kept = mask.setdefault(place, torch.ones(own[place].shape, dtype=torch.bool))
-        kept &= ~(gone[owners.clamp(min=0)] & (owners >= 0))
 
 
 @torch.no_grad()

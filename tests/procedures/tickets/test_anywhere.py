@@ -19,7 +19,7 @@ from surfeit.procedures.tickets import (
     ticket_anatomy,
     transfer_tickets,
 )
-from surfeit.procedures.tickets.selection import check_levels, densities_of
+from surfeit.procedures.tickets.selection import Places, check_levels, densities_of
 from surfeit.procedures.tickets.transfer import exchange_head_
 from surfeit.prune import alive_units, check_nested
 from surfeit.tables.tables import where
@@ -242,7 +242,7 @@ def test_frozen_backbones_are_pruned_and_stay_as_they_are(store):
 
 def test_transposed_convolutions_have_their_units_along_the_second_axis(store):
     data, model = data_for("Grouped")
-    densities = densities_of(UNITS, model, 1)
+    densities = densities_of(UNITS, Places(model, Structure.of(model), "unit"), 1)
     assert densities == dict.fromkeys(("conv", "up", "out"), 0.75)
     check_levels(UNITS, model)
     table = find_tickets(

@@ -124,8 +124,8 @@ def test_a_ticket_that_is_not_rewound_bit_for_bit_trains_nothing(blobs, store, m
 def test_a_mask_that_grows_trains_nothing(blobs, store, monkeypatch):
     real = levels.select
 
-    def careless(config, evidence, level, *, within):
-        return real(replace(config, score="small_final"), evidence, level, within=None)
+    def careless(config, places, evidence, level, *, within):
+        return real(replace(config, score="small_final"), places, evidence, level, within=None)
 
     monkeypatch.setattr(levels, "select", careless)
     table = search(store, blobs, TicketConfig(levels=2, controls=()))
@@ -146,9 +146,9 @@ def test_a_mask_that_takes_normalisation_for_weights_trains_nothing(blobs, store
     """As in public code, whose scores are of every parameter that is called weight."""
     real = levels.select
 
-    def careless(config, evidence, level, *, within):
+    def careless(config, places, evidence, level, *, within):
         scale = torch.tensor([True, False, True, True])
-        return real(config, evidence, level, within=within) | {"1.weight": scale}
+        return real(config, places, evidence, level, within=within) | {"1.weight": scale}
 
     monkeypatch.setattr(levels, "select", careless)
     table = search(store, blobs, TicketConfig(levels=1, controls=()), model=normalised)

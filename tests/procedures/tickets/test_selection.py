@@ -6,13 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from surfeit.core import CollapseError, Streams
-from surfeit.models import conv_2, mlp
+from surfeit.models import Structure, conv_2, mlp
 from surfeit.procedures.tickets import TicketConfig
-from surfeit.procedures.tickets.selection import densities_of, places_of, select, to_mask
+from surfeit.procedures.tickets.selection import Places, densities_of, select
 from surfeit.prune.scores import Evidence
 
 MODEL = mlp((9, 7), input_shape=(1, 4, 4), classes=3, generator=Streams(0).get("init"))
 WEIGHTS = {n: value.detach() for n, value in MODEL.named_parameters() if value.dim() > 1}
+
+
+def of(model, granularity="weight"):
+    return Places(model, Structure.of(model), granularity)
+
+
+PLACES = of(MODEL)
 
 
 def _largest(scores: torch.Tensor, count: int) -> torch.Tensor:
@@ -22,7 +29,7 @@ def _largest(scores: torch.Tensor, count: int) -> torch.Tensor:
 
 
 def test_layerwise_keeps_the_largest_of_each_layer_at_half_the_rate_in_the_last():
-    kept = select(TicketConfig(), Evidence(MODEL), 3, within=None)
+    kept = select(TicketConfig(), PLACES, Evidence(MODEL), 3, within=None)
     for name, weight in WEIGHTS.items():
         density = 0.9**3 if name == "fc3.weight" else 0.8**3
         expected = _largest(weight.abs(), round(density * weight.numel()))
@@ -30,7 +37,7 @@ def test_layerwise_keeps_the_largest_of_each_layer_at_half_the_rate_in_the_last(
 
 
 def test_global_keeps_the_largest_of_all_layers_together():
-    kept = select(TicketConfig(allocation="global"), Evidence(MODEL), 2, within=None)
+    kept = select(TicketConfig(allocation="global"), PLACES, Evidence(MODEL), 2, within=None)
     every = torch.cat([weight.flatten() for weight in WEIGHTS.values()])
     expected = _largest(every.abs(), round(0.64 * every.numel()))
     assert torch.equal(torch.cat([kept[name].flatten() for name in WEIGHTS]), expected)
@@ -39,7 +46,7 @@ def test_global_keeps_the_largest_of_all_layers_together():
 @pytest.mark.parametrize("rate", [0.0, 0.3])
 def test_global_with_a_rate_for_the_output_layer_prunes_it_by_itself(rate):
     config = TicketConfig(allocation="global", output_rate=rate)
-    kept = select(config, Evidence(MODEL), 2, within=None)
+    kept = select(config, PLACES, Evidence(MODEL), 2, within=None)
     last = WEIGHTS["fc3.weight"]
     count = round((1 - rate) ** 2 * last.numel())
     assert torch.equal(kept["fc3.weight"], _largest(last.abs(), count))
@@ -50,7 +57,7 @@ def test_global_with_a_rate_for_the_output_layer_prunes_it_by_itself(rate):
 
 def test_convolutions_have_a_rate_of_their_own():
     model = conv_2(input_shape=(1, 4, 4), classes=3)
-    found = densities_of(TicketConfig(conv_rate=0.1), model, 2)
+    found = densities_of(TicketConfig(conv_rate=0.1), of(model), 2)
     assert found == {
         "conv1.weight": pytest.approx(0.81),
         "conv2.weight": pytest.approx(0.81),
@@ -63,7 +70,8 @@ def test_convolutions_have_a_rate_of_their_own():
 @pytest.mark.parametrize("allocation", ["layerwise", "global"])
 def test_units_go_whole_and_those_of_the_output_stay(allocation):
     config = TicketConfig(granularity="unit", score="filter_norm", rate=0.25, allocation=allocation)
-    kept = select(config, Evidence(MODEL), 1, within=None)
+    places = of(MODEL, "unit")
+    kept = select(config, places, Evidence(MODEL), 1, within=None)
     assert kept.keys() == {"fc1", "fc2"}
     norms = {name: WEIGHTS[f"{name}.weight"].norm(dim=1) for name in kept}
     if allocation == "layerwise":
@@ -72,8 +80,8 @@ def test_units_go_whole_and_those_of_the_output_stay(allocation):
     else:
         every = _largest(torch.cat(list(norms.values())), 12)
         assert torch.equal(torch.cat([kept["fc1"], kept["fc2"]]), every)
-    mask = to_mask("unit", MODEL, kept)
-    assert all(torch.equal(places_of("unit", MODEL, mask)[name], kept[name]) for name in kept)
+    again = places.of_mask(places.to_mask(kept))
+    assert all(torch.equal(again[name], kept[name]) for name in kept)
 
 
 def _coarse(spread: int):
@@ -98,15 +106,15 @@ def test_levels_of_tied_scores_are_nested_and_within_one_place_of_what_was_asked
     model = _coarse(spread)
     score = "filter_norm" if granularity == "unit" else "large_final"
     config = TicketConfig(rate=rate, score=score, allocation=allocation, granularity=granularity)
-    before = None
+    places, before = of(model, granularity), None
     for level in range(1, 5):
         try:
-            kept = select(config, Evidence(model), level, within=before)
+            kept = select(config, places, Evidence(model), level, within=before)
         except CollapseError:
             # At high rates; of equal scores `global` keeps the first, and none of a later layer.
             assert rate > 0.2 or allocation == "global"
             return
-        wanted = densities_of(config, model, level)
+        wanted = densities_of(config, places, level)
         parts = [[name] for name in kept] if allocation == "layerwise" else [list(kept)]
         for names in parts:
             count = sum(int(kept[name].sum()) for name in names)
@@ -122,7 +130,8 @@ def test_a_level_lies_within_the_one_before():
     before = None
     for level in range(1, 6):
         generator = Streams(0).get("score", level)
-        kept = select(config, Evidence(MODEL, generator=generator), level, within=before)
+        evidence = Evidence(MODEL, generator=generator)
+        kept = select(config, PLACES, evidence, level, within=before)
         if before is not None:
             assert all(not bool((kept[name] & ~before[name]).any()) for name in kept)
         before = kept

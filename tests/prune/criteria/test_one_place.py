@@ -7,7 +7,7 @@ from surfeit.cli.names import criteria_of
 from surfeit.core import Split, Streams
 from surfeit.models import Structure, mlp
 from surfeit.procedures.tickets import TicketConfig
-from surfeit.procedures.tickets.selection import select
+from surfeit.procedures.tickets.selection import Places, select
 from surfeit.prune import (
     CRITERIA,
     Criterion,
@@ -109,8 +109,9 @@ def test_tickets_and_pruning_while_training_know_it():
     assert {"largest_weight", "mean_output"} <= set(unit_score_names())
     for name in ("largest_weight", "mean_output"):
         config = TicketConfig(levels=1, rate=0.5, granularity="unit", score=name)
-        evidence = Evidence(MODEL, split=split(), structure=Structure.of(MODEL))
-        kept = select(config, evidence, 1, within=None)
+        structure = Structure.of(MODEL)
+        evidence = Evidence(MODEL, split=split(), structure=structure)
+        kept = select(config, Places(MODEL, structure, "unit"), evidence, 1, within=None)
         scores = CRITERIA[name].scores(Evidence(MODEL, split=split()))["fc1"]
         assert set(kept["fc1"].nonzero().flatten().tolist()) == set(scores.topk(3).indices.tolist())
         pruning = Pruning(moments=at_step(1, 0.5), granularity="unit", score=name)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -39,7 +40,7 @@ class Ticket:
     to_mask: Callable[[Mask], Mask] = _as_it_is
     by_unit: Callable[[Mapping[str, Tensor]], Mask] | None = None
 
-    @property
+    @cached_property
     def mask(self) -> Mask:
         """The ticket's own mask of weights."""
         return self.to_mask(self.kept)

@@ -16,7 +16,7 @@ from surfeit.procedures.tickets.config import TicketConfig
 from surfeit.procedures.tickets.controls import Mask, Ticket
 from surfeit.procedures.tickets.drawing import drawn_like
 from surfeit.procedures.tickets.protocol import began_with, check_shrinks
-from surfeit.procedures.tickets.selection import places_of, select, to_mask
+from surfeit.procedures.tickets.selection import Places, select
 from surfeit.prune.masks import check_mask
 from surfeit.prune.scores import Evidence
 from surfeit.store import Run
@@ -63,17 +63,17 @@ def level_job(
     """
     parents = (dense,) if before is None else (dense, before)
     before = parents[-1]
-    initial, model, structure = dense.tensors(0), base.network, base.structure
-    by = config.granularity
+    initial = dense.tensors(0)
+    places = Places(base.network, base.structure, config.granularity)
     ticket = Ticket(
         weights=beginning(config, dense, before),
         initial=initial,
-        kept=places_at(base, config, level, dense=dense, before=before),
-        draw=partial(drawn_like, model, initial, known=known),
-        to_mask=partial(to_mask, by, model, structure=structure),
-        by_unit=None if by == "weight" else partial(places_of, by, model, structure=structure),
+        kept=places_at(base, config, places, level, dense=dense, before=before),
+        draw=partial(drawn_like, base.network, initial, known=known),
+        to_mask=places.to_mask,
+        by_unit=places.of_mask if places.by_unit else None,
     )
-    check_mask(model, ticket.mask, structure=structure)
+    check_mask(base.network, ticket.mask, structure=base.structure)
     check_shrinks(ticket.mask, before.mask, level=level)
     return arm_job(
         base,
@@ -86,12 +86,15 @@ def level_job(
     )
 
 
-def places_at(base: Job, config: TicketConfig, level: int, *, dense: Run, before: Run) -> Mask:
+def places_at(
+    base: Job, config: TicketConfig, places: Places, level: int, *, dense: Run, before: Run
+) -> Mask:
     """The places that a level keeps, from the weights that the run before ended with.
 
     Args:
         base: network and data, for scores that look at them; arithmetic and seed.
         config: the search.
+        places: of the network.
         level: >= 1.
         dense: the dense run; its weights at `rewind_to` are the initial ones of scores that
             compare with them.
@@ -112,11 +115,9 @@ def places_at(base: Job, config: TicketConfig, level: int, *, dense: Run, before
         mask=before.mask or None,
         generator=generator,
     )
-    within = None
-    if before.mask:
-        within = places_of(config.granularity, base.network, before.mask, structure=base.structure)
+    within = places.of_mask(before.mask) if before.mask else None
     with base.numerics.in_force():
-        return select(config, evidence, level, within=within)
+        return select(config, places, evidence, level, within=within)
 
 
 def beginning(config: TicketConfig, dense: Run, before: Run) -> Params:

@@ -5,6 +5,8 @@ in a residual stream, are one place, named after their first layer.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor, nn
@@ -16,20 +18,87 @@ from surfeit.procedures.tickets.controls import Mask
 from surfeit.prune.alive import alive_units
 from surfeit.prune.allocation import global_mask, layer_rates, layerwise_mask
 from surfeit.prune.prunable import layer_of, prunable, weights_of
-from surfeit.prune.removal import Removal
 from surfeit.prune.scores import SCORES, Evidence
 from surfeit.prune.unit_scores import unit_score_named
-from surfeit.prune.unit_selection import alive_places, removals
-from surfeit.prune.units import unit_mask
+from surfeit.prune.unit_selection import alive_places, maskings
+from surfeit.prune.units import Masking, mask_without
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """The places of one network that a search keeps or removes.
+
+    Args:
+        network: left as it is; it must not change, since what its units need is found once.
+        structure: of the network.
+        granularity: what a place is.
+    """
+
+    network: nn.Module
+    structure: Structure
+    granularity: Granularity
+
+    @property
+    def by_unit(self) -> bool:
+        """Whether places are whole units."""
+        return self.granularity == "unit"
+
+    @cached_property
+    def units(self) -> dict[str, Masking]:
+        """What structured tickets remove: the layers whose units can go, one for each group.
+
+        Raises:
+            ValueError: if the network cannot be followed.
+        """
+        layers = self.structure.layers.items()
+        return maskings(
+            self.structure, [name for name, layer in layers if layer.kind != "embedding"]
+        )
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """How many places there are, by parameter or, of units, by layer name."""
+        if self.by_unit:
+            return {name: masking.removal.units for name, masking in self.units.items()}
+        own = dict(self.network.named_parameters())
+        return {name: own[name].numel() for name in prunable(self.network)}
+
+    def to_mask(self, kept: Mapping[str, Tensor]) -> Mask:
+        """The mask of weights, by parameter name, that keeps these places alone."""
+        if not self.by_unit:
+            return dict(kept)
+        removed = {layer: ~places for layer, places in kept.items()}
+        return mask_without(self.network, self.units, removed)
+
+    def of_mask(self, mask: Mapping[str, Tensor]) -> Mask:
+        """The places that a mask of weights keeps: the reverse of `to_mask`.
+
+        A unit that is kept may have no weights left, where all that it read is gone: its bias
+        tells.
+        """
+        if not self.by_unit:
+            return dict(mask)
+        own = alive_units(self.network, mask)
+        for name, layer in self.structure.layers.items():
+            for part in layer.biases:
+                if part.tensor in mask:
+                    own[name] = part.matrix(mask[part.tensor][:, None]).any(1)
+        return {name: alive_places(masking.removal, own) for name, masking in self.units.items()}
 
 
 def select(
-    config: TicketConfig, evidence: Evidence, level: int, *, within: Mapping[str, Tensor] | None
+    config: TicketConfig,
+    places: Places,
+    evidence: Evidence,
+    level: int,
+    *,
+    within: Mapping[str, Tensor] | None,
 ) -> Mask:
     """The places that a level keeps: those with the largest scores.
 
     Args:
         config: names the score, the allocation and the rates.
+        places: of the dense network.
         evidence: the network as the level before ended, or the dense network.
         level: in [1, levels].
         within: the places that the level before kept, by the same names; None for all.
@@ -41,14 +110,13 @@ def select(
         CollapseError: if a layer would keep none.
         ValueError: if the score cannot be computed for this network.
     """
-    by_unit = config.granularity == "unit"
-    if by_unit:
-        scored = unit_score_named(config.score).of(evidence, unit_places(evidence.followed))
-        found = {name: own.scores for name, own in scored.items()}
+    if places.by_unit:
+        scored = unit_score_named(config.score).of(evidence, places.units)
+        scores = {name: own.scores for name, own in scored.items()}
     else:
-        found = SCORES[config.score](evidence)
+        scores = SCORES[config.score](evidence)
     try:
-        return _allocated(config, evidence, level, found, within)
+        return _allocated(config, places, level, scores, within)
     except CollapseError as error:
         raise CollapseError(
             f"level {level} would leave a layer without {config.granularity}s: {error}"
@@ -57,17 +125,16 @@ def select(
 
 def _allocated(
     config: TicketConfig,
-    evidence: Evidence,
+    places: Places,
     level: int,
-    found: Mapping[str, Tensor],
+    scores: Mapping[str, Tensor],
     within: Mapping[str, Tensor] | None,
 ) -> Mask:
-    model, structure = evidence.model, evidence.followed
-    densities = densities_of(config, model, level, structure=structure)
-    scores = {name: found[name] for name in densities}
+    densities = densities_of(config, places, level)
+    scores = {name: scores[name] for name in densities}
     if config.allocation == "layerwise":
         return layerwise_mask(scores, _at_most(densities, within), mask=within)
-    apart = _apart(config, model, structure)
+    apart = _apart(config, places)
     pooled = {name: score for name, score in scores.items() if name not in apart}
     kept = global_mask(pooled, densities[next(iter(pooled))], mask=_of(pooled, within))
     own = {name: scores[name] for name in apart}
@@ -76,57 +143,7 @@ def _allocated(
     return kept
 
 
-def unit_places(structure: Structure) -> dict[str, Removal]:
-    """What structured tickets remove: the layers whose units can go, one for each group.
-
-    Raises:
-        ValueError: if the network cannot be followed.
-    """
-    return removals(
-        structure,
-        {name: layer for name, layer in structure.layers.items() if layer.kind != "embedding"},
-    )
-
-
-def to_mask(
-    granularity: Granularity,
-    model: nn.Module,
-    kept: Mapping[str, Tensor],
-    *,
-    structure: Structure | None = None,
-) -> Mask:
-    """The mask of weights, by parameter name, that keeps these places alone."""
-    if granularity == "weight":
-        return dict(kept)
-    removed = {layer: ~places for layer, places in kept.items()}
-    return unit_mask(model, removed, structure=structure)
-
-
-def places_of(
-    granularity: Granularity,
-    model: nn.Module,
-    mask: Mapping[str, Tensor],
-    *,
-    structure: Structure | None = None,
-) -> Mask:
-    """The places that a mask of weights keeps: the reverse of `to_mask`.
-
-    A unit that is kept may have no weights left, where all that it read is gone: its bias tells.
-    """
-    if granularity == "weight":
-        return dict(mask)
-    known = structure or Structure.of(model)
-    own, chosen = alive_units(model, mask), unit_places(known)
-    for name, layer in known.layers.items():
-        for part in layer.biases:
-            if part.tensor in mask:
-                own[name] = part.matrix(mask[part.tensor][:, None]).any(1)
-    return {name: alive_places(removal, own) for name, removal in chosen.items()}
-
-
-def densities_of(
-    config: TicketConfig, model: nn.Module, level: int, *, structure: Structure | None = None
-) -> dict[str, float]:
+def densities_of(config: TicketConfig, places: Places, level: int) -> dict[str, float]:
     """The fraction to keep at a level, by parameter or, for structured tickets, by layer name.
 
     `(1 − rate)^level` with the layer's rate; under `global` the names that are pooled have one.
@@ -134,14 +151,14 @@ def densities_of(
     Raises:
         ValueError: if the network cannot be followed and output layers have a rate of their own.
     """
-    rates = _rates(config, model, structure or Structure.of(model))
-    return {name: (1 - rate) ** level for name, rate in rates.items()}
+    return {name: (1 - rate) ** level for name, rate in _rates(config, places).items()}
 
 
-def _rates(config: TicketConfig, model: nn.Module, structure: Structure) -> dict[str, float]:
+def _rates(config: TicketConfig, places: Places) -> dict[str, float]:
+    structure = places.structure
     conv_rate = config.rate if config.conv_rate is None else config.conv_rate
-    if config.granularity == "unit":
-        kinds = {name: structure.layers[name].kind for name in unit_places(structure)}
+    if places.by_unit:
+        kinds = {name: structure.layers[name].kind for name in places.units}
         return {
             name: conv_rate if "convolution" in kind else config.rate
             for name, kind in kinds.items()
@@ -149,7 +166,7 @@ def _rates(config: TicketConfig, model: nn.Module, structure: Structure) -> dict
     pooled = config.allocation == "global" and config.output_rate is None
     output_rate = config.rate if pooled else config.output_rate
     if output_rate == config.rate == conv_rate:
-        return dict.fromkeys(prunable(model), config.rate)  # whichever layers are outputs
+        return dict.fromkeys(places.sizes, config.rate)  # whichever layers are outputs
     if structure.obstacle is not None:
         raise ValueError(
             f"which layers are outputs is not known, since the network cannot be followed: "
@@ -157,7 +174,11 @@ def _rates(config: TicketConfig, model: nn.Module, structure: Structure) -> dict
             f"output_rate={config.rate}, and no conv_rate"
         )
     return layer_rates(
-        model, config.rate, output_rate=output_rate, conv_rate=conv_rate, structure=structure
+        places.network,
+        config.rate,
+        output_rate=output_rate,
+        conv_rate=conv_rate,
+        structure=structure,
     )
 
 
@@ -174,7 +195,8 @@ def check_levels(
             and it must be.
     """
     structure = structure or Structure.of(model)
-    sizes = _sizes(config, model, structure)
+    places = Places(model, structure, config.granularity)
+    sizes = places.sizes
     if not sizes:
         raise ValueError(f"the network has no {config.granularity}s that may be removed")
     if config.conv_rate is not None and not any(
@@ -185,7 +207,7 @@ def check_levels(
         )
     before = dict(sizes)
     for level in range(1, config.levels + 1):
-        counts = _counts(config, model, structure, level, sizes)
+        counts = _counts(config, places, level)
         for name, count in counts.items():
             if count < 1:
                 raise _collapse(config, level, layer_of(name), sizes[name])
@@ -210,17 +232,12 @@ def _collapse(config: TicketConfig, level: int, layer: str, size: int) -> Collap
     )
 
 
-def _counts(
-    config: TicketConfig,
-    model: nn.Module,
-    structure: Structure,
-    level: int,
-    sizes: Mapping[str, int],
-) -> dict[str, int]:
+def _counts(config: TicketConfig, places: Places, level: int) -> dict[str, int]:
     """How many places each layer keeps; under `global`, an even share where one each must do."""
-    densities = densities_of(config, model, level, structure=structure)
+    sizes = places.sizes
+    densities = densities_of(config, places, level)
     counts = {name: round(densities[name] * size) for name, size in sizes.items()}
-    apart = _apart(config, model, structure)
+    apart = _apart(config, places)
     together = [name for name in counts if name not in apart]
     if config.allocation == "layerwise" or not together:
         return counts
@@ -231,20 +248,13 @@ def _counts(
     }
 
 
-def _sizes(config: TicketConfig, model: nn.Module, structure: Structure) -> dict[str, int]:
-    if config.granularity == "unit":
-        return {name: removal.units for name, removal in unit_places(structure).items()}
-    own = dict(model.named_parameters())
-    return {name: own[name].numel() for name in prunable(model)}
-
-
-def _apart(config: TicketConfig, model: nn.Module, structure: Structure) -> list[str]:
+def _apart(config: TicketConfig, places: Places) -> list[str]:
     """Under `global`, what is not pooled with the rest: output layers with their own rate."""
     if config.allocation != "global" or config.output_rate is None:
         return []
-    if config.output_rate == config.rate and structure.obstacle is not None:
+    if config.output_rate == config.rate and places.structure.obstacle is not None:
         return []
-    return output_weights(model, structure)
+    return output_weights(places.network, places.structure)
 
 
 def output_weights(model: nn.Module, structure: Structure) -> list[str]:

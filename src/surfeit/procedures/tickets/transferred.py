@@ -12,7 +12,7 @@ from surfeit.procedures.tickets.config import Granularity
 from surfeit.procedures.tickets.controls import Mask, Ticket
 from surfeit.procedures.tickets.drawing import drawn_like
 from surfeit.procedures.tickets.levels import overlaid
-from surfeit.procedures.tickets.selection import output_weights, places_of, to_mask
+from surfeit.procedures.tickets.selection import Places, output_weights
 from surfeit.prune.masks import check_mask, full_mask
 from surfeit.prune.prunable import prunable
 from surfeit.store import Run
@@ -55,14 +55,14 @@ def transferred_job(
     if level == 0:
         return job_with(base, weights, {}, arm=arm, level=level, **begin)
     mask = fitting(ticket.mask, model, structure)
-    by = granularity_of(mask, model, structure)
+    places = Places(model, structure, granularity_of(mask, model, structure))
     placed = Ticket(
         weights=weights,
         initial=initial,
-        kept=places_of(by, model, mask, structure=structure),
+        kept=places.of_mask(mask),
         draw=partial(drawn_like, model, initial, known=known),
-        to_mask=partial(to_mask, by, model, structure=structure),
-        by_unit=None if by == "weight" else partial(places_of, by, model, structure=structure),
+        to_mask=places.to_mask,
+        by_unit=places.of_mask if places.by_unit else None,
     )
     return arm_job(base, placed, arm=arm, level=level, scratch_cap=scratch_cap, **begin)
 
@@ -95,11 +95,12 @@ def granularity_of(
         return "weight"
     if mask.keys() - set(prunable(model)):
         return "unit"
-    places = places_of("unit", model, mask, structure=structure)
-    if any(not bool(kept.any()) for kept in places.values()):
+    places = Places(model, structure, "unit")
+    units = places.of_mask(mask)
+    if any(not bool(kept.any()) for kept in units.values()):
         return "weight"
     try:
-        again = to_mask("unit", model, places, structure=structure)
+        again = places.to_mask(units)
     except ValueError:  # it has units that no mask can remove
         return "weight"
     same = again.keys() == mask.keys() and all(bool((again[n] == mask[n]).all()) for n in mask)
