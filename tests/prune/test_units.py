@@ -185,6 +185,18 @@ def test_a_normalisation_that_two_layers_pass_is_left_alone():
     assert mask["2.weight"][:, 1].sum() == 0
 
 
+@pytest.mark.parametrize("layer", ["0", "3"])
+def test_normalisations_of_the_same_weights_are_left_alone(layer):
+    first, second = nn.BatchNorm1d(4), nn.BatchNorm1d(4)
+    second.weight, second.bias = first.weight, first.bias
+    model = nn.Sequential(
+        *(nn.Linear(2, 4), first, nn.ReLU(), nn.Linear(4, 4), second, nn.ReLU(), nn.Linear(4, 3))
+    )
+    first.bias.data.fill_(0.5)
+    mask = silent_behind(model.eval(), layer, 1, torch.randn(6, 2))
+    assert mask.keys() == {*full_mask(model), f"{layer}.bias"}
+
+
 def test_transposed_convolutions_have_their_units_along_the_second_axis():
     model = nn.Sequential(
         nn.Conv2d(1, 8, 3), nn.ReLU(), nn.ConvTranspose2d(8, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 1)

@@ -23,7 +23,8 @@ Owned = tuple[str, Int64[Tensor, "..."]]
 def companions(model: nn.Module, removal: Removal) -> Iterator[Owned]:
     """The parameters that go with units: weights, biases, and batch normalisations on their way.
 
-    A batch normalisation that other layers' units pass too is left alone.
+    A batch normalisation that other layers' units pass too, or whose parameters are another's too,
+    is left alone.
 
     Raises:
         ValueError: if a layer computes its weight from other parameters.
@@ -141,10 +142,12 @@ def _normalised(model: nn.Module, removal: Removal) -> Iterator[Owned]:
             passed[reader.name] = torch.where(mine >= 0, mine, units)
     others = set(removal.structure.layers) - set(removal.members)
     shared = {r.name for other in others for r in removal.structure.normalisations(other)}
+    tied = ties(model) if passed else {}
+    held = {*tied, *(tie.to for tie in tied.values())}
     for name, units in passed.items():
-        if name not in shared:
-            yield f"{name}.weight", units
-            yield f"{name}.bias", units
+        own = f"{name}.weight", f"{name}.bias"
+        if name not in shared and held.isdisjoint(own):
+            yield from ((parameter, units) for parameter in own)
 
 
 def _columns(model: nn.Module, removal: Removal, site: Site) -> Iterator[Owned]:
