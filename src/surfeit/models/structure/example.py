@@ -1,6 +1,7 @@
-"""Inputs that a network takes, where none are at hand."""
+"""Inputs that a network takes: as they were given, or found where none are at hand."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,11 +9,32 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.rnn import RNNBase
 
 from surfeit.models.structure.as_found import as_found
-from surfeit.models.structure.calls import Passes, UnfollowableError, check_modules
+from surfeit.models.structure.calls import (
+    Passes,
+    UnfollowableError,
+    check_modules,
+    tensors_in,
+    with_tensors,
+)
 
 _USUAL = (32, 28, 8, 16, 64, 224, 96, 128, 299)
 _SIDES = (*_USUAL, *(side for side in range(1, 64) if side not in _USUAL))
 _STEPS = 8
+
+
+def placed(example: Any, model: nn.Module) -> Any:
+    """The example on the model's device and, where it is floating point, of its precision."""
+    floats = (value for value in model.parameters() if value.is_floating_point())
+    like = next(floats, None)
+    if like is None:
+        return example
+    return with_tensors(
+        example,
+        [
+            value.to(like.device, like.dtype if value.is_floating_point() else None)
+            for value in tensors_in(example)
+        ],
+    )
 
 
 def passes_without_example(model: nn.Module) -> Passes:

@@ -1,45 +1,20 @@
 """What a network is: its layers, who reads their units, which are outputs, which go together."""
 
-import weakref
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
 
 from surfeit.core import ties, unknown, unwrapped
 from surfeit.models.structure.call import is_plain
-from surfeit.models.structure.calls import Passes, UnfollowableError, tensors_in, with_tensors
-from surfeit.models.structure.example import passes_without_example
+from surfeit.models.structure.calls import Passes, UnfollowableError
+from surfeit.models.structure.example import passes_without_example, placed
 from surfeit.models.structure.groups import Group
+from surfeit.models.structure.kept import Found, keep, kept
 from surfeit.models.structure.layers import Layer, check_sized, layers, prunable
 from surfeit.models.structure.readers import Reader
 from surfeit.models.structure.traced import Traced, traced
-
-_KEPT: "weakref.WeakKeyDictionary[nn.Module, _Kept]" = weakref.WeakKeyDictionary()
-
-
-@dataclass
-class _Found:
-    """What is known of a network; nothing in it holds the network."""
-
-    example: Any
-    layers: dict[str, Layer]
-    traced: Traced | None = None
-    obstacle: str | None = None
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """What is kept for a network as long as that lives.
-
-    A structure holds its network, so that one can be asked that nobody else holds; were the
-    structure itself kept here, no network would ever be let go.
-    """
-
-    signature: Any
-    found: _Found
-    structure: "weakref.ref[Structure]"
 
 
 class Structure:
@@ -61,7 +36,7 @@ class Structure:
         layers: by name, in the order of registration.
     """
 
-    def __init__(self, model: nn.Module, found: _Found) -> None:
+    def __init__(self, model: nn.Module, found: Found) -> None:
         self._model, self._found = model, found
         self.layers: dict[str, Layer] = found.layers
 
@@ -83,17 +58,16 @@ class Structure:
         """
         model = unwrapped(model)
         check_sized(model)
-        signature = _signature(model)
-        before = _KEPT.get(model)
-        if before is None or before.signature != signature:
-            return _kept(model, signature, _Found(example, layers(model)))
-        _learn(before.found, example)
-        return before.structure() or _kept(model, signature, before.found)
+        found, structure = kept(model)
+        if found is None:
+            return _new(model, Found(example, layers(model)))
+        found.learn(example)
+        return structure or _new(model, found)
 
     def of_copy(self, model: nn.Module) -> "Structure":
         """The structure of a copy of the network, kept for it without running the copy."""
         model = unwrapped(model)
-        return _kept(model, _signature(model), replace(self._found, layers=layers(model)))
+        return _new(model, replace(self._found, layers=layers(model)))
 
     @property
     def example(self) -> Any:
@@ -352,23 +326,17 @@ class Structure:
             if example is None:
                 passes = passes_without_example(model)
             else:
-                passes = Passes(model, _placed(example, model))
+                passes = Passes(model, placed(example, model))
             self._found.example = passes.example
             units = {name: own.units for name, own in self.layers.items()}
             self._found.traced = traced(model, passes, units)
         return self._found.traced
 
 
-def _kept(model: nn.Module, signature: Any, found: _Found) -> Structure:
+def _new(model: nn.Module, found: Found) -> Structure:
     structure = Structure(model, found)
-    _KEPT[model] = _Kept(signature, found, weakref.ref(structure))
+    keep(model, structure, found)
     return structure
-
-
-def _learn(found: _Found, example: Any) -> None:
-    """Takes an example, if there is one, unless the network was followed already."""
-    if example is not None and found.traced is None:
-        found.example, found.obstacle = example, None
 
 
 def _level(described: Layer) -> int | None:
@@ -376,27 +344,3 @@ def _level(described: Layer) -> int | None:
     if described.kind != "recurrent" or described.name == described.module:
         return None
     return int(described.name.rpartition(".")[2].removesuffix("_reverse")[1:])
-
-
-def _placed(example: Any, model: nn.Module) -> Any:
-    """The example on the model's device and, where it is floating point, of its precision."""
-    floats = (value for value in model.parameters() if value.is_floating_point())
-    like = next(floats, None)
-    if like is None:
-        return example
-    return with_tensors(
-        example,
-        [
-            value.to(like.device, like.dtype if value.is_floating_point() else None)
-            for value in tensors_in(example)
-        ],
-    )
-
-
-def _signature(model: nn.Module) -> Any:
-    # Weak references, since a new module may get the number of one that is gone.
-    modules = tuple((name, weakref.ref(module)) for name, module in model.named_modules())
-    shapes = tuple(
-        (name, id(value), tuple(value.shape)) for name, value in model.named_parameters()
-    )
-    return modules, shapes
