@@ -18,10 +18,10 @@ from surfeit.lab.study import Study
 from surfeit.lab.substitutes import substitutes_of
 from surfeit.lab.writing import command_of, write_result
 from surfeit.store import canonical, key_of
+from surfeit.store.provenance import environment
 from surfeit.store.record import is_key
 from surfeit.store.writable import check_writable
 from surfeit.train import Numerics
-from surfeit.train.provenance import environment
 
 
 def run_study(

@@ -26,7 +26,7 @@ from surfeit.store import (
     key_of,
     make_folder,
 )
-from surfeit.train.provenance import about
+from surfeit.store.provenance import about
 
 Layout = dict[str, tuple[torch.dtype, tuple[int, ...]]]
 _MOST_NAMED = 3

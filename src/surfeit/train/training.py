@@ -25,12 +25,12 @@ from surfeit.store import (
     take_over,
     thinned_steps,
 )
+from surfeit.store.provenance import about
 from surfeit.train.building import Origin
 from surfeit.train.checks import check_kind_of
 from surfeit.train.conduct import Conduct, Moment, Numerics, check_machine
 from surfeit.train.job import Job
 from surfeit.train.loop import Loop
-from surfeit.train.provenance import about
 from surfeit.train.pruning import Pruning
 from surfeit.train.recipe import Recipe
 from surfeit.train.snapshots import Snapshots
