@@ -42,7 +42,6 @@ from surfeit.train import (
     train,
     train_job,
 )
-from surfeit.train.messages import is_redrawn
 
 from ..store.conftest import flip
 from .conftest import make_dataset, normalised, small
@@ -350,7 +349,7 @@ def test_a_network_is_drawn_once_a_process(dataset, objects, store, monkeypatch)
 
     monkeypatch.setattr(module, "built", built)
     monkeypatch.setattr(module, "initialise_", draws_again)
-    monkeypatch.setattr("surfeit.train.messages.initialise_", draws_again)
+    monkeypatch.setattr("surfeit.train.building.initialise_", draws_again)
     job = Job(partial(mlp, (7,)), dataset, RECIPE)
     record = job.to_json(objects)
     assert len(drawn) == 1
@@ -362,7 +361,7 @@ def test_a_network_is_drawn_once_a_process(dataset, objects, store, monkeypatch)
 
 def test_redrawn_tells_weights_that_the_seed_gives(dataset):
     model = initialise_(small(), Streams(5).get("init"))
-    assert is_redrawn(Job(model, dataset, RECIPE, seed=5))
-    assert not is_redrawn(Job(model, dataset, RECIPE, seed=6))
-    assert not is_redrawn(Job(copied(model).double(), dataset, RECIPE, seed=5))
-    assert is_redrawn(Job(lenet_300_100, dataset, RECIPE, seed=6))
+    assert Job(model, dataset, RECIPE, seed=5).is_redrawn()
+    assert not Job(model, dataset, RECIPE, seed=6).is_redrawn()
+    assert not Job(copied(model).double(), dataset, RECIPE, seed=5).is_redrawn()
+    assert Job(lenet_300_100, dataset, RECIPE, seed=6).is_redrawn()

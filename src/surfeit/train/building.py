@@ -1,4 +1,8 @@
-"""Where a training begins: the network that a builder makes, or one that a run had."""
+"""Where a training begins: a builder's network, or one that a run had; and how it is sent.
+
+A network goes by its builder's name in the catalog, by a run and a step, by its description, or,
+where only its own code can build it, by its builder's name, `module:function`.
+"""
 
 import inspect
 from collections.abc import Iterable, Mapping
@@ -8,10 +12,22 @@ from typing import Any
 import torch
 from torch import nn
 
-from surfeit.core import Params, Streams, converted_, load_, unwrapped
+from surfeit.core import Params, Streams, converted_, digest, load_, tensors_of, unwrapped
+from surfeit.core.importing import absolute, named_object, reference
 from surfeit.data import Dataset
-from surfeit.models import Builder, Shape, initialise_, rebuild
-from surfeit.store import Run
+from surfeit.models import (
+    Builder,
+    OwnBuilder,
+    Shape,
+    builder_named,
+    describe,
+    foreign_part,
+    initialise_,
+    is_rebuildable,
+    name_of,
+    rebuild,
+)
+from surfeit.store import Objects, Run, Store
 
 _WRITTEN = "def build(*, input_shape, classes, generator): ..."
 
@@ -144,6 +160,104 @@ def built(model: nn.Module | Builder, dataset: Dataset, generator: torch.Generat
             "module that it built"
         )
     return unwrapped(network)
+
+
+def is_redrawn(model: nn.Module | Builder, network: nn.Module, seed: int) -> bool:
+    """Whether the described network, drawn from the seed, has the network's weights.
+
+    Then they need not be sent, and others of their law can be drawn. It is drawn in single
+    precision, which torch's default elsewhere is, whatever it is here.
+
+    Args:
+        model: what the network was `built` from.
+        network: with its initial weights.
+        seed: of the stream `init`.
+    """
+    own = tensors_of(network)
+    if any(one.dtype != torch.float32 for one in own.values() if one.is_floating_point()):
+        return False
+    if name_of(model) is not None or isinstance(model, Drawn):
+        return True
+    architecture = describe(network)
+    if not is_rebuildable(architecture):
+        return False
+    drawn = initialise_(rebuild(architecture), Streams(seed).get("init"))
+    return digest(tensors_of(drawn)) == digest(own)
+
+
+def network_to_json(
+    model: nn.Module | Builder,
+    network: nn.Module,
+    objects: Objects,
+    *,
+    drawn: bool,
+    frozen: list[str],
+) -> dict[str, Any]:
+    """How to build a network elsewhere, as JSON values; its weights go among the objects.
+
+    Args:
+        model: what the network was `built` from.
+        network: with its initial weights.
+        objects: the store's.
+        drawn: whether the network `is_redrawn`, so that its weights need not go.
+        frozen: the parameters that are not trained.
+
+    Raises:
+        ValueError: if another process could not build it: a sentence.
+    """
+    name = name_of(model)
+    if drawn and name is not None:
+        return {"builder": name}
+    if isinstance(model, Rewound):
+        return {"run": model.run.key, "step": model.step}
+    architecture = describe(network)
+    if not is_rebuildable(architecture):
+        return _by_name(model, architecture)
+    return {
+        "architecture": architecture,
+        "weights": None if drawn else objects.put(tensors_of(network)),
+        "frozen": frozen,
+    }
+
+
+def network_from_json(record: Mapping[str, Any], objects: Objects) -> nn.Module | Builder:
+    """The module, or the builder, that `network_to_json` sent.
+
+    Raises:
+        StoreError: if an object is missing or damaged.
+        ValueError: if a function cannot be imported here.
+    """
+    if "builder" in record:
+        return builder_named(record["builder"])
+    if "run" in record:
+        return Rewound(Run(Store(objects.root).path_of(record["run"])), record["step"])
+    if "own" in record:
+        return OwnBuilder(record["own"])
+    if "function" in record:
+        return named_object(record["function"])
+    if record["weights"] is None:
+        return Drawn(record["architecture"], tuple(record["frozen"]))
+    model = with_weights_(rebuild(record["architecture"]), objects.get(record["weights"]))
+    return frozen_(model, record["frozen"])
+
+
+def _by_name(model: nn.Module | Builder, architecture: dict[str, Any]) -> dict[str, str]:
+    """A builder by its name, whose network its own code alone can build."""
+    if isinstance(model, OwnBuilder):
+        return {"own": absolute(model.function)}
+    part = foreign_part(architecture)
+    if isinstance(model, nn.Module):
+        raise ValueError(
+            f"a {part} cannot be built in another process, from its description alone: pass a "
+            "builder, a function at a module's top level, or use engine=InProcess()"
+        )
+    try:
+        return {"function": reference(model)}
+    except ValueError as error:
+        raise ValueError(
+            f"a {part} cannot be built in another process, from its description alone, and its "
+            f"builder cannot be had there: {error}. Or use engine=InProcess()"
+        ) from error
 
 
 def _check_builder(builder: Builder) -> None:

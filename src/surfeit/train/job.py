@@ -1,7 +1,12 @@
-"""A training before it starts: what is to be trained, and the key it will have."""
+"""A training before it starts, as one value: what is trained, the key it will have, its message.
+
+A job is what is sent to where it is trained. What is large goes by its digest and lies among the
+store's objects: data set, mask, and weights that are not drawn. The key goes too: what arrives
+must have it.
+"""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property, partial
 from typing import Any
 
@@ -12,6 +17,7 @@ from surfeit.core import (
     Objective,
     Params,
     Streams,
+    SurfeitError,
     buffers,
     copied,
     cross_entropy,
@@ -19,10 +25,19 @@ from surfeit.core import (
     own_parameters,
     parameters,
 )
-from surfeit.data import Dataset
+from surfeit.core.importing import named_object, reference
+from surfeit.core.objective import objective_from_json, objective_to_json
+from surfeit.data import Dataset, receive_dataset, send_dataset
 from surfeit.models import Builder, Structure, initialise_, is_rebuildable, key_form, name_of
-from surfeit.store import SCHEMA, Objects, Run, canonical, key_of
-from surfeit.train.building import Drawn, Origin, built
+from surfeit.store import SCHEMA, Objects, Run, canonical, canonical_json, key_of
+from surfeit.train.building import (
+    Drawn,
+    Origin,
+    built,
+    is_redrawn,
+    network_from_json,
+    network_to_json,
+)
 from surfeit.train.checks import check_fits, check_kinds, outputs_for_one
 from surfeit.train.conduct import Numerics
 from surfeit.train.pruning import Pruning
@@ -177,17 +192,54 @@ class Job:
         return key_of(self.identity)
 
     def to_json(self, objects: Objects) -> dict[str, Any]:
-        """The job as JSON values, what is large among the store's objects; see `job_to_json`."""
-        from surfeit.train.messages import job_to_json  # it makes jobs
+        """The job as JSON values; what is large is written to the store.
 
-        return job_to_json(self, objects)
+        Args:
+            objects: the store's, which must outlive the work; see `sending_objects`.
 
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any], objects: Objects) -> "Job":
-        """The job that `to_json` sent, with the same key; see `job_from_json`."""
-        from surfeit.train.messages import job_from_json
+        Raises:
+            ValueError: if another process could not build the network or the objective: a sentence.
+            DiskError: if the disk refuses.
 
-        return job_from_json(record, objects)
+        Cost: a copy of the data set (220 MB for MNIST) and of weights that are not drawn, unless
+        the store has them.
+        """
+        return {
+            "key": self.key,
+            "network": network_to_json(
+                self.model, self.network, objects, drawn=self.is_redrawn(), frozen=self.frozen
+            ),
+            "data": send_dataset(self.dataset, objects),
+            "recipe": _fields(self.recipe),
+            "seed": self.seed,
+            "mask": None if self.mask is None else objects.put(dict(self.mask)),
+            "numerics": asdict(self.numerics),
+            "origin": asdict(self.origin),
+            "pruning": None if self.pruning is None else _fields(self.pruning),
+            "objective": objective_to_json(self.objective),
+            "snapshots": asdict(self.snapshots),
+            "role": None if self.role is None else dict(self.role),
+            "name": self.names()["model"],
+            "check": None if self.check is None else reference(self.check),
+        }
+
+    @staticmethod
+    def from_json(record: Mapping[str, Any], objects: Objects) -> "Job":
+        """The job that `to_json` sent; of equal records one job is made, as long as it is kept.
+
+        Raises:
+            SurfeitError: if it is another than the one sent: code or data differ here.
+            StoreError, DataError: if an object is missing or damaged.
+            ValueError: if a function cannot be imported here.
+        """
+        return objects.remember(canonical_json(record), lambda: _received(record, objects))
+
+    def is_redrawn(self) -> bool:
+        """Whether the described network, drawn from the seed, has the job's initial weights.
+
+        Cost: that of building and drawing the network, unless it is of the catalog.
+        """
+        return is_redrawn(self.model, self.network, self.seed)
 
     def first_mask(self) -> dict[str, torch.Tensor]:
         """What is kept at first, of all parameters that are or may come to be masked."""
@@ -219,3 +271,34 @@ class Job:
         return digest(parameters(drawn) | buffers(drawn)) == digest(
             parameters(self.network) | buffers(self.network)
         )
+
+
+def _received(record: Mapping[str, Any], objects: Objects) -> Job:
+    mask, pruning, check = record["mask"], record["pruning"], record["check"]
+    job = Job(
+        network_from_json(record["network"], objects),
+        receive_dataset(record["data"], objects),
+        Recipe(**record["recipe"]),
+        record["seed"],
+        None if mask is None else objects.get(mask),
+        Numerics(**record["numerics"]),
+        Origin(**record["origin"]),
+        None if pruning is None else Pruning(**pruning),
+        objective_from_json(record["objective"]),
+        Snapshots(**record["snapshots"]),
+        record["role"],
+        record["name"],
+        None if check is None else named_object(check),
+    )
+    if job.key != record["key"]:
+        raise SurfeitError(
+            f"the training {record['key'][:12]} is another here, {job.key[:12]}: have the same "
+            "code in both places, and let what builds the network draw from its generator alone"
+        )
+    return job
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """A dataclass's fields as JSON has them, mappings as dicts."""
+    found = {one.name: getattr(value, one.name) for one in fields(value)}
+    return {name: dict(one) if isinstance(one, Mapping) else one for name, one in found.items()}

@@ -19,7 +19,6 @@ from surfeit.procedures.tickets.table import Row, ticket_table
 from surfeit.prune import coverage
 from surfeit.store import Store
 from surfeit.train import Job, Numerics, Origin, Recipe
-from surfeit.train.messages import is_redrawn
 
 
 def find_tickets(
@@ -115,7 +114,7 @@ def find_tickets(
     check_levels(config, first.network, first.structure)
     retraining(recipe, config, len(dataset.train))
     rows = [row for seed in jobs for row in _rows(config, seed)]
-    known = {seed: is_redrawn(job) for seed, job in jobs.items()}
+    known = {seed: job.is_redrawn() for seed, job in jobs.items()}
     trainings = {
         row.name: _training(row, config, jobs[row.replicate], known[row.replicate]) for row in rows
     }

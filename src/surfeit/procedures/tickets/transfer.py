@@ -29,7 +29,6 @@ from surfeit.prune import coverage
 from surfeit.store import Run, Store
 from surfeit.train import Job, Numerics, Recipe
 from surfeit.train.building import with_weights_
-from surfeit.train.messages import is_redrawn
 
 
 def transfer_tickets(
@@ -91,7 +90,7 @@ def transfer_tickets(
         key: _job(run, dataset, recipe, numerics or Numerics(), into, objective)
         for key, run in found_in.items()
     }
-    known = {key: _is_drawn(run) or is_redrawn(jobs[key]) for key, run in found_in.items()}
+    known = {key: _is_drawn(run) or jobs[key].is_redrawn() for key, run in found_in.items()}
     rows = {Row(at.replicate, at.level, arm): at for at in tickets for arm in _arms(at, arms)}
     trainings = {
         row.name: Derived(
