@@ -39,7 +39,7 @@ from surfeit.prune import full_mask
 from surfeit.store import Store
 from surfeit.train import Recipe, Snapshots, train
 from surfeit.train.masking import HeldMask
-from surfeit.train.update import Update
+from surfeit.train.state import Update
 
 EVERY = 100
 

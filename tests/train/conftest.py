@@ -13,8 +13,7 @@ from surfeit.core import Streams, digest
 from surfeit.data import Dataset, from_tensors
 from surfeit.models import initialise_, mlp
 from surfeit.store import Run, Store
-from surfeit.train.state import State
-from surfeit.train.update import Update
+from surfeit.train.state import State, Update
 
 
 def make_dataset(*, wrong_test_labels: bool = False, count: int = 50) -> Dataset:

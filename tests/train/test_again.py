@@ -12,7 +12,7 @@ from surfeit.store import Lease, Store
 from surfeit.store.checkpoint import Checkpoint
 from surfeit.train import Conduct, Pruning, Recipe, Snapshots, train
 from surfeit.train.loop import Loop
-from surfeit.train.update import Update
+from surfeit.train.state import Update
 
 from .conftest import interrupted_at, small
 

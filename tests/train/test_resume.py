@@ -18,7 +18,7 @@ from surfeit.prune.schedules import cubic
 from surfeit.store import Store
 from surfeit.store import files as files_module
 from surfeit.train import Conduct, Numerics, Pruning, Recipe, Snapshots, train
-from surfeit.train.update import Update
+from surfeit.train.state import Update
 
 from .conftest import content, make_dataset, normalised, small
 

@@ -6,8 +6,7 @@ import torch
 from surfeit.core import ProtocolError, skeleton
 from surfeit.train import Job, Origin, Pruning, Recipe
 from surfeit.train.batches import Batches
-from surfeit.train.state import State
-from surfeit.train.update import Update
+from surfeit.train.state import State, Update
 
 from .conftest import normalised, small
 

@@ -16,7 +16,7 @@ from surfeit.prune.schedules import at_step
 from surfeit.store import Run, Store
 from surfeit.train import Pruning, Recipe, Recorder, train
 from surfeit.train.gradients import dense_layers
-from surfeit.train.update import may_draw
+from surfeit.train.state import may_draw
 
 from .conftest import content, interrupted_at
 

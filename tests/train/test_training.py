@@ -24,7 +24,7 @@ from surfeit.store import Store
 from surfeit.train import Conduct, Numerics, Recipe, Snapshots, train
 from surfeit.train.loop import Loop
 from surfeit.train.masking import HeldMask
-from surfeit.train.update import Update
+from surfeit.train.state import Update
 
 from .conftest import content, make_dataset, normalised, rows, small
 

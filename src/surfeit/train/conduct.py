@@ -1,9 +1,12 @@
 """How a training is carried out: its arithmetic, which is in the key, and its conduct."""
 
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from types import FrameType
 from typing import Literal, get_args
 
 import torch
@@ -153,6 +156,28 @@ def check_machine(numerics: Numerics, began: Mapping[str, str], conduct: Conduct
             "if uninterrupted. Go on where it began, or allow it: --other-numerics, "
             "Conduct(other_numerics=True)"
         )
+
+
+@contextmanager
+def held_interrupts() -> Iterator[Callable[[], bool]]:
+    """Holds SIGINT and SIGTERM back; the function it yields says whether one came.
+
+    So a training is interrupted between two steps, never inside one: what is saved is whole.
+    Only the main thread can take signals: elsewhere nothing is held and nothing ever came.
+    """
+    came: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+
+    held = {}
+    if threading.current_thread() is threading.main_thread():
+        held = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in held.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

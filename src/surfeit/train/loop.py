@@ -1,20 +1,20 @@
-"""The training loop, from a job to a run."""
+"""The training loop, from a job to a run, on one page.
 
-import signal
-import threading
+A `State` is where the training stands: weights, mask, optimiser. An `Update` takes it one step on;
+a `Measure` makes a row of metrics of it, and says when to stop early; a `RunWriter` keeps what is
+to be kept. A training that is interrupted goes on from its checkpoint to the same bits.
+"""
+
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Sequence
 
 from surfeit.core import StoreError, skeleton
 from surfeit.store import Run, RunWriter
 from surfeit.train.batches import Batches, placed
-from surfeit.train.conduct import Conduct, Moment, check_machine
+from surfeit.train.conduct import Conduct, Moment, check_machine, held_interrupts
 from surfeit.train.job import Job
 from surfeit.train.measure import Measure
-from surfeit.train.state import State
-from surfeit.train.update import Update
+from surfeit.train.state import State, Update
 
 _TELL_SECONDS = 0.2
 
@@ -34,7 +34,6 @@ class Loop:
     ) -> None:
         self._job, self._writer, self._conduct = job, writer, conduct
         self._snapshots = set(snapshots)
-        self._densities = dict(job.pruning.moments) if job.pruning else {}
         self._state = State(job)
         data = job.dataset.to(job.numerics.device)
         splits = placed(data.splits, job.numerics.torch_dtype)
@@ -47,17 +46,17 @@ class Loop:
 
     def run(self) -> Run:
         """Trains to the end and returns the finished run."""
-        state = self._state
+        job, state = self._job, self._state
         with held_interrupts() as interrupted:
             self._resume()
             self._tell()
-            if state.step == self._job.origin.step:
+            if state.step == job.origin.step:
                 self._arrive()
             saved = told = time.monotonic()
             began = saved - state.seconds
-            while state.step < self._job.total_steps and not state.stopped:
+            while state.step < job.total_steps and not state.stopped:
                 self._update(state)
-                ended = self._arrive()
+                epoch_ended = self._arrive()
                 now = time.monotonic()
                 state.seconds = now - began
                 if interrupted() or now - saved >= self._conduct.checkpoint_seconds:
@@ -65,7 +64,7 @@ class Loop:
                     saved = time.monotonic()
                 if interrupted():
                     raise KeyboardInterrupt
-                if ended or now - told >= _TELL_SECONDS:
+                if epoch_ended or now - told >= _TELL_SECONDS:
                     self._tell()
                     told = now
         return self._finish()
@@ -74,34 +73,19 @@ class Loop:
         """Prunes, keeps and measures at a step, each if it is due; whether an epoch ends there."""
         job, step = self._job, self._state.step
         first, every = job.origin.step, job.recipe.evaluate_every
-        ended = step in (first, job.total_steps) or step % job.steps_per_epoch == 0
+        epoch_ended = step in (first, job.total_steps) or step % job.steps_per_epoch == 0
         self._prune()
         if step == first or step in self._snapshots:
             self._writer.snapshot(step, self._state.snapshot())
-        if ended or (every is not None and step % every == 0):
-            row = self._measure(self._state, whole=ended)
+        if epoch_ended or (every is not None and step % every == 0):
+            row = self._measure(self._state, whole=epoch_ended)
             self._writer.record(row)
             self._metrics = {name: value for name, value in row.items() if value is not None}
-        return ended
+        return epoch_ended
 
     def _prune(self) -> None:
-        """Removes what the job's pruning removes at this step, if anything."""
-        job, state = self._job, self._state
-        if job.pruning is None or state.step not in self._densities:
-            return
-        mask = job.pruning.choose(
-            state.network(),
-            self._densities[state.step],
-            structure=job.structure,
-            initial=job.initial(),
-            split=job.dataset.train.to("cpu"),
-            objective=job.objective,
-            mask=state.mask.kept(),
-            generator=job.streams.get("pruning", state.step),
-        )
-        state.mask.shrink_(mask)
-        state.mask.hold_()
-        self._writer.mask(state.step, state.mask.kept())
+        if self._state.prune_():
+            self._writer.mask(self._state.step, self._state.mask.kept())
 
     def _resume(self) -> None:
         """Goes on from the last checkpoint, if there is one."""
@@ -137,25 +121,3 @@ class Loop:
                 "machine": self._job.numerics.machine(),
             }
         )
-
-
-@contextmanager
-def held_interrupts() -> Iterator[Callable[[], bool]]:
-    """Holds SIGINT and SIGTERM back; the function it yields says whether one came.
-
-    So a training is interrupted between two steps, never inside one: what is saved is whole.
-    Only the main thread can take signals: elsewhere nothing is held and nothing ever came.
-    """
-    came: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-
-    held = {}
-    if threading.current_thread() is threading.main_thread():
-        held = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(came)
-    finally:
-        for number, handler in held.items():
-            signal.signal(number, handler)
