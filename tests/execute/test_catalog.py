@@ -73,3 +73,18 @@ def test_engines_are_told_of_by_the_names_that_are_understood():
             for module in ("ray", "slurm"):
                 patch.setattr(f"surfeit.execute.{module}.find_spec", lambda name: True)
             engine_named(name)
+
+
+def test_a_ray_worker_finds_folders_of_the_users_after_the_library(monkeypatch, tmp_path):
+    import os
+    import sys
+
+    import surfeit
+    from surfeit.execute.ray_cluster import _surroundings
+
+    before, after = str(tmp_path / "before"), str(tmp_path / "after")
+    monkeypatch.setattr(sys, "path", [before, *sys.path, after])
+    paths = _surroundings()["env_vars"]["PYTHONPATH"].split(os.pathsep)
+    assert paths[0] == before
+    assert after not in paths
+    assert os.path.dirname(surfeit.__path__[0]) in paths

@@ -12,9 +12,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from surfeit.core.beside import check_beside, check_imports
 from surfeit.core.errors import unknown
 
-_STAMP = "__surfeit_stamp__"
+SOURCE = "__source__"
+"""Under this name a module that was imported by its path keeps its text, as bytes."""
 
 
 def named_object(text: str, *, anew: bool = False) -> Any:
@@ -33,11 +35,13 @@ def named_object(text: str, *, anew: bool = False) -> Any:
     where, _, name = text.rpartition(":")
     with importable_from(where):
         found: Any = _module(where, anew)
-    for part in name.split("."):
-        if not hasattr(found, part):
-            raise unknown("function", f"{where}:{part}", _functions(found, where))
-        found = getattr(found, part)
-    return found
+        for part in name.split("."):
+            if not hasattr(found, part):
+                if not where.endswith(".py"):
+                    check_beside(where.partition(".")[0], Path.cwd(), text)
+                raise unknown("function", f"{where}:{part}", _functions(found, where))
+            found = getattr(found, part)
+        return found
 
 
 def reference(value: Any) -> str:
@@ -87,15 +91,65 @@ def absolute(text: str) -> str:
 
 @contextmanager
 def importable_from(where: str) -> Iterator[None]:
-    """Lets modules of this folder, and of a file's own, be imported, as `python` itself does."""
-    added = [str(Path(where).parent.resolve())] if where.endswith(".py") else []
-    added.append(os.getcwd())
+    """Lets modules of this folder, and of a file's own, be imported.
+
+    They come after what is installed, unlike with `python FILE`: a `statistics.py` in a folder is
+    nothing to the library's own imports, which may happen at any time.
+    """
     before = list(sys.path)
-    sys.path[:0] = added
+    if where.endswith(".py"):
+        add_folder(Path(where).parent)
+    add_folder(Path.cwd())
     try:
         yield
     finally:
         sys.path[:] = before
+
+
+def add_folder(folder: Path) -> None:
+    """Lets modules of a folder be imported from here on, after what is installed."""
+    text = str(folder.resolve())
+    if text not in sys.path:
+        sys.path.append(text)
+
+
+def module_of_file(path: Path, *, anew: bool = False) -> ModuleType:
+    """A file as a module, imported once as long as its text is the same.
+
+    A class of it is then one class, whichever function of the file made an object of it. It goes by
+    the file's name or, where another module has that, by `name@folder`.
+
+    Args:
+        path: of the file.
+        anew: as of `named_object`.
+
+    Raises:
+        ValueError: if there is no such file, or it imports a module that lies beside it and would
+            come from elsewhere.
+        Exception: whatever the file raises.
+    """
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    path = path.resolve()
+    source = path.read_bytes()
+    names = (path.stem, f"{path.stem}@{path.parent}")
+    for name in () if anew else names:
+        if _file(sys.modules.get(name)) == path and _source(sys.modules[name]) == source:
+            return sys.modules[name]
+    taken = sys.modules.get(path.stem)
+    free = taken is None or _file(taken) == path
+    with importable_from(str(path)):
+        check_imports(path, source)
+        return _executed(names[0] if free or anew else names[1], path, source, keep=not anew)
+
+
+def _file(module: ModuleType | None) -> Path | None:
+    file = getattr(module, "__file__", None)
+    return Path(file).resolve() if isinstance(file, str) else None
+
+
+def _source(module: ModuleType) -> bytes | None:
+    return getattr(module, SOURCE, None)
 
 
 def code_path() -> list[str]:
@@ -154,22 +208,22 @@ def _told(error: Exception) -> str:
 
 
 def _place(module: ModuleType) -> str:
-    """A module's name or, where only its file leads to it, that file."""
+    """A module's name or, where its name leads to another file or to none, its own file."""
     name, origin = module.__name__, getattr(module.__spec__, "origin", None)
     if "." in name and name.partition(".")[0] in sys.modules:
         return name
+    file = os.path.abspath(origin) if origin is not None and origin.endswith(".py") else None
+    if file is not None and _source(module) is not None:
+        return file
     spec = PathFinder.find_spec(name, [*sys.path, os.getcwd()])
-    if spec is not None and (origin is None or spec.origin == origin):
-        return name
-    if origin is not None and origin.endswith(".py"):
-        return os.path.abspath(origin)
-    return name
+    same = spec is not None and (origin is None or spec.origin == origin)
+    return name if same or file is None else file
 
 
 def _module(where: str, anew: bool) -> ModuleType:
     try:
         if where.endswith(".py"):
-            return _module_of_file(Path(where), anew)
+            return module_of_file(Path(where), anew=anew)
         return importlib.import_module(where)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{where}.".startswith(f"{error.name}."):
@@ -186,38 +240,17 @@ def _module(where: str, anew: bool) -> ModuleType:
         raise ValueError(f"{where} cannot be imported: {_told(error)}") from error
 
 
-def _module_of_file(path: Path, anew: bool) -> ModuleType:
-    """The file as a module, imported once as long as the file is the same.
-
-    A class of it is then one class, whichever function of the file made an object of it.
-    """
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}")
-    path = path.resolve()
-    status = path.stat()
-    stamp = (str(path), status.st_mtime_ns, status.st_size)
-    names = (path.stem, f"{path.stem}@{path.parent}")
-    for name in () if anew else names:
-        if getattr(sys.modules.get(name), _STAMP, None) == stamp:
-            return sys.modules[name]
-    taken = sys.modules.get(path.stem)
-    free = taken is None or getattr(taken, _STAMP, ("",))[0] == str(path)
-    name = names[0] if free or anew else names[1]
-    module = _executed(name, path, keep=not anew)
-    setattr(module, _STAMP, stamp)
-    return module
-
-
-def _executed(name: str, path: Path, *, keep: bool) -> ModuleType:
+def _executed(name: str, path: Path, source: bytes, *, keep: bool) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    # Its text is compiled here, so that what runs is what the text says, whatever the cache has.
+    setattr(module, SOURCE, source)
     before = sys.modules.get(name)
     sys.modules[name] = module  # data classes look their module up
     done = False
     try:
-        spec.loader.exec_module(module)
+        exec(compile(source, str(path), "exec"), module.__dict__)
         done = True
     finally:
         if not done or (before is not None and not keep):

@@ -12,6 +12,7 @@ import numpy as np
 
 import surfeit
 from surfeit.core import StoreError
+from surfeit.core.importing import SOURCE
 from surfeit.execute.work import Measurement
 from surfeit.store import Store, canonical, key_of, make_folder, write_atomically
 from surfeit.store.files import MOST_JSON, read_bytes
@@ -37,7 +38,8 @@ def measurement_key(one: Measurement) -> str:
         )
     return key_of(
         {
-            "function": f"{one.function.__module__}:{one.function.__qualname__}",
+            # A process in which the name is taken has the same file as `name@folder`.
+            "function": f"{one.function.__module__.partition('@')[0]}:{one.function.__qualname__}",
             "source": _source_digest(one.function),
             "version": surfeit.__version__,
             "runs": [run.key for run in one.runs],
@@ -115,6 +117,9 @@ def _plain(value: Any) -> Any:
 
 def _source_digest(function: Any) -> str:
     module = sys.modules.get(function.__module__)
+    loaded = getattr(module, SOURCE, None)
+    if isinstance(loaded, bytes):  # what runs, whatever became of the file since
+        return hashlib.sha256(loaded).hexdigest()
     try:
         path = inspect.getsourcefile(function)
         if module is not None and path is not None and Path(path).is_file():

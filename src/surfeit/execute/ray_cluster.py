@@ -101,6 +101,10 @@ def _surroundings() -> dict[str, Any]:
     own = {name: value for name, value in os.environ.items() if name.startswith("SURFEIT_")}
     installed = (sys.prefix, sys.base_prefix)
     paths = [os.path.abspath(path) for path in sys.path if path]
+    # Folders after what is installed go along with each task: from here they would come before it.
+    last = max((n for n, path in enumerate(paths) if path.startswith(installed)), default=0)
+    home = os.path.dirname(surfeit.__path__[0])
+    paths = [path for n, path in enumerate(paths) if n < last or path == home]
     paths = [path for path in paths if not path.startswith(installed)]
     environment = {**own, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(paths)}
     return {"py_modules": [surfeit.__path__[0]], "env_vars": environment}

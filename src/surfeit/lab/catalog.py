@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 from surfeit.core import unknown
+from surfeit.core.beside import check_beside
+from surfeit.core.importing import add_folder, module_of_file
 from surfeit.lab.protocol import study_of
 from surfeit.lab.study import Study
 
@@ -36,8 +38,8 @@ def library_studies() -> list[Study]:
 def study_named(text: str | Path) -> Study:
     """The study of this name, in this file or in this module.
 
-    A file is imported under its own name with its folder on the path, as `python FILE` does, so
-    that workers can import what it measures with.
+    A file is imported by its path, by workers too, and under its own name. What lies beside it can
+    be imported, after what is installed.
 
     Args:
         text: `distance_from_start`, `./mine.py` or `package.module`.
@@ -69,49 +71,35 @@ def _own(study: Study) -> Study:
 def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ValueError(f"there is no file {path}: give the study's file, such as ./mine.py")
-    name, source = path.stem, path.read_bytes()
-    if path.suffix != ".py" or not name.isidentifier():
+    if path.suffix != ".py" or not path.stem.isidentifier():
         raise ValueError(
             f"{path} cannot be imported: a study's file is named like a variable and ends with "
             ".py, such as my_study.py"
         )
     _check_free(path)
-    spec = importlib.util.spec_from_file_location(name, str(path.resolve()))
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    # Its text is compiled here, so that what runs is what the digest is of, whatever the cache has.
-    module.__dict__["__source__"] = source
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    sys.modules[name] = module
-    try:
-        with _import_errors(path):
-            exec(compile(source, str(path.resolve()), "exec"), module.__dict__)
-    except BaseException:
-        del sys.modules[name]
-        raise
+    with _import_errors(path):
+        module = module_of_file(path)
+    add_folder(path.parent)  # what it imports later, it finds too
     return module
 
 
 def _check_free(path: Path) -> None:
     """Says so if a worker that imports the file's name would get another module."""
     there = sys.modules.get(path.stem)
-    taken = path.stem in sys.stdlib_module_names
-    if there is not None:
-        file = getattr(there, "__file__", None)
-        taken = file is None or Path(file).resolve() != path.resolve()
-    if taken:
+    file = getattr(there, "__file__", None)
+    same = file is not None and Path(file).resolve() == path.resolve()
+    if path.stem in sys.stdlib_module_names or (there is not None and not same):
+        where = f", {file}" if file is not None else ""
         raise ValueError(
-            f"{path} cannot be imported: there is another module {path.stem!r}; rename the file, "
-            f"such as my_{path.stem}.py"
+            f"{path} cannot be imported: there is another module {path.stem!r}{where}; rename the "
+            f"file, such as my_{path.stem}.py"
         )
 
 
 def _imported(name: str) -> ModuleType:
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    add_folder(Path.cwd())
     try:
+        check_beside(name.partition(".")[0], Path.cwd(), f"{name} in this folder")
         with _import_errors(name):
             return importlib.import_module(name)
     except ModuleNotFoundError as error:
