@@ -1,6 +1,7 @@
 """What trainings take is told from runs of the same shape, or not at all."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -8,6 +9,8 @@ from surfeit.core import StoreError
 from surfeit.execute import Derived, InProcess, Local
 from surfeit.lab import cost
 from surfeit.lab.cost import Planned, estimate, in_words, planned
+from surfeit.procedures.tickets import TicketConfig
+from surfeit.procedures.tickets.levels import level_job
 from surfeit.store import Run
 from surfeit.train import Origin, Recipe
 
@@ -31,8 +34,13 @@ def seconds_of(lab, run: Run, seconds: float) -> None:
 
 
 def same(run):
-    """A derived job; it is never derived here."""
+    """A derived job that cannot be derived."""
     raise AssertionError
+
+
+def seeded(base, seed, run):
+    """A derived job, by a function of the user's own."""
+    return replace(base, seed=seed)
 
 
 def test_an_empty_store_tells_nothing(lab, job):
@@ -115,6 +123,43 @@ def test_a_derived_training_is_as_long_as_its_first_ancestor(lab, job):
 def test_a_derived_training_without_parents_is_unknown(lab):
     (plan,) = planned({"b": Derived(derive=same, parents=())}, lab.store)
     assert (plan.state, plan.steps, plan.seconds) == ("follows", None, None)
+
+
+def test_derived_trainings_that_are_done_are_shown_as_done(lab, job):
+    """Those of a user's own functions are derived to be known; the library's are remembered."""
+    jobs = {
+        "third": Derived(derive=partial(seeded, job(), 2), parents=("second",)),
+        "first": job(),
+        "second": Derived(derive=partial(seeded, job(), 1), parents=("first",)),
+        "ticket": Derived(
+            derive=partial(level_job, job(), TicketConfig(), 1, "ticket", False),
+            parents=("first",),
+        ),
+    }
+    runs = lab.train(jobs)
+    plan = {one.name: one for one in planned(jobs, lab.store)}
+    assert list(plan) == list(jobs)
+    assert {one.state for one in plan.values()} == {"done"}
+    assert {name: one.key for name, one in plan.items()} == {n: run.key for n, run in runs.items()}
+    assert {(one.steps, one.seconds) for one in plan.values()} == {(0, 0.0)}
+    assert estimate(list(plan.values()), None) == "all 4 trainings are in the store"
+
+
+def test_a_derived_training_whose_parents_are_done_is_known(lab, job):
+    lab.train({"first": job()})
+    jobs = {
+        "first": job(),
+        "next": Derived(derive=partial(seeded, job(), 1), parents=("first",)),
+        "last": Derived(derive=partial(seeded, job(), 2), parents=("next",)),
+        "ticket": Derived(
+            derive=partial(level_job, job(), TicketConfig(), 1, "ticket", False),
+            parents=("first",),
+        ),
+    }
+    plan = planned(jobs, lab.store)
+    assert [one.state for one in plan] == ["done", "to do", "follows", "follows"]
+    assert [one.key for one in plan] == [job().key, job(seed=1).key, "", ""]
+    assert [one.steps for one in plan] == [0, STEPS, STEPS, STEPS]
 
 
 def test_damaged_runs_tell_nothing(lab, job):

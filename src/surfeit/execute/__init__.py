@@ -19,6 +19,7 @@ the checkpoints of the others.
 """
 
 from surfeit.execute.catalog import ENGINES, engine_named
+from surfeit.execute.derivations import Derivations
 from surfeit.execute.engine import Active, Engine, Outcome, Progress, Status
 from surfeit.execute.in_process import InProcess
 from surfeit.execute.local import Local, cores
@@ -35,6 +36,7 @@ __all__ = [
     "ENGINES",
     "Active",
     "Context",
+    "Derivations",
     "Derived",
     "Engine",
     "Failure",

@@ -46,6 +46,10 @@ class Derivations:
                 return run.key
         return None
 
+    def remembers(self, work: Derived, parents: Sequence[str]) -> bool:
+        """Whether it is a training of the kind that is remembered: no user's own function."""
+        return self._key(work, parents) is not None
+
     def keep(self, work: Derived, parents: Sequence[str], run_key: str) -> None:
         """Remembers what a training came to; where the disk refuses it is derived again."""
         key = self._key(work, parents)

@@ -8,7 +8,7 @@ from math import prod
 from typing import Any, Literal
 
 from surfeit.core import StoreError
-from surfeit.execute import Derived, Engine, cores
+from surfeit.execute import Derivations, Derived, Engine, cores
 from surfeit.models.structure import layer_records
 from surfeit.store import Run, Store, canonical_json
 from surfeit.store.summary import last_row
@@ -27,7 +27,7 @@ class Planned:
 
     Args:
         name: as the study calls it.
-        key: of its run; "" of one that follows from others, which is known once they are done.
+        key: of its run; "" of one that follows from others that are not done.
         state: `done`, `partial` (it goes on from a checkpoint), `to do`, or `follows`.
         steps: updates that are left; None where that is not known. An early stop does fewer.
         seconds: that these take on one core; None where no run tells.
@@ -56,11 +56,14 @@ def planned(jobs: Mapping[str, Job | Derived], store: Store) -> list[Planned]:
         jobs: as `Lab.train` takes them.
         store: where the runs are.
 
-    Cost: that of the jobs' keys, which draw each network once, and about 1 ms for each run that is
+    Cost: that of the jobs' keys, which draw each network once; that of deriving, once their parents
+    are done, the trainings that a user's own function derives; and about 1 ms for each run that is
     read, of which there are at most 2,000.
     """
+    known = _known(jobs, store)
+    left = {name: _left(one, store) for name, one in known.items()}
     roots = {name: _root(job, jobs) for name, job in jobs.items()}
-    left = {name: _left(job, store) for name, job in jobs.items() if isinstance(job, Job)}
+    roots |= {name: one for name, one in known.items() if isinstance(one, Job)}
     shapes = {
         name: _shape(root.identity, layer_records(root.network))
         for name, root in roots.items()
@@ -68,18 +71,52 @@ def planned(jobs: Mapping[str, Job | Derived], store: Store) -> list[Planned]:
     }
     paces = _paces(store, set(shapes.values()))
     plan = []
-    for name, job in jobs.items():
-        if isinstance(job, Job):
-            (state, steps), key = left[name], job.key
-        else:
-            root, state, key = roots[name], "follows", ""
-            steps = None if root is None else _steps(root)
+    for name, root in roots.items():
+        state, steps = left.get(name, ("follows", None if root is None else _steps(root)))
         pace = paces.get(shapes[name]) if name in shapes else None
         seconds = 0.0 if steps == 0 else None
         if steps and pace is not None:
             seconds = pace * steps
+        key = _key(known.get(name))
         plan.append(Planned(name=name, key=key, state=state, steps=steps, seconds=seconds))
     return plan
+
+
+def _known(jobs: Mapping[str, Job | Derived], store: Store) -> dict[str, Job | Run]:
+    """The jobs, the runs that derived ones are remembered to have come to, and derived jobs."""
+    known: dict[str, Job | Run] = {name: job for name, job in jobs.items() if isinstance(job, Job)}
+    derivations = Derivations(store.root)
+    waiting = {name: job for name, job in jobs.items() if isinstance(job, Derived)}
+    while ready := {
+        name: job
+        for name, job in waiting.items()
+        if all(_is_done(known.get(parent), store) for parent in job.parents)
+    }:
+        for name, job in ready.items():
+            del waiting[name]
+            parents = [_key(known[parent]) for parent in job.parents]
+            found = derivations.find(job, parents)
+            if found is not None:
+                known[name] = Run(store.path_of(found))
+            elif not derivations.remembers(job, parents):
+                known |= _derived(name, job, [Run(store.path_of(key)) for key in parents])
+    return known
+
+
+def _derived(name: str, job: Derived, parents: list[Run]) -> dict[str, Job]:
+    try:
+        found = job.derive(*parents)
+    except Exception:  # whatever a user's function raises: the training will say so
+        return {}
+    return {name: found} if isinstance(found, Job) else {}
+
+
+def _is_done(one: Job | Run | None, store: Store) -> bool:
+    return one is not None and _left(one, store)[0] == "done"
+
+
+def _key(one: Job | Run | None) -> str:
+    return "" if one is None else one.key
 
 
 def _root(job: Job | Derived, jobs: Mapping[str, Job | Derived]) -> Job | None:
@@ -135,8 +172,10 @@ def in_words(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _left(job: Job, store: Store) -> tuple[State, int]:
+def _left(job: Job | Run, store: Store) -> tuple[State, int]:
     """Whether a training is done, and the steps that are left of it."""
+    if not isinstance(job, Job):
+        return "done", 0
     folder, whole = store.path_of(job.key), _steps(job)
     if (folder / "DONE.json").is_file():
         return "done", 0
