@@ -85,6 +85,20 @@ def test_watch_sums_up_what_was_in_the_store_once_a_training_begins_or_all_are_o
     assert again == ["in the store already: 9 (9 of 9 done)"]
 
 
+def test_watch_counts_up_where_several_end_at_once():
+    watch = Watch()
+    watch.look(Status(0, 9, (FIRST, SECOND)), 0.0)
+    third, stored, heir = replace(FIRST, name="third"), Active("stored"), Active("heir", key="")
+    ended = (end(FIRST, 4000), stored, end(SECOND, key=""), heir, end(third, 4000))
+    told = watch.look(Status(3, 9, (), failed=2, ended=ended), 9.0)
+    assert [one.rpartition("(")[2] for one in told] == [
+        "1 of 9 done, 1 failed)",
+        "2 of 9 done, 1 failed)",
+        "2 of 9 done, 2 failed)",
+        "3 of 9 done, 2 failed)",
+    ]
+
+
 def test_watch_counts_what_was_never_begun_and_what_an_engine_does_not_name():
     watch = Watch()
     assert watch.look(Status(80, 147, (FIRST,)), 1.0) == ["80 of 147 done"]

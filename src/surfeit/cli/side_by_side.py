@@ -1,6 +1,7 @@
 """Trainings side by side, from one report to the next: what ended, and where all stand."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,8 +36,10 @@ class Watch:
         self._stored += sum(bool(one.key and not one.steps) for one in status.ended)
         over = status.done + status.failed
         at_work = bool(trained) or any(one.steps for one in status.active)
-        sentences = self._of_stored(status) if at_work or over == status.total else []
-        sentences += [self._sentence(one, status, now) for one in trained]
+        counts = _counted_up(status, trained)
+        before = next(counts)
+        sentences = self._of_stored(before) if at_work or over == status.total else []
+        sentences += [self._sentence(*pair, now) for pair in zip(trained, counts, strict=True)]
         if over > self._told and not sentences and not self._stored:
             sentences = [tally(status)]
         self._told = over
@@ -113,6 +116,16 @@ class Screen:
             step = f"step {one.step:,} of {one.steps:,}" if one.steps else "beginning"
             lines.add_row(f"  {one.name}", step, _accuracy(one.metrics))
         return [self._overall, lines]
+
+
+def _counted_up(status: "Status", trained: "list[Active]") -> "Iterator[Status]":
+    """The status before several ended at once, and as each of them ends."""
+    done = sum(bool(one.key) for one in trained)
+    done, failed = status.done - done, status.failed - (len(trained) - done)
+    yield replace(status, done=done, failed=failed)
+    for one in trained:
+        done, failed = (done + 1, failed) if one.key else (done, failed + 1)
+        yield replace(status, done=done, failed=failed)
 
 
 def tally(status: "Status") -> str:
