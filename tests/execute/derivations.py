@@ -135,6 +135,18 @@ def odd_rows(run, *, kind):
     yield rows.get(kind, kind)
 
 
+def raises(run, *, kind):
+    """What a user's function may raise: by itself, in the library and in torch."""
+    if kind == "torch":
+        yield {"x": torch.ones(2) @ torch.ones(3)}
+    elif kind == "run":
+        yield {"x": run.tensors(12345)}
+    elif kind == "ValueError":
+        yield {"x": next(iter(()), None) or int("no number")}
+    else:
+        yield {"x": {}["fc9"]}
+
+
 def distance(first, second):
     change = first.tensors()["fc1.weight"] - second.tensors()["fc1.weight"]
     yield {"distance": change.norm().item(), "process": os.getpid()}

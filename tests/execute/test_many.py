@@ -1,6 +1,7 @@
 """Many trainings, what is derived from them and what is measured on them."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import threading
 import time
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -143,10 +145,11 @@ def test_failures_are_told_once_the_others_ended(made, store, engine):
     }
     outcome = train_outcome(jobs, store=store, engine=engine)
     assert set(outcome.keys) == {"good", "last"}
-    assert outcome.failures["bad"] == "bad: no such level"
+    bad = rf"bad: ValueError: no such level \({HERE}/derivations\.py:\d+, in fails\)"
+    assert re.fullmatch(bad.replace(f"{Path.cwd()}/", ""), outcome.failures["bad"])
     assert outcome.failures["none"].startswith("none: derive must return a Job, got Run(")
     assert outcome.failures["heir"] == "heir: not run, because it builds on bad, which failed"
-    with pytest.raises(SurfeitError, match=r"3 trainings failed:\n  bad: no such level\n  none: "):
+    with pytest.raises(SurfeitError, match=r"3 trainings failed:\n  bad: ValueError.*\n  none: "):
         train_many(jobs, store=store, engine=engine)
 
 
@@ -403,3 +406,30 @@ def test_functions_that_one_name_does_not_tell_apart_are_not_kept(made, store):
     one = Measurement(function=partial(made.norms, power=1), runs=(run,))
     with pytest.raises(ValueError, match="<nameless> does not say what it measures"):
         measure_many({"a": one}, store=store)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("KeyError", r"KeyError: 'fc9' \(.*derivations\.py:\d+, in raises\)"),
+        ("ValueError", r"ValueError: invalid literal .* \(.*derivations\.py:\d+, in raises\)"),
+        ("torch", r"RuntimeError: .* \(.*derivations\.py:\d+, in raises\)"),
+        ("run", r"ValueError: run .* has no snapshot .* \(.*derivations\.py:\d+, in raises\)"),
+    ],
+)
+def test_what_a_users_function_raises_is_told_once_with_its_line(made, store, engine, kind, words):
+    runs = train_many([made.job(), made.job(1)], store=store, engine=InProcess())
+    measurements = {
+        name: Measurement(function=made.raises, runs=(run,), arguments={"kind": kind})
+        for name, run in zip("ab", runs, strict=True)
+    }
+    with pytest.raises(SurfeitError) as told:
+        measure_many(measurements, store=store, engine=engine)
+    head, *lines = str(told.value).splitlines()
+    assert head == "2 measurements failed:"
+    names = "a and 1 more" if kind != "run" else "a"
+    assert re.fullmatch(f"  {names}: {words}", lines[0]), lines[0]
+    text = (Path(HERE) / "derivations.py").read_text().splitlines()
+    found = re.search(r"py:(\d+)", lines[0])
+    assert found is not None
+    assert text[int(found[1]) - 1].lstrip().startswith("yield")

@@ -14,6 +14,7 @@ from typing import Any
 
 from surfeit.core.beside import check_beside, check_imports
 from surfeit.core.errors import unknown
+from surfeit.core.own_code import told
 
 SOURCE = "__source__"
 """Under this name a module that was imported by its path keeps its text, as bytes."""
@@ -175,7 +176,7 @@ def call_named(text: str, function: Any, **options: object) -> Any:
         try:
             return function(**given)
         except Exception as error:  # whatever a foreign function may raise
-            raise ValueError(f"{text} failed: {_told(error)}") from error
+            raise ValueError(f"{text} failed: {told(error)}") from error
 
 
 def _accepted(function: Callable[..., Any], text: str, options: Mapping[str, Any]) -> dict:
@@ -199,12 +200,6 @@ def _accepted(function: Callable[..., Any], text: str, options: Mapping[str, Any
             f"take {', '.join(options) or 'no arguments'}; name a function that takes no more"
         )
     return {name: value for name, value in options.items() if name in named}
-
-
-def _told(error: Exception) -> str:
-    """What foreign code raised, in one line."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _place(module: ModuleType) -> str:
@@ -231,13 +226,13 @@ def _module(where: str, anew: bool) -> ModuleType:
                 f"there is no module {error.name!r} in this folder or among what is installed: "
                 "write package.module:function or path/to/file.py:function"
             ) from error
-        raise ValueError(f"{where} cannot be imported: {_told(error)}") from error
+        raise ValueError(f"{where} cannot be imported: {told(error)}") from error
     except ValueError as error:
         if not where.endswith(".py") or Path(where).is_file():
-            raise ValueError(f"{where} cannot be imported: {_told(error)}") from error
+            raise ValueError(f"{where} cannot be imported: {told(error)}") from error
         raise
     except Exception as error:  # whatever foreign code may raise when it is imported
-        raise ValueError(f"{where} cannot be imported: {_told(error)}") from error
+        raise ValueError(f"{where} cannot be imported: {told(error)}") from error
 
 
 def _executed(name: str, path: Path, source: bytes, *, keep: bool) -> ModuleType:

@@ -162,7 +162,18 @@ def _check(outcome: Outcome, what: str) -> None:
     if outcome.failures:
         count = len(outcome.failures)
         head = f"{count} {what}s failed" if count > 1 else f"a {what} failed"
-        raise SurfeitError("\n  ".join([f"{head}:", *outcome.failures.values()]))
+        raise SurfeitError("\n  ".join([f"{head}:", *_each_once(outcome.failures)]))
+
+
+def _each_once(failures: Mapping[str, str]) -> list[str]:
+    """The sentences, each once: a fault in a function fails whatever it is asked for."""
+    names: dict[str, list[str]] = {}
+    for name, sentence in failures.items():
+        names.setdefault(sentence.removeprefix(f"{name}: "), []).append(name)
+    return [
+        f"{first}{f' and {len(others)} more' if others else ''}: {sentence}"
+        for sentence, (first, *others) in names.items()
+    ]
 
 
 def _distinct(names: Iterable[str]) -> list[str]:

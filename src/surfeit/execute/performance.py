@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from surfeit.core import DiskError, SurfeitError
+from surfeit.core.own_code import place_of, told
 from surfeit.execute.measuring import measured, measurement_key, stored_rows
 from surfeit.execute.task import Context, Task, work_of
 from surfeit.execute.work import Derived, Measurement
@@ -31,7 +32,7 @@ def perform(task: Task, context: Context) -> str | Failure:
     try:
         key = _done(task, context)
     except (Exception, SystemExit) as error:
-        return failure_of(error)
+        return failure_of(error, own=isinstance(task.work, Measurement | Derived))
     if not isinstance(key, str) or not key:
         return Failure(f"{task.kind} must return a run key, got {key!r}")
     return key
@@ -50,9 +51,18 @@ def found(task: Task, store: Store) -> str | Failure | None:
         return failure_of(error)
 
 
-def failure_of(error: BaseException) -> Failure:
-    """What to say of an error that ended a task."""
+def failure_of(error: BaseException, *, own: bool = False) -> Failure:
+    """What to say of an error that ended a task.
+
+    Args:
+        error: what was raised.
+        own: whether the task is a function's, which may be a user's: then, where it is, what was
+            raised is told with the line of the user's code; the library's own errors are sentences.
+    """
     passing = isinstance(error, MemoryError | OSError | DiskError)
+    place = place_of(error) if own else ""
+    if place:
+        return Failure(f"{told(error)} ({place})", passing)
     if isinstance(error, SurfeitError | ValueError) and str(error):
         return Failure(str(error), passing)
     words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -158,4 +158,4 @@ class Lab:
 
     def _measuring(self, name: str, status: Status) -> None:
         if self._stage is not None:
-            self._stage(name, status.done + status.failed, status.total)
+            self._stage(name, status.done, status.total)
