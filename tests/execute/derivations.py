@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -131,8 +132,24 @@ def norms(run, dataset, *, power=2, scale=Level(1.0)):
 
 
 def odd_rows(run, *, kind):
-    rows = {"nan": {"x": float("nan")}, "none": {"x": None}, "tensor": {"x": torch.ones(1)}}
+    nan, infinity = float("nan"), float("inf")
+    rows = {
+        "nan": {"x": nan},
+        "nested": {"x": [1, {"a": (nan,)}]},
+        "none": {"x": None},
+        "infinite": {"x": infinity, "y": (-infinity, None)},
+        "numpy": {"x": np.float32(1.5), "y": np.bool_(True), "z": [np.int64(2)]},
+        "dict": {"x": {"a": (1,)}},
+        "tensor": {"x": torch.ones(1)},
+        "set": {"x": {1}},
+        "number": {3: 1.0},
+        "inner": {"x": {3: 1.0}},
+    }
     yield rows.get(kind, kind)
+
+
+def returns(run, *, given):
+    return given
 
 
 def raises(run, *, kind):

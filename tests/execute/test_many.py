@@ -376,27 +376,69 @@ def test_rows_of_two_names_that_read_alike_are_told_apart(made, store):
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("tensor", r"a row of odd_rows holds an object of type Tensor: give numbers"),
-        ("none of all", "odd_rows must yield rows, dicts by column, got 'none of all'"),
+        ("tensor", r"a row of odd_rows \({}\) holds an object of type Tensor in 'x': give numbers"),
+        ("nan", r"a row of odd_rows \({}\) holds NaN in 'x': give None where nothing was measured"),
+        ("nested", r"a row of odd_rows \({}\) holds NaN in 'x'"),
+        ("set", r"a row of odd_rows \({}\) holds an object of type set in 'x'"),
+        ("number", r"a row of odd_rows \({}\) has the name 3: columns are named by texts"),
+        ("inner", r"a row of odd_rows \({}\) has the name 3: columns are named by texts"),
+        ("none of all", r"odd_rows \({}\) must yield rows, dicts by column, got 'none of all'"),
     ],
 )
-def test_rows_that_json_does_not_have_are_refused(made, store, engine, kind, words):
+def test_rows_that_are_none_are_refused_where_they_are_given(made, store, engine, kind, words):
+    words = words.format(r"[\w/]*derivations\.py:\d+")
     (run,) = train_many([made.job()], store=store, engine=InProcess())
     one = Measurement(function=made.odd_rows, runs=(run,), arguments={"kind": kind})
     with pytest.raises(SurfeitError, match=rf"a measurement failed:\n  a: {words}"):
         measure_many({"a": one}, store=store, engine=engine)
 
 
-def test_missing_values_are_kept(made, store):
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [
+        ("none", {"x": None}),
+        ("infinite", {"x": float("inf"), "y": [-float("inf"), None]}),
+        ("numpy", {"x": 1.5, "y": True, "z": [2]}),
+        ("dict", {"x": {"a": [1]}}),
+    ],
+)
+def test_values_of_every_kind_are_kept(made, store, kind, row):
     (run,) = train_many([made.job()], store=store, engine=InProcess())
-    nan, none = (
-        Measurement(function=made.odd_rows, runs=(run,), arguments={"kind": kind})
-        for kind in ("nan", "none")
-    )
+    one = Measurement(function=made.odd_rows, runs=(run,), arguments={"kind": kind})
     for _ in range(2):
-        rows = measure_many({"nan": nan, "none": none}, store=store)
-        assert rows["nan"][0]["x"] != rows["nan"][0]["x"]
-        assert rows["none"] == [{"x": None}]
+        assert measure_many({"a": one}, store=store)["a"] == [row]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [(None, "None"), ({"x": 1}, "an object of type dict"), (3.0, "an object of type float")],
+)
+def test_a_function_that_returns_is_told_to_yield(made, store, given, words):
+    (run,) = train_many([made.job()], store=store, engine=InProcess())
+    one = Measurement(function=made.returns, runs=(run,), arguments={"given": given})
+    with pytest.raises(SurfeitError, match=rf"and returned {words}: write yield {{"):
+        measure_many({"a": one}, store=store)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"dataset": None},
+            r"takes \(run, dataset, power, scale\), .* with \(a run\): missing",
+        ),
+        ({"arguments": {"powr": 1}}, r"with \(a run, a data set, powr\): got an unexpected"),
+        ({"runs": 2}, r"called with \(run 1, run 2, a data set\): too many"),
+    ],
+)
+def test_a_function_that_takes_something_else_is_told_before_it_is_called(
+    made, store, change, words
+):
+    (run,) = train_many([made.job()], store=store, engine=InProcess())
+    change = change | ({"runs": (run,) * change["runs"]} if "runs" in change else {})
+    one = Measurement(function=made.norms, runs=(run,), dataset=made.data())
+    with pytest.raises(ValueError, match=words):
+        measure_many({"a": replace(one, **change)}, store=store)
 
 
 def test_functions_that_one_name_does_not_tell_apart_are_not_kept(made, store):

@@ -1,8 +1,10 @@
 """What a user's own code raised, and where: a sentence in place of a traceback."""
 
+import inspect
 import os
 import sysconfig
 import traceback
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -33,6 +35,14 @@ def place_of(error: BaseException) -> str:
     last = frames[-1]
     within = "" if last.name == "<module>" else f", in {last.name}"
     return f"{_seen_from_here(last.filename)}:{last.lineno}{within}"
+
+
+def place_of_function(function: Callable[..., object]) -> str:
+    """Where a user's own function begins: `mine.py:25`; empty of any other."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is None or not _is_own(code.co_filename):
+        return ""
+    return f"{_seen_from_here(code.co_filename)}:{code.co_firstlineno}"
 
 
 def _is_own(file: str) -> bool:

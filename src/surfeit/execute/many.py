@@ -10,6 +10,7 @@ from surfeit.execute.in_process import InProcess
 from surfeit.execute.local import Local
 from surfeit.execute.measuring import measurement_key, stored_rows
 from surfeit.execute.messages import UnsendableError
+from surfeit.execute.rows import check_call
 from surfeit.execute.task import Task
 from surfeit.execute.work import Derived, Measurement
 from surfeit.store import Run, Store
@@ -118,12 +119,15 @@ def measure_many(
         store, engine, progress: as of `train_many`.
 
     Raises:
-        ValueError: before anything is measured, if a function stands at no module's top level, an
-            argument has no canonical form, or the engine given cannot do one of them.
+        ValueError: before anything is measured, if a function stands at no module's top level or
+            does not take what it is called with, an argument has no canonical form, or the engine
+            given cannot do one of them.
         SurfeitError: once all others have ended, if some failed: a sentence for each.
     """
     store = store or Store()
     keys = {name: measurement_key(one) for name, one in measurements.items()}
+    for one in measurements.values():
+        check_call(one)
     wanted = {keys[name]: (str(name), one) for name, one in measurements.items()}
     rows = {key: stored_rows(key, store) for key in wanted}
     missing = {key: wanted[key] for key in wanted if rows[key] is None}

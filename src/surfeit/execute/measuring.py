@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import surfeit
 from surfeit.core import StoreError
 from surfeit.core.importing import SOURCE
+from surfeit.execute.rows import rows_of
 from surfeit.execute.work import Measurement
 from surfeit.store import Store, canonical, key_of, make_folder, write_atomically
 from surfeit.store.files import MOST_JSON, read_bytes
@@ -66,14 +65,14 @@ def measured(one: Measurement, store: Store) -> str:
     """Measures, unless the rows are in the store, and returns their key.
 
     Raises:
-        ValueError: if the function gives something else than rows of what JSON has.
+        ValueError: if the function gives something else than rows, see `rows_of`.
         StoreError: if the disk refuses.
     """
     key = measurement_key(one)
     if stored_rows(key, store) is not None:
         return key
     operands = [*one.runs, *([] if one.dataset is None else [one.dataset])]
-    rows = [_row(row, one) for row in one.function(*operands, **one.arguments)]
+    rows = list(rows_of(one.function, one.function(*operands, **one.arguments)))
     content = {"key": key, "function": one.function.__qualname__, "rows": rows}
     text = json.dumps(content | {"sum": _digest(content)})
     if len(text) > MOST_JSON:
@@ -93,26 +92,6 @@ def _path(key: str, store: Store) -> Path:
 
 def _digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content["rows"]).encode()).hexdigest()
-
-
-def _row(row: Any, one: Measurement) -> dict[str, Any]:
-    if not isinstance(row, Mapping):
-        raise ValueError(
-            f"{one.function.__qualname__} must yield rows, dicts by column, got {row!r:.100}"
-        )
-    try:
-        return json.loads(json.dumps(dict(row), default=_plain))
-    except TypeError as error:
-        raise ValueError(f"a row of {one.function.__qualname__} holds {error}") from error
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(
-        f"an object of type {type(value).__name__}: give numbers, texts and lists of them, "
-        "such as tensor.item()"
-    )
 
 
 def _source_digest(function: Any) -> str:
