@@ -80,6 +80,27 @@ def test_what_is_wrong_with_a_file_is_one_sentence(mine, old, new, words):
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("[0.0, 1e-3]", r"a list in decays, which can change: write a tuple, decays=\(\.\.\.\)"),
+        ("(0.0, [1e-3])", "a list in decays, which can change: write a tuple"),
+        ("{0.0, 1e-3}", "a set in decays, which can change: write a tuple"),
+        ("{0.0: 1e-3}", "a dict in decays, which can change: write a tuple of pairs"),
+        ("(Fixed([3]),)", "a list in decays, which can change"),
+        ("Loose()", "a Loose in decays, which can change: make it a frozen dataclass"),
+    ],
+)
+def test_a_value_of_config_that_can_change_is_refused(mine, given, words):
+    loose = "@dataclass\nclass Loose:\n    x: int = 0\n\n\n"
+    fixed = "@dataclass(frozen=True)\nclass Fixed:\n    x: list\n\n\n"
+    kinds = ("CLAIMS = (", f"{loose}{fixed}CLAIMS = (")
+    for budget, old in (("PAPER", "PAPER = Config("), ("QUICK", "QUICK = replace(LAPTOP, ")):
+        with pytest.raises(ValueError, match=f"is no study: {budget} holds {words}") as told:
+            study_named(mine(kinds, (old, f"{old}decays={given}, ".replace("(, ", "("))))
+        assert "\n" not in str(told.value)
+
+
 def test_a_budget_that_is_unknown_gets_the_nearest_named():
     study = study_of(distance_from_start)
     with pytest.raises(ValueError, match="no budget 'lptop': did you mean 'laptop'"):

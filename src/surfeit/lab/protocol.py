@@ -140,16 +140,46 @@ def _check_config(said: str, kind: Any, budgets: Mapping[str, Any]) -> None:
             f"{said} is no study: Config must be a frozen dataclass with seeds; write "
             f"`{EXAMPLES['Config']}`"
         )
-    for budget, config in budgets.items():
+    for budget in reversed(BUDGETS):  # the smaller ones are made from the paper's
+        config = budgets[budget]
         if not isinstance(config, kind):
             raise ValueError(
                 f"{said} is no study: {budget.upper()} must be a Config, got {config!r:.80}; write "
                 f"`{EXAMPLES[budget.upper()]}`"
             )
+        for one in dataclasses.fields(config):
+            _check_constant(f"{said} is no study: {budget.upper()}", one.name, config)
         try:
             _checked_seeds(config.seeds)
         except (ValueError, TypeError) as error:
             raise ValueError(f"{said} is no study: {budget.upper()}: {error}") from error
+
+
+def _check_constant(said: str, name: str, config: Any) -> None:
+    """A configuration stands for one result for ever, so nothing in it may change."""
+    value = _changeable(getattr(config, name))
+    if value is None:
+        return
+    instead = f"write a tuple, {name}=(...)"
+    if dataclasses.is_dataclass(value):
+        instead = "make it a frozen dataclass"
+    elif isinstance(value, Mapping):
+        instead = f'write a tuple of pairs, {name}=(("name", 1), ...)'
+    raise ValueError(
+        f"{said} holds a {type(value).__name__} in {name}, which can change: {instead}"
+    )
+
+
+def _changeable(value: Any) -> Any:
+    """The innermost part of a value that can change, or None."""
+    try:
+        hash(value)
+        return None
+    except TypeError:
+        parts: Iterable[Any] = value if isinstance(value, tuple) else ()
+        if dataclasses.is_dataclass(value) and _is_frozen(type(value)):
+            parts = [getattr(value, one.name) for one in dataclasses.fields(value)]
+        return next((one for part in parts if (one := _changeable(part)) is not None), value)
 
 
 def _is_frozen(kind: Any) -> bool:
