@@ -97,17 +97,29 @@ def test_a_file_named_like_another_module_is_refused(mine, name):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("raise KeyError('layers')", "cannot be imported: KeyError: 'layers'"),
-        ("import sys; sys.exit(3)", "cannot be imported: SystemExit: 3"),
-        ("def rows(:", "cannot be imported: SyntaxError: invalid syntax"),
-        ("import nonsense", "cannot be imported: No module named 'nonsense'"),
-        ("1 / 0", "cannot be imported: ZeroDivisionError"),
+        ("raise KeyError('layers')", "cannot be imported: KeyError: 'layers' (mine.py:2)"),
+        ("import sys; sys.exit(3)", "cannot be imported: SystemExit: 3 (mine.py:2)"),
+        ("def rows(:", "cannot be imported: SyntaxError: invalid syntax (mine.py:2)"),
+        ("import nonsense", "cannot be imported: No module named 'nonsense' (mine.py:2)"),
+        ("1 / 0", "cannot be imported: ZeroDivisionError: division by zero (mine.py:2)"),
+        ("raise ValueError", "cannot be imported: ValueError (mine.py:2)"),
+        ("LAPTOP = PAPER", "'PAPER' is not defined (mine.py:2); write `PAPER = Config()` above"),
+        ("PAPER = Config()", "'Config' is not defined (mine.py:2); write `@dataclass(frozen"),
+        ("a = b", "NameError: name 'b' is not defined (mine.py:2)"),
+        (
+            "from dataclasses import *\n@dataclass\nclass C:\n    x: list = []",
+            "(mine.py:3), or rather write a tuple: a Config must not change",
+        ),
     ],
 )
-def test_a_file_that_raises_is_told_and_forgotten(mine, text, words):
+def test_a_file_that_raises_is_told_with_its_line_and_forgotten(
+    mine, text, words, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match="cannot be imported") as told:
-        study_named(mine(text=text))
+        study_named(mine(text=f"\n{text}"))
     assert words in str(told.value)
+    assert "\n" not in str(told.value)
     assert "mine" not in sys.modules
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from surfeit.core.beside import check_beside, check_imports
 from surfeit.core.errors import unknown
-from surfeit.core.own_code import told
+from surfeit.core.own_code import told, told_with_place
 
 SOURCE = "__source__"
 """Under this name a module that was imported by its path keeps its text, as bytes."""
@@ -226,13 +226,13 @@ def _module(where: str, anew: bool) -> ModuleType:
                 f"there is no module {error.name!r} in this folder or among what is installed: "
                 "write package.module:function or path/to/file.py:function"
             ) from error
-        raise ValueError(f"{where} cannot be imported: {told(error)}") from error
+        raise ValueError(f"{where} cannot be imported: {told_with_place(error)}") from error
     except ValueError as error:
         if not where.endswith(".py") or Path(where).is_file():
-            raise ValueError(f"{where} cannot be imported: {told(error)}") from error
+            raise ValueError(f"{where} cannot be imported: {told_with_place(error)}") from error
         raise
     except Exception as error:  # whatever foreign code may raise when it is imported
-        raise ValueError(f"{where} cannot be imported: {told(error)}") from error
+        raise ValueError(f"{where} cannot be imported: {told_with_place(error)}") from error
 
 
 def _executed(name: str, path: Path, source: bytes, *, keep: bool) -> ModuleType:

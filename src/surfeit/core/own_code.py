@@ -13,8 +13,15 @@ import surfeit
 
 def told(error: BaseException) -> str:
     """What was raised, in one line: `KeyError: 'layers'`."""
-    lines = str(error).strip().splitlines()
+    words = error.msg if isinstance(error, SyntaxError) else str(error)
+    lines = words.strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def told_with_place(error: BaseException) -> str:
+    """What was raised and, if in a user's own code, where: `KeyError: 'x' (mine.py:3)`."""
+    place = place_of(error)
+    return f"{told(error)} ({place})" if place else told(error)
 
 
 def place_of(error: BaseException) -> str:

@@ -12,7 +12,8 @@ from types import ModuleType
 from surfeit.core import unknown
 from surfeit.core.beside import check_beside
 from surfeit.core.importing import add_folder, module_of_file
-from surfeit.lab.protocol import study_of
+from surfeit.core.own_code import place_of, told_with_place
+from surfeit.lab.protocol import EXAMPLES, study_of
 from surfeit.lab.study import Study
 
 _LIBRARY = "surfeit.studies"
@@ -118,8 +119,20 @@ def _import_errors(what: object) -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name is not None and f"{what}.".startswith(f"{error.name}."):
             raise
-        raise ValueError(f"{what} cannot be imported: {error}") from error
+        place = place_of(error)
+        at = f" ({place})" if place else ""
+        raise ValueError(f"{what} cannot be imported: {error}{at}") from error
     except (Exception, SystemExit) as error:
-        words = str(error).strip().splitlines()
-        told = f"{type(error).__name__}: {words[0]}" if words else type(error).__name__
-        raise ValueError(f"{what} cannot be imported: {told}") from error
+        if isinstance(error, ValueError) and not place_of(error):
+            raise  # a sentence of the library's
+        words = f"{told_with_place(error)}{_remedy(error)}"
+        raise ValueError(f"{what} cannot be imported: {words}") from error
+
+
+def _remedy(error: BaseException) -> str:
+    """What to write, where that is known."""
+    if isinstance(error, NameError) and error.name in EXAMPLES:
+        return f"; write `{EXAMPLES[error.name]}` above"
+    if isinstance(error, ValueError) and str(error).startswith("mutable default"):
+        return ", or rather write a tuple: a Config must not change"  # as dataclasses say it
+    return ""
