@@ -37,6 +37,15 @@ def test_an_unknown_study_gets_the_nearest_named():
         study_named("distance")
 
 
+def test_a_file_of_an_unknown_name_is_suggested(mine, tmp_path, monkeypatch):
+    mine()
+    with pytest.raises(ValueError, match="no study 'mine': one of"):
+        study_named("mine")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"no study 'mine': did you mean \./mine\.py\?$"):
+        study_named("mine")
+
+
 def test_a_file_is_a_study_by_its_path(mine):
     study = study_named(str(mine()))
     assert study.name == "mine"

@@ -46,8 +46,8 @@ def study_named(text: str | Path) -> Study:
         text: `distance_from_start`, `./mine.py` or `package.module`.
 
     Raises:
-        ValueError: if there is none, the nearest are suggested; it cannot be imported; or it is no
-            study, see `study_of`.
+        ValueError: if there is none, the nearest are suggested, or a file of that name; it cannot
+            be imported; or it is no study, see `study_of`.
     """
     target = str(text)
     if target.endswith(".py") or "/" in target:
@@ -56,6 +56,8 @@ def study_named(text: str | Path) -> Study:
         return study_of(importlib.import_module(f"{_LIBRARY}.{target}"))
     if "." in target:
         return _own(study_of(_imported(target), target=target))
+    if Path(f"{target}.py").is_file():
+        raise ValueError(f"the library has no study {target!r}: did you mean ./{target}.py?")
     raise unknown("study", target, study_names())
 
 
