@@ -10,7 +10,7 @@ import pytest
 from surfeit.store import Store
 from surfeit.store.record import read_done, write_done
 
-from ..lab.files import TINY, written_to
+from ..lab.files import GUIDE, TINY, written_to
 from .conftest import call, interrupted
 
 
@@ -44,9 +44,10 @@ def test_the_answer_comes_first_in_one_line_a_verdict(mine, root, capsys):
     assert call("study", mine(*TINY), "--on", "here", "--root", root) == 0
     printed = capsys.readouterr()
     head, row = (line.split("\t") for line in printed.out.splitlines())
-    assert head == ["claim", "verdict", "effect", "n", "says", "doubt"]
+    assert head == ["claim", "verdict", "effect", "n", "found", "doubt", "says", "instead"]
     assert row[0] == "M1"
     assert row[3] == "3"
+    assert row[4:] == ["", "", "Weight decay shortens the weights.", ""]
     folder = next(root.glob("results/mine/*"))
     assert "no run of their shape" in printed.err
     assert "quick 5 s, laptop 3 min" in printed.err
@@ -74,6 +75,28 @@ def test_in_a_terminal_what_a_verdict_says_is_a_line_of_its_own(mine, root, caps
     assert max(map(len, lines)) < 80
 
 
+def test_in_a_pipe_what_a_verdict_says_is_apart_from_its_claim(mine, root, capsys):
+    says = ('unit="of the length"', 'unit="of the length", says="shorter by it"')
+    assert call("study", mine(*TINY, says), "--on", "here", "--root", root, "--quiet") == 0
+    head, row = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    cells = dict(zip(head, row, strict=True))
+    assert cells["found"] == "shorter by it."
+    assert cells["says"] == "Weight decay shortens the weights."
+    assert call("claims", "--root", root) == 0
+    head, *rows = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    (claim,) = [row for row in rows if row[0] == "M1"]
+    assert dict(zip(head, claim, strict=True))["says"] == cells["says"]
+
+
+def test_every_column_of_a_pipe_is_in_the_guide(root, capsys, mine):
+    guide = GUIDE.read_text().partition("## Write a study")[0]
+    assert call("study", mine(*TINY), "--on", "here", "--root", root, "--quiet") == 0
+    columns = set(capsys.readouterr().out.splitlines()[0].split("\t"))
+    assert call("claims", "--root", root) == 0
+    columns |= set(capsys.readouterr().out.splitlines()[0].split("\t"))
+    assert {column for column in columns if f"| `{column}` |" not in guide} == set()
+
+
 def test_what_is_trained_otherwise_than_published_is_said(mine, root, capsys):
     path = mine(
         *TINY,
@@ -85,7 +108,9 @@ def test_what_is_trained_otherwise_than_published_is_said(mine, root, capsys):
         ("replace(POOL_RECIPE, epochs=1)", "Recipe(lr=0.1, batch_size=60, epochs=1)"),
     )
     assert call("study", path, "--on", "here", "--root", root) == 0
-    assert "not as published, recipe: SGD, to be seen" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "not as published, recipe: SGD, to be seen" in printed.err
+    assert printed.out.splitlines()[1].split("\t")[-1] == "recipe: SGD, to be seen"
     assert call("claims", "--root", root) == 0
     head, *rows = (line.split("\t") for line in capsys.readouterr().out.splitlines())
     assert [row[head.index("instead")] for row in rows if row[0] == "M1"] == [

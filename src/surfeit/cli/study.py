@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from surfeit.lab import Lab, Result, Study, Verdict
 
 _PLACES = Places()
+# What a pipe gets: docs/studies.md says what each is. Others of `surfeit claims` have its names.
+_COLUMNS = ("claim", "verdict", "effect", "n", "found", "doubt", "says", "instead")
 
 
 def study(
@@ -147,11 +149,12 @@ def _list(study: "Study", config: object, lab: "Lab", engine: "Engine") -> None:
 
 
 def _answer(result: "Result") -> None:
-    if not sys.stdout.isatty():
-        columns = ("claim", "verdict", "effect", "n", "says", "doubt")
-        print_table(columns, [_row(verdict) for verdict in result.verdicts])
-        return
     claims = {claim.id: claim.says for claim in result.claims}
+    if not sys.stdout.isatty():
+        instead = "; ".join(f"{name}: {why}" for name, why in result.substitutes.items())
+        rows = [(*_row(one), claims.get(one.claim, ""), instead) for one in result.verdicts]
+        print_table(_COLUMNS, rows)
+        return
     for verdict in result.verdicts:
         heading = f"{verdict.claim} {verdict.words()}."
         print(paragraph(heading, claims.get(verdict.claim, ""), {"found": verdict.sentence()}))
@@ -163,7 +166,7 @@ def _row(verdict: "Verdict") -> tuple[str, ...]:
         verdict.ruling,
         verdict.effect_in_words(),
         str(verdict.n),
-        verdict.says,
+        verdict.sentence(),
         verdict.doubt,
     )
 
