@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 from tests.studies.planted import rulings, spread
 
+from surfeit.core import SurfeitError
 from surfeit.lab import Lab
 from surfeit.procedures.tickets import failures
 from surfeit.store import Store
@@ -70,5 +71,5 @@ def test_a_failed_training_is_an_error_and_no_gap_in_the_table(monkeypatch, tmp_
 
     monkeypatch.setattr(study, "find_tickets", failing)
     assert failures(failing()) == {"ticket": "it diverged"}
-    with pytest.raises(study.SurfeitError, match="a training failed: it diverged"):
+    with pytest.raises(SurfeitError, match=r"trainings of tickets by units failed:\n.*it diverged"):
         list(study.rows(study.QUICK, Lab(Store(tmp_path))))

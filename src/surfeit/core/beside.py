@@ -78,5 +78,6 @@ def _found(name: str) -> str:
     else:
         spec = None if name in sys.builtin_module_names else PathFinder.find_spec(name)
         origin = None if spec is None else spec.origin
-    known = isinstance(origin, str) and Path(origin).is_file()
-    return str(Path(origin).resolve()) if known else "Python itself"
+    if isinstance(origin, str) and Path(origin).is_file():
+        return str(Path(origin).resolve())
+    return "Python itself"

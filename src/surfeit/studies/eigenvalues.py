@@ -30,8 +30,7 @@ from surfeit.spectra import eigenvalues, fit_marchenko_pastur
 from surfeit.store import Run
 from surfeit.tables.figures.style import BLACK, BLUE, ORANGE, panels, style
 from surfeit.tables.tables import where
-from surfeit.train import Recipe, report_recipe
-from surfeit.train.job import Job
+from surfeit.train import Job, Recipe, report_recipe
 
 CLAIMS = (
     Claim(

@@ -30,8 +30,7 @@ from surfeit.lab import (
 from surfeit.spectra import kept_share, project, project_randomly
 from surfeit.store import Run
 from surfeit.tables.figures.style import BLACK, BLUE, GREY, ORANGE, panels, percent_axis, style
-from surfeit.train import Recipe, Snapshots, report_recipe
-from surfeit.train.job import Job
+from surfeit.train import Job, Recipe, Snapshots, report_recipe
 
 _REPORT = "Heitmann 2020, section 3.3"
 

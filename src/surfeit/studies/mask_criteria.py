@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 from matplotlib.figure import Figure
 
-from surfeit.core import Streams, SurfeitError
+from surfeit.core import Streams
 from surfeit.data import Dataset
 from surfeit.lab import (
     POOL_DATA,
@@ -29,7 +29,7 @@ from surfeit.lab import (
 )
 from surfeit.models import builder_named
 from surfeit.procedures.supermasks import KEPT, MASK_CRITERIA, REMOVED, untrained_table
-from surfeit.procedures.tickets import PUBLISHED, TicketConfig, failures, find_tickets
+from surfeit.procedures.tickets import PUBLISHED, TicketConfig, complete, find_tickets
 from surfeit.store import Run
 from surfeit.tables import over_replicates
 from surfeit.tables.figures.dots import dots, dots_legend
@@ -144,10 +144,7 @@ def _tickets(config: Config, criterion: str, lab: Lab) -> list[dict[str, Any]]:
         seeds=config.seeds,
         **lab.resources,
     )
-    failed = failures(table)
-    if failed:
-        raise SurfeitError("\n  ".join([f"tickets by {criterion} failed:", *failed.values()]))
-    return table.to_pylist()
+    return complete(table, f"tickets by {criterion}").to_pylist()
 
 
 def actions(run: Run, dataset: Dataset, *, levels: list[int]) -> Iterator[dict[str, Any]]:

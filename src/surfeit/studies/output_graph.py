@@ -29,8 +29,7 @@ from surfeit.similarity import (
 from surfeit.store import Run
 from surfeit.tables.figures.lines import mean_line
 from surfeit.tables.figures.style import BLUE, GREY, ORANGE, Stroke, panels, percent_axis, style
-from surfeit.train import Recipe, report_recipe
-from surfeit.train.job import Job
+from surfeit.train import Job, Recipe, report_recipe
 
 CLAIMS = (
     Claim(

@@ -30,8 +30,7 @@ from surfeit.models import Structure
 from surfeit.spectra import elbow, residual_energy
 from surfeit.store import Run
 from surfeit.tables.figures.style import BLUE, GREEN, GREY, ORANGE, Stroke, panels, style
-from surfeit.train import Recipe, report_recipe
-from surfeit.train.job import Job
+from surfeit.train import Job, Recipe, report_recipe
 
 CLAIMS = (
     Claim(

@@ -21,8 +21,7 @@ from surfeit.similarity import components, cosine_graph, movement, normalised
 from surfeit.spectra import leading_directions, principal_angles
 from surfeit.store import Run
 from surfeit.tables.figures.style import BLUE, GREY, ORANGE, panels, percent_axis, style
-from surfeit.train import Recipe, report_recipe
-from surfeit.train.job import Job
+from surfeit.train import Job, Recipe, report_recipe
 
 CLAIMS = (
     Claim(

@@ -33,8 +33,7 @@ from surfeit.prune.removal import Removal
 from surfeit.store import Run
 from surfeit.tables.figures import criteria
 from surfeit.tables.removals import Curves, Way, at, curves_of, first_part
-from surfeit.train import Recipe, Snapshots, report_recipe
-from surfeit.train.job import Job
+from surfeit.train import Job, Recipe, Snapshots, report_recipe
 
 _REPORT = "Heitmann 2020, figure 2"
 _REPORTED = ("magnitude", "frame_potential", "inner_product")

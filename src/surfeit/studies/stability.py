@@ -11,7 +11,6 @@ from typing import Any
 import pyarrow as pa
 from matplotlib.figure import Figure
 
-from surfeit.core import SurfeitError
 from surfeit.lab import POOL_DATA, POOL_MODEL, POOL_RECIPE, Claim, Lab, Verdict, exceeds, not_worse
 from surfeit.models import builder_named
 from surfeit.procedures.instability import (
@@ -21,7 +20,7 @@ from surfeit.procedures.instability import (
     instability_lines,
     lines_from,
 )
-from surfeit.procedures.tickets import TicketConfig, failures, find_tickets
+from surfeit.procedures.tickets import TicketConfig, complete, find_tickets
 from surfeit.tables import over_replicates
 from surfeit.tables.figures.dots import dots, dots_legend
 from surfeit.tables.figures.line import STROKES
@@ -142,7 +141,7 @@ def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:
     yield from _rows("deep", config.deep, lines)
     search = TicketConfig(levels=config.levels, controls=("reinit",))
     found = find_tickets(small, data, config.recipe, search, **shared)
-    _check(found)
+    complete(found)
     last = where(found, level=config.levels)
     for arm in ("ticket", "reinit"):
         trunks = {
@@ -153,15 +152,9 @@ def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:
 
 
 def _rows(of: str, network: str, lines: pa.Table) -> Iterator[dict[str, Any]]:
-    _check(lines)
-    yield from ({"of": of, "network": network, **row} for row in lines.to_pylist())
-
-
-def _check(table: pa.Table) -> None:
-    """A training that failed has no barrier, and a mean of the others would hide it."""
-    failed = failures(table)
-    if failed:
-        raise SurfeitError("\n  ".join(["trainings failed:", *failed.values()]))
+    # A training that failed has no barrier, and a mean of the others would hide it.
+    whole = complete(lines, f"lines of {network}").to_pylist()
+    yield from ({"of": of, "network": network, **row} for row in whole)
 
 
 def figure(table: pa.Table) -> Figure:

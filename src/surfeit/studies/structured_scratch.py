@@ -12,10 +12,9 @@ from typing import Any
 import pyarrow as pa
 from matplotlib.figure import Figure
 
-from surfeit.core import SurfeitError
 from surfeit.lab import POOL_DATA, POOL_MODEL, Claim, Lab, Verdict, all_exceed
 from surfeit.models import builder_named
-from surfeit.procedures.tickets import TicketConfig, failures, find_tickets
+from surfeit.procedures.tickets import TicketConfig, complete, find_tickets
 from surfeit.tables import over_replicates
 from surfeit.tables.figures.style import BLUE, GREEN, VERMILLION, panels, style
 from surfeit.train import Recipe
@@ -113,9 +112,7 @@ def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:
             seeds=config.seeds,
             **lab.resources,
         )
-        if failed := failures(found):
-            raise SurfeitError("a training failed: " + "; ".join(failed.values()))
-        for row in found.to_pylist():
+        for row in complete(found, f"tickets by {kind}").to_pylist():
             yield {
                 "kind": kind,
                 "lr": recipe.lr,

@@ -33,8 +33,7 @@ from surfeit.similarity import (
 )
 from surfeit.store import Run
 from surfeit.tables.figures.style import BLUE, GREY, ORANGE, VERMILLION, panels, percent_axis, style
-from surfeit.train import Recipe, Snapshots, report_recipe
-from surfeit.train.job import Job
+from surfeit.train import Job, Recipe, Snapshots, report_recipe
 
 _REPORT = "Heitmann 2020, section 3.2"
 CLAIMS = (

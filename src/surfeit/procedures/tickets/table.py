@@ -113,11 +113,15 @@ def failures(table: pa.Table) -> dict[str, str]:
     return json.loads((table.schema.metadata or {}).get(b"failures", b"{}"))
 
 
-def complete(table: pa.Table) -> pa.Table:
-    """The same table of tickets, in which no training has failed.
+def complete(table: pa.Table, of: str = "tickets") -> pa.Table:
+    """The same table, in which no training has failed.
 
     A failed training has no density either, so that choosing rows by density would leave it out
     unsaid.
+
+    Args:
+        table: of tickets, or of lines between trained networks.
+        of: what was trained, in words.
 
     Raises:
         SurfeitError: if one failed: a sentence for each.
@@ -125,7 +129,7 @@ def complete(table: pa.Table) -> pa.Table:
     failed = failures(table)
     if failed:
         lines = [f"{name}: {why}" for name, why in failed.items()]
-        raise SurfeitError("\n  ".join([f"{len(failed)} trainings of tickets failed:", *lines]))
+        raise SurfeitError("\n  ".join([f"{len(failed)} trainings of {of} failed:", *lines]))
     return table
 
 
