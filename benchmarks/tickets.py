@@ -7,7 +7,9 @@ Three figures, each measured side by side in this run:
 1. one level masked against the same training unmasked (they take turns on one core, and the median
    of their ratios counts), beside the matrix products of its steps alone; and, call by call, what
    holding the mask and looking at it take of an update, which other work on the machine blurs
-   less: the median call over the median update;
+   less: the median call over the median update; and what measuring takes of a level, in seconds of
+   the processor, beside what its products would take at the peak: that part no code can save, and
+   a run's rows of metrics are among what its key stands for;
 2. the whole search: levels x replicates x (ticket + 2 controls) + dense, on all cores;
 3. what the plain loop takes for one level of it, and so, times the number of trainings over the
    cores, what it would take for all: a computed figure, printed as such. It measures what ours
@@ -22,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Any
 from unittest.mock import patch
 
 import torch
@@ -39,6 +42,7 @@ from surfeit.prune import full_mask
 from surfeit.store import Store
 from surfeit.train import Recipe, Snapshots, train
 from surfeit.train.masking import HeldMask
+from surfeit.train.measure import Measure
 from surfeit.train.state import Update
 
 EVERY = 100
@@ -76,11 +80,37 @@ def calls(dataset: Dataset, recipe: Recipe) -> tuple[float, float]:
     return hold / update, check / update
 
 
-def _timed(call: Callable[..., None], seconds: list[float]) -> Callable[..., None]:
-    def timed(*arguments: object) -> None:
-        begin = time.perf_counter()
-        call(*arguments)
-        seconds.append(time.perf_counter() - begin)
+def measuring(dataset: Dataset, recipe: Recipe) -> tuple[float, float]:
+    """What measuring takes of a level, and would take at the machine's peak, as fractions.
+
+    In seconds of the processor, which other work on the machine stretches less.
+    """
+    spent: list[float] = []
+    with ExitStack() as stack:
+        for name in ("__call__", "best_row"):
+            timed = _timed(getattr(Measure, name), spent, time.process_time)
+            stack.enter_context(patch.object(Measure, name, timed))
+        begin = time.process_time()
+        one_level(dataset, recipe, 0.5)
+        level = time.process_time() - begin
+    steps = recipe.total_steps(len(dataset.train))
+    epochs = 1 + -(-steps // recipe.steps_per_epoch(len(dataset.train)))
+    examples = (1 + steps // EVERY) * len(dataset.validation) + epochs * len(dataset.test)
+    weights = sum(value.numel() for value in lenet_300_100().parameters() if value.dim() > 1)
+    products = 2 * examples * weights / peak(time.process_time)
+    return sum(spent) / level, products / (level - sum(spent) + products)
+
+
+def _timed(
+    call: Callable[..., Any],
+    seconds: list[float],
+    clock: Callable[[], float] = time.perf_counter,
+) -> Callable[..., Any]:
+    def timed(*arguments: Any, **named: Any) -> Any:
+        begin = clock()
+        result = call(*arguments, **named)
+        seconds.append(clock() - begin)
+        return result
 
     return timed
 
@@ -181,6 +211,7 @@ def main() -> None:
     dense, masked, plain, products, _ = medians
     cost = statistics.median(turn[1] / turn[0] for turn in turns) - 1
     hold, look = calls(dataset, recipe)
+    measured, least = measuring(dataset, recipe)
     print(f"LeNet-300-100, {dataset.name}, Adam, batch 60, {given.steps:,} steps, one thread")
     best = max(turn[4] for turn in turns)
     print(f"  peak of a product       {best / 1e9:8.1f} GFLOP/s")
@@ -189,6 +220,7 @@ def main() -> None:
     print(f"  one level masked        {masked:8.2f} s: {100 * cost:+.1f} %")
     print(f"  holding, of an update   {100 * hold:8.1f} %")
     print(f"  looking, of an update   {100 * look:8.1f} %")
+    print(f"  measuring, of a level   {100 * measured:8.1f} % (at the peak {100 * least:.1f} %)")
     print(f"  plain loop, one level   {plain:8.2f} s: {plain / masked:.2f} times ours")
     if given.no_search:
         return
