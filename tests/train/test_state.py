@@ -35,6 +35,19 @@ def test_a_state_begins_with_the_job_and_counts_its_updates(dataset):
     assert updated(job, state, 2).step == 7
 
 
+def test_a_state_prunes_at_the_moments_of_its_job_alone(dataset):
+    job = Job(small, dataset, RECIPE, pruning=Pruning(moments=((1, 0.5), (2, 0.5), (3, 0.2))))
+    state = State(job)
+    assert not state.prune_()
+    found = {0: state.mask.density()}
+    for step in (1, 2, 3, 4):
+        pruned = updated(job, state, 1).prune_()
+        assert pruned == (step < 4)
+        found[step] = state.mask.density()
+        state.mask.check_all()
+    assert found == pytest.approx({0: 1, 1: 0.5, 2: 0.5, 3: 0.2, 4: 0.2}, abs=5e-3)
+
+
 @pytest.mark.parametrize("builder", [small, normalised])
 def test_a_restored_state_goes_on_to_the_same_bits(dataset, builder):
     job = Job(builder, dataset, RECIPE)

@@ -59,6 +59,7 @@ class Loop:
                 epoch_ended = self._arrive()
                 now = time.monotonic()
                 state.seconds = now - began
+                # Between two steps: what is saved is whole.
                 if interrupted() or now - saved >= self._conduct.checkpoint_seconds:
                     self._writer.checkpoint(*state.saved())
                     saved = time.monotonic()
