@@ -10,6 +10,7 @@ from surfeit.data import with_label_noise
 from surfeit.execute import InProcess
 from surfeit.lab import Lab, Verdict, read_result, run_study, study_named
 from surfeit.lab import run as running
+from surfeit.lab.checks import jobs_of
 from surfeit.lab.results import FILES, RECORD
 from surfeit.store import Store
 
@@ -133,6 +134,10 @@ def test_other_seeds_are_in_the_command(tiny, lab):
         ),
         (("    none, some =", "    raise KeyError\n    none, some ="), "raised KeyError; what is"),
         (("    runs = lab.train", "    lab.data('dgits')\n    runs = lab.train"), "no data set"),
+        (
+            ("weight_decay=decay)", "momentum=decay)"),
+            r"line \d+ raised ValueError: adam takes no momentum.* \(look at Config's recipe\)",
+        ),
     ],
 )
 def test_what_a_study_gives_is_checked_before_it_is_kept(tiny, lab, change, words):
@@ -140,6 +145,41 @@ def test_what_a_study_gives_is_checked_before_it_is_kept(tiny, lab, change, word
         run_study(tiny(change), lab=lab)
     assert "\n" not in str(told.value)
     assert not list(lab.store.root.rglob(RECORD))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("    return {", "    return [1]\n    return {"), r"must return a dict .* got \[1\]"),
+        (("    return {", "    return {'a': 1}\n    return {"), r"a dict .* got \{'a': 1\}"),
+        (("    return {", "    1 / 0\n    return {"), r"jobs\(\) .*, line \d+ raised ZeroDivision"),
+        (
+            ("weight_decay=decay)", "momentum=decay)"),
+            r"jobs\(\) of the study mine, line \d+ raised ValueError: adam takes no momentum, got "
+            r"0\.001 \(look at Config's recipe\)",
+        ),
+    ],
+)
+def test_what_jobs_gives_is_checked_before_it_is_planned(tiny, lab, change, words):
+    study = study_named(tiny(change))
+    with pytest.raises(SurfeitError, match=words):
+        jobs_of(study, study.budgets["quick"], lab)
+
+
+def test_of_several_recipes_the_one_that_does_not_fit_is_named(tiny, lab):
+    study = study_named(
+        tiny(
+            ("weight_decay=decay)", "momentum=decay)"),
+            ("    decays:", "    other: Recipe = Recipe(lr=0.1, epochs=1)\n    decays:"),
+        )
+    )
+    with pytest.raises(SurfeitError, match=r"\(look at Config's recipe\)"):
+        jobs_of(study, study.budgets["quick"], lab)
+
+
+def test_a_study_without_jobs_lists_none(tiny, lab):
+    study = replace(study_named(tiny()), jobs=None)
+    assert jobs_of(study, study.budgets["quick"], lab) == {}
 
 
 def test_an_effect_that_could_not_be_measured_is_kept_as_such(lab, tiny):

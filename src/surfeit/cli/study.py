@@ -16,6 +16,7 @@ from surfeit.cli.values import WholeNumbers
 if TYPE_CHECKING:
     from surfeit.execute import Engine
     from surfeit.lab import Lab, Result, Study, Verdict
+    from surfeit.lab.cost import Planned
 
 _PLACES = Places()
 # What a pipe gets: docs/studies.md says what each is. Others of `surfeit claims` have its names.
@@ -71,10 +72,12 @@ def study(
         )
         result = result_of(chosen, budget, config, lab=lab, out=out)
         if dry_run:
-            _list(chosen, config, lab, engine)
+            _list(chosen, _plan(chosen, config, lab), engine)
             return
         if result is None:
-            teller.say(f"{chosen.name}, {budget} budget: {_estimate(chosen, config, lab, engine)}")
+            if not quiet:
+                words = _estimate(chosen, _plan(chosen, config, lab), engine)
+                teller.say(f"{chosen.name}, {budget} budget: {words}")
             result = run_study(chosen, budget, lab=lab, seeds=seeds, out=out)
     _answer(result)
     _say_where(result, teller)
@@ -113,27 +116,31 @@ def studies(
         print(problem, file=sys.stderr)
 
 
-def _estimate(study: "Study", config: object, lab: "Lab", engine: "Engine") -> str:
-    from surfeit.lab.cost import estimate, planned
+def _plan(study: "Study", config: object, lab: "Lab") -> "list[Planned] | None":
+    """The trainings and where they stand; None of a study that does not list them."""
+    from surfeit.lab.checks import jobs_of
+    from surfeit.lab.cost import planned
 
-    if study.jobs is None:
+    return None if study.jobs is None else planned(jobs_of(study, config, lab), lab.store)
+
+
+def _estimate(study: "Study", plan: "list[Planned] | None", engine: "Engine") -> str:
+    from surfeit.lab.cost import estimate
+
+    cost = f"'{study.cost.rstrip('.')}'"
+    if plan is None:
         words = "it trains step by step, so that what is left is not known"
-        return f"{words}; of itself it says {_cost(study)}"
-    plan = planned(study.jobs(config, lab), lab.store)
+        return f"{words}; of itself it says {cost}"
     words = estimate(plan, engine)
     known = any(one.seconds is not None for one in plan)
-    return words if known else f"{words}; of itself the study says {_cost(study)}"
+    return words if known else f"{words}; of itself the study says {cost}"
 
 
-def _cost(study: "Study") -> str:
-    return f"'{study.cost.rstrip('.')}'"
-
-
-def _list(study: "Study", config: object, lab: "Lab", engine: "Engine") -> None:
+def _list(study: "Study", plan: "list[Planned] | None", engine: "Engine") -> None:
     """The trainings on stdout, what they take on stderr."""
-    from surfeit.lab.cost import in_words, planned
+    from surfeit.lab.cost import in_words
 
-    if study.jobs is not None:
+    if plan is not None:
         rows = [
             (
                 one.name,
@@ -142,10 +149,10 @@ def _list(study: "Study", config: object, lab: "Lab", engine: "Engine") -> None:
                 "–" if one.steps is None else f"{one.steps:,}",
                 "–" if one.seconds is None else in_words(one.seconds) if one.steps else "0 s",
             )
-            for one in planned(study.jobs(config, lab), lab.store)
+            for one in plan
         ]
         print_table(("training", "key", "state", "steps left", "on one core"), rows)
-    print(_estimate(study, config, lab, engine), file=sys.stderr)
+    print(_estimate(study, plan, engine), file=sys.stderr)
 
 
 def _answer(result: "Result") -> None:

@@ -1,25 +1,32 @@
 """What a study's functions must give: checked before anything is written."""
 
+import inspect
 import math
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from surfeit.core import SurfeitError, lacks_memory, unknown
+from surfeit.core.own_code import told
+from surfeit.execute import Derived
 from surfeit.lab.study import Study
 from surfeit.lab.verdict import Verdict
+from surfeit.train import Job, Recipe
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.figure import Figure
 
+    from surfeit.lab.lab import Lab
+
 _CELLS = (str, bool, int, float)
 
 
 @contextmanager
-def told_of(study: Study, function: str) -> Iterator[None]:
-    """Says which function of a study raised, what, and in which line.
+def told_of(study: Study, function: str, config: Any = None) -> Iterator[None]:
+    """Says which function of a study raised, what, in which line, and of which field of Config.
 
     Raises:
         SurfeitError: in place of what a study's code may raise; the library's own errors stay.
@@ -31,15 +38,43 @@ def told_of(study: Study, function: str) -> Iterator[None]:
     except Exception as error:  # whatever a study's code may raise
         if lacks_memory(error):
             raise
-        lines = str(error).strip().splitlines()
-        words = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
         trace = traceback.extract_tb(error.__traceback__)
         within = [frame for frame in trace if frame.filename.endswith(f"/{study.name}.py")]
         line = f", line {within[-1].lineno}" if within else ""
+        in_recipe = bool(trace) and trace[-1].filename == inspect.getsourcefile(Recipe)
+        made_of = _made_of(config, str(error)) if in_recipe and is_dataclass(config) else ""
         raise SurfeitError(
-            f"{function}() of the study {study.name}{line} raised {words}; what is trained is "
-            "kept: mend the file and give the same command again"
+            f"{function}() of the study {study.name}{line} raised {told(error)}{made_of}; what is "
+            "trained is kept: mend the file and give the same command again"
         ) from error
+
+
+def _made_of(config: Any, words: str) -> str:
+    """The fields of a configuration whose recipes a change may not have fitted."""
+    named = {field.name: getattr(config, field.name) for field in fields(config)}
+    recipes = {name: one for name, one in named.items() if isinstance(one, Recipe)}
+    likely = [name for name, one in recipes.items() if words.startswith(one.optimizer)]
+    return f" (look at Config's {', '.join(likely or recipes)})" if recipes else ""
+
+
+def jobs_of(study: Study, config: Any, lab: "Lab") -> dict[str, Job | Derived]:
+    """The trainings that a study lists; none where it does not.
+
+    Raises:
+        SurfeitError: if its function raises, or gives no jobs by name.
+    """
+    if study.jobs is None:
+        return {}
+    with told_of(study, "jobs", config):
+        jobs = study.jobs(config, lab)
+    given = jobs.items() if isinstance(jobs, Mapping) else [(None, jobs)]
+    for name, job in given:
+        if not isinstance(name, str) or not isinstance(job, Job | Derived):
+            raise SurfeitError(
+                f"jobs() of the study {study.name} must return a dict of trainings by name, such "
+                f'as {{"seed 0": lab.job(...)}}, got {job if name is None else {name: job}!r:.80}'
+            )
+    return dict(jobs)
 
 
 def table_of(study: Study, rows: Iterable[Mapping[str, Any]]) -> "pa.Table":

@@ -131,11 +131,11 @@ def _measured(
     study: Study, budget: str, config: Any, asked: dict[str, Any], lab: Lab, folder: Path
 ) -> Result:
     lab, began = lab.noting(), time.monotonic()
-    with told_of(study, "rows"):
+    with told_of(study, "rows", config):
         table = table_of(study, study.rows(config, lab))
-    with told_of(study, "verdicts"):
+    with told_of(study, "verdicts", config):
         verdicts = checked_verdicts(study, study.verdicts(table, config))
-    with told_of(study, "figure"):
+    with told_of(study, "figure", config):
         figure = checked_figure(study, study.figure(table))
     identity = asked | {"data": dict(sorted(lab.used.data.items()))}
     about = environment()
