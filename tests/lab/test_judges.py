@@ -66,6 +66,27 @@ def test_judges_of_means_on_three_planted_tables(judge, holds, fails, undecidabl
             assert some.doubt == "1 of 6 values missing or not finite"
 
 
+@pytest.mark.parametrize("huge", [1e200, -1e200, 1e308])
+@pytest.mark.filterwarnings("error")
+def test_values_whose_squares_overflow_leave_the_claim_undecided(huge):
+    judges = (
+        lambda v: exceeds("X", v, unit="u"),
+        lambda v: not_worse("X", v, margin=1, unit="u"),
+        lambda v: equals("X", v, margin=1, unit="u"),
+        lambda v: agrees("X", v, 1.0, tolerance=1, unit="u"),
+    )
+    for judge in judges:
+        one, all_ = judge([*around(3), huge]), judge([huge, huge / 2, huge / 3])
+        assert (one.ruling, one.doubt) == ("inconclusive", "1 of 6 values beyond ±1e+150")
+        assert (all_.ruling, all_.effect, all_.n) == ("inconclusive", None, 0)
+        assert judge([1e150, -1e150, 3.0]).lower is not None
+    for first, second in (([huge, 2, 3], [1, 2, 3]), ([1, 2, 3], [3, huge, 1])):
+        found = faster("X", first, second)
+        assert (found.effect, found.doubt) == (None, "1 of 3 pairs missing or not finite")
+    rising = ranks("X", [1, 2, 3], np.outer([1, 1, 1, 1], [1, 2, abs(huge) / 2]))
+    assert rising.effect == 1
+
+
 def test_means_carry_their_intervals_and_p_values():
     values, plain = around(3), mean_interval(around(3))
     above = exceeds("X", values, unit="u", says="Three.")

@@ -15,6 +15,10 @@ def test_numbers_have_thousands_and_no_minus_zero():
     assert figure_in_words(-0.001, 2, signed=True) == "+0.00"
     assert figure_in_words(-0.001, 2) == "0.00"
     assert figure_in_words(1250.4, 0, signed=True) == "+1,250"
+    assert figure_in_words(999_999_999_999, 0) == "999,999,999,999"
+    assert figure_in_words(2.5e12, 0) == "2.5e+12"
+    assert figure_in_words(-1e200, 2, signed=True) == "-1e+200"
+    assert range_in_words(2e200, 1e200, 0) == "1e+200 to 2e+200"
 
 
 def test_ranges_have_the_smaller_end_first():

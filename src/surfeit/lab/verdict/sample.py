@@ -13,6 +13,8 @@ FEWEST = 3
 """Replicates that a ruling needs. The deviation of two is one difference, and too often tiny by
 chance: where half of all trainings fail, two agree every other time."""
 _ROUNDING = 1e-12
+LARGEST = 1e150
+"""The square of what is larger is no float any more, and its deviation cannot be computed."""
 
 
 @dataclass(frozen=True)
@@ -75,17 +77,21 @@ class Sample:
 def sample_for(values: Values) -> Sample:
     """The sample of values in order of replicates, or by their names; None and NaN are missing.
 
+    A finite value beyond ±1e150 is none that could be judged: there is no interval with it.
+
     Raises:
         ValueError: if the values have more than one axis.
     """
     given = numbers(values)
     if given.ndim != 1:
         raise ValueError(f"a judge needs one value for each replicate, got shape {given.shape}")
-    present = given[np.isfinite(given)]
+    huge = int((np.isfinite(given) & (np.abs(given) > LARGEST)).sum())
+    present = given[np.abs(given) <= LARGEST]
     n, missing = len(present), len(given) - len(present)
     varies = n >= 2 and not missing and np.ptp(present) > _ROUNDING
     varies = bool(varies) and over_replicates(present).lower is not None
-    return Sample(present, _doubt(n, missing, varies), varies, missing)
+    doubt = f"{huge} of {len(given)} values beyond ±{LARGEST:g}" if huge else ""
+    return Sample(present, doubt or _doubt(n, missing, varies), varies, missing)
 
 
 def numbers(values: Values) -> np.ndarray:

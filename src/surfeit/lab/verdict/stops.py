@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from surfeit.lab.verdict.means import exceeds
-from surfeit.lab.verdict.sample import Values, missing_in_words, paired_numbers
+from surfeit.lab.verdict.sample import LARGEST, Values, missing_in_words, paired_numbers
 from surfeit.lab.verdict.verdict import Ruling, Verdict
 from surfeit.tables import Stops, difference_bounds, exact_interval, shared_confidence, stop_orders
 
@@ -52,9 +52,11 @@ def faster(
         ValueError: if the sides differ in length, and as `exceeds`.
     """
     one, other = paired_numbers(first, second)
-    missing = int((~np.isfinite(one) | ~np.isfinite(other)).sum())
+    lost = ~(np.maximum(np.abs(one), np.abs(other)) <= LARGEST)
+    missing = int(lost.sum())
     if missing or len(one) == 0:
-        found = exceeds(claim, other - one, comparisons=comparisons, unit=unit, says=says)
+        known = np.where(lost, np.nan, other) - np.where(lost, np.nan, one)
+        found = exceeds(claim, known, comparisons=comparisons, unit=unit, says=says)
         doubt = missing_in_words(missing, len(one), "pair") or found.doubt
         # The mean of those that are there would be one of censored steps.
         return replace(found, effect=None, doubt=doubt)

@@ -2,9 +2,13 @@
 
 import math
 
+_LONG = 1e12  # digits behind the fifteenth or so are made up
+
 
 def figure_in_words(value: float, digits: int, *, signed: bool = False) -> str:
-    """A number with thousands separated, never "-0": `1,250`, `+0.42`."""
+    """A number with thousands separated, never "-0": `1,250`, `+0.42`; from 1e12 on `2.5e+12`."""
+    if abs(value) >= _LONG:
+        return f"{value:{'+' if signed else ''}.3g}"
     rounded = round(value, digits) + 0.0  # turns the minus of what rounds to zero into nothing
     return f"{rounded:{'+' if signed else ''},.{digits}f}"
 
