@@ -23,6 +23,7 @@ from surfeit.execute import (
     Measurement,
     Task,
     UnsendableError,
+    failed_in_words,
     measure_many,
     train_many,
     train_outcome,
@@ -475,3 +476,17 @@ def test_what_a_users_function_raises_is_told_once_with_its_line(made, store, en
     found = re.search(r"py:(\d+)", lines[0])
     assert found is not None
     assert text[int(found[1]) - 1].lstrip().startswith("yield")
+
+
+def test_what_failed_is_told_a_line_a_fault():
+    same = {name: f"{name}: the loss is nan" for name in ("a", "b", "c")}
+    failures = {"d": "d: the disk is full", **same, "e": "e: not run, because it builds on a"}
+    assert failed_in_words(failures, "training").splitlines() == [
+        "5 trainings failed:",
+        "  d: the disk is full",
+        "  a and 2 more: the loss is nan",
+        "  e: not run, because it builds on a",
+    ]
+    assert failed_in_words({"x": "without its name"}, "measurement") == (
+        "a measurement failed:\n  x: without its name"
+    )

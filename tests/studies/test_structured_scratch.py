@@ -71,5 +71,5 @@ def test_a_failed_training_is_an_error_and_no_gap_in_the_table(monkeypatch, tmp_
 
     monkeypatch.setattr(study, "find_tickets", failing)
     assert failures(failing()) == {"ticket": "it diverged"}
-    with pytest.raises(SurfeitError, match=r"trainings of tickets by units failed:\n.*it diverged"):
+    with pytest.raises(SurfeitError, match=r"a training failed:\n  ticket: it diverged"):
         list(study.rows(study.QUICK, Lab(Store(tmp_path))))

@@ -131,7 +131,7 @@ def test_tickets_that_failed_are_an_error(tmp_path):
         seeds=(0,),
         model="mlp-6",
     )
-    with pytest.raises(SurfeitError, match=r"trainings of tickets failed:\n.*diverged"):
+    with pytest.raises(SurfeitError, match=r"trainings failed:\n.*diverged"):
         list(winning_tickets.rows(wild, Lab(Store(tmp_path), engine=InProcess())))
 
 

@@ -23,7 +23,7 @@ from surfeit.execute.derivations import Derivations
 from surfeit.execute.engine import Active, Engine, Outcome, Progress, Status
 from surfeit.execute.in_process import InProcess
 from surfeit.execute.local import Local, cores
-from surfeit.execute.many import measure_many, train_many, train_outcome
+from surfeit.execute.many import failed_in_words, measure_many, train_many, train_outcome
 from surfeit.execute.messages import UnsendableError, perform_message, sending
 from surfeit.execute.performance import Failure, perform
 from surfeit.execute.queue import TaskQueue
@@ -55,6 +55,7 @@ __all__ = [
     "Work",
     "cores",
     "engine_named",
+    "failed_in_words",
     "measure_many",
     "perform",
     "perform_message",

@@ -162,22 +162,30 @@ def _run(
     return InProcess().run(tasks, store=root, progress=progress)
 
 
-def _check(outcome: Outcome, what: str) -> None:
-    if outcome.failures:
-        count = len(outcome.failures)
-        head = f"{count} {what}s failed" if count > 1 else f"a {what} failed"
-        raise SurfeitError("\n  ".join([f"{head}:", *_each_once(outcome.failures)]))
+def failed_in_words(failures: Mapping[str, str], what: str) -> str:
+    """What to say of all that failed: a line a fault, which may have failed several.
 
+    >>> failed_in_words(outcome.failures, "training")
+    '3 trainings failed:\\n  seed 0 and 1 more: the loss is nan at step 7\\n  seed 2: ...'
 
-def _each_once(failures: Mapping[str, str]) -> list[str]:
-    """The sentences, each once: a fault in a function fails whatever it is asked for."""
+    Args:
+        failures: sentences by name, as of `Outcome`; at least one.
+        what: failed, in the singular.
+    """
+    head = f"{len(failures)} {what}s failed" if len(failures) > 1 else f"a {what} failed"
     names: dict[str, list[str]] = {}
     for name, sentence in failures.items():
         names.setdefault(sentence.removeprefix(f"{name}: "), []).append(name)
-    return [
+    lines = [
         f"{first}{f' and {len(others)} more' if others else ''}: {sentence}"
         for sentence, (first, *others) in names.items()
     ]
+    return "\n  ".join([f"{head}:", *lines])
+
+
+def _check(outcome: Outcome, what: str) -> None:
+    if outcome.failures:
+        raise SurfeitError(failed_in_words(outcome.failures, what))
 
 
 def _distinct(names: Iterable[str]) -> list[str]:

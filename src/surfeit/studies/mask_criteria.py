@@ -144,7 +144,7 @@ def _tickets(config: Config, criterion: str, lab: Lab) -> list[dict[str, Any]]:
         seeds=config.seeds,
         **lab.resources,
     )
-    return complete(table, f"tickets by {criterion}").to_pylist()
+    return complete(table).to_pylist()
 
 
 def actions(run: Run, dataset: Dataset, *, levels: list[int]) -> Iterator[dict[str, Any]]:

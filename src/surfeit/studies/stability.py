@@ -141,8 +141,7 @@ def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:
     yield from _rows("deep", config.deep, lines)
     search = TicketConfig(levels=config.levels, controls=("reinit",))
     found = find_tickets(small, data, config.recipe, search, **shared)
-    complete(found)
-    last = where(found, level=config.levels)
+    last = where(complete(found), level=config.levels)
     for arm in ("ticket", "reinit"):
         trunks = {
             row["replicate"]: lab.store.find(row["run"]) for row in where(last, arm=arm).to_pylist()
@@ -152,9 +151,8 @@ def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:
 
 
 def _rows(of: str, network: str, lines: pa.Table) -> Iterator[dict[str, Any]]:
-    # A training that failed has no barrier, and a mean of the others would hide it.
-    whole = complete(lines, f"lines of {network}").to_pylist()
-    yield from ({"of": of, "network": network, **row} for row in whole)
+    for row in complete(lines).to_pylist():
+        yield {"of": of, "network": network, **row}
 
 
 def figure(table: pa.Table) -> Figure:

@@ -112,7 +112,7 @@ def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:
             seeds=config.seeds,
             **lab.resources,
         )
-        for row in complete(found, f"tickets by {kind}").to_pylist():
+        for row in complete(found).to_pylist():
             yield {
                 "kind": kind,
                 "lr": recipe.lr,

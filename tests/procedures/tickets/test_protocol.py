@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from surfeit.core import ProtocolError
+from surfeit.core import ProtocolError, SurfeitError
 from surfeit.models import initialise_
-from surfeit.procedures.tickets import TicketConfig, arms, controls, failures, levels
+from surfeit.procedures.tickets import TicketConfig, arms, complete, controls, failures, levels
 from surfeit.procedures.tickets.protocol import check_began, check_control, check_shrinks
 from surfeit.train import Job
 from surfeit.train.masking import HeldMask
@@ -104,6 +104,10 @@ def test_a_training_that_begins_with_other_weights_fails(blobs, store, monkeypat
     table = search(store, blobs, TicketConfig(levels=1, controls=()))
     assert table["run"].null_count == 2
     told = failures(table)["replicate 0, level 0, ticket"]
+    with pytest.raises(
+        SurfeitError, match=r"failed:\n  replicate 0, level 0, ticket: (?!replicate)"
+    ):
+        complete(table)
     assert "did not begin bit for bit" in told
     assert "fc2.bias differ" in told
 

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from surfeit.core import SurfeitError
-from surfeit.execute import Outcome
+from surfeit.execute import Outcome, failed_in_words
 from surfeit.store import Run, Store, density_of
 
 SCHEMA = pa.schema(
@@ -113,23 +113,18 @@ def failures(table: pa.Table) -> dict[str, str]:
     return json.loads((table.schema.metadata or {}).get(b"failures", b"{}"))
 
 
-def complete(table: pa.Table, of: str = "tickets") -> pa.Table:
-    """The same table, in which no training has failed.
+def complete(table: pa.Table) -> pa.Table:
+    """The same table, of tickets or of lines between runs, in which no training has failed.
 
     A failed training has no density either, so that choosing rows by density would leave it out
     unsaid.
-
-    Args:
-        table: of tickets, or of lines between trained networks.
-        of: what was trained, in words.
 
     Raises:
         SurfeitError: if one failed: a sentence for each.
     """
     failed = failures(table)
     if failed:
-        lines = [f"{name}: {why}" for name, why in failed.items()]
-        raise SurfeitError("\n  ".join([f"{len(failed)} trainings of {of} failed:", *lines]))
+        raise SurfeitError(failed_in_words(failed, "training"))
     return table
 
 
