@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+from surfeit.core import evaluate
 from surfeit.execute import Derived
 from surfeit.lab import Lab, pool
 from surfeit.lab.results import FILES, RECORD
@@ -75,3 +76,14 @@ def test_the_guides_derived_training_runs(tmp_path, lab: Lab):
 def test_names_that_the_guide_gives_are_there():
     for name in re.findall(r"POOL_[A-Z_]+", GUIDE.read_text()):
         assert hasattr(pool, name)
+
+
+def test_what_the_guide_says_of_runs_and_data_is_there(lab: Lab):
+    text = GUIDE.read_text().partition("## Measuring")[2].partition("\n- ")[0]
+    run = lab.train({"one": lab.job("mlp-8", "digits", Recipe(epochs=1))})["one"]
+    scope = {"run": run, "dataset": lab.data("digits"), "evaluate": evaluate, "step": 0}
+    named = re.findall(r"`((?:run|dataset|evaluate)[.(][^`]*)`", text)
+    assert len(named) > 9
+    for code in named:
+        assert eval(code, scope) is not None, code
+    assert 0 <= eval(next(one for one in named if "test_accuracy" in one), scope) <= 1
