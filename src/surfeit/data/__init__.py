@@ -1,19 +1,24 @@
 """Data sets as tensors in three splits: loaded, fetched, changed, or made of your own data."""
 
-from surfeit.data.catalog import SOURCES, load
-from surfeit.data.change import only_classes, subset, with_label_noise
-from surfeit.data.collected import Examples, from_dataset
-from surfeit.data.dataset import Dataset, check_dataset
-from surfeit.data.download import Progress
-from surfeit.data.fetch import fetch
-from surfeit.data.files import dataset_digest, read_dataset, write_dataset
-from surfeit.data.folder import from_folder
-from surfeit.data.halves import halves
-from surfeit.data.kept import keep_data, kept_data
-from surfeit.data.own import from_tensors
-from surfeit.data.root import data_root
-from surfeit.data.sent import receive_dataset, send_dataset
-from surfeit.data.status import DatasetStatus, status
+from typing import TYPE_CHECKING
+
+from surfeit.core.fronts import lazy_front
+
+if TYPE_CHECKING:
+    from surfeit.data.catalog import SOURCES, load
+    from surfeit.data.change import only_classes, subset, with_label_noise
+    from surfeit.data.collected import Examples, from_dataset
+    from surfeit.data.dataset import Dataset, check_dataset
+    from surfeit.data.download import Progress
+    from surfeit.data.fetch import fetch
+    from surfeit.data.files import dataset_digest, read_dataset, write_dataset
+    from surfeit.data.folder import from_folder
+    from surfeit.data.halves import halves
+    from surfeit.data.kept import keep_data, kept_data
+    from surfeit.data.own import from_tensors
+    from surfeit.data.root import data_root
+    from surfeit.data.sent import receive_dataset, send_dataset
+    from surfeit.data.status import DatasetStatus, status
 
 __all__ = [
     "SOURCES",
@@ -41,3 +46,5 @@ __all__ = [
     "with_label_noise",
     "write_dataset",
 ]
+
+lazy_front(__name__)

@@ -18,19 +18,24 @@ A dead driver costs nothing: the same call finds the finished runs in the store 
 the checkpoints of the others.
 """
 
-from surfeit.execute.catalog import ENGINES, engine_named
-from surfeit.execute.derivations import Derivations
-from surfeit.execute.engine import Active, Engine, Outcome, Progress, Status
-from surfeit.execute.in_process import InProcess
-from surfeit.execute.local import Local, cores
-from surfeit.execute.many import failed_in_words, measure_many, train_many, train_outcome
-from surfeit.execute.messages import UnsendableError, perform_message, sending
-from surfeit.execute.performance import Failure, perform
-from surfeit.execute.queue import TaskQueue
-from surfeit.execute.ray import Ray
-from surfeit.execute.slurm import Slurm
-from surfeit.execute.task import Context, Task, Work
-from surfeit.execute.work import Derived, Measurement, Row
+from typing import TYPE_CHECKING
+
+from surfeit.core.fronts import lazy_front
+
+if TYPE_CHECKING:
+    from surfeit.execute.catalog import ENGINES, engine_named
+    from surfeit.execute.derivations import Derivations
+    from surfeit.execute.engine import Active, Engine, Outcome, Progress, Status
+    from surfeit.execute.in_process import InProcess
+    from surfeit.execute.local import Local, cores
+    from surfeit.execute.many import failed_in_words, measure_many, train_many, train_outcome
+    from surfeit.execute.messages import UnsendableError, perform_message, sending
+    from surfeit.execute.performance import Failure, perform
+    from surfeit.execute.queue import TaskQueue
+    from surfeit.execute.ray import Ray
+    from surfeit.execute.slurm import Slurm
+    from surfeit.execute.task import Context, Task, Work
+    from surfeit.execute.work import Derived, Measurement, Row
 
 __all__ = [
     "ENGINES",
@@ -63,3 +68,5 @@ __all__ = [
     "train_many",
     "train_outcome",
 ]
+
+lazy_front(__name__)

@@ -1,70 +1,75 @@
 """Masks and removals: scores, what they keep, whole units, and accuracy against removals."""
 
-from surfeit.prune.alive import alive_units, unit_densities, unit_density
-from surfeit.prune.allocation import (
-    ALLOCATIONS,
-    Allocation,
-    allocation_named,
-    erk_mask,
-    global_mask,
-    layer_rates,
-    layerwise_mask,
-    level_densities,
-    n_of_m_mask,
-    uniform_mask,
-)
-from surfeit.prune.criteria import (
-    CRITERIA,
-    Criterion,
-    activation_correlation,
-    criterion_named,
-    fpgm,
-    frame_potential,
-    inner_product,
-    magnitude,
-    random,
-    raw_frame_potential,
-    taylor_unit,
-    usual_criteria,
-)
-from surfeit.prune.curve import RemovalCurve, outputs_without, removal_curve, removal_curves
-from surfeit.prune.evidence import Evidence
-from surfeit.prune.masks import (
-    Coverage,
-    Mask,
-    Overlap,
-    Overlaps,
-    check_alive,
-    check_mask,
-    check_nested,
-    coverage,
-    densities,
-    density,
-    full_mask,
-    intersect,
-    invert,
-    overlap,
-    prunable,
-)
-from surfeit.prune.orders import contributions, order_by, removal_order
-from surfeit.prune.removable import (
-    accepted_rise,
-    explained_variance,
-    removable,
-    removable_by_loss,
-)
-from surfeit.prune.removal import Removal
-from surfeit.prune.schedules import at_step, cubic, iterative, one_shot
-from surfeit.prune.scores import (
-    SCORES,
-    obs_update,
-    score_named,
-    synflow_mask,
-)
-from surfeit.prune.table import removal_table, scoring_examples
-from surfeit.prune.unit_scores import UnitScore, unit_score_named, unit_score_names
-from surfeit.prune.unit_selection import unit_mask_from_scores
-from surfeit.prune.units import unit_mask
+from typing import TYPE_CHECKING
+
+from surfeit.core.fronts import lazy_front
+
+if TYPE_CHECKING:
+    from surfeit.prune.alive import alive_units, unit_densities, unit_density
+    from surfeit.prune.allocation import (
+        ALLOCATIONS,
+        Allocation,
+        allocation_named,
+        erk_mask,
+        global_mask,
+        layer_rates,
+        layerwise_mask,
+        level_densities,
+        n_of_m_mask,
+        uniform_mask,
+    )
+    from surfeit.prune.criteria import (
+        CRITERIA,
+        Criterion,
+        activation_correlation,
+        criterion_named,
+        fpgm,
+        frame_potential,
+        inner_product,
+        magnitude,
+        random,
+        raw_frame_potential,
+        taylor_unit,
+        usual_criteria,
+    )
+    from surfeit.prune.curve import RemovalCurve, outputs_without, removal_curve, removal_curves
+    from surfeit.prune.evidence import Evidence
+    from surfeit.prune.masks import (
+        Coverage,
+        Mask,
+        Overlap,
+        Overlaps,
+        check_alive,
+        check_mask,
+        check_nested,
+        coverage,
+        densities,
+        density,
+        full_mask,
+        intersect,
+        invert,
+        overlap,
+        prunable,
+    )
+    from surfeit.prune.orders import contributions, order_by, removal_order
+    from surfeit.prune.removable import (
+        accepted_rise,
+        explained_variance,
+        removable,
+        removable_by_loss,
+    )
+    from surfeit.prune.removal import Removal
+    from surfeit.prune.schedules import at_step, cubic, iterative, one_shot
+    from surfeit.prune.scores import (
+        SCORES,
+        obs_update,
+        score_named,
+        synflow_mask,
+    )
+    from surfeit.prune.table import removal_table, scoring_examples
+    from surfeit.prune.unit_scores import UnitScore, unit_score_named, unit_score_names
+    from surfeit.prune.unit_selection import unit_mask_from_scores
+    from surfeit.prune.units import unit_mask
 
 __all__ = [
     "ALLOCATIONS",
@@ -136,3 +141,5 @@ __all__ = [
     "unit_score_names",
     "usual_criteria",
 ]
+
+lazy_front(__name__)

@@ -1,20 +1,25 @@
 """How alike a layer's units are: frame potential, graph, outputs, movement, layout."""
 
-from surfeit.similarity.frame_potential import contributions, normalised, total_frame_potential
-from surfeit.similarity.graph import (
-    Graph,
-    chance_inner_product,
-    cosine_graph,
-    cutoff_of,
-    inner_product_of,
-    nearest_neighbours,
-    similarity_blocks,
-)
-from surfeit.similarity.groups import clusters, components, isolated, isolated_by_chance
-from surfeit.similarity.layout import force_layout
-from surfeit.similarity.movement import Movement, angles, hardly_moved, movement
-from surfeit.similarity.outputs import output_directions
-from surfeit.similarity.strongest import strongest_links
+from typing import TYPE_CHECKING
+
+from surfeit.core.fronts import lazy_front
+
+if TYPE_CHECKING:
+    from surfeit.similarity.frame_potential import contributions, normalised, total_frame_potential
+    from surfeit.similarity.graph import (
+        Graph,
+        chance_inner_product,
+        cosine_graph,
+        cutoff_of,
+        inner_product_of,
+        nearest_neighbours,
+        similarity_blocks,
+    )
+    from surfeit.similarity.groups import clusters, components, isolated, isolated_by_chance
+    from surfeit.similarity.layout import force_layout
+    from surfeit.similarity.movement import Movement, angles, hardly_moved, movement
+    from surfeit.similarity.outputs import output_directions
+    from surfeit.similarity.strongest import strongest_links
 
 __all__ = [
     "Graph",
@@ -39,3 +44,5 @@ __all__ = [
     "strongest_links",
     "total_frame_potential",
 ]
+
+lazy_front(__name__)

@@ -1,42 +1,47 @@
 """What studies and reports share: statistics with error bars, figures from tables."""
 
-from surfeit.tables.statistics import (
-    Curve,
-    Equivalence,
-    Interval,
-    Mean,
-    Orders,
-    RankCorrelation,
-    Stops,
-    area_between,
-    bootstrap_interval,
-    common_range,
-    difference_bounds,
-    difference_interval,
-    digits_for,
-    equivalence_test,
-    exact_interval,
-    figure_in_words,
-    holm,
-    mean_gap,
-    mean_gaps,
-    mean_interval,
-    mean_test,
-    over_replicates,
-    paired_interval,
-    prediction_interval,
-    prediction_test,
-    range_in_words,
-    rank_correlation,
-    rank_correlation_over_replicates,
-    share_interval,
-    shared_confidence,
-    sign_flip_test,
-    sign_test,
-    simultaneous_intervals,
-    stop_orders,
-    wilson_interval,
-)
+from typing import TYPE_CHECKING
+
+from surfeit.core.fronts import lazy_front
+
+if TYPE_CHECKING:
+    from surfeit.tables.statistics import (
+        Curve,
+        Equivalence,
+        Interval,
+        Mean,
+        Orders,
+        RankCorrelation,
+        Stops,
+        area_between,
+        bootstrap_interval,
+        common_range,
+        difference_bounds,
+        difference_interval,
+        digits_for,
+        equivalence_test,
+        exact_interval,
+        figure_in_words,
+        holm,
+        mean_gap,
+        mean_gaps,
+        mean_interval,
+        mean_test,
+        over_replicates,
+        paired_interval,
+        prediction_interval,
+        prediction_test,
+        range_in_words,
+        rank_correlation,
+        rank_correlation_over_replicates,
+        share_interval,
+        shared_confidence,
+        sign_flip_test,
+        sign_test,
+        simultaneous_intervals,
+        stop_orders,
+        wilson_interval,
+    )
 
 __all__ = [
     "Curve",
@@ -75,3 +80,5 @@ __all__ = [
     "stop_orders",
     "wilson_interval",
 ]
+
+lazy_front(__name__)

@@ -1,13 +1,18 @@
 """Training and recording: recipe, the one visible loop, the recorder."""
 
-from surfeit.train.building import Origin, Rewound
-from surfeit.train.conduct import Conduct, Moment, Numerics
-from surfeit.train.job import Job
-from surfeit.train.pruning import Pruning
-from surfeit.train.recipe import REPORT_RECIPES, Recipe, report_recipe
-from surfeit.train.recorder import Recorder
-from surfeit.train.snapshots import Snapshots
-from surfeit.train.training import stored_run, train, train_job
+from typing import TYPE_CHECKING
+
+from surfeit.core.fronts import lazy_front
+
+if TYPE_CHECKING:
+    from surfeit.train.building import Origin, Rewound
+    from surfeit.train.conduct import Conduct, Moment, Numerics
+    from surfeit.train.job import Job
+    from surfeit.train.pruning import Pruning
+    from surfeit.train.recipe import REPORT_RECIPES, Recipe, report_recipe
+    from surfeit.train.recorder import Recorder
+    from surfeit.train.snapshots import Snapshots
+    from surfeit.train.training import stored_run, train, train_job
 
 __all__ = [
     "REPORT_RECIPES",
@@ -26,3 +31,5 @@ __all__ = [
     "train",
     "train_job",
 ]
+
+lazy_front(__name__)

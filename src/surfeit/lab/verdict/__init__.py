@@ -17,12 +17,17 @@ rate of success. What cannot be judged is inconclusive and says why.
 | `faster` | fewer steps are needed | as `exceeds`; bounds or known orders where censored |
 """
 
-from surfeit.lab.verdict.means import agrees, equals, exceeds, not_worse
-from surfeit.lab.verdict.ranks import ranks
-from surfeit.lab.verdict.rates import succeeds, succeeds_more
-from surfeit.lab.verdict.several import all_of, holm_corrected, not_judged
-from surfeit.lab.verdict.stops import faster
-from surfeit.lab.verdict.verdict import RULINGS, Ruling, Verdict
+from typing import TYPE_CHECKING
+
+from surfeit.core.fronts import lazy_front
+
+if TYPE_CHECKING:
+    from surfeit.lab.verdict.means import agrees, equals, exceeds, not_worse
+    from surfeit.lab.verdict.ranks import ranks
+    from surfeit.lab.verdict.rates import succeeds, succeeds_more
+    from surfeit.lab.verdict.several import all_of, holm_corrected, not_judged
+    from surfeit.lab.verdict.stops import faster
+    from surfeit.lab.verdict.verdict import RULINGS, Ruling, Verdict
 
 __all__ = [
     "RULINGS",
@@ -40,3 +45,5 @@ __all__ = [
     "succeeds",
     "succeeds_more",
 ]
+
+lazy_front(__name__)

@@ -1,28 +1,33 @@
 """Untrained networks with a mask: from trained weights, learned, popped up, or constructed."""
 
-from surfeit.procedures.supermasks.actions import (
-    KEPT,
-    REMOVED,
-    Action,
-    Weights,
-    signed_constants,
-    untrained,
-)
-from surfeit.procedures.supermasks.approximation import approximation_error
-from surfeit.procedures.supermasks.bernoulli import BernoulliMask
-from surfeit.procedures.supermasks.config import SupermaskConfig
-from surfeit.procedures.supermasks.construction import Construction, construct
-from surfeit.procedures.supermasks.criteria import (
-    MASK_CRITERIA,
-    large_final_same_sign,
-    untrained_table,
-)
-from surfeit.procedures.supermasks.edge_popup import EdgePopup, kaiming
-from surfeit.procedures.supermasks.masked import MaskedNetwork
-from surfeit.procedures.supermasks.measured import criterion_rows, learned_rows
-from surfeit.procedures.supermasks.sampled import sampled_accuracy
-from surfeit.procedures.supermasks.table import METHODS, supermask_table
-from surfeit.procedures.supermasks.trainings import Learned, masked_job, supermask_jobs
+from typing import TYPE_CHECKING
+
+from surfeit.core.fronts import lazy_front
+
+if TYPE_CHECKING:
+    from surfeit.procedures.supermasks.actions import (
+        KEPT,
+        REMOVED,
+        Action,
+        Weights,
+        signed_constants,
+        untrained,
+    )
+    from surfeit.procedures.supermasks.approximation import approximation_error
+    from surfeit.procedures.supermasks.bernoulli import BernoulliMask
+    from surfeit.procedures.supermasks.config import SupermaskConfig
+    from surfeit.procedures.supermasks.construction import Construction, construct
+    from surfeit.procedures.supermasks.criteria import (
+        MASK_CRITERIA,
+        large_final_same_sign,
+        untrained_table,
+    )
+    from surfeit.procedures.supermasks.edge_popup import EdgePopup, kaiming
+    from surfeit.procedures.supermasks.masked import MaskedNetwork
+    from surfeit.procedures.supermasks.measured import criterion_rows, learned_rows
+    from surfeit.procedures.supermasks.sampled import sampled_accuracy
+    from surfeit.procedures.supermasks.table import METHODS, supermask_table
+    from surfeit.procedures.supermasks.trainings import Learned, masked_job, supermask_jobs
 
 __all__ = [
     "KEPT",
@@ -51,3 +56,5 @@ __all__ = [
     "untrained",
     "untrained_table",
 ]
+
+lazy_front(__name__)

@@ -6,15 +6,17 @@ scores the first by position are kept: parameters in the order of `scores`, then
 is always of all the weights, not of the survivors.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from surfeit.core import unknown
-from surfeit.prune.allocation.candidates import Allocation
-from surfeit.prune.allocation.groups import n_of_m_mask
-from surfeit.prune.allocation.largest import global_mask, layerwise_mask
-from surfeit.prune.allocation.levels import layer_rates, level_densities
-from surfeit.prune.allocation.shares import erk_mask, uniform_mask
+from surfeit.core.fronts import lazy_front
+
+if TYPE_CHECKING:
+    from surfeit.prune.allocation.candidates import Allocation
+    from surfeit.prune.allocation.catalog import ALLOCATIONS, allocation_named
+    from surfeit.prune.allocation.groups import n_of_m_mask
+    from surfeit.prune.allocation.largest import global_mask, layerwise_mask
+    from surfeit.prune.allocation.levels import layer_rates, level_densities
+    from surfeit.prune.allocation.shares import erk_mask, uniform_mask
 
 __all__ = [
     "ALLOCATIONS",
@@ -29,18 +31,4 @@ __all__ = [
     "uniform_mask",
 ]
 
-# Those that take one density; layerwise_mask takes one a parameter, n_of_m_mask none.
-ALLOCATIONS: Mapping[str, Allocation] = MappingProxyType(
-    {"global": global_mask, "uniform": uniform_mask, "erk": erk_mask}
-)
-
-
-def allocation_named(name: str) -> Allocation:
-    """The allocation in `ALLOCATIONS` called `name`.
-
-    Raises:
-        ValueError: if there is none; the nearest names are suggested.
-    """
-    if not isinstance(name, str) or name not in ALLOCATIONS:
-        raise unknown("allocation", name, ALLOCATIONS)
-    return ALLOCATIONS[name]
+lazy_front(__name__)

@@ -10,18 +10,23 @@ groups of a convolution read different inputs: as weight vectors they are orthog
 entries. Units that the mask of the evidence has removed whole count as not there.
 """
 
-from surfeit.prune.criteria.catalog import CRITERIA, criterion_named, usual_criteria
-from surfeit.prune.criteria.chance import random
-from surfeit.prune.criteria.criterion import Criterion, OfEvidence, OfWeights, at_once
-from surfeit.prune.criteria.median import fpgm
-from surfeit.prune.criteria.outputs import activation_correlation
-from surfeit.prune.criteria.slopes import taylor_unit
-from surfeit.prune.criteria.weight_vectors import (
-    frame_potential,
-    inner_product,
-    magnitude,
-    raw_frame_potential,
-)
+from typing import TYPE_CHECKING
+
+from surfeit.core.fronts import lazy_front
+
+if TYPE_CHECKING:
+    from surfeit.prune.criteria.catalog import CRITERIA, criterion_named, usual_criteria
+    from surfeit.prune.criteria.chance import random
+    from surfeit.prune.criteria.criterion import Criterion, OfEvidence, OfWeights, at_once
+    from surfeit.prune.criteria.median import fpgm
+    from surfeit.prune.criteria.outputs import activation_correlation
+    from surfeit.prune.criteria.slopes import taylor_unit
+    from surfeit.prune.criteria.weight_vectors import (
+        frame_potential,
+        inner_product,
+        magnitude,
+        raw_frame_potential,
+    )
 
 __all__ = [
     "CRITERIA",
@@ -40,3 +45,5 @@ __all__ = [
     "taylor_unit",
     "usual_criteria",
 ]
+
+lazy_front(__name__)

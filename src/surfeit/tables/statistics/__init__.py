@@ -1,32 +1,43 @@
 """Statistics over replicates: estimates with intervals, tests, and what many comparisons cost."""
 
-from surfeit.tables.statistics.area import Curve, area_between, common_range, mean_gap, mean_gaps
-from surfeit.tables.statistics.bootstrap import bootstrap_interval
-from surfeit.tables.statistics.censored import Orders, Stops, difference_bounds, stop_orders
-from surfeit.tables.statistics.equivalence import Equivalence, equivalence_test
-from surfeit.tables.statistics.intervals import (
-    Interval,
-    Mean,
-    mean_interval,
-    mean_test,
-    over_replicates,
-)
-from surfeit.tables.statistics.many import holm, shared_confidence, simultaneous_intervals
-from surfeit.tables.statistics.permutation import sign_flip_test, sign_test
-from surfeit.tables.statistics.prediction import prediction_interval, prediction_test
-from surfeit.tables.statistics.proportions import (
-    difference_interval,
-    exact_interval,
-    paired_interval,
-    share_interval,
-    wilson_interval,
-)
-from surfeit.tables.statistics.rank import (
-    RankCorrelation,
-    rank_correlation,
-    rank_correlation_over_replicates,
-)
-from surfeit.tables.statistics.words import digits_for, figure_in_words, range_in_words
+from typing import TYPE_CHECKING
+
+from surfeit.core.fronts import lazy_front
+
+if TYPE_CHECKING:
+    from surfeit.tables.statistics.area import (
+        Curve,
+        area_between,
+        common_range,
+        mean_gap,
+        mean_gaps,
+    )
+    from surfeit.tables.statistics.bootstrap import bootstrap_interval
+    from surfeit.tables.statistics.censored import Orders, Stops, difference_bounds, stop_orders
+    from surfeit.tables.statistics.equivalence import Equivalence, equivalence_test
+    from surfeit.tables.statistics.intervals import (
+        Interval,
+        Mean,
+        mean_interval,
+        mean_test,
+        over_replicates,
+    )
+    from surfeit.tables.statistics.many import holm, shared_confidence, simultaneous_intervals
+    from surfeit.tables.statistics.permutation import sign_flip_test, sign_test
+    from surfeit.tables.statistics.prediction import prediction_interval, prediction_test
+    from surfeit.tables.statistics.proportions import (
+        difference_interval,
+        exact_interval,
+        paired_interval,
+        share_interval,
+        wilson_interval,
+    )
+    from surfeit.tables.statistics.rank import (
+        RankCorrelation,
+        rank_correlation,
+        rank_correlation_over_replicates,
+    )
+    from surfeit.tables.statistics.words import digits_for, figure_in_words, range_in_words
 
 __all__ = [
     "Curve",
@@ -65,3 +76,5 @@ __all__ = [
     "stop_orders",
     "wilson_interval",
 ]
+
+lazy_front(__name__)
