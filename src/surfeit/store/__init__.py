@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     from surfeit.store.density import density_of
     from surfeit.store.files import make_folder, write_atomically, write_json
     from surfeit.store.index import Index
-    from surfeit.store.keys import NEUTRAL, SCHEMA, canonical, canonical_json, key_of
+    from surfeit.store.keys import NEUTRAL, canonical, canonical_json, key_of
     from surfeit.store.labels import Labels, read_labels, write_labels
     from surfeit.store.lease import Lease
     from surfeit.store.names import file_name
     from surfeit.store.objects import Objects, sending_objects
+    from surfeit.store.record import SCHEMA
     from surfeit.store.removing import clear_temporary
     from surfeit.store.run import Run
     from surfeit.store.store import Store, default_root

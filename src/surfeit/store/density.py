@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from surfeit.models.structure import stored_names
 from surfeit.store.run import Run
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _EMBEDDINGS = ("Embedding", "EmbeddingBag")
 
 
-def density_of(run: Run, mask: Mapping[str, Tensor] | None = None) -> float:
+def density_of(run: Run, mask: "Mapping[str, Tensor] | None" = None) -> float:
     """The fraction of the layers' weights that a mask keeps; 1 if it names none of them.
 
     Of all that a mask may hold: embeddings do not count, unless it names them, and a tensor that
@@ -21,6 +22,8 @@ def density_of(run: Run, mask: Mapping[str, Tensor] | None = None) -> float:
         run: whose layers.
         mask: bool tensors by parameter; the run's own if not given.
     """
+    from surfeit.models.structure import stored_names
+
     kept_of = run.mask if mask is None else mask
     total = kept = 0
     counted: set[str] = set()

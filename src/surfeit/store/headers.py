@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from surfeit.store.files import read_into
-from surfeit.store.parsing import parse_json
+from surfeit.store.parsing import is_shape, parse_json
 
 DTYPES = {
     "F64": torch.float64,
@@ -33,8 +33,6 @@ DTYPES = {
 }
 _LENGTH_BYTES = 8
 _MOST_BYTES = 32 << 20  # of a header: some 300,000 tensors
-_MOST_AXES = 64  # what torch itself can do most with
-_MOST_ENTRIES = 2**63 - 1  # what torch can count, also where another axis is empty
 
 
 @dataclass(frozen=True)
@@ -114,16 +112,6 @@ def _end_of(name: str, entry: Any) -> int:
     if not is_shape(offsets) or len(offsets) != 2:
         raise ValueError(f"tensor {name!r} has no two offsets")
     return offsets[1]
-
-
-def is_shape(value: Any) -> bool:
-    """Whether it is a list of sizes, from 0, that a tensor can have."""
-    return (
-        isinstance(value, list)
-        and len(value) <= _MOST_AXES
-        and all(type(side) is int and side >= 0 for side in value)
-        and math.prod(side for side in value if side) <= _MOST_ENTRIES
-    )
 
 
 def _place(name: str, entry: Mapping[str, Any], start: int) -> Place:

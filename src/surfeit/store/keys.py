@@ -10,11 +10,6 @@ from numbers import Integral
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-import numpy as np
-
-SCHEMA = 1
-"""The version of the store's layout; raised when an older reader would misread a newer run."""
-
 NEUTRAL = "neutral"
 """In a field's metadata: the value at which a later added field is left out of the key."""
 
@@ -46,6 +41,8 @@ def canonical(value: Any) -> Any:
         return _text(value)
     if value is None or isinstance(value, bool):
         return value
+    import numpy as np
+
     if isinstance(value, np.bool_):
         return bool(value)
     if isinstance(value, int | np.integer):
@@ -93,6 +90,8 @@ def _coerced(item: Any, declared: Any) -> Any:
 
 
 def _number(value: Any) -> float:
+    import numpy as np
+
     # A narrow float prints as the shortest decimal that reads back as itself.
     number = float(str(value)) if isinstance(value, np.floating) else float(value)
     if not math.isfinite(number):

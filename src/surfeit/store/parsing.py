@@ -1,12 +1,16 @@
 """JSON from files that anybody may have written: any bytes give a value or a `ValueError`."""
 
 import json
+import math
 from typing import Any, NoReturn
 
 from surfeit.core import printable
 
 DEPTH = 100
 """How deep lists and objects may lie in one another: a network within networks needs ten."""
+
+_MOST_AXES = 64  # what torch itself can do most with
+_MOST_ENTRIES = 2**63 - 1  # what torch can count, also where another axis is empty
 
 
 def parse_json(data: bytes, *, constants: bool = False) -> Any:
@@ -30,6 +34,16 @@ def parse_json(data: bytes, *, constants: bool = False) -> Any:
         raise ValueError(_TOO_DEEP) from None
     _check_depth(value)
     return _visible(value) if "\\ud" in text.lower() else value
+
+
+def is_shape(value: Any) -> bool:
+    """Whether it is a list of sizes, from 0, that a tensor can have."""
+    return (
+        isinstance(value, list)
+        and len(value) <= _MOST_AXES
+        and all(type(side) is int and side >= 0 for side in value)
+        and math.prod(side for side in value if side) <= _MOST_ENTRIES
+    )
 
 
 _TOO_DEEP = f"lists and objects lie more than {DEPTH} deep in one another"

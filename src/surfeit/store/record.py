@@ -15,15 +15,17 @@ from typing import Any, TypeAlias
 
 from surfeit.core import StoreError
 from surfeit.store.files import check_regular, read_errors, read_json, write_json
-from surfeit.store.headers import is_shape
-from surfeit.store.keys import SCHEMA
 from surfeit.store.names import FILES, FOLDERS, is_run_file, leads_out
+from surfeit.store.parsing import is_shape
 
 REPAIR = (
     "The command that made the run makes missing files again, bit for bit: delete what is damaged "
     "and give it once more"
 )
 DISCARD = "Delete this folder and give the command that made the run again"
+SCHEMA = 1
+"""The version of the store's layout; raised when an older reader would misread a newer run."""
+
 _SEAL = "sha256"
 _HEX = re.compile(r"[0-9a-f]{64}")
 

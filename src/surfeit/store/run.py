@@ -5,39 +5,28 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import pyarrow as pa
-import torch
-from jaxtyping import Float
-from torch import Tensor, nn
-
-from surfeit.core import (
-    Objective,
-    Params,
-    StoreError,
-    converted_,
-    cross_entropy,
-    lacks_memory,
-    load_,
-    objective_named,
-    printable,
-    unknown,
-    unwrapped,
-)
-from surfeit.models import rebuild
-from surfeit.models.structure import COMPUTED, recorded_matrix
-from surfeit.store.checkpoint import damage
+from surfeit.core import StoreError, lacks_memory, printable, unknown
 from surfeit.store.files import FileSum
 from surfeit.store.lease import is_held
-from surfeit.store.metrics import read_metrics
 from surfeit.store.names import is_run_file, step_of
 from surfeit.store.record import DISCARD as DISCARD
 from surfeit.store.record import REPAIR as REPAIR
 from surfeit.store.record import read_done, read_record
-from surfeit.store.snapshots import places, read_layer, read_mask, read_snapshot
+
+# Lists of runs read records alone: tensors, tables and networks are imported by who asks for them.
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from jaxtyping import Float
+    from torch import Tensor, nn
+
+    from surfeit.core import Objective, Params
 
 Status = Literal["done", "running", "interrupted"]
+
+UNSAID_OBJECTIVE = "cross_entropy"
+"""What a training minimised whose configuration names no objective."""
 
 _MOST_COPIES = 16  # of a weight, while a network whose weights are tied is built
 _FREE_WEIGHTS = 1 << 20
@@ -72,7 +61,7 @@ class Run:
         return self.identity["config"]
 
     @property
-    def objective(self) -> Objective | None:
+    def objective(self) -> "Objective | None":
         """What the run was trained by; None where a loop of the user's own does not say.
 
         Such a loop says it by its recorder's settings: `settings={"objective": "squared_error"}`.
@@ -83,10 +72,12 @@ class Run:
         """
         own_loop = self.identity.get("kind") == "recorded"
         said = self.config.get("settings", {}) if own_loop else self.config
-        recorded = said.get("objective", None if own_loop else cross_entropy.name)
+        recorded = said.get("objective", None if own_loop else UNSAID_OBJECTIVE)
         if recorded is None:
             return None
         if isinstance(recorded, str):
+            from surfeit.core import objective_named
+
             return objective_named(recorded)
         function = recorded.get("function") if isinstance(recorded, dict) else recorded
         raise ValueError(
@@ -145,7 +136,7 @@ class Run:
 
     def weights(
         self, layer: str, steps: list[int] | None = None
-    ) -> Float[Tensor, "snapshots units inputs"]:
+    ) -> "Float[Tensor, 'snapshots units inputs']":
         """The layer's weight matrix in every snapshot, in the order of `steps()`.
 
         Args:
@@ -160,6 +151,9 @@ class Run:
         Cost: reads the layer's own bytes of each file and nothing else; so a changed byte goes
         unseen here, which `verify` and, for one snapshot, `tensors` would see.
         """
+        from surfeit.models.structure import recorded_matrix
+        from surfeit.store.snapshots import read_layer
+
         if layer not in self.layers:
             raise unknown("layer", layer, self.layers)
         paths = self._snapshots(self._steps() if steps is None else steps)
@@ -175,13 +169,16 @@ class Run:
             raise self._unfitting(layer, f"they make a matrix of {list(found.shape[1:])}")
         return found
 
-    def tensors(self, step: int | None = None) -> Params:
+    def tensors(self, step: int | None = None) -> "Params":
         """All parameters and buffers at a step (the last if not given), masked weights as zeros.
 
         Raises:
             ValueError: if there is no snapshot at this step; those that exist are named.
             StoreError: if the snapshot is damaged; of a finished run each byte is checked.
         """
+        from surfeit.models.structure import COMPUTED
+        from surfeit.store.snapshots import read_snapshot
+
         (path,) = self._snapshots([self._steps()[-1] if step is None else step])
         if self.status == "done":
             entry = self.done["files"][path.relative_to(self.path).as_posix()]
@@ -191,7 +188,7 @@ class Run:
         stored = read_snapshot(path, self.mask)
         return {name: value for name, value in stored.items() if not name.startswith(COMPUTED)}
 
-    def model(self, step: int | None = None, *, into: nn.Module | None = None) -> nn.Module:
+    def model(self, step: int | None = None, *, into: "nn.Module | None" = None) -> "nn.Module":
         """The network at a step (the last if not given), in evaluation mode, on the CPU.
 
         Its weights are the snapshot's to the last bit, and so in the run's precision.
@@ -207,6 +204,10 @@ class Run:
                 no module.
             StoreError: if the snapshot is damaged.
         """
+        import torch
+
+        from surfeit.core import converted_, load_, unwrapped
+
         own = None if into is None else unwrapped(into)
         tensors = self.tensors(step)
         model = self._rebuilt(tensors) if own is None else own
@@ -215,7 +216,7 @@ class Run:
             converted_(model, floats[0] if floats else torch.float32)
         return load_(model, tensors).eval()
 
-    def metrics(self) -> pa.Table:
+    def metrics(self) -> "pa.Table":
         """The metrics, one row a measurement: accuracies as fractions, losses in nats, NaN as null.
 
         Columns of `surfeit.train`: step, epoch, learning_rate, then loss and accuracy for each of
@@ -227,6 +228,10 @@ class Run:
         Raises:
             StoreError: if a whole line is damaged, or a finished run's file is missing.
         """
+        import pyarrow as pa
+
+        from surfeit.store.metrics import read_metrics
+
         path = self.path / "metrics.jsonl"
         if not os.path.lexists(path):
             if self.status == "done" and path.name in self.done["files"]:
@@ -235,16 +240,18 @@ class Run:
         return read_metrics(path)
 
     @cached_property
-    def mask(self) -> Mapping[str, Tensor]:
+    def mask(self) -> "Mapping[str, Tensor]":
         """The mask that the run was trained under, bool tensors by parameter; empty if none."""
         path = mask_path(self.path)
         if not os.path.lexists(path):
             finished_with = self.status == "done" and path.name in self.done["files"]
             if not finished_with:
                 return {}
+        from surfeit.store.snapshots import read_mask
+
         return read_mask(path)
 
-    def mask_at(self, step: int | None = None) -> Mapping[str, Tensor]:
+    def mask_at(self, step: int | None = None) -> "Mapping[str, Tensor]":
         """The mask in force after a step (the end if not given), bool tensors by parameter.
 
         Of a run that prunes while it trains, that of its last pruning until then; of any other
@@ -254,7 +261,11 @@ class Run:
             StoreError: if the mask's file is missing or damaged.
         """
         until = [moment for moment in self._steps_in("masks") if step is None or moment <= step]
-        return read_mask(mask_path(self.path, until[-1])) if until else self.mask
+        if not until:
+            return self.mask
+        from surfeit.store.snapshots import read_mask
+
+        return read_mask(mask_path(self.path, until[-1]))
 
     def verify(self) -> list[str]:
         """What is wrong with the run's files, a sentence each; empty if nothing is.
@@ -294,6 +305,10 @@ class Run:
         return [name for name in files if _size(self.path / name) != files[name]["size"]]
 
     def _unreadable(self) -> list[str]:
+        from surfeit.store.checkpoint import damage
+        from surfeit.store.metrics import read_metrics
+        from surfeit.store.snapshots import places, read_mask
+
         problems = damage(self.path)
         snapshots = [snapshot_path(self.path, step) for step in self._steps_in("snapshots")]
         masks = [mask_path(self.path, step) for step in self._steps_in("masks")]
@@ -315,8 +330,12 @@ class Run:
             f"run.json describes ({why}). {DISCARD}"
         )
 
-    def _rebuilt(self, tensors: Params) -> nn.Module:
+    def _rebuilt(self, tensors: "Params") -> "nn.Module":
         """The network as described, once it is known to be no larger than what is stored of it."""
+        import torch
+
+        from surfeit.models import rebuild
+
         try:
             with torch.device("meta"):
                 sketch = rebuild(self.architecture)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from surfeit.core import StoreError, cross_entropy
+from surfeit.core import StoreError
 from surfeit.store.density import density_of
 from surfeit.store.labels import read_labels
-from surfeit.store.run import Run
+from surfeit.store.run import UNSAID_OBJECTIVE, Run
 
 State = Literal["done", "running", "interrupted", "damaged"]
 
@@ -191,7 +191,7 @@ def objective_name(run: Run) -> str | None:
         return str(named.get("function"))
     if isinstance(named, str):
         return named
-    return None if run.identity.get("kind") == "recorded" else cross_entropy.name
+    return None if run.identity.get("kind") == "recorded" else UNSAID_OBJECTIVE
 
 
 def _tried(problems: list[str], instead: Any, read: Any) -> Any:

@@ -12,11 +12,10 @@ from surfeit.core import Params, StoreError
 from surfeit.store.again import AGAIN
 from surfeit.store.checkpoint import CHECKPOINT, METRICS, Checkpoint
 from surfeit.store.files import FileSum, disk_errors, make_folder, sync_path, write_json
-from surfeit.store.keys import SCHEMA
 from surfeit.store.labels import LABELS
 from surfeit.store.lease import Lease
 from surfeit.store.metrics_file import MetricsFile
-from surfeit.store.record import check_files, write_done
+from surfeit.store.record import SCHEMA, check_files, write_done
 from surfeit.store.removing import own_file, remove_file
 from surfeit.store.run import DISCARD, Run, mask_path, snapshot_path
 from surfeit.store.snapshots import read_mask, write_mask, write_snapshot
