@@ -2,15 +2,18 @@
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from surfeit.core import DataError, unknown
 from surfeit.data.cifar10 import CIFAR10
-from surfeit.data.dataset import Dataset
 from surfeit.data.digits import DIGITS
 from surfeit.data.fashion_mnist import FASHION_MNIST
 from surfeit.data.mnist import MNIST
 from surfeit.data.root import data_root
 from surfeit.data.source import Source, choose_layout
+
+if TYPE_CHECKING:
+    from surfeit.data.dataset import Dataset
 
 SOURCES = (DIGITS, MNIST, FASHION_MNIST, CIFAR10)
 
@@ -27,7 +30,7 @@ def source(name: str) -> Source:
     return by_name[name]
 
 
-def load(name: str, root: str | Path | None = None) -> Dataset:
+def load(name: str, root: str | Path | None = None) -> "Dataset":
     """The data set called `name`, read from the files below `root`.
 
     >>> load("digits").train.images.shape

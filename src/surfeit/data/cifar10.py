@@ -6,14 +6,14 @@ its size and sha256 those that TensorFlow Datasets lists.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
-from surfeit.core import DataError, Streams
-from surfeit.data.cifar_files import read_binary_batch, read_pickled_batch
-from surfeit.data.dataset import Dataset
-from surfeit.data.pixels import Pixels, carve, normalised
+from surfeit.core import DataError
 from surfeit.data.source import Layout, RemoteFile, Source, choose_layout
+
+if TYPE_CHECKING:
+    from surfeit.data.dataset import Dataset
+    from surfeit.data.pixels import Pixels
 
 _VALIDATION = 5_000
 _RECORDS = 10_000
@@ -36,12 +36,15 @@ _CLASS_NAMES = (
 )
 
 
-def load_cifar10(root: Path) -> Dataset:
+def load_cifar10(root: Path) -> "Dataset":
     """45,000 training, 5,000 validation (carved from the training batches) and 10,000 test images.
 
     Raises:
         DataError: if a file is missing or not what it should be.
     """
+    from surfeit.core import Streams
+    from surfeit.data.pixels import carve, normalised
+
     training, test = read_batches(root, records=_RECORDS)
     train, validation = carve(training, _VALIDATION, Streams(0).get("validation", "cifar10"))
     return normalised(
@@ -53,12 +56,17 @@ def load_cifar10(root: Path) -> Dataset:
     )
 
 
-def read_batches(root: Path, *, records: int) -> tuple[Pixels, Pixels]:
+def read_batches(root: Path, *, records: int) -> "tuple[Pixels, Pixels]":
     """The training and the test images, from the binary layout or else the pickled one.
 
     Args:
         records: images in each of the six batches.
     """
+    import torch
+
+    from surfeit.data.cifar_files import read_binary_batch, read_pickled_batch
+    from surfeit.data.pixels import Pixels
+
     layout = choose_layout((_BINARY, _PICKLED), root)
     missing = layout.missing(root)
     if missing:

@@ -7,17 +7,17 @@ test part of it, as scikit-learn's `load_digits` gives it.
 import gzip
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-
-from surfeit.core import Streams
-from surfeit.data.dataset import Dataset
-from surfeit.data.pixels import Pixels, carve_by_class, normalised
 from surfeit.data.source import Source
 
+if TYPE_CHECKING:
+    import numpy as np
 
-def load_digits(root: Path | None = None) -> Dataset:
+    from surfeit.data.dataset import Dataset
+
+
+def load_digits(root: Path | None = None) -> "Dataset":
     """1,077 training, 360 validation and 360 test images of 1 x 8 x 8.
 
     Raw values are whole numbers from 0 to 16. Test and validation hold 36 images of each
@@ -27,6 +27,11 @@ def load_digits(root: Path | None = None) -> Dataset:
     Args:
         root: not used.
     """
+    import torch
+
+    from surfeit.core import Streams
+    from surfeit.data.pixels import Pixels, carve_by_class, normalised
+
     values, targets = _table()
     images = torch.from_numpy(values).view(-1, 1, 8, 8)
     labels = torch.from_numpy(targets)
@@ -44,8 +49,10 @@ def load_digits(root: Path | None = None) -> Dataset:
     )
 
 
-def _table() -> tuple[np.ndarray, np.ndarray]:
+def _table() -> "tuple[np.ndarray, np.ndarray]":
     """The images, uint8 [1797, 64], and their classes, int64 [1797]."""
+    import numpy as np
+
     path = _file()
     if path is None:  # another scikit-learn may keep them elsewhere: it knows where
         from sklearn.datasets import load_digits as load_from_sklearn

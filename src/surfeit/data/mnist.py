@@ -6,12 +6,12 @@ sha256 are those that TensorFlow Datasets lists, their md5 those that torchvisio
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from surfeit.core import Streams
-from surfeit.data.dataset import Dataset
-from surfeit.data.idx import read_pair
-from surfeit.data.pixels import carve, normalised
 from surfeit.data.source import Layout, RemoteFile, Source
+
+if TYPE_CHECKING:
+    from surfeit.data.dataset import Dataset
 
 _FOLDER = "MNIST/raw"
 _VALIDATION = 5_000
@@ -43,12 +43,16 @@ _FILES = (
 )
 
 
-def load_mnist(root: Path) -> Dataset:
+def load_mnist(root: Path) -> "Dataset":
     """55,000 training, 5,000 validation (carved from the training file) and 10,000 test images.
 
     Raises:
         DataError: if a file is missing or not what it should be.
     """
+    from surfeit.core import Streams
+    from surfeit.data.idx import read_pair
+    from surfeit.data.pixels import carve, normalised
+
     training = read_pair(root / _FOLDER, "train", shape=(60_000, 28, 28), classes=10)
     test = read_pair(root / _FOLDER, "t10k", shape=(10_000, 28, 28), classes=10)
     train, validation = carve(training, _VALIDATION, Streams(0).get("validation", "mnist"))

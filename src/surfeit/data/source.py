@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from surfeit.data.dataset import Dataset
+if TYPE_CHECKING:
+    from surfeit.data.dataset import Dataset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,8 @@ class Source:
     Args:
         name: what `load` is asked for.
         description: one line.
-        load: reads it from a root.
+        load: reads it from a root; it imports what it reads with, so that lists of data sets do
+            without PyTorch.
         layouts: how it may lie below the root, the preferred one first; none if it is embedded.
         files: what a download brings: the first layout.
         addresses: where it brings them from, the first tried first; each ends in a slash.
@@ -73,7 +76,7 @@ class Source:
 
     name: str
     description: str
-    load: Callable[[Path], Dataset]
+    load: "Callable[[Path], Dataset]"
     layouts: tuple[Layout, ...] = ()
     files: tuple[RemoteFile, ...] = ()
     addresses: tuple[str, ...] = ()
