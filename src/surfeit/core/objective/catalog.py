@@ -1,30 +1,33 @@
 """The objectives by name."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from surfeit.core.catalog import Catalog
 from surfeit.core.errors import unknown
-from surfeit.core.objective.entropy import binary_cross_entropy, cross_entropy
-from surfeit.core.objective.margin import hinge
-from surfeit.core.objective.objective import Objective
-from surfeit.core.objective.squared import squared_error
 
-OBJECTIVES: Mapping[str, Objective] = MappingProxyType(
-    {one.name: one for one in (cross_entropy, squared_error, hinge, binary_cross_entropy)}
-)
+if TYPE_CHECKING:
+    from surfeit.core.objective.objective import Objective
+
+_ENTRIES: "dict[str, Objective | str]" = {
+    "cross_entropy": "surfeit.core.objective.entropy:cross_entropy",
+    "squared_error": "surfeit.core.objective.squared:squared_error",
+    "hinge": "surfeit.core.objective.margin:hinge",
+    "binary_cross_entropy": "surfeit.core.objective.entropy:binary_cross_entropy",
+}
+OBJECTIVES: "Mapping[str, Objective]" = Catalog(_ENTRIES)
 """The objectives by name; a run's key holds the name."""
 
 
-def suiting(task: Literal["classes", "regression"]) -> Objective:
+def suiting(task: Literal["classes", "regression"]) -> "Objective":
     """What judges a network of which nobody says by what it was trained.
 
     The cross-entropy of classes, the squared error of real targets.
     """
-    return cross_entropy if task == "classes" else squared_error
+    return OBJECTIVES["cross_entropy" if task == "classes" else "squared_error"]
 
 
-def objective_named(name: str) -> Objective:
+def objective_named(name: str) -> "Objective":
     """The objective of this name; hyphens may stand for underscores.
 
     Raises:

@@ -1,44 +1,34 @@
 """All criteria by name, and the one way to find one."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from surfeit.core import unknown
-from surfeit.prune.criteria.chance import RANDOM
-from surfeit.prune.criteria.criterion import Criterion
-from surfeit.prune.criteria.median import FPGM
-from surfeit.prune.criteria.outputs import ACTIVATION_CORRELATION
-from surfeit.prune.criteria.slopes import TAYLOR_UNIT
-from surfeit.prune.criteria.weight_vectors import (
-    FRAME_POTENTIAL,
-    INNER_PRODUCT,
-    MAGNITUDE,
-    RAW_FRAME_POTENTIAL,
-)
+from surfeit.core.catalog import Catalog
 
-_ENTRIES = {
-    criterion.name: criterion
-    for criterion in (
-        MAGNITUDE,
-        FRAME_POTENTIAL,
-        INNER_PRODUCT,
-        RAW_FRAME_POTENTIAL,
-        FPGM,
-        ACTIVATION_CORRELATION,
-        TAYLOR_UNIT,
-        RANDOM,
-    )
+if TYPE_CHECKING:
+    from surfeit.prune.criteria.criterion import Criterion
+
+_ENTRIES: "dict[str, Criterion | str]" = {
+    "magnitude": "surfeit.prune.criteria.weight_vectors:MAGNITUDE",
+    "frame_potential": "surfeit.prune.criteria.weight_vectors:FRAME_POTENTIAL",
+    "inner_product": "surfeit.prune.criteria.weight_vectors:INNER_PRODUCT",
+    "raw_frame_potential": "surfeit.prune.criteria.weight_vectors:RAW_FRAME_POTENTIAL",
+    "fpgm": "surfeit.prune.criteria.median:FPGM",
+    "activation_correlation": "surfeit.prune.criteria.outputs:ACTIVATION_CORRELATION",
+    "taylor_unit": "surfeit.prune.criteria.slopes:TAYLOR_UNIT",
+    "random": "surfeit.prune.criteria.chance:RANDOM",
 }
-CRITERIA: Mapping[str, Criterion] = MappingProxyType(_ENTRIES)
+CRITERIA: "Mapping[str, Criterion]" = Catalog(_ENTRIES)
 """All criteria by name."""
 
 
-def usual_criteria() -> dict[str, Criterion]:
+def usual_criteria() -> "dict[str, Criterion]":
     """The criteria that tables and reports take where none is named."""
     return {name: criterion for name, criterion in CRITERIA.items() if criterion.usual}
 
 
-def criterion_named(name: str) -> Criterion:
+def criterion_named(name: str) -> "Criterion":
     """The criterion called `name`, or so in the keys of runs, with dashes or underscores.
 
     Raises:

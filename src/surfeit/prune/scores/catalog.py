@@ -2,42 +2,39 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from torch import nn
-from torch.nn.modules.batchnorm import _NormBase
+from surfeit.core import unknown
+from surfeit.core.catalog import Catalog
 
-from surfeit.core import Params, unknown
-from surfeit.prune.options import Option, check_options
-from surfeit.prune.scores import magnitudes, sensitivity
-from surfeit.prune.scores.brain_damage import obd
-from surfeit.prune.scores.brain_surgeon import obs
-from surfeit.prune.scores.chance import random
-from surfeit.prune.scores.flow import synflow
-from surfeit.prune.unit_scores import unit_score_names
+if TYPE_CHECKING:
+    from torch import nn
 
-Score = Callable[..., Params]
+    from surfeit.core import Params
+    from surfeit.prune.options import Option
+
+Score = Callable[..., "Params"]
 """A function of evidence, and of options by name, that gives tensors like the weights."""
 
-SCORES: Mapping[str, Score] = MappingProxyType(
-    {
-        "large_final": magnitudes.large_final,
-        "small_final": magnitudes.small_final,
-        "large_init": magnitudes.large_init,
-        "small_init": magnitudes.small_init,
-        "large_init_large_final": magnitudes.large_init_large_final,
-        "small_init_small_final": magnitudes.small_init_small_final,
-        "magnitude_increase": magnitudes.magnitude_increase,
-        "movement": magnitudes.movement,
-        "random": random,
-        "snip": sensitivity.snip,
-        "grasp": sensitivity.grasp,
-        "synflow": synflow,
-        "taylor": sensitivity.taylor,
-        "obd": obd,
-        "obs": obs,
-    }
-)
+_ENTRIES: dict[str, Score | str] = {
+    "large_final": "surfeit.prune.scores.magnitudes:large_final",
+    "small_final": "surfeit.prune.scores.magnitudes:small_final",
+    "large_init": "surfeit.prune.scores.magnitudes:large_init",
+    "small_init": "surfeit.prune.scores.magnitudes:small_init",
+    "large_init_large_final": "surfeit.prune.scores.magnitudes:large_init_large_final",
+    "small_init_small_final": "surfeit.prune.scores.magnitudes:small_init_small_final",
+    "magnitude_increase": "surfeit.prune.scores.magnitudes:magnitude_increase",
+    "movement": "surfeit.prune.scores.magnitudes:movement",
+    "random": "surfeit.prune.scores.chance:random",
+    "snip": "surfeit.prune.scores.sensitivity:snip",
+    "grasp": "surfeit.prune.scores.sensitivity:grasp",
+    "synflow": "surfeit.prune.scores.flow:synflow",
+    "taylor": "surfeit.prune.scores.sensitivity:taylor",
+    "obd": "surfeit.prune.scores.brain_damage:obd",
+    "obs": "surfeit.prune.scores.brain_surgeon:obs",
+}
+SCORES: Mapping[str, Score] = Catalog(_ENTRIES)
+"""All scores of weights by name."""
 
 # Raised by hand when the same score would keep other weights than before.
 _SEMANTICS = {"taylor": 2}
@@ -45,7 +42,7 @@ _SEMANTICS = {"taylor": 2}
 _SEMANTICS_NORMALISED = {"snip": 2, "grasp": 2}
 
 
-def score_named(name: str, **options: Option) -> Score:
+def score_named(name: str, **options: "Option") -> Score:
     """The score of weights called `name`, with dashes or underscores.
 
     >>> score_named("grasp", temperature=200)(evidence)
@@ -57,6 +54,9 @@ def score_named(name: str, **options: Option) -> Score:
     Raises:
         ValueError: if there is none, or it has no such option; the nearest names are suggested.
     """
+    from surfeit.prune.options import check_options
+    from surfeit.prune.unit_scores import unit_score_names
+
     key = name.replace("-", "_")
     if key not in SCORES:
         if key in unit_score_names():
@@ -66,13 +66,15 @@ def score_named(name: str, **options: Option) -> Score:
     return partial(SCORES[key], **options) if options else SCORES[key]
 
 
-def score_semantics(name: str, model: nn.Module) -> int:
+def score_semantics(name: str, model: "nn.Module") -> int:
     """Which meaning of a score's name is in force for a network, for keys: 1 is the first.
 
     Args:
         name: of `SCORES`.
         model: the network; some meanings have changed for networks with normalisations alone.
     """
+    from torch.nn.modules.batchnorm import _NormBase
+
     normalised = any(isinstance(one, _NormBase) for one in model.modules())
     changed = _SEMANTICS | (_SEMANTICS_NORMALISED if normalised else {})
     return changed.get(name, 1)
