@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
 import surfeit
+from surfeit.cli.app import application
+from surfeit.cli.commands import COMMANDS, GROUPS
 
 from .conftest import call
 
@@ -23,6 +26,28 @@ def test_version(flag, command, capsys):
     assert call(*command, flag) == 0
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == (f"{surfeit.__version__}\n", "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_has_each_ones_first_sentence(name):
+    place, says = COMMANDS[name]
+    module, _, function = place.partition(":")
+    told = import_module(module).__dict__[function].__doc__
+    assert " ".join(told.partition("\n\n")[0].split()) == says
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_the_list_of_commands_has_what_is_said_of_groups(name):
+    place, says = GROUPS[name]
+    module, _, app = place.partition(":")
+    assert import_module(module).__dict__[app].help == says
+
+
+def test_a_command_is_the_same_whether_it_is_imported_first_or_later():
+    for name in COMMANDS:
+        now, later = application([name])[name], application()[name]
+        assert now.default_command is later.default_command
+        assert (now.help_format, now.help_epilogue) == (later.help_format, later.help_epilogue)
 
 
 @pytest.fixture(scope="module")

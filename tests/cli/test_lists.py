@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from surfeit.cli.app import app
+from surfeit.cli.app import application
 from surfeit.cli.values import pieces, runs_of
 
 from .conftest import call
@@ -39,6 +39,7 @@ def forms(flag: str, items: tuple[str, ...]) -> list[list[str]]:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_form_is_the_same_list(command):
     *words, flag = command.split()
+    app = application(words)
     found = []
     for form in forms(flag, COMMANDS[command]):
         function, bound, _ = app.parse_args([*words, *form], exit_on_error=False)

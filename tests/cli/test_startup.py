@@ -6,22 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from surfeit.cli.commands import COMMANDS, GROUPS
+
 SLOW = {"matplotlib", "networkx", "scipy.stats", "sklearn", "sympy", "torch._dynamo"}
 LIGHT = SLOW | {"numpy", "pyarrow", "scipy", "torch"}
 TRAIN = ["train", "--model", "mlp-6", "--epochs", "1", "--quiet", "--root", "store"]
 
 
-def imported(folder: Path, *arguments: str) -> set[str]:
-    """The modules that one command imported."""
-    code = (
+def imported(folder: Path, *arguments: str, code: int = 0) -> set[str]:
+    """The modules that one command imported, which ends with this code."""
+    script = (
         "import sys\n"
         "from surfeit.cli import main\n"
         "try:\n    main(sys.argv[1:])\n"
-        "except SystemExit as ended:\n    assert not ended.code\n"
+        "except SystemExit as ended:\n    assert (ended.code or 0) == CODE\n"
         "print('\\n'.join(sys.modules), file=sys.stderr)"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
+        [sys.executable, "-c", script.replace("CODE", str(code)), *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -60,6 +62,62 @@ def test_pruning_imports_no_statistics_or_compiler(folder):
     assert not (SLOW - {"matplotlib"}) & imported(folder, "prune", key, *arguments, "--quiet")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["view", "--help"]])
-def test_help_and_version_import_nothing_heavy(arguments, tmp_path):
-    assert not LIGHT & imported(tmp_path, *arguments)
+@pytest.mark.parametrize("command", [[], *([name] for name in (*COMMANDS, *GROUPS))])
+def test_help_imports_nothing_heavy(command, tmp_path):
+    assert not LIGHT & imported(tmp_path, *command, "--help")
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["--version", "completion bash", "data", "data list", "runs list --root nowhere"],
+)
+def test_what_needs_no_tensors_imports_nothing_heavy(command, tmp_path):
+    assert not LIGHT & imported(tmp_path, *command.split())
+
+
+@pytest.mark.usefixtures("training")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "list",
+        "list --filter state=done --sort size",
+        "list --format json",
+        "verify",
+        "name {} mine",
+        "tag {} good",
+        "thin {} --keep 5 --yes",
+    ],
+)
+def test_runs_are_listed_and_kept_in_order_without_torch(command, folder):
+    key = next(folder.glob("store/runs/*/*")).name
+    loaded = imported(folder, "runs", *command.format(key).split(), "--root", "store")
+    assert not LIGHT & loaded
+
+
+@pytest.mark.usefixtures("training")
+def test_a_run_is_shown_without_torch(folder):
+    key = next(folder.glob("store/runs/*/*")).name
+    assert "torch" not in imported(folder, "runs", "show", key, "--root", "store")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "trian",
+        "train --epoch 3",
+        "train --epochs 1.5",
+        "runs list --filter bogus=1",
+        "runs list --limit 0",
+        "runs show nothing --root nowhere",
+        "runs thin nothing --root nowhere",
+        "data fetch minst",
+    ],
+)
+def test_a_refusal_imports_nothing_heavy(command, tmp_path):
+    assert not LIGHT & imported(tmp_path, *command.split(), code=1)
+
+
+def test_a_command_imports_no_other_command(tmp_path):
+    loaded = imported(tmp_path, "train", "--help")
+    assert "surfeit.cli.training" in loaded
+    assert not {"surfeit.cli.tickets", "surfeit.cli.viewing", "surfeit.cli.runs"} & loaded

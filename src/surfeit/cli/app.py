@@ -2,29 +2,17 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from io import TextIOWrapper
 
 from cyclopts import App, CycloptsError
 from rich.console import Console
 
 import surfeit
-from surfeit.cli import (
-    anatomy,
-    claims,
-    completion,
-    datasets,
-    demo,
-    instability,
-    pruning,
-    runs,
-    structure,
-    study,
-    supermasks,
-    tickets,
-    training,
-    viewing,
-)
+from surfeit.cli import completion
+from surfeit.cli.commands import COMMANDS, GROUPS, VERSION_FLAGS
 from surfeit.cli.refusals import check_paths, sentence
 from surfeit.cli.values import LISTS
 
@@ -36,43 +24,43 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-app = App(
-    name="surfeit",
-    help="Surfeit measures, shows and removes the redundancy in neural networks.",
-    help_epilogue=f"{LISTS} Exit codes: 0 done; 1 refused or failed, or 'runs verify' found "
-    "something; 130 interrupted.",
-    version=surfeit.__version__,
-    version_flags=("--version", "-V"),
-    help_format="plaintext",
-    console=_Console(),
-    exit_on_error=False,
-    print_error=False,
-    suppress_keyboard_interrupt=False,
-)
-# The list of commands is plain text: rendering Markdown takes longer than all the rest of it.
-for command in (
-    demo.demo,
-    training.train,
-    demo.inspect,
-    structure.structure,
-    viewing.view,
-    viewing.export,
-    viewing.figure,
-    pruning.prune,
-    tickets.tickets,
-    anatomy.anatomy,
-    instability.instability,
-    supermasks.supermasks,
-    study.study,
-    study.studies,
-    claims.claims,
-):
-    app.command(command, help_format="markdown", help_epilogue="")
-for group in (runs.app, datasets.app):
-    group.help_epilogue = ""  # what holds for all commands is told once
-    group.version, group.version_flags = app.version, app.version_flags
-    app.command(group)
-app.command(completion.of(app), help_format="markdown", help_epilogue="")
+def application(words: Sequence[str] = ()) -> App:
+    """The application with all its commands.
+
+    Those that are among the words are imported. The others are known by their first sentence and
+    imported if they are needed after all: so `surfeit train --help` does not wait for the others,
+    nor the list of commands for any.
+
+    Args:
+        words: of the command line.
+    """
+    app = App(
+        name="surfeit",
+        help="Surfeit measures, shows and removes the redundancy in neural networks.",
+        help_epilogue=f"{LISTS} Exit codes: 0 done; 1 refused or failed, or 'runs verify' found "
+        "something; 130 interrupted.",
+        version=surfeit.__version__,
+        version_flags=VERSION_FLAGS,
+        help_format="plaintext",
+        console=_Console(),
+        exit_on_error=False,
+        print_error=False,
+        suppress_keyboard_interrupt=False,
+    )
+    # The list of commands is plain text: rendering Markdown takes longer than all the rest of it.
+    # What holds for all commands is told once, below that list.
+    look = {"help_format": "markdown", "help_epilogue": ""}
+    for name, (place, says) in COMMANDS.items():
+        if name in words:
+            module, _, function = place.partition(":")
+            app.command(getattr(import_module(module), function), name=name, **look)
+        else:
+            app.command(place, name=name, help=says, **look)
+    for name, (place, says) in GROUPS.items():
+        app.command(place, name=name, help=says)
+    app.command(completion.of(app), **look)
+    return app
+
 
 _REFUSED, _INTERRUPTED = 1, 130
 _GOES_ON = ("train", "demo", "tickets", "instability", "supermasks", "study", "data")
@@ -84,13 +72,13 @@ def main(arguments: list[str] | None = None) -> None:
     With `SURFEIT_DEBUG` set, an error shows where it came from.
     """
     _settle_streams()
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        check_paths(sys.argv[1:] if arguments is None else arguments)
-        app(arguments, result_action="return_value")
+        check_paths(words)
+        application(words)(words, result_action="return_value")
         sys.stdout.flush()
     except KeyboardInterrupt:
-        first = (sys.argv[1:] if arguments is None else arguments)[:1]
-        goes_on = first and first[0] in _GOES_ON
+        goes_on = words and words[0] in _GOES_ON
         on = "; give the same command again and it goes on from here" if goes_on else ""
         _tell(f"stopped{on}")
         sys.exit(_INTERRUPTED)

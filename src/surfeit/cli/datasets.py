@@ -6,10 +6,19 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+import surfeit
+from surfeit.cli.commands import VERSION_FLAGS
 from surfeit.cli.progress import telling
 from surfeit.cli.table import print_table
 
-app = App(name="data", help="List and fetch data sets.", help_format="markdown")
+app = App(
+    name="data",
+    help="List and fetch data sets.",
+    help_format="markdown",
+    help_epilogue="",  # what holds for all commands is told once
+    version=surfeit.__version__,
+    version_flags=VERSION_FLAGS,
+)
 
 
 @app.command(name="list")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
+import surfeit
+from surfeit.cli.commands import VERSION_FLAGS
 from surfeit.cli.options import Places
 from surfeit.cli.run_filters import condition_of, ordered
 from surfeit.cli.run_removal import agreed, chosen, each, listed, thin_wishes
@@ -20,6 +22,9 @@ app = App(
     name="runs",
     help="List, show, verify, name, tag, thin and delete runs.",
     help_format="markdown",
+    help_epilogue="",  # what holds for all commands is told once
+    version=surfeit.__version__,
+    version_flags=VERSION_FLAGS,
 )
 _PLACES = Places()
 

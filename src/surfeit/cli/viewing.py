@@ -1,7 +1,6 @@
 """`surfeit view`, `export` and `figure`: a layer's graph over time, live, in a file, on paper."""
 
 import os
-import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,6 +52,8 @@ def view(
     """
     if sys.stderr.isatty() and not quiet:
         print("starting the viewer", file=sys.stderr)  # PyTorch alone takes seconds to import
+    import secrets
+
     from surfeit.viewer.assets import complaint, viewer_script
     from surfeit.viewer.frames.cache import Cache, cache_folder
     from surfeit.viewer.frames.pictures import Pictures
