@@ -7,7 +7,8 @@ from surfeit.core import Streams, parameters
 from surfeit.models import mlp
 from surfeit.procedures.signs import deviation, randomly_signed, signed
 from surfeit.procedures.supermasks import KEPT, Weights, signed_constants
-from surfeit.procedures.tickets.controls import CONTROLS, Ticket
+from surfeit.procedures.tickets.catalog import CONTROLS
+from surfeit.procedures.tickets.controls import Ticket
 
 MODEL = mlp((12, 8), input_shape=(1, 5, 5), classes=4, generator=Streams(0).get("init"))
 INITIAL = parameters(MODEL)

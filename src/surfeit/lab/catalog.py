@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from surfeit.core import unknown
 from surfeit.core.beside import check_beside
 from surfeit.core.importing import add_folder, module_of_file
 from surfeit.core.own_code import place_of, told_with_place
-from surfeit.lab.protocol import EXAMPLES, study_of
-from surfeit.lab.study import Study
+
+if TYPE_CHECKING:
+    from surfeit.lab.study import Study
 
 _LIBRARY = "surfeit.studies"
 
@@ -27,7 +29,7 @@ def study_names() -> list[str]:
     return sorted(one.name for one in pkgutil.iter_modules(folders) if not one.name.startswith("_"))
 
 
-def library_studies() -> list[Study]:
+def library_studies() -> "list[Study]":
     """All studies of the library, by name.
 
     Raises:
@@ -36,7 +38,7 @@ def library_studies() -> list[Study]:
     return [study_named(name) for name in study_names()]
 
 
-def study_named(text: str | Path) -> Study:
+def study_named(text: str | Path) -> "Study":
     """The study of this name, in this file or in this module.
 
     A file is imported by its path, by workers too, and under its own name. What lies beside it can
@@ -49,6 +51,8 @@ def study_named(text: str | Path) -> Study:
         ValueError: if there is none, the nearest are suggested, or a file of that name; it cannot
             be imported; or it is no study, see `study_of`.
     """
+    from surfeit.lab.protocol import study_of
+
     target = str(text)
     if target.endswith(".py") or "/" in target:
         return _own(study_of(_from_file(Path(target)), target=target))
@@ -61,7 +65,7 @@ def study_named(text: str | Path) -> Study:
     raise unknown("study", target, study_names())
 
 
-def _own(study: Study) -> Study:
+def _own(study: "Study") -> "Study":
     """A study from elsewhere, whose results must not stand among those of the library's."""
     if study.name in study_names() and study.digest != study_named(study.name).digest:
         raise ValueError(
@@ -133,6 +137,8 @@ def _import_errors(what: object) -> Iterator[None]:
 
 def _remedy(error: BaseException) -> str:
     """What to write, where that is known."""
+    from surfeit.lab.protocol import EXAMPLES
+
     if isinstance(error, NameError) and error.name in EXAMPLES:
         return f"; write `{EXAMPLES[error.name]}` above"
     if isinstance(error, ValueError) and str(error).startswith("mutable default"):

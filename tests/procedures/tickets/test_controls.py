@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from surfeit.core import Streams, tensors_of
 from surfeit.models import initialise_, mlp
-from surfeit.procedures.tickets.controls import CONTROLS, Ticket
+from surfeit.procedures.tickets.catalog import CONTROLS
+from surfeit.procedures.tickets.controls import Ticket
 from surfeit.procedures.tickets.protocol import check_control
 from surfeit.prune.masks import check_alive
 from surfeit.prune.units import unit_mask

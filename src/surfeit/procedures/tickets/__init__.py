@@ -6,8 +6,8 @@ from surfeit.core.fronts import lazy_front
 
 if TYPE_CHECKING:
     from surfeit.procedures.tickets.anatomy import ticket_anatomy
+    from surfeit.procedures.tickets.catalog import CONTROLS
     from surfeit.procedures.tickets.config import TicketConfig
-    from surfeit.procedures.tickets.controls import CONTROLS
     from surfeit.procedures.tickets.find import find_tickets
     from surfeit.procedures.tickets.published import PUBLISHED, published
     from surfeit.procedures.tickets.table import complete, failures

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from surfeit.core import Params, ProtocolError, Streams, copied
-from surfeit.procedures.tickets.controls import CONTROLS, Mask, Ticket
+from surfeit.procedures.tickets.catalog import CONTROLS
+from surfeit.procedures.tickets.controls import Mask, Ticket
 from surfeit.procedures.tickets.protocol import began_with, check_control, differing
 from surfeit.prune.masks import full_mask
 from surfeit.prune.prunable import prunable

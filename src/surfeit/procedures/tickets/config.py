@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from surfeit.core import unknown
-from surfeit.procedures.tickets.controls import CONTROLS
-from surfeit.prune import SCORES, unit_score_named, unit_score_names
+from surfeit.procedures.tickets.catalog import CONTROLS
+from surfeit.prune import SCORES
 
 Allocation = Literal["layerwise", "global"]
 Granularity = Literal["weight", "unit"]
@@ -107,6 +107,8 @@ class TicketConfig:
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise unknown(name, getattr(self, name), allowed)
+        from surfeit.prune import unit_score_names
+
         scores = unit_score_names() if self.granularity == "unit" else SCORES
         if self.score not in scores:
             raise unknown(f"score of {self.granularity}s", self.score, scores)
@@ -114,6 +116,8 @@ class TicketConfig:
 
     def _check_needless(self) -> None:
         """An option that nothing would read, or that compares what has no common scale."""
+        from surfeit.prune import unit_score_named
+
         pooled = self.granularity == "unit" and self.allocation == "global"
         if pooled and unit_score_named(self.score).greedy:
             raise ValueError(

@@ -162,17 +162,14 @@ def invert(ticket: Ticket, generator: torch.Generator) -> tuple[Params, Mask]:
     return ticket.weights, ticket.to_mask(places)
 
 
-CONTROLS: Mapping[str, Control] = {
-    "reinit": Control(change=reinit, anew=True),
-    "random": Control(change=random, anew=True, moves=True),
-    "shuffle": Control(change=shuffle, moves=True),
-    "scratch-e": Control(change=scratch, anew=True),
-    "scratch-b": Control(change=scratch, anew=True, longer=True),
-    "sign": Control(change=sign),
-    "constant": Control(change=constant),
-    "invert": Control(change=invert, moves=True),
-}
-"""The controls by name."""
+REINIT = Control(change=reinit, anew=True)
+RANDOM = Control(change=random, anew=True, moves=True)
+SHUFFLE = Control(change=shuffle, moves=True)
+SCRATCH_E = Control(change=scratch, anew=True)
+SCRATCH_B = Control(change=scratch, anew=True, longer=True)
+SIGN = Control(change=sign)
+CONSTANT = Control(change=constant)
+INVERT = Control(change=invert, moves=True)
 
 
 def _weights(mask: Mask) -> list[str]:
