@@ -296,6 +296,6 @@ def test_a_name_that_no_text_can_hold_is_printed(folder):
 @pytest.mark.parametrize("form", ["{0} ", "{0}="])
 def test_an_empty_path_is_no_path(flag, form, folder, capsys):
     words = form.format(flag).split(" ")
-    assert call("train", "--model", "mlp-4", *words) == 1
+    assert call("demo", "--model", "mlp-4", *words) == 1
     assert f"{flag} must be a path, got an empty text" in capsys.readouterr().err
     assert not list(folder.iterdir())

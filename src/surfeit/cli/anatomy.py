@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from surfeit.cli.options import Places, Quiet
+from surfeit.cli.flags import Quiet
+from surfeit.cli.options import Places
 from surfeit.cli.placing import placed_together
 from surfeit.cli.progress import telling
 from surfeit.cli.table import print_table, write_table
-from surfeit.cli.values import Whole
+from surfeit.cli.values import SomePath, Whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,7 +24,7 @@ _COLUMNS = {
 
 
 def anatomy(
-    folder: Path,
+    folder: SomePath,
     *,
     level: Whole | None = None,
     over: Literal["units", "inputs"] = "units",

@@ -13,7 +13,7 @@ from rich.console import Console
 import surfeit
 from surfeit.cli import completion
 from surfeit.cli.commands import COMMANDS, GROUPS, VERSION_FLAGS
-from surfeit.cli.refusals import check_paths, sentence
+from surfeit.cli.refusals import sentence
 from surfeit.cli.values import LISTS
 
 
@@ -74,7 +74,6 @@ def main(arguments: list[str] | None = None) -> None:
     _settle_streams()
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        check_paths(words)
         application(words)(words, result_action="return_value")
         sys.stdout.flush()
     except KeyboardInterrupt:

@@ -1,8 +1,10 @@
 """Networks to train by the name that users type: the library's, or a function of their own."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from surfeit.cli.names import names_a_function
+from surfeit.cli.noise import noisy_name
 from surfeit.cli.progress import Teller
 
 if TYPE_CHECKING:
@@ -35,6 +37,12 @@ def trainable(text: str) -> "Builder":
 def short_name(text: str) -> str:
     """A model's name in files: of a function of the user's own the function's alone."""
     return text.rpartition(":")[2].replace(".", "-") if names_a_function(text) else text
+
+
+def folder_of(command: str, model: str, data: str, label_noise: float = 0.0) -> Path:
+    """Where a command writes if nobody says: surfeit-COMMAND-MODEL-DATA in this folder."""
+    names = short_name(model), noisy_name(short_name(data), label_noise)
+    return Path("-".join(("surfeit", command, *names)))
 
 
 def engine_of(

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from surfeit.cli.options import Places
 from surfeit.cli.paragraphs import paragraph
 from surfeit.cli.table import print_table
+from surfeit.cli.values import SomePath
 
 if TYPE_CHECKING:
     from surfeit.lab.scoreboard import Line
@@ -24,8 +25,8 @@ _COLUMNS = (
 def claims(
     *,
     format: Literal["text", "markdown"] = "text",
-    page: Path | None = None,
-    out: Path | None = None,
+    page: SomePath | None = None,
+    out: SomePath | None = None,
     best: Annotated[bool, Parameter(negative=())] = False,
     places: Places = _PLACES,
 ) -> None:

@@ -1,15 +1,17 @@
 """`surfeit data`: what is there, and fetching what is not."""
 
 import shlex
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 import surfeit
 from surfeit.cli.commands import VERSION_FLAGS
+from surfeit.cli.flags import DATA_NAMES, Quiet, flag, listed, open_text
 from surfeit.cli.progress import telling
 from surfeit.cli.table import print_table
+from surfeit.cli.values import SomePath
+from surfeit.data import SOURCES
 
 app = App(
     name="data",
@@ -20,10 +22,21 @@ app = App(
     version_flags=VERSION_FLAGS,
 )
 
+_FETCHED = [source.name for source in SOURCES if not source.embedded]
+_INSTALLED = [source.name for source in SOURCES if source.embedded]
+
+if TYPE_CHECKING:
+    Fetched = str
+else:
+    Fetched = flag(
+        open_text(DATA_NAMES),
+        help=f"{listed(_FETCHED)}; installed already: {', '.join(_INSTALLED)}.",
+    )
+
 
 @app.command(name="list")
 @app.default
-def list_(*, data_dir: Path | None = None) -> None:
+def list_(*, data_dir: SomePath | None = None) -> None:
     """Which data sets are where, complete or not.
 
     Parameters
@@ -47,18 +60,16 @@ def list_(*, data_dir: Path | None = None) -> None:
 
 @app.command
 def fetch(
-    name: str,
+    name: Fetched,
     *,
-    data_dir: Path | None = None,
+    data_dir: SomePath | None = None,
     mirror: str | None = None,
-    quiet: Annotated[bool, Parameter(negative=())] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Download a data set; a download cut short goes on where it stopped.
 
     Parameters
     ----------
-    name
-        mnist, fashion-mnist or cifar10; digits is installed already.
     data_dir
         The folder of data sets; otherwise SURFEIT_DATA, or your data folder.
     mirror

@@ -7,22 +7,27 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.browser import show
+from surfeit.cli.builders import short_name, trainable
+from surfeit.cli.flags import (
+    DataName,
+    LabelNoise,
+    ModelName,
+    ObjectiveName,
+    OpenPage,
+    Out,
+    Quiet,
+    TrainedData,
+    TrainedModel,
+)
 from surfeit.cli.folders import output_folder
 from surfeit.cli.interrupts import measured_anew
 from surfeit.cli.names import objective_of
-from surfeit.cli.options import (
-    Carrying,
-    DataName,
-    Machine,
-    ModelName,
-    ObjectiveName,
-    Places,
-    Quiet,
-    RecipeOptions,
-)
+from surfeit.cli.noise import noisy_name
+from surfeit.cli.options import Carrying, Machine, Places
 from surfeit.cli.progress import say_if_unfinished, telling, training_teller
+from surfeit.cli.recipes import RecipeOptions
 from surfeit.cli.sizes import say_if_large
-from surfeit.cli.values import Whole, Words
+from surfeit.cli.values import Seed, Whole, Words
 
 if TYPE_CHECKING:
     from surfeit.train import Recipe
@@ -32,11 +37,12 @@ _PLACES, _MACHINE, _CARRYING, _OPTIONS = Places(), Machine(), Carrying(), Recipe
 
 def demo(
     *,
-    data: str = "digits",
-    model: str = "lenet-300-100",
-    out: Path | None = None,
-    seed: Whole = 0,
-    open_page: Annotated[bool | None, Parameter(name="--open")] = None,
+    data: TrainedData = "digits",
+    label_noise: LabelNoise = 0.0,
+    model: TrainedModel = "lenet-300-100",
+    out: Out | None = None,
+    seed: Seed = 0,
+    open_page: OpenPage = None,
     quiet: Quiet = False,
     options: RecipeOptions = _OPTIONS,
     places: Places = _PLACES,
@@ -51,10 +57,6 @@ def demo(
 
     Parameters
     ----------
-    data
-        digits (installed), mnist, fashion-mnist or cifar10; see 'surfeit data'.
-    model
-        lenet-300-100, conv-2, conv-4, conv-6, vgg19-bn, or mlp-W1-W2-...
     out
         Where to write; by default surfeit-demo-DATA in this folder.
     seed
@@ -64,16 +66,14 @@ def demo(
     quiet
         Say nothing but the report's path and errors.
     """
-    from surfeit.data import load
-    from surfeit.models import builder_named
+    builder = trainable(model)
     from surfeit.train import train
     from surfeit.train.job import Job
     from surfeit.train.snapshots import bytes_at_most
 
-    builder = builder_named(model)
     recipe = options.applied_to(_recipe(model, data))
-    folder = out or Path(f"surfeit-demo-{data}")
-    dataset, store, numerics = load(data, places.data_dir), places.store, machine.numerics
+    folder = out or Path(f"surfeit-demo-{noisy_name(short_name(data), label_noise)}")
+    dataset, store, numerics = places.data_named(data, label_noise), places.store, machine.numerics
     with output_folder(folder), telling(quiet) as teller:
         size = bytes_at_most(builder, dataset, recipe)
         advice = "fewer --epochs do, or 'surfeit train --snapshot-epochs' and 'surfeit inspect'"
@@ -101,13 +101,13 @@ def inspect(
     run: str,
     *,
     layers: Annotated[Words | None, Parameter(name=("--layers", "--layer"))] = None,
-    out: Path | None = None,
+    out: Out | None = None,
     data: DataName = None,
     model: ModelName = None,
     objective: ObjectiveName = None,
     loss: float = 0.01,
-    seed: Whole = 0,
-    open_page: Annotated[bool | None, Parameter(name="--open")] = None,
+    seed: Seed = 0,
+    open_page: OpenPage = None,
     threads: Whole = 1,
     quiet: Quiet = False,
     places: Places = _PLACES,

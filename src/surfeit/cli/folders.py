@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryFile
 
 
 @contextmanager
@@ -16,6 +15,8 @@ def output_folder(folder: Path) -> Iterator[None]:
     Raises:
         StoreError: if it cannot be made or written.
     """
+    from tempfile import TemporaryFile
+
     from surfeit.core.folders import missing_folders, removed_if_empty
     from surfeit.store import make_folder
     from surfeit.store.files import disk_errors

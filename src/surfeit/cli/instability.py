@@ -1,22 +1,23 @@
 """`surfeit instability`: do two trainings that part at a step end in one basin?"""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from surfeit.cli.builders import engine_of, short_name, trainable
-from surfeit.cli.folders import output_folder
-from surfeit.cli.names import published_recipe
-from surfeit.cli.options import (
+from surfeit.cli.builders import engine_of, folder_of, trainable
+from surfeit.cli.flags import (
     EngineName,
-    Machine,
-    Places,
+    FirstSeed,
+    LabelNoise,
+    Out,
     Quiet,
-    RecipeOptions,
     TrainedData,
     TrainedModel,
-    seeds_of,
+    Workers,
 )
+from surfeit.cli.folders import output_folder
+from surfeit.cli.names import published_recipe
+from surfeit.cli.options import Machine, Places, seeds_of
 from surfeit.cli.progress import telling
+from surfeit.cli.recipes import RecipeOptions
 from surfeit.cli.sizes import say_if_large
 from surfeit.cli.table import print_table, write_table
 from surfeit.cli.values import Whole, WholeNumbers
@@ -31,13 +32,14 @@ def instability(
     *,
     model: TrainedModel = "lenet-300-100",
     data: TrainedData = "digits",
+    label_noise: LabelNoise = 0.0,
     part_at: WholeNumbers = (0, 100),
     replicates: Whole = 3,
-    seed: Whole = 0,
+    seed: FirstSeed = 0,
     points: Whole = 30,
-    workers: Whole | None = None,
+    workers: Workers = None,
     on: EngineName = "local",
-    out: Path | None = None,
+    out: Out | None = None,
     quiet: Quiet = False,
     options: RecipeOptions = _OPTIONS,
     places: Places = _PLACES,
@@ -57,12 +59,8 @@ def instability(
         The steps at which the two trainings part, ascending.
     replicates
         Times that everything is done, each with a seed of its own.
-    seed
-        Of the first replicate; the others have the next ones.
     points
         On each line, both ends included.
-    workers
-        Trainings side by side, one thread each; as many as cores if not given.
     out
         Where to write; by default surfeit-instability-MODEL-DATA in this folder.
     quiet
@@ -81,14 +79,14 @@ def instability(
 
     config = InstabilityConfig(steps=part_at, points=points)
     recipe = options.applied_to(published_recipe(model, data))
-    dataset = places.data_named(data)
+    dataset = places.data_named(data, label_noise)
     total = recipe.total_steps(len(dataset.train))
     if max(part_at) >= total:
         raise ValueError(
             f"--part-at holds step {max(part_at)}, but the training has {total} steps: give "
             "earlier steps, or more --steps"
         )
-    folder = out or Path(f"surfeit-instability-{short_name(model)}-{short_name(data)}")
+    folder = out or folder_of("instability", model, data, label_noise)
     with output_folder(folder), telling(quiet) as teller:
         engine = engine_of(model, dataset, workers, teller, on=on)
         trunk, branch = (

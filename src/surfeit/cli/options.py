@@ -2,19 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from cyclopts import Group, Parameter
 
-from surfeit.cli.values import Whole, WholeNumbers
+from surfeit.cli.values import Flag, SomePath, Whole
 
 if TYPE_CHECKING:
     from torch import nn
 
     from surfeit.data import Dataset
     from surfeit.store import Run, Store
-    from surfeit.train import Conduct, Moment, Numerics, Recipe
+    from surfeit.train import Conduct, Moment, Numerics
 
 
 MOST_REPLICATES = 10_000
@@ -33,71 +32,8 @@ def seeds_of(first: int, replicates: int) -> range:
     return range(first, first + replicates)
 
 
-EngineName = Annotated[
-    str,
-    Parameter(
-        name="--on",
-        help="What trains and measures: local (as many processes as cores), local:N, here (this "
-        "process), ray, ray://HOST:PORT, or slurm; see docs/clusters.md.",
-    ),
-]
-"""The flag that names the engine; see `surfeit.cli.builders.engine_on`."""
-
-Quiet = Annotated[bool, Parameter(negative=())]
-"""The flag that leaves nothing but the answer and errors; each command's help says what that is."""
-
-TrainedModel = Annotated[
-    str,
-    Parameter(
-        name="--model",
-        help="lenet-300-100, conv-2, conv-4, conv-6, vgg19-bn, mlp-W1-W2-... for hidden layers of "
-        "these widths, or package.module:function or path/to/file.py:function, a function of your "
-        "own that builds the network; it may take input_shape, classes and generator.",
-    ),
-]
-"""The flag that names the network to train."""
-
-TrainedData = Annotated[
-    str,
-    Parameter(
-        name="--data",
-        help="digits (installed), mnist, fashion-mnist or cifar10 (see 'surfeit data'), or a "
-        "function of yours that makes a data set: package.module:function or "
-        "path/to/file.py:function.",
-    ),
-]
-"""The flag that names the data to train on."""
-
-DataName = Annotated[
-    str | None,
-    Parameter(
-        help="The data set to measure on, where the run does not say: a name, or a function that "
-        "makes it, package.module:function or path/to/file.py:function."
-    ),
-]
-"""The flag that names what a run is measured on."""
-
-ModelName = Annotated[
-    str | None,
-    Parameter(
-        help="The function that builds the network, where the run cannot: package.module:function "
-        "or path/to/file.py:function. The weights are the run's."
-    ),
-]
-"""The flag that names what builds a run's network."""
-
-ObjectiveName = Annotated[
-    str | None,
-    Parameter(
-        help="cross-entropy, squared-error, hinge or binary-cross-entropy, where the run does not "
-        "say."
-    ),
-]
-"""The flag that names what a run's outputs are judged by."""
-
 PLACES = Group("Where things are", sort_key=3)
 MACHINE = Group("How it runs", sort_key=4)
-RECIPE = Group("Recipe (what is not given is the recipe's own)", sort_key=2)
 
 
 @Parameter(name="*", group=PLACES)
@@ -105,9 +41,9 @@ RECIPE = Group("Recipe (what is not given is the recipe's own)", sort_key=2)
 class Places:
     """Where things are."""
 
-    root: Path | None = None
+    root: SomePath | None = None
     "The store of runs; otherwise SURFEIT_STORE, or your data folder."
-    data_dir: Path | None = None
+    data_dir: SomePath | None = None
     "The folder of data sets; otherwise SURFEIT_DATA, or your data folder."
 
     @property
@@ -127,6 +63,7 @@ class Places:
                 none of the name.
             DataError: if what was kept with the run is damaged, or the files of the name are.
         """
+        from surfeit.cli.noise import noisy, parted
         from surfeit.data import SOURCES, kept_data, load
 
         if name is not None:
@@ -140,13 +77,14 @@ class Places:
                 f"run {run.key[:12]} does not say what data it saw: give --data NAME, --data "
                 "package.module:function or --data path/to/file.py:function"
             )
-        if recorded not in [source.name for source in SOURCES]:
+        base, share = parted(str(recorded))
+        if base not in [source.name for source in SOURCES]:
             raise ValueError(
                 f"run {run.key[:12]} was trained on {recorded!r}, which cannot be loaded by name "
                 "and was not kept with the run, as Recorder(..., keep_data=True) does: give --data "
                 "package.module:function or --data path/to/file.py:function, which returns it"
             )
-        dataset = load(recorded, self.data_dir)
+        dataset = noisy(load(base, self.data_dir), share)
         if dataset.fingerprint != run.identity.get("data"):
             raise ValueError(
                 f"run {run.key[:12]} was trained on another {recorded} than the one found here "
@@ -155,16 +93,23 @@ class Places:
             )
         return dataset
 
-    def data_named(self, name: str) -> "Dataset":
+    def data_named(self, name: str, label_noise: float = 0.0) -> "Dataset":
         """The data set of this name, or that a function of the user's own makes.
 
+        Args:
+            name: as the user wrote it.
+            label_noise: as of `surfeit.cli.noise.noisy`.
+
         Raises:
-            ValueError: if there is none of the name, or as `surfeit.cli.names.dataset_of`.
+            ValueError: if there is none of the name, or as `surfeit.cli.names.dataset_of` and
+                `surfeit.cli.noise.noisy`.
         """
         from surfeit.cli.names import dataset_of, names_a_function
+        from surfeit.cli.noise import noisy
         from surfeit.data import load
 
-        return dataset_of(name) if names_a_function(name) else load(name, self.data_dir)
+        dataset = dataset_of(name) if names_a_function(name) else load(name, self.data_dir)
+        return noisy(dataset, label_noise)
 
     def network_of(self, model: str | None, dataset: "Dataset | None") -> "nn.Module | None":
         """The network that a function of the user's own builds for a data set; None without one.
@@ -212,9 +157,9 @@ class Carrying:
 
     checkpoint_seconds: float = 10.0
     "At most so much work is lost when the process is killed."
-    no_wait: Annotated[bool, Parameter(negative=())] = False
+    no_wait: Flag = False
     "Fail at once where another process trains the same run, instead of waiting for it."
-    other_numerics: Annotated[bool, Parameter(negative=())] = False
+    other_numerics: Flag = False
     "Let a run go on under another torch, CPU or GPU than it began with."
 
     def conduct(self, progress: "Callable[[Moment], None]") -> "Conduct":
@@ -227,67 +172,3 @@ class Carrying:
             other_numerics=self.other_numerics,
             progress=progress,
         )
-
-
-@Parameter(name="*", group=RECIPE)
-@dataclass(frozen=True, kw_only=True)
-class RecipeOptions:
-    """What may be changed of a recipe."""
-
-    epochs: Whole | None = None
-    "Passes over the training images."
-    steps: Whole | None = None
-    "Optimiser updates, instead of epochs."
-    batch_size: Whole | None = None
-    "Images a step."
-    optimizer: str | None = None
-    "sgd, adam, adamw, adagrad or rmsprop."
-    lr: float | None = None
-    "Learning rate."
-    momentum: float | None = None
-    "Of sgd and rmsprop."
-    nesterov: bool | None = None
-    "Nesterov's form of momentum."
-    schedule: str | None = None
-    "constant, steps, cosine or inverse."
-    milestones: WholeNumbers | None = None
-    "Steps at which the schedule 'steps' lowers the rate."
-    decay: float | None = None
-    "What the rate is multiplied by at a milestone."
-    decay_steps: Whole | None = None
-    "Of the schedule 'inverse': the step at which the rate has halved."
-    warmup_steps: Whole | None = None
-    "The rate rises linearly over so many steps."
-    weight_decay: float | None = None
-    "L2 coefficient."
-    l1: float | None = None
-    "L1 coefficient."
-    clip_norm: float | None = None
-    "The gradients' largest total norm."
-    patience: Whole | None = None
-    "Stop after so many epochs without a lower validation loss."
-    augmentation: str | None = None
-    "shift or crop-flip."
-    critical_share: float | None = None
-    "Of the weights, the share in (0, 1] that each step's gradient moves: those of largest |w g|."
-    targeted_dropout: float | None = None
-    "The rate at which each step drops each targeted weight or unit; needs --targeted-share."
-    targeted_share: float | None = None
-    "The share of the smallest weights or units, in [0, 1), that targeted dropout may drop."
-    targeted_granularity: str | None = None
-    "What targeted dropout drops: weight (of each unit) or unit (of each layer)."
-
-    def applied_to(self, base: "Recipe") -> "Recipe":
-        """The recipe with the given options in place of its own.
-
-        Raises:
-            ValueError: as `Recipe`.
-        """
-        from dataclasses import asdict, replace
-
-        given = {name: value for name, value in asdict(self).items() if value is not None}
-        if "steps" in given:
-            given.setdefault("epochs", None)
-        elif "epochs" in given:
-            given.setdefault("steps", None)
-        return replace(base, **given)

@@ -3,16 +3,25 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Parameter
-
+from surfeit.cli.flags import (
+    DataName,
+    ModelName,
+    ObjectiveName,
+    Out,
+    Quiet,
+    dashed,
+    flag,
+    open_text,
+)
 from surfeit.cli.interrupts import measured_anew
 from surfeit.cli.names import criteria_of, objective_of
-from surfeit.cli.options import DataName, Machine, ModelName, ObjectiveName, Places, Quiet
+from surfeit.cli.options import Machine, Places
 from surfeit.cli.placing import placed_together
 from surfeit.cli.progress import Teller, say_if_other_data, say_if_unfinished, telling
 from surfeit.cli.removal_answer import Judge, answers, chosen, heading
 from surfeit.cli.table import print_table, write_table
-from surfeit.cli.values import Whole, Words
+from surfeit.cli.values import LIST, Flag, Seed, Whole, words
+from surfeit.prune import CRITERIA
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,22 +33,35 @@ if TYPE_CHECKING:
     from surfeit.prune import Criterion
 
 _PLACES, _MACHINE = Places(), Machine()
+_CRITERIA = dashed(CRITERIA)
 _MOST_REPEATS = 10_000  # random orders: their mean is known to a hundredth of their spread
+
+if TYPE_CHECKING:
+    CriterionNames = tuple[str, ...]
+else:
+    CriterionNames = Annotated[
+        flag(
+            tuple[open_text([*_CRITERIA, "all"]), ...],
+            help=f"One or more: {', '.join(_CRITERIA)}; or all. If not given, those of the report.",
+            converter=words,
+        ),
+        LIST,
+    ]
 
 
 def prune(
     run: str,
     *,
     layer: str,
-    criteria: Words | None = None,
+    criteria: CriterionNames | None = None,
     scores_on: Literal["train", "validation"] = "train",
     score_examples: Whole = 1000,
     repeats: Whole = 5,
     step: Whole | None = None,
-    keep_bias: Annotated[bool, Parameter(negative=())] = False,
+    keep_bias: Flag = False,
     loss: float = 0.01,
-    seed: Whole = 0,
-    out: Path | None = None,
+    seed: Seed = 0,
+    out: Out | None = None,
     data: DataName = None,
     model: ModelName = None,
     objective: ObjectiveName = None,
@@ -61,8 +83,6 @@ def prune(
         Its key, a unique beginning of it, or its folder.
     layer
         A layer's name, such as fc1 or conv2; "" for a network that is one layer.
-    criteria
-        One or more by name, or all; any other name lists them. If not given, those of the report.
     scores_on
         The examples that criteria look at that need more than weights: train or validation.
     score_examples

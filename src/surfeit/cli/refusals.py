@@ -1,6 +1,6 @@
 """A command that is not understood: what is wrong with it, in one sentence."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any, Literal, get_args, get_origin
 
@@ -102,18 +102,3 @@ def _words(error: UnusedCliTokensError) -> list[str]:
     arguments = () if error.app is None else error.app.assemble_argument_collection()
     flags = [name for argument in arguments for name in argument.names if name.startswith("--")]
     return _commands(error) + flags
-
-
-def check_paths(words: Sequence[str]) -> None:
-    """Says so if a flag that takes a path was given an empty one: it would mean this folder.
-
-    Raises:
-        ValueError: with the flag's name.
-    """
-    for flag, value in zip(words, [*words[1:], None], strict=True):
-        name, sign, given = flag.partition("=")
-        if name in _PATHS and (given if sign else value) == "":
-            raise ValueError(f"{name} must be a path, got an empty text: '.' is this folder")
-
-
-_PATHS = ("--out", "--root", "--data-dir")

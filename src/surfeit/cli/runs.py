@@ -13,7 +13,7 @@ from surfeit.cli.options import Places
 from surfeit.cli.run_filters import condition_of, ordered
 from surfeit.cli.run_removal import agreed, chosen, each, listed, thin_wishes
 from surfeit.cli.run_table import print_records, print_runs, size_words
-from surfeit.cli.values import Whole, WholeNumbers, pieces, runs_of, words
+from surfeit.cli.values import Flag, Whole, WholeNumbers, pieces, runs_of, words
 
 if TYPE_CHECKING:
     from surfeit.store import Run
@@ -32,7 +32,6 @@ Filters = Annotated[
     tuple[str, ...],
     Parameter(name="--filter", consume_multiple=True, negative=(), converter=words),
 ]
-Yes = Annotated[bool, Parameter(negative=())]
 
 
 @app.command(name="list")
@@ -41,10 +40,10 @@ def list_(
     *,
     filter_: Filters = (),
     sort: str | None = None,
-    reverse: Annotated[bool, Parameter(negative=())] = False,
+    reverse: Flag = False,
     limit: Whole | None = None,
     format_: Annotated[Literal["table", "json"], Parameter(name="--format")] = "table",
-    all_columns: Annotated[bool, Parameter(negative=())] = False,
+    all_columns: Flag = False,
     places: Places = _PLACES,
 ) -> None:
     """All runs in the store, the oldest first.
@@ -154,7 +153,7 @@ def name(
     run: str,
     name: str | None = None,
     *,
-    remove: Annotated[bool, Parameter(negative=())] = False,
+    remove: Flag = False,
     places: Places = _PLACES,
 ) -> None:
     """Name a run: the name then stands for it in every command.
@@ -187,7 +186,7 @@ def name(
 def tag(
     run: str,
     *tags: str,
-    remove: Annotated[bool, Parameter(negative=())] = False,
+    remove: Flag = False,
     places: Places = _PLACES,
 ) -> None:
     """Add tags to a run, for 'surfeit runs list --filter tag=...'.
@@ -218,7 +217,7 @@ def thin(
     every: Whole | None = None,
     steps: WholeNumbers | None = None,
     filter_: Filters = (),
-    yes: Yes = False,
+    yes: Flag = False,
     places: Places = _PLACES,
 ) -> None:
     """Take snapshots out of finished runs for good; asks first.
@@ -261,7 +260,7 @@ def thin(
 
 
 @app.command
-def delete(*runs: str, filter_: Filters = (), yes: Yes = False, places: Places = _PLACES) -> None:
+def delete(*runs: str, filter_: Filters = (), yes: Flag = False, places: Places = _PLACES) -> None:
     """Delete runs for good; asks first.
 
     Parameters

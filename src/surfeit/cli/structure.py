@@ -8,20 +8,38 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from surfeit.cli.flags import DATA_NAMES, OWN, flag, listed, open_text
 from surfeit.cli.names import names_a_function
 from surfeit.cli.options import Places
 from surfeit.cli.table import print_table
+from surfeit.models import MODELS
 
 if TYPE_CHECKING:
     from torch import nn
 
 _PLACES = Places()
 
+if TYPE_CHECKING:
+    Target = str
+    ExampleData = str | None
+else:
+    Target = flag(
+        open_text(MODELS),
+        help="A run (its key, a unique beginning of it, or its folder), a built-in network "
+        f"({', '.join(MODELS)}, mlp-100-50 and the like), or a function that builds one: {OWN}.",
+    )
+    ExampleData = flag(
+        open_text(DATA_NAMES) | None,
+        help=f"The data set whose examples the network takes: {listed(DATA_NAMES)}, or a function "
+        f"that makes it, {OWN}; digits for a built-in network. Without it the data that were kept "
+        "with a run are taken, else inputs that fit the layers are tried.",
+    )
+
 
 def structure(
-    target: str,
+    target: Target,
     *,
-    data: str | None = None,
+    data: ExampleData = None,
     model: str | None = None,
     json_: Annotated[bool, Parameter(name="--json", negative=())] = False,
     places: Places = _PLACES,
@@ -33,14 +51,6 @@ def structure(
 
     Parameters
     ----------
-    target
-        A run (its key, a unique beginning of it, or its folder), a built-in network
-        (lenet-300-100, mlp-100-50, ...), or a function that builds one: package.module:function
-        or path/to/file.py:function.
-    data
-        The data set whose examples the network takes, a name or a function that makes it; digits
-        for a built-in network. Without it the data that were kept with a run are taken, else
-        inputs that fit the layers are tried.
     model
         The function that builds a run's network, where the run cannot. The weights are the run's.
     json_
@@ -71,7 +81,7 @@ def _network(
     """The network that a target names, and an example for it; None if none is known."""
     from surfeit.core import StoreError
     from surfeit.data import kept_data, load
-    from surfeit.models import MODELS, builder_named
+    from surfeit.models import builder_named
 
     builder = target in MODELS or target.startswith("mlp-")
     function = names_a_function(target)

@@ -1,17 +1,18 @@
 """`surfeit study` and `surfeit studies`: a claim of the literature, tried here."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from surfeit.cli.builders import engine_on
-from surfeit.cli.options import EngineName, Places, Quiet
+from surfeit.cli.flags import EngineName, Out, Quiet, flag, open_text
+from surfeit.cli.options import Places
 from surfeit.cli.paragraphs import paragraph
 from surfeit.cli.progress import Teller, telling
 from surfeit.cli.table import print_table
 from surfeit.cli.values import WholeNumbers
+from surfeit.lab import study_names
 
 if TYPE_CHECKING:
     from surfeit.execute import Engine
@@ -21,16 +22,26 @@ if TYPE_CHECKING:
 _PLACES = Places()
 # What a pipe gets: docs/studies.md says what each is. Others of `surfeit claims` have its names.
 _COLUMNS = ("claim", "verdict", "effect", "n", "found", "doubt", "says", "instead")
+_NAMES = study_names()
+
+if TYPE_CHECKING:
+    StudyName = str
+else:
+    StudyName = flag(
+        open_text(_NAMES),
+        help=f"{', '.join(_NAMES)} (see 'surfeit studies'), your own file, ./mine.py, or a module, "
+        "package.module.",
+    )
 
 
 def study(
-    name: str,
+    name: StudyName,
     *,
     budget: Literal["quick", "laptop", "paper"] = "quick",
     seeds: WholeNumbers | None = None,
     on: EngineName = "local",
     dry_run: Annotated[bool, Parameter(negative=())] = False,
-    out: Path | None = None,
+    out: Out | None = None,
     quiet: Quiet = False,
     places: Places = _PLACES,
 ) -> None:
@@ -43,8 +54,6 @@ def study(
 
     Parameters
     ----------
-    name
-        One of 'surfeit studies', your own file, ./mine.py, or a module, package.module.
     budget
         quick: a minute, to see that it works; laptop: half an hour at most on two cores; paper: as
         published. They differ in size alone, or say in what else.
@@ -86,7 +95,7 @@ def study(
 def studies(
     *,
     sources: Annotated[bool, Parameter(negative=())] = False,
-    out: Path | None = None,
+    out: Out | None = None,
     places: Places = _PLACES,
 ) -> None:
     """List the studies: their claims, questions and costs, and what was found so far.

@@ -1,20 +1,20 @@
 """`surfeit supermasks`: how well untrained networks with a mask classify."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from surfeit.cli.builders import engine_of, short_name, trainable
-from surfeit.cli.folders import output_folder
-from surfeit.cli.options import (
-    Carrying,
+from surfeit.cli.builders import engine_of, folder_of, trainable
+from surfeit.cli.flags import (
     EngineName,
-    Machine,
-    Places,
+    FirstSeed,
+    LabelNoise,
+    Out,
     Quiet,
     TrainedData,
     TrainedModel,
-    seeds_of,
+    Workers,
 )
+from surfeit.cli.folders import output_folder
+from surfeit.cli.options import Carrying, Machine, Places, seeds_of
 from surfeit.cli.progress import telling
 from surfeit.cli.sizes import say_if_large
 from surfeit.cli.table import print_table, write_table
@@ -35,15 +35,16 @@ def supermasks(
     *,
     model: TrainedModel = "lenet-300-100",
     data: TrainedData = "digits",
+    label_noise: LabelNoise = 0.0,
     steps: Whole | None = None,
     epochs: Whole | None = None,
     replicates: Whole = 3,
-    seed: Whole = 0,
+    seed: FirstSeed = 0,
     levels: Whole = 24,
     densities: Numbers = (0.5,),
-    workers: Whole | None = None,
+    workers: Workers = None,
     on: EngineName = "local",
-    out: Path | None = None,
+    out: Out | None = None,
     quiet: Quiet = False,
     places: Places = _PLACES,
     machine: Machine = _MACHINE,
@@ -67,15 +68,11 @@ def supermasks(
         Passes over the training images of each training; by default 15 for masks, 10 for weights.
     replicates
         Networks, each with weights, order and masks drawn from a seed of its own.
-    seed
-        Of the first replicate; the others have the next ones.
     levels
         Of masks by criterion: the best of 1 to so many on validation images; 0.8 of a layer is kept
         at 1, 0.64 at 2, ...
     densities
         Of edge-popup: shares of the weights that are kept, one or more.
-    workers
-        Trainings side by side, one thread each; as many as cores if not given.
     out
         Where to write; by default surfeit-supermasks-MODEL-DATA in this folder.
     quiet
@@ -83,11 +80,11 @@ def supermasks(
     """
     builder, seeds = trainable(model), seeds_of(seed, replicates)
     config = _config(steps, epochs, range(1, levels + 1), densities)
-    folder = out or Path(f"surfeit-supermasks-{short_name(model)}-{short_name(data)}")
+    folder = out or folder_of("supermasks", model, data, label_noise)
 
     from surfeit.procedures.supermasks import supermask_table
 
-    dataset = places.data_named(data)
+    dataset = places.data_named(data, label_noise)
     store = places.store
     with output_folder(folder), telling(quiet) as teller:
         engine = engine_of(model, dataset, workers, teller, on=on)

@@ -3,27 +3,35 @@
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 from cyclopts import Group, Parameter
 
-from surfeit.cli.builders import engine_of, short_name, trainable
-from surfeit.cli.folders import output_folder
-from surfeit.cli.names import published_recipe
-from surfeit.cli.options import (
+from surfeit.cli.builders import engine_of, folder_of, trainable
+from surfeit.cli.flags import (
     EngineName,
-    Machine,
-    Places,
+    FirstSeed,
+    LabelNoise,
+    Out,
     Quiet,
-    RecipeOptions,
     TrainedData,
     TrainedModel,
-    seeds_of,
+    Workers,
+    dashed,
+    flag,
+    listed,
+    open_text,
 )
+from surfeit.cli.folders import output_folder
+from surfeit.cli.names import published_recipe
+from surfeit.cli.options import Machine, Places, seeds_of
 from surfeit.cli.progress import Teller, telling
+from surfeit.cli.recipes import RecipeOptions
 from surfeit.cli.sizes import say_if_large
 from surfeit.cli.table import print_table, write_table
-from surfeit.cli.values import Whole, Words
+from surfeit.cli.values import LIST, Flag, Whole, words
+from surfeit.procedures.tickets import CONTROLS, config
+from surfeit.prune import CRITERIA, SCORES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,6 +42,29 @@ if TYPE_CHECKING:
     from surfeit.train import Recipe
 
 SEARCH = Group("Search (rates not given are as published for the network)", sort_key=1)
+_SCORES, _CRITERIA = dashed(SCORES), dashed(CRITERIA)
+
+if TYPE_CHECKING:
+    ScoreName = GranularityName = AllocationName = RetrainName = str
+    ControlNames = tuple[str, ...]
+else:
+    ScoreName = flag(
+        open_text([*_SCORES, *_CRITERIA]),
+        help=f"The least goes first: {listed(_SCORES)}; of units {listed(_CRITERIA)}, or "
+        "greedy-NAME of one that compares units in pairs. By default large-final, of units "
+        "magnitude.",
+    )
+    GranularityName = flag(config.Granularity, help="weight, or unit for structured tickets.")
+    AllocationName = flag(config.Allocation, help=f"{listed(get_args(config.Allocation))}.")
+    RetrainName = flag(config.Retrain, help=f"{listed(get_args(config.Retrain))}.")
+    ControlNames = Annotated[
+        flag(
+            tuple[open_text([*CONTROLS, "none"]), ...],
+            help=f"Trained at every level: {', '.join(CONTROLS)}; or none.",
+            converter=words,
+        ),
+        LIST,
+    ]
 
 
 @Parameter(name="*", group=SEARCH)
@@ -47,21 +78,17 @@ class Search:
     "The same of the output layer; layerwise, half of --rate where none is published."
     conv_rate: float | None = None
     "The same of convolutions."
-    score: str | None = None
-    "The least goes first: large-final, ..., or of units filter-norm, ...; any other lists them."
-    granularity: str = "weight"
-    "weight, or unit for structured tickets."
-    allocation: str = "layerwise"
-    "layerwise or global."
+    score: ScoreName | None = None
+    granularity: GranularityName = "weight"
+    allocation: AllocationName = "layerwise"
     rewind_to: Whole = 0
     "The step of the dense network's training whose weights a ticket begins with."
-    retrain: str = "rewind"
-    "rewind, learning-rate or fine-tune."
+    retrain: RetrainName = "rewind"
     fine_tune_rate: float | None = None
     "Of fine-tune: the one rate; by default the last of the schedule."
     scratch_cap: float | None = None
     "Of scratch-b, which trains 1 / density times as long as the ticket: at most so many times."
-    one_shot: Annotated[bool, Parameter(negative=())] = False
+    one_shot: Flag = False
     "Every level from the dense network alone, not from the level before."
 
     def config(self, model: str, *, levels: int, controls: tuple[str, ...]) -> "TicketConfig":
@@ -106,6 +133,7 @@ class Search:
         return rates | ({} if found.conv_rate is None else {"conv_rate": found.conv_rate})
 
 
+_EVALUATE_EVERY = 100  # steps
 _DEEPEST = 100  # level: those below it are as large
 _PLACES, _MACHINE, _OPTIONS, _SEARCH = Places(), Machine(), RecipeOptions(), Search()
 
@@ -114,14 +142,14 @@ def tickets(
     *,
     model: TrainedModel = "lenet-300-100",
     data: TrainedData = "digits",
+    label_noise: LabelNoise = 0.0,
     levels: Whole = 16,
     replicates: Whole = 3,
-    controls: Words = ("reinit", "random"),
-    seed: Whole = 0,
-    evaluate_every: Whole = 100,
-    workers: Whole | None = None,
+    controls: ControlNames = ("reinit", "random"),
+    seed: FirstSeed = 0,
+    workers: Workers = None,
     on: EngineName = "local",
-    out: Path | None = None,
+    out: Out | None = None,
     quiet: Quiet = False,
     search: Search = _SEARCH,
     options: RecipeOptions = _OPTIONS,
@@ -134,7 +162,8 @@ def tickets(
     left and trains it again. Prints accuracy by density and writes OUT/tickets.parquet, one row a
     training, and the figure as SVG, PNG and PDF. Recipe and rates are those of Frankle and Carbin
     2019 for lenet-300-100 (50,000 steps a training) and conv-2, -4, -6; on digits they are 2,000
-    steps. There are LEVELS x (1 + controls) + 1 trainings a replicate, by default 147 in all: give
+    steps. Early stopping looks at the validation images every 100 steps if --evaluate-every says no
+    other. There are LEVELS x (1 + controls) + 1 trainings a replicate, by default 147 in all: give
     --steps for shorter ones. They run side by side; none is done twice, and what was interrupted
     goes on.
 
@@ -144,15 +173,6 @@ def tickets(
         Pruned levels; level 0 is the dense network.
     replicates
         Times that the whole search is done, each with a seed of its own.
-    controls
-        Trained at every level: reinit, random, shuffle, scratch-e, scratch-b, sign, constant,
-        invert; or none.
-    seed
-        Of the first replicate; the others have the next ones.
-    evaluate_every
-        Steps between two looks at the validation images, which tell the early-stopping step.
-    workers
-        Trainings side by side, one thread each; as many as cores if not given.
     out
         Where to write; by default surfeit-tickets-MODEL-DATA in this folder.
     quiet
@@ -164,12 +184,12 @@ def tickets(
     from surfeit.train.building import built
 
     config = search.config(model, levels=levels, controls=controls)
-    recipe = replace(
-        options.applied_to(published_recipe(model, data)), evaluate_every=evaluate_every
-    )
+    # Validation losses tell the early-stopping step: they are looked at more often than elsewhere.
+    published = replace(published_recipe(model, data), evaluate_every=_EVALUATE_EVERY)
+    recipe = options.applied_to(published)
     store, numerics = places.store, machine.numerics
-    dataset = places.data_named(data)
-    folder = out or Path(f"surfeit-tickets-{short_name(model)}-{short_name(data)}")
+    dataset = places.data_named(data, label_noise)
+    folder = out or folder_of("tickets", model, data, label_noise)
     with output_folder(folder), telling(quiet) as teller:
         network = built(builder, dataset, Streams(seed).get("init"))
         size = replicates * _size(network, dataset, recipe, config)

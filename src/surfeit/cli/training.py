@@ -7,18 +7,12 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.builders import trainable
-from surfeit.cli.options import (
-    Carrying,
-    Machine,
-    Places,
-    Quiet,
-    RecipeOptions,
-    TrainedData,
-    TrainedModel,
-)
+from surfeit.cli.flags import LabelNoise, Quiet, TrainedData, TrainedModel, TrainedObjective
+from surfeit.cli.options import Carrying, Machine, Places
 from surfeit.cli.progress import telling, training_teller
+from surfeit.cli.recipes import RecipeOptions
 from surfeit.cli.sizes import LARGE, in_words, say_if_large
-from surfeit.cli.values import Whole
+from surfeit.cli.values import Seed, Whole
 
 _PLACES, _MACHINE, _CARRYING, _OPTIONS = Places(), Machine(), Carrying(), RecipeOptions()
 
@@ -27,9 +21,10 @@ def train(
     *,
     model: TrainedModel = "lenet-300-100",
     data: TrainedData = "digits",
+    label_noise: LabelNoise = 0.0,
     recipe: str | None = None,
-    objective: str = "cross-entropy",
-    seed: Whole = 0,
+    objective: TrainedObjective = "cross-entropy",
+    seed: Seed = 0,
     keep_every: Annotated[Whole, Parameter(name="--snapshot-epochs")] = 1,
     per_decade: Annotated[Whole, Parameter(name="--snapshots-per-decade")] = 0,
     quiet: Quiet = False,
@@ -48,9 +43,6 @@ def train(
     recipe
         'report' for the network's recipe in Heitmann 2020; without it SGD at 0.1, batch 128,
         40 epochs. The flags below change it.
-    objective
-        What is minimised: cross-entropy, squared-error (of real targets or one-hot classes),
-        hinge, or binary-cross-entropy (for networks with a single output).
     seed
         Of initial weights, order, augmentation and dropout.
     keep_every
@@ -73,7 +65,7 @@ def train(
     chosen = options.applied_to(base)
     kept = Snapshots(every_epochs=keep_every, per_decade=per_decade)
     minimised, store = objective_named(objective), places.store
-    dataset, numerics = places.data_named(data), machine.numerics
+    dataset, numerics = places.data_named(data, label_noise), machine.numerics
     with telling(quiet) as teller:
         conduct = carrying.conduct(training_teller(teller, f"training {model} on {data}"))
         size = bytes_at_most(builder, dataset, chosen, kept)

@@ -44,6 +44,31 @@ def words(kind: object, tokens: Sequence[Token]) -> tuple[str, ...]:
     return tuple(pieces(token.value for token in tokens))
 
 
+def seeds(kind: object, tokens: Sequence[Token]) -> int:
+    """A seed.
+
+    Raises:
+        ValueError: if the text is no whole number from 0 on.
+    """
+    given = tokens[-1].value
+    number = _whole(given, "a whole number >= 0")
+    if number < 0:
+        raise ValueError(f"must be a whole number >= 0, got {given!r}")
+    return number
+
+
+def paths(kind: object, tokens: Sequence[Token]) -> Path:
+    """A path; left to itself the parser takes an empty text for this folder.
+
+    Raises:
+        ValueError: if the text is empty.
+    """
+    given = tokens[-1].value
+    if not given:
+        raise ValueError("must be a path, got an empty text: '.' is this folder")
+    return Path(given)
+
+
 def pieces(texts: Iterable[str]) -> list[str]:
     r"""The items of a list that is given in so many texts.
 
@@ -103,13 +128,22 @@ def _shown(default: Iterable[object] | None) -> str | None:
 Whole = Annotated[int, Parameter(converter=whole_numbers)]
 """A flag that takes a whole number."""
 
-_LIST = Parameter(consume_multiple=True, negative=(), validator=_some, show_default=_shown)
+Seed = Annotated[int, Parameter(converter=seeds)]
+"""A flag that takes a seed; each command's help says what is drawn by it."""
 
-WholeNumbers = Annotated[tuple[int, ...], _LIST, Parameter(converter=whole_numbers)]
+SomePath = Annotated[Path, Parameter(converter=paths)]
+"""A flag that takes a path."""
+
+Flag = Annotated[bool, Parameter(negative=())]
+"""A flag that is given or not."""
+
+LIST = Parameter(consume_multiple=True, negative=(), validator=_some, show_default=_shown)
+
+WholeNumbers = Annotated[tuple[int, ...], LIST, Parameter(converter=whole_numbers)]
 """A flag that takes a list of whole numbers."""
 
-Numbers = Annotated[tuple[float, ...], _LIST, Parameter(converter=numbers)]
+Numbers = Annotated[tuple[float, ...], LIST, Parameter(converter=numbers)]
 """A flag that takes a list of numbers."""
 
-Words = Annotated[tuple[str, ...], _LIST, Parameter(converter=words)]
+Words = Annotated[tuple[str, ...], LIST, Parameter(converter=words)]
 """A flag that takes a list of words."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.browser import show
+from surfeit.cli.flags import DataName, ModelName, OpenPage, Out, Quiet
 from surfeit.cli.folders import output_folder
-from surfeit.cli.options import DataName, Machine, ModelName, Places, Quiet
+from surfeit.cli.options import Machine, Places
 from surfeit.cli.progress import Teller, say_if_other_data, telling
-from surfeit.cli.values import Whole, Words, runs_of
+from surfeit.cli.values import SomePath, Whole, Words, runs_of
 
 if TYPE_CHECKING:
     from surfeit.data import Dataset
@@ -26,7 +27,7 @@ _PLACES = Places()
 def view(
     *runs: str,
     port: Whole = 0,
-    open_page: Annotated[bool | None, Parameter(name="--open")] = None,
+    open_page: OpenPage = None,
     data: DataName = None,
     model: ModelName = None,
     quiet: Quiet = False,
@@ -80,13 +81,13 @@ def export(
     run: str,
     *,
     layer: Annotated[Words | None, Parameter(name=("--layer", "--layers"))] = None,
-    out: Path | None = None,
+    out: Out | None = None,
     merged: str | None = None,
     links: Whole | None = None,
     snapshots: str | None = None,
     data: DataName = None,
     model: ModelName = None,
-    open_page: Annotated[bool | None, Parameter(name="--open")] = None,
+    open_page: OpenPage = None,
     quiet: Quiet = False,
     places: Places = _PLACES,
 ) -> None:
@@ -149,9 +150,9 @@ def export(
 
 
 def figure(
-    view: Path,
+    view: SomePath,
     *,
-    out: Path | None = None,
+    out: Out | None = None,
 ) -> None:
     """Draw a view that was saved from the page again, as a figure; print its path on stdout.
 

@@ -1,6 +1,5 @@
 """All data sets by name, and the one way to load them."""
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +52,8 @@ def load(name: str, root: str | Path | None = None) -> "Dataset":
 
 
 def _advice(entry: Source, folder: Path, root: str | Path | None) -> str:
+    import shlex
+
     command = f"surfeit data fetch {entry.name}"
     if root:
         command += f" --data-dir {shlex.quote(str(root))}"

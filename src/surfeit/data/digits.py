@@ -4,7 +4,6 @@ Source: Alpaydin & Kaynak (1998), "Optical recognition of handwritten digits", U
 test part of it, as scikit-learn's `load_digits` gives it.
 """
 
-import gzip
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +50,8 @@ def load_digits(root: Path | None = None) -> "Dataset":
 
 def _table() -> "tuple[np.ndarray, np.ndarray]":
     """The images, uint8 [1797, 64], and their classes, int64 [1797]."""
+    import gzip
+
     import numpy as np
 
     path = _file()

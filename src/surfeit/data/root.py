@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-import platformdirs
-
 ROOT_VARIABLE = "SURFEIT_DATA"
 
 
@@ -16,4 +14,6 @@ def data_root(root: str | Path | None = None) -> Path:
     chosen = root or os.environ.get(ROOT_VARIABLE)
     if chosen:
         return Path(chosen).expanduser()
+    import platformdirs
+
     return Path(platformdirs.user_data_dir("surfeit", appauthor=False)) / "data"

@@ -1,7 +1,6 @@
 """A run's key: sha256 of the canonical JSON of everything that its result depends on."""
 
 import dataclasses
-import hashlib
 import json
 import math
 import unicodedata
@@ -61,6 +60,8 @@ def canonical_json(value: Any) -> str:
 
 def key_of(identity: Mapping[str, Any]) -> str:
     """The key of a run, 64 hexadecimal digits, from all that its result depends on."""
+    import hashlib
+
     return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
 
 
