@@ -15,6 +15,7 @@ from surfeit.prune import (
     Evidence,
     Removal,
     contributions,
+    criterion_named,
     order_by,
     removal_order,
     taylor_unit,
@@ -200,3 +201,20 @@ def test_errors_say_what_is_allowed():
         order_by(torch.ones(3), "last")
     with pytest.raises(ValueError, match="pairs must be >= 0"):
         order_by(-torch.ones(3, 3))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("greedy_frame_potential", "one by one, 'frame_potential' is greedy as it is: give that"),
+        ("greedy-frame-potential", "one by one, 'frame-potential' is greedy as it is: give that"),
+        (
+            "greedy_magnitude",
+            "no 'greedy_magnitude': a unit's 'magnitude' is the same",
+        ),
+        ("greedy_nothing", "no criterion 'greedy_nothing'"),
+    ],
+)
+def test_a_greedy_order_is_no_criterion_and_says_what_is(name, words):
+    with pytest.raises(ValueError, match=words):
+        criterion_named(name)

@@ -14,15 +14,13 @@ from torch import Tensor
 
 from surfeit.core import unknown
 from surfeit.prune.criteria import CRITERIA, Criterion, criterion_named
+from surfeit.prune.criteria.catalog import GREEDY
 from surfeit.prune.evidence import Evidence
 from surfeit.prune.options import Option, check_options
 from surfeit.prune.orders import contributions, order_by
 from surfeit.prune.removal import Removal
 from surfeit.prune.unit_selection import Scored, maskings, pooled_scores
 from surfeit.prune.units import Masking
-
-GREEDY = "greedy_"
-"""What a name begins with if units are scored by a greedy order."""
 
 
 @dataclass(frozen=True, kw_only=True)
