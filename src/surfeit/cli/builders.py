@@ -34,6 +34,21 @@ def trainable(text: str) -> "Builder":
     return OwnBuilder(text)
 
 
+def check_names(model: str, data: str) -> None:
+    """Says at once, before anything large is imported, that there is no such network or data set.
+
+    Raises:
+        ValueError: if there is none; the nearest names are suggested.
+    """
+    from surfeit.data.catalog import source
+    from surfeit.models import MODELS, builder_named
+
+    if not names_a_function(data):
+        source(data)
+    if not names_a_function(model) and model not in MODELS:
+        builder_named(model)
+
+
 def short_name(text: str) -> str:
     """A model's name in files: of a function of the user's own the function's alone."""
     return text.rpartition(":")[2].replace(".", "-") if names_a_function(text) else text

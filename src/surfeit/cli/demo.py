@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.browser import show
-from surfeit.cli.builders import short_name, trainable
+from surfeit.cli.builders import check_names, short_name, trainable
 from surfeit.cli.flags import (
     DataName,
     LabelNoise,
@@ -66,12 +66,13 @@ def demo(
     quiet
         Say nothing but the report's path and errors.
     """
+    recipe = options.applied_to(_recipe(model, data))
+    check_names(model, data)
     builder = trainable(model)
     from surfeit.train import train
     from surfeit.train.job import Job
     from surfeit.train.snapshots import bytes_at_most
 
-    recipe = options.applied_to(_recipe(model, data))
     folder = out or Path(f"surfeit-demo-{noisy_name(short_name(data), label_noise)}")
     dataset, store, numerics = places.data_named(data, label_noise), places.store, machine.numerics
     with output_folder(folder), telling(quiet) as teller:

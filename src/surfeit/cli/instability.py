@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from surfeit.cli.builders import engine_of, folder_of, trainable
+from surfeit.cli.builders import check_names, engine_of, folder_of, trainable
 from surfeit.cli.flags import (
     EngineName,
     FirstSeed,
@@ -66,7 +66,10 @@ def instability(
     quiet
         Say nothing but the table and errors.
     """
-    builder, seeds = trainable(model), seeds_of(seed, replicates)
+    seeds = seeds_of(seed, replicates)
+    recipe = options.applied_to(published_recipe(model, data))
+    check_names(model, data)
+    builder = trainable(model)
     from surfeit.procedures.instability import (
         STABLE,
         InstabilityConfig,
@@ -78,7 +81,6 @@ def instability(
     from surfeit.train.snapshots import bytes_at_most
 
     config = InstabilityConfig(steps=part_at, points=points)
-    recipe = options.applied_to(published_recipe(model, data))
     dataset = places.data_named(data, label_noise)
     total = recipe.total_steps(len(dataset.train))
     if max(part_at) >= total:

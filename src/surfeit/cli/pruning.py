@@ -103,13 +103,12 @@ def prune(
     quiet
         Say nothing but the table and errors.
     """
-    wanted = criteria_of(criteria)
     if not 0 <= loss <= 1:
         raise ValueError(f"loss must be a fraction in [0, 1], got {loss:g}: 0.01 is one point")
     if not 1 <= repeats <= _MOST_REPEATS:
         at_most = "at least 1" if repeats < 1 else f"at most {_MOST_REPEATS:,}"
         raise ValueError(f"repeats must be {at_most}, got {repeats}")
-    found = places.store.find(run)
+    found, wanted = places.store.find(run), criteria_of(criteria)
     dataset = places.data_of(found, data)
     judge = objective_of(objective, found, dataset)
     into = places.network_of(model, dataset)

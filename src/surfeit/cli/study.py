@@ -66,9 +66,11 @@ def study(
     quiet
         Say nothing but the verdicts and errors.
     """
-    from surfeit.lab import Lab, config_of, result_of, run_study, study_named
+    from surfeit.lab import study_named
 
     chosen = study_named(name)
+    from surfeit.lab import Lab, config_of, result_of, run_study
+
     config = config_of(chosen, budget, seeds)
     with telling(quiet) as teller:
         engine = engine_on(on)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from surfeit.cli.builders import engine_of, folder_of, trainable
+from surfeit.cli.builders import check_names, engine_of, folder_of, trainable
 from surfeit.cli.flags import (
     EngineName,
     FirstSeed,
@@ -78,7 +78,9 @@ def supermasks(
     quiet
         Say nothing but the table and errors.
     """
-    builder, seeds = trainable(model), seeds_of(seed, replicates)
+    seeds = seeds_of(seed, replicates)
+    check_names(model, data)
+    builder = trainable(model)
     config = _config(steps, epochs, range(1, levels + 1), densities)
     folder = out or folder_of("supermasks", model, data, label_noise)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 from cyclopts import Group, Parameter
 
-from surfeit.cli.builders import engine_of, folder_of, trainable
+from surfeit.cli.builders import check_names, engine_of, folder_of, trainable
 from surfeit.cli.flags import (
     EngineName,
     FirstSeed,
@@ -178,15 +178,17 @@ def tickets(
     quiet
         Say nothing but the table and errors.
     """
-    builder, seeds = trainable(model), seeds_of(seed, replicates)
-    from surfeit.core import Streams
-    from surfeit.procedures.tickets import find_tickets
-    from surfeit.train.building import built
-
+    seeds = seeds_of(seed, replicates)
     config = search.config(model, levels=levels, controls=controls)
     # Validation losses tell the early-stopping step: they are looked at more often than elsewhere.
     published = replace(published_recipe(model, data), evaluate_every=_EVALUATE_EVERY)
     recipe = options.applied_to(published)
+    check_names(model, data)
+    builder = trainable(model)
+    from surfeit.core import Streams
+    from surfeit.procedures.tickets import find_tickets
+    from surfeit.train.building import built
+
     store, numerics = places.store, machine.numerics
     dataset = places.data_named(data, label_noise)
     folder = out or folder_of("tickets", model, data, label_noise)

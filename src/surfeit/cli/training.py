@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from surfeit.cli.builders import trainable
+from surfeit.cli.builders import check_names, trainable
 from surfeit.cli.flags import LabelNoise, Quiet, TrainedData, TrainedModel, TrainedObjective
 from surfeit.cli.options import Carrying, Machine, Places
 from surfeit.cli.progress import telling, training_teller
@@ -52,20 +52,23 @@ def train(
     quiet
         Say nothing but the key and errors.
     """
-    builder = trainable(model)
     from surfeit.core import objective_named, unknown
-    from surfeit.train import Recipe, Snapshots, report_recipe
-    from surfeit.train import train as train_run
-    from surfeit.train.job import Job
-    from surfeit.train.snapshots import bytes_at_most
+    from surfeit.train import Recipe, report_recipe
 
     if recipe not in (None, "report"):
         raise unknown("recipe", recipe, ["report"])
     base = report_recipe(model) if recipe == "report" else Recipe()
     chosen = options.applied_to(base)
+    check_names(model, data)
+    minimised, builder = objective_named(objective), trainable(model)
+    from surfeit.train import Snapshots
+    from surfeit.train import train as train_run
+    from surfeit.train.job import Job
+    from surfeit.train.snapshots import bytes_at_most
+
     kept = Snapshots(every_epochs=keep_every, per_decade=per_decade)
-    minimised, store = objective_named(objective), places.store
-    dataset, numerics = places.data_named(data, label_noise), machine.numerics
+    store, numerics = places.store, machine.numerics
+    dataset = places.data_named(data, label_noise)
     with telling(quiet) as teller:
         conduct = carrying.conduct(training_teller(teller, f"training {model} on {data}"))
         size = bytes_at_most(builder, dataset, chosen, kept)

@@ -51,18 +51,19 @@ def study_named(text: str | Path) -> "Study":
         ValueError: if there is none, the nearest are suggested, or a file of that name; it cannot
             be imported; or it is no study, see `study_of`.
     """
+    target = str(text)
+    file, module = target.endswith(".py") or "/" in target, "." in target
+    if not (file or module or target in study_names()):
+        if Path(f"{target}.py").is_file():
+            raise ValueError(f"the library has no study {target!r}: did you mean ./{target}.py?")
+        raise unknown("study", target, study_names())
     from surfeit.lab.protocol import study_of
 
-    target = str(text)
-    if target.endswith(".py") or "/" in target:
+    if file:
         return _own(study_of(_from_file(Path(target)), target=target))
     if target in study_names():
         return study_of(importlib.import_module(f"{_LIBRARY}.{target}"))
-    if "." in target:
-        return _own(study_of(_imported(target), target=target))
-    if Path(f"{target}.py").is_file():
-        raise ValueError(f"the library has no study {target!r}: did you mean ./{target}.py?")
-    raise unknown("study", target, study_names())
+    return _own(study_of(_imported(target), target=target))
 
 
 def _own(study: "Study") -> "Study":

@@ -1,7 +1,7 @@
 """The configuration of a search for tickets."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -107,19 +107,15 @@ class TicketConfig:
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise unknown(name, getattr(self, name), allowed)
-        from surfeit.prune import unit_score_names
-
-        scores = unit_score_names() if self.granularity == "unit" else SCORES
+        scores = _scores(self.granularity)
         if self.score not in scores:
             raise unknown(f"score of {self.granularity}s", self.score, scores)
         check_controls(self.controls)
 
     def _check_needless(self) -> None:
         """An option that nothing would read, or that compares what has no common scale."""
-        from surfeit.prune import unit_score_named
-
         pooled = self.granularity == "unit" and self.allocation == "global"
-        if pooled and unit_score_named(self.score).greedy:
+        if pooled and _is_greedy(self.score):
             raise ValueError(
                 f"{self.score} orders the units of each layer by themselves: it needs "
                 "allocation='layerwise'"
@@ -159,6 +155,20 @@ def check_scratch_cap(cap: float | None, controls: Sequence[str]) -> None:
         raise ValueError(f"scratch_cap must be a finite number >= 1, got {cap!r}")
     if cap is not None and "scratch-b" not in controls:
         raise ValueError("scratch_cap is of the control scratch-b, which is not among the controls")
+
+
+def _scores(granularity: Granularity) -> Collection[str]:
+    if granularity == "weight":
+        return SCORES
+    from surfeit.prune import unit_score_names
+
+    return unit_score_names()
+
+
+def _is_greedy(score: str) -> bool:
+    from surfeit.prune import unit_score_named
+
+    return unit_score_named(score).greedy
 
 
 def _is_number(value: object) -> bool:
