@@ -63,6 +63,11 @@ def test_a_missing_name_is_told_with_how_it_is_written(mine, name):
         ),
         ("\n\n\n@dataclass", "\nCLAIMS = ()\n\n\n@dataclass", "CLAIMS is empty"),
         ("@dataclass(frozen=True, kw", "@dataclass(kw", "Config must be a frozen dataclass"),
+        (
+            "margin: float = 0.01",
+            "margin = 0.01",
+            "margin of Config has no type, so it is no field: write `margin: float = 0.01`",
+        ),
         ("PAPER = Config()", "PAPER = Config(seeds=(0, 0))", "PAPER: seeds holds 0 twice"),
         ("PAPER = Config()", "PAPER = Config(seeds=(-1,))", "PAPER: seeds must be whole numbers"),
         ('SIZES = ("data",', 'SIZES = ("date",', "no field of Config 'date': did you mean 'data'"),
@@ -99,6 +104,15 @@ def test_a_value_of_config_that_can_change_is_refused(mine, given, words):
         with pytest.raises(ValueError, match=f"is no study: {budget} holds {words}") as told:
             study_named(mine(kinds, (old, f"{old}decays={given}, ".replace("(, ", "("))))
         assert "\n" not in str(told.value)
+
+
+def test_a_config_may_have_derived_values(mine):
+    more = (
+        "    seeds: tuple",
+        "    @property\n    def twice(self):\n        return 2 * self.margin\n\n"
+        "    @staticmethod\n    def one():\n        return 1\n\n    seeds: tuple",
+    )
+    assert study_named(mine(more)).budgets["paper"].twice == 0.02
 
 
 def test_a_budget_that_is_unknown_gets_the_nearest_named():

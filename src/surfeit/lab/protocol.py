@@ -1,7 +1,9 @@
 """Whether a module is a study, and what is missing if it is not."""
 
 import dataclasses
+import functools
 import hashlib
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -140,6 +142,7 @@ def _check_config(said: str, kind: Any, budgets: Mapping[str, Any]) -> None:
             f"{said} is no study: Config must be a frozen dataclass with seeds; write "
             f"`{EXAMPLES['Config']}`"
         )
+    _check_typed(said, kind)
     for budget in reversed(BUDGETS):  # the smaller ones are made from the paper's
         config = budgets[budget]
         if not isinstance(config, kind):
@@ -153,6 +156,22 @@ def _check_config(said: str, kind: Any, budgets: Mapping[str, Any]) -> None:
             _checked_seeds(config.seeds)
         except (ValueError, TypeError) as error:
             raise ValueError(f"{said} is no study: {budget.upper()}: {error}") from error
+
+
+def _check_typed(said: str, kind: Any) -> None:
+    """What has no type is no field of a dataclass: no budget could change it."""
+    for name, value in vars(kind).items():
+        if name.startswith("_") or name in inspect.get_annotations(kind):
+            continue
+        if not callable(value) and not isinstance(value, _METHODS):
+            written = f"{name}: {type(value).__name__} = {value!r:.40}"
+            raise ValueError(
+                f"{said} is no study: {name} of Config has no type, so it is no field: write "
+                f"`{written}`"
+            )
+
+
+_METHODS = (property, classmethod, staticmethod, functools.cached_property)
 
 
 def _check_constant(said: str, name: str, config: Any) -> None:
