@@ -45,7 +45,10 @@ SEARCH = Group("Search (rates not given are as published for the network)", sort
 _SCORES, _CRITERIA = dashed(SCORES), dashed(CRITERIA)
 
 if TYPE_CHECKING:
-    ScoreName = GranularityName = AllocationName = RetrainName = str
+    ScoreName = str
+    GranularityName = config.Granularity
+    AllocationName = config.Allocation
+    RetrainName = config.Retrain
     ControlNames = tuple[str, ...]
 else:
     ScoreName = flag(

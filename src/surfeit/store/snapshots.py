@@ -20,8 +20,8 @@ from torch import Tensor
 from surfeit.core import Params, StoreError
 from surfeit.store.container import container
 from surfeit.store.files import FileSum, opened, read_errors, read_into, write_atomically
-from surfeit.store.headers import Header, Place, is_shape, read_header
-from surfeit.store.parsing import parse_json
+from surfeit.store.headers import Header, Place, read_header
+from surfeit.store.parsing import is_shape, parse_json
 
 
 def write_snapshot(
