@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 
 from surfeit.core import StoreError
-from surfeit.store.headers import is_shape
+from surfeit.store.parsing import is_shape
 from surfeit.store.snapshots import places, read_layer, read_mask, read_snapshot, write_mask
 
 DATA = bytes(range(24))

@@ -46,8 +46,13 @@ _OBJECTIVES = dashed(OBJECTIVES)
 _ENGINES = [f"{name} ({entry.says})" for name, entry in ENGINES.items()]
 
 if TYPE_CHECKING:
-    TrainedModel = TrainedData = TrainedObjective = EngineName = str
-    DataName = ModelName = ObjectiveName = str | None
+    TrainedModel = str
+    TrainedData = str
+    TrainedObjective = str
+    EngineName = str
+    DataName = str | None
+    ModelName = str | None
+    ObjectiveName = str | None
 else:
     TrainedModel = flag(
         open_text(MODELS),

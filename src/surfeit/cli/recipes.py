@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 RECIPE = Group("Recipe (what is not given is the recipe's own)", sort_key=2)
 
 if TYPE_CHECKING:
-    OptimizerName = ScheduleName = AugmentationName = GranularityName = str
+    OptimizerName = str
+    ScheduleName = str
+    AugmentationName = str
+    GranularityName = str
 else:
     OptimizerName = flag(recipe.Optimizer, help=f"{listed(get_args(recipe.Optimizer))}.")
     ScheduleName = flag(recipe.Schedule, help=f"{listed(get_args(recipe.Schedule))}.")
