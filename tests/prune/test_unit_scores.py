@@ -11,6 +11,7 @@ from surfeit.procedures.tickets import TicketConfig
 from surfeit.procedures.tickets.selection import Places, select
 from surfeit.prune import (
     CRITERIA,
+    UNIT_SCORES,
     Criterion,
     Evidence,
     Removal,
@@ -30,6 +31,17 @@ from ..oracles.removal import NETWORKS, built
 
 MODEL = mlp((12, 9), input_shape=(1, 4, 4), classes=3, generator=Streams(0).get("init"))
 PAIRS = [name for name, criterion in CRITERIA.items() if criterion.pairs]
+
+
+def test_scores_by_name_are_those_of_the_criteria():
+    evidence = Evidence(MODEL, split=split())
+    assert list(UNIT_SCORES) == list(CRITERIA)
+    for name in ("magnitude", "activation_correlation"):
+        found = UNIT_SCORES[name](evidence)
+        expected = CRITERIA[name].scores(Evidence(MODEL, split=split()))
+        assert {layer: values.tolist() for layer, values in found.items()} == {
+            layer: values.tolist() for layer, values in expected.items()
+        }
 
 
 def split(count=30):

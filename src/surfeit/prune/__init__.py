@@ -67,7 +67,7 @@ if TYPE_CHECKING:
         synflow_mask,
     )
     from surfeit.prune.table import removal_table, scoring_examples
-    from surfeit.prune.unit_scores import UnitScore, unit_score_named, unit_score_names
+    from surfeit.prune.unit_scores import UNIT_SCORES, UnitScore, unit_score_named, unit_score_names
     from surfeit.prune.unit_selection import unit_mask_from_scores
     from surfeit.prune.units import unit_mask
 
@@ -75,6 +75,7 @@ __all__ = [
     "ALLOCATIONS",
     "CRITERIA",
     "SCORES",
+    "UNIT_SCORES",
     "Allocation",
     "Coverage",
     "Criterion",

@@ -13,7 +13,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from surfeit.core import unknown
-from surfeit.prune.criteria import CRITERIA, Criterion, criterion_named
+from surfeit.prune.criteria import CRITERIA, Criterion, OfEvidence, criterion_named
 from surfeit.prune.criteria.catalog import GREEDY
 from surfeit.prune.evidence import Evidence
 from surfeit.prune.options import Option, check_options
@@ -21,6 +21,9 @@ from surfeit.prune.orders import contributions, order_by
 from surfeit.prune.removal import Removal
 from surfeit.prune.unit_selection import Scored, maskings, pooled_scores
 from surfeit.prune.units import Masking
+
+UNIT_SCORES: Mapping[str, OfEvidence] = {name: one.scores for name, one in CRITERIA.items()}
+"""What each criterion says of all units at once: functions of evidence, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
