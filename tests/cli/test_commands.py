@@ -120,7 +120,7 @@ def test_report_recipe_can_be_shortened(root, capsys):
         (["train", "--checkpoint-seconds", "-1"], "checkpoint_seconds must be >= 0"),
         (["train", "--model", "mlp-99999999999"], "memory"),
         (["runs", "verify"], "there is no folder"),
-        (["train", "--seed", "-4"], "seed must be an integer >= 0"),
+        (["train", "--seed", "-4"], "--seed must be a whole number >= 0, got '-4'"),
         (["prune", "abcdef", "--layer", "fc1"], "'surfeit runs' lists"),
         (["inspect", "ab"], "at least four digits"),
         (["runs", "show", "nothing"], "no run 'nothing'"),

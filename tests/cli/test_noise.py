@@ -57,7 +57,7 @@ def test_noise_of_another_stream_is_other_data(tmp_path, capsys):
     run = train(network, data, Recipe(steps=2), store=Store(tmp_path))
     prune = ["prune", run.key, "--layer", "fc1", "--root", tmp_path]
     assert call(*prune, "--out", tmp_path / "out") == 1
-    assert "was trained on another digits-noise-0.25" in capsys.readouterr().err
+    assert "'digits-noise-0.25', which cannot be loaded by name" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("share", ["-0.1", "1.5", "nan"])

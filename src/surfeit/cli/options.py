@@ -78,14 +78,16 @@ class Places:
                 "package.module:function or --data path/to/file.py:function"
             )
         base, share = parted(str(recorded))
-        if base not in [source.name for source in SOURCES]:
+        known = base in [source.name for source in SOURCES]
+        dataset = noisy(load(base, self.data_dir), share) if known else None
+        same = dataset is not None and dataset.fingerprint == run.identity.get("data")
+        if dataset is None or (share and not same):  # noise may be of another stream
             raise ValueError(
                 f"run {run.key[:12]} was trained on {recorded!r}, which cannot be loaded by name "
                 "and was not kept with the run, as Recorder(..., keep_data=True) does: give --data "
                 "package.module:function or --data path/to/file.py:function, which returns it"
             )
-        dataset = noisy(load(base, self.data_dir), share)
-        if dataset.fingerprint != run.identity.get("data"):
+        if not same:
             raise ValueError(
                 f"run {run.key[:12]} was trained on another {recorded} than the one found here "
                 "(their fingerprints differ): give --data-dir, or --data NAME to measure on "
