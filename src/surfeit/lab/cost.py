@@ -72,7 +72,10 @@ def planned(jobs: Mapping[str, Job | Derived], store: Store) -> list[Planned]:
     paces = _paces(store, set(shapes.values()))
     plan = []
     for name, root in roots.items():
-        state, steps = left.get(name, ("follows", None if root is None else _steps(root)))
+        state: State = "follows"
+        steps = None if root is None else _steps(root)
+        if name in left:
+            state, steps = left[name]
         pace = paces.get(shapes[name]) if name in shapes else None
         seconds = 0.0 if steps == 0 else None
         if steps and pace is not None:
