@@ -52,6 +52,6 @@ def test_one_seed_decides_nothing_and_a_control_that_lacks_is_an_error():
 
 
 def test_the_figure_has_a_line_for_each_hidden_layer_and_arm():
-    left, _ = ticket_units.figure(table(rows_of("units", "inputs", [1.0] * 5))).axes
-    words = [text.get_text() for text in left.get_legend().get_texts()]
+    _, right = ticket_units.figure(table(rows_of("units", "inputs", [1.0] * 5))).axes
+    words = [text.get_text() for text in right.get_legend().get_texts()]
     assert words == ["fc1, ticket", "fc2, ticket", "fc1, random", "fc2, random"]

@@ -8,7 +8,7 @@ from torch import nn
 
 from surfeit.core import ProtocolError, SurfeitError
 from surfeit.models import initialise_
-from surfeit.procedures.tickets import TicketConfig, arms, complete, controls, failures, levels
+from surfeit.procedures.tickets import CONTROLS, TicketConfig, arms, complete, failures, levels
 from surfeit.procedures.tickets.protocol import check_began, check_control, check_shrinks
 from surfeit.train import Job
 from surfeit.train.masking import HeldMask
@@ -73,7 +73,7 @@ def test_a_control_that_is_its_ticket_is_noticed():
 
 @pytest.mark.parametrize("name", ["shuffle", "random", "invert"])
 def test_a_shuffle_that_never_shuffles_trains_nothing(name, blobs, store, monkeypatch):
-    idle = replace(controls.CONTROLS[name], change=lambda ticket, _: (ticket.weights, ticket.mask))
+    idle = replace(CONTROLS[name], change=lambda ticket, _: (ticket.weights, ticket.mask))
     monkeypatch.setattr("surfeit.procedures.tickets.arms.CONTROLS", {name: idle})
     table = search(store, blobs, TicketConfig(levels=1, controls=(name,)))
     row = table.to_pylist()[-1]
