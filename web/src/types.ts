@@ -59,6 +59,22 @@ export interface Query {
   merged: string | null;
 }
 
+/** What one quantity reaches over all moments. */
+export interface Spread {
+  low: number;
+  high: number;
+  /** Its 99th percentile over all units and moments. */
+  q99: number;
+}
+
+/** What sizes, colours and axes are drawn to: one scale for all moments of a layer. Null: the
+ * quantity is not known. */
+export interface Scales {
+  norm: Spread | null;
+  /** Radians. */
+  angle: Spread | null;
+}
+
 /** The graph of one layer at one moment. Links are sorted: the nearest two units come first. */
 export interface GraphFrame {
   /** Units in all; those of a merged run come after the first run's. */
@@ -83,6 +99,8 @@ export interface GraphFrame {
   neighbours: number;
   /** What the user should know of this picture, a sentence, or null. */
   note: string | null;
+  /** The scale over the whole run, where whoever made the picture knows all moments. */
+  scales?: Scales | null;
 }
 
 /** The eigenvalues of one layer at one moment and the noise fitted to them. */
@@ -242,6 +260,8 @@ export interface GraphStatus {
   /** Pictures drawn a second, and links in the last one. */
   drawn: number;
   links: number;
+  /** Pixels of the element that a pixel of a radius takes. */
+  zoom: number;
   /** Whether a worker does the work. */
   worker: boolean;
 }
@@ -267,6 +287,8 @@ export interface Legend {
   /** Kinds, each with its colour 0xRRGGBB and shape; or a scale from low to high. */
   entries: { label: string; colour: number; shape: number; model?: number }[];
   scale: { colours: number[]; low: string; high: string } | null;
+  /** What sizes mean: marks of some norms, radii in pixels at zoom 1. */
+  sizes?: { title: string; marks: { label: string; radius: number }[] };
 }
 
 /** What a chart may ask of the viewer. */
@@ -287,6 +309,8 @@ export interface ChartModel {
   spectrum: SpectrumFrame | string | null;
   removal: RemovalFrame | string | null;
   appearance: Appearance | null;
+  /** The scale over all moments; null before a picture comes. */
+  scales?: Scales | null | undefined;
   selected: readonly number[];
   hovered: number | null;
   dark: boolean;

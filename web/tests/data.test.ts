@@ -70,6 +70,12 @@ describe("packs", () => {
     expect(Array.from(frame.kept)).toEqual([1, 1, 1, 1, 1, 1]);
   });
 
+  it("give the scale over the run where they know it", () => {
+    expect(graphFrame(file("graph.bin")).scales).toBeNull();
+    const scales = { norm: { low: 0.5, high: 3, q99: 2 }, angle: null };
+    expect(graphFrame(withHeader(file("graph.bin"), { scales })).scales).toEqual(scales);
+  });
+
   it("give spectrum, removal orders and metrics", () => {
     const spectrum = spectrumFrame(file("spectrum.bin"));
     expect(spectrum.eigenvalues.length).toBe(4);
@@ -124,6 +130,17 @@ describe("a bundle", () => {
       film.angle[moment]!.forEach((angle, unit) => expect(frame.angle[unit]).toBeCloseTo(angle ?? NaN, 5));
       expect(frame.note).toMatch(/^inner products are rounded, by up to 0\.\d{4}$/);
     }
+  });
+
+  it("has one scale for all moments", async () => {
+    const frame = await source.graph(await query({ at: 5 }));
+    const norms = expected.bundle[0]!.norm.flat().sort((a, b) => a - b);
+    expect(frame.scales?.norm?.low).toBeCloseTo(norms[0]!, 5);
+    expect(frame.scales?.norm?.high).toBeCloseTo(norms[norms.length - 1]!, 5);
+    expect(frame.scales?.norm?.q99).toBeCloseTo(norms[Math.ceil(0.99 * norms.length) - 1]!, 5);
+    const angles = expected.bundle[0]!.angle.flat().filter((angle) => angle !== null);
+    expect(frame.scales?.angle?.high).toBeCloseTo(Math.max(...angles), 5);
+    expect((await source.graph(await query({ at: 25 }))).scales).toEqual(frame.scales);
   });
 
   it("says at every moment how many snapshots were left out", async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 
 import type { GraphFrame } from "../src/types.ts";
 import { appearanceOf } from "../src/graph/appearance.ts";
+import { scalesOf, spreadOf, widened } from "../src/graph/scales.ts";
 import { css, GREY, mixed, OKABE_ITO, shade, viridis } from "../src/graph/colour.ts";
 import { frameOf, stateOf } from "./graph.fixtures.ts";
 
@@ -57,7 +58,8 @@ describe("by a quantity", () => {
     const { appearance, legend } = appearanceOf(planted({ norm }), stateOf({ colour: "norm" }), ALL);
     expect([appearance.colour[0], appearance.colour[11]]).toEqual([viridis(0), viridis(1)]);
     expect([legend.scale?.low, legend.scale?.high]).toEqual(["0", "11"]);
-    expect([appearance.radius[0], appearance.radius[11]]).toEqual([3, 10]);
+    expect(appearance.radius[0]).toBe(2);
+    expect((appearance.radius[8] / appearance.radius[2]) ** 2).toBeCloseTo(4, 5);
   });
 
   it("says where movement is unknown", () => {
@@ -100,6 +102,45 @@ describe("by a quantity", () => {
       const { appearance } = appearanceOf(planted({ norm }), stateOf({ colour }), ALL);
       expect(appearance.radius.every(Number.isFinite)).toBe(true);
     }
+  });
+});
+
+describe("one scale for all moments", () => {
+  const scales = { norm: { low: 1, high: 16, q99: 8 }, angle: { low: 0, high: Math.PI / 2, q99: 1 } };
+
+  it("makes areas proportional to norms, down to the least that can be seen", () => {
+    const norm = Float32Array.of(8, 2, 16, 0.1, 0, NaN, 1, 1, 1, 1, 1, 1);
+    const { radius } = appearanceOf(planted({ norm }), stateOf(), { ...ALL, scales }).appearance;
+    expect(radius[0]).toBe(9);
+    expect(radius[1]).toBeCloseTo(4.5, 5);
+    expect(radius[2]).toBeCloseTo(9 * Math.SQRT2, 5);
+    expect([radius[3], radius[4], radius[5]]).toEqual([2, 2, 2]);
+  });
+
+  it("colours by the run's ends, not by the moment's", () => {
+    const norm = new Float32Array(12).fill(1);
+    norm[1] = 8.5;
+    const { appearance, legend } = appearanceOf(planted({ norm }), stateOf({ colour: "norm" }), { ...ALL, scales });
+    expect([appearance.colour[0], appearance.colour[1]]).toEqual([viridis(0), viridis(0.5)]);
+    expect([legend.scale?.low, legend.scale?.high]).toEqual(["1", "16"]);
+  });
+
+  it("is told in two or three sizes", () => {
+    const { sizes } = appearanceOf(planted(), stateOf(), { ...ALL, scales }).legend;
+    expect(sizes?.title).toBe("area: norm of the weight vector");
+    expect(sizes?.marks.map(({ label }) => label)).toEqual(["8", "3.7", "1"]);
+    for (const { label, radius } of sizes?.marks ?? []) expect(radius).toBeCloseTo(Math.max(9 * Math.sqrt(Number(label) / 8), 2), 5);
+  });
+
+  it("takes the 99th percentile of live units, and widens without ever narrowing", () => {
+    const norm = Float32Array.from({ length: 101 }, (_, unit) => unit);
+    const kept = new Float32Array(101).fill(1);
+    const one = scalesOf({ norm, angle: norm.map(() => NaN), kept });
+    expect(one).toEqual({ norm: { low: 0, high: 100, q99: 99 }, angle: null });
+    const other = scalesOf({ norm: norm.map((value) => 2 * value), angle: norm, kept: kept.map((_, unit) => (unit > 50 ? 0 : 1)) });
+    expect(other.norm).toEqual({ low: 0, high: 100, q99: 99 });
+    expect(widened(one, { norm: { low: -1, high: 50, q99: 49 }, angle: null }).norm).toEqual({ low: -1, high: 100, q99: 99 });
+    expect(spreadOf(new Float32Array(0))).toBeNull();
   });
 });
 

@@ -114,6 +114,15 @@ describe("the SVG", () => {
   });
 });
 
+it("tells sizes as large as they are drawn", () => {
+  const sizes = { title: "area: norm", marks: [{ label: "8", radius: 9 }, { label: "2", radius: 4.5 }] };
+  const picture = pictureOf({ ...SAVING, legend: { ...SAVING.legend, sizes } });
+  const marks = picture.around.filter((shape) => shape.kind === "circle" && shape.fill === "none");
+  expect(marks.map((mark) => (mark as { radius: number }).radius)).toEqual([13.5, 6.75]);
+  expect(picture.around.filter((shape) => shape.kind === "text").map((shape) => (shape as { text: string }).text)).toContain("area: norm");
+  expect(picture.height).toBe(pictureOf(SAVING).height + 2 * 13.5 + 6);
+});
+
 it("wraps a long legend into rows", () => {
   const entries = Array.from({ length: 9 }, (_, index) => ({ label: `component ${index}: 12 units`, colour: 0, shape: 0 }));
   const legend = { title: "Components", entries, scale: null };

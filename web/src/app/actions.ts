@@ -27,6 +27,10 @@ export function createActions(store: Store<Model>) {
     setFrozen: (frozen: boolean) => change({ frozen }),
     setSearch: (text: string) => store.set({ search: text }),
     hover: (unit: number | null) => store.set({ hovered: unit }),
+    /** The graph is drawn so large now; what nobody would see is passed over. */
+    zoomed(zoom: number): void {
+      if (Math.abs(Math.log(zoom / store.get().zoom)) > 0.02) store.set({ zoom });
+    },
     say: (word: string | null) => store.set({ word }),
   };
 }

@@ -28,7 +28,10 @@ export function createCanvas(graph: GraphView, actions: Actions, over: readonly 
     hover: actions.hover,
     pin: actions.pin,
     unpin: actions.unpin,
-    status: (status) => noteOn(graph.element, status),
+    status(status) {
+      noteOn(graph.element, status);
+      actions.zoomed(status.zoom);
+    },
   });
   const tell = createTelling(graph);
   return {

@@ -33,10 +33,10 @@ function chartPart(chart: Chart): Part {
   const draw = remember((...given: ChartGiven) => chart.update(modelOf(...given)));
   return {
     element: chart.element,
-    update({ model, state, scene, frame, appearance }) {
+    update({ model, state, scene, frame, appearance, scales }) {
       chart.element.hidden = !isScene(scene);
       if (!isScene(scene)) return;
-      draw(scene, frame, model.learning, model.spectrum, model.removal, appearance, state.selected, model.hovered, model.dark);
+      draw(scene, frame, model.learning, model.spectrum, model.removal, appearance, scales, state.selected, model.hovered, model.dark);
     },
     destroy: () => chart.destroy(),
   };
@@ -49,12 +49,13 @@ type ChartGiven = [
   spectrum: ChartModel["spectrum"],
   removal: ChartModel["removal"],
   appearance: ChartModel["appearance"],
+  scales: ChartModel["scales"],
   selected: ChartModel["selected"],
   hovered: ChartModel["hovered"],
   dark: boolean,
 ];
 
 function modelOf(...given: ChartGiven): ChartModel {
-  const [{ timeline, layer, moment }, frame, learning, spectrum, removal, appearance, selected, hovered, dark] = given;
-  return { timeline, layer, at: moment.at, frame, learning, spectrum, removal, appearance, selected, hovered, dark };
+  const [{ timeline, layer, moment }, frame, learning, spectrum, removal, appearance, scales, selected, hovered, dark] = given;
+  return { timeline, layer, at: moment.at, frame, learning, spectrum, removal, appearance, scales, selected, hovered, dark };
 }

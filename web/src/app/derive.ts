@@ -3,9 +3,10 @@
 
 import { apartOf, innerProductOf, maxApartOf, weightOf } from "../graph/apart";
 import { appearanceOf } from "../graph/appearance";
-import type { Appearance, GraphFrame, Layer, Legend, Query, RemovalFrame, SourceOfSimilarity, ViewState } from "../types";
+import type { Appearance, GraphFrame, Layer, Legend, Query, RemovalFrame, Scales, SourceOfSimilarity, ViewState } from "../types";
 import { factsOf, placesOf, type Facts } from "./facts";
 import type { Model, Shown } from "./model";
+import { subjectOf } from "./measured";
 import { queryOf, sceneOf, type Scene } from "./scene";
 import { search } from "./search";
 import { DEFAULT_STATE } from "./state";
@@ -33,6 +34,8 @@ export interface View {
   found: Uint8Array | string | null;
   /** By what units are coloured, and whose are hidden. */
   look: ViewState;
+  /** The scale of all moments of these units. */
+  scales: Scales | null;
   appearance: Appearance | null;
   legend: Legend | null;
 }
@@ -67,7 +70,8 @@ export function createDerive(): (model: Model) => View {
     const ranks = frame && order ? places(order, frame.units) : null;
     const found = known ? finds(model.search, known, ranks, state) : null;
     const look = looks(state.colour, state.criterion, hidden, names?.timeline.name ?? null, names?.merged?.name ?? null);
-    const picture = frame && appearances(frame, look, maxApart, state.colour === "removal" ? order : null, model.dark);
+    const scales = shown && frame && model.measured?.subject === subjectOf(shown.query) ? model.measured.scales : null;
+    const picture = frame && appearances(frame, look, maxApart, state.colour === "removal" ? order : null, model.dark, scales);
     return {
       model,
       state,
@@ -82,6 +86,7 @@ export function createDerive(): (model: Model) => View {
       places: ranks,
       found,
       look,
+      scales,
       appearance: picture && faded(picture.appearance, typeof found === "string" ? null : found),
       legend: picture?.legend ?? null,
     };
@@ -108,7 +113,7 @@ export function cutoffOf(layer: Layer | null, state: Pick<ViewState, "cut" | "si
 
 /** The units of a picture painted for paper: light, and nothing faded by a search. */
 export function paperAppearance(view: View): { appearance: Appearance; legend: Legend } | null {
-  return view.frame && appearanceOf(view.frame, view.look, { maxApart: view.maxApart, order: view.order, dark: false });
+  return view.frame && appearanceOf(view.frame, view.look, { maxApart: view.maxApart, order: view.order, dark: false, scales: view.scales });
 }
 
 function lookOf(
@@ -121,8 +126,8 @@ function lookOf(
   return { ...DEFAULT_STATE, colour, criterion, hidden, run, merged };
 }
 
-function paint(frame: GraphFrame, look: ViewState, maxApart: number, order: Uint16Array | null, dark: boolean) {
-  return appearanceOf(frame, look, { maxApart, order, dark });
+function paint(frame: GraphFrame, look: ViewState, maxApart: number, order: Uint16Array | null, dark: boolean, scales: Scales | null) {
+  return appearanceOf(frame, look, { maxApart, order, dark, scales });
 }
 
 /** Units that a search does not mean step back. */

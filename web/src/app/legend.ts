@@ -13,24 +13,24 @@ type Entry = Legend["entries"][number];
 export function createLegend(actions: Actions): Part {
   const element = h("section", { class: "legend", "aria-label": "Legend" });
   const draw = remember((text: string) => {
-    const given = text === "" ? null : (JSON.parse(text) as { legend: Legend; hidden: number[] });
+    const given = text === "" ? null : (JSON.parse(text) as { legend: Legend; hidden: number[]; zoom: number });
     element.hidden = given === null;
     const focused = element.querySelector<HTMLElement>(":focus")?.dataset["model"];
-    if (given) element.replaceChildren(...contents(given.legend, given.hidden, actions));
+    if (given) element.replaceChildren(...contents(given.legend, given.hidden, given.zoom, actions));
     if (focused !== undefined) element.querySelector<HTMLElement>(`[data-model="${focused}"]`)?.focus();
   });
   return {
     element,
-    update({ legend, state }) {
-      draw(legend ? JSON.stringify({ legend, hidden: state.hidden }) : "");
+    update({ legend, state, model }) {
+      draw(legend ? JSON.stringify({ legend, hidden: state.hidden, zoom: model.zoom }) : "");
     },
   };
 }
 
-function contents(legend: Legend, hidden: readonly number[], actions: Actions): Node[] {
+function contents(legend: Legend, hidden: readonly number[], zoom: number, actions: Actions): Node[] {
   const entries = h("ul", {}, ...legend.entries.map((entry) => h("li", {}, entryOf(entry, hidden, actions))));
-  const size = h("p", { class: "name" }, "larger: a longer weight vector");
-  return [h("h2", {}, legend.title), ...(legend.scale ? [scaleOf(legend.scale)] : []), ...(legend.entries.length > 0 ? [entries] : []), size];
+  const sizes = legend.sizes && legend.sizes.marks.length > 0 ? [sizesOf(legend.sizes, zoom)] : [];
+  return [h("h2", {}, legend.title), ...(legend.scale ? [scaleOf(legend.scale)] : []), ...(legend.entries.length > 0 ? [entries] : []), ...sizes];
 }
 
 function entryOf(entry: Entry, hidden: readonly number[], actions: Actions): HTMLElement {
@@ -40,6 +40,18 @@ function entryOf(entry: Entry, hidden: readonly number[], actions: Actions): HTM
     type: "button", class: "entry", "data-model": model, title: "Show or hide the units of this run",
     "aria-pressed": !hidden.includes(model) ? "true" : "false", onclick: () => actions.toggleModel(model),
   }, markOf(entry), entry.label);
+}
+
+/** Marks of some norms, as large as the graph draws them now. */
+function sizesOf({ title, marks }: NonNullable<Legend["sizes"]>, zoom: number): HTMLElement {
+  const sizes = marks.map(({ label, radius }) => {
+    const drawn = Math.max(radius * zoom, 1);
+    const mark = document.createElementNS(SVG, "circle");
+    const places = { cx: drawn + 1, cy: drawn + 1, r: drawn, fill: "none", stroke: "currentColor" };
+    for (const [name, value] of Object.entries(places)) mark.setAttribute(name, String(value));
+    return h("li", {}, picture(2 * drawn + 2, 2 * drawn + 2, mark), label);
+  });
+  return h("div", { class: "sizes" }, h("p", { class: "name" }, title), h("ul", {}, ...sizes));
 }
 
 /** The mark as the graph draws it: circle, square or ring. */

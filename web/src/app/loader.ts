@@ -4,6 +4,7 @@
 import type { GraphFrame, Learning, Query, RemovalFrame, Source, SpectrumFrame } from "../types";
 import { isGone, sentenceOf } from "./failures";
 import { createLatest } from "./latest";
+import { measuredWith, subjectOf } from "./measured";
 import type { Model } from "./model";
 import { distinct, queryOf, sceneOf, unreadOf, type Scene } from "./scene";
 import { calledBack, createShelf } from "./shelf";
@@ -98,9 +99,31 @@ function createUnread(store: Store<Model>, source: Source) {
 function createFrames(store: Store<Model>, source: Source) {
   const shelf = createShelf<GraphFrame>(FRAMES_KEPT);
   let wanted = "";
+  let scene: Scene | null = null;
+  let ends: { subject: string; keys: string[] } = { subject: "", keys: [] };
 
   function show(query: Query, frame: GraphFrame): void {
-    store.set({ shown: { query, frame }, waiting: false, failure: null });
+    const { measured, playing } = store.get();
+    store.set({ shown: { query, frame }, waiting: false, failure: null, measured: measuredWith(measured, query, frame, playing) });
+    if (!frame.scales && scene && subjectOf(query) !== ends.subject) void span(scene);
+  }
+
+  /** Takes the scale from the first and the last moment too, whichever was opened. */
+  async function span(of: Scene): Promise<void> {
+    const { moments } = of.timeline;
+    const queries = [moments[0]!, moments[moments.length - 1]!].map(({ at }) => queryOf(of, store.get().state, at));
+    const keys = queries.map((query) => JSON.stringify(query));
+    const mine = { subject: subjectOf(queries[0]!), keys };
+    ends = mine;
+    store.set({ spanning: true });
+    for (const [at, query] of queries.entries()) {
+      const frame = await shelf.fetch(keys[at]!, (signal) => source.graph(query, signal)).catch(() => null);
+      if (ends !== mine) return;
+      // What goes wrong there is said where that moment is shown.
+      if (frame) store.set({ measured: measuredWith(store.get().measured, query, frame, false) });
+    }
+    mine.keys = [];
+    store.set({ spanning: false });
   }
 
   async function fetchFor(query: Query, key: string): Promise<void> {
@@ -127,10 +150,12 @@ function createFrames(store: Store<Model>, source: Source) {
   }
 
   return {
-    want(scene: Scene): void {
+    want(next: Scene): void {
+      scene = next;
       const query = queryOf(scene, store.get().state);
       const key = JSON.stringify(query);
-      shelf.keepOnly(new Set([key, ...ahead(scene)]));
+      if (subjectOf(query) !== ends.subject) ends = { subject: "", keys: [] };
+      shelf.keepOnly(new Set([key, ...ahead(scene), ...ends.keys]));
       if (key === wanted) return;
       wanted = key;
       const here = shelf.get(key);

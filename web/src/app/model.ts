@@ -1,6 +1,7 @@
 // All that the page is drawn from: the state in the address and what has come in for it.
 
 import type { Catalog, GraphFrame, Learning, Query, RemovalFrame, SpectrumFrame, ViewState } from "../types";
+import type { Measured } from "./measured";
 import { DEFAULT_STATE } from "./state";
 
 /** A picture and what it is a picture of. */
@@ -16,6 +17,10 @@ export interface Model {
   shown: Shown | null;
   /** Whether the wanted picture is still on its way. */
   waiting: boolean;
+  /** The scale of the layer over time, as far as it is known. */
+  measured: Measured | null;
+  /** Whether the first and the last moment are still on their way, which the scale is taken from. */
+  spanning: boolean;
   /** Why the wanted picture cannot be shown, a sentence. */
   failure: string | null;
   learning: Learning | string | null;
@@ -29,6 +34,8 @@ export interface Model {
   search: string;
   dark: boolean;
   reduced: boolean;
+  /** How large the graph is drawn: pixels for a pixel of a unit's radius. */
+  zoom: number;
   /** A short word on what was just done ("Link copied."), or null. */
   word: string | null;
 }
@@ -39,6 +46,8 @@ export function firstModel(state: ViewState = DEFAULT_STATE): Model {
     catalog: null,
     shown: null,
     waiting: true,
+    measured: null,
+    spanning: false,
     failure: null,
     learning: null,
     spectrum: null,
@@ -49,6 +58,7 @@ export function firstModel(state: ViewState = DEFAULT_STATE): Model {
     search: "",
     dark: false,
     reduced: false,
+    zoom: 1,
     word: null,
   };
 }

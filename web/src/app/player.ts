@@ -33,7 +33,7 @@ export function createPlayer(store: Store<Model>, goToIndex: (index: number) => 
       due = false;
       return;
     }
-    if (due && !model.waiting) advance();
+    if (due && !model.waiting && !model.spanning) advance();
     if (timer === null && store.get().playing && !due) timer = setTimeout(tick, 1000 / model.state.speed);
   }
 

@@ -3,6 +3,7 @@
 import { scaleLinear } from "d3-scale";
 
 import { css } from "../graph/colour";
+import { scalesOf } from "../graph/scales";
 import type { Chart, ChartActions, ChartModel, GraphFrame } from "../types";
 import { areaOf, drawAxes, roomFor, ticksOf, type Area } from "./axes";
 import { brushOf } from "./brush";
@@ -54,7 +55,7 @@ function movementParts(paper: Paper, actions: ChartActions): Parts {
   return {
     title: "Norms and movement",
     message: ({ frame }) => (frame === null ? "Computing norms and angles…" : null),
-    depends: ({ frame, appearance }) => [frame, appearance],
+    depends: ({ frame, appearance, scales }) => [frame, appearance, scales],
     follows: ({ timeline, at, selected, hovered }) => [timeline, at, selected, hovered],
     draw(_, next) {
       state.shown = drawUnits(paper, next, next.frame as GraphFrame);
@@ -112,10 +113,12 @@ function drawUnits(paper: Paper, model: ChartModel, frame: GraphFrame): Shown {
   const whole = areaOf(paper.width, paper.height);
   const strangers = frame.angle.some(Number.isNaN);
   const area = strangers ? { ...whole, left: whole.left + UNKNOWN } : whole;
-  const [most, turned] = [largest(frame.norm), (largest(frame.angle) * 180) / Math.PI];
-  const x = scaleLinear([0, Math.max(30, Math.ceil(turned / 30) * 30)], [area.left, area.right]);
-  const least = frame.norm.reduce((low, value) => Math.min(low, value), most);
-  const y = scaleLinear([least > NEAR * most ? most / 2 : 0, most > 0 ? most : 1], [area.bottom, area.top]).nice(4);
+  // One pair of axes for all moments, or nothing would be seen to grow.
+  const { norm, angle } = model.scales ?? scalesOf(frame);
+  const turned = ((angle?.high ?? 0) * 180) / Math.PI;
+  const x = scaleLinear([0, Math.max(30, Math.ceil(turned / 30) * 30)], [area.left, area.right]).clamp(true);
+  const [least, most] = [norm?.low ?? 0, norm?.high ?? 0];
+  const y = scaleLinear([least > NEAR * most ? most / 2 : 0, most > 0 ? most : 1], [area.bottom, area.top]).nice(4).clamp(true);
   const across = { label: "angle moved from the start (degrees)", ticks: degreeTicks(x.domain()[1]).map((value) => ({ place: x(value), text: String(value) })) };
   if (strangers) across.ticks.unshift({ place: whole.left + 6, text: "?" });
   drawAxes(paper.base, { ...area, left: whole.left }, across, { label: "norm of the weight vector", ticks: ticksOf(y, roomFor(area), plain) });
@@ -134,10 +137,6 @@ function drawUnits(paper: Paper, model: ChartModel, frame: GraphFrame): Shown {
 function degreeTicks(last: number): number[] {
   const step = last <= 30 ? 10 : last <= 60 ? 15 : 30;
   return Array.from({ length: Math.floor(last / step) + 1 }, (_, place) => step * place);
-}
-
-function largest(values: Float32Array): number {
-  return values.reduce((most, value) => (value > most ? value : most), 0);
 }
 
 function isHidden(model: ChartModel, frame: GraphFrame, unit: number): boolean {

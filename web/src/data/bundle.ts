@@ -99,6 +99,7 @@ function graphOf(header: Header, films: readonly Film[], query: Query): GraphFra
     nearestApart: null,
     neighbours: 0,
     note: noteOf(header, film.header, moment),
+    scales: { norm: film.spread("norm", units), angle: film.spread("angle", units) },
   };
 }
 

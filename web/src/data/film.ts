@@ -1,8 +1,11 @@
 // Reads a film (surfeit.viewer.bundles.film): a layer's links over many moments, as what changes.
+import type { Spread } from "../types";
 import { arrayOf, type Pack } from "./wire";
 
 const STEPS = 65535;
 const ESCAPE = 255;
+/** The level of what has no value. */
+const UNKNOWN = 255;
 
 /** What the header says of a film. */
 export interface FilmHeader {
@@ -35,6 +38,8 @@ export interface Film {
   links(moment: number, limit: number): Links;
   /** Links are complete from this inner product on. */
   floor(moment: number): number;
+  /** What "norm" or "angle" reaches over all moments, of the first `units`; null if unknown. */
+  spread(name: string, units: number): Spread | null;
   /** One number a unit: "norm", "angle" or "kept". */
   values(name: string, moment: number): Float32Array;
 }
@@ -44,10 +49,16 @@ export function openFilm(pack: Pack, header: FilmHeader, number: number): Film {
   const seek = reader(pack, header, number);
   const aparts = apartOfLevels(header);
   const floors = arrayOf(pack, `film_${number}_floor`, "f4");
+  const spreads = new Map<string, Spread | null>();
   return {
     header,
     links: (moment, limit) => linksOf(seek(moment), header.units, aparts, limit),
     floor: (moment) => floors[moment] as number,
+    spread(name, units) {
+      const key = `${name} ${units}`;
+      if (!spreads.has(key)) spreads.set(key, spreadOf(pack, header, `film_${number}_${name}`, name, units));
+      return spreads.get(key) ?? null;
+    },
     values: (name, moment) => valuesOf(pack, header, `film_${number}_${name}`, name, moment),
   };
 }
@@ -168,6 +179,26 @@ function valuesOf(pack: Pack, header: FilmHeader, array: string, name: string, m
     levels[unit] = (levels[unit] as number) + (changes[place] as number);
   }
   const range = header.series[name] ?? { low: 0, high: 0 };
-  const scale = (range.high - range.low) / 254;
-  return Float32Array.from(levels, (level) => (level === 255 ? NaN : range.low + level * scale));
+  const scale = (range.high - range.low) / (UNKNOWN - 1);
+  return Float32Array.from(levels, (level) => (level === UNKNOWN ? NaN : range.low + level * scale));
+}
+
+/** Least, greatest and 99th percentile of all values, from how often each level occurs. */
+function spreadOf(pack: Pack, header: FilmHeader, array: string, name: string, units: number): Spread | null {
+  const changes = arrayOf(pack, array, "u1");
+  const levels = new Uint8Array(header.units);
+  const counts = new Uint32Array(UNKNOWN + 1);
+  for (let place = 0; place < changes.length; place += 1) {
+    const unit = place % header.units;
+    levels[unit] = (levels[unit] as number) + (changes[place] as number);
+    if (unit < units) counts[levels[unit] as number]! += 1;
+  }
+  counts[UNKNOWN] = 0;
+  const all = counts.reduce((sum, count) => sum + count, 0);
+  if (all === 0) return null;
+  const { low, high } = header.series[name] ?? { low: 0, high: 0 };
+  const value = (level: number): number => low + (level * (high - low)) / (UNKNOWN - 1);
+  let seen = 0;
+  const q99 = counts.findIndex((count) => (seen += count) >= 0.99 * all);
+  return { low: value(counts.findIndex((count) => count > 0)), high: value(counts.findLastIndex((count) => count > 0)), q99: value(q99) };
 }

@@ -1,5 +1,5 @@
 // Turns packs into the frames of types.ts.
-import type { GraphFrame, Learning, RemovalFrame, RemovalOrder, SpectrumFrame } from "../types";
+import type { GraphFrame, Learning, RemovalFrame, RemovalOrder, Scales, SpectrumFrame, Spread } from "../types";
 import { arrayOf, decode, type Pack } from "./wire";
 
 export function graphFrame(bytes: ArrayBuffer): GraphFrame {
@@ -18,7 +18,15 @@ export function graphFrame(bytes: ArrayBuffer): GraphFrame {
     nearestApart: pack.arrays.has("nearest") ? arrayOf(pack, "nearest_apart", "u2") : null,
     neighbours: numberOf(pack, "neighbours"),
     note: noteOf(pack),
+    scales: sentScales(pack.header["scales"]),
   };
+}
+
+/** The scale over the whole run, of a server that knows it. */
+function sentScales(sent: unknown): Scales | null {
+  if (typeof sent !== "object" || sent === null) return null;
+  const { norm, angle } = sent as { norm?: Spread | null; angle?: Spread | null };
+  return { norm: norm ?? null, angle: angle ?? null };
 }
 
 export function spectrumFrame(bytes: ArrayBuffer): SpectrumFrame {

@@ -1,8 +1,9 @@
 // How each unit looks, and what the legend says of it, from a picture and the viewer's state.
-import type { Appearance, ColourBy, GraphFrame, Legend, ViewState } from "../types.ts";
+import type { Appearance, ColourBy, GraphFrame, Legend, Scales, Spread, ViewState } from "../types.ts";
 import { countWithin } from "./apart.ts";
 import { GREY, mixed, OKABE_ITO, shade } from "./colour.ts";
 import { components } from "./components.ts";
+import { radiusOf, scalesOf, sizeMarks } from "./scales.ts";
 
 /** What appearance depends on beside the picture and the state. */
 export interface Extra {
@@ -11,7 +12,11 @@ export interface Extra {
   /** Units in the order in which they go; null if there is none. */
   order: Uint16Array | null;
   dark: boolean;
+  /** The scale over all moments; if not given, that of this moment. */
+  scales?: Scales | null;
 }
+
+type Measured = Extra & { scales: Scales };
 
 type Kinds = Legend["entries"];
 type Painted = { colour: Uint32Array; isolated: Uint8Array | null; legend: Legend };
@@ -19,8 +24,6 @@ type Painted = { colour: Uint32Array; isolated: Uint8Array | null; legend: Legen
 const CIRCLE = 0;
 const SQUARE = 1;
 const RING = 2;
-const LEAST_RADIUS = 3;
-const MOST_RADIUS = 10;
 const UNKNOWN: Kinds[number] = { label: "not known here", colour: GREY, shape: CIRCLE };
 // Components of fewer units are not told apart by colour.
 const SMALL = 3;
@@ -32,10 +35,10 @@ const COMPONENT_COLOURS = [
   OKABE_ITO.skyBlue,
 ];
 
-const PAINTERS: Record<ColourBy, (frame: GraphFrame, shown: Uint8Array, state: ViewState, extra: Extra) => Painted> = {
+const PAINTERS: Record<ColourBy, (frame: GraphFrame, shown: Uint8Array, state: ViewState, extra: Measured) => Painted> = {
   cluster: (frame, shown, _state, extra) => byComponent(frame, shown, extra.maxApart),
-  norm: (frame, shown, _state, { dark }) => byNorm(frame, shown, dark),
-  movement: (frame, shown, _state, { dark }) => byMovement(frame, shown, dark),
+  norm: (frame, _shown, _state, { scales, dark }) => byNorm(frame, scales.norm, dark),
+  movement: (frame, _shown, _state, { scales, dark }) => byMovement(frame, scales.angle, dark),
   removal: (frame, _shown, state, extra) => byRemoval(frame, extra, state.criterion),
   model: (frame) => byModel(frame),
   kept: (frame, _shown, _state, { dark }) => byKept(frame, dark),
@@ -48,7 +51,8 @@ export function appearanceOf(
   extra: Extra,
 ): { appearance: Appearance; legend: Legend } {
   const shown = shownUnits(frame, state.hidden);
-  const { colour, isolated, legend } = PAINTERS[state.colour](frame, shown, state, extra);
+  const scales = extra.scales ?? scalesOf(frame);
+  const { colour, isolated, legend } = PAINTERS[state.colour](frame, shown, state, { ...extra, scales });
   const merged = frame.own < frame.units;
   const shape = Uint8Array.from(shown, (_, unit) => {
     if (merged) return unit < frame.own ? CIRCLE : SQUARE;
@@ -60,8 +64,8 @@ export function appearanceOf(
   if (legend.scale && shown.some((here, unit) => here && colour[unit] === GREY)) entries.push(UNKNOWN);
   if (merged) entries.push(...modelKinds(frame, state, extra.dark));
   return {
-    appearance: { colour, radius: radii(frame, shown), opacity, shape },
-    legend: { ...legend, entries },
+    appearance: { colour, radius: frame.norm.map((norm, unit) => (shown[unit] ? radiusOf(norm, scales.norm) : 0)), opacity, shape },
+    legend: { ...legend, entries, sizes: { title: "area: norm of the weight vector", marks: sizeMarks(scales.norm) } },
   };
 }
 
@@ -70,18 +74,6 @@ export function shownUnits(frame: GraphFrame, hidden: readonly number[]): Uint8A
   return Uint8Array.from(frame.kept, (kept, unit) =>
     kept > 0 && !hidden.includes(unit < frame.own ? 0 : 1) ? 1 : 0,
   );
-}
-
-/** Linear in the norm, so that units which training left small are visibly small: from the least
- * norm, or half the greatest if all are greater. */
-function radii(frame: GraphFrame, shown: Uint8Array): Float32Array {
-  const [least, most] = range(frame.norm, shown);
-  const low = Math.min(least, most / 2);
-  return Float32Array.from(frame.norm, (norm, unit) => {
-    if (!shown[unit]) return 0;
-    const share = most > low && Number.isFinite(norm) ? (norm - low) / (most - low) : 0;
-    return LEAST_RADIUS + (MOST_RADIUS - LEAST_RADIUS) * clamped(share);
-  });
 }
 
 function byComponent(frame: GraphFrame, shown: Uint8Array, maxApart: number): Painted {
@@ -113,19 +105,19 @@ function componentKinds(sizes: number[], coloured: number): Kinds {
   return entries;
 }
 
-function byNorm(frame: GraphFrame, shown: Uint8Array, dark: boolean): Painted {
-  const [low, high] = range(frame.norm, shown);
-  const legend = scaled("Norm of the weight vector", short(low), short(high), dark);
-  return { colour: byScale(frame.norm, [low, high], dark), isolated: null, legend };
+function byNorm(frame: GraphFrame, spread: Spread | null, dark: boolean): Painted {
+  const title = "Norm of the weight vector";
+  if (spread === null) return unknown(frame.units, title);
+  const legend = scaled(title, short(spread.low), short(spread.high), dark);
+  return { colour: byScale(frame.norm, spread, dark), isolated: null, legend };
 }
 
-function byMovement(frame: GraphFrame, shown: Uint8Array, dark: boolean): Painted {
-  const [low, high] = range(frame.angle, shown);
-  const degrees = (angle: number): string => `${Math.round((angle * 180) / Math.PI)}°`;
+function byMovement(frame: GraphFrame, spread: Spread | null, dark: boolean): Painted {
   const title = "Angle from the initial weight vector";
-  const legend = scaled(title, degrees(low), degrees(high), dark);
-  if (!frame.angle.some(Number.isFinite)) return unknown(frame.units, title);
-  return { colour: byScale(frame.angle, [low, high], dark), isolated: null, legend };
+  if (spread === null) return unknown(frame.units, title);
+  const degrees = (angle: number): string => `${Math.round((angle * 180) / Math.PI)}°`;
+  const legend = scaled(title, degrees(spread.low), degrees(spread.high), dark);
+  return { colour: byScale(frame.angle, spread, dark), isolated: null, legend };
 }
 
 function byRemoval(frame: GraphFrame, { order, dark }: Extra, criterion: string): Painted {
@@ -152,7 +144,7 @@ function byKept(frame: GraphFrame, dark: boolean): Painted {
   const legend = scaled("Weights kept by the mask", "0 %", "100 %", dark);
   // Units fade as they lose weights: the legend shows the colours that are seen.
   legend.scale!.colours = legend.scale!.colours.map((colour, step) => mixed(dark ? 0x17191c : 0xffffff, colour, opacityOf(step / 15)));
-  return { colour: byScale(frame.kept, [0, 1], dark), isolated: null, legend };
+  return { colour: byScale(frame.kept, { low: 0, high: 1 }, dark), isolated: null, legend };
 }
 
 /** One entry a model, by which it can be switched off; coloured only where colour tells the models. */
@@ -179,7 +171,7 @@ function unknown(units: number, title: string): Painted {
   return { colour: new Uint32Array(units).fill(GREY), isolated: null, legend: { title, entries: [UNKNOWN], scale: null } };
 }
 
-function byScale(values: Float32Array, [low, high]: [number, number], dark: boolean): Uint32Array {
+function byScale(values: Float32Array, { low, high }: Pick<Spread, "low" | "high">, dark: boolean): Uint32Array {
   const width = high > low ? high - low : 1;
   return Uint32Array.from(values, (value) =>
     Number.isFinite(value) ? shade((value - low) / width, dark) : GREY,
@@ -189,18 +181,6 @@ function byScale(values: Float32Array, [low, high]: [number, number], dark: bool
 function scaled(title: string, low: string, high: string, dark: boolean): Legend {
   const colours = Array.from({ length: 16 }, (_, step) => shade(step / 15, dark));
   return { title, entries: [], scale: { colours, low, high } };
-}
-
-/** The least and the greatest finite value of the units that are shown; zeros if there is none. */
-function range(values: Float32Array, shown: Uint8Array): [number, number] {
-  let low = Infinity;
-  let high = -Infinity;
-  values.forEach((value, unit) => {
-    if (!shown[unit] || !Number.isFinite(value)) return;
-    low = Math.min(low, value);
-    high = Math.max(high, value);
-  });
-  return low <= high ? [low, high] : [0, 0];
 }
 
 function counted(units: number): string {

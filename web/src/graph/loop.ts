@@ -39,6 +39,7 @@ export function createLoop(
   let seen = -1;
   let wholeAt = 0;
   let toldAt = -Infinity;
+  let toldZoom = 0;
   let quietUntil: number | null = null;
   let announced = true;
 
@@ -119,12 +120,14 @@ export function createLoop(
 
   function report(now: number, settled: boolean, links: number): void {
     if (!settled) announced = false;
-    const due = settled ? !announced : now - toldAt >= STATUS_EVERY;
+    const { zoom } = state.scene.camera;
+    const due = settled ? !announced || zoom !== toldZoom : now - toldAt >= STATUS_EVERY;
     // Before there is a picture, nothing has settled that anyone waits for.
     if (!due || state.scene.bodies.units === 0) return;
     announced = settled;
     toldAt = now;
-    tell({ kind: "status", status: { settled, drawn: pace.rate(), links } });
+    toldZoom = zoom;
+    tell({ kind: "status", status: { settled, drawn: pace.rate(), links, zoom } });
   }
 
   return {

@@ -3,7 +3,7 @@
 import { css } from "../graph/colour";
 import type { Legend } from "../types";
 import { markAt, paintOf } from "./marks";
-import type { Shape } from "./shapes";
+import { INK, type Shape } from "./shapes";
 
 const ROW = 18;
 const SIZE = 11;
@@ -16,13 +16,13 @@ interface Placed {
 }
 
 /** The height that the legend takes within this width. */
-export function legendHeight(legend: Legend, width: number): number {
+export function legendHeight(legend: Legend, width: number, zoom = 1): number {
   const rows = placesOf(legend, width).reduce((most, { row }) => Math.max(most, row + 1), 1);
-  return ROW * (rows + (legend.scale && legend.entries.length > 0 ? 1 : 0));
+  return ROW * (rows + (legend.scale && legend.entries.length > 0 ? 1 : 0)) + sizesHeight(legend, zoom);
 }
 
 /** Title and entries from left to right in rows; a scale in the first. */
-export function legendShapes(legend: Legend, width: number, left: number, top: number): Shape[] {
+export function legendShapes(legend: Legend, width: number, left: number, top: number, zoom = 1): Shape[] {
   const shapes: Shape[] = [text(legend.title, left, top + 12, true)];
   const first = left + begin(legend);
   const down = legend.scale && legend.entries.length > 0 ? ROW : 0;
@@ -33,6 +33,29 @@ export function legendShapes(legend: Legend, width: number, left: number, top: n
     shapes.push(markAt(cx, cy, shape, { ...paintOf(shape, colour, 5.5), opacity: 1 }));
     shapes.push(text(label, cx + 10, cy + 4));
   });
+  const under = top + legendHeight(legend, width, zoom) - sizesHeight(legend, zoom);
+  return [...shapes, ...sizeShapes(legend, left, under, zoom)];
+}
+
+/** The row of sizes is as high as its largest mark. */
+function sizesHeight({ sizes }: Legend, zoom: number): number {
+  const most = Math.max(0, ...(sizes?.marks ?? []).map(({ radius }) => radius * zoom));
+  return most > 0 ? Math.max(ROW, 2 * most + 6) : 0;
+}
+
+/** Marks of some norms as large as they are drawn, after what their area means. */
+function sizeShapes(legend: Legend, left: number, top: number, zoom: number): Shape[] {
+  const { sizes } = legend;
+  if (!sizes || sizes.marks.length === 0) return [];
+  const middle = top + sizesHeight(legend, zoom) / 2;
+  const shapes: Shape[] = [text(sizes.title, left, middle + 4)];
+  let x = left + sizes.title.length * LETTER + 14;
+  for (const { label, radius } of sizes.marks) {
+    const drawn = radius * zoom;
+    shapes.push({ kind: "circle", x: x + drawn, y: middle, radius: drawn, fill: "none", stroke: INK, strokeWidth: 1, opacity: 1 });
+    shapes.push(text(label, x + 2 * drawn + 5, middle + 4));
+    x += 2 * drawn + 5 + label.length * LETTER + 14;
+  }
   return shapes;
 }
 

@@ -22,11 +22,11 @@ export function pictureOf(saving: Saving): Picture {
   if (subtitle) around.push(heading(subtitle, 43, 11, false));
   return {
     width: snapshot.width,
-    height: under + legendHeight(legend, room) + 16,
+    height: under + legendHeight(legend, room, snapshot.zoom) + 16,
     top,
     plot: { width: snapshot.width, height: snapshot.height },
     graph: [...linkShapes(snapshot, drawn), ...twinShapes(snapshot, drawn), ...nodeShapes(snapshot, drawn, saving.selected)],
-    around: [...around, ...legendShapes(legend, room, MARGIN, under + 8)],
+    around: [...around, ...legendShapes(legend, room, MARGIN, under + 8, snapshot.zoom)],
   };
 }
 

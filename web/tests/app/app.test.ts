@@ -124,6 +124,42 @@ describe("the page", () => {
   });
 });
 
+describe("sizes", () => {
+  it("are of one scale from the first moment to the last, whichever was opened", async () => {
+    const source = planted([timeline(KEY)]);
+    source.scaled = false;
+    const { press } = await opened(source, "#t=200");
+    expect(source.asked.map(({ at }) => at)).toEqual([200, 0, 400]);
+    const radius = (): number => (last("appearance") as { radius: Float32Array }).radius[5]!;
+    const half = radius();
+    press("End");
+    await wait(300);
+    expect((radius() / half) ** 2).toBeCloseTo(2, 4);
+  });
+
+  it("keep their scale while time plays, which waits for the ends", async () => {
+    const source = planted([timeline(KEY)]);
+    source.scaled = false;
+    const { press } = await opened(source, "#t=0&speed=30");
+    graph.calls.length = 0;
+    press(" ");
+    await wait(1000);
+    const radii = graph.calls.filter(([name]) => name === "appearance").map(([, look]) => (look as { radius: Float32Array }).radius[3]!);
+    expect(radii.length).toBe(4);
+    expect(radii.map((radius) => Number((radius / radii.at(-1)!).toFixed(4)) ** 2)).toEqual([0.25, 0.5, 0.75, 1].map((share) => expect.closeTo(share, 3)));
+  });
+
+  it("are told in the legend as large as they are drawn", async () => {
+    const { root, text } = await opened(planted([timeline(KEY)]));
+    const across = (): number[] => [...root.querySelectorAll(".sizes circle")].map((mark) => Number(mark.getAttribute("r")));
+    expect(text(".sizes .name")).toBe("area: norm of the weight vector");
+    expect(across()[0]).toBeCloseTo(9);
+    graph.heard.status!({ settled: true, drawn: 60, links: 4, zoom: 2, worker: true });
+    await wait(50);
+    expect(across()[0]).toBeCloseTo(18);
+  });
+});
+
 describe("selecting", () => {
   it("in the graph shows in the panel, the table and the address", async () => {
     const { text, root, address } = await opened(planted([timeline(KEY)]));

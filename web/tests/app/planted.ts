@@ -49,6 +49,7 @@ export function frame(joined = false, own = 6): GraphFrame {
     nearestApart: null,
     neighbours: 0,
     note: null,
+    scales: { norm: { low: 0.25, high: 4, q99: 4 }, angle: { low: 0.1, high: 0.5, q99: 0.5 } },
   };
 }
 
@@ -59,6 +60,8 @@ export interface Planted extends Source {
   problem: Error | null;
   /** Moments that are broken. */
   broken: Set<number>;
+  /** Whether pictures tell the scale over the whole run. */
+  scaled: boolean;
 }
 
 const SPECTRUM: SpectrumFrame = {
@@ -92,6 +95,7 @@ export function planted(timelines: Timeline[], live = true): Planted {
     timelines,
     problem: null,
     broken: new Set(),
+    scaled: true,
     live,
     catalog: () => answer((): Catalog => ({ timelines: source.timelines, problems: [] })),
     timeline: (id) => answer(() => source.timelines.find((one) => one.id === id)!),
@@ -99,7 +103,10 @@ export function planted(timelines: Timeline[], live = true): Planted {
       source.asked.push(query);
       return answer(() => {
         if (source.broken.has(query.at)) throw new Error("snapshot of step 200 is broken");
-        return frame(query.at >= 300, query.merged ? 3 : 6);
+        const picture = frame(query.at >= 300, query.merged ? 3 : 6);
+        if (source.scaled) return picture;
+        // Norms grow by a quarter of their last value from each moment to the next.
+        return { ...picture, scales: null, norm: picture.norm.map((norm) => (norm * query.at) / 400) };
       });
     },
     spectrum: () => answer(() => SPECTRUM),

@@ -1,0 +1,25 @@
+// The scale of sizes, colours and axes: one for all moments of a layer. Where nobody sends it, it
+// is widened by each moment that comes, and stays as it is while time plays.
+
+import { scalesOf, widened } from "../graph/scales";
+import type { GraphFrame, Query, Scales } from "../types";
+
+export interface Measured {
+  /** What is measured: a layer of one run, or of two. */
+  subject: string;
+  scales: Scales;
+}
+
+/** The units of a picture, whatever the moment and what likeness rests on. */
+export function subjectOf({ timeline, layer, merged }: Query): string {
+  return JSON.stringify([timeline, layer, merged]);
+}
+
+/** The scale after a picture has come; the very same one where nothing changes. */
+export function measuredWith(old: Measured | null, query: Query, frame: GraphFrame, playing: boolean): Measured {
+  const subject = subjectOf(query);
+  const known = old?.subject === subject ? old : null;
+  if (known && playing && !frame.scales) return known;
+  const scales = frame.scales ?? (known ? widened(known.scales, scalesOf(frame)) : scalesOf(frame));
+  return known && JSON.stringify(known.scales) === JSON.stringify(scales) ? known : { subject, scales };
+}
