@@ -171,6 +171,9 @@ export interface Source {
 
 export type ColourBy = "cluster" | "norm" | "movement" | "removal" | "model" | "kept";
 
+/** How moments lie on the slider: evenly, by their step, or by the step's logarithm. */
+export type SliderBy = "moment" | "step" | "log";
+
 export interface Forces {
   charge: number;
   gravity: number;
@@ -196,9 +199,14 @@ export interface ViewState {
   selected: readonly number[];
   pinned: readonly number[];
   twins: boolean;
+  /** Links of each unit to so many nearest ones; 0: links above the cutoff. */
+  nearest: number;
+  /** Whether selected units trail their way. */
+  trails: boolean;
   frozen: boolean;
   /** Models (0: own, 1: merged) that the legend has switched off. */
   hidden: readonly number[];
+  slider: SliderBy;
   /** Steps of the slider a second. */
   speed: number;
   loop: boolean;
@@ -219,13 +227,21 @@ export interface Appearance {
 /** The graph as an element on the page. It lays out and draws, in a worker where there is one. */
 export interface GraphView {
   readonly element: HTMLElement;
-  /** Another picture: units keep their places, links are exchanged. `fresh` begins anew. */
-  setFrame(frame: GraphFrame, options: { fresh: boolean }): void;
+  /** Another picture: units keep their places, links are exchanged. `fresh` begins anew; `moved` says
+   * that it is of another moment, which trails remember. */
+  setFrame(frame: GraphFrame, options: { fresh: boolean; moved?: boolean }): void;
   /** Links with `apart` up to this are drawn and pull; sigma gives their strength. */
-  setLinks(options: { maxApart: number; sigma: number; twins: boolean }): void;
+  /** Those up to `level` are drawn apart from the weaker ones, if there is one. */
+  setLinks(options: { maxApart: number; sigma: number; twins: boolean; level?: number }): void;
   setAppearance(appearance: Appearance): void;
   setForces(forces: Forces): void;
   setSelected(units: readonly number[]): void;
+  /** Units that a search means: they are ringed. */
+  setFound(units: readonly number[]): void;
+  /** Whether selected units trail their way over the last moments. */
+  setTrails(on: boolean): void;
+  /** Whether clicks add to the selection and drags select an area, as with Shift. */
+  setSeveral(on: boolean): void;
   setHovered(unit: number | null): void;
   setPinned(units: readonly number[]): void;
   setFrozen(frozen: boolean): void;
@@ -279,6 +295,8 @@ export interface Snapshot {
   appearance: Appearance;
   /** Pairs of twins, if they are joined. */
   twins: Uint16Array;
+  /** The way of each selected unit, x and y by turns in pixels, oldest first. */
+  trails?: { unit: number; way: number[] }[];
 }
 
 /** What the legend says of the colours. */

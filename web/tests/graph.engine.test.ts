@@ -296,3 +296,81 @@ describe("hands", () => {
     expect(ofKind("select")).toEqual([{ kind: "select", units: [reached[1]], add: true }]);
   });
 });
+
+describe("trails", () => {
+  const moved = (seed: number): void => {
+    send({ kind: "frame", frame: frameOf(40, 80, seed), fresh: false, moved: true });
+    pass(1000);
+  };
+
+  it("remember where selected units were at the last moments, ending where they are", () => {
+    open();
+    pass(1000);
+    send({ kind: "selected", units: [3, 7] }, { kind: "trails", on: true });
+    const before = snapshot().places;
+    expect(snapshot().trails).toEqual([]);
+    moved(2);
+    moved(3);
+    const { trails = [], places } = snapshot();
+    expect(trails.map(({ unit, way }) => [unit, way.length])).toEqual([[3, 6], [7, 6]]);
+    expect(trails[0].way.slice(-2)).toEqual([places[6], places[7]].map((place) => expect.closeTo(place, 3)));
+    // The camera has moved since: in the plane the first place is the old one.
+    expect(Math.hypot(trails[0].way[0] - trails[0].way[4], trails[0].way[1] - trails[0].way[5])).toBeGreaterThan(0);
+    expect(before.length).toBe(80);
+  });
+
+  it("go back eight moments, and neither beyond another layer nor to the same moment again", () => {
+    open();
+    pass(1000);
+    send({ kind: "selected", units: [3] }, { kind: "trails", on: true });
+    for (let seed = 2; seed < 14; seed++) moved(seed);
+    expect(snapshot().trails?.[0].way).toHaveLength(18);
+    send({ kind: "frame", frame: frameOf(40, 60, 2), fresh: false });
+    expect(snapshot().trails?.[0].way).toHaveLength(18);
+    send({ kind: "frame", frame: frameOf(40, 80, 2), fresh: true });
+    expect(snapshot().trails).toEqual([]);
+    moved(5);
+    send({ kind: "trails", on: false });
+    expect(snapshot().trails).toEqual([]);
+  });
+});
+
+describe("what is found", () => {
+  it("is drawn at once, and costs nothing where nothing is", () => {
+    open();
+    pass(1000);
+    send({ kind: "hovered", unit: null });
+    pass(10);
+    const drawn = (): number => {
+      const before = strokes;
+      send({ kind: "hovered", unit: null });
+      pass(10);
+      return strokes - before;
+    };
+    const plain = drawn();
+    send({ kind: "found", units: [1, 2] });
+    pass(10);
+    expect(drawn()).toBe(plain + 2);
+    send({ kind: "found", units: [] });
+    pass(10);
+    expect(drawn()).toBe(plain);
+  });
+});
+
+describe("strong links", () => {
+  it("are told apart only where the level is stricter than the cutoff", () => {
+    open();
+    pass(1000);
+    const again = (level?: number): number => {
+      send({ kind: "links", maxApart: 20000, sigma: 0.5, twins: false, ...(level === undefined ? {} : { level }) });
+      pass(1000);
+      const before = strokes;
+      send({ kind: "dark", dark: true });
+      pass(1000);
+      return strokes - before;
+    };
+    const plain = again();
+    expect(again(20000)).toBe(plain);
+    expect(again(10000)).toBe(plain + 1);
+  });
+});

@@ -38,6 +38,7 @@ export function stateOf(changes: Partial<ViewState> = {}): ViewState {
   return {
     ...{ run: "first", merged: null, layer: "fc1", source: "weights", at: null, cut: null, sigma: 0.5 },
     ...{ colour: "cluster", criterion: "magnitude", selected: [], pinned: [], twins: false, frozen: false },
+    ...{ nearest: 0, trails: false, slider: "moment" },
     forces: { charge: -30, gravity: 0.05, length: 30, strength: 1, collision: 1 },
     ...{ hidden: [], speed: 5, loop: true },
     ...changes,

@@ -154,3 +154,28 @@ def test_nonsense_in_an_address_is_brought_into_range_or_passed_over(viewer, add
     expect(viewer.page.get_by_text("1 unit selected")).to_be_visible()
     expect(viewer.page.get_by_role("heading", name="unit 3", exact=True)).to_be_visible()
     assert viewer.saved()["state"]["pinned"] == [31]
+
+
+def test_the_slider_can_go_by_the_logarithm_of_steps(viewer, address):
+    viewer.open(address + "#v=1&t=0")
+    viewer.choose("slider", "log steps")
+    viewer.expect_state(slider="log")
+    box = viewer.slider.bounding_box()
+    assert box is not None
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    viewer.page.mouse.click(*middle)
+    expect(viewer.status).to_contain_text("epoch 1 of 8")  # half of the way in steps is epoch 4
+    viewer.choose("slider", "steps")
+    viewer.page.mouse.click(*middle)
+    expect(viewer.status).to_contain_text("epoch 4 of 8")
+    viewer.choose("slider", "log steps")
+    viewer.slider.focus()
+    viewer.page.keyboard.press("ArrowRight")
+    expect(viewer.status).to_contain_text("epoch 5 of 8")
+    viewer.page.keyboard.press("Home")
+    expect(viewer.status).to_contain_text("epoch 0 of 8")
+    assert "epoch 0" in viewer.slider.get_attribute("aria-valuetext")
+    again = Viewer(viewer.page.context.new_page()).open(viewer.page.url)
+    expect(again.choice("slider")).to_have_value("log")
+    again.page.get_by_role("button", name="Play").click()
+    expect(again.status).to_contain_text("epoch 8 of 8")

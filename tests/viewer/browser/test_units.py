@@ -10,6 +10,7 @@ from .viewing import is_ringed, places, ring, until
 
 pytestmark = pytest.mark.browser
 LINKED = "#v=1&cut=.06"
+FOUND = np.array([0xC4, 0x00, 0x6A]) / 255
 
 
 def in_the_open(view, unit, other=()):
@@ -129,27 +130,45 @@ def test_a_click_beside_the_units_selects_none(viewer, address):
     viewer.expect_state(sel=None)
 
 
-def test_a_search_fades_the_others_and_enter_selects(viewer, address):
+def marked(view, unit, picture):
+    """Whether a magenta ring goes around a unit, outside the ring of what is selected."""
+    wide = {"nodes": {**view["nodes"], "radius": [radius + 3.5 for radius in radii(view)]}}
+    colours = ring(wide, unit, picture)
+    return bool((np.abs(colours - FOUND).max(axis=1) < 0.25).mean() > 0.6)
+
+
+def radii(view):
+    return np.maximum(view["nodes"]["radius"], 1)
+
+
+def test_a_search_marks_what_it_finds_leaves_the_rest_visible_and_enter_selects(viewer, address):
     viewer.open(address + LINKED + "&frozen=1")
     view = viewer.at_rest()
+    viewer.page.mouse.move(2, 2)
+    plain = viewer.picture()
     found = viewer.page.get_by_role("searchbox", name="find units")
     found.fill("links>=1 norm>0")
     answer = viewer.page.get_by_text(re.compile(r"units?; Enter selects"))
     expect(answer).to_be_visible()
     linked = {*view["links"]["source"], *view["links"]["target"]}
     assert int(answer.inner_text().split()[0]) == len(linked)
-    faded = [unit for unit in open_units(view) if unit not in linked]
-    before = [ring(view, unit, viewer.picture()).mean() for unit in faded[:3]]
+    one, *others = [unit for unit in open_units(view) if unit < 32]
+    found.fill(str(one))
+    until(lambda: marked(view, one, viewer.picture()))
+    picture = viewer.picture()
+    assert not any(marked(view, unit, picture) for unit in others)
+    for unit in others[:5]:  # as they were
+        assert np.abs(ring(view, unit, picture) - ring(view, unit, plain)).max() < 0.05
+    rows = viewer.page.get_by_role("grid", name="Units").get_by_role("row")
+    expect(rows).to_have_count(33)
+    expect(rows.nth(1).locator("td").first).to_have_text(str(one))
+    expect(viewer.page.get_by_text("1 of 32 units found, listed first")).to_be_visible()
     found.fill("0-2")
-    until(
-        lambda: (
-            np.mean([ring(view, u, viewer.picture()).mean() for u in faded[:3]]) >= np.mean(before)
-        )
-    )
     found.press("Enter")
     viewer.expect_state(sel="0-2")
     found.fill("purple units")
     expect(viewer.page.get_by_text("is not understood")).to_be_visible()
+    assert not any(marked(view, unit, viewer.picture()) for unit in open_units(view))
 
 
 def test_two_runs_are_merged_told_apart_and_joined(viewer, address, runs):
@@ -233,3 +252,91 @@ def test_a_tap_selects_a_unit(new_page, address, touch):
     unit = open_units(view)[0]
     viewer.page.touchscreen.tap(*viewer.point(*places(view)[unit]))
     viewer.expect_state(sel=str(unit), pin=None)
+
+
+def test_a_finger_selects_several_with_the_button(new_page, address):
+    from .viewing import Viewer
+
+    viewer = Viewer(new_page(has_touch=True, viewport={"width": 1200, "height": 800}))
+    viewer.open(address + LINKED + "&frozen=1")
+    view = viewer.at_rest()
+    one, two = open_units(view)[:2]
+    several = viewer.page.get_by_role("button", name="Select several")
+    several.tap()
+    expect(several).to_have_attribute("aria-pressed", "true")
+    for unit in (one, two):
+        viewer.page.touchscreen.tap(*viewer.point(*places(view)[unit]))
+    viewer.expect_state(sel=f"{one},{two}")
+    several.tap()
+    viewer.page.touchscreen.tap(*viewer.point(*places(view)[one]))
+    viewer.expect_state(sel=str(one))
+
+
+def test_hovering_tells_of_a_unit_and_its_nearest(viewer, address):
+    viewer.open(address + LINKED + "&frozen=1")
+    view = viewer.at_rest()
+    unit = open_units(view)[0]
+    card = viewer.page.locator(".hover-card")
+    expect(card).to_be_hidden()
+    viewer.page.mouse.move(*viewer.point(*places(view)[unit]))
+    expect(card).to_be_visible()
+    expect(card.get_by_role("paragraph")).to_have_text(f"unit {unit}")
+    expect(card).to_have_text(
+        re.compile(r"norm\d.*angle moved\d+\.\d°.*nearest \(cosine\)\d+ \(-?0\.\d+\)")
+    )
+    viewer.click_unit(view, unit)
+    told = (
+        viewer.page.get_by_role("table", name=f"Nearest to unit {unit}").get_by_role("row").nth(1)
+    )
+    nearest = re.search(r"nearest \(cosine\)(\d+) \((\S+)\)", card.inner_text().replace("\n", ""))
+    assert nearest is not None
+    cells = told.locator("td")
+    expect(cells.first).to_have_text(f"unit {nearest[1]}")
+    expect(cells.last).to_have_text(nearest[2])
+    viewer.page.mouse.move(*viewer.point(2, 2))
+    expect(card).to_be_hidden()
+    viewer.graph.focus()
+    viewer.page.keyboard.press("ArrowRight")
+    expect(card).to_be_visible()
+
+
+def test_selected_units_trail_their_way_which_fades(viewer, address):
+    viewer.open(address + LINKED + "&sel=3&t=0")
+    viewer.at_rest()
+    box = viewer.page.get_by_role("checkbox", name="trail their way")
+    for epoch in ("2", "4", "6"):
+        viewer.slider.fill(epoch)
+        viewer.at_rest()
+    plain = viewer.picture()
+    box.check()
+    viewer.expect_state(trails="1")
+    until(lambda: np.abs(viewer.picture()[:450] - plain[:450]).max() > 0.2)
+    svg = viewer.download("Picture (SVG)").decode()
+    opacities = re.findall(
+        r'stroke-opacity="(0\.\d+)"|stroke-width="2"[^>]*opacity="(0\.\d+)"', svg
+    )
+    assert opacities, "the saved picture has no trail"
+    box.uncheck()
+    until(lambda: np.abs(viewer.picture()[:450] - plain[:450]).max() < 0.05)
+
+
+def test_each_unit_can_be_joined_with_its_nearest(viewer, address):
+    viewer.open(address)
+    viewer.choose("join units", "each with its nearest")
+    viewer.expect_state(k="3")
+    expect(viewer.page.get_by_role("heading", level=1)).to_contain_text(
+        "each is joined with the 3 units nearest to it by inner product. Dark are the"
+    )
+    expect(viewer.status).to_have_text(
+        re.compile(r"32 linked units, 0 isolated · \d+ links to the 3 nearest, \d+ from")
+    )
+    view = viewer.at_rest()
+    degree = np.bincount([*view["links"]["source"], *view["links"]["target"]], minlength=32)
+    assert degree.min() >= 3
+    nearest = viewer.page.get_by_label("nearest, as a number")
+    nearest.fill("1")
+    nearest.press("Enter")
+    viewer.expect_state(k="1")
+    until(lambda: len(viewer.saved()["links"]["source"]) < 32)
+    viewer.choose("join units", "all above the cutoff")
+    viewer.expect_state(k=None)

@@ -3,11 +3,14 @@
 import type { Actions } from "./actions";
 import { defaultInnerProduct, isScene, type View } from "./derive";
 import { h, say } from "./dom";
-import { SIGMA } from "./limits";
+import { NEAREST, SIGMA, within } from "./limits";
 import { createNumberField, createNumberInput } from "./numberfield";
 import type { Part } from "./part";
 import { foldable } from "./fold";
 import { capOf, short, SIMILARITY } from "./words";
+
+/** Joined at first where nearest units are wanted. */
+const FIRST_NEAREST = 3;
 
 export function createCutoff(actions: Actions): Part {
   const inner = createNumberField({
@@ -25,15 +28,27 @@ export function createCutoff(actions: Actions): Part {
     title: "A link weighs exp(−(1 − inner product) / sigma²)",
     changed: actions.setSigma,
   });
+  const joins = h("select", { onchange: () => actions.change({ nearest: joins.value === "nearest" ? FIRST_NEAREST : 0 }) },
+    h("option", { value: "cutoff" }, "all above the cutoff"), h("option", { value: "nearest" }, "each with its nearest"));
+  const nearest = createNumberField({
+    label: "nearest", range: { ...NEAREST, min: 1 }, places: 0,
+    title: "Each unit is joined with so many nearest to it",
+    changed: (value) => actions.change({ nearest: Math.round(within(value, { ...NEAREST, min: 1 })) }),
+  });
   const back = h("button", { type: "button", class: "link", onclick: actions.resetCutoff }, "");
   const cap = h("p", { class: "note" });
-  const element = foldable("Cutoff", true,
+  const element = foldable("Links", true,
+    h("label", { class: "number plain wide" }, h("span", {}, "join units"), joins),
+    nearest.element,
     inner.element,
     h("label", { class: "number plain" }, h("span", {}, "link weight"), weight.element),
     sigma.element, back, cap);
   return {
     element,
     update(view) {
+      joins.value = view.state.nearest > 0 ? "nearest" : "cutoff";
+      nearest.element.hidden = view.state.nearest === 0;
+      nearest.show(Math.max(view.state.nearest, 1));
       inner.rename(SIMILARITY[view.state.source].measure);
       inner.show(view.innerProduct);
       weight.show(view.weight < 0.001 ? view.weight.toExponential(3) : String(Number(view.weight.toFixed(4))));

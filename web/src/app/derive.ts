@@ -1,8 +1,9 @@
 // What follows from the model: the scene, the cutoff in all its units, what is known of each unit,
 // and how it looks. Each is computed anew only where what it rests on has changed.
 
-import { apartOf, innerProductOf, maxApartOf, weightOf } from "../graph/apart";
+import { apartOf, FARTHEST, innerProductOf, maxApartOf, weightOf } from "../graph/apart";
 import { appearanceOf } from "../graph/appearance";
+import { nearestLinks } from "../graph/nearestLinks";
 import type { Appearance, GraphFrame, Layer, Legend, Query, RemovalFrame, Scales, SourceOfSimilarity, ViewState } from "../types";
 import { factsOf, placesOf, type Facts } from "./facts";
 import type { Model, Shown } from "./model";
@@ -20,9 +21,15 @@ export interface View {
   scene: Scene | string | null;
   /** The picture of this run and layer, be it an earlier moment's; null until one comes. */
   frame: GraphFrame | null;
+  /** The same as it came, with all links that are carried. */
+  carried: GraphFrame | null;
   /** Whether the picture is of the very moment. */
   current: boolean;
   maxApart: number;
+  /** Links up to this are drawn apart: all, unless units are joined with their nearest. */
+  level: number;
+  /** Units of which fewer nearest are known than were asked for; 0 with a cutoff. */
+  lacking: number;
   /** The cutoff as an inner product and as a link weight. */
   innerProduct: number;
   weight: number;
@@ -40,7 +47,6 @@ export interface View {
   legend: Legend | null;
 }
 
-const FADED = 0.12;
 const NONE: readonly number[] = [];
 
 /** A function from models to views that remembers the last of each thing it computes. */
@@ -49,7 +55,7 @@ export function createDerive(): (model: Model) => View {
   const facts = remember(factsOf);
   const places = remember(placesOf);
   const appearances = remember(paint);
-  const faded = remember(fade);
+  const joined = remember(nearestLinks);
   const finds = remember((text: string, from: Facts, ranks: Uint16Array | null, state: ViewState) =>
     search(text, { ...from, places: ranks, selected: state.selected, pinned: state.pinned }),
   );
@@ -60,13 +66,16 @@ export function createDerive(): (model: Model) => View {
     const { state } = model;
     const scene = model.catalog ? scenes(model.catalog, wishes(state.run, state.merged, state.layer, state.at)) : null;
     const shown = isScene(scene) ? model.shown : null;
-    const frame = shown && isScene(scene) && mayStand(model, shown, queryOf(scene, state)) ? shown.frame : null;
-    const maxApart = cutoffOf(isScene(scene) ? scene.layer : null, state);
+    const carried = shown && isScene(scene) && mayStand(model, shown, queryOf(scene, state)) ? shown.frame : null;
+    const near = carried && state.nearest > 0 ? joined(carried, state.nearest) : null;
+    const frame = near?.frame ?? carried;
+    const level = cutoffOf(isScene(scene) ? scene.layer : null, state);
+    const maxApart = near ? FARTHEST : level;
     const order = orderOf(model.removal, state.criterion);
     const names = isScene(scene) ? scene : null;
     // What a single run hides, no legend brings back.
     const hidden = names?.merged ? state.hidden : NONE;
-    const known = frame && facts(frame, maxApart, hidden);
+    const known = frame && facts(frame, maxApart, hidden, level);
     const ranks = frame && order ? places(order, frame.units) : null;
     const found = known ? finds(model.search, known, ranks, state) : null;
     const look = looks(state.colour, state.criterion, hidden, names?.timeline.name ?? null, names?.merged?.name ?? null);
@@ -77,17 +86,20 @@ export function createDerive(): (model: Model) => View {
       state,
       scene,
       frame,
+      carried,
       current: frame !== null && isScene(scene) && shown?.query.at === scene.moment.at && !model.waiting,
       maxApart,
-      innerProduct: innerProductOf(maxApart),
-      weight: weightOf(maxApart, state.sigma),
+      level,
+      lacking: near?.lacking ?? 0,
+      innerProduct: innerProductOf(level),
+      weight: weightOf(level, state.sigma),
       facts: known,
       order,
       places: ranks,
       found,
       look,
       scales,
-      appearance: picture && faded(picture.appearance, typeof found === "string" ? null : found),
+      appearance: picture?.appearance ?? null,
       legend: picture?.legend ?? null,
     };
   };
@@ -111,7 +123,7 @@ export function cutoffOf(layer: Layer | null, state: Pick<ViewState, "cut" | "si
   return layer ? apartOf(defaultInnerProduct(layer, state.source)) : 0;
 }
 
-/** The units of a picture painted for paper: light, and nothing faded by a search. */
+/** The units of a picture painted for paper, which is light. */
 export function paperAppearance(view: View): { appearance: Appearance; legend: Legend } | null {
   return view.frame && appearanceOf(view.frame, view.look, { maxApart: view.maxApart, order: view.order, dark: false, scales: view.scales });
 }
@@ -128,12 +140,6 @@ function lookOf(
 
 function paint(frame: GraphFrame, look: ViewState, maxApart: number, order: Uint16Array | null, dark: boolean, scales: Scales | null) {
   return appearanceOf(frame, look, { maxApart, order, dark, scales });
-}
-
-/** Units that a search does not mean step back. */
-function fade(appearance: Appearance, found: Uint8Array | null): Appearance {
-  if (!found) return appearance;
-  return { ...appearance, opacity: appearance.opacity.map((opacity, unit) => (found[unit] ? opacity : opacity * FADED)) };
 }
 
 function orderOf(removal: RemovalFrame | string | null, criterion: string): Uint16Array | null {

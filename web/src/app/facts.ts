@@ -1,7 +1,7 @@
 // What is known of each unit in the picture at the present cutoff: for the table, the search, the
 // selection and the words above the graph.
 
-import { countWithin, innerProductOf } from "../graph/apart";
+import { countWithin, FARTHEST, innerProductOf } from "../graph/apart";
 import { shownUnits } from "../graph/appearance";
 import { components } from "../graph/components";
 import type { GraphFrame } from "../types";
@@ -19,8 +19,9 @@ export interface Facts {
   cluster: Int32Array;
   /** Units in each component, the largest first. */
   sizes: number[];
-  /** Links that are drawn, units with one at least, and units without. */
+  /** Links that are drawn, and how many of them reach the level; units with one at least, and units without. */
   drawn: number;
+  strong: number;
   linked: number;
   isolated: number;
   /** Whether links are left out of the picture at this cutoff. */
@@ -28,12 +29,13 @@ export interface Facts {
 }
 
 /** Counts links and components at a cutoff; units of models that are switched off take no part. */
-export function factsOf(frame: GraphFrame, maxApart: number, hidden: readonly number[]): Facts {
+export function factsOf(frame: GraphFrame, maxApart: number, hidden: readonly number[], level = maxApart): Facts {
   const seen = shownUnits(frame, hidden);
   const count = countWithin(frame.apart, maxApart);
   const { of, sizes } = components(frame, count, seen);
   const links = new Uint16Array(frame.units);
   let drawn = 0;
+  let strong = 0;
   for (let link = 0; link < count; link += 1) {
     const source = frame.source[link]!;
     const target = frame.target[link]!;
@@ -41,6 +43,7 @@ export function factsOf(frame: GraphFrame, maxApart: number, hidden: readonly nu
     links[source]! += 1;
     links[target]! += 1;
     drawn += 1;
+    if (frame.apart[link]! <= level) strong += 1;
   }
   const isolated = sizes.filter((size) => size === 1).length;
   return {
@@ -53,9 +56,10 @@ export function factsOf(frame: GraphFrame, maxApart: number, hidden: readonly nu
     cluster: of.map((component) => component + 1),
     sizes,
     drawn,
+    strong,
     linked: sizes.reduce((sum, size) => sum + size, 0) - isolated,
     isolated,
-    capped: count === frame.apart.length && innerProductOf(maxApart) < frame.floor,
+    capped: maxApart < FARTHEST && count === frame.apart.length && innerProductOf(maxApart) < frame.floor,
   };
 }
 

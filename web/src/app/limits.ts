@@ -8,6 +8,8 @@ export interface Range {
 
 export const SIGMA: Range = { min: 0.1, max: 2, step: 0.05 };
 export const SPEED: Range = { min: 0.5, max: 30, step: 0.5 };
+/** Nearest units that each is joined with; 0: the cutoff says who is joined. */
+export const NEAREST: Range = { min: 0, max: 10, step: 1 };
 export const DEFAULT_SIGMA = 0.5;
 export const DEFAULT_SPEED = 4;
 /** The speeds offered, in steps of the slider a second. */

@@ -47,11 +47,10 @@ function known(value: number, after: string): string {
   return Number.isFinite(value) ? value.toFixed(0) + after : "–";
 }
 
-/** The rows of the units that a search means; all without one. */
-export function rowsOf(facts: Facts, places: Uint16Array | null, found: Uint8Array | null): Row[] {
+/** A row for each unit. */
+export function rowsOf(facts: Facts, places: Uint16Array | null): Row[] {
   const rows: Row[] = [];
   for (let unit = 0; unit < facts.units; unit += 1) {
-    if (found && !found[unit]) continue;
     rows.push({
       unit,
       norm: facts.norm[unit]!,
@@ -65,10 +64,12 @@ export function rowsOf(facts: Facts, places: Uint16Array | null, found: Uint8Arr
   return rows;
 }
 
-/** The rows in order; equal ones by number, those without a value last either way. */
-export function sorted(rows: readonly Row[], { column, descending }: Order): Row[] {
+/** The rows in order; equal ones by number, those without a value last either way. What a search
+ * means comes before all else. */
+export function sorted(rows: readonly Row[], { column, descending }: Order, found: Uint8Array | null = null): Row[] {
   const sign = descending ? -1 : 1;
   return [...rows].sort((one, other) => {
+    if (found && found[one.unit] !== found[other.unit]) return found[other.unit]! - found[one.unit]!;
     const [left, right] = [one[column], other[column]];
     if (Number.isNaN(left) || Number.isNaN(right)) return Number(Number.isNaN(left)) - Number(Number.isNaN(right)) || one.unit - other.unit;
     return sign * (left - right) || one.unit - other.unit;

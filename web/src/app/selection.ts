@@ -16,7 +16,9 @@ const HINT =
 
 export function createSelection(actions: Actions): Part {
   const inside = h("div", { class: "selection" });
-  const element = foldable("Selection", true, inside);
+  const trails = h("input", { type: "checkbox", onchange: () => actions.change({ trails: trails.checked }) });
+  const trailed = h("label", { class: "check", title: "Selected units trail their way in the graph over the last moments that were shown" }, trails, "trail their way over the last moments");
+  const element = foldable("Selection", true, inside, trailed);
   const relevant = remember(
     (frame: unknown, facts: unknown, places: unknown, selected: unknown, pinned: unknown) =>
       ({ frame, facts, places, selected, pinned }),
@@ -25,6 +27,7 @@ export function createSelection(actions: Actions): Part {
   return {
     element,
     update(view) {
+      trails.checked = view.state.trails;
       const now = relevant(view.frame, view.facts, view.places, view.state.selected, view.state.pinned);
       if (now === last) return;
       last = now;
@@ -68,7 +71,7 @@ function unitCard(view: View, unit: number, selected: number, actions: Actions):
   const pinned = view.state.pinned.includes(unit);
   const facts = h("dl", {});
   for (const [name, value] of unitFacts(view, unit)) facts.append(h("dt", {}, name), h("dd", {}, value));
-  const neighbours = view.frame ? neighboursOf(view.frame, unit) : [];
+  const neighbours = view.carried ? neighboursOf(view.carried, unit) : [];
   return h("article", { class: "unit" },
     h("div", { class: "unit-head" },
       h("h3", {}, (selected > 1 ? `last selected of ${counted(selected)}: ` : "") + unitName(view, unit)),

@@ -2,11 +2,12 @@
 // are out of range are brought into it, and what is not known is passed over.
 
 import { DEFAULT_FORCES, RANGES } from "../graph/forces";
-import type { ColourBy, Forces, ViewState } from "../types";
-import { DEFAULT_SIGMA, DEFAULT_SPEED, MOST_UNITS, SIGMA, SPEED, within } from "./limits";
+import type { ColourBy, Forces, SliderBy, ViewState } from "../types";
+import { DEFAULT_SIGMA, DEFAULT_SPEED, MOST_UNITS, NEAREST, SIGMA, SPEED, within } from "./limits";
 import { formatNumbers, parseNumbers } from "./numbers";
 
 export const COLOURS: readonly ColourBy[] = ["cluster", "norm", "movement", "removal", "model", "kept"];
+export const SLIDERS: readonly SliderBy[] = ["moment", "step", "log"];
 const FORCES = Object.keys(DEFAULT_FORCES) as (keyof Forces)[];
 
 export const DEFAULT_STATE: ViewState = {
@@ -23,6 +24,9 @@ export const DEFAULT_STATE: ViewState = {
   selected: [],
   pinned: [],
   twins: false,
+  nearest: 0,
+  trails: false,
+  slider: "moment",
   frozen: false,
   hidden: [],
   speed: DEFAULT_SPEED,
@@ -54,6 +58,9 @@ export function parseState(hash: string): ViewState {
     selected: parseNumbers(given.get("sel") ?? "", MOST_UNITS),
     pinned: parseNumbers(given.get("pin") ?? "", MOST_UNITS),
     twins: given.get("twins") === "1",
+    nearest: Math.round(within(number(given, "k") ?? 0, NEAREST)),
+    trails: given.get("trails") === "1",
+    slider: SLIDERS.find((name) => name === given.get("slider")) ?? "moment",
     frozen: given.get("frozen") === "1",
     hidden: parseNumbers(given.get("hide") ?? "", 2),
     speed: within(number(given, "speed") ?? DEFAULT_SPEED, SPEED),
@@ -77,6 +84,9 @@ export function formatState(state: ViewState): string {
     ["sel", formatNumbers(state.selected) || null],
     ["pin", formatNumbers(state.pinned) || null],
     ["twins", state.twins ? "1" : null],
+    ["k", state.nearest === 0 ? null : String(state.nearest)],
+    ["trails", state.trails ? "1" : null],
+    ["slider", state.slider === "moment" ? null : state.slider],
     ["frozen", state.frozen ? "1" : null],
     ["hide", formatNumbers(state.hidden) || null],
     ["speed", state.speed === DEFAULT_SPEED ? null : brief(state.speed)],

@@ -7,6 +7,7 @@ import { foldable } from "./fold";
 import type { Part } from "./part";
 import { COLUMNS, columnsOf, rowsOf, sorted, type Column, type Order, type Row } from "./rows";
 import { unitMark, unitName } from "./unitwords";
+import { unitsOf } from "./search";
 import { counted, plural } from "./words";
 
 const AT_FIRST = 100;
@@ -48,13 +49,14 @@ export function createUnits(actions: Actions): Part {
     const needs = [now.facts, now.places, found, order, most];
     if (needs.some((need, at) => need !== drawn[at])) {
       drawn = needs;
-      const rows = sorted(rowsOf(now.facts, now.places, found), order);
+      const rows = sorted(rowsOf(now.facts, now.places), order, found);
       const columns = columnsOf(now.facts, now.places);
       const refocus = focused(body) !== null;
       fillHead(head, columns, order, sortBy);
       fillBody(body, now, rows.slice(0, most), columns);
       if (refocus) rowAt(active)?.focus();
-      say(count, found ? `${counted(rows.length)} of ${plural(now.facts.units, "unit")}` : plural(rows.length, "unit"));
+      markFound(body, found);
+      say(count, found ? `${counted(unitsOf(found).length)} of ${plural(now.facts.units, "unit")} found, listed first` : plural(rows.length, "unit"));
       more.hidden = rows.length <= most;
     }
     markSelected(body, now.state.selected, rowAt(active) ? active : -1);
@@ -114,6 +116,13 @@ function fillBody(body: HTMLElement, view: View, rows: readonly Row[], columns: 
       if (words.data !== text) words.data = text;
     });
   });
+}
+
+/** Marks the rows that a search means; the others stay. */
+function markFound(body: HTMLElement, found: Uint8Array | null): void {
+  for (const row of body.children) {
+    if (row instanceof HTMLElement) row.classList.toggle("found", found?.[Number(row.dataset["unit"])] === 1);
+  }
 }
 
 /** Marks the selected rows; one row alone can be reached by Tab. */

@@ -38,7 +38,20 @@ export function leadOf(view: View): string {
     ? `Each mark is a unit of ${layerName(layer.name)}: circles of ${timeline.name}, squares of ${merged.name}${elsewhere(view.scene)}`
     : `Each mark is a unit of ${layerName(layer.name)}`;
   const { alike, measure } = SIMILARITY[view.state.source];
+  if (view.state.nearest > 0) return `${marks}; each is joined with the ${nearestWords(view)} by ${measure}.${strongOf(view)}`;
   return `${marks}; joined are units ${alike}, ${measure} at least ${short(view.innerProduct)}.${noneOf(view) || fewOf(view)}`;
+}
+
+/** "3 units nearest to it", or "unit nearest to it". */
+function nearestWords({ state }: View): string {
+  return state.nearest === 1 ? "unit nearest to it" : `${state.nearest} units nearest to it`;
+}
+
+/** Which of the links to nearest units stand out, and what the others may be. */
+function strongOf({ facts, innerProduct, state }: View): string {
+  if (!facts) return "";
+  const level = state.cut === null && state.source === "weights" ? "chance" : "the cutoff";
+  return ` Dark are the ${plural(facts.strong, "link")} above ${level}, ${short(innerProduct)}; the others show who is nearest, be it by chance.`;
 }
 
 /** Where the second run has nothing at this moment: which of its moments is shown. */
@@ -94,7 +107,10 @@ export function linksOf(view: View): string {
   if (!view.facts) return "";
   const { linked, isolated, drawn } = view.facts;
   const from = `${SIMILARITY[view.state.source].measure} ${short(view.innerProduct)}`;
-  return `${plural(linked, "linked unit")}, ${counted(isolated)} isolated · ${plural(drawn, "link")} from ${from}`;
+  const units = `${plural(linked, "linked unit")}, ${counted(isolated)} isolated`;
+  const { nearest } = view.state;
+  if (nearest === 0) return `${units} · ${plural(drawn, "link")} from ${from}`;
+  return `${units} · ${plural(drawn, "link")} to the ${nearest} nearest, ${counted(view.facts.strong)} from ${from}`;
 }
 
 /** What a screen reader is told when the moment or the links change. */
@@ -106,6 +122,7 @@ export function spokenOf(view: View): string {
 
 /** What is left out of the picture at this cutoff, or null. */
 export function capOf(view: View): string | null {
+  if (view.lacking > 0) return `Of ${plural(view.lacking, "unit")} fewer than ${view.state.nearest} nearest are carried; what is missing is not drawn.`;
   if (!view.facts?.capped || !view.frame) return null;
   const carried = counted(view.frame.source.length);
   const from = `${SIMILARITY[view.state.source].measure} ${short(view.frame.floor)}`;

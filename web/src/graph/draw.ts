@@ -4,6 +4,7 @@ import { drawLinksOf, type Screen } from "./drawLinks.ts";
 import { DIMMED, FAINT, HALF_SIDE } from "./emphasis.ts";
 import type { Scene } from "./scene.ts";
 import { twinPairs } from "./scene.ts";
+import { fading, wayOf } from "./trails.ts";
 
 /** What is needed of a canvas's context, in a worker as on the page. */
 export type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
@@ -16,6 +17,11 @@ const RING = 2;
 // outline. Nobody sees it, and thousands of units are drawn in a third of the time.
 const SPECK = 1.6;
 const OUTLINED = 0.5;
+// What is found is ringed in a colour that no unit has, outside the ring of what is selected.
+const FOUND = "#c4006a";
+const FOUND_ON_DARK = "#ff7ab8";
+const FOUND_GAP = 5;
+const LEAST_FOUND = 6;
 
 /** Places of all units in pixels of the device. */
 export function screenOf(scene: Scene): Screen {
@@ -38,7 +44,9 @@ export function draw(context: Context, scene: Scene, screen: Screen, links: (fai
   context.globalAlpha = 1;
   if (scene.twins > 0) drawTwins(context, scene, screen);
   if (chosen || scene.hovered !== null) drawLinksOf(context, scene, screen, highlighted(scene));
+  if (scene.trails) drawTrails(context, scene);
   drawUnits(context, scene, screen);
+  drawFound(context, scene, screen);
   drawRings(context, scene, screen);
   if (scene.area !== null) drawArea(context, scene);
 }
@@ -125,6 +133,47 @@ function trace(context: Context, shape: number, x: number, y: number, radius: nu
   }
   context.moveTo(x + radius, y);
   context.arc(x, y, radius, 0, 2 * Math.PI);
+}
+
+/** Where selected units were at the last moments: a line that fades with time, a dot a moment. */
+function drawTrails(context: Context, scene: Scene): void {
+  const { footprints, bodies, camera, ratio } = scene;
+  const place = (value: number, shift: number): number => (value * camera.zoom + shift) * ratio;
+  context.lineWidth = 2 * ratio;
+  for (const unit of scene.selected) {
+    if (!(bodies.radius[unit] > 0)) continue;
+    context.strokeStyle = context.fillStyle = css(scene.appearance.colour[unit]);
+    const way = wayOf(footprints, bodies, unit);
+    for (let piece = 0; piece < footprints.length; piece++) {
+      const [x, y, toX, toY] = way.slice(2 * piece, 2 * piece + 4).map((value, at) => place(value, at % 2 === 0 ? camera.left : camera.top));
+      context.globalAlpha = fading(piece, footprints.length);
+      context.beginPath();
+      context.moveTo(x, y);
+      context.lineTo(toX, toY);
+      context.stroke();
+      context.beginPath();
+      trace(context, 0, x, y, 2 * ratio);
+      context.fill();
+    }
+  }
+  context.globalAlpha = 1;
+}
+
+/** A bright ring around what a search means, large enough to be seen from afar. */
+function drawFound(context: Context, scene: Scene, screen: Screen): void {
+  const { found, bodies, camera, ratio, dark } = scene;
+  if (found.size === 0) return;
+  context.beginPath();
+  for (const unit of found) {
+    if (!(bodies.radius[unit] > 0)) continue;
+    trace(context, 0, screen.x[unit], screen.y[unit], Math.max(bodies.radius[unit] * camera.zoom + FOUND_GAP, LEAST_FOUND) * ratio);
+  }
+  context.strokeStyle = paperOf(scene);
+  context.lineWidth = 4.5 * ratio;
+  context.stroke();
+  context.strokeStyle = dark ? FOUND_ON_DARK : FOUND;
+  context.lineWidth = 2.5 * ratio;
+  context.stroke();
 }
 
 /** Rings around what is selected and hovered, a dot in what is pinned. */

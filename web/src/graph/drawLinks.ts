@@ -28,6 +28,17 @@ export function drawLinks(context: Context, scene: Scene, screen: Screen, limit:
     }
     start = Math.max(start, end);
   });
+  if (scene.strong > 0) drawStrong(context, scene, screen, faint);
+}
+
+/** The links up to the level, over all others. */
+function drawStrong(context: Context, scene: Scene, screen: Screen, faint: number): void {
+  context.strokeStyle = scene.dark ? "#e6e8ea" : "#1c1e21";
+  context.lineWidth = 1.5 * scene.ratio;
+  context.globalAlpha = faint * 0.85;
+  for (let first = 0; first < scene.strong; first += LINES) {
+    strokeRange(context, scene, screen, first, Math.min(first + LINES, scene.strong));
+  }
 }
 
 function strokeRange(context: Context, scene: Scene, screen: Screen, start: number, end: number): void {

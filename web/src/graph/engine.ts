@@ -10,6 +10,7 @@ import { createLoop } from "./loop.ts";
 import type { Command, Told } from "./messages.ts";
 import type { Canvas } from "./painter.ts";
 import { twinPairs } from "./scene.ts";
+import { wayOf } from "./trails.ts";
 import { createState, reheat, renew, setAppearance, setFrame, setPinned, type State } from "./state.ts";
 
 export interface Engine {
@@ -47,7 +48,7 @@ function change(state: State, asked: Change, wake: () => void): void {
       state.version += 1;
       break;
     case "frame":
-      setFrame(state, asked.frame, asked.fresh);
+      setFrame(state, asked.frame, asked.fresh, asked.moved);
       break;
     case "links":
       state.options = asked;
@@ -62,6 +63,12 @@ function change(state: State, asked: Change, wake: () => void): void {
       break;
     case "selected":
       scene.selected = new Set(asked.units);
+      break;
+    case "found":
+      scene.found = new Set(asked.units);
+      break;
+    case "trails":
+      scene.trails = asked.on;
       break;
     case "hovered":
       scene.hovered = asked.unit;
@@ -80,6 +87,7 @@ function change(state: State, asked: Change, wake: () => void): void {
       state.reduced = asked.reduced;
       break;
     case "reset":
+      scene.footprints = [];
       state.fresh = true;
       state.following = true;
       break;
@@ -95,6 +103,15 @@ function change(state: State, asked: Change, wake: () => void): void {
       state.focus = null;
       break;
   }
+}
+
+function trailsOf({ bodies, camera, footprints, selected, trails }: State["scene"]): { unit: number; way: number[] }[] {
+  if (!trails || footprints.length === 0) return [];
+  const drawn = [...selected].filter((unit) => bodies.radius[unit] > 0);
+  return drawn.map((unit) => {
+    const way = wayOf(footprints, bodies, unit).map((place, at) => place * camera.zoom + (at % 2 === 0 ? camera.left : camera.top));
+    return { unit, way };
+  });
 }
 
 /** The picture as it stands; all links within the cutoff, however many the last drawing left out. */
@@ -121,5 +138,6 @@ function snapshotOf(state: State): Snapshot {
     opacity: opacityOf(scene.buckets),
     appearance: scene.appearance,
     twins: scene.twins > 0 ? twinPairs(bodies.units, scene.twins, bodies.radius) : new Uint16Array(0),
+    trails: trailsOf(scene),
   };
 }

@@ -5,9 +5,15 @@ import type { Command, Pointer } from "./messages.ts";
 const WHEEL_UNIT = [1, 20, 400];
 const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Enter"];
 
-/** Listens on an element until the signal ends. Within a longer page (`within`) the wheel scrolls
- * that page, until the graph has the focus. */
-export function listen(element: HTMLElement, send: (command: Command) => void, signal: AbortSignal, within = false): void {
+export interface Listening {
+  /** The page is longer than the viewer: the wheel scrolls it, until the graph has the focus. */
+  within?: boolean;
+  /** Whether pointers add to the selection and draw areas without Shift, as fingers need it. */
+  several?(): boolean;
+}
+
+/** Listens on an element until the signal ends. */
+export function listen(element: HTMLElement, send: (command: Command) => void, signal: AbortSignal, { within = false, several = () => false }: Listening = {}): void {
   const pointers: [string, Pointer["phase"]][] = [
     ["pointerdown", "down"],
     ["pointermove", "move"],
@@ -18,7 +24,7 @@ export function listen(element: HTMLElement, send: (command: Command) => void, s
   ];
   for (const [name, phase] of pointers) {
     const heard = (event: Event): void => {
-      if (event instanceof MouseEvent) point(element, event, phase, send);
+      if (event instanceof MouseEvent) point(element, event, phase, several(), send);
     };
     element.addEventListener(name, heard, { signal });
   }
@@ -34,6 +40,7 @@ function point(
   element: HTMLElement,
   event: MouseEvent,
   phase: Pointer["phase"],
+  several: boolean,
   send: (command: Command) => void,
 ): void {
   const pointer = event instanceof PointerEvent ? event : null;
@@ -48,8 +55,8 @@ function point(
     id: pointer?.pointerId ?? -1,
     ...placeOf(element, event),
     touch: pointer?.pointerType === "touch",
-    add: event.shiftKey || event.ctrlKey || event.metaKey,
-    area: event.shiftKey,
+    add: several || event.shiftKey || event.ctrlKey || event.metaKey,
+    area: several || event.shiftKey,
   });
 }
 

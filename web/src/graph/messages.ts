@@ -4,11 +4,13 @@ import type { Appearance, Forces, GraphFrame, GraphStatus, Snapshot } from "../t
 /** From the page. Those that are states are remembered, in case a worker is lost. */
 export type Command =
   | { kind: "size"; width: number; height: number; ratio: number }
-  | { kind: "frame"; frame: GraphFrame; fresh: boolean }
-  | { kind: "links"; maxApart: number; sigma: number; twins: boolean }
+  | { kind: "frame"; frame: GraphFrame; fresh: boolean; moved?: boolean }
+  | { kind: "links"; maxApart: number; sigma: number; twins: boolean; level?: number }
   | { kind: "appearance"; appearance: Appearance }
   | { kind: "forces"; forces: Forces }
   | { kind: "selected"; units: number[] }
+  | { kind: "found"; units: number[] }
+  | { kind: "trails"; on: boolean }
   | { kind: "hovered"; unit: number | null }
   | { kind: "pinned"; units: number[] }
   | { kind: "frozen"; frozen: boolean }

@@ -5,6 +5,7 @@ import { type Buckets } from "./buckets.ts";
 import type { Camera } from "./camera.ts";
 import type { Area } from "./hit.ts";
 import type { Springs } from "./springs.ts";
+import type { Footprint } from "./trails.ts";
 
 export interface Scene {
   /** Pixels of the element, and of the device for one of them. */
@@ -18,10 +19,17 @@ export interface Scene {
   bodies: Bodies;
   springs: Springs;
   buckets: Buckets;
+  /** The first so many links are drawn apart from the others; 0: none is. */
+  strong: number;
   appearance: Appearance;
   /** Units in the order in which they are drawn: by look, which is then set once. */
   order: Uint16Array;
   selected: ReadonlySet<number>;
+  /** What a search means. */
+  found: ReadonlySet<number>;
+  /** Where units were at the last moments, and whether that is drawn of the selected ones. */
+  footprints: readonly Footprint[];
+  trails: boolean;
   pinned: ReadonlySet<number>;
   hovered: number | null;
   /** Units of the first of two models if twins are joined, else 0. */

@@ -1,17 +1,18 @@
 // The engine's state: the picture that is shown, how it is laid out, and what must be made anew
 // before the next one.
 import type { Appearance, Forces, GraphFrame } from "../types.ts";
-import { FARTHEST } from "./apart.ts";
+import { countWithin, FARTHEST } from "./apart.ts";
 import { createBodies, resizeBodies } from "./bodies.ts";
 import { bucketsOf } from "./buckets.ts";
 import { DEFAULT_FORCES } from "./forces.ts";
 import { COLD, createLayout, type Layout, WARM } from "./layout.ts";
 import { drawingOrder, plainAppearance, type Scene } from "./scene.ts";
 import { createSprings, NO_SPRINGS } from "./springs.ts";
+import { withFootprint } from "./trails.ts";
 
 export interface State {
   frame: GraphFrame;
-  options: { maxApart: number; sigma: number; twins: boolean };
+  options: { maxApart: number; sigma: number; twins: boolean; level?: number };
   forces: Forces;
   layout: Layout;
   scene: Scene;
@@ -67,6 +68,10 @@ export function createState(): State {
       appearance,
       order: new Uint16Array(0),
       selected: new Set(),
+      found: new Set(),
+      footprints: [],
+      trails: false,
+      strong: 0,
       pinned: new Set(),
       ...{ hovered: null, twins: 0, area: null },
     },
@@ -77,11 +82,16 @@ export function createState(): State {
 }
 
 /** Another picture; units keep their places unless they are others. */
-export function setFrame(state: State, frame: GraphFrame, fresh: boolean): void {
+export function setFrame(state: State, frame: GraphFrame, fresh: boolean, moved = false): void {
   const { scene } = state;
   state.frame = frame;
   state.slack = true;
-  if (!fresh && frame.units === scene.bodies.units) return;
+  if (!fresh && frame.units === scene.bodies.units) {
+    // Before they are laid out, units have no places.
+    if (moved && !state.fresh) scene.footprints = withFootprint(scene.footprints, scene.bodies);
+    return;
+  }
+  scene.footprints = [];
   scene.bodies = createBodies(frame.units);
   state.layout = createLayout(scene.bodies);
   if (scene.appearance.radius.length !== frame.units) scene.appearance = plainAppearance(frame.units);
@@ -147,6 +157,9 @@ export function renew(state: State): void {
   if (state.slack) {
     scene.springs = createSprings(state.frame, scene.bodies.radius, state.options);
     scene.buckets = bucketsOf(scene.springs.apart, state.options.sigma);
+    // Where all links reach the level there is nothing to tell apart.
+    const { maxApart, level = maxApart } = state.options;
+    scene.strong = level < maxApart ? countWithin(scene.springs.apart, level) : 0;
     scene.order = drawingOrder(scene.appearance, scene.bodies.active);
     scene.twins = state.options.twins && state.frame.own < state.frame.units ? state.frame.own : 0;
     state.slack = false;

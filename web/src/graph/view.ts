@@ -20,6 +20,7 @@ export function createGraphView(options: { worker?: boolean; within?: boolean } 
   const snapshots = new Map<number, (snapshot: Snapshot) => void>();
   const end = new AbortController();
   let tickets = 0;
+  let several = false;
 
   function place(): HTMLCanvasElement {
     const canvas = document.createElement("canvas");
@@ -39,15 +40,20 @@ export function createGraphView(options: { worker?: boolean; within?: boolean } 
 
   const home = createHome(place, (told) => tell(told), options.worker ?? true);
   const { send } = home;
-  listen(surface, send, end.signal, options.within);
+  listen(surface, send, end.signal, { within: options.within ?? false, several: () => several });
   watchSize(element, (width, height, ratio) => send({ kind: "size", width, height, ratio }), end.signal);
   return {
     element,
-    setFrame: (frame, { fresh }) => send({ kind: "frame", frame, fresh }),
+    setFrame: (frame, { fresh, moved = false }) => send({ kind: "frame", frame, fresh, moved }),
     setLinks: (links) => send({ kind: "links", ...links }),
     setAppearance: (appearance) => send({ kind: "appearance", appearance }),
     setForces: (forces) => send({ kind: "forces", forces }),
     setSelected: (units) => send({ kind: "selected", units: [...units] }),
+    setFound: (units) => send({ kind: "found", units: [...units] }),
+    setTrails: (on) => send({ kind: "trails", on }),
+    setSeveral(on) {
+      several = on;
+    },
     setHovered: (unit) => send({ kind: "hovered", unit }),
     setPinned: (units) => send({ kind: "pinned", units: [...units] }),
     setFrozen: (frozen) => send({ kind: "frozen", frozen }),

@@ -1,5 +1,7 @@
 // The view as a list of shapes, light and with its legend: what both the SVG and the PNG are drawn from.
 
+import { css } from "../graph/colour";
+import { fading } from "../graph/trails";
 import type { Snapshot } from "../types";
 import { drawnOf } from "./drawn";
 import { legendHeight, legendShapes } from "./legend";
@@ -25,7 +27,7 @@ export function pictureOf(saving: Saving): Picture {
     height: under + legendHeight(legend, room, snapshot.zoom) + 16,
     top,
     plot: { width: snapshot.width, height: snapshot.height },
-    graph: [...linkShapes(snapshot, drawn), ...twinShapes(snapshot, drawn), ...nodeShapes(snapshot, drawn, saving.selected)],
+    graph: [...linkShapes(snapshot, drawn), ...twinShapes(snapshot, drawn), ...trailShapes(snapshot, drawn), ...nodeShapes(snapshot, drawn, saving.selected)],
     around: [...around, ...legendShapes(legend, room, MARGIN, under + 8, snapshot.zoom)],
   };
 }
@@ -57,6 +59,17 @@ function linkShapes(snapshot: Snapshot, drawn: Drawn): Shape[] {
   return levels.flatMap(([level, paths]) =>
     paths.map((points): Shape => ({ kind: "line", points, colour: LINK, width: 0.8, opacity: level / 1000 })),
   );
+}
+
+/** The way of selected units, fading as on the page. */
+function trailShapes({ trails, appearance }: Snapshot, { radius }: Drawn): Shape[] {
+  return (trails ?? []).filter(({ unit }) => radius[unit] > 0).flatMap(({ unit, way }) => {
+    const pieces = way.length / 2 - 1;
+    return Array.from({ length: pieces }, (_, piece): Shape => {
+      const points = way.slice(2 * piece, 2 * piece + 4);
+      return { kind: "line", points, colour: css(appearance.colour[unit]), width: 2, opacity: fading(piece, pieces) };
+    });
+  });
 }
 
 function twinShapes(snapshot: Snapshot, drawn: Drawn): Shape[] {

@@ -86,12 +86,12 @@ describe("the page", () => {
     const { press, find } = await opened(planted([timeline(KEY)]));
     press("ArrowLeft");
     await wait(50);
-    expect((last("frame") as [GraphFrame, object])[1]).toEqual({ fresh: false });
+    expect((last("frame") as [GraphFrame, object])[1]).toEqual({ fresh: false, moved: true });
     const layer = find<HTMLSelectElement>(".toolbar .field:nth-child(2) select");
     layer.value = "fc2";
     layer.dispatchEvent(new Event("change"));
     await wait(50);
-    expect((last("frame") as [GraphFrame, object])[1]).toEqual({ fresh: true });
+    expect((last("frame") as [GraphFrame, object])[1]).toMatchObject({ fresh: true });
   });
 
   it("goes by the keys and writes the address", async () => {
@@ -185,22 +185,26 @@ describe("selecting", () => {
     expect(address.hash).toBe("#v=1&sel=5");
   });
 
-  it("what was searched for fades the rest and Enter selects it", async () => {
-    const { find, text, press, address } = await opened(planted([timeline(KEY)]));
+  it("what was searched for is marked, the rest stays, and Enter selects it", async () => {
+    const { find, root, text, press, address } = await opened(planted([timeline(KEY)]));
     const input = find<HTMLInputElement>("input[type=search]");
     input.value = "isolated";
     input.dispatchEvent(new Event("input"));
     await wait(50);
     expect(text(".answer")).toBe("1 unit; Enter selects");
     const { opacity } = last("appearance") as { opacity: Float32Array };
-    expect(opacity[5]).toBe(1);
-    expect(opacity[0]).toBeCloseTo(0.12);
+    expect([...opacity]).toEqual([1, 1, 1, 1, 1, 1]);
+    expect(last("found")).toEqual([5]);
+    await wait(300);
+    expect([...root.querySelectorAll<HTMLElement>("tbody [data-unit]")].map(({ dataset }) => dataset["unit"])).toEqual(["5", "0", "1", "2", "3", "4"]);
+    expect([...root.querySelectorAll("tbody tr.found")]).toHaveLength(1);
     press("Enter", input);
     await wait(300);
     expect(address.hash).toBe("#v=1&sel=5");
     press("Escape");
     await wait(50);
     expect(input.value).toBe("");
+    expect(last("found")).toEqual([]);
     press("Escape");
     await wait(300);
     expect(address.hash).toBe("");
@@ -233,6 +237,44 @@ describe("selecting", () => {
     mounted!.destroy();
     await opened(planted([timeline(KEY)]), "", { whole: true });
     expect(document.title).toBe("fc1 of run 6f0c – Surfeit");
+  });
+});
+
+describe("links to the nearest", () => {
+  it("join each unit with so many, and tell those above chance apart", async () => {
+    const { text, root, find, address } = await opened(planted([timeline(KEY)]));
+    const joins = find<HTMLSelectElement>(".number.wide select");
+    joins.value = "nearest";
+    joins.dispatchEvent(new Event("change"));
+    await wait(300);
+    expect(address.hash).toBe("#v=1&k=3");
+    address.tell("#k=1");
+    await wait(300);
+    expect((last("frame") as [GraphFrame, object])[0].apart.length).toBe(4);
+    expect((last("frame") as [GraphFrame, object])[1]).toEqual({ fresh: false, moved: false });
+    expect(text(".links")).toBe("6 linked units, 0 isolated · 4 links to the 1 nearest, 3 from inner product 0.25");
+    expect(text(".lead")).toContain("each is joined with the unit nearest to it by inner product. Dark are the 3 links above chance, 0.25;");
+    expect(root.querySelector(".note:not([hidden])")).toBeNull();
+  });
+
+  it("say where not enough of them are carried", async () => {
+    const { text } = await opened(planted([timeline(KEY)]), "#k=4");
+    expect(text(".note:not([hidden])")).toBe("Of 6 units fewer than 4 nearest are carried; what is missing is not drawn.");
+  });
+});
+
+describe("the unit under the pointer", () => {
+  it("is told of with its nearest, at the present moment", async () => {
+    const { find, text } = await opened(planted([timeline(KEY)]));
+    expect(find<HTMLElement>(".hover-card").hidden).toBe(true);
+    graph.heard.hover!(2);
+    await wait(50);
+    expect(text(".hover-card .title")).toBe("unit 2");
+    expect(text(".hover-card")).toContain("norm0.50");
+    expect(text(".hover-card")).toContain("nearest (cosine)1 (0.80), 3 (0.60)");
+    graph.heard.hover!(null);
+    await wait(50);
+    expect(find<HTMLElement>(".hover-card").hidden).toBe(true);
   });
 });
 
