@@ -1,6 +1,9 @@
 """Views taken along: pictures, the file that is drawn again, and the export without a network."""
 
+import csv
+import json
 import re
+from ast import literal_eval
 from io import BytesIO
 from xml.etree import ElementTree
 
@@ -193,3 +196,44 @@ def test_an_export_shows_what_the_server_shows(cut_off, exported, new_page, addr
     assert there.chart_words("removal").get_by_role("paragraph").inner_text() == (
         here.chart_words("removal").get_by_role("paragraph").inner_text()
     )
+
+
+def downloaded(page, button):
+    with page.expect_download() as coming:
+        page.get_by_role("button", name=button).click()
+    return coming.value.suggested_filename, coming.value.path().read_text(encoding="utf-8")
+
+
+def test_the_selection_is_saved_as_a_list_that_python_takes(new_page, address, runs):
+    from surfeit.models import mlp
+    from surfeit.prune import unit_mask
+
+    viewer = Viewer(new_page(permissions=["clipboard-read", "clipboard-write"]))
+    viewer.open(address + "#v=1&sel=9,2-4")
+    name, text = downloaded(viewer.page, "Save list")
+    assert re.fullmatch(r"[0-9a-f]{12}-fc1-epoch-8-units\.json", name)
+    units = json.loads(text)
+    assert units == {"fc1": [2, 3, 4, 9]}
+    mask = unit_mask(mlp((32, 16), input_shape=load("digits").input_shape), units)
+    assert (~mask["fc1.weight"].any(dim=1)).nonzero().flatten().tolist() == [2, 3, 4, 9]
+    viewer.page.get_by_role("button", name="Copy list").click()
+    expect(viewer.page.get_by_text("List copied.")).to_be_visible()
+    copied = viewer.page.evaluate("navigator.clipboard.readText()")
+    assert literal_eval(copied) == units
+
+
+def test_the_table_is_saved_as_csv_in_its_order(viewer, address, runs):
+    _, keys = runs
+    viewer.open(address + "#v=1&sel=3")
+    grid = viewer.page.get_by_role("grid", name="Units")
+    expect(grid.get_by_role("button", name="order")).to_be_visible()
+    grid.get_by_role("button", name="norm").click()
+    name, text = downloaded(viewer.page, "Save as CSV")
+    assert name.endswith("-fc1-epoch-8-units.csv")
+    rows = list(csv.DictReader(text.splitlines()))
+    assert len(rows) == 32
+    norms = [float(row["norm"]) for row in rows]
+    assert norms == sorted(norms, reverse=True)
+    assert {row["run"] for row in rows} == {keys[0]}
+    assert sorted(int(row["removal_place"]) for row in rows) == list(range(1, 33))
+    assert [row["unit"] for row in rows if row["selected"] == "1"] == ["3"]

@@ -6,11 +6,12 @@ import type { GraphView, ViewState } from "../types";
 import type { Actions } from "./actions";
 import type { Address } from "./address";
 import { isScene, paperAppearance, type View } from "./derive";
+import { copy, download, fileName } from "./download";
 import { sentenceOf } from "./failures";
 import { h, icon } from "./dom";
 import type { Part } from "./part";
 import { formatState } from "./state";
-import { linksOf, momentName, momentOf } from "./words";
+import { linksOf, momentOf } from "./words";
 
 const DOWN = "M7 1.500h2v7l2.300-2.300 1.400 1.400L8 12.300 3.300 7.600l1.400-1.400L7 8.500zM2 13h12v1.500H2z";
 
@@ -80,18 +81,12 @@ async function saveView(view: View, graph: GraphView): Promise<string> {
   const state = explicit(view);
   const text = toView(await savingOf(view, graph), state, formatState(state));
   const name = `${fileName(view)}.json`;
-  await download(new Blob([text], { type: "application/json" }), name);
+  download(new Blob([text], { type: "application/json" }), name);
   return `Saved. Draw it with: surfeit figure ${name}`;
 }
 
-async function copyLink(view: View, linkOf: (hash: string) => string): Promise<string> {
-  const link = linkOf(formatState(explicit(view)));
-  try {
-    await navigator.clipboard.writeText(link);
-    return "Link copied.";
-  } catch {
-    return `The link could not be copied by itself; here it is: ${link}`;
-  }
+function copyLink(view: View, linkOf: (hash: string) => string): Promise<string> {
+  return copy(linkOf(formatState(explicit(view))), "Link");
 }
 
 /** The state with its run, layer and moment named, so that it means the same elsewhere. */
@@ -118,21 +113,4 @@ async function savingOf(view: View, graph: GraphView): Promise<Saving> {
     subtitle: linksOf(view),
     selected: view.state.selected,
   };
-}
-
-/** "6f0cab05b9c6-fc1-epoch-12" */
-function fileName({ scene }: View): string {
-  if (!isScene(scene)) return "surfeit";
-  const words = [scene.timeline.id.slice(0, 12), layerName(scene.layer.name), momentName(scene.timeline, scene.moment)];
-  return words.join("-").replace(/[^A-Za-z0-9.]+/g, "-");
-}
-
-async function download(blob: Blob, name: string): Promise<string> {
-  const address = URL.createObjectURL(blob);
-  const link = h("a", { href: address, download: name });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
-  return `Saved as ${name}.`;
 }

@@ -3,7 +3,9 @@
 import type { Actions } from "./actions";
 import type { View } from "./derive";
 import { h } from "./dom";
+import { copy, download, fileName } from "./download";
 import { foldable } from "./fold";
+import { listsOf } from "./lists";
 import { neighboursOf, type Neighbour } from "./neighbours";
 import type { Part } from "./part";
 import { remember } from "./store";
@@ -49,8 +51,21 @@ function contents(view: View, actions: Actions): Node[] {
   const latest = known[known.length - 1]!;
   const head = h("div", { class: "buttons" },
     h("span", { class: "count" }, `${plural(known.length, "unit")} selected`),
+    h("button", { type: "button", "data-focus": "save-list", title: "A file of the units by layer, which surfeit.prune.unit_mask takes: {\"fc1\": [0, 7]}", onclick: () => saveLists(view, actions) }, "Save list"),
+    h("button", { type: "button", "data-focus": "copy-list", title: "The units by layer, as Python and JSON write them: {\"fc1\": [0, 7]}", onclick: () => void copyLists(view, actions) }, "Copy list"),
     h("button", { type: "button", "data-focus": "clear", onclick: () => actions.select([], false) }, "Clear"));
   return [head, unitCard(view, latest, known.length, actions), ...(known.length > 1 ? [others(view, known.slice(0, -1), actions)] : [])];
+}
+
+/** A file for each run that has selected units. */
+function saveLists(view: View, actions: Actions): void {
+  const words = listsOf(view).map(({ beside, text }) =>
+    download(new Blob([`${text}\n`], { type: "application/json" }), `${fileName(view, beside)}-units.json`));
+  actions.say(`${words.join(" ")} In Python: unit_mask(model, json.load(open(…)))`);
+}
+
+async function copyLists(view: View, actions: Actions): Promise<void> {
+  actions.say(await copy(listsOf(view).map(({ text }) => text).join("\n"), "List"));
 }
 
 /** The other selected units; each comes to the front when it is clicked. */

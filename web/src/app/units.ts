@@ -3,7 +3,9 @@
 import type { Actions } from "./actions";
 import type { View } from "./derive";
 import { h, say } from "./dom";
+import { download, fileName } from "./download";
 import { foldable } from "./fold";
+import { csvOf } from "./lists";
 import type { Part } from "./part";
 import { COLUMNS, columnsOf, rowsOf, sorted, type Column, type Order, type Row } from "./rows";
 import { unitMark, unitName } from "./unitwords";
@@ -26,9 +28,10 @@ export function createUnits(actions: Actions): Part {
   const table = h("table", { class: "units", role: "grid", "aria-label": "Units", "aria-multiselectable": "true" },
     h("thead", { role: "rowgroup" }, head), body);
   const scroll = h("div", { class: "scroll" }, table);
-  const count = h("p", { class: "hint" });
+  const count = h("p", { class: "hint count" });
   const more = h("button", { type: "button", onclick: () => ((most = Infinity), redraw()) }, "Show all");
-  const element = foldable("Units", true, count, scroll, more);
+  const save = h("button", { type: "button", title: "All rows in this order, as comma-separated values", onclick: () => view && saveTable(view, order, actions) }, "Save as CSV");
+  const element = foldable("Units", true, h("div", { class: "buttons" }, count, save), scroll, more);
   element.addEventListener("toggle", () => redraw());
 
   function sortBy(column: Column): void {
@@ -79,6 +82,13 @@ export function createUnits(actions: Actions): Part {
       if (timer !== null) clearTimeout(timer);
     },
   };
+}
+
+function saveTable(view: View, order: Order, actions: Actions): void {
+  if (!view.facts) return actions.say("There is no table to save.");
+  const found = typeof view.found === "string" ? null : view.found;
+  const rows = sorted(rowsOf(view.facts, view.places), order, found);
+  actions.say(download(new Blob([csvOf(view, rows)], { type: "text/csv" }), `${fileName(view)}-units.csv`));
 }
 
 /** Makes the headings anew where they are others, so that the one just clicked keeps the focus. */
