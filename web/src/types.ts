@@ -338,5 +338,7 @@ export interface ChartModel {
 export interface Chart {
   readonly element: HTMLElement;
   update(model: ChartModel): void;
+  /** Whether there is nothing to draw, now and later. */
+  lacks(): boolean;
   destroy(): void;
 }

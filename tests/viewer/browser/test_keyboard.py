@@ -194,7 +194,7 @@ def test_rows_of_the_table_can_be_selected_by_keyboard(viewer, address):
 def test_reduced_motion_shows_the_units_only_at_rest(new_page, address):
     viewer = Viewer(new_page(reduced_motion="reduce")).open(address + LINKED)
     viewer.at_rest()
-    viewer.page.get_by_text("Forces", exact=True).click()
+    viewer.page.get_by_role("heading", name="Forces").click()
     before = viewer.picture()
     button = viewer.page.get_by_role("button", name="Lay out anew")
     seen = [before]

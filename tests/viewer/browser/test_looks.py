@@ -50,7 +50,7 @@ def violations(page, axe):
 def opened(page, address):
     viewer = Viewer(page).open(address + LINKED + "&sel=3,7")
     expect(viewer.chart_words("removal")).to_contain_text("By magnitude")
-    viewer.page.get_by_text("Forces", exact=True).click()
+    viewer.page.get_by_role("heading", name="Forces").click()
     return viewer
 
 

@@ -45,7 +45,7 @@ def test_a_dragged_unit_is_pinned_and_stays(viewer, address):
     viewer.slider.fill("2")
     expect(viewer.status).to_contain_text("epoch 2 of 8")
     assert np.allclose(places(viewer.at_rest())[unit], goal, atol=1)
-    viewer.page.get_by_text("Forces", exact=True).click()
+    viewer.page.get_by_role("heading", name="Forces").click()
     viewer.page.get_by_role("button", name="Release 1 pinned").click()
     viewer.expect_state(pin=None)
 
@@ -231,7 +231,7 @@ def test_the_table_sorts_and_its_rows_select(viewer, address):
 def test_forces_move_the_units_and_are_kept_in_the_address(viewer, address):
     viewer.open(address + LINKED)
     near = viewer.at_rest()
-    viewer.page.get_by_text("Forces", exact=True).click()
+    viewer.page.get_by_role("heading", name="Forces").click()
     charge = viewer.page.get_by_label("charge, as a number")
     charge.fill("-200")
     charge.press("Enter")

@@ -9,9 +9,9 @@ import type { Part } from "./part";
 import { remember } from "./store";
 
 /** The column and its charts, each a part that can be drawn in a turn of its own. */
-export function createChartColumn(actions: Actions): { element: HTMLElement; parts: Part[] } {
+export function createChartColumn(actions: Actions, live: boolean): { element: HTMLElement; parts: Part[] } {
   const asks = { select: actions.select, hover: actions.hover, goTo: actions.goTo };
-  const parts = [whosePart(), ...[createLearningChart, createRemovalChart, createSpectrumChart, createMovementChart].map((create) => chartPart(create(asks)))];
+  const parts = [whosePart(), ...[createLearningChart, createRemovalChart, createSpectrumChart, createMovementChart].map((create) => chartPart(create(asks), live))];
   const element = h("section", { class: "charts", "aria-label": "Charts of this run" }, ...parts.map((part) => part.element));
   return { element, parts };
 }
@@ -29,14 +29,18 @@ function whosePart(): Part {
   };
 }
 
-function chartPart(chart: Chart): Part {
+function chartPart(chart: Chart, live: boolean): Part {
   const draw = remember((...given: ChartGiven) => chart.update(modelOf(...given)));
   return {
     element: chart.element,
     update({ model, state, scene, frame, appearance, scales }) {
-      chart.element.hidden = !isScene(scene);
-      if (!isScene(scene)) return;
+      if (!isScene(scene)) {
+        chart.element.hidden = true;
+        return;
+      }
       draw(scene, frame, model.learning, model.spectrum, model.removal, appearance, scales, state.selected, model.hovered, model.dark);
+      // What a page that carries its data has not, it will never have: no words take its place.
+      chart.element.hidden = !live && chart.lacks();
     },
     destroy: () => chart.destroy(),
   };

@@ -9,6 +9,7 @@ import { createCutoff } from "./cutoff";
 import { h } from "./dom";
 import { createForces } from "./forces";
 import { createHelp } from "./help";
+import { createJumps } from "./jumps";
 import { createLegend } from "./legend";
 import { createBanner, createCover, createWord } from "./messages";
 import { createTurns, type Part } from "./part";
@@ -48,7 +49,8 @@ export function createPage({ actions, graph, address, again, live }: PageOptions
   const canvas = createCanvas(graph, actions, [legend.element, cover.element]);
   const forces = createForces(actions, { again: () => graph.reset() });
   const side = [createCutoff(actions), createSelection(actions), forces, createUnits(actions)];
-  const charts = createChartColumn(actions);
+  const charts = createChartColumn(actions, live);
+  const [links, selection, , units] = side.map((part) => part.element);
   const speaker = createSpeaker();
   const word = createWord(() => actions.say(null));
   const helpButton = h("button", { type: "button", class: "quiet", title: "How to read this, and the keys (?)", onclick: help.show }, "Help");
@@ -62,6 +64,15 @@ export function createPage({ actions, graph, address, again, live }: PageOptions
     h("main", {},
       canvas.element,
       h("div", { class: "panels" },
+        createJumps([
+          { label: "Graph", element: canvas.element, narrow: true },
+          { label: "Choices", element: toolbar.element, narrow: true },
+          { label: "Charts", element: charts.element },
+          { label: "Links", element: links! },
+          { label: "Selection", element: selection! },
+          { label: "Forces", element: forces.element },
+          { label: "Units", element: units! },
+        ]),
         h("div", { class: "side" }, ...side.map((part) => part.element)),
         charts.element)),
     speaker.element, word.element, help.element);

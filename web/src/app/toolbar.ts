@@ -31,13 +31,14 @@ export function createToolbar(actions: Actions, live: boolean): Part {
   const criterion = choice((value) => actions.change({ criterion: value }));
   const twins = h("input", { type: "checkbox", onchange: () => actions.change({ twins: twins.checked }) });
   const joined = h("label", { class: "check", title: "Joins each unit to the unit of the same number in the other run" }, twins, "join twins");
+  const runField = field("run", run, "field roomy");
   const mergedField = field("beside", merged);
   const criterionField = field("by", criterion);
   // Of thousands of runs, made anew only where they have changed.
   const runOptions = remember((catalog: Catalog | null) => (catalog?.timelines ?? []).slice(0, live ? undefined : 1).map(runOption));
   const mergedOptions = remember(besideOptions);
   const element = h("div", { class: "toolbar", role: "group", "aria-label": "What is shown" },
-    field("run", run, "field roomy"), field("layer", layer), field("likeness of", source), mergedField, joined, field("colour", colour), criterionField);
+    runField, field("layer", layer), field("likeness of", source), mergedField, joined, field("colour", colour), criterionField);
   return {
     element,
     update(view) {
@@ -48,6 +49,7 @@ export function createToolbar(actions: Actions, live: boolean): Part {
       fillSelect(source, sources(scene?.timeline ?? null), view.state.source);
       fillSelect(merged, mergedOptions(scene && catalog, scene?.timeline ?? null, scene?.layer ?? null), scene?.merged?.id ?? "");
       fillSelect(colour, colours(view), view.state.colour);
+      runField.classList.toggle("lone", !live && run.options.length < 2);
       run.title = scene?.timeline.name ?? "";
       merged.title = scene?.merged?.name ?? "";
       fillSelect(criterion, criteria(view), view.state.criterion);

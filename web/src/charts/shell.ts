@@ -53,10 +53,13 @@ export function createChart(begin: (paper: Paper) => Parts, name: string): Chart
       if (model) show(model);
     },
   });
+  let lacking = false;
   const parts = begin(paper);
   sheet.title.textContent = parts.title;
   const show = (next: ChartModel): void => {
     const message = parts.message(next);
+    // What is on its way says so.
+    lacking = message !== null && !message.endsWith("…");
     const needs = message === null ? [paper.width, paper.height, ...parts.depends(next)] : [message];
     const follows = [...needs, next.dark, ...parts.follows(next)];
     if (same(follows, traced)) return;
@@ -82,6 +85,7 @@ export function createChart(begin: (paper: Paper) => Parts, name: string): Chart
       model = next;
       show(next);
     },
+    lacks: () => lacking,
     destroy() {
       unwatch();
       parts.stop?.();
