@@ -317,6 +317,16 @@ export interface ChartActions {
   goTo(at: number): void;
 }
 
+/** What charts show of the run beside the first: at its last moment that is not later. */
+export interface SecondRun {
+  name: string;
+  timeline: Timeline;
+  at: number;
+  learning: Learning | string | null;
+  spectrum: SpectrumFrame | string | null;
+  removal: RemovalFrame | string | null;
+}
+
 /** What all charts are drawn from; null: not there yet, a string: why it never will be. */
 export interface ChartModel {
   timeline: Timeline;
@@ -326,6 +336,8 @@ export interface ChartModel {
   learning: Learning | string | null;
   spectrum: SpectrumFrame | string | null;
   removal: RemovalFrame | string | null;
+  /** The run beside the first, as far as it has come; its units are numbered by itself. */
+  second?: SecondRun | null | undefined;
   appearance: Appearance | null;
   /** The scale over all moments; null before a picture comes. */
   scales?: Scales | null | undefined;

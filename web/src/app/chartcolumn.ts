@@ -1,11 +1,13 @@
 // The four charts beside the graph, all of one moment, units and selection.
 
 import { createLearningChart, createMovementChart, createRemovalChart, createSpectrumChart } from "../charts";
-import type { Chart, ChartModel } from "../types";
+import type { Chart, ChartModel, SecondRun, Timeline } from "../types";
 import type { Actions } from "./actions";
 import { isScene } from "./derive";
 import { h, say } from "./dom";
+import type { Second } from "./model";
 import type { Part } from "./part";
+import { momentBeside } from "./scene";
 import { remember } from "./store";
 
 /** The column and its charts, each a part that can be drawn in a turn of its own. */
@@ -21,16 +23,21 @@ function whosePart(): Part {
   const element = h("p", { class: "hint", hidden: true });
   return {
     element,
-    update({ scene }) {
-      const both = isScene(scene) && scene.merged !== null;
-      element.hidden = !both;
-      say(element, both ? `Of ${scene.timeline.name}; norms and movement are of both runs.` : "");
+    update({ scene, model }) {
+      const merged = isScene(scene) ? scene.merged : null;
+      element.hidden = merged === null;
+      const names = isScene(scene) ? scene.timeline.name : "";
+      // A page that carries its data has the charts of its own run alone.
+      const lacking = Object.values(model.second).every((value) => typeof value === "string");
+      const words = lacking ? `Of ${names}; norms and movement are of both runs.` : `Thick lines are of ${names}, thin ones with squares of ${merged?.name ?? ""}.`;
+      say(element, merged === null ? "" : words);
     },
   };
 }
 
 function chartPart(chart: Chart, live: boolean): Part {
   const draw = remember((...given: ChartGiven) => chart.update(modelOf(...given)));
+  const secondOf = remember((timeline: Timeline, at: number, parts: Second): SecondRun => ({ name: timeline.name, timeline, at, ...parts }));
   return {
     element: chart.element,
     update({ model, state, scene, frame, appearance, scales }) {
@@ -38,7 +45,8 @@ function chartPart(chart: Chart, live: boolean): Part {
         chart.element.hidden = true;
         return;
       }
-      draw(scene, frame, model.learning, model.spectrum, model.removal, appearance, scales, state.selected, model.hovered, model.dark);
+      const second = scene.merged ? secondOf(scene.merged, momentBeside(scene.merged, scene.moment.at).at, model.second) : null;
+      draw(scene, frame, model.learning, model.spectrum, model.removal, second, appearance, scales, state.selected, model.hovered, model.dark);
       // What a page that carries its data has not, it will never have: no words take its place.
       chart.element.hidden = !live && chart.lacks();
     },
@@ -52,6 +60,7 @@ type ChartGiven = [
   learning: ChartModel["learning"],
   spectrum: ChartModel["spectrum"],
   removal: ChartModel["removal"],
+  second: ChartModel["second"],
   appearance: ChartModel["appearance"],
   scales: ChartModel["scales"],
   selected: ChartModel["selected"],
@@ -60,6 +69,6 @@ type ChartGiven = [
 ];
 
 function modelOf(...given: ChartGiven): ChartModel {
-  const [{ timeline, layer, moment }, frame, learning, spectrum, removal, appearance, scales, selected, hovered, dark] = given;
-  return { timeline, layer, at: moment.at, frame, learning, spectrum, removal, appearance, scales, selected, hovered, dark };
+  const [{ timeline, layer, moment }, frame, learning, spectrum, removal, second, appearance, scales, selected, hovered, dark] = given;
+  return { timeline, layer, at: moment.at, frame, learning, spectrum, removal, second, appearance, scales, selected, hovered, dark };
 }

@@ -1,6 +1,6 @@
 // All that the page is drawn from: the state in the address and what has come in for it.
 
-import type { Catalog, GraphFrame, Learning, Query, RemovalFrame, SpectrumFrame, ViewState } from "../types";
+import type { Catalog, GraphFrame, Learning, Query, RemovalFrame, SecondRun, SpectrumFrame, ViewState } from "../types";
 import type { Measured } from "./measured";
 import { DEFAULT_STATE } from "./state";
 
@@ -26,6 +26,8 @@ export interface Model {
   learning: Learning | string | null;
   spectrum: SpectrumFrame | string | null;
   removal: RemovalFrame | string | null;
+  /** The same of the run beside the first. */
+  second: Second;
   /** Nothing answers any more. */
   gone: boolean;
   playing: boolean;
@@ -40,6 +42,10 @@ export interface Model {
   word: string | null;
 }
 
+export type Second = Pick<SecondRun, "learning" | "spectrum" | "removal">;
+
+const NO_SECOND: Second = { learning: null, spectrum: null, removal: null };
+
 export function firstModel(state: ViewState = DEFAULT_STATE): Model {
   return {
     state,
@@ -52,6 +58,7 @@ export function firstModel(state: ViewState = DEFAULT_STATE): Model {
     learning: null,
     spectrum: null,
     removal: null,
+    second: NO_SECOND,
     gone: false,
     playing: false,
     hovered: null,

@@ -9,13 +9,15 @@ const MOST_BINS = 90;
 const VANISHING = 1e-12; // of the largest eigenvalue: rounding alone
 const SMALLEST = 1e-4; // of the largest eigenvalue: what lies below is not drawn
 
-/** Bins of equal width on the logarithmic axis, one of them beginning at the spikes' threshold. */
-export function binsOf({ eigenvalues, fit }: SpectrumFrame): { edges: number[]; counts: number[] } {
-  const largest = eigenvalues.reduce((most, value) => Math.max(most, value), 0);
-  const drawn = Array.from(eigenvalues).filter((value) => value > SMALLEST * largest);
+/** Bins of equal width on the logarithmic axis, one of them beginning at the spikes' threshold; wide
+ * enough for a second spectrum too. */
+export function binsOf({ eigenvalues, fit }: SpectrumFrame, second: SpectrumFrame | null = null): { edges: number[]; counts: number[]; others: number[] } {
+  const largest = [...eigenvalues, ...(second?.eigenvalues ?? [])].reduce((most, value) => Math.max(most, value), 0);
+  const above = (values: Float32Array): number[] => Array.from(values).filter((value) => value > SMALLEST * largest);
+  const [drawn, other] = [above(eigenvalues), second ? above(second.eigenvalues) : []];
   // A layer of which a mask left little may have noise of no size at all.
   const lower = fit ? Math.max(fit.lower, fit.upper * 1e-3, SMALLEST * largest) : Infinity;
-  const start = Math.log(Math.min(...drawn, lower) * 0.8);
+  const start = Math.log(Math.min(...drawn, ...other, lower) * 0.8);
   const stop = Math.log(Math.max(largest * 1.3, (fit?.threshold ?? 0) * 1.1));
   const bulk = fit && fit.upper > lower ? Math.log(fit.upper / lower) / BULK_BINS : (stop - start) / 40;
   const number = Math.round(Math.min(Math.max((stop - start) / bulk, 20), MOST_BINS));
@@ -23,7 +25,8 @@ export function binsOf({ eigenvalues, fit }: SpectrumFrame): { edges: number[]; 
   const shift = fit && fit.threshold > 0 ? remainder(Math.log(fit.threshold) - start, width) - width : 0;
   const logs = Array.from({ length: number + 2 }, (_, edge) => start + shift + width * edge);
   const within = bin<number, number>().domain([logs[0], logs[number + 1]]).thresholds(logs.slice(1, -1));
-  return { edges: logs.map(Math.exp), counts: within(drawn.map(Math.log)).map((values) => values.length) };
+  const counted = (values: number[]): number[] => within(values.map(Math.log)).map((bin) => bin.length);
+  return { edges: logs.map(Math.exp), counts: counted(drawn), others: counted(other) };
 }
 
 function remainder(value: number, divisor: number): number {

@@ -7,7 +7,8 @@ import { clipped, drawAxes } from "./axes";
 import { mark, part } from "./dom";
 import { watchKeys } from "./keys";
 import { horizontal, pointsOf, QUANTITIES, scalesOf, splitsOf, type Quantity, type Scales } from "./learningScales";
-import { drawDots } from "./points";
+import { drawDots, type Point } from "./points";
+import { drawSecond, secondOf } from "./second";
 import { watchPointer } from "./pointer";
 import { legendEntry, line, SPLITS } from "./series";
 import { createChart, type Paper, type Parts } from "./shell";
@@ -44,8 +45,8 @@ function learningParts(paper: Paper, actions: ChartActions): Parts {
   return {
     title: "Learning curve",
     message: ({ learning }) => messageOf(learning),
-    depends: (model) => [model.learning, model.timeline.moments, model.timeline.axis, quantity],
-    follows: ({ timeline, at }) => [timeline, at],
+    depends: (model) => [model.learning, secondOf(model, "learning"), model.timeline.moments, model.timeline.axis, quantity],
+    follows: ({ timeline, at, second }) => [timeline, at, second?.at, second?.name],
     draw(_, model) {
       quantity = toggle(model.learning as Learning, quantity);
       scales = drawCurves(paper, model, quantity);
@@ -109,6 +110,11 @@ function drawCurves(paper: Paper, model: ChartModel, quantity: Quantity): Scales
     mark(inside, "path", { ...line(SPLITS[split]), "data-split": split, d: path(points) ?? "" });
     legendEntry(paper.legend, "span", SPLITS[split], split);
   }
+  const second = secondOf(model, "learning");
+  for (const split of second ? splitsOf(second, quantity) : []) {
+    const points = pointsOf(second!, split, quantity).map(([at, value]): Point => [scales.x(at), scales.y(value)]);
+    drawSecond(inside, points, SPLITS[split], split);
+  }
   return scales;
 }
 
@@ -138,7 +144,14 @@ function reading(model: ChartModel, quantity: Quantity): string {
   const found = measuredAt(pointsOf(learning, split, shown), model.at);
   if (!found) return `Nothing was measured at ${moment(model)}.`;
   const value = valueWords(model, shown, split, found[1]);
-  return `${value} at ${moment(model)}.`;
+  return `${value} at ${moment(model)}.${besideWords(model, shown, split)}`;
+}
+
+/** The same of the run beside it, at its own moment. */
+function besideWords(model: ChartModel, quantity: Quantity, split: string): string {
+  const learning = secondOf(model, "learning");
+  const found = learning && measuredAt(pointsOf(learning, split, quantity), model.second!.at);
+  return found ? ` ${model.second!.name}: ${valueWords(model, quantity, split, found[1])}.` : "";
 }
 
 /** "70.0 % validation accuracy", "0.5 nats train loss", "test R² of 0.98". */

@@ -5,6 +5,7 @@ import { scaleLinear, scaleLog } from "d3-scale";
 
 import type { ChartModel, Learning, Timeline } from "../types";
 import { areaOf, roomFor, ticksOf, type Area, type Tick } from "./axes";
+import { secondOf } from "./second";
 import { SPLITS } from "./series";
 import type { Paper } from "./shell";
 import { plain } from "./words";
@@ -37,7 +38,8 @@ export function pointsOf(learning: Learning, split: string, quantity: Quantity):
 export function scalesOf(paper: Paper, model: ChartModel, quantity: Quantity): Scales & { ticks: Tick[] } {
   const learning = model.learning as Learning;
   const area = areaOf(paper.width, paper.height, model.timeline.axis === "level" && learning.columns["density"] ? 12 : 0);
-  const points = splitsOf(learning, quantity).flatMap((split) => pointsOf(learning, split, quantity));
+  const curves = [learning, secondOf(model, "learning")].flatMap((one) => (one ? [one] : []));
+  const points = curves.flatMap((one) => splitsOf(one, quantity).flatMap((split) => pointsOf(one, split, quantity)));
   const ats = [...points.map(([at]) => at), ...model.timeline.moments.map((one) => one.at)];
   const [first, last] = extent(ats) as [number, number];
   const x = scaleLinear([first, last > first ? last : first + 1], [area.left, area.right]);

@@ -9,6 +9,7 @@ import { brushOf } from "./brush";
 import { mark } from "./dom";
 import { watchKeys, type KeyListener } from "./keys";
 import { drawDots, type Point } from "./points";
+import { drawSecond, drawSquares, secondOf } from "./second";
 import { watchPointer, type Place, type PointerListener } from "./pointer";
 import { legendEntry, line, strokeOf } from "./series";
 import { createChart, type Paper, type Parts } from "./shell";
@@ -23,6 +24,8 @@ interface Scales {
   removedAt(pixel: number): number;
   /** Pixel of a criterion's curve after so many removals. */
   y(index: number, removed: number): number;
+  /** Pixel of an accuracy or a loss; its ticks. */
+  cost: ReturnType<typeof costScale>;
 }
 
 interface Shown {
@@ -30,6 +33,8 @@ interface Shown {
   scales: Scales;
   /** By criterion: the place of each unit in the order, counted from 1. */
   places: Uint16Array[];
+  /** The second run's order by the pressed criterion, and the place of each of its units. */
+  beside: { criterion: RemovalOrder; places: Uint16Array; y(removed: number): number } | null;
 }
 
 /** Removal curves. Dragging selects the units removed within the interval, in the order of the pressed criterion. */
@@ -63,12 +68,14 @@ function removalParts(paper: Paper, actions: ChartActions): Parts {
   return {
     title: "Removing units",
     message: ({ removal }) => messageOf(removal),
-    depends: ({ removal }) => [removal, state.active],
-    follows: ({ selected, hovered }) => [selected, hovered],
+    depends: (model) => [model.removal, secondOf(model, "removal"), state.active],
+    follows: ({ selected, hovered, second }) => [selected, hovered, second?.name],
     draw(_, next) {
       const frame = next.removal as RemovalFrame;
       state.active = Math.min(state.active, frame.criteria.length - 1);
-      state.shown = { frame, scales: scalesOf(paper, frame), places: frame.criteria.map(placesOf) };
+      const second = secondOf(next, "removal");
+      const scales = scalesOf(paper, frame, second);
+      state.shown = { frame, scales, places: frame.criteria.map(placesOf), beside: besideOf(frame, second, state.active, scales) };
       drawCurves(paper, state.shown, state.active);
       drawLegend(paper, frame, state.active, press);
     },
@@ -76,7 +83,7 @@ function removalParts(paper: Paper, actions: ChartActions): Parts {
       state.model = next;
       retrace();
     },
-    reading: ({ removal, selected }) => told((removal as RemovalFrame).instead, reading(removal as RemovalFrame, selected, state.active)),
+    reading: (model) => told((model.removal as RemovalFrame).instead, reading(model.removal as RemovalFrame, model.selected, state.active) + besideWords(model, state.active)),
     after: keys.refresh,
     stop() {
       stopPointer();
@@ -147,15 +154,24 @@ function placesOf({ order }: RemovalOrder): Uint16Array {
   return places;
 }
 
-function scalesOf(paper: Paper, frame: RemovalFrame): Scales {
+/** The second run's order by the criterion that is pressed, where it has one that is measured alike. */
+function besideOf(frame: RemovalFrame, second: RemovalFrame | null, active: number, scales: Scales): Shown["beside"] {
+  const criterion = second?.criteria.find(({ name }) => name === frame.criteria[active]?.name);
+  const curve = criterion && curveOf(criterion);
+  if (!second || !criterion || !curve || isLoss(second) !== isLoss(frame)) return null;
+  return { criterion, places: placesOf(criterion), y: (removed) => scales.cost(curve[Math.min(removed, curve.length - 1)]!) };
+}
+
+function scalesOf(paper: Paper, frame: RemovalFrame, second: RemovalFrame | null): Scales {
   const area = areaOf(paper.width, paper.height);
-  const x = scaleLinear([0, Math.max(frame.units, 1)], [area.left, area.right]);
+  const x = scaleLinear([0, Math.max(frame.units, second?.units ?? 0, 1)], [area.left, area.right]);
   const curves = frame.criteria.map(curveOf);
   const row = (area.bottom - area.top) / Math.max(curves.length, 1);
-  const y = costScale(curves, area);
+  const y = costScale([...curves, ...(second?.criteria.map(curveOf) ?? [])], area);
   return {
     area,
     x,
+    cost: y,
     removedAt: (pixel) => x.invert(pixel),
     y(index, removed) {
       const curve = curves[index];
@@ -174,13 +190,13 @@ function costScale(curves: (Float32Array | null)[], area: Area): ReturnType<type
   return scaleLinear([0, highest > 0 ? highest : 1], [area.bottom, area.top]).nice(4);
 }
 
-function drawCurves(paper: Paper, { frame, scales }: Shown, active: number): void {
+function drawCurves(paper: Paper, { frame, scales, beside }: Shown, active: number): void {
   const { area, x } = scales;
   const curves = frame.criteria.map(curveOf);
   const measured = curves.some((curve) => curve !== null);
   const text = isLoss(frame) ? plain : (value: number): string => String(Math.round(100 * value));
-  const ticks: Tick[] = measured ? ticksOf(costScale(curves, area), roomFor(area), text) : [];
-  const across = ticksOf(scaleLinear([0, frame.units], [area.left, area.right]), Math.min(frame.units, (area.right - area.left) / 60), (value) => value.toLocaleString("en"));
+  const ticks: Tick[] = measured ? ticksOf(scales.cost, roomFor(area), text) : [];
+  const across = ticksOf(scaleLinear([0, scales.removedAt(area.right)], [area.left, area.right]), Math.min(frame.units, (area.right - area.left) / 60), (value) => value.toLocaleString("en"));
   drawAxes(paper.base, area, { label: "units removed", ticks: across }, { label: measured ? costLabel(frame) : "order of removal", ticks });
   frame.criteria.forEach((criterion, index) => {
     const curve = curves[index];
@@ -189,6 +205,10 @@ function drawCurves(paper: Paper, { frame, scales }: Shown, active: number): voi
     const weight = index === active ? "chart-strong" : "chart-quiet";
     mark(paper.base, "path", { ...line(strokeOf(criterion.name), weight), "data-criterion": criterion.name, d: path(points) ?? "" });
   });
+  if (!beside) return;
+  const { criterion, y } = beside;
+  const points = Array.from({ length: criterion.order.length + 1 }, (_, removed): Point => [x(removed), y(removed)]);
+  drawSecond(paper.base, points, strokeOf(criterion.name), criterion.name);
 }
 
 function isLoss({ criteria }: RemovalFrame): boolean {
@@ -211,7 +231,7 @@ function drawLegend(paper: Paper, frame: RemovalFrame, active: number, press: (i
   });
 }
 
-function trace(paper: Paper, model: ChartModel, { frame, scales, places }: Shown, active: number, brush: [number, number] | null): void {
+function trace(paper: Paper, model: ChartModel, { frame, scales, places, beside }: Shown, active: number, brush: [number, number] | null): void {
   if (brush) drawBrush(paper.over, scales.area, ...brush);
   const at = (index: number, unit: number | null): Point | null => {
     const place = unit === null ? 0 : (places[index][unit] ?? 0);
@@ -223,6 +243,9 @@ function trace(paper: Paper, model: ChartModel, { frame, scales, places }: Shown
     const hovered = at(index, model.hovered);
     if (hovered) mark(paper.over, "circle", { class: "chart-hover", cx: hovered[0], cy: hovered[1], r: 6 });
   });
+  if (!beside) return;
+  const others = model.selected.map((unit) => beside.places[unit - frame.units] ?? 0).filter((place) => place > 0);
+  drawSquares(paper.over, others.map((place): Point => [scales.x(place), beside.y(place)]), strokeOf(beside.criterion.name).colour, 8);
 }
 
 function ends(scales: Scales, from: Place, to: Place): [number, number] {
@@ -252,12 +275,24 @@ function reading(frame: RemovalFrame, selected: readonly number[], active: numbe
   return costWords(frame, criterion) + note + chosen;
 }
 
+/** How many units of the run beside it can go by the same criterion. */
+function besideWords(model: ChartModel, active: number): string {
+  const [frame, second] = [model.removal as RemovalFrame, secondOf(model, "removal")];
+  const criterion = second?.criteria.find(({ name }) => name === frame.criteria[Math.min(active, frame.criteria.length - 1)]?.name);
+  if (!second || !criterion || !curveOf(criterion)) return "";
+  return ` ${model.second!.name}: ${bearableOf(criterion).toLocaleString("en")} of ${second.units.toLocaleString("en")}.`;
+}
+
+/** How many units can go by an order before it costs too much. */
+function bearableOf({ accuracy, loss }: RemovalOrder): number {
+  if (accuracy) return lastWithin(accuracy, (value) => value >= accuracy[0] - BEARABLE);
+  return loss ? lastWithin(loss, (value) => value <= loss[0] * (1 + BEARABLE_LOSS)) : 0;
+}
+
 /** How many units can go, and what that is measured on. */
 function costWords(frame: RemovalFrame, criterion: RemovalOrder): string {
   const { accuracy, loss, name } = criterion;
-  const bearable = accuracy
-    ? lastWithin(accuracy, (value) => value >= accuracy[0] - BEARABLE)
-    : loss ? lastWithin(loss, (value) => value <= loss[0] * (1 + BEARABLE_LOSS)) : 0;
+  const bearable = bearableOf(criterion);
   const price = accuracy ? "at a cost of 1 point of accuracy at most" : `with a loss at most 10 % above ${plain(loss?.[0] ?? NaN)}`;
   const on = `${frame.examples.toLocaleString("en")} ${frame.split} example${frame.examples === 1 ? "" : "s"}`;
   return `By ${spoken(name)}, ${bearable.toLocaleString("en")} of ${count(frame.units, "unit")} can go ${price} (${on}).`;

@@ -4,11 +4,12 @@ import { max } from "d3-array";
 import { scaleLinear, scaleLog } from "d3-scale";
 import { line as pathOf } from "d3-shape";
 
-import type { Chart, ChartActions, SpectrumFrame } from "../types";
+import type { Chart, ChartActions, ChartModel, SpectrumFrame } from "../types";
 import { areaOf, drawAxes, drawBrush, roomFor, ticksOf, type Area } from "./axes";
 import { binsOf, carriersOf, noiseCount, sharesOf, spikesOf } from "./eigenvalues";
 import { mark } from "./dom";
 import { watchKeys, type KeyListener } from "./keys";
+import { secondOf } from "./second";
 import { watchPointer, type Place, type PointerListener } from "./pointer";
 import { createChart, type Paper, type Parts } from "./shell";
 import { count, ordinal, percent, plain, sentence, told } from "./words";
@@ -51,17 +52,17 @@ function spectrumParts(paper: Paper, actions: ChartActions): Parts {
   return {
     title: "Eigenvalues of W Wᵀ",
     message: ({ spectrum }) => messageOf(spectrum),
-    depends: ({ spectrum }) => [spectrum],
-    follows: ({ selected }) => [selected],
+    depends: (model) => [model.spectrum, secondOf(model, "spectrum")],
+    follows: ({ selected, second }) => [selected, second?.name],
     draw(_, model) {
-      state.shown = drawSpectrum(paper, model.spectrum as SpectrumFrame);
+      state.shown = drawSpectrum(paper, model.spectrum as SpectrumFrame, secondOf(model, "spectrum"));
       state.cursor = 0;
     },
     trace(_, model) {
       state.selected = model.selected;
       retrace();
     },
-    reading: ({ spectrum, selected }) => told((spectrum as SpectrumFrame).instead, reading(spectrum as SpectrumFrame, selected)),
+    reading: (model) => told((model.spectrum as SpectrumFrame).instead, reading(model.spectrum as SpectrumFrame, model.selected) + besideWords(model)),
     after: keys.refresh,
     stop() {
       stopPointer();
@@ -122,11 +123,11 @@ function messageOf(spectrum: SpectrumFrame | string | null): string | null {
   return positive ? null : sentence(spectrum.note ?? "All eigenvalues are zero: the layer has no weights left.");
 }
 
-function drawSpectrum(paper: Paper, frame: SpectrumFrame): Shown {
+function drawSpectrum(paper: Paper, frame: SpectrumFrame, second: SpectrumFrame | null): Shown {
   const area = areaOf(paper.width, paper.height, STRIP);
-  const { edges, counts } = binsOf(frame);
+  const { edges, counts, others } = binsOf(frame, second);
   const x = scaleLog([edges[0], edges[edges.length - 1]], [area.left, area.right]).clamp(true);
-  const y = scaleLinear([0, Math.max(1, max(counts) ?? 1)], [area.bottom, area.top]).nice(4);
+  const y = scaleLinear([0, Math.max(1, max([...counts, ...others]) ?? 1)], [area.bottom, area.top]).nice(4);
   const decades = Math.log10(edges[edges.length - 1] / edges[0]);
   const round = x.ticks().filter((value) => isRound(value, decades));
   const ticks = round.map((value) => ({ place: x(value), text: plain(value) }));
@@ -139,10 +140,24 @@ function drawSpectrum(paper: Paper, frame: SpectrumFrame): Shown {
     const size = { x: left, y: y(number), width: Math.max(right - left - 0.5, 0.5), height: area.bottom - y(number) };
     mark(paper.base, "rect", { class: "chart-bar", "data-count": number, ...size });
   });
+  if (second) drawOutline(paper, edges.map(x), others.map(y), area.bottom);
   mark(paper.base, "line", { class: "chart-axis", x1: area.left, x2: area.right, y1: area.bottom, y2: area.bottom });
   const spikes = spikesOf(frame);
   if (frame.fit) drawNoise(paper, frame, area, x, (value) => y(Math.min(value, y.domain()[1])), Math.log(edges[1] / edges[0]));
   return { frame, area, x, spikes };
+}
+
+/** The second run's histogram as an outline over the first one's bars. */
+function drawOutline(paper: Paper, edges: number[], tops: number[], bottom: number): void {
+  const steps = tops.map((top, bin) => `V${top.toFixed(1)}H${edges[bin + 1]!.toFixed(1)}`).join("");
+  mark(paper.base, "path", { class: "chart-outline", "data-second": "spectrum", d: `M${edges[0]!.toFixed(1)} ${bottom}${steps}V${bottom}` });
+}
+
+/** How many eigenvalues of the run beside it stand out. */
+function besideWords(model: ChartModel): string {
+  const second = secondOf(model, "spectrum");
+  if (!second?.fit) return "";
+  return ` ${model.second!.name}, outlined: ${second.fit.spikes} of ${second.eigenvalues.length.toLocaleString("en")}.`;
 }
 
 function isRound(value: number, decades: number): boolean {

@@ -1,0 +1,32 @@
+"""Charts in a real browser beside a second run: each shows both."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+
+def test_beside_a_second_run_all_charts_show_both(viewer, address, runs):
+    _, keys = runs
+    viewer.open(f"{address}#v=1&with={keys[1][:12]}&colour=model")
+    other = "mlp-32-16 on digits, seed 1"
+    page = viewer.page
+    expect(page.get_by_text(f"thin ones with squares of {other}.")).to_be_visible()
+    expect(viewer.chart_words("learning")).to_contain_text(
+        re.compile(rf"at epoch 8\. {other}: \d+\.\d % validation accuracy\.")
+    )
+    expect(viewer.chart_words("removal")).to_contain_text(re.compile(rf"{other}: \d+ of 32\."))
+    expect(viewer.chart_words("spectrum")).to_contain_text(re.compile(rf"{other}, outlined: \d+"))
+    for chart in ("learning", "removal", "spectrum"):
+        group = viewer.chart_words(chart)
+        assert group.locator("[data-second]").count() > 0, chart
+        box = group.locator("[data-second]").first.bounding_box()
+        assert box is not None
+        assert box["width"] > 50, chart
+    viewer.slider.fill("2")
+    expect(viewer.chart_words("learning")).to_contain_text("at epoch 2")
+    viewer.choose("beside", "no other run")
+    expect(page.locator("[data-second]")).to_have_count(0)
+    expect(viewer.chart_words("removal")).not_to_contain_text(other)
