@@ -22,8 +22,25 @@ export interface Timeline {
   withoutData: string | null;
   /** What was minimised, "cross_entropy" or "squared_error" say; null where nobody says. */
   objective: string | null;
+  /** What it is chosen by among others, where that is known. */
+  about?: About;
+  /** What it was trained with: short words by dotted name; of a timeline in a long list not told. */
+  settings?: Record<string, string>;
   /** What is missing, a sentence: a run without snapshots has no moments. */
   note?: string | null;
+}
+
+/** A run in a few words. */
+export interface About {
+  model: string;
+  data: string;
+  seed: number | null;
+  /** In a search for tickets: "ticket", a control's name, or "tickets" of the whole search. */
+  arm: string;
+  level: number | null;
+  /** Share of the weights that its mask keeps. */
+  density: number | null;
+  tags: string[];
 }
 
 /** One place on the axis. */

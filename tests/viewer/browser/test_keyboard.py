@@ -19,6 +19,7 @@ NAME = """() => {
 }"""
 CONTROLS = (
     "run",
+    "Browse…",
     "layer",
     "likeness of",
     "beside",

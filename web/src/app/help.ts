@@ -10,11 +10,13 @@ export interface Help {
 }
 
 const READING =
-  "Each mark stands for one unit of the layer; the larger it is, the longer is the unit’s weight vector. Two units are joined " +
+  "Each mark stands for one unit of the layer; its area is proportional to the norm of the unit’s weight vector, on one scale for " +
+  "the whole training, so that what grows is seen to grow. Two units are joined " +
   "when their weight vectors point in similar directions; how similar, the cutoff says, which begins where chance ends. Joined " +
   "units pull each other close, all others push each other apart. Only who is joined with whom has a meaning, not where on the " +
   "sheet a unit lies. A unit that no line reaches is not that similar to any other. Move the slider to see how training " +
-  "changes who is joined, and select units to see in the charts what they cost to remove.";
+  "changes who is joined, and select units to see in the charts what they cost to remove. Where hardly any unit is joined, join " +
+  "each with its nearest: links above chance stay apart from the others.";
 
 const MEASURES =
   "The inner product is that of two weight vectors brought to length 1, the cosine of the angle between them: 1 is the same " +
@@ -23,7 +25,7 @@ const MEASURES =
   "only how fast weaker links fade and pull less, not which links there are.";
 
 const GESTURES =
-  "Click a unit to select it, Shift-click to add one, Shift-drag to select an area. Drag a unit to pin it where you " +
+  "Click a unit to select it, Shift-click to add one, Shift-drag to select an area; with a finger, press “Select several” first. Drag a unit to pin it where you " +
   "leave it, double-click to release it. Drag beside the units to move the picture, scroll or pinch to zoom; within " +
   "a longer page click into the graph first.";
 
@@ -44,7 +46,7 @@ export function createHelp(): Help {
     h("h3", {}, "In the graph"),
     h("p", {}, GESTURES),
     h("h3", {}, "Finding units"),
-    h("p", {}, `Write ${SEARCH_WORDS}. Several conditions hold together; Enter selects what was found.`),
+    h("p", {}, `Write ${SEARCH_WORDS}. Several conditions hold together. What was found is ringed and comes first in the table; Enter selects it.`),
     h("h3", {}, "Keys"),
     keys,
     h("div", { class: "buttons end" }, close));

@@ -1,11 +1,12 @@
 // The page: which parts it has, where they stand, and in which order they are drawn.
 
-import type { GraphView } from "../types";
+import type { GraphView, Timeline } from "../types";
 import type { Actions } from "./actions";
 import type { Address } from "./address";
 import { createCanvas } from "./canvas";
 import { createChartColumn } from "./chartcolumn";
 import { createCutoff } from "./cutoff";
+import { isScene } from "./derive";
 import { h } from "./dom";
 import { createForces } from "./forces";
 import { createHelp } from "./help";
@@ -13,12 +14,15 @@ import { createJumps } from "./jumps";
 import { createLegend } from "./legend";
 import { createBanner, createCover, createWord } from "./messages";
 import { createTurns, type Part } from "./part";
+import { createPicker } from "./picker";
+import { differenceWords } from "./runs";
 import { createSaveMenu } from "./savemenu";
 import { createSearchField } from "./searchfield";
 import { createSelection } from "./selection";
 import { createSpeaker, createTimebar } from "./timebar";
 import { createToolbar } from "./toolbar";
 import { createUnits } from "./units";
+import { remember } from "./store";
 import { leadOf } from "./words";
 
 export interface PageOptions {
@@ -27,6 +31,8 @@ export interface PageOptions {
   address: Address;
   again(): void;
   live: boolean;
+  /** What is known of a run alone. */
+  read(id: string): Promise<Timeline>;
 }
 
 export interface Page extends Part {
@@ -36,11 +42,13 @@ export interface Page extends Part {
 }
 
 /** All parts of the page; the graph, time and choices are drawn at once, the others in turns. */
-export function createPage({ actions, graph, address, again, live }: PageOptions): Page {
+export function createPage({ actions, graph, address, again, live, read }: PageOptions): Page {
   const search = createSearchField(actions);
   const save = createSaveMenu(actions, graph, address);
   const help = createHelp();
-  const toolbar = createToolbar(actions, live);
+  const picker = createPicker(actions, read);
+  const toolbar = createToolbar(actions, live, picker.show);
+  const differing = createDiffering();
   const lead = createLead();
   const timebar = createTimebar(actions);
   const banner = createBanner(again);
@@ -60,7 +68,7 @@ export function createPage({ actions, graph, address, again, live }: PageOptions
         h("span", { class: "brand" }, "Surfeit"),
         toolbar.element,
         h("div", { class: "aside" }, search.element, save.element, helpButton)),
-      banner.element, lead.element, timebar.element),
+      banner.element, lead.element, differing.element, timebar.element),
     h("main", {},
       canvas.element,
       h("div", { class: "panels" },
@@ -75,8 +83,8 @@ export function createPage({ actions, graph, address, again, live }: PageOptions
         ]),
         h("div", { class: "side" }, ...side.map((part) => part.element)),
         charts.element)),
-    speaker.element, word.element, help.element);
-  const first: Part[] = [canvas, timebar, lead, toolbar, search, save, banner, legend, cover, speaker, word];
+    speaker.element, word.element, help.element, picker.element);
+  const first: Part[] = [canvas, timebar, lead, differing, picker, toolbar, search, save, banner, legend, cover, speaker, word];
   const later: Part[] = [...side, ...charts.parts];
   const turns = createTurns(later);
   return {
@@ -103,6 +111,20 @@ function createLead(): Part {
     element,
     update(view) {
       const words = leadOf(view);
+      element.hidden = words === "";
+      if (element.textContent !== words) element.textContent = words;
+    },
+  };
+}
+
+/** Beside a second run: what its settings have that the first one's have not. */
+function createDiffering(): Part {
+  const element = h("p", { class: "hint differing", hidden: true });
+  const wordsOf = remember(differenceWords);
+  return {
+    element,
+    update({ scene }) {
+      const words = isScene(scene) && scene.merged ? wordsOf(scene.timeline, scene.merged) : "";
       element.hidden = words === "";
       if (element.textContent !== words) element.textContent = words;
     },

@@ -20,7 +20,7 @@ const COLOUR_NAMES: Record<ColourBy, string> = {
 };
 
 /** The row of choices. A page that is not live carries one run, and perhaps one to show beside it. */
-export function createToolbar(actions: Actions, live: boolean): Part {
+export function createToolbar(actions: Actions, live: boolean, browse: () => void): Part {
   const choice = (chosen: (value: string) => void): HTMLSelectElement =>
     h("select", { onchange: (event: Event) => chosen((event.target as HTMLSelectElement).value) });
   const run = choice(actions.chooseRun);
@@ -32,13 +32,14 @@ export function createToolbar(actions: Actions, live: boolean): Part {
   const twins = h("input", { type: "checkbox", onchange: () => actions.change({ twins: twins.checked }) });
   const joined = h("label", { class: "check", title: "Joins each unit to the unit of the same number in the other run" }, twins, "join twins");
   const runField = field("run", run, "field roomy");
+  const browser = h("button", { type: "button", title: "Filter and group all runs, and see what differs between two", onclick: browse }, "Browse…");
   const mergedField = field("beside", merged);
   const criterionField = field("by", criterion);
   // Of thousands of runs, made anew only where they have changed.
   const runOptions = remember((catalog: Catalog | null) => (catalog?.timelines ?? []).slice(0, live ? undefined : 1).map(runOption));
   const mergedOptions = remember(besideOptions);
   const element = h("div", { class: "toolbar", role: "group", "aria-label": "What is shown" },
-    runField, field("layer", layer), field("likeness of", source), mergedField, joined, field("colour", colour), criterionField);
+    runField, browser, field("layer", layer), field("likeness of", source), mergedField, joined, field("colour", colour), criterionField);
   return {
     element,
     update(view) {
@@ -49,6 +50,7 @@ export function createToolbar(actions: Actions, live: boolean): Part {
       fillSelect(source, sources(scene?.timeline ?? null), view.state.source);
       fillSelect(merged, mergedOptions(scene && catalog, scene?.timeline ?? null, scene?.layer ?? null), scene?.merged?.id ?? "");
       fillSelect(colour, colours(view), view.state.colour);
+      browser.hidden = !live || run.options.length < 2;
       runField.classList.toggle("lone", !live && run.options.length < 2);
       run.title = scene?.timeline.name ?? "";
       merged.title = scene?.merged?.name ?? "";

@@ -1,5 +1,5 @@
 // Timelines of which a catalog tells little: what surfeit.viewer.timelines.rows packs.
-import type { Catalog, Layer, Timeline } from "../types";
+import type { About, Catalog, Layer, Timeline } from "../types";
 
 /** A list a column; networks of the same layers are told once. */
 export interface Rows {
@@ -11,6 +11,8 @@ export interface Rows {
   moments: number[];
   objective: (string | null)[];
   network: number[];
+  /** A list a field. */
+  about?: { [field in keyof About]: About[field][] };
 }
 
 /** A catalog as it is sent: the first timelines whole, the others as rows. */
@@ -34,5 +36,10 @@ function timelinesOf(rows: Rows): Timeline[] {
     layers: rows.networks[rows.network[at]!]!,
     withoutData: null,
     objective: rows.objective[at]!,
+    ...(rows.about ? { about: aboutOf(rows.about, at) } : {}),
   }));
+}
+
+function aboutOf(columns: NonNullable<Rows["about"]>, at: number): About {
+  return Object.fromEntries(Object.entries(columns).map(([field, values]) => [field, values[at]])) as unknown as About;
 }

@@ -87,7 +87,7 @@ describe("the page", () => {
     press("ArrowLeft");
     await wait(50);
     expect((last("frame") as [GraphFrame, object])[1]).toEqual({ fresh: false, moved: true });
-    const layer = find<HTMLSelectElement>(".toolbar .field:nth-child(2) select");
+    const layer = find<HTMLSelectElement>(".toolbar .field:nth-child(3) select");
     layer.value = "fc2";
     layer.dispatchEvent(new Event("change"));
     await wait(50);

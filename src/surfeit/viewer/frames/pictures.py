@@ -93,7 +93,8 @@ class Pictures:
             load: whether to load its data to say if they are there, which may take seconds.
         """
         timeline = self.library.get(identifier)
-        return described(timeline, self.library.without_data(timeline, load=load))
+        about = {"about": timeline.about().described(), "settings": timeline.settings()}
+        return described(timeline, self.library.without_data(timeline, load=load)) | about
 
     def graph(self, query: Query) -> bytes:
         """The graph of one layer at one moment, or of two runs' layers merged."""

@@ -7,6 +7,7 @@ from typing import Any
 from surfeit.core import StoreError
 from surfeit.store import Summary
 from surfeit.store.run import Status
+from surfeit.viewer.timelines.about import FIELDS, About, about_in
 from surfeit.viewer.timelines.describing import described_layer
 from surfeit.viewer.timelines.records import LayerShape
 from surfeit.viewer.timelines.run import name_in
@@ -25,6 +26,7 @@ class Row:
         moments: how many there are.
         layers: of its network.
         objective: what was minimised; None where nobody says.
+        about: what it is chosen by.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Row:
     moments: int
     layers: tuple[LayerShape, ...]
     objective: str | None
+    about: About
 
 
 def row_in(summary: Summary, layers: tuple[LayerShape, ...]) -> Row:
@@ -48,6 +51,7 @@ def row_in(summary: Summary, layers: tuple[LayerShape, ...]) -> Row:
         moments=summary.snapshots,
         layers=layers,
         objective=summary.objective or None,
+        about=about_in(summary),
     )
 
 
@@ -61,6 +65,7 @@ def row_of(timeline: Timeline) -> Row:
         moments=len(timeline.steps()),
         layers=timeline.layers,
         objective=timeline.objective,
+        about=timeline.about(),
     )
 
 
@@ -80,4 +85,5 @@ def packed_rows(rows: Sequence[Row]) -> dict[str, Any]:
         "moments": [row.moments for row in rows],
         "objective": [row.objective for row in rows],
         "network": [places[row.layers] for row in rows],
+        "about": {name: [row.about.described()[name] for row in rows] for name in FIELDS},
     }

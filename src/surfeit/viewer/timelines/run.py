@@ -7,6 +7,7 @@ from surfeit.core import StoreError
 from surfeit.store import Run, density_of, read_labels
 from surfeit.store.run import Status, mask_path
 from surfeit.store.summary import Summary, objective_name
+from surfeit.viewer.timelines.about import About, about_of, settings_of
 from surfeit.viewer.timelines.networks import Networks
 from surfeit.viewer.timelines.records import inside, layer_shapes
 from surfeit.viewer.timelines.timeline import Learning, Moment, Timeline
@@ -44,6 +45,14 @@ class RunTimeline(Timeline):
     def objective(self) -> str | None:
         """What the run's configuration names."""
         return objective_name(self._run)
+
+    def about(self) -> About:
+        """What the run's record says."""
+        return about_of(self._run)
+
+    def settings(self) -> dict[str, str]:
+        """The run's."""
+        return settings_of(self._run)
 
     def steps(self) -> list[int]:
         """The steps of the snapshots."""

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from surfeit.store import Run, Store
 from surfeit.store.files import check_regular
 from surfeit.store.run import Status
 from surfeit.store.summary import objective_name
+from surfeit.viewer.timelines.about import About, about_of, settings_of
 from surfeit.viewer.timelines.networks import Networks
 from surfeit.viewer.timelines.records import layer_shapes
 from surfeit.viewer.timelines.run import learning_of, name_of
@@ -82,6 +84,15 @@ class TicketTimeline(Timeline):
     def objective(self) -> str | None:
         """What the first level's configuration names."""
         return objective_name(next(iter(self._runs.values())))
+
+    def about(self) -> About:
+        """What the first level's record says; arm and level are those of the whole search."""
+        first = about_of(next(iter(self._runs.values())))
+        return replace(first, arm="tickets", level=None, density=None)
+
+    def settings(self) -> dict[str, str]:
+        """Those of the first level."""
+        return settings_of(next(iter(self._runs.values())))
 
     def steps(self) -> list[int]:
         """The levels whose run has snapshots."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from surfeit.core import Split, StoreError, unknown
 from surfeit.store import Run
 from surfeit.store.run import Status
+from surfeit.viewer.timelines.about import About
 from surfeit.viewer.timelines.networks import Network, Networks
 from surfeit.viewer.timelines.records import (
     LayerShape,
@@ -95,6 +96,14 @@ class Timeline(ABC):
     @abstractmethod
     def objective(self) -> str | None:
         """The name of what was minimised; None where nobody says."""
+
+    @abstractmethod
+    def about(self) -> About:
+        """What it is chosen by among others."""
+
+    @abstractmethod
+    def settings(self) -> dict[str, str]:
+        """The configuration that it was trained with: short words by dotted name."""
 
     @abstractmethod
     def steps(self) -> list[int]:
