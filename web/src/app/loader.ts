@@ -1,12 +1,12 @@
 // Brings in what the state asks for: the graph of the moment, the moments that play comes to next,
 // and the pictures beside it. What is no longer wanted is called back.
 
-import type { GraphFrame, Learning, Query, RemovalFrame, Source, SpectrumFrame, Timeline } from "../types";
+import type { GraphFrame, Query, Source } from "../types";
 import { isGone, sentenceOf } from "./failures";
-import { createLatest } from "./latest";
+import { createBeside } from "./panels";
 import { measuredWith, subjectOf } from "./measured";
-import type { Model, Second } from "./model";
-import { distinct, momentBeside, queryOf, sceneOf, unreadOf, type Scene } from "./scene";
+import type { Model } from "./model";
+import { distinct, queryOf, sceneOf, unreadOf, type Scene } from "./scene";
 import { calledBack, createShelf } from "./shelf";
 import type { Store } from "./store";
 
@@ -154,7 +154,11 @@ function createFrames(store: Store<Model>, source: Source) {
       scene = next;
       const query = queryOf(scene, store.get().state);
       const key = JSON.stringify(query);
-      if (subjectOf(query) !== ends.subject) ends = { subject: "", keys: [] };
+      if (subjectOf(query) !== ends.subject) {
+        // Nothing waits for the ends of what is no longer shown.
+        ends = { subject: "", keys: [] };
+        store.set({ spanning: false });
+      }
       shelf.keepOnly(new Set([key, ...ahead(scene), ...ends.keys]));
       if (key === wanted) return;
       wanted = key;
@@ -167,69 +171,5 @@ function createFrames(store: Store<Model>, source: Source) {
       wanted = "";
     },
     destroy: shelf.clear,
-  };
-}
-
-function createBeside(store: Store<Model>, source: Source) {
-  const first = createPanels(store, source, (patch) => store.set(patch));
-  const second = createPanels(store, source, (patch) => store.set({ second: { ...store.get().second, ...patch } }));
-  return {
-    want(scene: Scene): void {
-      // Charts are of the runs' own weights, whatever the graph rests on.
-      const query: Query = { ...queryOf(scene, store.get().state), source: "weights", merged: null };
-      first.want(query, scene.timeline);
-      const { merged, moment } = scene;
-      if (merged) second.want({ ...query, timeline: merged.id, at: momentBeside(merged, moment.at).at }, merged);
-    },
-    again() {
-      first.again();
-      second.again();
-    },
-    destroy() {
-      first.destroy();
-      second.destroy();
-    },
-  };
-}
-
-/** Fetches what the charts show of one run. */
-function createPanels(store: Store<Model>, source: Source, tell: (patch: Partial<Second>) => void) {
-  const sameLayer = (old: Query, next: Query): boolean =>
-    old.timeline === next.timeline && old.layer === next.layer;
-  const failed = (problem: unknown): string => {
-    if (isGone(problem)) store.set({ gone: true });
-    return sentenceOf(problem);
-  };
-  // While time goes on the graph comes first.
-  const pause = (): number => (store.get().playing ? 800 : 120);
-  const common = { keyOf: (query: Query) => JSON.stringify(query), alike: sameLayer, failed, pause, room: FRAMES_KEPT };
-  const spectrum = createLatest<Query, SpectrumFrame>({
-    ...common,
-    load: (query, signal) => source.spectrum(query, signal),
-    tell: (value) => tell({ spectrum: value }),
-  });
-  const removal = createLatest<Query, RemovalFrame>({
-    ...common,
-    load: (query, signal) => source.removal(query, signal),
-    tell: (value) => tell({ removal: value }),
-  });
-  const learning = createLatest<{ id: string; moments: number }, Learning>({
-    load: (wish) => source.learning(wish.id),
-    keyOf: (wish) => JSON.stringify(wish),
-    alike: (old, next) => old.id === next.id,
-    tell: (value) => tell({ learning: value }),
-    failed,
-    pause: () => 0,
-    room: 4,
-  });
-  const all = [spectrum, removal, learning];
-  return {
-    want(query: Query, { id, moments }: Timeline): void {
-      spectrum.want(query);
-      removal.want(query);
-      learning.want({ id, moments: moments.length });
-    },
-    again: () => all.forEach((one) => one.again()),
-    destroy: () => all.forEach((one) => one.destroy()),
   };
 }

@@ -1,4 +1,5 @@
-// The search field: units that it does not mean step back; Enter selects those it means.
+// The search field: units that it means are ringed in the graph and come first in the table; Enter
+// selects them.
 
 import type { Actions } from "./actions";
 import type { View } from "./derive";

@@ -470,3 +470,20 @@ describe("a long catalog that only names its runs", () => {
     expect(source.asked.at(-1)).toMatchObject({ timeline: OTHER });
   });
 });
+
+describe("play while the scale is still being taken", () => {
+  it("is not held up by the ends of a layer that is no longer shown", async () => {
+    const source = planted([timeline(KEY)]);
+    source.scaled = false;
+    const asked = source.graph.bind(source);
+    // The first moment of fc1 never comes.
+    source.graph = (query, signal) => (query.layer === "fc1" && query.at === 0 ? new Promise(() => undefined) : asked(query, signal));
+    const { address, text, press } = await opened(source, "#t=200&speed=30");
+    source.scaled = true;
+    address.tell("#layer=fc2&t=200&speed=30");
+    await wait(300);
+    press(" ");
+    await wait(1000);
+    expect(text(".when")).toContain("epoch 4 of 4");
+  });
+});
