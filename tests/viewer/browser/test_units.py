@@ -16,7 +16,7 @@ FOUND = np.array([0xC4, 0x00, 0x6A]) / 255
 def in_the_open(view, unit, other=()):
     """Whether nothing lies over the unit: neither the page's own words nor other units."""
     x, y = places(view)[unit]
-    if not (40 < x < view["width"] - 60 and 40 < y < view["height"] - 120):
+    if not (40 < x < view["width"] - 60 and 40 < y < view["height"] - 150):
         return False
     apart = np.hypot(*(places(view) - (x, y)).T)
     apart[unit] = np.inf
@@ -325,7 +325,7 @@ def test_each_unit_can_be_joined_with_its_nearest(viewer, address):
     viewer.choose("join units", "each with its nearest")
     viewer.expect_state(k="3")
     expect(viewer.page.get_by_role("heading", level=1)).to_contain_text(
-        "each is joined with the 3 units nearest to it by inner product. Dark are the"
+        "each is joined with the 3 units nearest to it by inner product."
     )
     expect(viewer.status).to_have_text(
         re.compile(r"32 linked units, 0 isolated · \d+ links to the 3 nearest, \d+ from")

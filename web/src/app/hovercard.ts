@@ -4,7 +4,6 @@ import type { View } from "./derive";
 import { h } from "./dom";
 import { neighboursOf } from "./neighbours";
 import type { Part } from "./part";
-import { remember } from "./store";
 import { unitFacts, unitMark, unitName } from "./unitwords";
 import { short, SIMILARITY } from "./words";
 
@@ -14,35 +13,36 @@ const TOLD = ["norm", "angle moved", "weights kept"];
 /** Pixels between the pointer and the card. */
 const AWAY = 14;
 
-/** The card over `graph`: beside the pointer while that is there, else in a corner. */
+/** The card over `graph`: beside the pointer, or in a corner where the keyboard leads. What the
+ * pointer meets elsewhere, in a chart or the table, has words there. */
 export function createHoverCard(graph: HTMLElement): Part {
   const element = h("div", { class: "hover-card", hidden: true });
   let pointer: { x: number; y: number } | null = null;
+  let keyed = false;
   const place = (): void => placeAt(element, graph, pointer);
   const moved = (event: PointerEvent): void => {
     const box = graph.getBoundingClientRect();
+    keyed = false;
     pointer = { x: event.clientX - box.left, y: event.clientY - box.top };
     if (!element.hidden) place();
   };
   const left = (): void => {
-    pointer = null;
+    [pointer, keyed] = [null, false];
   };
   graph.addEventListener("pointermove", moved);
   graph.addEventListener("pointerleave", left);
-  const fill = remember((unit: number | null, _frame: unknown, _facts: unknown, _places: unknown, view: View) => {
-    element.hidden = unit === null;
-    if (unit === null) return;
-    element.replaceChildren(...contents(view, unit));
-    place();
-  });
+  graph.addEventListener("focusout", () => (keyed = false));
+  graph.addEventListener("keydown", () => ([pointer, keyed] = [null, true]), { capture: true });
   return {
     element,
     update(view) {
       const { hovered } = view.model;
-      const known = hovered !== null && view.facts !== null && hovered < view.facts.units && !view.model.playing;
-      // While nothing is hovered the card hangs on nothing that changes.
-      if (known) fill(hovered, view.frame, view.facts, view.places, view);
-      else element.hidden = true;
+      const here = pointer !== null || keyed;
+      const known = here && hovered !== null && view.facts !== null && hovered < view.facts.units && !view.model.playing;
+      element.hidden = !known;
+      if (!known) return;
+      element.replaceChildren(...contents(view, hovered));
+      place();
     },
   };
 }

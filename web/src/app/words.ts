@@ -51,7 +51,9 @@ function nearestWords({ state }: View): string {
 function strongOf({ facts, innerProduct, state }: View): string {
   if (!facts) return "";
   const level = state.cut === null && state.source === "weights" ? "chance" : "the cutoff";
-  return ` Dark are the ${plural(facts.strong, "link")} above ${level}, ${short(innerProduct)}; the others show who is nearest, be it by chance.`;
+  if (facts.strong === 0) return ` No link is above ${level}, ${short(innerProduct)}: they show who is nearest, be it by chance.`;
+  const dark = facts.strong === 1 ? "Dark is the one link" : `Dark are the ${counted(facts.strong)} links`;
+  return ` ${dark} above ${level}, ${short(innerProduct)}; the others show who is nearest, be it by chance.`;
 }
 
 /** Where the second run has nothing at this moment: which of its moments is shown. */

@@ -257,8 +257,14 @@ describe("links to the nearest", () => {
     expect(root.querySelector(".note:not([hidden])")).toBeNull();
   });
 
+  it("say so where none is above chance", async () => {
+    const { text } = await opened(planted([timeline(KEY)]), "#k=1&cut=1");
+    expect(text(".lead")).toContain("No link is above the cutoff, 1.00: they show who is nearest, be it by chance.");
+  });
+
   it("say where not enough of them are carried", async () => {
     const { text } = await opened(planted([timeline(KEY)]), "#k=4");
+    expect(text(".lead")).toContain("Dark are the 4 links above chance, 0.25;");
     expect(text(".note:not([hidden])")).toBe("Of 6 units fewer than 4 nearest are carried; what is missing is not drawn.");
   });
 });
@@ -267,6 +273,12 @@ describe("the unit under the pointer", () => {
   it("is told of with its nearest, at the present moment", async () => {
     const { find, text } = await opened(planted([timeline(KEY)]));
     expect(find<HTMLElement>(".hover-card").hidden).toBe(true);
+    graph.heard.hover!(2);
+    await wait(50);
+    // As from the table: it is told of there.
+    expect(find<HTMLElement>(".hover-card").hidden).toBe(true);
+    graph.element.dispatchEvent(new PointerEvent("pointermove", { clientX: 5, clientY: 5, bubbles: true }));
+    graph.heard.hover!(3);
     graph.heard.hover!(2);
     await wait(50);
     expect(text(".hover-card .title")).toBe("unit 2");
