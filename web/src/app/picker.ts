@@ -66,8 +66,9 @@ export function createPicker(actions: Actions, read: (id: string) => Promise<Tim
     element,
     update(next) {
       view = next;
+      if (!element.open) return;
       const needs = JSON.stringify([next.state.run, next.state.merged, next.state.layer]);
-      if (!element.open || (next.model.catalog === drawn && element.dataset["needs"] === needs)) return;
+      if (next.model.catalog === drawn && element.dataset["needs"] === needs) return;
       drawn = next.model.catalog;
       element.dataset["needs"] = needs;
       redraw();
