@@ -152,13 +152,22 @@ def test_a_search_marks_what_it_finds_leaves_the_rest_visible_and_enter_selects(
     expect(answer).to_be_visible()
     linked = {*view["links"]["source"], *view["links"]["target"]}
     assert int(answer.inner_text().split()[0]) == len(linked)
-    one, *others = [unit for unit in open_units(view) if unit < 32]
+    # A disc: what lies within a ring is paper, dimmed or not.
+    one = next(unit for unit in open_units(view) if view["nodes"]["shape"][unit] == 0)
+    others = [unit for unit in open_units(view) if unit != one]
     found.fill(str(one))
     until(lambda: marked(view, one, viewer.picture()))
     picture = viewer.picture()
     assert not any(marked(view, unit, picture) for unit in others)
     for unit in others[:5]:  # as they were
         assert np.abs(ring(view, unit, picture) - ring(view, unit, plain)).max() < 0.05
+    viewer.click_unit(view, others[0])  # what is found stands out beside a selection too
+    viewer.page.mouse.move(2, 2)
+    viewer.expect_state(sel=str(others[0]))
+    until(lambda: is_ringed(view, others[0], viewer.picture()))
+    now = viewer.picture()
+    within = tuple(places(view)[one].round().astype(int)[::-1])
+    assert np.abs(now[within] - picture[within]).max() < 0.05
     rows = viewer.page.get_by_role("grid", name="Units").get_by_role("row")
     expect(rows).to_have_count(33)
     expect(rows.nth(1).locator("td").first).to_have_text(str(one))

@@ -76,10 +76,10 @@ function drawTwins(context: Context, scene: Scene, screen: Screen): void {
 
 /** Units of one look one after another: discs by themselves are drawn faster than in one path. */
 function drawUnits(context: Context, scene: Scene, screen: Screen): void {
-  const { order, appearance, selected } = scene;
+  const { order, appearance, selected, found } = scene;
   for (let place = 0; place < order.length; place++) {
     const unit = order[place];
-    const dimmed = selected.size > 0 && !selected.has(unit) && unit !== scene.hovered;
+    const dimmed = selected.size > 0 && !selected.has(unit) && !found.has(unit) && unit !== scene.hovered;
     context.globalAlpha = appearance.opacity[unit] * (dimmed ? DIMMED : 1);
     if (place === 0 || !sameLook(scene, order[place - 1], unit)) setLook(context, scene, unit);
     drawUnit(context, scene, screen, unit);
