@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         n_of_m_mask,
         uniform_mask,
     )
+    from surfeit.prune.certainty import Bounds, examples_needed, possible_loss, removal_bounds
     from surfeit.prune.criteria import (
         CRITERIA,
         Criterion,
@@ -77,6 +78,7 @@ __all__ = [
     "SCORES",
     "UNIT_SCORES",
     "Allocation",
+    "Bounds",
     "Coverage",
     "Criterion",
     "Evidence",
@@ -101,6 +103,7 @@ __all__ = [
     "densities",
     "density",
     "erk_mask",
+    "examples_needed",
     "explained_variance",
     "fpgm",
     "frame_potential",
@@ -120,11 +123,13 @@ __all__ = [
     "order_by",
     "outputs_without",
     "overlap",
+    "possible_loss",
     "prunable",
     "random",
     "raw_frame_potential",
     "removable",
     "removable_by_loss",
+    "removal_bounds",
     "removal_curve",
     "removal_curves",
     "removal_order",
