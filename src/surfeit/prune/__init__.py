@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         taylor_unit,
         usual_criteria,
     )
-    from surfeit.prune.curve import RemovalCurve, outputs_without, removal_curve, removal_curves
+    from surfeit.prune.curve import outputs_without, removal_curve, removal_curves
     from surfeit.prune.evidence import Evidence
     from surfeit.prune.masks import (
         Coverage,
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         synflow_mask,
     )
     from surfeit.prune.table import removal_table, scoring_examples
+    from surfeit.prune.tally import RemovalCurve
     from surfeit.prune.unit_scores import UNIT_SCORES, UnitScore, unit_score_named, unit_score_names
     from surfeit.prune.unit_selection import unit_mask_from_scores
     from surfeit.prune.units import unit_mask

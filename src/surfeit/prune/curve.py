@@ -4,8 +4,7 @@ A removal changes the pre-activations of the units' readers by one unit's term, 
 depends on those has to run again; where a reader is not linear in the units, it runs again too.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float64, Int64
@@ -15,27 +14,8 @@ from surfeit.core import Objective, Split, check_split, check_tensor, cross_entr
 from surfeit.models import Structure
 from surfeit.models.structure import check_examples_apart
 from surfeit.prune.removal import Removal
+from surfeit.prune.tally import RemovalCurve, Tally
 from surfeit.prune.without import WithoutUnits
-
-
-@dataclass(frozen=True, eq=False)
-class RemovalCurve:
-    """What a network is worth after 0, 1, 2, ... removals.
-
-    Args:
-        accuracy: float64 [removals + 1], the fraction that is right; None without classes.
-        loss: float64 [removals + 1], the objective's mean; None where accuracy alone was wanted.
-    """
-
-    accuracy: Float64[Tensor, " removals+1"] | None
-    loss: Float64[Tensor, " removals+1"] | None
-
-    @property
-    def points(self) -> Float64[Tensor, " removals+1"]:
-        """The accuracies or, where there are no classes, the losses."""
-        points = self.loss if self.accuracy is None else self.accuracy
-        assert points is not None
-        return points
 
 
 def removal_curve(
@@ -126,7 +106,7 @@ def removal_curves(
         progress: called with the share of the work that is done, in [0, 1].
 
     Returns:
-        a curve for each order, on the split's device.
+        a curve for each order, on the split's device, with what `removal_bounds` asks for.
 
     Raises:
         ValueError: if there is no such layer, its units mix before they are read (which operation
@@ -149,7 +129,7 @@ def removal_curves(
     with torch.no_grad():
         without = WithoutUnits(model, removal, dtype=dtype, keep_bias=keep_bias)
         size = without.examples_at_once(split.inputs[:1], memory)
-        tallies = [_Tally(objective, len(order) + 1, losses=losses) for order in orders]
+        tallies = [Tally(objective, len(order) + 1, losses=losses) for order in orders]
         for start in range(0, len(split), size):
             part = split[start : start + size].to(without.device)
             front = without.front(part.inputs)
@@ -160,7 +140,11 @@ def removal_curves(
                 tally.add(without.removed(front, order), part.targets)
                 if progress is not None:
                     progress((start + len(part) * done / len(orders)) / len(split))
-    return [tally.curve(split.targets.device) for tally in tallies]
+        read = without.read_units()
+    return [
+        tally.curve(split.targets.device, certain=_leading(~read[order]))
+        for tally, order in zip(tallies, orders, strict=True)
+    ]
 
 
 @one_thread()
@@ -199,43 +183,9 @@ def outputs_without(
         return next(without.removed(without.front(inputs), order))
 
 
-class _Tally:
-    """How many are right, and what is lost, after each number of removals."""
-
-    def __init__(self, objective: Objective, points: int, *, losses: bool) -> None:
-        self._objective, self._losses = objective, losses
-        self._right = torch.zeros(points, dtype=torch.float64)
-        self._loss = torch.zeros(points, dtype=torch.float64)
-        self._judged = self._lost = 0
-
-    def add(self, every: Iterator[Tensor], targets: Tensor) -> None:
-        """Adds a chunk: the outputs after all removals first, after none last."""
-        right, lost, sums = [], [], []
-        for outputs in every:
-            sums.append(outputs.sum())
-            correct = self._objective.correct(outputs, targets)
-            if correct is not None:
-                right.append(torch.count_nonzero(correct))
-            if self._losses or correct is None:
-                lost.append(self._objective.loss(outputs, targets, "sum"))
-        if not bool(torch.stack(sums).isfinite().all()):
-            raise ValueError(
-                "once units are removed the network's outputs are no longer finite numbers: "
-                "nothing can be said of such a network"
-            )
-        if right:
-            self._right += torch.stack(right).flip(0).double().cpu()
-            self._judged += targets.numel()
-        if lost:
-            self._loss += torch.stack(lost).flip(0).double().cpu()
-            self._lost += len(targets)
-
-    def curve(self, device: torch.device) -> RemovalCurve:
-        """The curve, once all chunks were added."""
-        return RemovalCurve(
-            accuracy=(self._right / self._judged).to(device) if self._judged else None,
-            loss=(self._loss / self._lost).to(device) if self._lost else None,
-        )
+def _leading(values: Tensor) -> int:
+    """How many of the first are true."""
+    return int(values.long().cumprod(0).sum())
 
 
 def _check_operands(model: nn.Module, split: Split, objective: Objective) -> None:

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from surfeit.core import Objective, check_tensor, squared_error
-from surfeit.prune.curve import RemovalCurve
+from surfeit.prune.tally import RemovalCurve
 
 Points = Float[Tensor, " removals+1"]
 

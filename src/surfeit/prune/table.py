@@ -10,10 +10,11 @@ from torch import nn
 from surfeit.core import Objective, Split, Streams, check_splits, cross_entropy, one_thread
 from surfeit.models import Structure
 from surfeit.prune.criteria import CRITERIA, Criterion, OfWeights, usual_criteria
-from surfeit.prune.curve import RemovalCurve, removal_curves
+from surfeit.prune.curve import removal_curves
 from surfeit.prune.evidence import Evidence
 from surfeit.prune.orders import Remove, contributions, order_by
 from surfeit.prune.removal import Removal
+from surfeit.prune.tally import RemovalCurve
 
 SCHEMA = pa.schema(
     [
@@ -26,6 +27,10 @@ SCHEMA = pa.schema(
         ("split", pa.string()),
         ("accuracy", pa.float64()),
         ("loss", pa.float64()),
+        ("examples", pa.int64()),
+        ("lost", pa.int64()),
+        ("gained", pa.int64()),
+        ("certain", pa.bool_()),
         ("scores_on", pa.string()),
         ("scored_examples", pa.int64()),
     ]
@@ -59,7 +64,10 @@ def removal_table(
     One row for each point of each curve: `layer`, `criterion`, `remove` ("least" or "most" first;
     null for `random`, where it means nothing), `repeat` (0 but for `random`), `removed`, `units`
     (of the layer, or of the group that it goes together with), `split`, `accuracy` (fraction) or,
-    where the objective knows no classes, `loss`; the other is null. `scores_on` and
+    where the objective knows no classes, `loss`; the other is null. `examples` (of the split);
+    `lost` and `gained` (how many of them, against the whole network; null without classes, or where
+    an example has several answers) and `certain` (whether these removals change no answer whatever
+    the example) are what `removal_bounds` asks for. `scores_on` and
     `scored_examples` say what a criterion that looks at examples has looked at, and at how many;
     null for those of weights alone.
 
@@ -128,7 +136,8 @@ def removal_table(
         )
         for place, curve in zip(plan, curves, strict=True):
             origin = _origin(scores_on) if place.criterion.needs_examples else _origin(None)
-            rows.extend(row | origin for row in _rows(place, layer, name, curve))
+            about = {"layer": layer, "split": name, "examples": len(split)} | origin
+            rows.extend(about | row for row in _rows(place, curve))
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
@@ -210,19 +219,21 @@ def _plan(criteria: Mapping[str, Criterion], repeats: int) -> Iterator[_Order]:
             yield _Order(criterion, name, "most", 0)
 
 
-def _rows(
-    place: _Order, layer: str, split: str, curve: RemovalCurve
-) -> Iterator[dict[str, str | int | float | None]]:
+def _rows(place: _Order, curve: RemovalCurve) -> Iterator[dict[str, str | int | float | None]]:
     points = curve.points.tolist()
+    nothing: list[int | None] = [None] * len(points)
+    lost = nothing if curve.lost is None else curve.lost.tolist()
+    gained = nothing if curve.gained is None else curve.gained.tolist()
     for removed, value in enumerate(points):
         yield {
-            "layer": layer,
             "criterion": place.name,
             "remove": place.remove,
             "repeat": place.repeat,
             "removed": removed,
             "units": len(points) - 1,
-            "split": split,
             "accuracy": None if curve.accuracy is None else value,
             "loss": value if curve.accuracy is None else None,
+            "lost": lost[removed],
+            "gained": gained[removed],
+            "certain": removed <= curve.certain,
         }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
@@ -48,6 +48,15 @@ class Linear:
             return None
         positions = here.nonzero().flatten()[order].view(units, int(counts[0]))
         return Linear(module, site, positions)
+
+    def reads(self) -> Bool[Tensor, " units"]:
+        """Which units it weighs with anything but exactly zero."""
+        if isinstance(self.module, nn.Linear):
+            weight = self.module.weight
+        else:
+            weight = _dense_kernel(self.module)
+        read = (weight != 0).transpose(0, 1).flatten(1).any(1)  # of NaN, too
+        return read[self.positions.to(read.device)].any(1).cpu()
 
     def without(self, features: Tensor, instead: Tensor | None, order: Tensor) -> Tensor:
         """The reader's pre-activations once all units of the order are removed."""

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor, nn
 
 from surfeit.core import check_kind, converted_, copied
@@ -116,6 +117,16 @@ class WithoutUnits:
             given[reader.site.call] = reader.without(features, instead, order)
             adders.append(partial(reader.adder(features, instead, order), given[reader.site.call]))
         return given, adders
+
+    def read_units(self) -> Bool[Tensor, " units"]:
+        """Which units could matter: those that anything reads with a weight that is not zero.
+
+        Where a reader is not linear in the units, or the result reads them itself, all could.
+        """
+        alone = self._removal.first.issuperset(self._calls)  # nothing is read elsewhere
+        if not self._linear or not alone:
+            return torch.ones(self._removal.units, dtype=torch.bool)
+        return torch.stack([reader.reads() for reader in self._linear]).any(0)
 
     def removed(self, front: Front, order: Tensor) -> Iterator[Tensor]:
         """The outputs after all removals of an order, ..., after 2, 1, 0 of them.
