@@ -18,6 +18,14 @@ if TYPE_CHECKING:
         n_of_m_mask,
         uniform_mask,
     )
+    from surfeit.prune.can_go import (
+        CanGo,
+        can_go_of_table,
+        curves_of_table,
+        estimated_removable,
+        units_that_can_go,
+    )
+    from surfeit.prune.can_go_words import can_go_briefly, can_go_sentence
     from surfeit.prune.certainty import Bounds, examples_needed, possible_loss, removal_bounds
     from surfeit.prune.criteria import (
         CRITERIA,
@@ -80,6 +88,7 @@ __all__ = [
     "UNIT_SCORES",
     "Allocation",
     "Bounds",
+    "CanGo",
     "Coverage",
     "Criterion",
     "Evidence",
@@ -94,6 +103,9 @@ __all__ = [
     "alive_units",
     "allocation_named",
     "at_step",
+    "can_go_briefly",
+    "can_go_of_table",
+    "can_go_sentence",
     "check_alive",
     "check_mask",
     "check_nested",
@@ -101,9 +113,11 @@ __all__ = [
     "coverage",
     "criterion_named",
     "cubic",
+    "curves_of_table",
     "densities",
     "density",
     "erk_mask",
+    "estimated_removable",
     "examples_needed",
     "explained_variance",
     "fpgm",
@@ -146,6 +160,7 @@ __all__ = [
     "unit_mask_from_scores",
     "unit_score_named",
     "unit_score_names",
+    "units_that_can_go",
     "usual_criteria",
 ]
 

@@ -24,12 +24,14 @@ class Bounds:
     Args:
         lower: at least so many are; 0 where nothing was shown.
         upper: more than so many are not; all where nothing was shown.
+        loss: what may be lost, a fraction.
         confidence: of both together.
         examples: that were tested.
     """
 
     lower: int
     upper: int
+    loss: float
     confidence: float
     examples: int
 
@@ -61,7 +63,7 @@ def removal_bounds(
     bounds are about this network and examples drawn as these were.
 
     >>> curve = removal_curves(model, "fc1", [order], dataset.test)[0]
-    >>> removal_bounds(curve.lost, curve.gained, examples=len(dataset.test))
+    >>> removal_bounds(curve.lost, curve.gained, examples=curve.examples)
 
     Args:
         lost: int64 [removals + 1], at index k how many of the examples that the whole network
@@ -100,6 +102,7 @@ def removal_bounds(
     return Bounds(
         lower=_first_false(shown) - 1,
         upper=removals - _first_false(refuted[::-1]),
+        loss=loss,
         confidence=confidence,
         examples=examples,
     )

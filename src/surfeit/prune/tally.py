@@ -21,6 +21,7 @@ class RemovalCurve:
             answered wrongly; None without classes, or where an example has several answers, which
             do not err independently.
         gained: the reverse.
+        examples: that were tested.
         certain: so many of the first removals change no answer whatever the example, since all
             that reads those units weighs them with exactly zero.
     """
@@ -29,6 +30,7 @@ class RemovalCurve:
     loss: Float64[Tensor, " removals+1"] | None
     lost: Int64[Tensor, " removals+1"] | None = None
     gained: Int64[Tensor, " removals+1"] | None = None
+    examples: int = 0
     certain: int = 0
 
     @property
@@ -54,7 +56,7 @@ class Tally:
         self._loss = torch.zeros(points, dtype=torch.float64)
         self._lost = torch.zeros(points, dtype=torch.int64)
         self._gained = torch.zeros(points, dtype=torch.int64)
-        self._answers = self._judged = self._measured = 0
+        self._answers = self._examples = 0
 
     def add(self, every: Iterator[Tensor], targets: Tensor) -> None:
         """Adds a chunk: the outputs after all removals first, after none last.
@@ -78,10 +80,9 @@ class Tally:
         if right:
             self._count(torch.stack(right).flip(0))
             self._answers += targets.numel()
-            self._judged += len(targets)
         if losses:
             self._loss += torch.stack(losses).flip(0).double().cpu()
-            self._measured += len(targets)
+        self._examples += len(targets)
 
     def _count(self, right: Tensor) -> None:
         """Counts what is right, [removals + 1, answers], and what has changed since the first."""
@@ -92,11 +93,13 @@ class Tally:
 
     def curve(self, device: torch.device, *, certain: int) -> RemovalCurve:
         """The curve, once all chunks were added."""
-        paired = 0 < self._judged == self._answers
+        paired = 0 < self._examples == self._answers
+        measured = self._losses or not self._answers
         return RemovalCurve(
             accuracy=(self._right / self._answers).to(device) if self._answers else None,
-            loss=(self._loss / self._measured).to(device) if self._measured else None,
+            loss=(self._loss / self._examples).to(device) if measured else None,
             lost=self._lost.to(device) if paired else None,
             gained=self._gained.to(device) if paired else None,
+            examples=self._examples,
             certain=certain,
         )

@@ -1,0 +1,258 @@
+"""The one answer to how many units can go, and its words."""
+
+import pyarrow as pa
+import pytest
+import torch
+from torch import nn
+
+from surfeit.core import Split, Streams, squared_error
+from surfeit.prune import (
+    Bounds,
+    CanGo,
+    RemovalCurve,
+    accepted_rise,
+    can_go_briefly,
+    can_go_of_table,
+    can_go_sentence,
+    contributions,
+    criterion_named,
+    curves_of_table,
+    order_by,
+    removal_bounds,
+    removal_curves,
+    removal_table,
+    units_that_can_go,
+    usual_criteria,
+)
+from surfeit.prune.removal import Removal
+
+
+def curve(lost, *, examples=1000, gained=0, right=900, certain=0):
+    lost = torch.tensor(lost)
+    gains = torch.full_like(lost, gained)
+    gains[0] = 0
+    accuracy = (right - lost + gains).double() / examples
+    return RemovalCurve(accuracy, None, lost, gains, examples, certain)
+
+
+STEEP, FLAT = curve([0, 30, 60, 90]), curve([0, 2, 5, 80])
+
+
+def test_validation_chooses_the_criterion_and_test_bounds_its_order():
+    asked = []
+
+    def test(name):
+        asked.append(name)
+        return curve([0, 0, 40, 90])
+
+    found = units_that_can_go({"steep": STEEP, "flat": FLAT, "as flat": FLAT}, test)
+    assert asked == ["flat"]  # the first of equals, and no other is looked at
+    assert (found.criterion, found.estimate, found.units) == ("flat", 2, 3)
+    judged = test("flat")
+    assert found.bounds == removal_bounds(judged.lost, judged.gained, examples=1000)
+    assert (found.bounds.lower, found.bounds.upper) == (1, 1)
+
+
+def test_units_that_nobody_reads_are_certain():
+    found = units_that_can_go(
+        {"flat": FLAT}, lambda name: curve([0, 0, 0, 9], examples=9, certain=2)
+    )
+    assert (found.bounds.lower, found.bounds.upper) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("loss", "why"),
+    [
+        (0.0, "no number of examples could show that nothing at all is lost"),
+        (1.0, "there is nothing to show where all may be lost"),
+    ],
+)
+def test_without_bounds_it_says_why(loss, why):
+    found = units_that_can_go({"flat": FLAT}, lambda name: FLAT, loss=loss)
+    assert (found.bounds, found.why_no_bounds) == (None, why)
+    assert found.estimate == (3 if loss else 0)
+
+
+def test_of_losses_there_is_an_estimate_alone():
+    losses = RemovalCurve(None, torch.tensor([0.5, 0.52, 0.58, 0.9], dtype=torch.float64))
+    found = units_that_can_go({"magnitude": losses}, lambda name: losses, rise=0.1)
+    assert (found.estimate, found.bounds) == (2, None)
+    assert found.why_no_bounds == "bounds are known of accuracies alone"
+
+
+def test_of_several_answers_an_example_there_is_an_estimate_alone():
+    several = RemovalCurve(FLAT.accuracy, None)
+    found = units_that_can_go({"magnitude": several}, lambda name: several)
+    assert (found.estimate, found.bounds) == (2, None)
+    assert found.why_no_bounds == "bounds need one answer an example"
+
+
+def network(outputs=3):
+    model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, outputs))
+    generator = Streams(2).get("weights")
+    for value in model.parameters():
+        value.data = torch.randn(value.shape, generator=generator)
+    return model
+
+
+def splits(n=300):
+    generator, found, model = Streams(3).get("examples"), {}, network()
+    for name in ("validation", "test"):
+        inputs = torch.randn(n, 6, generator=generator)
+        found[name] = Split(inputs, model(inputs).argmax(1))
+    return found
+
+
+def test_a_table_gives_the_answer_of_its_curves():
+    model, data = network(), splits()
+    table = removal_table(model, "0", data, streams=Streams(0), repeats=3)
+    found = can_go_of_table(table, loss=0.2)
+    removal = Removal.of(_structure(model, data), "0")
+    orders = {
+        name: order_by(contributions(criterion, removal, model))
+        for name, criterion in usual_criteria().items()
+        if not criterion.draws
+    }
+    chosen_from = dict(
+        zip(
+            orders,
+            removal_curves(model, "0", list(orders.values()), data["validation"]),
+            strict=True,
+        )
+    )
+    expected = units_that_can_go(
+        chosen_from,
+        lambda name: removal_curves(model, "0", [orders[name]], data["test"])[0],
+        loss=0.2,
+    )
+    assert len(found.random) == 3
+    assert (found.criterion, found.estimate, found.bounds) == (
+        expected.criterion,
+        expected.estimate,
+        expected.bounds,
+    )
+    assert found.bounds.upper < 8
+    assert criterion_named(found.criterion) in usual_criteria().values()
+
+
+def _structure(model, data):
+    from surfeit.models import Structure
+
+    return Structure.of(model, data["test"].inputs[:1])
+
+
+def test_curves_of_a_table_are_those_that_were_measured():
+    model, data = network(), splits(50)
+    table = removal_table(model, "0", data, streams=Streams(0), repeats=2)
+    shuffled = table.take(list(reversed(range(table.num_rows))))
+    curves = curves_of_table(shuffled)
+    assert len(curves) == 2 * (2 * 4 + 2)
+    removal = Removal.of(_structure(model, data), "0")
+    order = order_by(contributions(criterion_named("magnitude"), removal, model), "most")
+    (expected,) = removal_curves(model, "0", [order], data["test"])
+    found = curves["test", "magnitude", "most", 0]
+    assert torch.equal(found.accuracy, expected.accuracy)
+    assert torch.equal(found.lost, expected.lost)
+    assert torch.equal(found.gained, expected.gained)
+    assert (found.examples, found.certain) == (50, expected.certain)
+
+
+def test_tables_of_losses_and_older_tables_give_estimates():
+    data = {
+        name: Split(split.inputs, split.inputs[:, :3] + 0.0) for name, split in splits(40).items()
+    }
+    table = removal_table(
+        network(), "0", data, streams=Streams(0), repeats=2, objective=squared_error
+    )
+    rise = accepted_rise(5.0, data["validation"].targets, squared_error, loss=0.5)
+    assert can_go_of_table(table, loss=0.5, rise=rise).bounds is None
+    old = removal_table(network(), "0", splits(40), streams=Streams(0), repeats=2)
+    old = old.drop_columns(["examples", "lost", "gained", "certain"])
+    found = can_go_of_table(old)
+    assert (found.bounds, found.why_no_bounds) == (None, "bounds need one answer an example")
+
+
+def test_errors_say_what_is_missing():
+    with pytest.raises(ValueError, match="no criterion orders the units"):
+        units_that_can_go({}, lambda name: FLAT)
+    table = removal_table(
+        network(), "0", {"test": splits(20)["test"]}, streams=Streams(0), repeats=1
+    )
+    with pytest.raises(ValueError, match=r"test examples judge, got curves of \['test'\]"):
+        can_go_of_table(table)
+    alone = {"random": usual_criteria()["random"]}
+    table = removal_table(network(), "0", splits(20), streams=Streams(0), repeats=1, criteria=alone)
+    assert isinstance(table, pa.Table)
+    with pytest.raises(ValueError, match="no criterion orders the units"):
+        can_go_of_table(table)
+
+
+def answer(lower, upper, *, units=300, examples=5000, why=None):
+    bounds = Bounds(lower=lower, upper=upper, loss=0.01, confidence=0.95, examples=examples)
+    return CanGo(
+        units=units,
+        criterion="magnitude",
+        estimate=134,
+        bounds=None if why else bounds,
+        why_no_bounds=why,
+    )
+
+
+PRICE = "can go for at most a point of accuracy"
+TEST = "(95\N{NO-BREAK SPACE}% confidence, 5,000 test images)"
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ((118, 147), f"at least 118 of 300 units of fc1 {PRICE}; more than 147 cannot {TEST}"),
+        ((118, 300), f"at least 118 of 300 units of fc1 {PRICE} {TEST}"),
+        ((300, 300), f"all 300 units of fc1 {PRICE} {TEST}"),
+        ((0, 0), f"none of 300 units of fc1 {PRICE} {TEST}"),
+        (
+            (0, 9),
+            f"it was not shown that any unit of fc1 {PRICE}; more than 9 of 300 cannot {TEST}",
+        ),
+        ((0, 300), f"it was not shown that any unit of fc1 {PRICE} {TEST}"),
+    ],
+)
+def test_sentences_claim_what_was_shown(bounds, words):
+    found = can_go_sentence(answer(*bounds), whose="fc1", price="a point of accuracy")
+    assert found == words
+
+
+def test_a_sentence_on_too_few_images_says_so():
+    found = can_go_sentence(answer(0, 170, examples=360), whose="fc1", price="a point of accuracy")
+    assert found.endswith(
+        "360 test images): 360 are too few to show it, since with none of them lost 1.02 points "
+        "remain possible"
+    )
+
+
+def test_estimates_are_called_so():
+    found = can_go_sentence(
+        answer(0, 0, why="bounds are known of accuracies alone"),
+        whose="fc1",
+        price="1 % more loss",
+        noun="examples",
+    )
+    assert found == (
+        "about 134 of 300 units of fc1 can go for at most 1 % more loss, an estimate from the "
+        "validation examples: bounds are known of accuracies alone"
+    )
+    assert can_go_briefly(answer(0, 0, why="x")) == "about 134 of 300 units, an estimate"
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ((118, 147), "at least 118 and at most 147 of 300 units"),
+        ((118, 300), "at least 118 of 300 units"),
+        ((0, 9), "at most 9 of 300 units"),
+        ((0, 300), "nothing was shown of 300 units"),
+        ((0, 0), "none of 300 units"),
+        ((300, 300), "300 of 300 units"),
+    ],
+)
+def test_brief_words_claim_what_was_shown(bounds, words):
+    assert can_go_briefly(answer(*bounds)) == words
