@@ -84,7 +84,7 @@ def test_a_network_that_no_record_can_build_is_built_by_a_function(own, stream, 
     assert summary["layers"]["stem"]["removal"]["group"] == ["stem", "back"]
     capsys.readouterr()
     assert call("prune", stream, "--layer", "back", *arguments, "--repeats", "2") == 0
-    assert "units that can go for 1 point of validation accuracy" in capsys.readouterr().out
+    assert "estimate for 1 point of validation accuracy" in capsys.readouterr().out
     assert pq.read_table(out / "removal-back.parquet")["units"][0].as_py() == 6
 
 
@@ -115,7 +115,7 @@ def test_a_regression_is_pruned_by_its_r2(own, regression, tmp_path, capsys):
     arguments = ["--layer", "fc1", "--criteria", "magnitude", "random", "--out", out]
     assert call("prune", regression, *arguments, *data) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split("\t")[2] == "units that can go for 1 point of validation R²"
+    assert lines[0].split("\t")[2] == "estimate for 1 point of validation R²"
     table = pq.read_table(out / "removal-fc1.parquet")
     assert table["accuracy"].null_count == table.num_rows
     for kind in ("svg", "png", "pdf"):

@@ -217,7 +217,8 @@ def test_prune_writes_table_and_figure_and_prints_the_answer(root, tmp_path, cap
     out = tmp_path / "out"
     arguments = ["prune", key[:8], "--layer", "fc1", "--repeats", "3", "--out", out]
     assert call(*arguments, "--criteria", "magnitude", "random", "--root", root) == 0
-    lines = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
     assert [line.split("\t")[:2] for line in lines[1:]] == [
         ["magnitude", "least first"],
         ["magnitude", "most first"],
@@ -225,10 +226,13 @@ def test_prune_writes_table_and_figure_and_prints_the_answer(root, tmp_path, cap
     ]
     assert "±" in lines[3]
     assert lines[0].split("\t")[2:] == [
-        "units that can go for 1 point of validation accuracy",
+        "estimate for 1 point of validation accuracy",
         "validation accuracy with that",
         "test accuracy with that",
     ]
+    said = " ".join(printed.err.split())
+    assert re.search(r"(\d+ of|all|any unit|none).* of fc1 can go for at most a point of", said)
+    assert "95 % confidence" in said.replace("\N{NO-BREAK SPACE}", " ")
     for line in lines[1:]:
         for cell in line.split("\t")[3:]:
             assert re.fullmatch(r"\d+\.\d % → \d+\.\d %", cell)

@@ -1,5 +1,7 @@
 """The one answer to how many units can go, and its words."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 import torch
@@ -77,14 +79,14 @@ def test_of_losses_there_is_an_estimate_alone():
     losses = RemovalCurve(None, torch.tensor([0.5, 0.52, 0.58, 0.9], dtype=torch.float64))
     found = units_that_can_go({"magnitude": losses}, lambda name: losses, rise=0.1)
     assert (found.estimate, found.bounds) == (2, None)
-    assert found.why_no_bounds == "bounds are known of accuracies alone"
+    assert found.why_no_bounds == "bounds are given of accuracies alone"
 
 
 def test_of_several_answers_an_example_there_is_an_estimate_alone():
     several = RemovalCurve(FLAT.accuracy, None)
     found = units_that_can_go({"magnitude": several}, lambda name: several)
     assert (found.estimate, found.bounds) == (2, None)
-    assert found.why_no_bounds == "bounds need one answer an example"
+    assert found.why_no_bounds == "bounds need examples of one answer each"
 
 
 def network(outputs=3):
@@ -169,7 +171,7 @@ def test_tables_of_losses_and_older_tables_give_estimates():
     old = removal_table(network(), "0", splits(40), streams=Streams(0), repeats=2)
     old = old.drop_columns(["examples", "lost", "gained", "certain"])
     found = can_go_of_table(old)
-    assert (found.bounds, found.why_no_bounds) == (None, "bounds need one answer an example")
+    assert (found.bounds, found.why_no_bounds) == (None, "bounds need examples of one answer each")
 
 
 def test_errors_say_what_is_missing():
@@ -224,21 +226,25 @@ def test_sentences_claim_what_was_shown(bounds, words):
 def test_a_sentence_on_too_few_images_says_so():
     found = can_go_sentence(answer(0, 170, examples=360), whose="fc1", price="a point of accuracy")
     assert found.endswith(
-        "360 test images): 360 are too few to show it, since with none of them lost 1.02 points "
-        "remain possible"
+        "360 test images): so few could not show it, since with none of 360 images lost 1.02 "
+        "points remain possible"
     )
 
 
 def test_estimates_are_called_so():
     found = can_go_sentence(
-        answer(0, 0, why="bounds are known of accuracies alone"),
+        answer(0, 0, why="bounds are given of accuracies alone"),
         whose="fc1",
         price="1 % more loss",
         noun="examples",
     )
     assert found == (
         "about 134 of 300 units of fc1 can go for at most 1 % more loss, an estimate from the "
-        "validation examples: bounds are known of accuracies alone"
+        "validation examples: bounds are given of accuracies alone"
+    )
+    none = replace(answer(0, 0, why="it is so"), estimate=0)
+    assert can_go_sentence(none, whose="fc1", price="1 % more loss").startswith(
+        "none of 300 units of fc1 can go for at most 1 % more loss, by an estimate from the valida"
     )
     assert can_go_briefly(answer(0, 0, why="x")) == "about 134 of 300 units, an estimate"
 

@@ -48,9 +48,20 @@ def _removal():
                                 "removed": removed,
                                 "units": units,
                                 "accuracy": max(0.1, 0.97 - 0.1 * over),
+                                "examples": 400 if split == "test" else 180,
                             }
                         )
     return table("removal", rows), table("removable", counts)
+
+
+def can_go(**changes):
+    """The answer of the tests' layers: bounds of one, of the other that none can go."""
+    rows = [
+        {"layer": "fc1", "lower": 6, "upper": 8, "estimate": 7, "units": 12},
+        {"layer": "fc2", "lower": 0, "upper": 0, "estimate": 0, "units": 8},
+    ]
+    common = {"criterion": "magnitude", "loss": 0.01, "confidence": 0.95, "examples": 400}
+    return table("can_go", [{**row, **common, **changes} for row in rows])
 
 
 def _units():
@@ -225,6 +236,7 @@ def planted_tables():
         "learning": pa.table(metrics),
         "removal": removal,
         "removable": removable,
+        "can_go": can_go(),
         "choices": _choices(),
         "units": _units(),
         "edges": _edges(),

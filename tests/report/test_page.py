@@ -95,10 +95,12 @@ def test_page_says_the_summarys_numbers(page, summary):
     plain = unescape(re.sub(r"<[^>]+>", "", page))
     fc1 = summary["layers"]["fc1"]
     removal, rank = fc1["removal"], fc1["rank"]["weights"]
+    bounds = removal["bounds"]
     for text in (
         findings.headline(summary),
         words.caution(summary),
-        f"{removal['removable']} of {fc1['units']}",
+        f"at least {bounds['lower']} and at most {bounds['upper']} of 12 units",
+        f"lets {removal['estimate']} go, an estimate",
         words.percent(removal["test"]["before"]),
         words.percent(removal["test"]["after"]),
         words.plus_minus(removal["random"]),
@@ -112,7 +114,7 @@ def test_page_says_the_summarys_numbers(page, summary):
 
 
 def test_page_changes_with_the_summary(page, summary, figures, tables):
-    summary["layers"]["fc1"]["removal"]["removable"] = 11
+    summary["layers"]["fc1"]["removal"]["bounds"]["upper"] = 11
     assert "11 of 12" in render(summary, figures, tables)
     assert "11 of 12" not in page
 

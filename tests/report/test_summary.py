@@ -11,12 +11,21 @@ from surfeit.report.schema import table
 from surfeit.report.summary import summarise
 from surfeit.tables import wilson_interval
 
+from .conftest import can_go
+
 
 def test_summary_reads_what_was_planted(summary):
     fc1 = summary["layers"]["fc1"]
-    assert fc1["removal"]["removable"] == 7
+    assert fc1["removal"]["estimate"] == 7
+    assert fc1["removal"]["bounds"] == {
+        "lower": 6,
+        "upper": 8,
+        "loss": 0.01,
+        "confidence": 0.95,
+        "examples": 400,
+    }
     assert fc1["removal"]["criterion"] == "magnitude"
-    assert fc1["removal"]["share"] == pytest.approx(7 / 12)
+    assert fc1["removal"]["share"] == pytest.approx(6 / 12)
     assert fc1["removal"]["by_criterion"] == {
         "magnitude": 7,
         "frame_potential": 5,
@@ -35,11 +44,15 @@ def test_summary_reads_what_was_planted(summary):
     assert fc1["rank"]["weights"]["share_of_norm"] == pytest.approx(0.5**0.5)
 
 
-def test_random_on_test_is_read_where_as_many_units_are_gone(summary):
-    # After 7 removals the three orders, good for 3, 1 and 2 units, have lost 4, 6 and 5 tenths.
-    random = summary["layers"]["fc1"]["removal"]["random_test"]
-    assert random["mean"] == pytest.approx(0.97 - 0.5)
-    assert random["sd"] == pytest.approx(0.1)
+def test_random_on_test_is_read_where_as_many_units_are_gone(summary, tables, provenance, config):
+    # After 6 removals the three orders, good for 3, 1 and 2 units, have lost 3, 5 and 4 tenths.
+    many = summary["layers"]["fc1"]["removal"]["as_many"]
+    assert (many["removed"], many["after"]) == (6, pytest.approx(0.97))
+    assert many["random"]["mean"] == pytest.approx(0.97 - 0.4)
+    assert many["random"]["sd"] == pytest.approx(0.1)
+    tables["can_go"] = can_go(lower=0)  # nothing was shown: as many as the estimate
+    many = summarise(tables, provenance, config)["layers"]["fc1"]["removal"]["as_many"]
+    assert (many["removed"], many["random"]["mean"]) == (7, pytest.approx(0.97 - 0.5))
 
 
 def test_accuracy_has_wilsons_interval(summary):
@@ -56,23 +69,64 @@ def test_summary_is_plain_json(summary):
     assert json.loads(json.dumps(summary, allow_nan=False))["layers"]["fc2"]["units"] == 8
 
 
-def test_headline_names_every_layer_that_has_slack_and_what_it_costs(summary):
-    text = findings.headline(summary)
-    assert "7 of 12 units of fc1" in text
-    assert "fc2" not in text
-    assert "0.5 (fc1)" in text
+TEST = "95\N{NO-BREAK SPACE}% confidence"
+
+
+def test_headline_bounds_what_can_go_of_every_layer_beside_as_many_at_random(summary):
+    assert findings.headline(summary) == (
+        "One layer at a time, for at most a point of accuracy can go: at least 6 and at most 8 of "
+        f"12 units of fc1; none of 8 units of fc2 ({TEST} for each, 400 test images). Accuracy on "
+        "the test images is 97.0\N{NO-BREAK SPACE}% with 6 units of fc1 removed, "
+        "57.0 ± 10.0\N{NO-BREAK SPACE}% with as many at random."
+    )
+
+
+def test_headline_of_one_layer_is_one_claim_with_its_confidence(summary):
+    summary["layers"].pop("fc2")
+    assert findings.headline(summary).startswith(
+        "At least 6 of 12 units of fc1 can go for at most a point of accuracy; more than 8 cannot "
+        f"({TEST}, 400 test images). Accuracy on the test images is"
+    )
+
+
+def test_no_estimate_is_said_to_go(summary):
+    texts = [findings.headline(summary)]
+    for name in summary["layers"]:
+        texts += [f"{f.answer} {f.evidence}" for f in findings.layer_findings(name, summary)]
+    assert not any("7 of 12 units of fc1 can go" in text for text in texts)
+    assert any("lets 7 go, an estimate; in random order 2 ± 1." in text for text in texts)
 
 
 def test_a_layer_without_slack_is_called_so(summary):
     found = findings.layer_findings("fc2", summary)
-    assert found[0].answer == "None of 8 units can go."
-    assert "not redundant" in found[0].evidence
+    assert found[0].answer == (
+        f"None of 8 units of fc2 can go for at most a point of accuracy ({TEST}, 400 test images)."
+    )
     assert any(finding.answer.startswith("No cluster") for finding in found)
 
 
-def test_headline_where_nothing_can_go(summary):
-    summary["layers"].pop("fc1")
-    assert findings.headline(summary).startswith("No layer has a unit that could go")
+def test_what_was_not_shown_is_not_claimed(summary):
+    bounds = {"lower": 0, "upper": 12, "examples": 360}
+    summary["layers"]["fc1"]["removal"]["bounds"] |= bounds
+    text = findings.headline(summary)
+    assert "nothing was shown of 12 units of fc1" in text
+    assert (
+        "Where nothing was shown, so few could not show it, since with none of 360 images" in text
+    )
+    summary["layers"].pop("fc2")
+    text = findings.headline(summary)
+    assert text.startswith("It was not shown that any unit of fc1 can go for at most a point")
+    assert "with none of 360 images lost 1.02 points remain possible" in text
+
+
+def test_without_bounds_a_headline_says_that_it_is_an_estimate(summary):
+    summary["layers"]["fc1"]["removal"] |= {"bounds": None, "why_no_bounds": "it is so"}
+    assert "about 7 of 12 units of fc1, an estimate" in findings.headline(summary)
+    summary["layers"].pop("fc2")
+    assert findings.headline(summary).startswith(
+        "About 7 of 12 units of fc1 can go for at most a point of accuracy, an estimate from the "
+        "validation images: it is so."
+    )
 
 
 def _not_removed(summary, **reasons):
@@ -94,15 +148,15 @@ def test_headline_says_why_no_units_were_removed(summary):
 def test_headline_says_of_which_layers_the_units_were_not_removed(summary):
     _not_removed(summary, fc1="a softmax mixes them")
     assert findings.headline(summary) == (
-        "Of fc2 no unit could go for at most a point of accuracy. "
-        "No units were removed from fc1: a softmax mixes them."
+        "None of 8 units of fc2 can go for at most a point of accuracy "
+        f"({TEST}, 400 test images). No units were removed from fc1: a softmax mixes them."
     )
 
 
 def test_headline_of_units_that_can_go_names_the_layers_left_out(summary):
     _not_removed(summary, fc2="a softmax mixes them")
     text = findings.headline(summary)
-    assert "7 of 12 units of fc1 can go" in text
+    assert text.startswith("At least 6 of 12 units of fc1 can go")
     assert text.endswith(" No units were removed from fc2: a softmax mixes them.")
 
 

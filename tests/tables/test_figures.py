@@ -1,6 +1,7 @@
 """Figures draw what the table says, name their axes, and are the same bytes every time."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from matplotlib.colors import to_rgb
 
@@ -79,10 +80,59 @@ def test_random_is_its_mean_with_one_standard_deviation(removal_table):
     assert at_15.max() == pytest.approx(middle + spread)
 
 
-def test_removal_figure_marks_what_can_go(removal_table):
-    least, most = removal.figure(removal_table, chosen=17).axes
-    assert [text.get_text() for text in least.texts] == ["17 can go"]
+def _both_splits(table):
+    """The same curves on a validation split, a point higher."""
+    rows = table.to_pylist()
+    raised = [{**row, "split": "validation", "accuracy": row["accuracy"] + 0.01} for row in rows]
+    return pa.Table.from_pylist([*rows, *raised], schema=table.schema)
+
+
+ANSWER = removal.Answer(criterion="magnitude", estimate=12, bounds=(9, 17))
+
+
+def test_removal_figure_draws_what_chose_beside_what_judges(removal_table):
+    table = _both_splits(removal_table)
+    choose, judge, least, most = removal.figure(table, loss=0.01, answer=ANSWER).axes
+    assert [panel.get_title(loc="left") for panel in (choose, judge)] == [
+        "What chooses: validation",
+        "What judges: test",
+    ]
+    for panel, split in ((choose, "validation"), (judge, "test")):
+        rows = where(table, criterion="magnitude", remove="least", split=split)
+        drawn = _lines(panel)["magnitude"].get_ydata()
+        np.testing.assert_allclose(drawn, rows["accuracy"].to_pylist())
+        dense = where(table, split=split, removed=0)["accuracy"][0].as_py()
+        assert _lines(panel)["dense − 1 point"].get_ydata()[0] == pytest.approx(dense - 0.01)
+        low, high = panel.get_ylim()
+        assert dense - 0.1 == pytest.approx(low)
+        assert dense < high <= 1.01
+    assert [text.get_text() for text in choose.texts] == ["estimate 12, magnitude"]
+    assert [text.get_text() for text in judge.texts] == ["at least 9", "at most 17"]
+    assert _lines(judge)["magnitude"].get_alpha() > _lines(judge)["inner product"].get_alpha()
+    assert _lines(choose)["magnitude"].get_alpha() == _lines(choose)["inner product"].get_alpha()
+    interval = next(patch for patch in judge.patches if patch.get_alpha())
+    assert (interval.get_x(), interval.get_x() + interval.get_width()) == (9, 17)
+    assert not least.texts
     assert not most.texts
+    assert least.get_ylim()[0] == 0
+
+
+def test_removal_figure_without_bounds_marks_an_estimate(removal_table):
+    answer = removal.Answer(criterion="magnitude", estimate=12, bounds=None)
+    choose, judge, *_ = removal.figure(_both_splits(removal_table), loss=0.01, answer=answer).axes
+    for panel in (choose, judge):
+        assert [text.get_text() for text in panel.texts] == ["estimate 12, magnitude"]
+    alone, _ = removal.figure(removal_table, answer=ANSWER).axes
+    assert [text.get_text() for text in alone.texts] == ["at least 9", "at most 17"]
+
+
+def test_the_random_band_stays_within_what_is_possible(removal_table):
+    at = removal_table.column_names.index("accuracy")
+    edge = [1.0 if value > 0.5 else 0.0 for value in removal_table["accuracy"].to_pylist()]
+    least, _ = removal.figure(removal_table.set_column(at, "accuracy", pa.array(edge))).axes
+    band = least.collections[0].get_paths()[0].vertices[:, 1]
+    assert band.min() >= 0
+    assert band.max() <= 1
 
 
 def test_removal_figure_does_not_depend_on_the_order_of_rows(removal_table):

@@ -44,7 +44,7 @@ def rank_losses():
 
 
 def test_removal_of_losses_is_drawn_as_losses_on_a_logarithmic_axis(losses):
-    least, most = removal.figure(losses, loss=0.01, variance=0.5, chosen=3).axes
+    least, most = removal.figure(losses, loss=0.01, variance={"test": 0.5}).axes
     assert "lower is better" in least.get_ylabel()
     assert least.get_yscale() == most.get_yscale() == "linear"
     wide = losses.set_column(

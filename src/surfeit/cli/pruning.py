@@ -18,7 +18,7 @@ from surfeit.cli.names import criteria_of, objective_of
 from surfeit.cli.options import Machine, Places
 from surfeit.cli.placing import placed_together
 from surfeit.cli.progress import Teller, say_if_other_data, say_if_unfinished, telling
-from surfeit.cli.removal_answer import Judge, answers, chosen, heading
+from surfeit.cli.removal_answer import Judge, answers, heading, headline
 from surfeit.cli.table import print_table, write_table
 from surfeit.cli.values import LIST, Flag, Seed, Whole, words
 from surfeit.prune import CRITERIA
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from surfeit.core import Split
-    from surfeit.prune import Criterion
+    from surfeit.data import Dataset
+    from surfeit.prune import CanGo, Criterion
 
 _PLACES, _MACHINE = Places(), Machine()
 _CRITERIA = dashed(CRITERIA)
@@ -71,9 +72,11 @@ def prune(
 ) -> None:
     """Remove a layer's units one by one, by every criterion and at random; no retraining.
 
-    Prints how many units can go before more than --loss is lost on the validation examples, which
-    choose, and what the test examples, which judge, say of that choice. Writes the curves of both,
-    OUT/removal-LAYER.parquet, and the figure of the test as SVG, PNG and PDF. In LAYER, what a file
+    Prints for each criterion an estimate of how many units go before more than --loss is lost, by
+    the validation examples, and what that costs on the test examples. The largest estimate chooses
+    a criterion; at least and at most how many units can go in its order, with 95 % confidence, is
+    then said by the test examples, on stderr. Writes the curves of both splits,
+    OUT/removal-LAYER.parquet, and their figure as SVG, PNG and PDF. In LAYER, what a file
     name cannot hold is written as in an address. Units that can only go together with those of
     other layers, as in a residual stream, go together.
 
@@ -115,11 +118,9 @@ def prune(
     folder = out or Path(f"surfeit-prune-{found.key[:8]}")
 
     from surfeit.core import Streams
-    from surfeit.prune import explained_variance, removal_table, scoring_examples
+    from surfeit.prune import removal_table, scoring_examples
     from surfeit.store import file_name
     from surfeit.store.writable import check_writable
-    from surfeit.tables.figures import removal
-    from surfeit.tables.tables import where
 
     check_writable(folder)
     with measured_anew(), telling(quiet) as teller, machine.numerics.in_force():
@@ -148,17 +149,37 @@ def prune(
         )
         classes = table["accuracy"].null_count == 0
         reading = Judge(splits=splits, objective=judge, loss=loss, classes=classes)
-        answer = answers(table, reading)
-        tested = where(table, split="test")
-        drawing = removal.figure(
-            tested,
-            loss=loss,
-            chance=1 / dataset.classes if dataset.task == "classes" else None,
-            chosen=chosen(answer),
-            variance=explained_variance(splits["test"].targets, judge),
-        )
+        can_go = reading.can_go(table)
+        drawing = _drawn(table, reading, can_go, dataset)
         _write(table, drawing, folder, file_name("removal", layer), teller)
-    print_table(heading(reading), [found.cells for found in answer])
+        if can_go is not None:
+            noun = "images" if dataset.test.holds_images else "examples"
+            teller.say(headline(can_go, table, reading, layer=layer, noun=noun))
+    print_table(heading(reading), [found.cells for found in answers(table, reading)])
+
+
+def _drawn(table: "pa.Table", judge: Judge, can_go: "CanGo | None", dataset: "Dataset") -> "Figure":
+    from surfeit.prune import explained_variance
+    from surfeit.tables.figures import removal
+
+    answer = None
+    if can_go is not None:
+        found = can_go.bounds
+        answer = removal.Answer(
+            criterion=can_go.criterion,
+            estimate=can_go.estimate,
+            bounds=None if found is None else (found.lower, found.upper),
+        )
+    return removal.figure(
+        table,
+        loss=judge.loss,
+        chance=1 / dataset.classes if dataset.task == "classes" else None,
+        answer=answer,
+        variance={
+            name: explained_variance(split.targets, judge.objective)
+            for name, split in judge.splits.items()
+        },
+    )
 
 
 def _say_what_is_looked_at(

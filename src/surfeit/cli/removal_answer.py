@@ -1,4 +1,4 @@
-"""What `surfeit prune` prints: how many units can go by validation, and what the test says."""
+"""What `surfeit prune` prints: what each curve lets go, and how many units can go."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from surfeit.core import Objective, Split
+    from surfeit.prune import CanGo
 
 Curve = list[float]
 
@@ -28,18 +29,36 @@ class Judge:
     loss: float
     classes: bool
 
-    def removable(self, curve: Curve) -> int:
-        """How many units can go by a curve of the validation examples."""
+    def estimate(self, curve: Curve) -> int:
+        """How many units a curve of the validation examples lets go."""
         import torch
 
-        from surfeit.prune import RemovalCurve, accepted_rise, removable, removable_by_loss
+        from surfeit.prune import RemovalCurve, estimated_removable
 
         points = torch.tensor(curve, dtype=torch.float64)
+        of = (points, None) if self.classes else (None, points)
+        rise = self._rise(curve[0])
+        return estimated_removable(RemovalCurve(*of), loss=self.loss, rise=rise)
+
+    def can_go(self, table: "pa.Table") -> "CanGo | None":
+        """How many units can go; None where all orders are random, so that none could be chosen."""
+        from surfeit.prune import can_go_of_table
+        from surfeit.tables.tables import column, where
+
+        if "least" not in table["remove"].to_pylist():
+            return None
+        whole = where(table, split="validation", removed=0)
+        dense = float(column(whole, "accuracy" if self.classes else "loss")[0])
+        return can_go_of_table(table, loss=self.loss, rise=self._rise(dense))
+
+    def _rise(self, dense: float) -> float | None:
+        """What the loss may rise by on the validation examples; None of accuracies."""
+        from surfeit.prune import accepted_rise
+
         if self.classes:
-            return removable(RemovalCurve(accuracy=points, loss=None), loss=self.loss)
+            return None
         targets = self.splits["validation"].targets
-        rise = accepted_rise(curve[0], targets, self.objective, loss=self.loss)
-        return removable_by_loss(points, rise=rise)
+        return accepted_rise(dense, targets, self.objective, loss=self.loss)
 
     @property
     def quantity(self) -> str:
@@ -58,15 +77,23 @@ class Judge:
 
     def change(self, split: str, before: float, after: float) -> str:
         """Points of a split's curve in words, e.g. "97.1 % → 96.2 %"."""
-        return f"{self._amount(split, before)} → {self._amount(split, after)}"
+        return f"{self.amount(split, before)} → {self.amount(split, after)}"
 
-    def _amount(self, split: str, value: float) -> str:
+    def amount(self, split: str, value: float) -> str:
+        """A point of a split's curve in words."""
         if self.classes:
             return f"{100 * value:.1f} %"
         variance = self._variance(split)
         if self.quantity == "loss" or variance is None:
             return f"{value:.4g}"
         return f"{1 - value / variance:.3f}"
+
+    def spread(self, split: str, value: float) -> str:
+        """A standard deviation of such points in words."""
+        if self.classes:
+            return f"{100 * value:.1f}"
+        variance = self._variance(split)
+        return f"{value:.4g}" if variance is None else f"{value / variance:.3f}"
 
     def _variance(self, split: str) -> float | None:
         from surfeit.prune import explained_variance
@@ -76,25 +103,25 @@ class Judge:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What can go by one criterion in one direction.
+    """What the curves of one criterion in one direction say.
 
     Args:
         criterion: its name, as in tables.
         remove: "least" or "most" first; None for random orders.
-        removable: how many units can go, a count for each repeat.
+        estimates: how many units go within what may be lost, a count for each repeat.
         cells: the row that is printed.
     """
 
     criterion: str
     remove: str | None
-    removable: list[int]
+    estimates: list[int]
     cells: tuple[str, ...]
 
 
 def heading(judge: Judge) -> tuple[str, ...]:
     """What stands above the rows."""
     shown = (f"{split} {judge.quantity} with that" for split in ("validation", "test"))
-    return ("criterion", "removed", f"units that can go for {judge.price}", *shown)
+    return ("criterion", "removed", f"estimate for {judge.price}", *shown)
 
 
 def answers(table: "pa.Table", judge: Judge) -> list[Answer]:
@@ -105,10 +132,34 @@ def answers(table: "pa.Table", judge: Judge) -> list[Answer]:
     return [_answer(*kind, curves, judge) for kind, curves in _curves(table, judge).items()]
 
 
-def chosen(found: list[Answer]) -> int | None:
-    """The most units that a criterion lets go, its least important first; None without one."""
-    counts = [answer.removable[0] for answer in found if answer.remove == "least"]
-    return max(counts, default=None)
+def headline(answer: "CanGo", table: "pa.Table", judge: Judge, *, layer: str, noun: str) -> str:
+    """How many units can go, and what is left without so many, in that order and at random."""
+    from surfeit.prune import can_go_sentence
+    from surfeit.report.quantities import QUANTITIES
+
+    worth = QUANTITIES["r2" if judge.quantity == "R²" else judge.quantity]
+    whose = layer or "the only layer"
+    text = can_go_sentence(answer, whose=whose, price=worth.price(judge.loss), noun=noun)
+    removed = (answer.bounds and answer.bounds.lower) or answer.estimate
+    random = _beside_random(table, judge, answer.criterion, removed) if removed else ""
+    return "; ".join(filter(None, [text, random]))
+
+
+def _beside_random(table: "pa.Table", judge: Judge, criterion: str, removed: int) -> str:
+    from statistics import fmean, stdev
+
+    from surfeit.tables.tables import where
+
+    at = where(table, split="test", removed=removed)
+    what = "accuracy" if judge.classes else "loss"
+    (own,) = where(at, criterion=criterion, remove="least")[what].to_pylist()
+    values = where(at, criterion="random")[what].to_pylist()
+    text = f"test {judge.quantity} with {removed} removed {judge.amount('test', own)}"
+    if not values:
+        return text
+    spread = f" ± {judge.spread('test', stdev(values))}" if len(values) > 1 else ""
+    random = f"{judge.amount('test', fmean(values)).removesuffix(' %')}{spread}"
+    return f"{text}, with as many at random {random}{' %' * judge.classes}"
 
 
 def _curves(
@@ -129,7 +180,7 @@ def _answer(
 ) -> Answer:
     from statistics import fmean, stdev
 
-    counts = {repeat: judge.removable(curve) for repeat, curve in curves["validation"].items()}
+    counts = {repeat: judge.estimate(curve) for repeat, curve in curves["validation"].items()}
     units = len(curves["validation"][0]) - 1
     spread = f" ± {stdev(counts.values()):.1f}" if len(counts) > 1 else ""
     found = (
@@ -143,7 +194,7 @@ def _answer(
     return Answer(
         criterion=criterion,
         remove=remove,
-        removable=list(counts.values()),
+        estimates=list(counts.values()),
         cells=(
             criterion.replace("_", "-"),
             f"{remove} first" if remove else "random order",

@@ -188,9 +188,9 @@ def _column(rows: Sequence[Mapping[str, Any]], name: str, dtype: torch.dtype) ->
 
 def _why_no_bounds(curve: RemovalCurve, loss: float) -> str | None:
     if curve.accuracy is None:
-        return "bounds are known of accuracies alone"
+        return "bounds are given of accuracies alone"
     if curve.lost is None:
-        return "bounds need one answer an example"
+        return "bounds need examples of one answer each"
     if loss == 0:
         return "no number of examples could show that nothing at all is lost"
     if loss == 1:

@@ -20,9 +20,12 @@ def can_go_sentence(answer: CanGo, *, whose: str, price: str, noun: str = "image
     """
     bounds = answer.bounds
     if bounds is None:
+        count, how = f"about {answer.estimate}", "an estimate"
+        if answer.estimate == 0:
+            count, how = "none", "by an estimate"
         return (
-            f"about {answer.estimate} of {answer.units} units of {whose} can go for at most "
-            f"{price}, an estimate from the validation {noun}: {answer.why_no_bounds}"
+            f"{count} of {answer.units} units of {whose} can go for at most {price}, {how} from "
+            f"the validation {noun}: {answer.why_no_bounds}"
         )
     test = f"({confidence_words(bounds)}, {bounds.examples:,} test {noun})"
     if bounds.lower == bounds.upper == 0:
@@ -35,31 +38,34 @@ def can_go_sentence(answer: CanGo, *, whose: str, price: str, noun: str = "image
     first = f"it {shown} of {whose} can go for at most {price}"
     if bounds.upper < answer.units:
         first += f"; more than {bounds.upper} of {answer.units} cannot"
-    return f"{first} {test}{too_few(bounds, price, noun)}"
+    few = too_few(bounds, noun)
+    return f"{first} {test}{f': {few}' if few else ''}"
 
 
-def can_go_briefly(answer: CanGo) -> str:
-    """The answer among those of other layers: "at least 118 of 300 units, at most 147"."""
-    bounds = answer.bounds
+def can_go_briefly(answer: CanGo, *, whose: str = "") -> str:
+    """The answer among those of other layers: "at least 118 and at most 147 of 300 units".
+
+    Args:
+        answer: of the layer.
+        whose: the layer in words; left out where it is empty.
+    """
+    bounds, units = answer.bounds, f"{answer.units} units{f' of {whose}' if whose else ''}"
     if bounds is None:
-        return f"about {answer.estimate} of {answer.units} units, an estimate"
+        return f"about {answer.estimate} of {units}, an estimate"
     if bounds.lower == bounds.upper:
-        count = "none" if bounds.lower == 0 else str(bounds.lower)
-        return f"{count} of {answer.units} units"
+        return f"{bounds.lower or 'none'} of {units}"
     parts = [f"at least {bounds.lower}"] * (bounds.lower > 0)
     parts += [f"at most {bounds.upper}"] * (bounds.upper < answer.units)
-    if not parts:
-        return f"nothing was shown of {answer.units} units"
-    return f"{' and '.join(parts)} of {answer.units} units"
+    return f"{' and '.join(parts)} of {units}" if parts else f"nothing was shown of {units}"
 
 
-def too_few(bounds: Bounds, price: str, noun: str) -> str:
-    """That nothing could have been shown on so few examples, where that is so; else empty."""
+def too_few(bounds: Bounds, noun: str) -> str:
+    """That so few examples could not have shown that any unit can go, where so; else empty."""
     possible = possible_loss(bounds.examples, confidence=bounds.confidence)
     if possible <= bounds.loss:
         return ""
     return (
-        f": {bounds.examples:,} are too few to show it, since with none of them lost "
+        f"so few could not show it, since with none of {bounds.examples:,} {noun} lost "
         f"{100 * possible:.3g} points remain possible"
     )
 

@@ -15,7 +15,7 @@ from surfeit.report.quantities import QUANTITIES, Quantity
 from surfeit.report.topics import TOPICS
 from surfeit.tables.tables import where
 
-SCHEMA = 1
+SCHEMA = 2
 Tables = Mapping[str, pa.Table]
 Numbers = dict[str, Any]
 

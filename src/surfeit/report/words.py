@@ -49,6 +49,14 @@ def plus_minus(spread: Numbers) -> str:
     return f"{spread['mean']:.0f} ± {spread['sd']:.0f}"
 
 
+def amount_and_spread(spread: Numbers, worth: Quantity) -> str:
+    """A mean and its standard deviation in what the network is judged by, e.g. "91.2 ± 2.1 %"."""
+    mean, sd = spread["mean"], spread["sd"]
+    if worth.name == "accuracy":
+        return f"{100 * mean:.1f} ± {100 * sd:.1f}{SPACE}%"
+    return f"{worth.amount(mean)} ± {worth.amount(sd)}"
+
+
 def whole_network(summary: Numbers) -> str:
     """What the whole network is worth on the test split, with its interval."""
     worth, test = quantity(summary), dense(summary)["test"]

@@ -9,13 +9,7 @@ from torch import Tensor
 
 from surfeit.core import Objective, Split, score
 from surfeit.data import Dataset
-from surfeit.prune import (
-    RemovalCurve,
-    accepted_rise,
-    explained_variance,
-    removable,
-    removable_by_loss,
-)
+from surfeit.prune import accepted_rise, explained_variance
 from surfeit.report.quantities import ACCURACY, LOSS, R2, Quantity
 from surfeit.tables import mean_interval, paired_interval, share_interval, wilson_interval
 
@@ -97,12 +91,6 @@ class Worth:
         means = {name: 1 - value / variance for name, value in _means(before, after).items()}
         ends = {end: _scaled(change[other], variance) for end, other in _TURNED}
         return row | means | {"change": -change["estimate"] / variance} | ends
-
-    def removable(self, curve: Tensor, targets: Tensor) -> int:
-        """How many units can go by a removal curve on these targets."""
-        if self.quantity is ACCURACY:
-            return removable(RemovalCurve(accuracy=curve, loss=None), loss=self.loss)
-        return removable_by_loss(curve, rise=self.rise(float(curve[0]), targets))
 
     def rise(self, dense: float, targets: Tensor) -> float:
         """How much the loss may rise."""

@@ -94,6 +94,17 @@ def write_report(
     return out / "report.html"
 
 
+def headline_of(out: Path | str) -> str:
+    """What the report in a folder says on top, in a few sentences.
+
+    Args:
+        out: where `write_report` put it.
+    """
+    from surfeit.report.findings import headline
+
+    return headline(json.loads((Path(out) / "summary.json").read_text(encoding="utf-8")))
+
+
 def _run(given: "Run | Path | str") -> "Run":
     """The run itself, or the one in a folder."""
     from surfeit.store import Run

@@ -6,12 +6,13 @@ from statistics import fmean, stdev
 import pyarrow as pa
 from matplotlib.figure import Figure
 
+from surfeit.prune import can_go_briefly
 from surfeit.prune import table as curves
 from surfeit.report import html, words
 from surfeit.report.quantities import Quantity
 from surfeit.report.topics.choices import choice_of
 from surfeit.report.topics.removal.measuring import measure_removals
-from surfeit.report.topics.removal.wording import finding, glossary, headline
+from surfeit.report.topics.removal.wording import answer_of, finding, glossary, headline
 from surfeit.report.topics.topic import Column, Numbers, Reference, Tables, Topic
 from surfeit.report.words import Finding
 from surfeit.tables.figures import removal
@@ -28,7 +29,22 @@ _SCHEMAS = {
             ("removable", pa.int64()),
         ]
     ),
+    "can_go": pa.schema(
+        [
+            ("layer", pa.string()),
+            ("criterion", pa.string()),
+            ("units", pa.int64()),
+            ("estimate", pa.int64()),
+            ("lower", pa.int64()),
+            ("upper", pa.int64()),
+            ("loss", pa.float64()),
+            ("confidence", pa.float64()),
+            ("examples", pa.int64()),
+            ("why_no_bounds", pa.string()),
+        ]
+    ),
 }
+_BOUNDS = ("lower", "upper", "loss", "confidence", "examples")
 
 
 def _numbers(here: Tables, quantity: Quantity) -> Numbers:
@@ -39,24 +55,38 @@ def _removal(here: Tables, quantity: Quantity) -> Numbers | None:
     choice = choice_of(here, "removal")
     if choice is None:
         return None
-    removed = choice["amount"]
     (row,) = here["layers"].to_pylist()
+    (answer,) = here["can_go"].to_pylist()
     counts = where(here["removable"], remove="least")
-    by_criterion = {row["criterion"]: row["removable"] for row in counts.to_pylist()}
     random = where(here["removable"], criterion="random")["removable"].to_pylist()
-    at = where(here["removal"], criterion="random", split="test", removed=removed)
-    left = [_in(quantity, value, row) for value in at[quantity.curve].to_pylist()]
-    units = at["units"][0].as_py()
+    bounds = None if answer["lower"] is None else {name: answer[name] for name in _BOUNDS}
+    shown = (bounds and bounds["lower"]) or answer["estimate"]
     return {
-        "criterion": choice["chosen"],
-        "removable": removed,
-        "units": units,
+        "criterion": answer["criterion"],
+        "units": answer["units"],
         "group": row["group"],
-        "share": removed / units,
-        "by_criterion": by_criterion,
+        "bounds": bounds,
+        "why_no_bounds": answer["why_no_bounds"],
+        "share": (answer["estimate"] if bounds is None else bounds["lower"]) / answer["units"],
+        "estimate": answer["estimate"],
+        "by_criterion": {row["criterion"]: row["removable"] for row in counts.to_pylist()},
         "random": _mean_and_spread(random),
         "test": choice["test"],
-        "random_test": _mean_and_spread(left),
+        "as_many": _as_many(here, quantity, row, answer["criterion"], shown),
+    }
+
+
+def _as_many(
+    here: Tables, quantity: Quantity, row: Numbers, criterion: str, removed: int
+) -> Numbers:
+    """What the network is worth on the test split without so many units, chosen and at random."""
+    at = where(here["removal"], split="test", removed=removed)
+    chosen = where(at, criterion=criterion, remove="least")[quantity.curve].to_pylist()
+    random = where(at, criterion="random")[quantity.curve].to_pylist()
+    return {
+        "removed": removed,
+        "after": _in(quantity, chosen[0], row),
+        "random": _mean_and_spread([_in(quantity, value, row) for value in random]),
     }
 
 
@@ -81,16 +111,21 @@ def _findings(name: str, summary: Numbers) -> list[Finding]:
 
 
 def _figure(here: Tables, reference: Reference) -> Figure | None:
-    rows = where(here["removal"], split="test")
-    if rows.num_rows == 0:
+    if here["removal"].num_rows == 0:
         return None
+    (row,) = here["layers"].to_pylist()
     return removal.figure(
-        rows,
+        here["removal"],
         loss=reference.loss,
         chance=None if reference.classes is None else 1 / reference.classes,
-        chosen=where(here["choices"], what="removal")["amount"][0].as_py(),
-        variance=here["layers"]["test_variance"][0].as_py(),
+        answer=_drawn(here["can_go"].to_pylist()[0]),
+        variance={split: row[f"{split}_variance"] for split in ("validation", "test")},
     )
+
+
+def _drawn(row: Numbers) -> removal.Answer:
+    bounds = None if row["lower"] is None else (row["lower"], row["upper"])
+    return removal.Answer(criterion=row["criterion"], estimate=row["estimate"], bounds=bounds)
 
 
 def _table(name: str, summary: Numbers, tables: Tables) -> str:
@@ -105,35 +140,40 @@ def _table(name: str, summary: Numbers, tables: Tables) -> str:
     random = words.plus_minus(removal["random"])
     rows.append([f"random, {removal['random']['repeats']} orders", random, random])
     caption = (
-        f"{words.layer_name(name)}: units of {removal['units']} that can go, by criterion "
-        f"(validation {words.examples(summary)})"
+        f"{words.layer_name(name)}: units of {removal['units']} that each curve of the validation "
+        f"{words.examples(summary)} lets go; estimates, of which the largest chose the criterion"
     )
     head = ("Criterion", "Least important first", "Most important first")
     return html.details("Every criterion", html.table(caption, head, rows))
 
 
-def _removable_cell(layer: Numbers, worth: Quantity) -> str:
+def _can_go_cell(layer: Numbers, worth: Quantity) -> str:
     removed = layer["removal"]
     if removed is None:
         return "–"
     return (
-        f"<span><b>{removed['removable']}</b> of {removed['units']} "
-        f"({words.percent(removed['share'], 0)}){html.bar(removed['share'])}"
+        f"<span><b>{escape(can_go_briefly(answer_of(removed)))}</b> {html.bar(removed['share'])}"
         f"<small>{escape(removed['criterion'].replace('_', ' '))}</small></span>"
     )
 
 
-def _random_cell(layer: Numbers, worth: Quantity) -> str:
-    return "–" if layer["removal"] is None else words.plus_minus(layer["removal"]["random"])
+def _estimate_cell(layer: Numbers, worth: Quantity) -> str:
+    removed = layer["removal"]
+    if removed is None:
+        return "–"
+    random = words.plus_minus(removed["random"])
+    return f"<span>{removed['estimate']}<small>at random: {random}</small></span>"
 
 
 def _cost_cell(layer: Numbers, worth: Quantity) -> str:
-    if layer["removal"] is None:
+    removed = layer["removal"]
+    if removed is None:
         return "–"
-    test = layer["removal"]["test"]
+    many = removed["as_many"]
+    random = words.amount_and_spread(many["random"], worth)
     return (
-        f"<span>{worth.amount(test['after'])}<small>before: {worth.amount(test['before'])}"
-        "</small></span>"
+        f"<span>{worth.amount(many['after'])}<small>{many['removed']} removed; at random: "
+        f"{random}; before: {worth.amount(removed['test']['before'])}</small></span>"
     )
 
 
@@ -147,22 +187,26 @@ REMOVAL = Topic(
     title="Removing units",
     introduction=(
         "Units are removed one after another without retraining, and the network is tested "
-        "after each. On the left each criterion removes first what it deems least important: "
-        "a curve that stays high for long is what redundancy looks like. On the right it "
-        "removes the most important first: a criterion that knows anything falls below "
-        "random there. The grey band is random order, one standard deviation about its mean."
+        "after each. Above, close to the accepted loss: the validation curves, least important "
+        "unit first, choose the criterion and give an estimate; the test curve of that criterion "
+        "bounds how many can go. Between the two bounds nobody can tell on so many "
+        "examples. Below, the whole curves: on the left a curve that stays high for long is "
+        "what redundancy looks like; on the right the most important unit goes first, and a "
+        "criterion that knows anything falls below random there. The grey band is random order, "
+        "one standard deviation about its mean."
     ),
-    caption="test accuracy after each removal.",
+    caption="validation accuracy chooses, test accuracy judges.",
     of_losses={
         "introduction": (
             "Units are removed one after another without retraining, and the network is "
-            "tested after each. On the left each criterion removes first what it deems least "
-            "important: a loss that stays low for long is what redundancy looks like. On the "
-            "right it removes the most important first: a criterion that knows anything rises "
-            "above random there. The grey band is random order, one standard deviation about "
-            "its mean."
+            "tested after each. Above, close to the accepted loss: the validation curves, least "
+            "important unit first, choose the criterion and give an estimate; beside them the "
+            "test curves. Below, the whole curves: on the left a loss that stays low for long is "
+            "what redundancy looks like; on the right the most important unit goes first, and a "
+            "criterion that knows anything rises above random there. The grey band is random "
+            "order, one standard deviation about its mean."
         ),
-        "caption": "test loss after each removal; lower is better.",
+        "caption": "validation loss chooses, test loss judges; lower is better.",
     },
     missing="There is no removal curve of this layer.",
     schemas=_SCHEMAS,
@@ -173,8 +217,8 @@ REMOVAL = Topic(
     table=_table,
     headline=headline,
     columns=(
-        Column(heading="Units that can go for at most {loss}", cell=_removable_cell),
-        Column(heading="… in random order", cell=_random_cell),
+        Column(heading="Units that can go for at most {loss}", cell=_can_go_cell),
+        Column(heading="Estimate on validation", cell=_estimate_cell),
         Column(heading="Test {quantity} after", cell=_cost_cell),
     ),
     legend="± is the standard deviation of {repeats} random orders.",

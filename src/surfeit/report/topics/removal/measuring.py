@@ -1,6 +1,7 @@
 """How many units of a layer can go: every criterion, both directions, and random orders."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
@@ -9,10 +10,14 @@ from torch import Tensor
 
 from surfeit.core import EXAMPLES_AT_ONCE, Split, Streams
 from surfeit.prune import (
+    CanGo,
     Evidence,
     Removal,
+    can_go_of_table,
     contributions,
     criterion_named,
+    curves_of_table,
+    estimated_removable,
     order_by,
     outputs_without,
     removal_table,
@@ -29,10 +34,11 @@ _SCORED = 1000  # train examples that criteria look at, where one looks at any
 
 
 def measure_removals(subject: Subject, config: ReportConfig) -> Rows:
-    """Rows of the tables "removal", "removable" and "choices" for one layer, or for its group.
+    """Rows of "removal", "removable", "can_go" and "choices" for one layer, or for its group.
 
     The criterion that lets most units go, the first of equals, is chosen on the validation split
-    by removing the least contributing first; the test split then says what that costs.
+    by removing the least contributing first, and with it an estimate; the test split then bounds
+    how many can go, and says what as many as the estimate cost.
 
     Raises:
         ValueError: if units of the layer cannot be removed, or outputs cannot be judged.
@@ -50,18 +56,38 @@ def measure_removals(subject: Subject, config: ReportConfig) -> Rows:
         objective=subject.worth.objective,
         structure=subject.structure,
     )
-    counts = list(_counts(where(curves, split="validation"), subject))
-    best = max((row for row in counts if row["remove"] == "least"), key=_removable)
-    order = _order(subject, best["criterion"], scores_on)[: best["removable"]]
-    chosen = {"what": "removal", "chosen": best["criterion"], "amount": best["removable"]}
+    rise = _rise(curves, subject)
+    answer = can_go_of_table(curves, loss=subject.worth.loss, rise=rise)
+    order = _order(subject, answer.criterion, scores_on)[: answer.estimate]
+    chosen = {"what": "removal", "chosen": answer.criterion, "amount": answer.estimate}
     before, after = (_each(subject, units, subject.test) for units in (order[:0], order))
     cost = subject.worth.paired(before, after, subject.test.targets)
-    choice = {"layer": subject.name, **chosen, **cost}
     return {
         "removal": curves.to_pylist(),
-        "removable": counts,
-        "choices": [choice],
+        "removable": list(_counts(curves, subject.worth.loss, rise)),
+        "can_go": [{"layer": subject.name, **_answer_row(answer)}],
+        "choices": [{"layer": subject.name, **chosen, **cost}],
         "notes": _remarks(subject),
+    }
+
+
+def _rise(curves: pa.Table, subject: Subject) -> float | None:
+    """How much the loss may rise on the validation examples; None of accuracies."""
+    if subject.worth.quantity.curve == "accuracy":
+        return None
+    dense = column(where(curves, split="validation", removed=0), "loss")[0]
+    return subject.worth.rise(float(dense), subject.validation.targets)
+
+
+def _answer_row(answer: CanGo) -> dict[str, Any]:
+    """The answer as a row of the table "can_go"."""
+    bounds = {} if answer.bounds is None else asdict(answer.bounds)
+    return {
+        "criterion": answer.criterion,
+        "units": answer.units,
+        "estimate": answer.estimate,
+        "why_no_bounds": answer.why_no_bounds,
+        **bounds,
     }
 
 
@@ -88,17 +114,13 @@ def _order(subject: Subject, name: str, scores_on: tuple[str, Split] | None) -> 
     return order_by(contributions(criterion, removal, subject.model, evidence=evidence))
 
 
-def _counts(curves: pa.Table, subject: Subject) -> Iterator[dict[str, Any]]:
-    """How many units can go, a row a curve."""
-    kinds = curves.select(["layer", "criterion", "remove", "repeat"])
-    for kind in {tuple(row.items()): row for row in kinds.to_pylist()}.values():
-        curve = where(curves, **kind).sort_by("removed")
-        points = torch.from_numpy(column(curve, subject.worth.quantity.curve))
-        yield {**kind, "removable": subject.worth.removable(points, subject.validation.targets)}
-
-
-def _removable(row: dict[str, Any]) -> int:
-    return row["removable"]
+def _counts(curves: pa.Table, loss: float, rise: float | None) -> Iterator[dict[str, Any]]:
+    """How many units each curve of the validation examples lets go: estimates."""
+    layer = curves["layer"][0].as_py()
+    for (split, name, remove, repeat), curve in curves_of_table(curves).items():
+        if split == "validation":
+            kind = {"layer": layer, "criterion": name, "remove": remove, "repeat": repeat}
+            yield {**kind, "removable": estimated_removable(curve, loss=loss, rise=rise)}
 
 
 def _each(subject: Subject, units: Tensor, split: Split) -> Tensor:

@@ -1,41 +1,88 @@
 """What a report says of removing units, in sentences."""
 
-from surfeit.prune import CRITERIA
+from surfeit.prune import CRITERIA, Bounds, CanGo, can_go_briefly, can_go_sentence
+from surfeit.prune.can_go_words import confidence_words, too_few
 from surfeit.report import words
-from surfeit.report.quantities import SPACE
 from surfeit.report.topics.topic import Entry, Numbers
 from surfeit.report.words import Finding
 
-_REASONS = 3  # that stand on top
+_REASONS = _SHOWN = 3  # that stand on top
 
 
 def headline(summary: Numbers) -> str:
-    """The answer in one or two sentences: how much of each layer can go, and what that costs."""
+    """The answer in a few sentences: how much of each layer can go, beside as many at random."""
+    removals = {name: layer["removal"] for name, layer in summary["layers"].items()}
+    removals = {name: removal for name, removal in removals.items() if removal is not None}
+    aside = _left_out(summary)
+    if not removals:
+        return aside or "No units were removed from any layer; the parts below say why."
+    said = _alone(*removals.popitem(), summary) if len(removals) == 1 else _each(removals, summary)
+    return " ".join(filter(None, [said, aside]))
+
+
+def answer_of(removal: Numbers) -> CanGo:
+    """A layer's answer, from its numbers."""
+    bounds = removal["bounds"]
+    return CanGo(
+        units=removal["units"],
+        criterion=removal["criterion"],
+        estimate=removal["estimate"],
+        bounds=None if bounds is None else Bounds(**bounds),
+        why_no_bounds=removal["why_no_bounds"],
+    )
+
+
+def _alone(name: str, removal: Numbers, summary: Numbers) -> str:
+    """What is said where units of one layer were removed."""
+    said = [_sentence(name, removal, summary), _beside_random({name: removal}, summary)]
+    return " ".join(filter(None, said))
+
+
+def _each(removals: Numbers, summary: Numbers) -> str:
+    """What is said of several layers, each alone."""
     worth, noun = words.quantity(summary), words.examples(summary)
     price = worth.price(summary["settings"]["loss"])
-    found = {name: layer["removal"] for name, layer in summary["layers"].items()}
-    slack = {name: removal for name, removal in found.items() if removal and removal["removable"]}
-    aside = _left_out(summary)
-    if not any(found.values()):
-        return aside or "No units were removed from any layer; the parts below say why."
-    aside = f" {aside}" if aside else ""
-    if not slack:
-        tried = words.listed([words.layer_name(name) for name, removal in found.items() if removal])
-        answer = f"Of {tried} no unit could go" if aside else "No layer has a unit that could go"
-        return f"{answer} for at most {price}.{aside}"
-    parts = [
-        f"{removal['removable']} of {removal['units']} units of {_whose(name, removal)}"
-        for name, removal in slack.items()
-    ]
-    costs = [
-        f"{words.points(-worth.change(removal['test']), signed=False)} ({words.layer_name(name)})"
-        for name, removal in slack.items()
-    ]
-    return (
-        f"{'One layer at a time, ' if len(found) > 1 else ''}{words.listed(parts)} can go for "
-        f"at most {price} on the validation {noun}. On the test {noun} the cost is, in "
-        f"{worth.unit}, {words.listed(costs)}.{aside}"
-    )
+    answers = {name: answer_of(removal) for name, removal in removals.items()}
+    parts = [can_go_briefly(answers[name], whose=_whose(name, removals[name])) for name in answers]
+    bounds = [answer.bounds for answer in answers.values() if answer.bounds is not None]
+    counts = sorted({found.examples for found in bounds})
+    tested = ""
+    if bounds:
+        many = " to ".join(f"{count:,}" for count in dict.fromkeys((counts[0], counts[-1])))
+        tested = f" ({confidence_words(bounds[0])} for each, {many} test {noun})"
+    text = f"One layer at a time, for at most {price} can go: {'; '.join(parts)}{tested}."
+    fewest = min(bounds, key=lambda found: found.examples, default=None)
+    few = "" if fewest is None else too_few(fewest, noun)
+    if few and any(found.lower == 0 for found in bounds):
+        text += f" Where nothing was shown, {few}."
+    return " ".join(filter(None, [text, _beside_random(removals, summary)]))
+
+
+def _sentence(name: str, removal: Numbers, summary: Numbers) -> str:
+    worth, noun = words.quantity(summary), words.examples(summary)
+    price = worth.price(summary["settings"]["loss"])
+    whose = _whose(name, removal)
+    text = can_go_sentence(answer_of(removal), whose=whose, price=price, noun=noun)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _beside_random(removals: Numbers, summary: Numbers) -> str:
+    """What is left with so many units removed, by the criterion and at random."""
+    worth, noun, parts = words.quantity(summary), words.examples(summary), []
+    for name, removal in removals.items():
+        many, bounds = removal["as_many"], removal["bounds"]
+        if not many["removed"] or (len(removals) > 1 and bounds and not bounds["lower"]):
+            continue
+        of = f" of {words.layer_name(name)}" * (len(removals) > 1)
+        random = words.amount_and_spread(many["random"], worth)
+        parts.append(
+            f"{worth.amount(many['after'])} with {many['removed']} units{of} removed, {random} "
+            "with as many at random"
+        )
+    if not parts:
+        return ""
+    said = f"{worth.words[0].upper()}{worth.words[1:]} on the test {noun} is"
+    return f"{said} {'; '.join(parts[:_SHOWN])}."
 
 
 def _left_out(summary: Numbers) -> str:
@@ -70,28 +117,32 @@ def _whose(name: str, removal: Numbers) -> str:
 
 
 def finding(name: str, summary: Numbers) -> Finding:
-    """How many units can go, and what that costs."""
+    """How many units can go, by which order, and what the estimate was worth."""
     removal = summary["layers"][name]["removal"]
-    worth, loss = words.quantity(summary), summary["settings"]["loss"]
     if removal is None:
         reason = summary["layers"][name]["not_removed"]
         why = f"{reason[0].upper()}{reason[1:]}." if reason else ""
         return Finding("No units were removed.", _elsewhere(name, summary) or why)
-    units = removal["units"]
-    if removal["removable"] == 0:
-        return Finding(
-            f"None of {units} units can go.",
-            "In this sense the layer is not redundant: by every criterion, removing the first unit "
-            f"already costs more than {worth.allowance(loss)} on the validation "
-            f"{words.examples(summary)}.",
-        )
     criterion = removal["criterion"]
     how = CRITERIA[criterion].first if criterion in CRITERIA else criterion.replace("_", " ")
+    parts = [f"{how[0].upper()}{how[1:]}.", _beside_random({name: removal}, summary)]
     return Finding(
-        f"{removal['removable']} of {units} units ({words.percent(removal['share'], 0)}) can go,",
-        f"{how}; {_against_random(removal)} {words.cost_on_test(removal['test'], summary)} As many "
-        f"units removed at random leave {_random_left(removal['random_test'], summary)}.",
+        _sentence(name, removal, summary),
+        " ".join(filter(None, [*parts, _of_estimate(removal, summary)])),
     )
+
+
+def _of_estimate(removal: Numbers, summary: Numbers) -> str:
+    """What the validation curve lets go, and what that costs on the test split."""
+    noun, estimate, random = words.examples(summary), removal["estimate"], removal["random"]
+    text = (
+        f"The curve of the validation {noun}, which chose the criterion, lets {estimate} go, an "
+        f"estimate; in random order {words.plus_minus(random)}."
+    )
+    if estimate <= random["mean"] + random["sd"]:
+        return f"{text} So no criterion is clearly better than chance here."
+    cost = words.cost_on_test(removal["test"], summary)
+    return f"{text} With {estimate} removed {cost[0].lower()}{cost[1:]}"
 
 
 def _elsewhere(name: str, summary: Numbers) -> str:
@@ -106,24 +157,6 @@ def _elsewhere(name: str, summary: Numbers) -> str:
     )
 
 
-def _against_random(removal: Numbers) -> str:
-    random = removal["random"]
-    text = f"in random order it is {words.plus_minus(random)}."
-    if removal["removable"] <= random["mean"] + random["sd"]:
-        text += " So no criterion is clearly better than chance here."
-    return text
-
-
-def _random_left(spread: Numbers, summary: Numbers) -> str:
-    worth, noun = words.quantity(summary), words.examples(summary)
-    mean, sd = spread["mean"], spread["sd"]
-    if worth.name != "accuracy":
-        article = "an R²" if worth.name == "r2" else "a loss"
-        return f"{article} of {worth.amount(mean)} ± {worth.amount(sd)} on the test {noun}"
-    whole = f"test {noun}" if summary["answers"] == 1 else f"answers for the test {noun}"
-    return f"{100 * mean:.1f} ± {100 * sd:.1f}{SPACE}% of the {whole} right"
-
-
 def glossary(summary: Numbers) -> list[Entry]:
     """The words of removals and, behind that of what can go, the criteria on the page."""
     shown = {
@@ -134,8 +167,15 @@ def glossary(summary: Numbers) -> list[Entry]:
     }
     removal = "The unit's output becomes exactly zero, its bias included; nothing is trained again."
     can_go = (
+        "So many units, taken in a criterion's order, that none of the removals on the way costs "
+        "more than {loss} on all {examples} that these were drawn from. “At least” and “at most” "
+        "are bounds by the test {examples}, which hold together with the confidence that is said; "
+        "between them nobody can tell on so many. They are about this network and this order."
+    )
+    estimate = (
         "The largest number of units, taken in a criterion's order, such that {definition}. The "
-        "criterion that lets most units go is chosen, on the validation {examples} too."
+        "criterion with the largest is chosen. Read off a curve, it is too large about as often "
+        "as too small."
     )
     criteria = [
         Entry(
@@ -146,9 +186,12 @@ def glossary(summary: Numbers) -> list[Entry]:
         for name in shown
         if name in CRITERIA
     ]
+    removals = [layer["removal"] for layer in summary["layers"].values()]
+    bounded = any(removal is not None and removal["bounds"] for removal in removals)
     return [
         Entry(word="Removal", meaning=removal),
-        Entry(word="Can go", meaning=can_go),
+        *([Entry(word="Can go", meaning=can_go)] if bounded else []),
+        Entry(word="Estimate", meaning=estimate),
         *criteria,
     ]
 
