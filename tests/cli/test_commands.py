@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from surfeit.core import Streams
 from surfeit.data import load, with_label_noise
 from surfeit.models import lenet_300_100
+from surfeit.report.write import headline_of
 from surfeit.store import Store
 from surfeit.train import Recipe, train
 
@@ -296,10 +298,19 @@ def test_prune_lists_its_criteria_and_takes_all(root, tmp_path, capsys):
 
 def test_prune_and_inspect_count_the_same(root, tmp_path, capsys):
     key = trained(root, capsys)
-    arguments = ["--root", root, "--out", tmp_path / "out"]
+    arguments = ["--root", root, "--out", tmp_path / "out", "--loss", "0.05"]
     assert call("prune", key, "--layer", "fc1", *arguments) == 0
-    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()[1:]]
+    pruned = capsys.readouterr()
+    rows = [line.split("\t") for line in pruned.out.splitlines()[1:]]
     assert call("inspect", key, "--layers", "fc1", *arguments) == 0
+    inspected = capsys.readouterr().err
+    said = re.search(r"\w+ .* of fc1 can go for at most 5 points of accuracy.*images\)", inspected)
+    assert said[0].lower() in pruned.err.lower()
+    left = re.search(r"is ([\d.]+)\s% with (\d+) units removed, (.*) with as", inspected)
+    expected = f"with {left[2]} removed {left[1]} %, with as many at random {left[3]}"
+    assert expected.replace("\N{NO-BREAK SPACE}", " ") in pruned.err.replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
     removal = json.loads((tmp_path / "out" / "summary.json").read_text())["layers"]["fc1"][
         "removal"
     ]
@@ -362,16 +373,23 @@ def test_prune_takes_a_folder_for_a_run(root, tmp_path, capsys):
 def test_inspect_writes_a_page_and_prints_its_path(root, tmp_path, capsys):
     key = trained(root, capsys)
     assert call("inspect", key, "--out", tmp_path / "report", "--root", root) == 0
-    page = Path(capsys.readouterr().out.strip())
+    printed = capsys.readouterr()
+    page = Path(printed.out.strip())
     assert page == tmp_path / "report" / "report.html"
+    said = printed.err.splitlines()[-1]
+    assert said == headline_of(page.parent)
+    assert said in unescape(page.read_text(encoding="utf-8"))
     assert json.loads((page.parent / "summary.json").read_text())["run"]["key"] == key
 
 
 def test_demo_trains_and_reports(root, tmp_path, capsys):
     arguments = ["--model", "mlp-12", "--epochs", "2", "--out", tmp_path / "demo"]
     assert call("demo", *arguments, "--root", root) == 0
-    page = Path(capsys.readouterr().out.strip())
+    printed = capsys.readouterr()
+    page = Path(printed.out.strip())
     assert "fc1" in page.read_text()
+    # Of 360 test images none lost would leave more than a point possible.
+    assert "for at most 2 points of accuracy" in printed.err.splitlines()[-1]
     assert len(Store(root).runs()) == 1
 
 

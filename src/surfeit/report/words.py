@@ -133,8 +133,8 @@ def caution(summary: Numbers) -> str:
             )
         text += (
             f"So few {noun} make the choice uncertain: the network's own validation {worth.words} "
-            f"of {worth.amount(own['estimate'])} {known}. Read the numbers of units and the ranks "
-            f"as estimates, and the test {worth.words} as the check."
+            f"of {worth.amount(own['estimate'])} {known}. Read ranks and what is called an "
+            f"estimate so, and the test {worth.words} as the check."
         )
     return text.strip()
 

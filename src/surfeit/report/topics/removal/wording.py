@@ -174,8 +174,8 @@ def glossary(summary: Numbers) -> list[Entry]:
     )
     estimate = (
         "The largest number of units, taken in a criterion's order, such that {definition}. The "
-        "criterion with the largest is chosen. Read off a curve, it is too large about as often "
-        "as too small."
+        "criterion with the largest is chosen. Such a number is above the true one about every "
+        "second time."
     )
     criteria = [
         Entry(
