@@ -14,12 +14,14 @@ from surfeit.prune import (
     RemovalCurve,
     accepted_rise,
     can_go_briefly,
+    can_go_of_layer,
     can_go_of_table,
     can_go_sentence,
     contributions,
     criterion_named,
     curves_of_table,
     order_by,
+    removable,
     removal_bounds,
     removal_curves,
     removal_table,
@@ -109,32 +111,30 @@ def test_a_table_gives_the_answer_of_its_curves():
     model, data = network(), splits()
     table = removal_table(model, "0", data, streams=Streams(0), repeats=3)
     found = can_go_of_table(table, loss=0.2)
-    removal = Removal.of(_structure(model, data), "0")
-    orders = {
-        name: order_by(contributions(criterion, removal, model))
-        for name, criterion in usual_criteria().items()
-        if not criterion.draws
-    }
-    chosen_from = dict(
-        zip(
-            orders,
-            removal_curves(model, "0", list(orders.values()), data["validation"]),
-            strict=True,
-        )
-    )
-    expected = units_that_can_go(
-        chosen_from,
-        lambda name: removal_curves(model, "0", [orders[name]], data["test"])[0],
-        loss=0.2,
-    )
+    expected = can_go_of_layer(model, "0", data, loss=0.2)
     assert len(found.random) == 3
-    assert (found.criterion, found.estimate, found.bounds) == (
-        expected.criterion,
-        expected.estimate,
-        expected.bounds,
-    )
+    assert replace(found, random=()) == expected
     assert found.bounds.upper < 8
-    assert criterion_named(found.criterion) in usual_criteria().values()
+    removal = Removal.of(_structure(model, data), "0")
+    order = order_by(contributions(criterion_named(found.criterion), removal, model))
+    (judged,) = removal_curves(model, "0", [order], data["test"])
+    assert found.bounds == removal_bounds(judged.lost, judged.gained, examples=300, loss=0.2)
+    (chose,) = removal_curves(model, "0", [order], data["validation"])
+    assert found.estimate == removable(chose, loss=0.2)
+
+
+def test_a_layer_of_losses_gives_the_answer_of_its_table():
+    data = {
+        name: Split(split.inputs, split.inputs[:, :3] + 0.0) for name, split in splits(40).items()
+    }
+    model = network()
+    table = removal_table(model, "0", data, streams=Streams(0), repeats=2, objective=squared_error)
+    curve = curves_of_table(table)["validation", "magnitude", "least", 0]
+    targets, dense = data["validation"].targets, float(curve.loss[0])
+    rise = accepted_rise(dense, targets, squared_error, loss=0.5)
+    found = can_go_of_layer(model, "0", data, objective=squared_error, loss=0.5)
+    assert found == replace(can_go_of_table(table, loss=0.5, rise=rise), random=())
+    assert found.bounds is None
 
 
 def _structure(model, data):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from surfeit.prune.can_go import (
         CanGo,
+        can_go_of_layer,
         can_go_of_table,
         curves_of_table,
         estimated_removable,
@@ -104,6 +105,7 @@ __all__ = [
     "allocation_named",
     "at_step",
     "can_go_briefly",
+    "can_go_of_layer",
     "can_go_of_table",
     "can_go_sentence",
     "check_alive",

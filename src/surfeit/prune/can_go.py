@@ -9,10 +9,16 @@ from typing import Any
 
 import pyarrow as pa
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from surfeit.core import Objective, Split, cross_entropy
+from surfeit.models import Structure
 from surfeit.prune.certainty import Bounds, removal_bounds
-from surfeit.prune.removable import removable, removable_by_loss
+from surfeit.prune.criteria import usual_criteria
+from surfeit.prune.curve import removal_curves
+from surfeit.prune.orders import contributions, order_by
+from surfeit.prune.removable import accepted_rise, removable, removable_by_loss
+from surfeit.prune.removal import Removal
 from surfeit.prune.tally import RemovalCurve
 
 
@@ -135,6 +141,64 @@ def can_go_of_table(
         if (split, remove) == ("validation", None)
     ]
     return replace(answer, random=tuple(random))
+
+
+def can_go_of_layer(
+    model: nn.Module,
+    layer: str,
+    splits: Mapping[str, Split],
+    *,
+    objective: Objective = cross_entropy,
+    loss: float = 0.01,
+    confidence: float = 0.95,
+    structure: Structure | None = None,
+) -> CanGo:
+    """As `units_that_can_go`, by the usual criteria, with no more curves than the answer needs.
+
+    It is the answer of a table of the same layer and splits, without random orders.
+
+    >>> can_go_of_layer(run.model(), "fc1", dataset.splits)
+
+    Args:
+        model: any network that `Structure` can follow.
+        layer: dotted name of the layer, or of one of its group.
+        splits: "validation" and "test" are taken.
+        objective: what judges the outputs; without classes `loss` is of R², or a share of the loss:
+            see `accepted_rise`.
+        loss, confidence: as there.
+        structure: of the model, if it is at hand.
+
+    Raises:
+        ValueError: as there and as `removal_curves`.
+
+    Cost: a removal curve for each criterion on the validation split, and one on the test split.
+    """
+    validation, test = splits["validation"], splits["test"]
+    known = Structure.of(model, validation.inputs[:1]) if structure is None else structure
+    removal = Removal.of(known, layer, outputs=True)
+    orders = {
+        name: order_by(contributions(criterion, removal, model))
+        for name, criterion in usual_criteria().items()
+        if not criterion.draws
+    }
+
+    def curves(names: Sequence[str], split: Split) -> list[RemovalCurve]:
+        wanted = [orders[name] for name in names]
+        return removal_curves(model, layer, wanted, split, objective=objective, structure=known)
+
+    chosen_from = dict(zip(orders, curves(list(orders), validation), strict=True))
+    rise = None
+    first = next(iter(chosen_from.values()))
+    if first.accuracy is None:
+        dense = float(first.points[0])
+        rise = accepted_rise(dense, validation.targets, objective, loss=loss)
+    return units_that_can_go(
+        chosen_from,
+        lambda name: curves([name], test)[0],
+        loss=loss,
+        rise=rise,
+        confidence=confidence,
+    )
 
 
 def estimated_removable(curve: RemovalCurve, *, loss: float, rise: float | None) -> int:
