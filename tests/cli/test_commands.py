@@ -16,6 +16,11 @@ from surfeit.models import lenet_300_100
 from surfeit.report.write import headline_of
 from surfeit.store import Store
 from surfeit.train import Recipe, train
+from surfeit.viewer.frames.cache import Cache
+from surfeit.viewer.frames.pictures import Pictures
+from surfeit.viewer.frames.pictures import Query as PictureQuery
+from surfeit.viewer.timelines.library import Library
+from surfeit.viewer.wire import decode
 
 from .conftest import call, interrupted
 
@@ -296,7 +301,7 @@ def test_prune_lists_its_criteria_and_takes_all(root, tmp_path, capsys):
         assert list(dict.fromkeys(shown)) == list(names)
 
 
-def test_prune_and_inspect_count_the_same(root, tmp_path, capsys):
+def test_prune_inspect_and_viewer_say_the_same(root, tmp_path, capsys, monkeypatch):
     key = trained(root, capsys)
     arguments = ["--root", root, "--out", tmp_path / "out", "--loss", "0.05"]
     assert call("prune", key, "--layer", "fc1", *arguments) == 0
@@ -306,6 +311,10 @@ def test_prune_and_inspect_count_the_same(root, tmp_path, capsys):
     inspected = capsys.readouterr().err
     said = re.search(r"\w+ .* of fc1 can go for at most 5 points of accuracy.*images\)", inspected)
     assert said[0].lower() in pruned.err.lower()
+    monkeypatch.setattr("surfeit.viewer.frames.can_go._LOSS", 0.05)
+    pictures = Pictures(Library(Store(root), dataset_of=lambda _: load("digits")), Cache(None))
+    viewed = decode(pictures.removal(PictureQuery(key, "fc1")))[0]["answer"]
+    assert viewed.replace("a point", "5 points").lower() == said[0].lower()
     left = re.search(r"is ([\d.]+)\s% with (\d+) units removed, (.*) with as", inspected)
     expected = f"with {left[2]} removed {left[1]} %, with as many at random {left[3]}"
     assert expected.replace("\N{NO-BREAK SPACE}", " ") in pruned.err.replace(

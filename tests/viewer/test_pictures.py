@@ -10,6 +10,7 @@ import torch
 from surfeit.core import StoreError
 from surfeit.data import load, only_classes
 from surfeit.models import mlp
+from surfeit.prune import can_go_of_layer, can_go_sentence
 from surfeit.similarity import strongest_links
 from surfeit.store import Store
 from surfeit.train import Recipe, train
@@ -143,6 +144,23 @@ def test_removal_has_accuracies_with_data_and_a_note_without(pictures, runs, roo
     assert "accuracy_0" not in arrays
     with pytest.raises(ValueError, match="are not given"):
         without.graph(Query(runs[0], "fc1", "outputs"))
+
+
+def test_the_last_moment_says_how_many_units_can_go(pictures, runs, root, monkeypatch):
+    timeline, digits = pictures.library.get(runs[0]), load("digits")
+    model = timeline.network(timeline.steps()[-1], digits.test).model
+    expected = can_go_of_layer(model, "fc1", digits.splits)
+    header, _ = decode(pictures.removal(Query(runs[0], "fc1")))
+    price = "a point of accuracy"
+    assert header["answer"] == can_go_sentence(expected, whose="fc1", price=price)
+    first = Query(runs[0], "fc1", at=timeline.steps()[0])
+    assert decode(pictures.removal(first))[0]["answer"] is None
+    assert decode(pictures.removal(Query(runs[0], "fc3")))[0]["answer"] is None  # the outputs
+    without = Pictures(Library(Store(root)), Cache(None))
+    assert decode(without.removal(Query(runs[0], "fc1")))[0]["answer"] is None
+    monkeypatch.setattr("surfeit.viewer.frames.can_go._OPERATIONS", 1)
+    fresh = Pictures(pictures.library, Cache(None))
+    assert decode(fresh.removal(Query(runs[0], "fc1")))[0]["answer"] is None
 
 
 def test_networks_that_cannot_be_built_again_have_a_note(store, written):

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from surfeit.core import Split, SurfeitError, unknown
+from surfeit.core import DataError, Split, StoreError, SurfeitError, unknown
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.graph import graph_frame
 from surfeit.viewer.frames.places import Place, joined
@@ -13,7 +14,7 @@ from surfeit.viewer.timelines.describing import described, packed_learning
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.rows import Row, packed_rows
 
-SEMANTICS = 4
+SEMANTICS = 5
 """Goes up when a picture of the same weights changes, so that older ones are not shown."""
 
 SOURCES = ("weights", "outputs")
@@ -115,15 +116,32 @@ class Pictures:
         return self._cache.get(self._name("spectrum", [place]), lambda: place.spectrum().packed())
 
     def removal(self, query: Query) -> bytes:
-        """Removal orders of one layer at one moment and, with data, what removals cost."""
+        """Removal orders of one layer at one moment and, with data, what removals cost.
+
+        At the last moment of a training it says how many units can go, too.
+        """
         place, sample, note = self._resolved(query), None, None
         try:
             sample = self.library.sample(place.timeline, place.at)
         except ValueError as error:
             note = f"removals are not measured: {error}"
-        name = self._name("removal", [place], sample and sample.digest, note)
+        last = place.timeline.axis == "step" and place.at == place.timeline.moment()
+        name = self._name("removal", [place], sample and sample.digest, note, last)
         split = sample and sample.split
-        return self._cache.get(name, lambda: place.removal(split, note).packed())
+
+        def frame() -> bytes:
+            found = place.removal(split, note)
+            answered = last and found.examples > 0
+            return replace(found, answer=self._can_go(place) if answered else None).packed()
+
+        return self._cache.get(name, frame)
+
+    def _can_go(self, place: Place) -> str | None:
+        """How many units can go; None where the data or the network do not say."""
+        with suppress(ValueError, DataError, StoreError):
+            dataset = self.library.dataset(place.timeline, place.at)
+            return place.can_go(dataset)
+        return None
 
     def learning(self, identifier: str) -> bytes:
         """The metrics of a timeline so far."""

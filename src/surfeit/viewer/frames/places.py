@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from surfeit.core import Split, StoreError
+from surfeit.data import Dataset
 from surfeit.similarity import normalised
+from surfeit.viewer.frames.can_go import can_go_words
 from surfeit.viewer.frames.outputs import sampled_outputs
 from surfeit.viewer.frames.removal import Measuring, RemovalFrame, removal_frame
 from surfeit.viewer.frames.spectrum import SpectrumFrame, spectrum_frame
@@ -125,6 +127,20 @@ class Place:
             except (StoreError, ValueError) as error:
                 note = f"removals are not measured: {error}"
         return removal_frame(weight, layer=self.layer, measuring=measuring, note=note)
+
+    def can_go(self, dataset: Dataset) -> str | None:
+        """How many of the layer's units can go, in words, or None: see `can_go_words`.
+
+        Args:
+            dataset: what the network was trained on.
+
+        Raises:
+            ValueError: if the network cannot be followed, or its units cannot be removed.
+            StoreError: if it cannot be read.
+        """
+        run, _ = self.timeline.place(self.at)
+        network = self.timeline.network(self.at, dataset.validation)
+        return can_go_words(network, self.layer, dataset, objective_of(run, dataset.validation))
 
 
 def joined(found: Sequence[tuple[Units, str | None]], source: str) -> tuple[Units, int, str | None]:

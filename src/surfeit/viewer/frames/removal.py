@@ -36,6 +36,7 @@ class RemovalFrame:
             of the units are gone; empty without examples or classes.
         losses: the same of losses, where there are no classes; else empty.
         note: why nothing was measured, or what goes along with the units, a sentence, or None.
+        answer: how many units can go, a sentence without its stop, or None.
     """
 
     units: int
@@ -45,6 +46,7 @@ class RemovalFrame:
     accuracies: dict[str, np.ndarray]
     losses: dict[str, np.ndarray]
     note: str | None
+    answer: str | None = None
 
     def packed(self) -> bytes:
         """The frame in the bytes that `surfeit.viewer.wire` describes."""
@@ -55,6 +57,7 @@ class RemovalFrame:
             "objective": self.objective,
             "split": "validation",
             "note": self.note,
+            "answer": self.answer,
             "criteria": names,
         }
         arrays = {f"order_{i}": self.orders[name] for i, name in enumerate(names)}
@@ -185,11 +188,11 @@ def _affordable(network: Network, removal: Removal, examples: Split, orders: int
     alone = len(removal.members) == 1
     linear = network.structure.layer(removal.name).kind == "linear"
     most = len(examples) if alone and linear else _FEW_EXAMPLES
-    every = _operations(network, removal, examples) * removal.units * orders
+    every = removal_operations(network, removal, examples) * removal.units * orders
     return examples[: max(_LEAST_EXAMPLES, min(most, int(_OPERATIONS / max(every, 1))))]
 
 
-def _operations(network: Network, removal: Removal, examples: Split) -> float:
+def removal_operations(network: Network, removal: Removal, examples: Split) -> float:
     """What one removal takes for one example: all that runs again, and of linear readers a unit."""
     counts = operations(network.model, network.takes(examples.inputs[:1]))
     modules = dict(network.model.named_modules())

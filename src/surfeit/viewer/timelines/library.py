@@ -135,6 +135,16 @@ class Library:
             raise ValueError(found)
         return found
 
+    def dataset(self, timeline: Timeline, at: int) -> Dataset:
+        """All of the data that were trained on, loaded anew: nothing of them is kept.
+
+        Raises:
+            ValueError, DataError: if they are not there, with the reason.
+        """
+        if self._dataset_of is None:
+            raise ValueError("the data that the network was trained on are not given")
+        return self._dataset_of(timeline.place(at)[0])
+
     def without_data(self, timeline: Timeline, *, load: bool = False) -> str | None:
         """Why there are no examples, a sentence; None where they are or it is not known yet.
 

@@ -1,0 +1,65 @@
+"""How many units of a layer can go, as the report and `surfeit prune` say it of the same run."""
+
+import torch
+
+from surfeit.core import Objective, Split
+from surfeit.data import Dataset
+from surfeit.prune import Removal, can_go_of_layer, can_go_sentence
+from surfeit.viewer.frames.removal import removal_operations
+from surfeit.viewer.timelines.networks import Network
+
+# Operations that the curves of one layer may take: some seconds of one core. A report that takes
+# all examples, too, is far from its own limit then.
+_OPERATIONS = 5e10
+_CRITERIA = 4  # of which one is chosen
+_LOSS = 0.01  # a point, as `surfeit inspect` and `surfeit prune` have it if not told otherwise
+
+
+def can_go_words(
+    network: Network, layer: str, dataset: Dataset, objective: Objective
+) -> str | None:
+    """The bounds for a layer as a sentence without its stop: see `can_go_of_layer`.
+
+    Args:
+        network: the trained network.
+        layer: its dotted name.
+        dataset: whose validation split chooses and whose test split judges.
+        objective: what judges the outputs.
+
+    Returns:
+        the sentence. None where there are no bounds, as without classes; where the report takes a
+        sample of the examples, as of convolutions; and where the curves would take long.
+
+    Raises:
+        ValueError: if units cannot be removed, or the outputs cannot be judged.
+
+    Cost: about 3 s for 300 units, 5,000 validation and 10,000 test images, on one core.
+    """
+    removal = Removal.of(network.structure, layer)
+    splits = {name: dataset.splits[name].to("cpu") for name in ("validation", "test")}
+    linear = network.structure.layer(layer).kind == "linear"
+    if not linear or removal.units < 2 or not _has_bounds(network, splits["test"], objective):
+        return None
+    examples = _CRITERIA * len(splits["validation"]) + len(splits["test"])
+    one = removal_operations(network, removal, splits["test"])
+    if one * removal.units * examples > _OPERATIONS:
+        return None
+    answer = can_go_of_layer(
+        network.model,
+        layer,
+        splits,
+        objective=objective,
+        loss=_LOSS,
+        structure=network.structure,
+    )
+    noun = "images" if dataset.test.holds_images else "examples"
+    whose = layer or "the only layer"
+    return can_go_sentence(answer, whose=whose, price="a point of accuracy", noun=noun)
+
+
+@torch.no_grad()
+def _has_bounds(network: Network, split: Split, objective: Objective) -> bool:
+    """Whether each example is right or wrong."""
+    first = split[:1]
+    right = objective.correct(network.model(network.takes(first.inputs)), first.targets)
+    return right is not None and right.numel() == 1
