@@ -148,6 +148,8 @@ export interface RemovalFrame {
   split: string;
   criteria: RemovalOrder[];
   note: string | null;
+  /** At least and at most how many units can go, a sentence; null where it is not known. */
+  answer?: string | null;
   /** As of a spectrum. */
   instead?: string | null;
 }

@@ -35,7 +35,9 @@ it("marks each selected unit at its own place in each order", () => {
 });
 
 it("says how many can go, and when the selection does", () => {
-  expect(reading(made().element)).toBe("By magnitude, 3 of 10 units can go at a cost of 1 point of accuracy at most (1,000 validation examples).");
+  expect(reading(made().element)).toBe("By magnitude, 3 of 10 units go at a cost of 1 point of accuracy at most, an estimate (1,000 validation examples).");
+  const answer = "at least 2 of 10 units of fc1 can go for at most a point of accuracy; more than 4 cannot";
+  expect(reading(made({ removal: { ...removal(), answer } }).element)).toMatch(/^At least 2 of 10 units of fc1 can go .* cannot\. By magnitude, 3/);
   expect(reading(made({ selected: [4] }).element)).toContain("Unit 4 goes 5th.");
   expect(reading(made({ selected: [8, 2] }).element)).toContain("The 2 selected units go 3rd to 9th.");
 });
@@ -137,7 +139,7 @@ it("shows losses where there are no classes, and says how many units can go", ()
   const heights = [...line.matchAll(/[ML][-\d.]+,([-\d.]+)/g)].map(([, y]) => Number(y));
   expect(heights).toHaveLength(UNITS + 1);
   expect(heights[UNITS]).toBeLessThan(heights[0]);
-  expect(reading(element)).toBe("By magnitude, 1 of 10 units can go with a loss at most 10 % above 0.02 (1,000 validation examples).");
+  expect(reading(element)).toBe("By magnitude, 1 of 10 units go with a loss at most 10 % above 0.02, an estimate (1,000 validation examples).");
   const overlay = element.querySelector(".chart-overlay") as HTMLElement;
   overlay.dispatchEvent(new PointerEvent("pointermove", { clientX: place(5.1), clientY: 50 }));
   expect(element.querySelector(".chart-tip")?.textContent).toBe("unit 4: 5th to go by magnitude; loss 0.0255 then");

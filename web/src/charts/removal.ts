@@ -272,10 +272,11 @@ function reading(frame: RemovalFrame, selected: readonly number[], active: numbe
   const chosen = own.length > 0 ? ` ${placesWords(criterion, own)}` : "";
   if (!curveOf(criterion)) return `${sentence(frame.note ?? "Accuracies are not known.")} The lines show the orders alone.${chosen}`;
   const note = frame.note === null ? "" : ` ${sentence(frame.note)}`;
-  return costWords(frame, criterion) + note + chosen;
+  const answer = frame.answer ? `${sentence(frame.answer)} ` : "";
+  return answer + costWords(frame, criterion) + note + chosen;
 }
 
-/** How many units of the run beside it can go by the same criterion. */
+/** How many units the same criterion's curve lets go in the run beside it: an estimate. */
 function besideWords(model: ChartModel, active: number): string {
   const [frame, second] = [model.removal as RemovalFrame, secondOf(model, "removal")];
   const criterion = second?.criteria.find(({ name }) => name === frame.criteria[Math.min(active, frame.criteria.length - 1)]?.name);
@@ -283,19 +284,19 @@ function besideWords(model: ChartModel, active: number): string {
   return ` ${model.second!.name}: ${bearableOf(criterion).toLocaleString("en")} of ${second.units.toLocaleString("en")}.`;
 }
 
-/** How many units can go by an order before it costs too much. */
+/** How many units go by an order before it costs too much. */
 function bearableOf({ accuracy, loss }: RemovalOrder): number {
   if (accuracy) return lastWithin(accuracy, (value) => value >= accuracy[0] - BEARABLE);
   return loss ? lastWithin(loss, (value) => value <= loss[0] * (1 + BEARABLE_LOSS)) : 0;
 }
 
-/** How many units can go, and what that is measured on. */
+/** How many units a curve lets go, and what it is measured on: an estimate. */
 function costWords(frame: RemovalFrame, criterion: RemovalOrder): string {
   const { accuracy, loss, name } = criterion;
   const bearable = bearableOf(criterion);
   const price = accuracy ? "at a cost of 1 point of accuracy at most" : `with a loss at most 10 % above ${plain(loss?.[0] ?? NaN)}`;
   const on = `${frame.examples.toLocaleString("en")} ${frame.split} example${frame.examples === 1 ? "" : "s"}`;
-  return `By ${spoken(name)}, ${bearable.toLocaleString("en")} of ${count(frame.units, "unit")} can go ${price} (${on}).`;
+  return `By ${spoken(name)}, ${bearable.toLocaleString("en")} of ${count(frame.units, "unit")} go ${price}, an estimate (${on}).`;
 }
 
 /** How many removals in a row are bearable. */

@@ -69,6 +69,7 @@ export function removalFrame(bytes: ArrayBuffer): RemovalFrame {
     split: String(pack.header["split"]),
     criteria,
     note: noteOf(pack),
+    answer: (pack.header["answer"] as string | null | undefined) ?? null,
   };
 }
 

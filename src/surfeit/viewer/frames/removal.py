@@ -57,9 +57,10 @@ class RemovalFrame:
             "objective": self.objective,
             "split": "validation",
             "note": self.note,
-            "answer": self.answer,
             "criteria": names,
         }
+        if self.answer is not None:
+            header["answer"] = self.answer
         arrays = {f"order_{i}": self.orders[name] for i, name in enumerate(names)}
         for kind, curves in (("accuracy", self.accuracies), ("loss", self.losses)):
             arrays |= {
