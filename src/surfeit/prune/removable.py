@@ -1,4 +1,7 @@
-"""How far along a removal curve the network is as good as before."""
+"""How far along a removal curve the network is as good as before: estimates, read off the curve.
+
+`surfeit.prune.removal_bounds` says with confidence how many can go.
+"""
 
 from numbers import Real
 
@@ -12,9 +15,11 @@ Points = Float[Tensor, " removals+1"]
 
 
 def removable(accuracies: Points | RemovalCurve, *, loss: float = 0.01) -> int:
-    """How many units can go before accuracy has fallen by more than `loss`.
+    """How many units a curve lets go before accuracy has fallen by more than `loss`: an estimate.
 
-    The largest k such that `a_j ≥ a_0 − loss` for all j ≤ k: a later recovery does not count.
+    Of all images, not of these, it is too many about every second time; `removal_bounds` gives
+    bounds. It is the largest k such that `a_j ≥ a_0 − loss` for all j ≤ k: a later recovery does
+    not count.
 
     Args:
         accuracies: a curve of `removal_curves`, or [removals + 1], fractions, the dense network
@@ -48,9 +53,10 @@ def removable(accuracies: Points | RemovalCurve, *, loss: float = 0.01) -> int:
 
 
 def removable_by_loss(losses: Points | RemovalCurve, *, rise: float) -> int:
-    """How many units can go before the loss has risen by more than `rise`.
+    """How many units a curve lets go before the loss has risen by more than `rise`: an estimate.
 
-    The largest k such that `l_j ≤ l_0 + rise` for all j ≤ k: a later recovery does not count.
+    No bounds are known of it. It is the largest k such that `l_j ≤ l_0 + rise` for all j ≤ k: a
+    later recovery does not count.
 
     Args:
         losses: a curve of `removal_curves` that has losses, or [removals + 1], the dense network

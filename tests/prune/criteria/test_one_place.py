@@ -62,7 +62,8 @@ def added(monkeypatch):
 
 def removal(name):
     return {
-        "removable": 2,
+        "estimate": 2,
+        "bounds": None,
         "units": 6,
         "share": 1 / 3,
         "criterion": name,
