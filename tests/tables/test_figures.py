@@ -106,7 +106,7 @@ def test_removal_figure_draws_what_chose_beside_what_judges(removal_table):
         low, high = panel.get_ylim()
         assert dense - 0.1 == pytest.approx(low)
         assert dense < high <= 1.01
-    assert [text.get_text() for text in choose.texts] == ["estimate 12, magnitude"]
+    assert [text.get_text() for text in choose.texts] == ["estimate 12,\nmagnitude"]
     assert [text.get_text() for text in judge.texts] == ["at least 9", "at most 17"]
     assert _lines(judge)["magnitude"].get_alpha() > _lines(judge)["inner product"].get_alpha()
     assert _lines(choose)["magnitude"].get_alpha() == _lines(choose)["inner product"].get_alpha()
@@ -121,7 +121,7 @@ def test_removal_figure_without_bounds_marks_an_estimate(removal_table):
     answer = removal.Answer(criterion="magnitude", estimate=12, bounds=None)
     choose, judge, *_ = removal.figure(_both_splits(removal_table), loss=0.01, answer=answer).axes
     for panel in (choose, judge):
-        assert [text.get_text() for text in panel.texts] == ["estimate 12, magnitude"]
+        assert [text.get_text() for text in panel.texts] == ["estimate 12,\nmagnitude"]
     alone, _ = removal.figure(removal_table, answer=ANSWER).axes
     assert [text.get_text() for text in alone.texts] == ["at least 9", "at most 17"]
 

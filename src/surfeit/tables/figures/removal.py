@@ -267,7 +267,9 @@ def _mark_answer(axes: Axes, answer: Answer, *, judging: bool, high: bool) -> No
     if not judging or answer.bounds is None:
         axes.axvline(answer.estimate, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
         name = answer.criterion.replace("_", " ")
-        _note(axes, answer.estimate, f"estimate {answer.estimate}, {name}", height=low, right=False)
+        _note(
+            axes, answer.estimate, f"estimate {answer.estimate},\n{name}", height=low, right=False
+        )
         return
     lower, upper = answer.bounds
     axes.axvspan(lower, upper, color=SKY, alpha=0.22, linewidth=0)
