@@ -55,6 +55,14 @@ def test_random_on_test_is_read_where_as_many_units_are_gone(summary, tables, pr
     assert (many["removed"], many["random"]["mean"]) == (7, pytest.approx(0.97 - 0.5))
 
 
+def test_equal_values_are_no_certainty(summary):
+    worth = words.quantity(summary)
+    equal = {"mean": 0.975, "sd": 0.0, "repeats": 5}
+    assert words.plus_minus({**equal, "mean": 12.0}) == "12 (5 equal)"
+    assert words.amount_and_spread(equal, worth) == "97.5\N{NO-BREAK SPACE}% (5 equal)"
+    assert words.amount_and_spread({**equal, "sd": 0.01}, worth) == "97.5 ± 1.0\N{NO-BREAK SPACE}%"
+
+
 def test_accuracy_has_wilsons_interval(summary):
     interval = wilson_interval(388, 400)
     assert summary["accuracy"]["test"] == {

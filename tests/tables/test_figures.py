@@ -126,6 +126,13 @@ def test_removal_figure_without_bounds_marks_an_estimate(removal_table):
     assert [text.get_text() for text in alone.texts] == ["at least 9", "at most 17"]
 
 
+def test_a_bound_that_says_nothing_is_not_marked(removal_table):
+    for bounds, texts in (((0, 17), ["at most 17"]), ((9, 30), ["at least 9"]), ((0, 30), [])):
+        answer = removal.Answer(criterion="magnitude", estimate=12, bounds=bounds)
+        panel, _ = removal.figure(removal_table, answer=answer).axes
+        assert [text.get_text() for text in panel.texts] == texts
+
+
 def test_the_random_band_stays_within_what_is_possible(removal_table):
     at = removal_table.column_names.index("accuracy")
     edge = [1.0 if value > 0.5 else 0.0 for value in removal_table["accuracy"].to_pylist()]

@@ -157,6 +157,9 @@ def _beside_random(table: "pa.Table", judge: Judge, criterion: str, removed: int
     text = f"test {judge.quantity} with {removed} removed {judge.amount('test', own)}"
     if not values:
         return text
+    if len(values) > 1 and stdev(values) == 0:
+        equal = f"{judge.amount('test', values[0])} ({len(values)} equal)"
+        return f"{text}, with as many at random {equal}"
     spread = f" ± {judge.spread('test', stdev(values))}" if len(values) > 1 else ""
     random = f"{judge.amount('test', fmean(values)).removesuffix(' %')}{spread}"
     return f"{text}, with as many at random {random}{' %' * judge.classes}"
@@ -183,6 +186,8 @@ def _answer(
     counts = {repeat: judge.estimate(curve) for repeat, curve in curves["validation"].items()}
     units = len(curves["validation"][0]) - 1
     spread = f" ± {stdev(counts.values()):.1f}" if len(counts) > 1 else ""
+    if len(counts) > 1 and len(set(counts.values())) == 1:
+        spread = f" ({len(counts)} equal)"
     found = (
         judge.change(
             split,

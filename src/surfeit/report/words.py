@@ -46,15 +46,22 @@ def listed(parts: Sequence[str]) -> str:
 
 def plus_minus(spread: Numbers) -> str:
     """A mean and its standard deviation, e.g. "61 ± 14"."""
-    return f"{spread['mean']:.0f} ± {spread['sd']:.0f}"
+    return f"{spread['mean']:.0f}" + (equal(spread) or f" ± {spread['sd']:.0f}")
 
 
 def amount_and_spread(spread: Numbers, worth: Quantity) -> str:
     """A mean and its standard deviation in what the network is judged by, e.g. "91.2 ± 2.1 %"."""
     mean, sd = spread["mean"], spread["sd"]
+    if equal(spread):
+        return f"{worth.amount(mean)}{equal(spread)}"
     if worth.name == "accuracy":
         return f"{100 * mean:.1f} ± {100 * sd:.1f}{SPACE}%"
     return f"{worth.amount(mean)} ± {worth.amount(sd)}"
+
+
+def equal(spread: Numbers) -> str:
+    """That all values are equal, which is no certainty, as "± 0" would have it; else empty."""
+    return f" ({spread['repeats']} equal)" if spread["sd"] == 0 else ""
 
 
 def whole_network(summary: Numbers) -> str:

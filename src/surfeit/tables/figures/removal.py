@@ -105,7 +105,8 @@ def figure(
             _close_panels(axes[0], table, ("validation", judges), lines, answer)
         _whole_panels(axes[-1], where(table, split=judges), lines)
         if not both and answer is not None:
-            _mark_answer(axes[-1][0], answer, judging=True, high=quantity_of(table) == "loss")
+            falls = quantity_of(table) == "accuracy"
+            _mark_answer(axes[-1][0], answer, judging=True, falls=falls)
         handles, labels = axes[-1][0].get_legend_handles_labels()
         drawing.legend(handles, labels, loc="outside lower center", ncols=3)
     return drawing
@@ -151,9 +152,8 @@ def _close_panels(
             panel.set_ylim(*span)
         _label(panel, rows)
         if answer is not None:
-            # The span leaves room on the better side, where no curve runs.
-            high = quantity_of(table) == "accuracy"
-            _mark_answer(panel, answer, judging=role == "judges", high=high)
+            falls = quantity_of(table) == "accuracy"
+            _mark_answer(panel, answer, judging=role == "judges", falls=falls)
 
 
 def _label(axes: Axes, table: pa.Table) -> None:
@@ -261,35 +261,47 @@ class Lines:
         return self.variance.get(table["split"][0].as_py())
 
 
-def _mark_answer(axes: Axes, answer: Answer, *, judging: bool, high: bool) -> None:
-    """The bounds where the split judges, else the estimate; the words stand where no curve runs."""
-    low = 0.84 if high else 0.03
+def _mark_answer(axes: Axes, answer: Answer, *, judging: bool, falls: bool) -> None:
+    """The bounds where the split judges, else the estimate.
+
+    Args:
+        axes: of the least important unit first.
+        answer: what is marked.
+        judging: whether the curves are those of the split that judges.
+        falls: whether curves fall as units go, as accuracies do: words keep out of their way.
+    """
     if not judging or answer.bounds is None:
         axes.axvline(answer.estimate, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
         name = answer.criterion.replace("_", " ")
         _note(
-            axes, answer.estimate, f"estimate {answer.estimate},\n{name}", height=low, right=False
+            axes, answer.estimate, f"estimate {answer.estimate},\n{name}", right=False, falls=falls
         )
         return
     lower, upper = answer.bounds
     axes.axvspan(lower, upper, color=SKY, alpha=0.22, linewidth=0)
     for place, words, right in ((lower, "at least", False), (upper, "at most", True)):
-        axes.axvline(place, color=BLACK, linewidth=0.9)
-        _note(axes, place, f"{words} {place}", height=low + 0.09 * right, right=right)
+        if 0 < place < axes.get_xlim()[1]:  # the ends themselves say nothing
+            axes.axvline(place, color=BLACK, linewidth=0.9)
+            _note(axes, place, f"{words} {place}", right=right, falls=falls)
 
 
-def _note(axes: Axes, place: int, text: str, *, height: float, right: bool) -> None:
-    """Words beside a place, on the side that is wanted where there is room."""
+def _note(axes: Axes, place: int, text: str, *, right: bool, falls: bool) -> None:
+    """Words beside a place, on the side that is wanted where there is room.
+
+    Before it the curves are still near their beginning, behind it far from there.
+    """
     share = place / axes.get_xlim()[1]
-    right = share < 0.3 or (right and share < 0.7)
+    to_right = share < 0.35 or (right and share < 0.7)
+    top = to_right == falls
     axes.annotate(
         text,
-        (place, height),
+        (place, (0.97 if right or not to_right else 0.88) if top else 0.03),
         xycoords=("data", "axes fraction"),
-        xytext=(4 if right else -4, 0),
+        xytext=(4 if to_right else -4, 0),
         textcoords="offset points",
         fontsize=8.5,
-        ha="left" if right else "right",
+        ha="left" if to_right else "right",
+        va="top" if top else "bottom",
         bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
     )
 

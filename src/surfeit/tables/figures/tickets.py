@@ -67,7 +67,9 @@ def figure(table: pa.Table) -> Figure:
     with style():
         drawing, axes = panels(2, height=3.9)
         for panel, (name, (title, label)) in zip(axes[0], QUANTITIES.items(), strict=True):
-            _draw(panel, summaries[name], arms(table))
+            _draw(
+                panel, summaries[name], arms(table), most=1.0 if name == "test_accuracy" else None
+            )
             _frame(panel, summaries[name])
             panel.set(title=title, ylabel=label)
         percent_axis(axes[0][0])
@@ -84,7 +86,10 @@ def _count(replicates: int) -> str:
     return "one replicate" if replicates == 1 else several
 
 
-def _draw(axes: Axes, summary: pa.Table, names: Sequence[str]) -> None:
+def _draw(
+    axes: Axes, summary: pa.Table, names: Sequence[str], *, most: float | None = None
+) -> None:
+    """Means and bands; no band leaves what is possible, from 0 to the most where there is one."""
     for name in names:
         rows = where(summary, arm=name)
         stroke = STROKES.get(name, OTHER)
@@ -94,6 +99,7 @@ def _draw(axes: Axes, summary: pa.Table, names: Sequence[str]) -> None:
         if not len(mean):
             continue
         # Where a single replicate is left there is no interval, and the band has a gap.
+        lower, upper = np.maximum(lower, 0), np.minimum(upper, np.inf if most is None else most)
         axes.fill_between(density, lower, upper, color=stroke.color, alpha=0.15, linewidth=0)
         axes.plot(density, mean, label=name, markersize=3.5, **stroke.options())
     dense = where(summary, level=0, arm=TICKET)
