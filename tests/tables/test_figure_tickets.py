@@ -61,6 +61,21 @@ def test_figure_draws_means_over_replicates_with_their_intervals(quantity):
     assert (at.min(), at.max()) == pytest.approx((interval.lower, interval.upper))
 
 
+def test_no_band_leaves_what_is_possible():
+    rows = [
+        {**row, "test_accuracy": 0.99 + 0.009 * (row["replicate"] % 2), "early_stop_step": step}
+        for row in planted(levels=3, replicates=3).to_pylist()
+        for step in [1 + 40 * (row["replicate"] % 2)]
+    ]
+    accuracy, step = tickets.figure(pa.Table.from_pylist(rows)).axes
+    for panel, most in ((accuracy, 1.0), (step, np.inf)):
+        band = panel.collections[0].get_paths()[0].vertices[:, 1]
+        assert band.min() >= 0
+        assert band.max() <= most
+    interval = mean_interval(np.asarray([0.99, 0.999, 0.99]))
+    assert interval.upper > 1  # or nothing was cut
+
+
 def test_dense_network_is_a_level_line_through_both_panels():
     table = planted()
     dense = where(table, level=0)
