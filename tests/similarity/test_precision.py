@@ -21,6 +21,8 @@ from surfeit.similarity import (
     similarity_blocks,
     strongest_links,
     total_frame_potential,
+    update_directions,
+    updates,
 )
 
 # What a function's float result is off by, relative to 1 or to its size.
@@ -67,6 +69,8 @@ FUNCTIONS = {
     "distance": lambda w: movement(w, start(w)).distance,
     "hardly_moved": lambda w: hardly_moved(w, start(w)),
     "layout": layout,
+    "updates": lambda w: updates(w, start(w)),
+    "update_directions": lambda w: update_directions(w, start(w)),
 }
 # Their operands are rows of length 1: those of a type are not of length 1 in another.
 OF_ROWS = ("similarity_blocks", "angles")

@@ -12,7 +12,9 @@ from surfeit.prune import (
     removal_order,
 )
 from surfeit.similarity import (
+    activity,
     angles,
+    chance_level,
     contributions,
     cosine_graph,
     hardly_moved,
@@ -22,6 +24,7 @@ from surfeit.similarity import (
     similarity_blocks,
     strongest_links,
     total_frame_potential,
+    update_directions,
 )
 from surfeit.spectra import (
     eigenpairs,
@@ -53,6 +56,9 @@ MEASUREMENTS = {
     "movement": lambda w: movement(w, w + 1),
     "hardly_moved": lambda w: hardly_moved(w, w + 1),
     "angles": lambda w: angles(w, w + 1),
+    "update_directions": lambda w: update_directions(w, w + 1),
+    "activity": activity,
+    "chance_level": chance_level,
     "eigenvalues": eigenvalues,
     "eigenpairs": lambda w: eigenpairs(w, 2),
     "project": lambda w: project(w, 2),

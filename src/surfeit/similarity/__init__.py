@@ -17,15 +17,22 @@ if TYPE_CHECKING:
     )
     from surfeit.similarity.groups import clusters, components, isolated, isolated_by_chance
     from surfeit.similarity.layout import force_layout
+    from surfeit.similarity.level import LEAST_UNITS, ChanceLevel, chance_level, level_of_pairs
     from surfeit.similarity.movement import Movement, angles, hardly_moved, movement
     from surfeit.similarity.outputs import output_directions
     from surfeit.similarity.strongest import strongest_links
+    from surfeit.similarity.updates import LEAST_ACTIVITY, activity, update_directions, updates
 
 __all__ = [
+    "LEAST_ACTIVITY",
+    "LEAST_UNITS",
+    "ChanceLevel",
     "Graph",
     "Movement",
+    "activity",
     "angles",
     "chance_inner_product",
+    "chance_level",
     "clusters",
     "components",
     "contributions",
@@ -36,6 +43,7 @@ __all__ = [
     "inner_product_of",
     "isolated",
     "isolated_by_chance",
+    "level_of_pairs",
     "movement",
     "nearest_neighbours",
     "normalised",
@@ -43,6 +51,8 @@ __all__ = [
     "similarity_blocks",
     "strongest_links",
     "total_frame_potential",
+    "update_directions",
+    "updates",
 ]
 
 lazy_front(__name__)

@@ -51,7 +51,7 @@ def movement(
 
     Source: Heitmann 2020, section 3.2. Cost: O(entries).
     """
-    _check_two(weight, initial)
+    check_two(weight, initial)
     if weight.shape != initial.shape:
         raise ValueError(
             f"weight and initial must have one shape, got {list(weight.shape)} and "
@@ -139,7 +139,7 @@ def hardly_moved(
     return near | (moved.distance == 0)
 
 
-def _check_two(weight: Tensor, initial: Tensor) -> None:
+def check_two(weight: Tensor, initial: Tensor) -> None:
     """Refuses a tensor beside itself: that nothing moved would be said and not measured."""
     check_tensor("a layer's weight", weight)
     check_tensor("initial weights", initial)

@@ -1,0 +1,199 @@
+"""From which inner product on two directions are more alike than is usual among these."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from scipy.optimize import brentq
+from scipy.special import betainc, betainccinv
+from torch import Tensor
+
+from surfeit.core import Streams, check_finite, full_precision, one_thread, weight_matrix
+from surfeit.similarity.graph import similarity_blocks
+
+LEAST_UNITS = 10
+"""Units that have a direction: among fewer, nothing can be said of what is usual."""
+
+_MOST_PAIRS = 200_000  # all pairs of 632 units; of more units so many are drawn
+_CHUNK = 2**22  # numbers gathered at once for drawn pairs: 16 MiB
+_MOST_DIMENSIONS = 1e9
+_SURE = 0.98  # half the standard deviations of a median's interval of 95 %
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChanceLevel:
+    """Where links begin among directions that are not spread evenly.
+
+    Args:
+        value: the inner product that one pair in all is expected to pass by chance, in [0, 1];
+            1 where fewer than 10 units have a direction.
+        dimensions: half of all random pairs in so many dimensions are as much alike as half of
+            these; at least 1, at most the columns compared. NaN where nothing can be said.
+        median: of `|⟨r_i, r_j⟩|` over the pairs; NaN likewise.
+        pairs: units that have a direction, two by two.
+        drawn: pairs that the median was taken of: all of them, or a sample of 200,000.
+        error: half the width of the value's 95 % interval over draws of that sample; 0 if all pairs
+            were taken.
+    """
+
+    value: float
+    dimensions: float
+    median: float
+    pairs: int
+    drawn: int
+    error: float
+
+
+@one_thread()
+def chance_level(
+    rows: Float[Tensor, "units columns"],
+    *,
+    groups: int = 1,
+    generator: torch.Generator | None = None,
+) -> ChanceLevel:
+    """The inner product that one pair of directions is expected to pass by chance.
+
+    Updates and outputs fill few of the dimensions that they lie in, so that against
+    `chance_inner_product`, which takes all directions to be equally likely, thousands of pairs
+    would be alike. This level is taken from the directions themselves. With `m` the median of
+    `|⟨r_i, r_j⟩|`, `d` solves `P(|cos| < m) = 1/2` for random directions in `d` dimensions, close
+    to `d = 1.25 + 0.455 / m²`; the level `t` solves `pairs · P(cos > t) = 1`, where
+    `(1 + cos)/2 ~ Beta((d − 1)/2, (d − 1)/2)`.
+
+    A pair above it is more alike than pairs of this layer usually are. It does not follow that
+    training made it so, nor that the two units have to do with one another. The median bears
+    groups, since most pairs are of two groups; where most units share one direction the level is
+    blind, since that is what is usual.
+
+    Args:
+        rows: of length 1, or 0 for units to be left out, as `update_directions` and
+            `output_directions` give them.
+        groups: of the layer, whose units stand group by group: only units of one group are
+            compared, as in `chance_inner_product`.
+        generator: draws the pairs of more than 632 units; a fixed stream if not given.
+
+    Raises:
+        ValueError: if an entry is not finite, or groups do not divide units and columns.
+
+    Cost: that of the inner products, O(units² · columns), or O(200,000 · columns) for more than
+    632 units.
+    """
+    rows = full_precision(weight_matrix(rows), "directions")
+    check_finite(rows, "directions")
+    units, columns = rows.shape
+    if groups < 1 or units % groups or columns % groups:
+        raise ValueError(
+            f"groups must divide {units} units and {columns} columns evenly, got {groups}"
+        )
+    own = units // groups
+    live = [(rows[start : start + own].norm(dim=1) > 0).nonzero()[:, 0] + start
+            for start in range(0, units, own)]  # fmt: skip
+    counts = [len(members) * (len(members) - 1) // 2 for members in live]
+    if sum(counts) <= _MOST_PAIRS:
+        parts = [cosine for members in live for cosine in _all_pairs(rows[members])]
+        cosines = torch.cat(parts) if parts else rows.new_empty(0)
+    else:
+        generator = generator or Streams(0).get("similarity", "pairs")
+        cosines = _drawn_pairs(rows, live, counts, generator)
+    return level_of_pairs(
+        cosines,
+        units=sum(len(members) for members in live),
+        pairs=sum(counts),
+        columns=columns // groups,
+    )
+
+
+def level_of_pairs(
+    cosines: Float[Tensor, " drawn"], *, units: int, pairs: int, columns: int
+) -> ChanceLevel:
+    """`chance_level` of inner products that are there already.
+
+    Args:
+        cosines: of all pairs, or of pairs drawn from them; finite.
+        units: that have a direction.
+        pairs: that are compared.
+        columns: dimensions that directions could fill.
+    """
+    drawn = len(cosines)
+    if units < LEAST_UNITS or drawn == 0:
+        return ChanceLevel(
+            value=1.0, dimensions=math.nan, median=math.nan, pairs=pairs, drawn=drawn, error=0.0
+        )
+    sizes = cosines.abs()
+    median = float(sizes.kthvalue((drawn + 1) // 2).values)
+    dimensions = min(_dimensions(median), float(columns))
+    error = 0.0
+    if drawn < pairs:
+        # The order statistics that hold the median of all pairs between them.
+        spread = math.ceil(_SURE * math.sqrt(drawn))
+        ranks = (max((drawn + 1) // 2 - spread, 1), min((drawn + 1) // 2 + spread, drawn))
+        low, high = (
+            _level(min(_dimensions(float(sizes.kthvalue(rank).values)), columns), pairs)
+            for rank in ranks
+        )
+        error = abs(high - low) / 2
+    return ChanceLevel(
+        value=_level(dimensions, pairs),
+        dimensions=dimensions,
+        median=median,
+        pairs=pairs,
+        drawn=drawn,
+        error=error,
+    )
+
+
+def _level(dimensions: float, pairs: int) -> float:
+    half = (dimensions - 1) / 2
+    if half <= 0 or pairs < 2:
+        return 1.0
+    return max(0.0, float(2 * betainccinv(half, half, 1 / pairs) - 1))
+
+
+def _dimensions(median: float) -> float:
+    """In how many dimensions half of all random pairs have a cosine of at most this size.
+
+    `cos² ~ Beta(1/2, (d − 1)/2)`.
+    """
+    if median >= 1:
+        return 1.0
+    if median**2 <= 0.4 / _MOST_DIMENSIONS:
+        return _MOST_DIMENSIONS
+
+    def beyond(log_dimensions: float) -> float:
+        return float(betainc(0.5, math.expm1(log_dimensions) / 2, median**2)) - 0.5
+
+    # Between 1, where every cosine is ±1, and what no layer has inputs for.
+    least, most = 1e-9, math.log(_MOST_DIMENSIONS)
+    return 1.0 if beyond(least) > 0 else math.exp(float(brentq(beyond, least, most)))
+
+
+def _all_pairs(rows: Tensor) -> Iterator[Tensor]:
+    for start, similar in similarity_blocks(rows, upper=True) if len(rows) else ():
+        others = similar.shape[1]
+        assert start + others == len(rows)
+        one, other = torch.triu_indices(len(similar), others, 1)
+        yield similar[one, other]
+
+
+def _drawn_pairs(
+    rows: Tensor, live: list[Tensor], counts: list[int], generator: torch.Generator
+) -> Tensor:
+    """Inner products of pairs drawn evenly from all pairs of one group, with replacement."""
+    weights = torch.tensor(counts, dtype=torch.float64)
+    group = torch.multinomial(weights, _MOST_PAIRS, replacement=True, generator=generator)
+    sizes = torch.tensor([len(members) for members in live])
+    starts = sizes.cumsum(0) - sizes
+    size = sizes[group]
+    first = (torch.rand(_MOST_PAIRS, generator=generator, dtype=torch.float64) * size).long()
+    step = (torch.rand(_MOST_PAIRS, generator=generator, dtype=torch.float64) * (size - 1)).long()
+    members = torch.cat(live).cpu()
+    one = members[starts[group] + first].to(rows.device)
+    other = members[starts[group] + (first + 1 + step) % size].to(rows.device)
+    chunk = max(1, _CHUNK // rows.shape[1])
+    parts = [
+        (rows[left] * rows[right]).sum(dim=1)
+        for left, right in zip(one.split(chunk), other.split(chunk), strict=True)
+    ]
+    return torch.cat(parts).clamp_(-1, 1)
