@@ -76,3 +76,10 @@ def test_non_finite_weights_are_refused(bad):
 def test_a_vector_is_no_layer():
     with pytest.raises(ValueError, match=r"must be \[units, inputs"):
         contributions(torch.ones(4))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_directions_are_the_same_to_the_last_bit_when_normalised_again(dtype):
+    rows = normalised(torch.randn(300, 784, generator=Streams(0).get("again"), dtype=dtype))
+    assert torch.equal(normalised(rows), rows)
+    assert (normalised(2 * rows) - rows).abs().max() < 1e-6

@@ -11,6 +11,9 @@ from surfeit.similarity import (
     cutoff_of,
     inner_product_of,
     nearest_neighbours,
+    normalised,
+    pair_products,
+    strongest_links,
 )
 from surfeit.similarity import graph as graph_file
 
@@ -145,3 +148,46 @@ def test_chance_inner_product_of_one_input_is_certain():
 def test_wrong_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_pairs_at_the_threshold_are_decided_in_float64_whatever_the_blocks():
+    """Of 700 units in two dimensions thousands of pairs lie within a float32 rounding of 0.5."""
+    turns = torch.arange(700, dtype=torch.float64) / 42 * 2 * torch.pi
+    rows = normalised(torch.stack([turns.cos(), turns.sin()], dim=1).float())
+    exact = (rows.double()[:, None] * rows.double()[None]).sum(dim=2)
+    expected = (exact >= 0.5).triu(1)
+    close = ((exact - 0.5).abs() < 1e-6).triu(1)
+    assert close.sum() > 1_000
+    assert 0 < (close & expected).sum() < close.sum()
+    assert (((rows @ rows.T) >= 0.5).triu(1) != expected).any()  # as float32 would have it
+    graph = cosine_graph(rows, inner_product=0.5)
+    assert graph.edges.T.tolist() == expected.nonzero().tolist()
+    pairs, products = strongest_links(rows, 10**6, level=0.5)
+    reached = pairs.T[products >= 0.5].tolist()
+    assert sorted(reached) == expected.nonzero().tolist()
+    condensed = pair_products(rows, level=0.5)
+    assert torch.equal(condensed >= 0.5, expected[tuple(torch.triu_indices(700, 700, 1))])
+    for level in (0.5, np.float64(0.5)):  # a comparison in float32, and one in float64
+        assert (condensed.numpy() >= level).sum() == expected.sum()
+
+
+@pytest.mark.parametrize("level", [0.1, 1 / 3, 0.7, 0.99])
+def test_values_next_to_the_threshold_are_on_their_side_in_both_precisions(level):
+    generator = torch.Generator().manual_seed(1)
+    angle = math.acos(level) + 1e-7 * torch.randn(400, generator=generator, dtype=torch.float64)
+    rows = torch.zeros(401, 2, dtype=torch.float64)
+    rows[0, 0] = 1
+    rows[1:] = torch.stack([angle.cos(), angle.sin()], dim=1)
+    rows = rows.float()
+    exact = (rows[0].double() * rows[1:].double()).sum(dim=1) >= level
+    assert 20 < exact.sum() < 380
+    found = pair_products(rows, level=level)[:400]
+    assert torch.equal(found >= level, exact)
+    assert torch.equal(found.double() >= level, exact)
+
+
+def test_a_threshold_moves_no_other_inner_product():
+    rows = normalised(torch.randn(60, 9, generator=torch.Generator().manual_seed(2)))
+    plain, settled = pair_products(rows), pair_products(rows, level=0.3)
+    assert (plain - settled).abs().max() < 1e-5
+    assert (plain != settled).sum() <= 2

@@ -6,9 +6,14 @@ from torch import Tensor
 
 from surfeit.core import check_finite, full_precision, weight_matrix
 
+_ROUNDINGS = 4  # that a length of 1 may be off by
+
 
 def normalised(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, "units inputs"]:
     """The weight vectors scaled to length 1, as rows; a zero row stays zero.
+
+    A row of length 1 to within its roundings stays as it is, so that normalising again changes
+    nothing.
 
     Args:
         weight: a layer's weight, floating point; filters are flattened.
@@ -21,6 +26,9 @@ def normalised(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, "units i
             holds integers or complex numbers.
     """
     rows = full_precision(weight_matrix(weight).detach(), "a layer's weights")
+    rounding = _ROUNDINGS * torch.finfo(rows.dtype).eps
+    done = (rows.norm(dim=1, keepdim=True) - 1).abs() <= rounding
+    given = rows
     # Dividing by the largest entry first keeps squares of tiny float32 rows from underflowing. The
     # largest is NaN where any entry is.
     largest = rows.abs().amax(dim=1, keepdim=True)
@@ -28,7 +36,7 @@ def normalised(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, "units i
         check_finite(rows)
     rows = rows / torch.where(largest > 0, largest, 1)
     length = rows.norm(dim=1, keepdim=True)
-    return rows / torch.where(length > 0, length, 1)
+    return torch.where(done, given, rows / torch.where(length > 0, length, 1))
 
 
 def total_frame_potential(weight: Float[Tensor, "units *inputs"]) -> Float[Tensor, ""]:

@@ -15,6 +15,7 @@ from surfeit.similarity.frame_potential import normalised
 # Rows of the similarity matrix held at once: 512 x 4,096 in float64 are 16 MiB.
 _BLOCK = 512
 _UPPER_BLOCK = 128  # rows: the smaller, the less is computed twice
+_ROUNDINGS = 64  # that inner products of many inputs may be off by
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,10 @@ def cosine_graph(
 
     An edge has the weight `exp(−dist²/σ²)` with `dist² = 1 − ⟨ŵ_i, ŵ_j⟩` and is kept where that is
     at least `cutoff`, or where the inner product is at least `inner_product`: the same thing said
-    in two ways. Inner products are exact to a few roundings only, so equal vectors are found by a
-    threshold slightly below 1, not by 1 itself. A zero row has no direction and so no edge.
+    in two ways. Which pairs reach the threshold is decided in float64, in one way wherever links
+    are counted or drawn. Inner products are exact to a few roundings only, so equal vectors are
+    found by a threshold slightly below 1, not by 1 itself. A zero row has no direction and so no
+    edge.
 
     Args:
         weight: a layer's weight; filters are flattened.
@@ -152,7 +155,7 @@ def cosine_graph(
         inner_product = inner_product_of(cutoff, sigma)
     rows = normalised(weight)
     found, values = [], []
-    for start, similar in similarity_blocks(rows):
+    for start, similar in similarity_blocks(rows, level=inner_product):
         kept = (similar >= inner_product).triu(start + 1)
         found.append(kept.nonzero().T + similar.new_tensor([[start], [0]], dtype=torch.int64))
         values.append(similar[kept])
@@ -199,7 +202,7 @@ def nearest_neighbours(
 
 
 def similarity_blocks(
-    rows: Float[Tensor, "units inputs"], *, upper: bool = False
+    rows: Float[Tensor, "units inputs"], *, upper: bool = False, level: float | None = None
 ) -> Iterator[tuple[int, Float[Tensor, "block others"]]]:
     """Blocks of rows of the matrix of inner products with their first row; NaN for zero rows.
 
@@ -207,6 +210,9 @@ def similarity_blocks(
         rows: normalised weight vectors; of half precision they are compared in float32.
         upper: leave out the columns before a block's first row, which are those of earlier blocks;
             that takes little more than half the time.
+        level: where links begin, if they do: `similar >= level` is right then of each pair as
+            float64 has it, where float32 sums would differ from block to block. The few inner
+            products that are closer to the level than these are exact are moved to their side.
 
     Raises:
         ValueError: if an entry is NaN or infinite, an integer or complex, or these are no rows.
@@ -220,9 +226,29 @@ def similarity_blocks(
         block = slice(start, start + size)
         others = slice(start if upper else 0, None)
         similar = (rows[block] @ rows[others].T).clamp_(-1, 1)
+        if level is not None:
+            _settle_(similar, rows[block], rows[others], level)
         if not complete:
             similar.masked_fill_(absent[others] | absent[block, None], math.nan)
         yield start, similar
+
+
+def _settle_(similar: Tensor, rows: Tensor, others: Tensor, level: float) -> None:
+    """Moves inner products that are next to a level to the side of it that float64 gives."""
+    exactness = _ROUNDINGS * torch.finfo(similar.dtype).eps
+    near = (similar >= level - exactness) & (similar <= level + exactness)
+    if not bool(near.any()):
+        return
+    one, other = near.nonzero().unbind(1)
+    exact = (rows[one].double() * others[other].double()).sum(dim=1)
+    # Whoever compares may round the level to this type first: no value stands between the two.
+    rounded = torch.tensor(level, dtype=similar.dtype, device=similar.device)
+    above, below = (
+        rounded.nextafter(torch.full_like(rounded, side)) for side in (math.inf, -math.inf)
+    )
+    least = rounded if float(rounded) >= level else above
+    found = similar[one, other]
+    similar[one, other] = torch.where(exact >= level, found.maximum(least), found.minimum(below))
 
 
 def _check_sigma(sigma: float) -> None:

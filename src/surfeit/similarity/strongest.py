@@ -11,7 +11,7 @@ from surfeit.similarity.graph import similarity_blocks
 
 @one_thread()
 def strongest_links(
-    weight: Float[Tensor, "units *inputs"], count: int
+    weight: Float[Tensor, "units *inputs"], count: int, *, level: float | None = None
 ) -> tuple[Int64[Tensor, "2 links"], Float[Tensor, " links"]]:
     """The `count` pairs of units with the largest inner products `⟨ŵ_i, ŵ_j⟩`, largest first.
 
@@ -21,6 +21,8 @@ def strongest_links(
     Args:
         weight: a layer's weight; filters are flattened.
         count: at least 0; there may be fewer pairs.
+        level: where links begin, if they do: `products >= level` is what `cosine_graph` joins at
+            this inner product, to the link.
 
     Returns:
         the pairs, int64 [2, links], source < target, and their inner products, falling.
@@ -36,7 +38,7 @@ def strongest_links(
     rows = normalised(weight)
     pairs = torch.empty(2, 0, dtype=torch.int64, device=rows.device)
     products, least = rows.new_empty(0), -2.0  # below any inner product
-    for start, similar in similarity_blocks(rows, upper=True):
+    for start, similar in similarity_blocks(rows, upper=True, level=level):
         # Comparisons with NaN are false: zero rows drop out here.
         found = (similar >= least).triu_(1).nonzero().T
         products = torch.cat([products, similar[found[0], found[1]]])
