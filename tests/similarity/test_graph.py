@@ -12,7 +12,7 @@ from surfeit.similarity import (
     inner_product_of,
     nearest_neighbours,
     normalised,
-    pair_products,
+    pairwise_products,
     strongest_links,
 )
 from surfeit.similarity import graph as graph_file
@@ -165,7 +165,7 @@ def test_pairs_at_the_threshold_are_decided_in_float64_whatever_the_blocks():
     pairs, products = strongest_links(rows, 10**6, level=0.5)
     reached = pairs.T[products >= 0.5].tolist()
     assert sorted(reached) == expected.nonzero().tolist()
-    condensed = pair_products(rows, level=0.5)
+    condensed = pairwise_products(rows, level=0.5)
     assert torch.equal(condensed >= 0.5, expected[tuple(torch.triu_indices(700, 700, 1))])
     for level in (0.5, np.float64(0.5)):  # a comparison in float32, and one in float64
         assert (condensed.numpy() >= level).sum() == expected.sum()
@@ -181,13 +181,13 @@ def test_values_next_to_the_threshold_are_on_their_side_in_both_precisions(level
     rows = rows.float()
     exact = (rows[0].double() * rows[1:].double()).sum(dim=1) >= level
     assert 20 < exact.sum() < 380
-    found = pair_products(rows, level=level)[:400]
+    found = pairwise_products(rows, level=level)[:400]
     assert torch.equal(found >= level, exact)
     assert torch.equal(found.double() >= level, exact)
 
 
 def test_a_threshold_moves_no_other_inner_product():
     rows = normalised(torch.randn(60, 9, generator=torch.Generator().manual_seed(2)))
-    plain, settled = pair_products(rows), pair_products(rows, level=0.3)
+    plain, settled = pairwise_products(rows), pairwise_products(rows, level=0.3)
     assert (plain - settled).abs().max() < 1e-5
     assert (plain != settled).sum() <= 2

@@ -12,9 +12,14 @@ from surfeit.similarity import (
     chance_inner_product,
     chance_level,
     cosine_graph,
+    ends_of,
+    judged_pairs,
+    level_of_chance,
     level_of_pairs,
     normalised,
+    pairwise_products,
 )
+from surfeit.similarity.pairs import settle_pairs_
 
 
 def draw(*shape, name=("rows",), dtype=torch.float32):
@@ -142,13 +147,13 @@ def test_units_of_different_groups_are_no_pairs():
 def test_many_units_are_judged_by_drawn_pairs_with_the_draws_error():
     rows = within(1_000, 20, 40, "many")
     found = chance_level(rows)
-    assert (found.pairs, found.drawn) == (499_500, 200_000)
+    assert (found.pairs, found.drawn) == (499_500, 50_000)
     similar = (rows @ rows.T)[tuple(torch.triu_indices(1_000, 1_000, 1))]
     exact = level_of_pairs(similar, units=1_000, pairs=499_500, columns=40)
     assert found.value == chance_level(rows).value  # the same pairs at every call
     values = [chance_level(rows, generator=Streams(1).get("draw", n)).value for n in range(12)]
     off = [abs(value - exact.value) for value in values]
-    assert 0 < found.error < 0.01
+    assert 0 < found.error < 0.02
     assert sum(gap <= found.error for gap in off) >= 10
     assert max(off) < 2 * found.error
     assert exact.error == 0
@@ -183,3 +188,56 @@ def test_directions_that_cannot_be_judged_are_refused():
         chance_level(rows)
     with pytest.raises(ValueError, match="groups must divide 12 units and 4 columns evenly, got 3"):
         chance_level(draw(12, 4), groups=3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_judged_pairs_are_the_level_and_the_products_settled_at_it(dtype):
+    rows = torch.zeros(90, 20, dtype=dtype)
+    rows[5:] = within(85, 6, 20, "judged").to(dtype)
+    level, products = judged_pairs(rows)
+    assert level == chance_level(rows)
+    expected = pairwise_products(rows, level=level.value)
+    torch.testing.assert_close(products, expected, rtol=0, atol=0, equal_nan=True)
+    assert judged_pairs(rows.repeat(8, 1))[1] is None  # drawn pairs are not all pairs
+    assert judged_pairs(rows, groups=2) == (chance_level(rows, groups=2), None)
+    one, other = ends_of(torch.arange(len(products)), 90)
+    assert torch.equal(torch.stack([one, other]), torch.triu_indices(90, 90, 1))
+
+
+def test_pairs_next_to_the_level_are_settled_among_all_pairs():
+    turns = torch.arange(200, dtype=torch.float64) / 42 * 2 * torch.pi
+    rows = normalised(torch.stack([turns.cos(), turns.sin()], dim=1).float())
+    products = pairwise_products(rows)
+    settle_pairs_(products, rows, 0.5)
+    assert torch.equal(products, pairwise_products(rows, level=0.5))
+    assert not torch.equal(products >= 0.5, pairwise_products(rows) >= 0.5)
+
+
+def test_levels_from_drawn_chance_are_those_of_a_known_tail():
+    """In 3 dimensions cosines are uniform: P(cos > t) = (1 - t) / 2."""
+    drawn = 2 * torch.rand(20_000, generator=Streams(0).get("uniform"), dtype=torch.float64) - 1
+    for pairs in (20_000, 5_000, 200):  # one, four and a hundred drawn pairs for each
+        found = level_of_chance(drawn, pairs=pairs)
+        assert found.value == pytest.approx(1 - 2 / pairs, abs=1.5 * found.error + 2e-4)
+        assert 0 < found.error < 0.01
+        assert (found.pairs, found.drawn) == (pairs, 20_000)
+
+
+@pytest.mark.parametrize("dimensions", [4, 9, 25])
+def test_one_pair_passes_the_level_drawn_from_its_own_kind(dimensions):
+    counts = []
+    for repetition in range(60):
+        name = f"{dimensions} {repetition}"
+        drawn = pairwise_products(within(120, dimensions, 30, f"drawn {name}"))
+        rows = within(120, dimensions, 30, f"own {name}")
+        counts.append(above(rows, level_of_chance(drawn, pairs=7_140).value))
+    assert np.mean(counts) == pytest.approx(1, abs=0.6)
+
+
+def test_few_pairs_leave_no_level_from_chance():
+    drawn = torch.linspace(0, 0.9, 1_000)
+    assert level_of_chance(drawn, pairs=44).value == 1.0
+    assert level_of_chance(drawn[:44], pairs=400).value == 1.0
+    assert level_of_chance(drawn, pairs=45).value < 0.9
+    with pytest.raises(ValueError, match="inner products must be finite"):
+        level_of_chance(torch.tensor([0.1, math.nan]), pairs=45)

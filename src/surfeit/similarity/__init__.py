@@ -17,9 +17,17 @@ if TYPE_CHECKING:
     )
     from surfeit.similarity.groups import clusters, components, isolated, isolated_by_chance
     from surfeit.similarity.layout import force_layout
-    from surfeit.similarity.level import LEAST_UNITS, ChanceLevel, chance_level, level_of_pairs
+    from surfeit.similarity.level import (
+        LEAST_UNITS,
+        ChanceLevel,
+        chance_level,
+        judged_pairs,
+        level_of_chance,
+        level_of_pairs,
+    )
     from surfeit.similarity.movement import Movement, angles, hardly_moved, movement
     from surfeit.similarity.outputs import output_directions
+    from surfeit.similarity.pairs import ends_of, pairwise_products
     from surfeit.similarity.strongest import strongest_links
     from surfeit.similarity.updates import LEAST_ACTIVITY, activity, update_directions, updates
 
@@ -38,16 +46,20 @@ __all__ = [
     "contributions",
     "cosine_graph",
     "cutoff_of",
+    "ends_of",
     "force_layout",
     "hardly_moved",
     "inner_product_of",
     "isolated",
     "isolated_by_chance",
+    "judged_pairs",
+    "level_of_chance",
     "level_of_pairs",
     "movement",
     "nearest_neighbours",
     "normalised",
     "output_directions",
+    "pairwise_products",
     "similarity_blocks",
     "strongest_links",
     "total_frame_potential",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from scipy.special import betainccinv
 from torch import Tensor
 
@@ -227,28 +227,38 @@ def similarity_blocks(
         others = slice(start if upper else 0, None)
         similar = (rows[block] @ rows[others].T).clamp_(-1, 1)
         if level is not None:
-            _settle_(similar, rows[block], rows[others], level)
+            near = next_to(similar, level)
+            if bool(near.any()):
+                one, other = near.nonzero().unbind(1)
+                similar[one, other] = on_its_side(
+                    similar[one, other], rows[block][one], rows[others][other], level
+                )
         if not complete:
             similar.masked_fill_(absent[others] | absent[block, None], math.nan)
         yield start, similar
 
 
-def _settle_(similar: Tensor, rows: Tensor, others: Tensor, level: float) -> None:
-    """Moves inner products that are next to a level to the side of it that float64 gives."""
-    exactness = _ROUNDINGS * torch.finfo(similar.dtype).eps
-    near = (similar >= level - exactness) & (similar <= level + exactness)
-    if not bool(near.any()):
-        return
-    one, other = near.nonzero().unbind(1)
-    exact = (rows[one].double() * others[other].double()).sum(dim=1)
+def next_to(products: Tensor, level: float) -> Bool[Tensor, "..."]:
+    """Which inner products are closer to a level than they are exact."""
+    exactness = _ROUNDINGS * torch.finfo(products.dtype).eps
+    return (products >= level - exactness) & (products <= level + exactness)
+
+
+def on_its_side(
+    products: Float[Tensor, " pairs"],
+    rows: Float[Tensor, "pairs inputs"],
+    others: Float[Tensor, "pairs inputs"],
+    level: float,
+) -> Float[Tensor, " pairs"]:
+    """Inner products of rows, moved to the side of a level that float64 gives."""
+    exact = (rows.double() * others.double()).sum(dim=1)
     # Whoever compares may round the level to this type first: no value stands between the two.
-    rounded = torch.tensor(level, dtype=similar.dtype, device=similar.device)
+    rounded = torch.tensor(level, dtype=products.dtype, device=products.device)
     above, below = (
         rounded.nextafter(torch.full_like(rounded, side)) for side in (math.inf, -math.inf)
     )
     least = rounded if float(rounded) >= level else above
-    found = similar[one, other]
-    similar[one, other] = torch.where(exact >= level, found.maximum(least), found.minimum(below))
+    return torch.where(exact >= level, products.maximum(least), products.minimum(below))
 
 
 def _check_sigma(sigma: float) -> None:

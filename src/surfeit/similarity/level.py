@@ -1,9 +1,9 @@
 """From which inner product on two directions are more alike than is usual among these."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.optimize import brentq
@@ -11,14 +11,16 @@ from scipy.special import betainc, betainccinv
 from torch import Tensor
 
 from surfeit.core import Streams, check_finite, full_precision, one_thread, weight_matrix
-from surfeit.similarity.graph import similarity_blocks
+from surfeit.similarity.pairs import pairwise_products, settle_pairs_
 
 LEAST_UNITS = 10
 """Units that have a direction: among fewer, nothing can be said of what is usual."""
 
-_MOST_PAIRS = 200_000  # all pairs of 632 units; of more units so many are drawn
+_MOST_PAIRS = 200_000  # all pairs of 632 units
+_DRAWN = 50_000  # of more: their median is good to 1 %
 _CHUNK = 2**22  # numbers gathered at once for drawn pairs: 16 MiB
 _MOST_DIMENSIONS = 1e9
+_TAIL = 32  # the largest inner products that a level beyond them is taken from
 _SURE = 0.98  # half the standard deviations of a median's interval of 95 %
 
 
@@ -33,7 +35,7 @@ class ChanceLevel:
             these; at least 1, at most the columns compared. NaN where nothing can be said.
         median: of `|⟨r_i, r_j⟩|` over the pairs; NaN likewise.
         pairs: units that have a direction, two by two.
-        drawn: pairs that the median was taken of: all of them, or a sample of 200,000.
+        drawn: pairs that the value was taken from: all of them, or a sample.
         error: half the width of the value's 95 % interval over draws of that sample; 0 if all pairs
             were taken.
     """
@@ -77,7 +79,7 @@ def chance_level(
     Raises:
         ValueError: if an entry is not finite, or groups do not divide units and columns.
 
-    Cost: that of the inner products, O(units² · columns), or O(200,000 · columns) for more than
+    Cost: that of the inner products, O(units² · columns), or O(50,000 · columns) for more than
     632 units.
     """
     rows = full_precision(weight_matrix(rows), "directions")
@@ -92,7 +94,7 @@ def chance_level(
             for start in range(0, units, own)]  # fmt: skip
     counts = [len(members) * (len(members) - 1) // 2 for members in live]
     if sum(counts) <= _MOST_PAIRS:
-        parts = [cosine for members in live for cosine in _all_pairs(rows[members])]
+        parts = [pairwise_products(rows[members]) for members in live if len(members)]
         cosines = torch.cat(parts) if parts else rows.new_empty(0)
     else:
         generator = generator or Streams(0).get("similarity", "pairs")
@@ -103,6 +105,37 @@ def chance_level(
         pairs=sum(counts),
         columns=columns // groups,
     )
+
+
+def judged_pairs(
+    rows: Float[Tensor, "units columns"], *, groups: int = 1
+) -> tuple[ChanceLevel, Float[Tensor, " pairs"] | None]:
+    """`chance_level`, and the inner products that it was taken from: both in one go.
+
+    Args:
+        rows: as for `chance_level`.
+        groups: of the layer.
+
+    Returns:
+        the level, and what `pairwise_products(rows, level=level.value)` gives; None in its place
+        where the level is not taken from all pairs of the layer.
+
+    Raises:
+        ValueError: as `chance_level`.
+    """
+    units = len(rows)
+    if groups > 1 or units * (units - 1) // 2 > _MOST_PAIRS:
+        return chance_level(rows, groups=groups), None
+    products = pairwise_products(rows)
+    there = products[~products.isnan()]
+    level = level_of_pairs(
+        there,
+        units=int((rows.norm(dim=1) > 0).sum()),
+        pairs=len(there),
+        columns=rows.shape[1],
+    )
+    settle_pairs_(products, rows, level.value)
+    return level, products
 
 
 def level_of_pairs(
@@ -121,17 +154,17 @@ def level_of_pairs(
         return ChanceLevel(
             value=1.0, dimensions=math.nan, median=math.nan, pairs=pairs, drawn=drawn, error=0.0
         )
-    sizes = cosines.abs()
-    median = float(sizes.kthvalue((drawn + 1) // 2).values)
+    middle = (drawn + 1) // 2 - 1
+    # The order statistics that hold the median of all pairs between them, where some are drawn.
+    spread = math.ceil(_SURE * math.sqrt(drawn)) if drawn < pairs else 0
+    ranks = [max(middle - spread, 0), middle, min(middle + spread, drawn - 1)]
+    sizes = np.partition(cosines.abs().cpu().numpy(), ranks)[ranks]
+    median = float(sizes[1])
     dimensions = min(_dimensions(median), float(columns))
     error = 0.0
     if drawn < pairs:
-        # The order statistics that hold the median of all pairs between them.
-        spread = math.ceil(_SURE * math.sqrt(drawn))
-        ranks = (max((drawn + 1) // 2 - spread, 1), min((drawn + 1) // 2 + spread, drawn))
-        low, high = (
-            _level(min(_dimensions(float(sizes.kthvalue(rank).values)), columns), pairs)
-            for rank in ranks
+        high, low = (
+            _level(min(_dimensions(float(size)), float(columns)), pairs) for size in sizes[[0, 2]]
         )
         error = abs(high - low) / 2
     return ChanceLevel(
@@ -140,6 +173,57 @@ def level_of_pairs(
         median=median,
         pairs=pairs,
         drawn=drawn,
+        error=error,
+    )
+
+
+def level_of_chance(products: Float[Tensor, " drawn"], *, pairs: int) -> ChanceLevel:
+    """The inner product that one pair is expected to pass, from pairs that chance brought about.
+
+    Where the null can be drawn it need not be described: for units' outputs it is the same layer
+    with random weight vectors in the place of its own, reading the same inputs. With `r` pairs
+    drawn for each one of the layer, the level is the r-th largest inner product. Where `r` is less
+    than 32 the tail is continued: `y = −ln(1 − t²)` of the level is `x + e ln(32 / r)`, with `x`
+    the 32nd largest `y` and `e` the mean excess over it. For random directions in any number of
+    dimensions this `y` falls exponentially, but for a slowly varying factor.
+
+    Args:
+        products: inner products of drawn pairs.
+        pairs: of the layer.
+
+    Returns:
+        the level; its error is of the tail's order statistics, as if pairs were independent, and
+        `dimensions` and `median` are NaN. The value is 1 with fewer than 45 pairs, those of ten
+        units, of the layer, and with fewer than 45 drawn.
+
+    Raises:
+        ValueError: if a product is not finite.
+    """
+    check_finite(products, "inner products")
+    largest = products.sort(descending=True).values.double()
+    value, error = 1.0, 0.0
+    if min(pairs, len(largest)) >= LEAST_UNITS * (LEAST_UNITS - 1) // 2:
+        rank, tail = len(largest) / pairs, min(_TAIL, len(largest) // 10)
+        at, spread = math.log(tail / rank), 2 * _SURE
+        if at > 0:
+            excess = -torch.log1p(-largest[:tail].clamp(0, 1 - 1e-12).square())
+            mean = float(excess.mean() - excess[-1])
+            middle, off = float(excess[-1]) + mean * at, spread * mean * at / math.sqrt(tail)
+            value, low, high = (
+                math.sqrt(-math.expm1(-max(y, 0.0))) for y in (middle, middle - off, middle + off)
+            )
+        else:
+            places = (rank, rank + spread * math.sqrt(rank), rank - spread * math.sqrt(rank))
+            value, low, high = (
+                float(largest[min(max(round(place) - 1, 0), len(largest) - 1)]) for place in places
+            )
+        error = (high - low) / 2
+    return ChanceLevel(
+        value=value,
+        dimensions=math.nan,
+        median=math.nan,
+        pairs=pairs,
+        drawn=len(largest),
         error=error,
     )
 
@@ -169,25 +253,17 @@ def _dimensions(median: float) -> float:
     return 1.0 if beyond(least) > 0 else math.exp(float(brentq(beyond, least, most)))
 
 
-def _all_pairs(rows: Tensor) -> Iterator[Tensor]:
-    for start, similar in similarity_blocks(rows, upper=True) if len(rows) else ():
-        others = similar.shape[1]
-        assert start + others == len(rows)
-        one, other = torch.triu_indices(len(similar), others, 1)
-        yield similar[one, other]
-
-
 def _drawn_pairs(
     rows: Tensor, live: list[Tensor], counts: list[int], generator: torch.Generator
 ) -> Tensor:
     """Inner products of pairs drawn evenly from all pairs of one group, with replacement."""
     weights = torch.tensor(counts, dtype=torch.float64)
-    group = torch.multinomial(weights, _MOST_PAIRS, replacement=True, generator=generator)
+    group = torch.multinomial(weights, _DRAWN, replacement=True, generator=generator)
     sizes = torch.tensor([len(members) for members in live])
     starts = sizes.cumsum(0) - sizes
     size = sizes[group]
-    first = (torch.rand(_MOST_PAIRS, generator=generator, dtype=torch.float64) * size).long()
-    step = (torch.rand(_MOST_PAIRS, generator=generator, dtype=torch.float64) * (size - 1)).long()
+    first = (torch.rand(_DRAWN, generator=generator, dtype=torch.float64) * size).long()
+    step = (torch.rand(_DRAWN, generator=generator, dtype=torch.float64) * (size - 1)).long()
     members = torch.cat(live).cpu()
     one = members[starts[group] + first].to(rows.device)
     other = members[starts[group] + (first + 1 + step) % size].to(rows.device)
