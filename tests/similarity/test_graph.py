@@ -11,6 +11,7 @@ from surfeit.similarity import (
     cutoff_of,
     inner_product_of,
     nearest_neighbours,
+    neighbour_pairs,
     normalised,
     pairwise_products,
     strongest_links,
@@ -191,3 +192,29 @@ def test_a_threshold_moves_no_other_inner_product():
     plain, settled = pairwise_products(rows), pairwise_products(rows, level=0.3)
     assert (plain - settled).abs().max() < 1e-5
     assert (plain != settled).sum() <= 2
+
+
+@pytest.mark.parametrize("count", [1, 3, 100])
+def test_neighbour_pairs_are_the_union_of_everyones_nearest(count):
+    weight = draw(30, 6)
+    weight[[3, 20]] = 0
+    products = cosines(torch.where(weight == 0, math.nan, weight))
+    np.fill_diagonal(products, -np.inf)
+    products = np.where(np.isnan(products), -np.inf, products)
+    expected = {
+        (min(unit, near), max(unit, near))
+        for unit in range(30)
+        for near in np.argsort(-products[unit])[:count].tolist()
+        if products[unit, near] > -np.inf
+    }
+    pairs, values = neighbour_pairs(weight, count)
+    assert list(map(tuple, pairs.T.tolist())) == sorted(expected)
+    np.testing.assert_allclose(values, products[pairs[0], pairs[1]], atol=1e-12)
+
+
+def test_neighbour_pairs_of_lone_units_and_bad_counts():
+    assert neighbour_pairs(torch.ones(1, 3), 2)[0].shape == (2, 0)
+    assert neighbour_pairs(torch.zeros(4, 3), 2)[0].shape == (2, 0)
+    assert neighbour_pairs(torch.eye(2), 5)[0].tolist() == [[0], [1]]
+    with pytest.raises(ValueError, match="count must be at least 1, got 0"):
+        neighbour_pairs(torch.ones(4, 3), 0)

@@ -5,6 +5,15 @@ from typing import TYPE_CHECKING
 from surfeit.core.fronts import lazy_front
 
 if TYPE_CHECKING:
+    from surfeit.similarity.communities import (
+        GROUPS,
+        NO_GROUP,
+        carried,
+        divide,
+        labels_kept,
+        own_cosine,
+        random_cosine,
+    )
     from surfeit.similarity.frame_potential import contributions, normalised, total_frame_potential
     from surfeit.similarity.graph import (
         Graph,
@@ -13,6 +22,7 @@ if TYPE_CHECKING:
         cutoff_of,
         inner_product_of,
         nearest_neighbours,
+        neighbour_pairs,
         similarity_blocks,
     )
     from surfeit.similarity.groups import clusters, components, isolated, isolated_by_chance
@@ -32,13 +42,16 @@ if TYPE_CHECKING:
     from surfeit.similarity.updates import LEAST_ACTIVITY, activity, update_directions, updates
 
 __all__ = [
+    "GROUPS",
     "LEAST_ACTIVITY",
     "LEAST_UNITS",
+    "NO_GROUP",
     "ChanceLevel",
     "Graph",
     "Movement",
     "activity",
     "angles",
+    "carried",
     "chance_inner_product",
     "chance_level",
     "clusters",
@@ -46,6 +59,7 @@ __all__ = [
     "contributions",
     "cosine_graph",
     "cutoff_of",
+    "divide",
     "ends_of",
     "force_layout",
     "hardly_moved",
@@ -53,13 +67,17 @@ __all__ = [
     "isolated",
     "isolated_by_chance",
     "judged_pairs",
+    "labels_kept",
     "level_of_chance",
     "level_of_pairs",
     "movement",
     "nearest_neighbours",
+    "neighbour_pairs",
     "normalised",
     "output_directions",
+    "own_cosine",
     "pairwise_products",
+    "random_cosine",
     "similarity_blocks",
     "strongest_links",
     "total_frame_potential",

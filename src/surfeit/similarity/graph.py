@@ -201,6 +201,43 @@ def nearest_neighbours(
     return torch.cat([best.indices for best in found]), torch.cat([best.values for best in found])
 
 
+def neighbour_pairs(
+    weight: Float[Tensor, "units *inputs"], count: int
+) -> tuple[Int64[Tensor, "2 pairs"], Float[Tensor, " pairs"]]:
+    """The pairs of which one is among the other's nearest: what a picture can be laid out by.
+
+    Where few pairs are more alike than chance, links alone leave most units anywhere. These pairs
+    give each unit its place beside those that it resembles most; they do not say that it resembles
+    them much.
+
+    Args:
+        weight: a layer's weight, or directions; zero rows have no neighbours.
+        count: neighbours of each unit, at least 1; all there are, where these are fewer.
+
+    Returns:
+        the pairs, int64 [2, pairs], source < target, in ascending order, and their inner products.
+
+    Raises:
+        ValueError: if the count is less than 1, or as `normalised`.
+
+    Cost: as `nearest_neighbours`.
+    """
+    if count < 1:
+        raise ValueError(f"count must be at least 1, got {count}")
+    rows = normalised(weight)
+    live = (rows.norm(dim=1) > 0).nonzero()[:, 0]
+    if len(live) < 2:
+        return live.new_empty(2, 0), rows.new_empty(0)
+    nearest, products = nearest_neighbours(rows[live], min(count, len(live) - 1))
+    one = live[:, None].expand_as(nearest).flatten()
+    other = live[nearest].flatten()
+    ends = torch.stack([torch.minimum(one, other), torch.maximum(one, other)])
+    keys, places = (ends[0] * len(rows) + ends[1]).unique(return_inverse=True)
+    values = torch.empty(len(keys), dtype=rows.dtype, device=rows.device)
+    values[places] = products.flatten()
+    return torch.stack([keys // len(rows), keys % len(rows)]), values
+
+
 def similarity_blocks(
     rows: Float[Tensor, "units inputs"], *, upper: bool = False, level: float | None = None
 ) -> Iterator[tuple[int, Float[Tensor, "block others"]]]:

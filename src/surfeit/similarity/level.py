@@ -89,9 +89,10 @@ def chance_level(
         raise ValueError(
             f"groups must divide {units} units and {columns} columns evenly, got {groups}"
         )
-    own = units // groups
-    live = [(rows[start : start + own].norm(dim=1) > 0).nonzero()[:, 0] + start
-            for start in range(0, units, own)]  # fmt: skip
+    there = rows.norm(dim=1) > 0
+    live = [
+        part.nonzero()[:, 0] + number * len(part) for number, part in enumerate(there.chunk(groups))
+    ]
     counts = [len(members) * (len(members) - 1) // 2 for members in live]
     if sum(counts) <= _MOST_PAIRS:
         parts = [pairwise_products(rows[members]) for members in live if len(members)]
