@@ -218,7 +218,10 @@ def test_every_network_is_exported_and_has_a_still_picture(name, tmp_path):
     names = [layer.name for layer in timeline.layers]
     content = contents(timeline, names, dataset=data)
     header, _ = decode(content.bundle)
-    assert [film["layer"] for film in header["films"]] == names
+    assert [film["layer"] for film in header["films"]] == 2 * names
+    assert [film["source"] for film in header["films"]] == [
+        source for source in ("weights", "updates") for _ in names
+    ]
     assert header["films"][0]["problems"] == {}
     for layer in timeline.layers:
         assert still(timeline, layer.name).title.startswith(f"{layer.label} of ")

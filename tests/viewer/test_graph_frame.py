@@ -58,6 +58,8 @@ def test_neighbours_are_the_nearest_five_with_their_distances():
     np.fill_diagonal(products, -np.inf)
     np.testing.assert_array_equal(frame.nearest, np.argsort(-products, axis=1)[:, :5])
     assert frame.neighbours == 5
+    np.testing.assert_array_equal(frame.near_units, np.argsort(-products, axis=1)[:, :10])
+    np.testing.assert_array_equal(frame.near_apart[:, :5], frame.nearest_apart)
     best = np.take_along_axis(products, frame.nearest.astype(int), 1)
     np.testing.assert_allclose(inner_product_of(frame.nearest_apart), best, atol=1.01 / STEPS)
 
@@ -156,11 +158,14 @@ def test_layers_of_other_inputs_cannot_be_merged():
 
 
 def test_the_pack_holds_what_the_page_reads():
-    frame = graph_frame(units_of(draw(8, 3)), own=4, note="a note")
+    frame = graph_frame(units_of(draw(8, 3), level=0.5), own=4, note="a note")
     header, arrays = decode(frame.packed())
-    assert header == {"units": 8, "own": 4, "floor": -1, "neighbours": 5, "note": "a note"}
+    links = {"level": 0.5, "level_apart": 16384, "floor": -1, "neighbours": 5, "near": 7}
+    assert header == {"units": 8, "own": 4, **links, "note": "a note"}
+    assert decode(graph_frame(units_of(draw(8, 3))).packed())[0]["level"] is None
     assert {name: str(values.dtype) for name, values in arrays.items()} == {
         "norm": "float32",
+        "moved": "float32",
         "angle": "float32",
         "kept": "float32",
         "source": "uint16",
@@ -168,6 +173,8 @@ def test_the_pack_holds_what_the_page_reads():
         "apart": "uint16",
         "nearest": "uint16",
         "nearest_apart": "uint16",
+        "near_units": "uint16",
+        "near_apart": "uint16",
     }
     np.testing.assert_array_equal(arrays["nearest"], frame.nearest.reshape(-1))
 

@@ -11,11 +11,11 @@ from surfeit.data import Dataset
 from surfeit.report.config import ReportConfig
 from surfeit.report.measure import Progress, silent
 from surfeit.report.words import layer_name
-from surfeit.similarity import cutoff_of
 from surfeit.store import Run
 from surfeit.viewer.assets import BuildError, viewer_script
 from surfeit.viewer.bundles.contents import contents, opened
 from surfeit.viewer.bundles.private import without_folders
+from surfeit.viewer.frames.quantised import cut_of
 
 MOST_LAYERS = 3  # as many as are open on the page
 MOST_UNITS = 1024  # beyond, its pictures take longer than the rest of the report
@@ -84,17 +84,24 @@ def live_graphs(
     for place, name in enumerate(layers):
         tell("packing graphs", place, len(layers))
         try:
-            bundles[name] = _bundle(run, dataset, name, place, into)
+            bundles[name] = _bundle(run, dataset, name, place, into, config.link)
         except (ValueError, StoreError) as error:
             # The page is sent to others.
             shown = layer_name(name)
             notes[name] = f"A still picture of {shown}: {without_folders(str(error), [run.path])}."
     tell("packing graphs", len(layers), len(layers))
-    cut = None if config.link is None else cutoff_of(config.link, _SIGMA)
+    cut = None if config.link is None else cut_of(config.link, _SIGMA)
     return Live(viewer=viewer if bundles else None, bundles=bundles, notes=notes, cut=cut)
 
 
-def _bundle(run: Run, dataset: Dataset, layer: str, place: int, into: nn.Module | None) -> bytes:
+def _bundle(
+    run: Run,
+    dataset: Dataset,
+    layer: str,
+    place: int,
+    into: nn.Module | None,
+    link: float | None,
+) -> bytes:
     elsewhere = f"'surfeit view {run.key[:12]}' shows how it came about"
     if place >= MOST_LAYERS:
         raise ValueError(f"the page's graph moves in {MOST_LAYERS} layers; {elsewhere}")
@@ -104,4 +111,4 @@ def _bundle(run: Run, dataset: Dataset, layer: str, place: int, into: nn.Module 
         raise ValueError(f"{units:,} units over all snapshots are too much for a page; {elsewhere}")
     # A convolution's removals are what can take minutes, and the report has measured them.
     images = None if "convolution" in subject.layer(layer).kind else dataset
-    return contents(subject, layer, dataset=images).bundle
+    return contents(subject, layer, dataset=images, link=link).bundle

@@ -1,6 +1,6 @@
 """All pictures of some layers of one timeline in one run of bytes, for a page without a server."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,12 +11,14 @@ import numpy as np
 from surfeit.core import Split, StoreError
 from surfeit.data import Dataset
 from surfeit.store import evenly
-from surfeit.viewer.bundles.film import Scale, drift_of, film, scale_of
+from surfeit.viewer.bundles.film import Film, Filming, Scale, drift_of, scale_of
 from surfeit.viewer.bundles.private import without_folders
-from surfeit.viewer.bundles.reel import Reel, Shot, ahead
+from surfeit.viewer.bundles.reel import SERIES, Reel, Shot, Take, ahead
 from surfeit.viewer.bundles.series import series
-from surfeit.viewer.frames.graph import default_links
+from surfeit.viewer.frames.active import ActiveUnits
+from surfeit.viewer.frames.graph import LAYOUT_NEIGHBOURS, default_links
 from surfeit.viewer.frames.places import Place
+from surfeit.viewer.frames.quantised import limit_of
 from surfeit.viewer.timelines.describing import described, packed_learning
 from surfeit.viewer.timelines.library import some_examples
 from surfeit.viewer.timelines.timeline import Timeline
@@ -30,6 +32,9 @@ MOST_SNAPSHOTS = 201
 """How many moments a page holds unless more are asked for: 200 steps from the first to the last."""
 
 FILM_ARRAYS = ("gaps", "changes", "gap_ends", "entries", "entered", "entry_ends", "floor")
+
+# Of updates few pairs pass their level, and the layout rests on each unit's nearest.
+_UPDATES_SHARE = 4
 
 # What the charts of one layer may take, by the estimates below, in seconds of one core; and how
 # many moments have some at most: those of small layers would soon outweigh their graphs.
@@ -46,6 +51,7 @@ def bundle(
     links: int | None = None,
     dataset: Dataset | None = None,
     snapshots: int | None = MOST_SNAPSHOTS,
+    link: float | None = None,
 ) -> bytes:
     """The graphs of some layers over time, with metrics, spectra and removal orders.
 
@@ -61,6 +67,8 @@ def bundle(
         links: how many links of each moment are complete; `default_links` if not given.
         dataset: what the network was trained on, for what removals cost and for outputs.
         snapshots: how many moments there are at most, as `chosen_moments` takes them; None for all.
+        link: the inner product from which weight vectors are joined; what chance does not reach if
+            not given.
 
     Returns:
         bytes as `surfeit.viewer.wire` describes; `web/src/data/bundle.ts` reads them.
@@ -82,14 +90,15 @@ def bundle(
         timeline.layer(layer)
     folders = _folders(timeline) + ([] if merged is None else _folders(merged))
     made = _Made(folders)
+    active = ActiveUnits(examples, WITHOUT_DATA)
+    shown = list(filter(None, (timeline, merged)))
     for layer in layers:
-        reel = Reel(timeline, layer, source=source, merged=merged, examples=examples)
-        about = {
-            "layer": layer,
-            "source": source,
-            "merged": None if merged is None else merged.id,
-        }
-        there = made.add_film(reel, moments, links, about)
+        sources = [source]
+        if source == "weights" and all(_begins(one, layer, moments[-1]) for one in shown):
+            sources.append("updates")
+        reel = Reel(timeline, layer, sources=sources, merged=merged, active=active, link=link)
+        about = {"layer": layer, "merged": None if merged is None else merged.id}
+        there = made.add_films(reel, moments, links, about)
         made.add_charts([Place(timeline, layer, at) for at in there], examples)
     beside = None
     if merged is not None:
@@ -100,7 +109,7 @@ def bundle(
         "version": VERSION,
         "timeline": made.about(timeline, layers, examples, moments),
         "merged": beside,
-        "films": made.films,
+        "films": made.numbered(),
         "charts": made.charts,
     }
     if (thinned := thinned_words(timeline, moments)) is not None:
@@ -113,14 +122,14 @@ class _Made:
     """What was made so far. No sentence in it names one of the folders."""
 
     folders: Sequence[Path]
-    films: list[dict[str, Any]] = field(default_factory=list)
+    films: list[tuple[dict[str, Any], dict[str, np.ndarray]]] = field(default_factory=list)
     charts: list[dict[str, Any]] = field(default_factory=list)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def add_film(
+    def add_films(
         self, reel: Reel, at: Sequence[int], links: int | None, about: dict[str, Any]
     ) -> list[int]:
-        """Films a layer; returns the moments that could be read."""
+        """Films a layer, once for each likeness; returns the moments that could be read."""
         problems: dict[int, str] = {}
         shots: list[Shot] = []
         samples = [found for found in reel.shots(_samples(at)) if isinstance(found, Shot)]
@@ -129,44 +138,60 @@ class _Made:
         if not samples:
             raise StoreError(next(str(found) for found in reel.shots(at[-1:])))
         units = len(samples[0].values["norm"])
-        most = default_links(units) if links is None else links
-        scale = _scale(samples, at, most)
-
-        def products() -> Iterator[np.ndarray]:
-            for moment, found in zip(at, reel.shots(at), strict=True):
-                if isinstance(found, str):
-                    problems[moment] = without_folders(found, self.folders)
-                    continue
-                shots.append(_without_products(found))
-                yield found.products
-
-        written = film(products(), scale, most)
-        self.films.append(
-            {
-                **about,
-                "units": units,
-                "own": shots[0].own,
-                "at": [shot.at for shot in shots],
-                "notes": [shot.note and without_folders(shot.note, self.folders) for shot in shots],
-                "problems": problems,
-                "lowest": written.lowest,
-                "step": written.step,
-                "error": written.error,
-                "series": self._add_series(shots),
-            }
-        )
-        for name in FILM_ARRAYS:
-            self._add(f"film_{len(self.films) - 1}_{name}", getattr(written, name))
+        filming = {}
+        for source in samples[0].takes:
+            most = default_links(units) if links is None else links
+            if source == "updates":
+                most = -(-most // _UPDATES_SHARE)
+            scale = _scale(samples, source, at, most)
+            filming[source] = Filming(scale, most, neighbours=LAYOUT_NEIGHBOURS)
+        for moment, found in zip(at, reel.shots(at), strict=True):
+            if isinstance(found, str):
+                problems[moment] = without_folders(found, self.folders)
+                continue
+            for source, take in found.takes.items():
+                filming[source].add(take.products, take.level)
+            shots.append(_without_products(found))
+        arrays, ranges = _series(shots)
+        about |= {
+            "units": units,
+            "own": shots[0].own,
+            "at": [shot.at for shot in shots],
+            "problems": problems,
+            "near": min(LAYOUT_NEIGHBOURS, units - 1),
+        }
+        for source, one in filming.items():
+            takes = [shot.takes[source] for shot in shots]
+            self._keep(one.film(), takes, about | {"source": source, "series": ranges}, arrays)
+            arrays, ranges = {}, {}  # of the same units: they are in the first film
         return [shot.at for shot in shots]
 
-    def _add_series(self, shots: Sequence[Shot]) -> dict[str, dict[str, float]]:
-        """Adds what is known of each unit; returns the ranges that its levels stand for."""
-        ranges = {}
-        for name in shots[0].values:
-            found = series(np.stack([shot.values[name] for shot in shots]))
-            ranges[name] = {"low": found.low, "high": found.high}
-            self._add(f"film_{len(self.films)}_{name}", found.changes)
-        return ranges
+    def _keep(
+        self,
+        written: Film,
+        takes: Sequence[Take],
+        about: dict[str, Any],
+        arrays: dict[str, np.ndarray],
+    ) -> None:
+        said = [take.note and without_folders(take.note, self.folders) for take in takes]
+        levels = [take.level for take in takes]
+        about |= {
+            "notes": said,
+            "lowest": written.lowest,
+            "step": written.step,
+            "error": written.error,
+            "level": levels,
+            "level_apart": [None if level is None else limit_of(level) for level in levels],
+        }
+        self.films.append((about, arrays | {name: getattr(written, name) for name in FILM_ARRAYS}))
+
+    def numbered(self) -> list[dict[str, Any]]:
+        """Adds the films' arrays, those of weights first; returns what is said of each film."""
+        ordered = sorted(self.films, key=lambda film: film[0]["source"] == "updates")
+        for number, (_, arrays) in enumerate(ordered):
+            for name, values in arrays.items():
+                self._add(f"film_{number}_{name}", values)
+        return [about for about, _ in ordered]
 
     def add_charts(self, places: Sequence[Place], examples: Split | None) -> None:
         """Adds spectra and removal orders of some of the places."""
@@ -228,6 +253,12 @@ def thinned_words(timeline: Timeline, moments: Collection[int]) -> str | None:
     return None if len(moments) == total else f"{len(moments):,} of {total:,} snapshots"
 
 
+def _moved(timeline: Timeline, layer: str, moments: Sequence[int]) -> bool:
+    """Whether it is known what training added."""
+    at = timeline.moment_beside(timeline, moments[-1])
+    return Place(timeline, layer, at).origin().weight is not None
+
+
 def _folders(timeline: Timeline) -> list[Path]:
     return sorted({timeline.place(at)[0].path for at in timeline.steps()})
 
@@ -239,21 +270,46 @@ def _samples(at: Sequence[int]) -> list[int]:
     return [at[place] for place in sorted(places)]
 
 
-def _scale(samples: Sequence[Shot], at: Sequence[int], links: int) -> Scale:
+def _scale(samples: Sequence[Shot], source: str, at: Sequence[int], links: int) -> Scale:
     """The levels for all moments, from a few and from how much they differ from the next."""
+    takes = [sample.takes[source] for sample in samples]
     drifts = [
-        drift_of(one.products, other.products, links)
+        drift_of(one.takes[source].products, other.takes[source].products, links)
         for one, other in pairwise(samples)
         if at.index(other.at) == at.index(one.at) + 1
     ]
-    products = [sample.products for sample in samples]
     drift = sum(drifts) / max(len(drifts), 1)
-    return scale_of(products, links, moments=len(at), drift=drift)
+    begins = {take.level for take in takes} - {None}
+    # One that changes from moment to moment may be anywhere in those that are not looked at yet.
+    reach = max(begins) if len(begins) == 1 else 1.0 if begins else -1.0
+    products = [take.products for take in takes]
+    return scale_of(
+        products,
+        links,
+        moments=len(at),
+        drift=drift,
+        reach=reach,
+        neighbours=LAYOUT_NEIGHBOURS,
+    )
+
+
+def _series(
+    shots: Sequence[Shot],
+) -> tuple[dict[str, np.ndarray], dict[str, dict[str, float]]]:
+    """What is known of each unit over time, and the ranges that its levels stand for."""
+    arrays, ranges = {}, {}
+    for name in SERIES:
+        found = series(np.stack([shot.values[name] for shot in shots]))
+        ranges[name] = {"low": found.low, "high": found.high}
+        arrays[name] = found.changes
+    return arrays, ranges
 
 
 def _without_products(shot: Shot) -> Shot:
     """What is kept of a moment until all are filmed; the products of all would fill the memory."""
-    return Shot(at=shot.at, own=shot.own, values=shot.values, note=shot.note, products=np.empty(0))
+    nothing = np.empty(0)
+    takes = {source: replace(take, products=nothing) for source, take in shot.takes.items()}
+    return replace(shot, takes=takes)
 
 
 def _chosen(places: Sequence[Place]) -> list[Place]:
@@ -264,6 +320,23 @@ def _chosen(places: Sequence[Place]) -> list[Place]:
     count = max(1, min(len(places), _MOST_CHARTS, int(_CHART_SECONDS / seconds)))
     at = np.unique(np.linspace(len(places) - 1, 0, count).round().astype(int))
     return [places[place] for place in at]
+
+
+def _begins(timeline: Timeline, layer: str, at: int) -> bool:
+    """Whether it is known what the training shown at a moment began with."""
+    moment = timeline.moment_beside(timeline, at)
+    return Place(timeline, layer, moment).origin().weight is not None
+
+
+def _folders(timeline: Timeline) -> list[Path]:
+    return sorted({timeline.place(at)[0].path for at in timeline.steps()})
+
+
+def _samples(at: Sequence[int]) -> list[int]:
+    """The first moment, two in the middle and the last two."""
+    middle, last = len(at) // 2, len(at) - 1
+    places = {0, middle, min(middle + 1, last), max(last - 1, 0), last}
+    return [at[place] for place in sorted(places)]
 
 
 def _bytes(data: bytes) -> np.ndarray:

@@ -59,6 +59,7 @@ def contents(
     links: int | None = None,
     dataset: Dataset | None = None,
     snapshots: int | None = MOST_SNAPSHOTS,
+    link: float | None = None,
 ) -> Content:
     """Everything of some layers over the moments of a run, ready to be put in a page.
 
@@ -69,6 +70,8 @@ def contents(
         links: the most links of one moment; the viewer's own limit if not given.
         dataset: the data it was trained on, for what removing units costs.
         snapshots: how many moments at most, evenly spaced; None for all.
+        link: the inner product from which the page will join weight vectors, where that is not
+            what chance does not reach: then its links are these, to the link.
 
     Raises:
         ValueError: if there is no layer of a name, with the nearest ones, or none is named, links
@@ -85,7 +88,9 @@ def contents(
     for name in names:
         for timeline in filter(None, (run, merged)):
             timeline.layer(name)
-    there = bundle(run, names, merged=merged, links=links, dataset=dataset, snapshots=snapshots)
+    there = bundle(
+        run, names, merged=merged, links=links, dataset=dataset, snapshots=snapshots, link=link
+    )
     labels = [run.layer(name).label for name in names]
     with_other = "" if merged is None else f", with {merged.name}"
     return Content(

@@ -3,7 +3,10 @@
 Inner products are rounded to evenly spaced levels, 0 standing for "not carried". A pair keeps its
 level while its inner product stays within `_STAY` steps of it, and stays carried until it is so far
 below the least that is complete: rounding is done against what the reader has, so that errors never
-add up and what trembles between two levels costs nothing.
+add up and what trembles between two levels costs nothing. No rounding takes a pair across the inner
+product from which units are linked by default: what is drawn as linked is linked, to the link.
+
+Besides the strongest pairs of all, each unit's own nearest are carried, for the layout.
 
 Pairs are counted through `(0, 1), (0, 2), ..., (1, 2), ...`. A moment is written as what changes of
 the pairs that are carried so far, and then as the pairs that come in:
@@ -22,7 +25,9 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from surfeit.similarity import similarity_blocks
+from surfeit.similarity import pairwise_products
+from surfeit.viewer.bundles.nearest import nearest_pairs
+from surfeit.viewer.frames.quantised import apart_of, limit_of
 
 _LEVELS = 120
 _BELOW = 8
@@ -43,6 +48,7 @@ class Film:
         gaps, changes, entries, entered: uint8, all moments one after another.
         gap_ends, entry_ends: uint32 [moments], where each moment's gaps and entries end.
         floor: float32 [moments], the inner product from which on links are complete; −1 for all.
+            Below it there are each unit's nearest alone.
         lowest: the inner product of level 1.
         step: from one level to the next.
         error: the largest difference between an inner product and its level.
@@ -68,36 +74,66 @@ class Scale:
     step: float
 
 
-def film(products: Iterable[np.ndarray], scale: Scale, links: int) -> Film:
-    """Writes a film.
+class Filming:
+    """Writes a film, moment by moment.
 
     Args:
-        products: for each moment `pair_products`.
-        scale: from `scale_of` some of them.
+        scale: from `scale_of` some of the moments.
         links: how many of each moment are complete; a few more are carried.
+        neighbours: how many of each unit's nearest are carried in any case.
 
     Cost: about 1.5 ms a moment for 512 units.
     """
-    parts, state, error = [], None, 0.0
+
+    def __init__(self, scale: Scale, links: int, *, neighbours: int = 0) -> None:
+        self._scale, self._links, self._neighbours = scale, links, neighbours
+        self._aparts = apart_of(scale.lowest + np.arange(_HIGHEST) * scale.step)
+        self._state: np.ndarray | None = None
+        self._error = 0.0
+        self._parts: list[tuple[np.ndarray, ...]] = []
+        self._floors: list[float] = []
+
+    def add(self, products: np.ndarray, level: float | None = None) -> None:
+        """Writes the next moment.
+
+        Args:
+            products: `pair_products`.
+            level: the inner product from which units are linked by default, where there is one.
+        """
+        state = np.zeros(len(products), np.uint8) if self._state is None else self._state
+        least = least_of(products, self._links)
+        near = nearest_pairs(products, self._neighbours, least)
+        first = 0 if level is None else _first_linked(self._aparts, level)
+        after, off = _next(state, products, least, self._scale, near, level, first)
+        if level is not None and first <= 1:  # what is not linked has no level left
+            least = max(least, level)
+        self._parts.append((*_changes(state, after), *_entries(state, after)))
+        self._floors.append(least)
+        self._state, self._error = after, max(self._error, off)
+
+    def film(self) -> Film:
+        """What was written."""
+        gaps, changes, entries, entered = zip(*self._parts, strict=True)
+        return Film(
+            gaps=np.concatenate(gaps),
+            changes=np.concatenate(changes),
+            gap_ends=_ends(gaps),
+            entries=np.concatenate(entries),
+            entered=np.concatenate(entered),
+            entry_ends=_ends(entries),
+            floor=np.maximum(np.array(self._floors, np.float32), -1),
+            lowest=self._scale.lowest,
+            step=self._scale.step,
+            error=self._error,
+        )
+
+
+def film(products: Iterable[np.ndarray], scale: Scale, links: int) -> Film:
+    """Writes a film of moments that have no level: see `Filming`."""
+    filming = Filming(scale, links)
     for found in products:
-        state = np.zeros(len(found), np.uint8) if state is None else state
-        least = least_of(found, links)
-        after, off = _next(state, found, least, scale)
-        parts.append((*_changes(state, after), *_entries(state, after), least))
-        state, error = after, max(error, off)
-    gaps, changes, entries, entered, floors = zip(*parts, strict=True)
-    return Film(
-        gaps=np.concatenate(gaps),
-        changes=np.concatenate(changes),
-        gap_ends=_ends(gaps),
-        entries=np.concatenate(entries),
-        entered=np.concatenate(entered),
-        entry_ends=_ends(entries),
-        floor=np.maximum(np.array(floors, np.float32), -1),
-        lowest=scale.lowest,
-        step=scale.step,
-        error=error,
-    )
+        filming.add(found)
+    return filming.film()
 
 
 def levels(written: Film, pairs: int) -> Iterable[np.ndarray]:
@@ -116,11 +152,14 @@ def levels(written: Film, pairs: int) -> Iterable[np.ndarray]:
         yield state
 
 
-def pair_products(directions: Float[Tensor, "units columns"]) -> np.ndarray:
-    """The inner products of all pairs of units, float32 [pairs]; NaN where one has no direction.
+def pair_products(
+    directions: Float[Tensor, "units columns"], *, level: float | None = None
+) -> np.ndarray:
+    """The inner products of all pairs of units, [pairs]; NaN where one has no direction.
 
     Args:
         directions: rows of length 1 or 0.
+        level: from which units are linked, as for `surfeit.similarity.similarity_blocks`.
 
     Raises:
         ValueError: if there are more than 8,192 units: 33 million pairs are too many for a page.
@@ -129,13 +168,7 @@ def pair_products(directions: Float[Tensor, "units columns"]) -> np.ndarray:
         raise ValueError(
             f"a page holds graphs of up to {_MOST_UNITS} units, this layer has {len(directions)}"
         )
-    parts = [
-        block[place, place + 1 :]
-        for _, similar in similarity_blocks(directions.float(), upper=True)
-        for block in (similar.numpy(),)
-        for place in range(len(block))
-    ]
-    return np.concatenate(parts)
+    return pairwise_products(directions, level=level).numpy()
 
 
 def least_of(products: np.ndarray, links: int) -> float:
@@ -153,7 +186,14 @@ def drift_of(before: np.ndarray, after: np.ndarray, links: int) -> float:
 
 
 def scale_of(
-    samples: Sequence[np.ndarray], links: int, *, moments: int = 1, drift: float = 0.0
+    samples: Sequence[np.ndarray],
+    links: int,
+    *,
+    moments: int = 1,
+    drift: float = 0.0,
+    reach: float = -1.0,
+    neighbours: int = 0,
+    size: int | None = None,
 ) -> Scale:
     """Levels for what is carried of some moments: 120 from the least to the largest, or fewer.
 
@@ -167,33 +207,61 @@ def scale_of(
         links: as for `film`.
         moments: how many there are in all.
         drift: as `drift_of` some of them.
+        reach: an inner product that the levels reach at least, such as where links begin.
+        neighbours: as for `Filming`.
+        size: bytes that the film should keep within; 450,000 if not given.
     """
-    carried = [found[found >= least] for found in samples for least in (least_of(found, links),)]
-    values = np.concatenate(carried) if carried else np.empty(0, np.float32)
+    carried = [np.empty(0, np.float32)]
+    for found in samples:
+        least = least_of(found, links)
+        carried += [found[found >= least], found[nearest_pairs(found, neighbours, least)]]
+    values = np.concatenate(carried)
     if not len(values):
-        return Scale(0.0, 1 / _LEVELS)
+        return Scale(0.0, max(1.0, reach) / _LEVELS)
     low, high = float(values.min()), float(values.max())
     finest, coarsest = ((high - low) / (levels - 1) for levels in (_LEVELS, _FEWEST_LEVELS))
     carried_links = moments * min(links, len(samples[0]))
-    wanted = drift * (3.2 * carried_links / (8 * _BYTES)) ** 2
-    step = max(min(max(finest, wanted), coarsest), 1e-6)
+    wanted = drift * (3.2 * carried_links / (8 * (size or _BYTES))) ** 2
+    reaching = (reach - low) / (_HIGHEST - _BELOW - 1)
+    step = max(min(max(finest, wanted), coarsest), reaching, 1e-6)
     return Scale(low - _BELOW * step, step)
 
 
 def _next(
-    state: np.ndarray, products: np.ndarray, least: float, scale: Scale
+    state: np.ndarray,
+    products: np.ndarray,
+    least: float,
+    scale: Scale,
+    near: np.ndarray,
+    level: float | None,
+    first: int,
 ) -> tuple[np.ndarray, float]:
-    """The levels after a moment, and the largest error of those carried."""
-    exact = (products - np.float32(scale.lowest)) / np.float32(scale.step) + 1
-    limit = (least - scale.lowest) / scale.step + 1
-    there = state > 0
+    """The levels after a moment, and the largest error of those carried.
+
+    Args:
+        near: pairs that are carried in any case.
+        level: from which inner product units are linked.
+        first: the first level that stands for links.
+    """
     # Comparisons with NaN are false: units without a direction have no links.
-    carried = (products >= least) | (there & (exact >= limit - _STAY))
-    stays = there & (np.abs(exact - state) <= _STAY)
-    rounded = np.clip(np.rint(exact), 1, _HIGHEST)
-    after = np.where(carried, np.where(stays, state, rounded), 0).astype(np.uint8)
-    off = np.abs(exact - after)[carried]
+    carried = products >= np.where(state > 0, least - _STAY * scale.step, least)
+    carried[near] = True
+    at = np.flatnonzero(carried)
+    before, found = state[at], products[at]
+    exact = (found - np.float32(scale.lowest)) / np.float32(scale.step) + 1
+    stays = (before > 0) & (np.abs(exact - before) <= _STAY)
+    now = np.where(stays, before, np.clip(np.rint(exact), 1, _HIGHEST))
+    if level is not None:
+        now = np.where(found >= level, np.maximum(now, first), np.minimum(now, first - 1))
+    after = np.zeros(len(state), np.uint8)
+    after[at] = now
+    off = np.abs(exact - now)[now > 0]
     return after, float(off.max()) * scale.step if len(off) else 0.0
+
+
+def _first_linked(aparts: np.ndarray, level: float) -> int:
+    """The first level whose quantised distance is that of a link, as the page has both."""
+    return min(int((aparts > limit_of(level)).sum()) + 1, _HIGHEST)
 
 
 def _changes(state: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from surfeit.core import Split, StoreError
+from surfeit.core import StoreError
 from surfeit.viewer.bundles.film import pair_products
+from surfeit.viewer.frames.active import ActiveUnits
 from surfeit.viewer.frames.places import Origin, Place, joined
 from surfeit.viewer.frames.units import Units
 from surfeit.viewer.timelines.records import Weights
@@ -25,7 +26,22 @@ _PRODUCTS = 2**21
 
 T = TypeVar("T")
 R = TypeVar("R")
-Compared = tuple[Units, str | None]
+Compared = dict[str, tuple[Units, str | None]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Take:
+    """The pairs of units at one moment, by one likeness.
+
+    Args:
+        products: the inner products of all pairs, [pairs]; NaN where one has no direction.
+        level: from which of them units are linked by default; None where that is unknown.
+        note: what is to be known of them, a sentence, or None.
+    """
+
+    products: np.ndarray
+    level: float | None
+    note: str | None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,16 +51,17 @@ class Shot:
     Args:
         at: the moment.
         own: units of the first timeline.
-        values: by name (norm, angle, kept) float32 [units].
-        products: `pair_products`.
-        note: what is to be known of them, a sentence, or None.
+        values: by name (norm, moved, angle, kept) float32 [units].
+        takes: by what they are compared by.
     """
 
     at: int
     own: int
     values: dict[str, np.ndarray]
-    products: np.ndarray
-    note: str | None
+    takes: dict[str, Take]
+
+
+SERIES = ("norm", "moved", "angle", "kept")
 
 
 class Reel:
@@ -53,9 +70,11 @@ class Reel:
     Args:
         timeline: a run or tickets.
         layer: dotted name.
-        source: "weights" or "outputs".
+        sources: what units are compared by, of "weights", "updates" and "outputs".
         merged: the other timeline.
-        examples: for outputs.
+        active: the examples that outputs are of, and which units are active on them.
+        link: the inner product from which weight vectors are joined; what chance does not reach if
+            not given.
     """
 
     def __init__(
@@ -63,15 +82,17 @@ class Reel:
         timeline: Timeline,
         layer: str,
         *,
-        source: str = "weights",
+        sources: Sequence[str] = ("weights",),
         merged: Timeline | None = None,
-        examples: Split | None = None,
+        active: ActiveUnits | None = None,
+        link: float | None = None,
     ) -> None:
         self._timeline = timeline
         self._layer = layer
-        self._source = source
+        self._sources = tuple(sources)
         self._merged = merged
-        self._examples = examples
+        self._active = active or ActiveUnits(None)
+        self._link = link
         self._origins: dict[str, Origin] = {}
         self._lock = threading.Lock()
 
@@ -105,10 +126,17 @@ class Reel:
             if isinstance(entry, str):
                 return entry
         there = [entry for entry in found if not isinstance(entry, str)]
-        units, own, note = joined(there, self._source)
-        values = {name: getattr(units, name).float().numpy() for name in ("norm", "angle", "kept")}
-        products = pair_products(units.rows)
-        return Shot(at=at, own=own, values=values, products=products, note=note)
+        takes, own = {}, 0
+        for source in self._sources:
+            units, own, note = joined([entry[source] for entry in there], source)
+            level = self._link if source == "weights" and self._link is not None else units.level
+            if units.products is None:
+                products = pair_products(units.rows, level=level)
+            else:
+                products = units.products.numpy()
+            takes[source] = Take(products=products, level=level, note=note)
+        values = {name: getattr(units, name).float().numpy() for name in SERIES}
+        return Shot(at=at, own=own, values=values, takes=takes)
 
     def _read(self, timeline: Timeline, at: Sequence[int]) -> list[Compared | str]:
         try:
@@ -121,10 +149,18 @@ class Reel:
         return [self._compared(*entry) for entry in zip(places, weights, strict=True)]
 
     def _compared(self, place: Place, weights: Weights) -> Compared | str:
+        found: Compared = {}
         try:
-            return place.compared(weights, self._origin(place), self._source, self._examples)
+            origin, active = self._origin(place), self._active
+            known = None
+            for source in self._sources:
+                found[source] = place.compared(
+                    weights, origin, source, active.examples, active, known
+                )
+                known = found[source][0]
         except (StoreError, ValueError) as error:
             return str(error)
+        return found
 
     def _origin(self, place: Place) -> Origin:
         run, _ = place.timeline.place(place.at)

@@ -7,13 +7,24 @@ import torch
 from torch import Tensor
 
 from surfeit.similarity import nearest_neighbours, strongest_links
-from surfeit.viewer.frames.quantised import STEPS, apart_of, inner_product_of
+from surfeit.viewer.frames.quantised import STEPS, apart_of, inner_product_of, limit_of
 from surfeit.viewer.frames.units import Units
 from surfeit.viewer.wire import encode
 
 NEIGHBOURS = 5
+"""Of each unit, that a page lists."""
+
+LAYOUT_NEIGHBOURS = 10
+"""Of each unit, that a page may lay out by."""
+
 _FEW, _MANY = (512, 20_000), (4_096, 100_000)
 _MOST_UNITS = 2**16
+
+
+_ARRAYS = (
+    *("norm", "moved", "angle", "kept", "source", "target", "apart"),
+    *("nearest", "nearest_apart", "near_units", "near_apart"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,20 +34,26 @@ class GraphFrame:
     Args:
         units: how many there are; those of a merged run come after the first run's.
         own: units of the first run.
-        norm, angle, kept: float32 [units], as in `Units`.
+        level: the inner product from which units are linked by default; None where it is unknown.
+        norm, moved, angle, kept: float32 [units], as in `Units`.
         source, target: uint16 [links], the nearest pair first.
-        apart: uint16 [links], quantised distance of each pair, ascending.
+        apart: uint16 [links], quantised distance of each pair, ascending. Those up to
+            `limit_of(level)` are the pairs from the level on, to the link.
         floor: links are complete from this inner product on; −1 if all pairs are there.
         neighbours: how many there are of each unit.
         nearest: uint16 [units, neighbours], nearest first; a unit's own number stands where there
             is none: it has no direction, or too few others have.
         nearest_apart: uint16 [units, neighbours].
+        near: how many more there are of each unit, for the layout.
+        near_units, near_apart: uint16 [units, near], as `nearest` and `nearest_apart`.
         note: what is to be known of the picture, a sentence, or None.
     """
 
     units: int
     own: int
+    level: float | None
     norm: np.ndarray
+    moved: np.ndarray
     angle: np.ndarray
     kept: np.ndarray
     source: np.ndarray
@@ -46,6 +63,9 @@ class GraphFrame:
     neighbours: int
     nearest: np.ndarray
     nearest_apart: np.ndarray
+    near: int
+    near_units: np.ndarray
+    near_apart: np.ndarray
     note: str | None
 
     def packed(self) -> bytes:
@@ -55,10 +75,12 @@ class GraphFrame:
             "own": self.own,
             "floor": self.floor,
             "neighbours": self.neighbours,
+            "near": self.near,
+            "level": self.level,
+            "level_apart": None if self.level is None else limit_of(self.level),
             "note": self.note,
         }
-        names = ("norm", "angle", "kept", "source", "target", "apart", "nearest", "nearest_apart")
-        return encode(header, {name: getattr(self, name) for name in names})
+        return encode(header, {name: getattr(self, name) for name in _ARRAYS})
 
 
 def graph_frame(
@@ -83,23 +105,32 @@ def graph_frame(
     live = units.rows.norm(dim=1).nonzero()[:, 0]
     rows = units.rows[live]
     most = default_links(count) if links is None else links
-    pairs, products = strongest_links(rows, most) if len(rows) else _nothing(units.rows)
-    pairs, apart = live[pairs].numpy(), apart_of(products.numpy())
+    if len(rows):
+        pairs, products = strongest_links(rows, most, level=units.level)
+    else:
+        pairs, products = _nothing(units.rows)
+    pairs, apart = live[pairs].numpy(), apart_of(products.numpy(), level=units.level)
     complete = len(apart) == len(live) * (len(live) - 1) // 2
-    nearest, nearest_apart = _neighbours(rows, live, count)
+    near_units, near_apart = _neighbours(rows, live, count)
+    listed = min(NEIGHBOURS, near_units.shape[1])
     return GraphFrame(
         units=count,
         own=count if own is None else own,
+        level=units.level,
         norm=_float(units.norm),
+        moved=_float(units.moved),
         angle=_float(units.angle),
         kept=_float(units.kept),
         source=pairs[0].astype(np.uint16),
         target=pairs[1].astype(np.uint16),
         apart=apart,
         floor=-1.0 if complete else _floor(apart),
-        neighbours=nearest.shape[1],
-        nearest=nearest,
-        nearest_apart=nearest_apart,
+        neighbours=listed,
+        nearest=near_units[:, :listed],
+        nearest_apart=near_apart[:, :listed],
+        near=near_units.shape[1],
+        near_units=near_units,
+        near_apart=near_apart,
         note=note,
     )
 
@@ -118,7 +149,7 @@ def _floor(apart: np.ndarray) -> float:
 
 
 def _neighbours(rows: Tensor, live: Tensor, units: int) -> tuple[np.ndarray, np.ndarray]:
-    count, found = min(NEIGHBOURS, units - 1), min(NEIGHBOURS, len(rows) - 1)
+    count, found = (min(LAYOUT_NEIGHBOURS, there - 1) for there in (units, len(rows)))
     nearest = np.repeat(np.arange(units, dtype=np.uint16)[:, None], count, axis=1)
     apart = np.full((units, count), STEPS, np.uint16)
     if found > 0:

@@ -1,12 +1,14 @@
 """Every picture that can be asked for, as bytes: for the server, the export and the notebook."""
 
 import json
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from surfeit.core import DataError, Split, StoreError, SurfeitError, unknown
+from surfeit.viewer.frames.active import ActiveUnits, measured_at
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.graph import graph_frame
 from surfeit.viewer.frames.places import Place, joined
@@ -17,7 +19,7 @@ from surfeit.viewer.timelines.rows import Row, packed_rows
 SEMANTICS = 5
 """Goes up when a picture of the same weights changes, so that older ones are not shown."""
 
-SOURCES = ("weights", "outputs")
+SOURCES = ("weights", "updates", "outputs")
 
 # Of these a catalog tells everything: a page opens one of the first, as a rule.
 _MOST_WHOLE, _MOST_MOMENTS = 20, 2_000
@@ -30,17 +32,17 @@ class Query:
     Args:
         timeline: its name.
         layer: dotted name; "" for a network that is a single layer.
-        source: what units are compared by: "weights" or "outputs".
+        source: what units are compared by: "weights", "updates" or "outputs".
         at: a moment, a step or a level; the last one if not given.
         merged: another timeline whose units of the same layer are added.
 
     Raises:
-        ValueError: if the source is neither.
+        ValueError: if the source is none of these.
     """
 
     timeline: str
     layer: str
-    source: Literal["weights", "outputs"] = "weights"
+    source: Literal["weights", "updates", "outputs"] = "weights"
     at: int | None = None
     merged: str | None = None
 
@@ -63,6 +65,8 @@ class Pictures:
     def __init__(self, library: Library, cache: Cache) -> None:
         self.library = library
         self._cache = cache
+        self._active: dict[str, ActiveUnits] = {}
+        self._lock = threading.Lock()
 
     def catalog(self) -> dict[str, Any]:
         """Everything that can be opened, as JSON values.
@@ -105,10 +109,21 @@ class Pictures:
         sample = None
         if query.source == "outputs":  # answers to other examples could not be compared
             sample = self.library.sample(places[0].timeline, places[0].at)
-        moves = [place.moves for place in places]  # another snapshot makes the first one a start
-        name = self._name("graph", places, query.source, sample and sample.digest, moves)
+        # Another snapshot makes the first one a start, and other units silent.
+        moves = [place.moves for place in places]
+        actives, measured = [ActiveUnits(None)] * len(places), None
+        if query.source == "updates":
+            actives, measured = zip(*(self._active_units(place) for place in places), strict=True)
+        name = self._name(
+            "graph",
+            places,
+            query.source,
+            sample and sample.digest,
+            moves,
+            *filter(None, [measured]),
+        )
         split = sample and sample.split
-        return self._cache.get(name, lambda: _graph(places, split, query.source))
+        return self._cache.get(name, lambda: _graph(places, split, query.source, actives))
 
     def spectrum(self, query: Query) -> bytes:
         """The eigenvalues of one layer at one moment, and their noise."""
@@ -159,6 +174,17 @@ class Pictures:
         timeline.layer(query.layer)
         return Place(timeline, query.layer, timeline.moment_beside(first.timeline, first.at))
 
+    def _active_units(self, place: Place) -> tuple[ActiveUnits, list[str]]:
+        """What measures which units are active, and all that the answer depends on."""
+        try:
+            sample = self.library.sample(place.timeline, place.at)
+        except ValueError as error:
+            return ActiveUnits(None, str(error)), [str(error)]
+        with self._lock:
+            active = self._active.setdefault(sample.digest, ActiveUnits(sample.split))
+        moment = measured_at(place.timeline, place.at)
+        return active, [sample.digest, place.timeline.stamp(moment)]
+
     def _name(self, kind: str, places: Sequence[Place], *options: object) -> str:
         stamps = [[place.timeline.stamp(place.at), place.layer] for place in places]
         return json.dumps([SEMANTICS, kind, stamps, options])
@@ -174,6 +200,11 @@ def _first(rows: Sequence[Row]) -> int:
     return min(len(rows), _MOST_WHOLE)
 
 
-def _graph(places: Sequence[Place], examples: Split | None, source: str) -> bytes:
-    units, own, note = joined([place.units(source, examples) for place in places], source)
+def _graph(
+    places: Sequence[Place], examples: Split | None, source: str, actives: Sequence[ActiveUnits]
+) -> bytes:
+    found = [
+        place.units(source, examples, active) for place, active in zip(places, actives, strict=True)
+    ]
+    units, own, note = joined(found, source)
     return graph_frame(units, own=own, note=note).packed()

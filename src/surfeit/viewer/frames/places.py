@@ -1,18 +1,28 @@
 """One layer at one moment: what pictures are made from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from jaxtyping import Float
 from torch import Tensor
 
 from surfeit.core import Split, StoreError
 from surfeit.data import Dataset
-from surfeit.similarity import normalised
+from surfeit.similarity import (
+    judged_pairs,
+    normalised,
+    output_directions,
+    update_directions,
+    updates,
+)
+from surfeit.viewer.frames.active import ActiveUnits
 from surfeit.viewer.frames.can_go import can_go_words
 from surfeit.viewer.frames.outputs import sampled_outputs
+from surfeit.viewer.frames.redrawn import output_level
 from surfeit.viewer.frames.removal import Measuring, RemovalFrame, removal_frame
 from surfeit.viewer.frames.spectrum import SpectrumFrame, spectrum_frame
 from surfeit.viewer.frames.units import Units, note_of, units_of
+from surfeit.viewer.timelines.describing import chance_of
 from surfeit.viewer.timelines.networks import objective_of
 from surfeit.viewer.timelines.records import Weights
 from surfeit.viewer.timelines.timeline import Timeline
@@ -23,12 +33,19 @@ class Origin:
     """Where the weight vectors of a training began.
 
     Args:
-        directions: [units, inputs], of length 1 or 0; None where unknown.
-        note: why they are unknown although they should not be, a sentence, or None.
+        weight: [units, inputs]; None where unknown.
+        directions: the same, of length 1 or 0; None where unknown.
+        why: why they are unknown although they should not be, or None.
     """
 
+    weight: Tensor | None
     directions: Tensor | None
-    note: str | None
+    why: str | None = None
+
+    @property
+    def note(self) -> str | None:
+        """The same as a sentence on movement."""
+        return None if self.why is None else f"movement is unknown: {self.why}"
 
 
 @dataclass(frozen=True)
@@ -49,18 +66,23 @@ class Place:
         """The weight matrix and what a mask keeps of it, as `Timeline.weights`."""
         return self.timeline.weights(self.layer, self.at)
 
-    def units(self, source: str, examples: Split | None) -> tuple[Units, str | None]:
+    def units(
+        self, source: str, examples: Split | None, active: ActiveUnits | None = None
+    ) -> tuple[Units, str | None]:
         """The units and what is to be known of them.
 
         Args:
-            source: "weights" or "outputs".
+            source: "weights", "updates" or "outputs".
             examples: for outputs.
+            active: for updates, which units are active; measured on the examples if not given.
 
         Raises:
-            ValueError: if a weight is not finite, or the network cannot be followed.
+            ValueError: if a weight is not finite, the network cannot be followed, or it is unknown
+                what training began with.
             StoreError: if the snapshot is damaged.
         """
-        return self.compared(self.weights(), self.origin(), source, examples)
+        active = active or ActiveUnits(examples)
+        return self.compared(self.weights(), self.origin(), source, examples, active)
 
     @property
     def moves(self) -> bool:
@@ -69,28 +91,75 @@ class Place:
         return len(run.steps()) > 1
 
     def origin(self) -> Origin:
-        """The directions that training began with; unknown of a run with a single snapshot."""
+        """What training began with; unknown of a run with a single snapshot."""
         if not self.moves:
-            return Origin(None, "movement is unknown: the run has a single snapshot")
+            return Origin(None, None, "the run has a single snapshot")
         try:
             initial = self.timeline.initial(self.layer, self.at)
-            return Origin(None if initial is None else normalised(initial.float()), None)
+            directions = None if initial is None else normalised(initial)
+            return Origin(initial, directions)
         except (StoreError, ValueError) as error:
-            return Origin(None, f"movement is unknown: {error}")
+            return Origin(None, None, str(error))
 
     def compared(
-        self, weights: Weights, origin: Origin, source: str, examples: Split | None
+        self,
+        weights: Weights,
+        origin: Origin,
+        source: str,
+        examples: Split | None,
+        active: ActiveUnits,
+        known: Units | None = None,
     ) -> tuple[Units, str | None]:
-        """As `units`, of weights and a beginning that were read already."""
-        outputs, note = None, origin.note
-        if source == "outputs":
+        """As `units`, of weights and a beginning that were read already.
+
+        With `known`, the same units compared by something else, only what differs is computed.
+        """
+        weight, mask = weights
+        shape = self.timeline.layer(self.layer)
+        said, rows, products = None, None, None
+        if source == "weights":
+            level = chance_of(shape)
+        elif source == "updates":
+            rows, said = self.update_rows(weights, origin, active)
+            judged, products = judged_pairs(rows, groups=shape.groups)
+            level = judged.value
+        else:
             assert examples is not None, "outputs need examples"
             network = self.timeline.network(self.at, examples)
             outputs, said = sampled_outputs(network, self.layer, examples)
-            note = ". ".join(filter(None, (note, said))) or None
-        weight, mask = weights
-        kept = None if mask is None else self.timeline.layer(self.layer).kept_shares(mask)
-        return units_of(weight, origin=origin.directions, kept=kept, outputs=outputs), note
+            rows = output_directions(outputs)
+            level = output_level(network, self.layer, examples, rows).value
+        if known is None:
+            known = units_of(
+                weight,
+                origin=origin.directions,
+                moved=self._moved(weight, mask, origin),
+                kept=None if mask is None else shape.kept_shares(mask),
+            )
+        rows = known.rows if rows is None else rows
+        units = replace(known, rows=rows, level=level, products=products)
+        return units, ". ".join(filter(None, (origin.note, said))) or None
+
+    def update_rows(
+        self, weights: Weights, origin: Origin, active: ActiveUnits
+    ) -> tuple[Float[Tensor, "units inputs"], str | None]:
+        """The directions of what training added, 0 for silent units; what is to be said of them.
+
+        Raises:
+            ValueError: if it is unknown what training began with, or a weight is not finite.
+        """
+        if origin.weight is None:
+            why = origin.why or "the run's first snapshot was not kept"
+            raise ValueError(f"updates are unknown: {why}")
+        (weight, mask), start = weights, origin.weight
+        active_units, said = active.of(self.timeline, self.layer, self.at)
+        return update_directions(weight, start, mask=mask, active=active_units), said
+
+    @staticmethod
+    def _moved(weight: Tensor, mask: Tensor | None, origin: Origin) -> Tensor | None:
+        if origin.weight is None:
+            return None
+        return updates(weight, origin.weight, mask=mask).norm(dim=1)
 
     def spectrum(self) -> SpectrumFrame:
         """The layer's eigenvalues.
