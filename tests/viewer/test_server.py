@@ -33,7 +33,7 @@ POLICY = (
     "img-src 'self' blob: data:; worker-src blob: 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-KINDS = ("learning", "graph", "spectrum", "removal")
+KINDS = ("learning", "graph", "course", "spectrum", "removal")
 API = ("catalog", "timelines/{id}", *(f"timelines/{{id}}/{kind}" for kind in KINDS))
 
 
@@ -230,6 +230,7 @@ def test_the_answers_are_what_pictures_gives(client, pictures, trained):
     asked = Query(trained.key, "fc1", at=step)
     for kind, draw in (
         ("graph", pictures.graph),
+        ("course", pictures.course),
         ("spectrum", pictures.spectrum),
         ("removal", pictures.removal),
     ):

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from surfeit.similarity.movement import Movement, angles, hardly_moved, movement
     from surfeit.similarity.outputs import output_directions
     from surfeit.similarity.pairs import ends_of, pairwise_products
+    from surfeit.similarity.selection import order_statistic
     from surfeit.similarity.strongest import strongest_links
     from surfeit.similarity.updates import LEAST_ACTIVITY, activity, update_directions, updates
 
@@ -74,6 +75,7 @@ __all__ = [
     "nearest_neighbours",
     "neighbour_pairs",
     "normalised",
+    "order_statistic",
     "output_directions",
     "own_cosine",
     "pairwise_products",

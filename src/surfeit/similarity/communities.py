@@ -114,6 +114,7 @@ def own_cosine(rows: Float[Tensor, "units columns"], labels: Int64[Tensor, " uni
     return _agreement(rows[inside], labels[inside]) / count if count else math.nan
 
 
+@one_thread()
 def random_cosine(
     rows: Float[Tensor, "units columns"],
     labels: Int64[Tensor, " units"],

@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.optimize import brentq
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from surfeit.core import Streams, check_finite, full_precision, one_thread, weight_matrix
 from surfeit.similarity.pairs import pairwise_products, settle_pairs_
+from surfeit.similarity.selection import order_statistic
 
 LEAST_UNITS = 10
 """Units that have a direction: among fewer, nothing can be said of what is usual."""
@@ -108,6 +108,7 @@ def chance_level(
     )
 
 
+@one_thread()
 def judged_pairs(
     rows: Float[Tensor, "units columns"], *, groups: int = 1
 ) -> tuple[ChanceLevel, Float[Tensor, " pairs"] | None]:
@@ -159,13 +160,14 @@ def level_of_pairs(
     # The order statistics that hold the median of all pairs between them, where some are drawn.
     spread = math.ceil(_SURE * math.sqrt(drawn)) if drawn < pairs else 0
     ranks = [max(middle - spread, 0), middle, min(middle + spread, drawn - 1)]
-    sizes = np.partition(cosines.abs().cpu().numpy(), ranks)[ranks]
-    median = float(sizes[1])
+    sizes = cosines.abs().cpu().numpy()
+    median = order_statistic(sizes, ranks[1])
     dimensions = min(_dimensions(median), float(columns))
     error = 0.0
     if drawn < pairs:
         high, low = (
-            _level(min(_dimensions(float(size)), float(columns)), pairs) for size in sizes[[0, 2]]
+            _level(min(_dimensions(order_statistic(sizes, rank)), float(columns)), pairs)
+            for rank in (ranks[0], ranks[2])
         )
         error = abs(high - low) / 2
     return ChanceLevel(

@@ -10,26 +10,23 @@ import numpy as np
 
 from surfeit.core import Split, StoreError
 from surfeit.data import Dataset
-from surfeit.store import evenly
 from surfeit.viewer.bundles.film import Film, Filming, Scale, drift_of, scale_of
 from surfeit.viewer.bundles.private import without_folders
 from surfeit.viewer.bundles.reel import SERIES, Reel, Shot, Take, ahead
 from surfeit.viewer.bundles.series import series
 from surfeit.viewer.frames.active import ActiveUnits
+from surfeit.viewer.frames.course import begins, course_frame
 from surfeit.viewer.frames.graph import LAYOUT_NEIGHBOURS, default_links
 from surfeit.viewer.frames.places import Place
 from surfeit.viewer.frames.quantised import limit_of
 from surfeit.viewer.timelines.describing import described, packed_learning
 from surfeit.viewer.timelines.library import some_examples
-from surfeit.viewer.timelines.timeline import Timeline
+from surfeit.viewer.timelines.timeline import MOST_SNAPSHOTS, Timeline, chosen_moments
 from surfeit.viewer.wire import encode
 
 FORMAT = "surfeit-bundle"
 VERSION = 1
 WITHOUT_DATA = "this page holds no data to run the network on: open the run with `surfeit view`"
-
-MOST_SNAPSHOTS = 201
-"""How many moments a page holds unless more are asked for: 200 steps from the first to the last."""
 
 FILM_ARRAYS = ("gaps", "changes", "gap_ends", "entries", "entered", "entry_ends", "floor")
 
@@ -94,11 +91,12 @@ def bundle(
     shown = list(filter(None, (timeline, merged)))
     for layer in layers:
         sources = [source]
-        if source == "weights" and all(_begins(one, layer, moments[-1]) for one in shown):
+        if source == "weights" and all(begins(one, layer, moments[-1]) for one in shown):
             sources.append("updates")
         reel = Reel(timeline, layer, sources=sources, merged=merged, active=active, link=link)
         about = {"layer": layer, "merged": None if merged is None else merged.id}
         there = made.add_films(reel, moments, links, about)
+        made.add_course(timeline, layer, there, active, merged)
         made.add_charts([Place(timeline, layer, at) for at in there], examples)
     beside = None
     if merged is not None:
@@ -217,6 +215,21 @@ class _Made:
                 self._add(f"chart_{len(self.charts)}", _bytes(data))
                 self.charts.append({"kind": kind, "layer": place.layer, "at": place.at})
 
+    def add_course(
+        self,
+        timeline: Timeline,
+        layer: str,
+        at: Sequence[int],
+        active: ActiveUnits,
+        merged: Timeline | None,
+    ) -> None:
+        """Adds the groups of a layer's units over time, and the scale of their sizes."""
+        actives = [active] if merged is None else [active, active]
+        found = course_frame(timeline, layer, at, actives, merged=merged)
+        said = found.note and without_folders(found.note, self.folders)
+        self._add(f"chart_{len(self.charts)}", _bytes(replace(found, note=said).packed()))
+        self.charts.append({"kind": "course", "layer": layer, "at": at[-1]})
+
     def about(
         self,
         timeline: Timeline,
@@ -237,16 +250,6 @@ class _Made:
         self.arrays[name] = values
 
 
-def chosen_moments(timeline: Timeline, most: int | None = MOST_SNAPSHOTS) -> list[int]:
-    """Moments of a timeline at even distances, the first and the last included; None for all.
-
-    Raises:
-        ValueError: if fewer than 2 are asked for.
-    """
-    there = timeline.steps()
-    return there if most is None else evenly(there, most=most)
-
-
 def thinned_words(timeline: Timeline, moments: Collection[int]) -> str | None:
     """ "201 of 10,001 snapshots", or None where none is left out."""
     total = len(timeline.steps())
@@ -257,6 +260,69 @@ def _moved(timeline: Timeline, layer: str, moments: Sequence[int]) -> bool:
     """Whether it is known what training added."""
     at = timeline.moment_beside(timeline, moments[-1])
     return Place(timeline, layer, at).origin().weight is not None
+
+
+def _folders(timeline: Timeline) -> list[Path]:
+    return sorted({timeline.place(at)[0].path for at in timeline.steps()})
+
+
+def _samples(at: Sequence[int]) -> list[int]:
+    """The first moment, two in the middle and the last two."""
+    middle, last = len(at) // 2, len(at) - 1
+    places = {0, middle, min(middle + 1, last), max(last - 1, 0), last}
+    return [at[place] for place in sorted(places)]
+
+
+def _scale(samples: Sequence[Shot], source: str, at: Sequence[int], links: int) -> Scale:
+    """The levels for all moments, from a few and from how much they differ from the next."""
+    takes = [sample.takes[source] for sample in samples]
+    drifts = [
+        drift_of(one.takes[source].products, other.takes[source].products, links)
+        for one, other in pairwise(samples)
+        if at.index(other.at) == at.index(one.at) + 1
+    ]
+    drift = sum(drifts) / max(len(drifts), 1)
+    begins = {take.level for take in takes} - {None}
+    # One that changes from moment to moment may be anywhere in those that are not looked at yet.
+    reach = max(begins) if len(begins) == 1 else 1.0 if begins else -1.0
+    products = [take.products for take in takes]
+    return scale_of(
+        products,
+        links,
+        moments=len(at),
+        drift=drift,
+        reach=reach,
+        neighbours=LAYOUT_NEIGHBOURS,
+    )
+
+
+def _series(
+    shots: Sequence[Shot],
+) -> tuple[dict[str, np.ndarray], dict[str, dict[str, float]]]:
+    """What is known of each unit over time, and the ranges that its levels stand for."""
+    arrays, ranges = {}, {}
+    for name in SERIES:
+        found = series(np.stack([shot.values[name] for shot in shots]))
+        ranges[name] = {"low": found.low, "high": found.high}
+        arrays[name] = found.changes
+    return arrays, ranges
+
+
+def _without_products(shot: Shot) -> Shot:
+    """What is kept of a moment until all are filmed; the products of all would fill the memory."""
+    nothing = np.empty(0)
+    takes = {source: replace(take, products=nothing) for source, take in shot.takes.items()}
+    return replace(shot, takes=takes)
+
+
+def _chosen(places: Sequence[Place]) -> list[Place]:
+    """As many places as the charts' time allows, evenly spaced, with the last one."""
+    shape = places[0].timeline.layer(places[0].layer)
+    # Measured on one core: a decomposition of the smaller side, three removal orders.
+    seconds = 5e-10 * min(shape.units, shape.inputs) ** 3 + 2e-7 * shape.units**2 + 1e-3
+    count = max(1, min(len(places), _MOST_CHARTS, int(_CHART_SECONDS / seconds)))
+    at = np.unique(np.linspace(len(places) - 1, 0, count).round().astype(int))
+    return [places[place] for place in at]
 
 
 def _folders(timeline: Timeline) -> list[Path]:

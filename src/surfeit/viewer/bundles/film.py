@@ -25,7 +25,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from surfeit.similarity import pairwise_products
+from surfeit.similarity import order_statistic, pairwise_products
 from surfeit.viewer.bundles.nearest import nearest_pairs
 from surfeit.viewer.frames.quantised import apart_of, limit_of
 
@@ -176,7 +176,7 @@ def least_of(products: np.ndarray, links: int) -> float:
     there = products[~np.isnan(products)]
     if len(there) <= links:
         return -np.inf
-    return float(np.partition(there, len(there) - links)[len(there) - links]) if links else np.inf
+    return order_statistic(there, len(there) - links) if links else np.inf
 
 
 def drift_of(before: np.ndarray, after: np.ndarray, links: int) -> float:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from surfeit.core import StoreError
+from surfeit.core import StoreError, one_thread
 from surfeit.viewer.bundles.film import pair_products
 from surfeit.viewer.frames.active import ActiveUnits
 from surfeit.viewer.frames.places import Origin, Place, joined
@@ -114,6 +114,7 @@ class Reel:
         together = max(_TOGETHER, moments // _READINGS)
         return max(1, min(together, _PRODUCTS // max(1, units * (units - 1) // 2)))
 
+    @one_thread()  # works side by side of one thread each beat one after another of several
     def _shots(self, at: Sequence[int]) -> list[Shot | str]:
         found = [self._read(self._timeline, at)]
         if self._merged is not None:

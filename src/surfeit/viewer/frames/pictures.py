@@ -10,11 +10,13 @@ from typing import Any, Literal
 from surfeit.core import DataError, Split, StoreError, SurfeitError, unknown
 from surfeit.viewer.frames.active import ActiveUnits, measured_at
 from surfeit.viewer.frames.cache import Cache
+from surfeit.viewer.frames.course import course_frame
 from surfeit.viewer.frames.graph import graph_frame
 from surfeit.viewer.frames.places import Place, joined
 from surfeit.viewer.timelines.describing import described, packed_learning
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.rows import Row, packed_rows
+from surfeit.viewer.timelines.timeline import chosen_moments
 
 SEMANTICS = 5
 """Goes up when a picture of the same weights changes, so that older ones are not shown."""
@@ -157,6 +159,27 @@ class Pictures:
             dataset = self.library.dataset(place.timeline, place.at)
             return place.can_go(dataset)
         return None
+
+    def course(self, query: Query) -> bytes:
+        """Groups and scales of one layer over its moments, up to 201 of them.
+
+        The query's source and moment are of no account.
+        """
+        places = [self._resolved(replace(query, at=None))]
+        timeline, merged = places[0].timeline, None
+        if query.merged is not None:
+            places.append(self._other(replace(query, at=None), places[0]))
+            merged = places[1].timeline
+        at = chosen_moments(timeline)
+        actives, silent = zip(*(self._active_units(place) for place in places), strict=True)
+        shown = [place.timeline for place in places]
+        stamps = [one.stamp(one.moment_beside(timeline, moment)) for moment in at for one in shown]
+        measured = sorted({measured_at(timeline, moment) for moment in at})
+        name = self._name("course", places, stamps, silent, measured)
+        return self._cache.get(
+            name,
+            lambda: course_frame(timeline, query.layer, at, actives, merged=merged).packed(),
+        )
 
     def learning(self, identifier: str) -> bytes:
         """The metrics of a timeline so far."""

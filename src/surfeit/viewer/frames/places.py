@@ -109,20 +109,24 @@ class Place:
         examples: Split | None,
         active: ActiveUnits,
         known: Units | None = None,
+        *,
+        judged: bool = True,
     ) -> tuple[Units, str | None]:
         """As `units`, of weights and a beginning that were read already.
 
         With `known`, the same units compared by something else, only what differs is computed.
+        Without `judged`, no level is found for updates.
         """
         weight, mask = weights
         shape = self.timeline.layer(self.layer)
-        said, rows, products = None, None, None
+        level, said, rows, products = None, None, None, None
         if source == "weights":
             level = chance_of(shape)
         elif source == "updates":
             rows, said = self.update_rows(weights, origin, active)
-            judged, products = judged_pairs(rows, groups=shape.groups)
-            level = judged.value
+            if judged:
+                found, products = judged_pairs(rows, groups=shape.groups)
+                level = found.value
         else:
             assert examples is not None, "outputs need examples"
             network = self.timeline.network(self.at, examples)

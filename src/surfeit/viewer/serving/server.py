@@ -128,6 +128,7 @@ def _api(pictures: "Pictures") -> list[BaseRoute]:
         "/timelines/{id}": timeline,
         "/timelines/{id}/learning": learning,
         "/timelines/{id}/graph": picture(pictures.graph),
+        "/timelines/{id}/course": picture(pictures.course),
         "/timelines/{id}/spectrum": picture(pictures.spectrum),
         "/timelines/{id}/removal": picture(pictures.removal),
     }

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from surfeit.core import Split, StoreError, unknown
-from surfeit.store import Run
+from surfeit.store import Run, evenly
 from surfeit.store.run import Status
 from surfeit.viewer.timelines.about import About
 from surfeit.viewer.timelines.networks import Network, Networks
@@ -24,6 +24,9 @@ from surfeit.viewer.timelines.records import (
 )
 
 Axis = Literal["step", "level"]
+
+MOST_SNAPSHOTS = 201
+"""How many moments a page holds unless more are asked for: 200 steps from the first to the last."""
 
 
 @dataclass(frozen=True)
@@ -251,3 +254,13 @@ class Timeline(ABC):
             ValueError: if there is no such moment.
         """
         return stamp_of(*self.place(at))
+
+
+def chosen_moments(timeline: Timeline, most: int | None = MOST_SNAPSHOTS) -> list[int]:
+    """Moments of a timeline at even distances, the first and the last included; None for all.
+
+    Raises:
+        ValueError: if fewer than 2 are asked for.
+    """
+    there = timeline.steps()
+    return there if most is None else evenly(there, most=most)

@@ -1,0 +1,139 @@
+"""Groups and scales of a layer over a whole run, in the server and in a bundle."""
+
+import numpy as np
+import pytest
+import torch
+
+from surfeit.core import StoreError, Streams
+from surfeit.data import load
+from surfeit.models import mlp
+from surfeit.similarity import carried, divide, update_directions, updates
+from surfeit.store import Store
+from surfeit.train import Recipe, train
+from surfeit.viewer.bundles.bundle import bundle
+from surfeit.viewer.frames.active import ActiveUnits
+from surfeit.viewer.frames.cache import Cache
+from surfeit.viewer.frames.course import course_frame
+from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.timelines.library import Library
+from surfeit.viewer.timelines.run import RunTimeline
+from surfeit.viewer.wire import decode
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Two trainings on digits of 40 units."""
+    store = Store(tmp_path_factory.mktemp("course"))
+    for seed in (0, 1):
+        model = mlp((40,), input_shape=(1, 8, 8), classes=10)
+        recipe = Recipe(epochs=6, lr=0.3, batch_size=60)
+        train(model, load("digits"), recipe, seed=seed, store=store)
+    return store
+
+
+@pytest.fixture(scope="module")
+def timelines(store):
+    return [RunTimeline(run) for run in store.runs()]
+
+
+def read(data):
+    header, arrays = decode(data)
+    return header, arrays["labels"].reshape(len(header["at"]), header["units"]).astype(int)
+
+
+def told(labels):
+    """Labels as the page is told them."""
+    return np.where(labels == -1, 255, labels)
+
+
+def test_units_are_divided_at_the_end_and_followed_back(timelines):
+    timeline = timelines[0]
+    steps = timeline.steps()
+    header, labels = read(course_frame(timeline, "fc1", steps, [ActiveUnits(None)]).packed())
+    assert (header["source"], header["units"], header["own"]) == ("updates", 40, 40)
+    assert (header["at"], header["groups"]) == (steps, 10)
+    weights = [timeline.weights("fc1", at)[0] for at in steps]
+    rows = [update_directions(weight, weights[0].clone()) for weight in weights]
+    expected = divide(rows[-1], Streams(0).get("viewer", "course", "fc1"))
+    assert np.array_equal(labels[-1], told(expected))
+    for place in range(len(steps) - 2, 0, -1):
+        expected = carried(rows[place], expected)
+        assert np.array_equal(labels[place], told(expected))
+    assert (labels[0] == 255).all()  # nothing was added yet
+    assert header["kept"][0] is None
+    there = labels[-1] != 255  # one unit is never active, and nothing is added to it
+    assert there.sum() == 39
+    share = (labels[1:-1] == labels[2:])[:, there].mean(axis=1)
+    np.testing.assert_allclose(header["kept"][1:], share)
+    assert share.mean() > 0.85
+    assert header["own_cosine"][0] is None
+    assert header["own_cosine"][-1] > header["random_cosine"][-1] + 0.1
+
+
+def test_sizes_have_one_scale_over_all_moments_and_units(timelines):
+    timeline = timelines[0]
+    header, _ = read(course_frame(timeline, "fc1", timeline.steps(), [ActiveUnits(None)]).packed())
+    weights = [timeline.weights("fc1", at)[0] for at in timeline.steps()]
+    norms = np.concatenate([weight.norm(dim=1) for weight in weights])
+    moved = np.concatenate([updates(weight, weights[0].clone()).norm(dim=1) for weight in weights])
+    assert header["norm"] == pytest.approx(np.quantile(norms, 0.99), rel=1e-5)
+    assert header["moved"] == pytest.approx(np.quantile(moved, 0.99), rel=1e-5)
+    assert (norms <= header["norm"]).mean() == pytest.approx(0.99, abs=0.01)
+
+
+def test_server_and_bundle_say_the_same(store, timelines):
+    timeline, data = timelines[0], load("digits")
+    pictures = Pictures(Library(store, dataset_of=lambda _: data), Cache(None))
+    served = pictures.course(Query(timeline.id, "fc1"))
+    assert pictures.course(Query(timeline.id, "fc1", "outputs", at=0)) == served
+    header, arrays = decode(bundle(timeline, ["fc1"], dataset=data))
+    (number,) = [n for n, chart in enumerate(header["charts"]) if chart["kind"] == "course"]
+    assert arrays[f"chart_{number}"].tobytes() == served
+    assert header["charts"][number] == {"kind": "course", "layer": "fc1", "at": timeline.moment()}
+
+
+def test_merged_runs_are_divided_together(store, timelines):
+    first, second = timelines
+    pictures = Pictures(Library(store, dataset_of=lambda _: load("digits")), Cache(None))
+    header, labels = read(pictures.course(Query(first.id, "fc1", merged=second.id)))
+    assert (header["units"], header["own"]) == (80, 40)
+    assert labels.shape == (len(first.steps()), 80)
+    alone, _ = read(pictures.course(Query(second.id, "fc1")))
+    assert header["norm"] == pytest.approx(
+        max(alone["norm"], read(pictures.course(Query(first.id, "fc1")))[0]["norm"]), rel=0.1
+    )
+
+
+def test_silent_units_have_no_group(timelines, monkeypatch):
+    timeline = timelines[0]
+    silent = np.arange(40) < 7
+
+    def of(self, timeline, layer, at):
+        return torch.from_numpy(~silent), None
+
+    monkeypatch.setattr(ActiveUnits, "of", of)
+    _, labels = read(course_frame(timeline, "fc1", timeline.steps(), [ActiveUnits(None)]).packed())
+    assert (labels[:, silent] == 255).all()
+    assert (labels[-1] == 255).sum() == 7 + 1  # one more was never given anything
+
+
+def test_a_run_with_one_snapshot_is_divided_by_its_weight_vectors(written):
+    timeline = RunTimeline(written(steps=(3,)))
+    header, labels = read(
+        course_frame(timeline, "fc1", timeline.steps(), [ActiveUnits(None)]).packed()
+    )
+    assert (header["source"], header["moved"], header["kept"]) == ("weights", None, [])
+    assert sorted(labels[0].tolist()) == list(range(6))
+    assert header["note"] == "movement is unknown: the run has a single snapshot"
+
+
+def test_a_broken_snapshot_is_left_out(written):
+    timeline = RunTimeline(written(steps=range(0, 60, 5)))
+    folder = timeline.place(5)[0].path / "snapshots"
+    (folder / "30.safetensors").write_bytes(b"x")
+    frame = course_frame(timeline, "fc1", timeline.steps(), [ActiveUnits(None)])
+    assert frame.at == [at for at in range(0, 60, 5) if at != 30]
+    for path in folder.iterdir():
+        path.write_bytes(b"x")
+    with pytest.raises(StoreError, match="is damaged"):
+        course_frame(timeline, "fc1", timeline.steps(), [ActiveUnits(None)])
