@@ -129,10 +129,11 @@ def judged_pairs(
     if groups > 1 or units * (units - 1) // 2 > _MOST_PAIRS:
         return chance_level(rows, groups=groups), None
     products = pairwise_products(rows)
-    there = products[~products.isnan()]
+    live = int((rows.norm(dim=1) > 0).sum())
+    there = products if live == units else products[~products.isnan()]
     level = level_of_pairs(
         there,
-        units=int((rows.norm(dim=1) > 0).sum()),
+        units=live,
         pairs=len(there),
         columns=rows.shape[1],
     )

@@ -52,7 +52,9 @@ def bundle(
 ) -> bytes:
     """The graphs of some layers over time, with metrics, spectra and removal orders.
 
-    Graphs are written as `surfeit.viewer.bundles.film` does. Spectra and removal orders are those
+    Graphs are written as `surfeit.viewer.bundles.film` does, once by weight vectors and, where it
+    is known what training began with, once by what it added. With them goes the course of each
+    layer, `surfeit.viewer.frames.course`. Spectra and removal orders are those
     of up to 10 moments, evenly spaced, as 0.3 seconds allow, the last one always; what removals
     cost is of the last one. A moment that cannot be read is left out, and the page says why.
 
@@ -256,12 +258,6 @@ def thinned_words(timeline: Timeline, moments: Collection[int]) -> str | None:
     return None if len(moments) == total else f"{len(moments):,} of {total:,} snapshots"
 
 
-def _moved(timeline: Timeline, layer: str, moments: Sequence[int]) -> bool:
-    """Whether it is known what training added."""
-    at = timeline.moment_beside(timeline, moments[-1])
-    return Place(timeline, layer, at).origin().weight is not None
-
-
 def _folders(timeline: Timeline) -> list[Path]:
     return sorted({timeline.place(at)[0].path for at in timeline.steps()})
 
@@ -323,86 +319,6 @@ def _chosen(places: Sequence[Place]) -> list[Place]:
     count = max(1, min(len(places), _MOST_CHARTS, int(_CHART_SECONDS / seconds)))
     at = np.unique(np.linspace(len(places) - 1, 0, count).round().astype(int))
     return [places[place] for place in at]
-
-
-def _folders(timeline: Timeline) -> list[Path]:
-    return sorted({timeline.place(at)[0].path for at in timeline.steps()})
-
-
-def _samples(at: Sequence[int]) -> list[int]:
-    """The first moment, two in the middle and the last two."""
-    middle, last = len(at) // 2, len(at) - 1
-    places = {0, middle, min(middle + 1, last), max(last - 1, 0), last}
-    return [at[place] for place in sorted(places)]
-
-
-def _scale(samples: Sequence[Shot], source: str, at: Sequence[int], links: int) -> Scale:
-    """The levels for all moments, from a few and from how much they differ from the next."""
-    takes = [sample.takes[source] for sample in samples]
-    drifts = [
-        drift_of(one.takes[source].products, other.takes[source].products, links)
-        for one, other in pairwise(samples)
-        if at.index(other.at) == at.index(one.at) + 1
-    ]
-    drift = sum(drifts) / max(len(drifts), 1)
-    begins = {take.level for take in takes} - {None}
-    # One that changes from moment to moment may be anywhere in those that are not looked at yet.
-    reach = max(begins) if len(begins) == 1 else 1.0 if begins else -1.0
-    products = [take.products for take in takes]
-    return scale_of(
-        products,
-        links,
-        moments=len(at),
-        drift=drift,
-        reach=reach,
-        neighbours=LAYOUT_NEIGHBOURS,
-    )
-
-
-def _series(
-    shots: Sequence[Shot],
-) -> tuple[dict[str, np.ndarray], dict[str, dict[str, float]]]:
-    """What is known of each unit over time, and the ranges that its levels stand for."""
-    arrays, ranges = {}, {}
-    for name in SERIES:
-        found = series(np.stack([shot.values[name] for shot in shots]))
-        ranges[name] = {"low": found.low, "high": found.high}
-        arrays[name] = found.changes
-    return arrays, ranges
-
-
-def _without_products(shot: Shot) -> Shot:
-    """What is kept of a moment until all are filmed; the products of all would fill the memory."""
-    nothing = np.empty(0)
-    takes = {source: replace(take, products=nothing) for source, take in shot.takes.items()}
-    return replace(shot, takes=takes)
-
-
-def _chosen(places: Sequence[Place]) -> list[Place]:
-    """As many places as the charts' time allows, evenly spaced, with the last one."""
-    shape = places[0].timeline.layer(places[0].layer)
-    # Measured on one core: a decomposition of the smaller side, three removal orders.
-    seconds = 5e-10 * min(shape.units, shape.inputs) ** 3 + 2e-7 * shape.units**2 + 1e-3
-    count = max(1, min(len(places), _MOST_CHARTS, int(_CHART_SECONDS / seconds)))
-    at = np.unique(np.linspace(len(places) - 1, 0, count).round().astype(int))
-    return [places[place] for place in at]
-
-
-def _begins(timeline: Timeline, layer: str, at: int) -> bool:
-    """Whether it is known what the training shown at a moment began with."""
-    moment = timeline.moment_beside(timeline, at)
-    return Place(timeline, layer, moment).origin().weight is not None
-
-
-def _folders(timeline: Timeline) -> list[Path]:
-    return sorted({timeline.place(at)[0].path for at in timeline.steps()})
-
-
-def _samples(at: Sequence[int]) -> list[int]:
-    """The first moment, two in the middle and the last two."""
-    middle, last = len(at) // 2, len(at) - 1
-    places = {0, middle, min(middle + 1, last), max(last - 1, 0), last}
-    return [at[place] for place in sorted(places)]
 
 
 def _bytes(data: bytes) -> np.ndarray:

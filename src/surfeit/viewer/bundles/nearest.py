@@ -4,10 +4,12 @@ Pairs are counted through `(0, 1), (0, 2), ..., (1, 2), ...`.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
 _UNITS = 256  # looked at together
+_KEPT = 1_024  # of layers up to so many units the numbers of all pairs are kept: 4 MiB
 
 
 def nearest_pairs(products: np.ndarray, count: int, least: float) -> np.ndarray:
@@ -49,11 +51,22 @@ def starts_of(units: int) -> np.ndarray:
 
 
 def _nearest(products: np.ndarray, units: np.ndarray, starts: np.ndarray, count: int) -> np.ndarray:
-    every = np.arange(len(starts), dtype=np.int64)
-    low, high = np.minimum(units[:, None], every), np.maximum(units[:, None], every)
-    pairs = (starts[low] + high - low - 1)[low != high].reshape(len(units), -1)
-    values = np.nan_to_num(products[pairs], nan=-np.inf)
+    pairs = _pairs_of(len(starts))[units] if len(starts) <= _KEPT else _pairs(units, starts)
+    values = products[pairs]
+    values[np.isnan(values)] = -np.inf
     if count < pairs.shape[1]:
-        best = np.argpartition(-values, count - 1, axis=1)[:, :count]
+        best = np.argpartition(values, -count, axis=1)[:, -count:]
         pairs, values = (np.take_along_axis(array, best, axis=1) for array in (pairs, values))
     return pairs[values > -np.inf]
+
+
+@lru_cache(maxsize=2)
+def _pairs_of(units: int) -> np.ndarray:
+    """The pairs of every unit, int32 [units, units − 1]; the same for all moments of a film."""
+    return _pairs(np.arange(units), starts_of(units)).astype(np.int32)
+
+
+def _pairs(units: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    every = np.arange(len(starts), dtype=np.int64)
+    low, high = np.minimum(units[:, None], every), np.maximum(units[:, None], every)
+    return (starts[low] + high - low - 1)[low != high].reshape(len(units), -1)
