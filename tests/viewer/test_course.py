@@ -137,3 +137,9 @@ def test_a_broken_snapshot_is_left_out(written):
         path.write_bytes(b"x")
     with pytest.raises(StoreError, match="is damaged"):
         course_frame(timeline, "fc1", timeline.steps(), [ActiveUnits(None)])
+
+
+def test_courses_of_layers_too_large_to_be_kept_are_the_same(timelines, monkeypatch):
+    kept = bundle(timelines[0], ["fc1"])
+    monkeypatch.setattr("surfeit.viewer.bundles.bundle._KEPT_NUMBERS", 0)
+    assert bundle(timelines[0], ["fc1"]) == kept

@@ -15,7 +15,7 @@ from surfeit.viewer.bundles.private import without_folders
 from surfeit.viewer.bundles.reel import SERIES, Reel, Shot, Take, ahead
 from surfeit.viewer.bundles.series import series
 from surfeit.viewer.frames.active import ActiveUnits
-from surfeit.viewer.frames.course import begins, course_frame
+from surfeit.viewer.frames.course import CourseFrame, Read, begins, course_frame, course_of
 from surfeit.viewer.frames.graph import LAYOUT_NEIGHBOURS, default_links
 from surfeit.viewer.frames.places import Place
 from surfeit.viewer.frames.quantised import limit_of
@@ -32,6 +32,9 @@ FILM_ARRAYS = ("gaps", "changes", "gap_ends", "entries", "entered", "entry_ends"
 
 # Of updates few pairs pass their level, and the layout rests on each unit's nearest.
 _UPDATES_SHARE = 4
+
+# Directions of all moments that are kept for their division, instead of being read again: 128 MiB.
+_KEPT_NUMBERS = 2**25
 
 # What the charts of one layer may take, by the estimates below, in seconds of one core; and how
 # many moments have some at most: those of small layers would soon outweigh their graphs.
@@ -97,8 +100,13 @@ def bundle(
             sources.append("updates")
         reel = Reel(timeline, layer, sources=sources, merged=merged, active=active, link=link)
         about = {"layer": layer, "merged": None if merged is None else merged.id}
-        there = made.add_films(reel, moments, links, about)
-        made.add_course(timeline, layer, there, active, merged)
+        shots = made.add_films(reel, moments, links, about)
+        there = [shot.at for shot in shots]
+        course = _course(shots, layer, sources[-1])
+        if course is None:  # too large to be kept: they are read again, the last moment first
+            actives = [active] * len(shown)
+            course = course_frame(timeline, layer, there, actives, merged=merged)
+        made.add_course(layer, course)
         made.add_charts([Place(timeline, layer, at) for at in there], examples)
     beside = None
     if merged is not None:
@@ -128,8 +136,11 @@ class _Made:
 
     def add_films(
         self, reel: Reel, at: Sequence[int], links: int | None, about: dict[str, Any]
-    ) -> list[int]:
-        """Films a layer, once for each likeness; returns the moments that could be read."""
+    ) -> list[Shot]:
+        """Films a layer, once for each likeness; returns the moments that could be read.
+
+        These have no products any more, and rows only where those of all moments are not too many.
+        """
         problems: dict[int, str] = {}
         shots: list[Shot] = []
         samples = [found for found in reel.shots(_samples(at)) if isinstance(found, Shot)]
@@ -151,7 +162,7 @@ class _Made:
                 continue
             for source, take in found.takes.items():
                 filming[source].add(take.products, take.level)
-            shots.append(_without_products(found))
+            shots.append(_without_products(found, rows=len(at) <= _most_kept(found)))
         arrays, ranges = _series(shots)
         about |= {
             "units": units,
@@ -164,7 +175,7 @@ class _Made:
             takes = [shot.takes[source] for shot in shots]
             self._keep(one.film(), takes, about | {"source": source, "series": ranges}, arrays)
             arrays, ranges = {}, {}  # of the same units: they are in the first film
-        return [shot.at for shot in shots]
+        return shots
 
     def _keep(
         self,
@@ -217,20 +228,11 @@ class _Made:
                 self._add(f"chart_{len(self.charts)}", _bytes(data))
                 self.charts.append({"kind": kind, "layer": place.layer, "at": place.at})
 
-    def add_course(
-        self,
-        timeline: Timeline,
-        layer: str,
-        at: Sequence[int],
-        active: ActiveUnits,
-        merged: Timeline | None,
-    ) -> None:
+    def add_course(self, layer: str, course: CourseFrame) -> None:
         """Adds the groups of a layer's units over time, and the scale of their sizes."""
-        actives = [active] if merged is None else [active, active]
-        found = course_frame(timeline, layer, at, actives, merged=merged)
-        said = found.note and without_folders(found.note, self.folders)
-        self._add(f"chart_{len(self.charts)}", _bytes(replace(found, note=said).packed()))
-        self.charts.append({"kind": "course", "layer": layer, "at": at[-1]})
+        said = course.note and without_folders(course.note, self.folders)
+        self._add(f"chart_{len(self.charts)}", _bytes(replace(course, note=said).packed()))
+        self.charts.append({"kind": "course", "layer": layer, "at": course.at[-1]})
 
     def about(
         self,
@@ -304,11 +306,38 @@ def _series(
     return arrays, ranges
 
 
-def _without_products(shot: Shot) -> Shot:
+def _without_products(shot: Shot, *, rows: bool) -> Shot:
     """What is kept of a moment until all are filmed; the products of all would fill the memory."""
     nothing = np.empty(0)
-    takes = {source: replace(take, products=nothing) for source, take in shot.takes.items()}
+    takes = {
+        source: replace(take, products=nothing, rows=take.rows if rows else take.rows[:0])
+        for source, take in shot.takes.items()
+    }
     return replace(shot, takes=takes)
+
+
+def _most_kept(shot: Shot) -> int:
+    """Of how many moments like this one the directions may be kept."""
+    return _KEPT_NUMBERS // sum(take.rows.numel() for take in shot.takes.values())
+
+
+def _course(shots: Sequence[Shot], layer: str, source: str) -> CourseFrame | None:
+    """The groups of the units, where their directions were kept and are what is divided by."""
+    takes = [shot.takes[source] for shot in shots]
+    if source == "outputs" or not len(takes[0].rows):
+        return None
+    read = [
+        Read(
+            at=shot.at,
+            own=shot.own,
+            rows=take.rows,
+            norm=shot.values["norm"],
+            moved=shot.values["moved"],
+            note=take.note,
+        )
+        for shot, take in zip(shots, takes, strict=True)
+    ]
+    return course_of(reversed(read), source, layer)
 
 
 def _chosen(places: Sequence[Place]) -> list[Place]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from torch import Tensor
 
 from surfeit.core import StoreError, one_thread
 from surfeit.viewer.bundles.film import pair_products
@@ -37,11 +38,13 @@ class Take:
         products: the inner products of all pairs, [pairs]; NaN where one has no direction.
         level: from which of them units are linked by default; None where that is unknown.
         note: what is to be known of them, a sentence, or None.
+        rows: the units' directions, of length 1 or 0.
     """
 
     products: np.ndarray
     level: float | None
     note: str | None
+    rows: Tensor
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -135,7 +138,7 @@ class Reel:
                 products = pair_products(units.rows, level=level)
             else:
                 products = units.products.numpy()
-            takes[source] = Take(products=products, level=level, note=note)
+            takes[source] = Take(products=products, level=level, note=note, rows=units.rows)
         values = {name: getattr(units, name).float().numpy() for name in SERIES}
         return Shot(at=at, own=own, values=values, takes=takes)
 

@@ -66,6 +66,26 @@ class CourseFrame:
         return encode(header, {"labels": self.labels})
 
 
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """Units at a moment, as they were read.
+
+    Args:
+        at: the moment.
+        own: units of the first timeline.
+        rows: what they are compared by, of length 1 or 0.
+        norm, moved: float32 [units], as in `Units`.
+        note: what is to be known of them, a sentence, or None.
+    """
+
+    at: int
+    own: int
+    rows: Tensor
+    norm: np.ndarray
+    moved: np.ndarray
+    note: str | None
+
+
 @one_thread()
 def course_frame(
     timeline: Timeline,
@@ -97,9 +117,27 @@ def course_frame(
     source = "updates" if all(begins(one, layer, at[-1]) for one in timelines) else "weights"
     problems: list[str] = []
     read = _backwards(timelines, layer, source, at, active, problems)
+    frame = course_of(read, source, layer)
+    if frame is None:
+        raise StoreError(problems[0])
+    return frame
+
+
+@one_thread()
+def course_of(read: Iterable[Read], source: str, layer: str) -> CourseFrame | None:
+    """`course_frame` of units that were read already.
+
+    Args:
+        read: at each moment, the last one first.
+        source: what they are compared by.
+        layer: dotted name.
+
+    Returns:
+        the frame; None of no moments.
+    """
     found = list(_followed(read, Streams(0).get("viewer", "course", layer)))[::-1]
     if not found:
-        raise StoreError(problems[0])
+        return None
     labels = np.stack([moment.labels.numpy() for moment in found])
     return CourseFrame(
         source=source,
@@ -118,16 +156,6 @@ def course_frame(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Read:
-    """Units at a moment, as they were read."""
-
-    at: int
-    units: Units
-    own: int
-    note: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class _Moment:
     """What is kept of them."""
 
@@ -141,11 +169,11 @@ class _Moment:
     moved: np.ndarray
 
 
-def _followed(read: Iterable[_Read], generator: torch.Generator) -> Iterator[_Moment]:
+def _followed(read: Iterable[Read], generator: torch.Generator) -> Iterator[_Moment]:
     """The units' groups, from the last moment to the first."""
     last: Tensor | None = None
     for one in read:
-        rows = one.units.rows
+        rows = one.rows
         labels = divide(rows, generator) if last is None else carried(rows, last)
         # Units that have no direction for a while come back to the group that they were in.
         last = labels if last is None else torch.where(labels == NO_GROUP, last, labels)
@@ -156,8 +184,8 @@ def _followed(read: Iterable[_Read], generator: torch.Generator) -> Iterator[_Mo
             labels=labels,
             own_cosine=own_cosine(rows, labels),
             random_cosine=random_cosine(rows, labels, generator, draws=_DRAWS),
-            norm=one.units.norm.float().numpy(),
-            moved=one.units.moved.float().numpy(),
+            norm=one.norm,
+            moved=one.moved,
         )
 
 
@@ -168,7 +196,7 @@ def _backwards(
     at: Sequence[int],
     active: Sequence[ActiveUnits],
     problems: list[str],
-) -> Iterator[_Read]:
+) -> Iterator[Read]:
     """The units at each moment that can be read, the last first; problems are added to a list."""
     origins: dict[str, Origin] = {}
     backwards = list(reversed(at))
@@ -182,11 +210,18 @@ def _backwards(
         ]
         for moment, *found in zip(moments, *parts, strict=True):
             try:
-                units, own, note = joined([_read(entry) for entry in found], source)
+                units, own, note = joined([_sound(entry) for entry in found], source)
             except (StoreError, ValueError) as error:
                 problems.append(str(error))
                 continue
-            yield _Read(at=moment, units=units, own=own, note=note)
+            yield Read(
+                at=moment,
+                own=own,
+                rows=units.rows,
+                norm=units.norm.float().numpy(),
+                moved=units.moved.float().numpy(),
+                note=note,
+            )
 
 
 Compared = tuple[Units, str | None]
@@ -226,7 +261,7 @@ def _compared(
     return found
 
 
-def _read(found: Compared | StoreError | ValueError) -> Compared:
+def _sound(found: Compared | StoreError | ValueError) -> Compared:
     if isinstance(found, Exception):
         raise found
     return found
