@@ -10,11 +10,13 @@ from surfeit.models import mlp
 from surfeit.similarity import carried, divide, update_directions, updates
 from surfeit.store import Store
 from surfeit.train import Recipe, train
-from surfeit.viewer.bundles.bundle import bundle
+from surfeit.viewer.bundles.bundle import FILM_ARRAYS, bundle
+from surfeit.viewer.bundles.film import Film, levels
 from surfeit.viewer.frames.active import ActiveUnits
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.course import course_frame
 from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.frames.quantised import apart_of
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.run import RunTimeline
 from surfeit.viewer.wire import decode
@@ -143,3 +145,40 @@ def test_courses_of_layers_too_large_to_be_kept_are_the_same(timelines, monkeypa
     kept = bundle(timelines[0], ["fc1"])
     monkeypatch.setattr("surfeit.viewer.bundles.bundle._KEPT_NUMBERS", 0)
     assert bundle(timelines[0], ["fc1"]) == kept
+
+
+def test_merged_updates_have_the_first_runs_level_and_the_same_links(store, timelines):
+    first, second = timelines
+    data = load("digits")
+    pictures = Pictures(Library(store, dataset_of=lambda _: data), Cache(None))
+    at = first.moment()
+    header, arrays = decode(pictures.graph(Query(first.id, "fc1", "updates", merged=second.id)))
+    alone, _ = decode(pictures.graph(Query(first.id, "fc1", "updates")))
+    assert (header["units"], header["own"]) == (80, 40)
+    assert header["level"] == alone["level"]
+    films = decode(bundle(first, ["fc1"], merged=second, dataset=data, links=3_000))
+    (about,) = [film for film in films[0]["films"] if film["source"] == "updates"]
+    assert about["at"][-1] == at
+    assert about["level"][-1] == header["level"]
+    number = films[0]["films"].index(about)
+    film = Film(
+        **{name: films[1][f"film_{number}_{name}"] for name in FILM_ARRAYS},
+        **{name: about[name] for name in ("lowest", "step", "error")},
+    )
+    *_, last = levels(film, 80 * 79 // 2)
+    apart = apart_of(film.lowest + (last - 1.0) * film.step)
+    export = int(((last > 0) & (apart <= about["level_apart"][-1])).sum())
+    assert export == (arrays["apart"] <= header["level_apart"]).sum()
+
+
+def test_masked_weights_are_no_updates(writing):
+    mask = {"fc1.weight": torch.ones(6, 4, dtype=torch.bool)}
+    mask["fc1.weight"][2] = False
+    mask["fc1.weight"][3, :2] = False
+    run = writing(mask=mask).finish({"steps": 10})
+    pictures = Pictures(Library(Store(run.path.parent), [run.path]), Cache(None))
+    _, arrays = decode(pictures.graph(Query(run.key, "fc1", "updates")))
+    first, last = run.weights("fc1", [0, 10])
+    expected = ((last - first) * mask["fc1.weight"]).norm(dim=1)
+    np.testing.assert_allclose(arrays["moved"], expected, rtol=1e-5)
+    assert 2 not in {*arrays["source"].tolist(), *arrays["target"].tolist()}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 from scipy.special import betainc, betainccinv
 from torch import Tensor
 
@@ -254,7 +254,7 @@ def _dimensions(median: float) -> float:
 
     # Between 1, where every cosine is ±1, and what no layer has inputs for.
     least, most = 1e-9, math.log(_MOST_DIMENSIONS)
-    return 1.0 if beyond(least) > 0 else math.exp(float(brentq(beyond, least, most)))
+    return 1.0 if beyond(least) > 0 else math.exp(root_scalar(beyond, bracket=(least, most)).root)
 
 
 def _drawn_pairs(

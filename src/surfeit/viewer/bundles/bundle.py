@@ -280,9 +280,9 @@ def _scale(samples: Sequence[Shot], source: str, at: Sequence[int], links: int) 
         if at.index(other.at) == at.index(one.at) + 1
     ]
     drift = sum(drifts) / max(len(drifts), 1)
-    begins = {take.level for take in takes} - {None}
+    levels = {take.level for take in takes if take.level is not None}
     # One that changes from moment to moment may be anywhere in those that are not looked at yet.
-    reach = max(begins) if len(begins) == 1 else 1.0 if begins else -1.0
+    reach = max(levels) if len(levels) == 1 else 1.0 if levels else -1.0
     products = [take.products for take in takes]
     return scale_of(
         products,

@@ -130,17 +130,29 @@ class Reel:
             if isinstance(entry, str):
                 return entry
         there = [entry for entry in found if not isinstance(entry, str)]
-        takes, own = {}, 0
-        for source in self._sources:
-            units, own, note = joined([entry[source] for entry in there], source)
-            level = self._link if source == "weights" and self._link is not None else units.level
-            if units.products is None:
-                products = pair_products(units.rows, level=level)
-            else:
-                products = units.products.numpy()
-            takes[source] = Take(products=products, level=level, note=note, rows=units.rows)
-        values = {name: getattr(units, name).float().numpy() for name in SERIES}
-        return Shot(at=at, own=own, values=values, takes=takes)
+        shown = {
+            source: joined([entry[source] for entry in there], source) for source in self._sources
+        }
+        units, own, _ = shown[self._sources[0]]
+        return Shot(
+            at=at,
+            own=own,
+            values={name: getattr(units, name).float().numpy() for name in SERIES},
+            takes={
+                source: self._take(source, units, note)
+                for source, (units, _, note) in shown.items()
+            },
+        )
+
+    def _take(self, source: str, units: Units, note: str | None) -> Take:
+        level = units.level
+        if source == "weights" and self._link is not None:
+            level = self._link
+        if units.products is None:
+            products = pair_products(units.rows, level=level)
+        else:
+            products = units.products.numpy()
+        return Take(products=products, level=level, note=note, rows=units.rows)
 
     def _read(self, timeline: Timeline, at: Sequence[int]) -> list[Compared | str]:
         try:

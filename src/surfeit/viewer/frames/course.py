@@ -208,9 +208,9 @@ def _backwards(
             )
             for timeline, one in zip(timelines, active, strict=True)
         ]
-        for moment, *found in zip(moments, *parts, strict=True):
+        for number, moment in enumerate(moments):
             try:
-                units, own, note = joined([_sound(entry) for entry in found], source)
+                units, own, note = joined([_sound(part[number]) for part in parts], source)
             except (StoreError, ValueError) as error:
                 problems.append(str(error))
                 continue
