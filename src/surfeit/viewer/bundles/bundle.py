@@ -92,7 +92,7 @@ def bundle(
         timeline.layer(layer)
     folders = _folders(timeline) + ([] if merged is None else _folders(merged))
     made = _Made(folders)
-    active = ActiveUnits(examples, WITHOUT_DATA)
+    active = ActiveUnits(examples, WITHOUT_DATA).held()
     shown = list(filter(None, (timeline, merged)))
     for layer in layers:
         sources = [source]

@@ -1,7 +1,8 @@
 """Which units of a layer are active, measured at a few moments of a training."""
 
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from jaxtyping import Bool
 from torch import Tensor
@@ -31,6 +32,11 @@ class ActiveUnits:
     why: str = "that takes the data that the network was trained on"
     _known: dict[tuple[str, str], Found] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _steps: dict[str, list[int]] | None = None
+
+    def held(self) -> "ActiveUnits":
+        """The same for timelines as they are now: looking them up at each moment takes a while."""
+        return replace(self, _known={}, _lock=threading.Lock(), _steps={})
 
     def of(self, timeline: Timeline, layer: str, at: int) -> Found:
         """Which units of a layer are active at a moment; with None, why that is unknown.
@@ -41,12 +47,20 @@ class ActiveUnits:
         """
         if self.examples is None:
             return None, _note(self.why)
-        moment = measured_at(timeline, at)
-        key = timeline.stamp(moment), layer
+        moment = measured_at(timeline, at, self._steps_of(timeline))
+        stamp = timeline.stamp(moment) if self._steps is None else f"{timeline.id} {moment}"
+        key = stamp, layer
         with self._lock:  # many moments ask for one measurement
             if key not in self._known:
                 self._known[key] = self._measured(timeline, layer, moment)
             return self._known[key]
+
+    def _steps_of(self, timeline: Timeline) -> list[int]:
+        if self._steps is None:
+            return timeline.steps()
+        if timeline.id not in self._steps:
+            self._steps[timeline.id] = timeline.steps()
+        return self._steps[timeline.id]
 
     def _measured(self, timeline: Timeline, layer: str, at: int) -> Found:
         assert self.examples is not None
@@ -58,16 +72,21 @@ class ActiveUnits:
             return None, _note(str(error))
 
 
-def measured_at(timeline: Timeline, at: int) -> int:
+def measured_at(timeline: Timeline, at: int, steps: Sequence[int] | None = None) -> int:
     """The moment whose activity counts at another: the next one of ten, evenly spaced.
 
     Each level of tickets is a training of its own, and is measured itself. A unit that falls silent
     in between is left out a little early, rather than linked for what it was given before.
+
+    Args:
+        timeline: a run or tickets.
+        at: one of its moments.
+        steps: all of them, if they are at hand.
     """
     if timeline.axis == "level":
         return at
-    steps = timeline.steps()
-    return next(step for step in evenly(steps, most=MOST_MEASURED) if step >= at)
+    steps = timeline.steps() if steps is None else steps
+    return next((step for step in evenly(steps, most=MOST_MEASURED) if step >= at), at)
 
 
 def _note(why: str) -> str:

@@ -174,11 +174,13 @@ class Pictures:
         actives, silent = zip(*(self._active_units(place) for place in places), strict=True)
         shown = [place.timeline for place in places]
         stamps = [one.stamp(one.moment_beside(timeline, moment)) for moment in at for one in shown]
-        measured = sorted({measured_at(timeline, moment) for moment in at})
+        steps = timeline.steps()
+        measured = sorted({measured_at(timeline, moment, steps) for moment in at})
+        held = [active.held() for active in actives]
         name = self._name("course", places, stamps, silent, measured)
         return self._cache.get(
             name,
-            lambda: course_frame(timeline, query.layer, at, actives, merged=merged).packed(),
+            lambda: course_frame(timeline, query.layer, at, held, merged=merged).packed(),
         )
 
     def learning(self, identifier: str) -> bytes:
