@@ -115,9 +115,10 @@ def export(
     quiet
         Say nothing but the path and errors.
     """
-    from surfeit.viewer.bundles.bundle import MOST_SNAPSHOTS, chosen_moments, thinned_words
+    from surfeit.viewer.bundles.bundle import thinned_words
     from surfeit.viewer.bundles.contents import opened
     from surfeit.viewer.export import export as write
+    from surfeit.viewer.timelines.timeline import MOST_SNAPSHOTS, chosen_moments
 
     most = MOST_SNAPSHOTS if snapshots is None else _most(snapshots)
     timeline = opened(run, store=places.store)

@@ -174,5 +174,5 @@ def _checked(lost: Tensor, gained: Tensor, examples: int) -> tuple[np.ndarray, n
 
 
 def _check_fraction(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < 1:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < 1:
         raise ValueError(f"{name} must be a fraction between 0 and 1, both excluded, got {value!r}")

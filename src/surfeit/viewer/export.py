@@ -10,9 +10,9 @@ from surfeit.core import DiskError
 from surfeit.data import Dataset
 from surfeit.store.files import make_folder, write_atomically
 from surfeit.viewer.assets import page_style, viewer_script
-from surfeit.viewer.bundles.bundle import MOST_SNAPSHOTS
 from surfeit.viewer.bundles.contents import Content, Source, contents, opened
 from surfeit.viewer.embed import data_script, module_script, policy
+from surfeit.viewer.timelines.timeline import MOST_SNAPSHOTS
 
 _WITHOUT_SCRIPT = (
     "This page draws a network's weight vectors with a script of its own, which is switched off "

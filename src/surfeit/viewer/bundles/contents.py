@@ -9,9 +9,9 @@ from torch import nn
 
 from surfeit.data import Dataset
 from surfeit.store import Run, Store
-from surfeit.viewer.bundles.bundle import MOST_SNAPSHOTS, bundle
+from surfeit.viewer.bundles.bundle import bundle
 from surfeit.viewer.timelines.library import Library
-from surfeit.viewer.timelines.timeline import Timeline
+from surfeit.viewer.timelines.timeline import MOST_SNAPSHOTS, Timeline
 
 if TYPE_CHECKING:
     from surfeit.tables.figures.view import View

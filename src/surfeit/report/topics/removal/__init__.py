@@ -60,19 +60,19 @@ def _removal(here: Tables, quantity: Quantity) -> Numbers | None:
     counts = where(here["removable"], remove="least")
     random = where(here["removable"], criterion="random")["removable"].to_pylist()
     bounds = None if answer["lower"] is None else {name: answer[name] for name in _BOUNDS}
-    shown = (bounds and bounds["lower"]) or answer["estimate"]
+    least = answer["estimate"] if bounds is None else bounds["lower"]
     return {
         "criterion": answer["criterion"],
         "units": answer["units"],
         "group": row["group"],
         "bounds": bounds,
         "why_no_bounds": answer["why_no_bounds"],
-        "share": (answer["estimate"] if bounds is None else bounds["lower"]) / answer["units"],
+        "share": least / answer["units"],
         "estimate": answer["estimate"],
         "by_criterion": {row["criterion"]: row["removable"] for row in counts.to_pylist()},
         "random": _mean_and_spread(random),
         "test": choice["test"],
-        "as_many": _as_many(here, quantity, row, answer["criterion"], shown),
+        "as_many": _as_many(here, quantity, row, answer["criterion"], least or answer["estimate"]),
     }
 
 
