@@ -193,9 +193,12 @@ def test_an_export_shows_what_the_server_shows(cut_off, exported, new_page, addr
     first, second = (int(re.search(numbers, one.status.inner_text())[1]) for one in (here, there))
     # Films hold links to a stated error: some at the very cutoff may come or go.
     assert abs(first - second) <= 0.05 * first + 1
-    assert there.chart_words("removal").get_by_role("paragraph").inner_text() == (
-        here.chart_words("removal").get_by_role("paragraph").inner_text()
+    carried, served = (
+        one.chart_words("removal").get_by_role("paragraph").inner_text() for one in (there, here)
     )
+    # How many units can go is measured on the test split, which an export does not read.
+    assert served.endswith(f". {carried}")
+    assert served.startswith("It was not shown that any unit of fc1 can go")
 
 
 def downloaded(page, button):
