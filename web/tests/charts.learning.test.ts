@@ -34,12 +34,12 @@ it("draws higher accuracies higher, in proportion", () => {
   expect((heights[1] - heights[2]) / (heights[2] - heights[3])).toBeCloseTo(0.3 / 0.1, 1);
 });
 
-it("says the validation accuracy at the moment shown, or the last one before it", () => {
+it("says the validation accuracy at the moment shown, or where it was measured last before it", () => {
   const { chart, element } = made();
   const reading = (): string => element.querySelector(".chart-reading")?.textContent ?? "";
   expect(reading()).toBe("70.0 % validation accuracy at epoch 2.");
   chart.update(model({ at: 300 }));
-  expect(reading()).toBe("70.0 % validation accuracy at epoch 3.");
+  expect(reading()).toBe("70.0 % validation accuracy at epoch 2, measured last before epoch 3.");
   chart.update(model({ at: 400 }));
   expect(reading()).toBe("90.0 % validation accuracy at epoch 4.");
 });

@@ -12,7 +12,7 @@ import { drawSecond, secondOf } from "./second";
 import { watchPointer } from "./pointer";
 import { legendEntry, line, SPLITS } from "./series";
 import { createChart, type Paper, type Parts } from "./shell";
-import { lossName, moment, momentAt, percent, plain } from "./words";
+import { lossName, moment, momentAt, percent, placeWords, plain } from "./words";
 
 /** The learning curve. A click, a drag and the arrow keys move the viewer's slider. */
 export function createLearningChart(actions: ChartActions): Chart {
@@ -144,7 +144,13 @@ function reading(model: ChartModel, quantity: Quantity): string {
   const found = measuredAt(pointsOf(learning, split, shown), model.at);
   if (!found) return `Nothing was measured at ${moment(model)}.`;
   const value = valueWords(model, shown, split, found[1]);
-  return `${value} at ${moment(model)}.${besideWords(model, shown, split)}`;
+  return `${value} at ${measuredWords(model, found[0])}.${besideWords(model, shown, split)}`;
+}
+
+/** Where it was measured, if that is not where the viewer stands: splits are seldom measured at every step. */
+function measuredWords(model: ChartModel, at: number): string {
+  if (at === model.at) return moment(model);
+  return `${placeWords(model.timeline, at)}, measured ${at < model.at ? "last before" : "first after"} ${moment(model)}`;
 }
 
 /** The same of the run beside it, at its own moment. */

@@ -63,9 +63,17 @@ export function told(instead: string | null | undefined, reading: string): strin
 }
 
 /** Where the viewer stands: "epoch 12", "step 300" or "level 4". */
-export function moment(model: ChartModel): string {
-  const found = momentAt(model.timeline, model.at);
-  if (model.timeline.axis === "level") return `level ${model.at}`;
-  if (found?.epoch != null) return `epoch ${Number(found.epoch.toFixed(2))}`;
-  return `step ${model.at.toLocaleString("en")}`;
+export function moment({ timeline, at }: ChartModel): string {
+  const found = momentAt(timeline, at);
+  return place(timeline, at, found?.epoch ?? null);
+}
+
+/** The same of any place on the axis, where there may be no snapshot to tell the epoch. */
+export function placeWords(timeline: Timeline, at: number): string {
+  return place(timeline, at, timeline.moments.find((moment) => moment.at === at)?.epoch ?? null);
+}
+
+function place(timeline: Timeline, at: number, epoch: number | null): string {
+  if (timeline.axis === "level") return `level ${at}`;
+  return epoch === null ? `step ${at.toLocaleString("en")}` : `epoch ${Number(epoch.toFixed(2))}`;
 }
