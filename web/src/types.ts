@@ -63,7 +63,7 @@ export interface Layer {
   chance: number;
 }
 
-export type SourceOfSimilarity = "weights" | "outputs";
+export type SourceOfSimilarity = "weights" | "updates" | "outputs";
 
 /** Which picture is asked for. */
 export interface Query {
@@ -118,6 +118,10 @@ export interface GraphFrame {
   note: string | null;
   /** The scale over the whole run, where whoever made the picture knows all moments. */
   scales?: Scales | null;
+  /** The inner product that chance does not reach at this moment, and the greatest `apart` from it
+   * on; null where nothing is known of chance. */
+  level?: number | null;
+  levelApart?: number | null;
 }
 
 /** The eigenvalues of one layer at one moment and the noise fitted to them. */

@@ -201,6 +201,27 @@ def test_an_export_shows_what_the_server_shows(cut_off, exported, new_page, addr
     assert served.startswith("It was not shown that any unit of fc1 can go")
 
 
+def test_likeness_of_updates_has_its_own_level_on_the_server_and_in_a_file(
+    cut_off, exported, new_page, address
+):
+    page, _ = cut_off
+    views = [
+        Viewer(page).open(exported.as_uri() + "#v=1&source=updates"),
+        Viewer(new_page()).open(address + "#v=1&source=updates"),
+    ]
+    said = re.compile(r"whose weight vectors training changed in .*inner product at least (0\.\d+)")
+    levels = []
+    for view in views:
+        lead = view.page.get_by_role("heading", level=1)
+        expect(lead).to_have_text(said)
+        levels.append(said.search(lead.inner_text())[1])
+        expect(view.choice("likeness of")).to_have_value("updates")
+    weights = Viewer(new_page()).open(address)
+    expect(weights.page.get_by_role("heading", level=1)).to_contain_text("inner product at least")
+    assert levels[0] == levels[1]
+    assert levels[0] not in weights.page.get_by_role("heading", level=1).inner_text()
+
+
 def downloaded(page, button):
     with page.expect_download() as coming:
         page.get_by_role("button", name=button).click()

@@ -121,17 +121,17 @@ function createCutoff(store: Store<Model>, change: Change) {
     },
     resetCutoff: () => change({ cut: null }),
     moveCutoff(by: number): void {
-      const { catalog, state } = store.get();
+      const { catalog, state, shown } = store.get();
       const found = catalog ? sceneOf(catalog, state) : null;
       if (!isScene(found)) return;
-      const now = innerProductOf(cutoffOf(found.layer, state));
+      const now = innerProductOf(cutoffOf(found.layer, state, shown?.frame ?? null));
       setInnerProduct(clamp(Math.round((now + by) * 1000) / 1000, -1, 1));
     },
     /** Another sigma; the same links stay, their strengths change. */
     setSigma(value: number): void {
       const { state } = store.get();
       const sigma = within(value, SIGMA);
-      change({ sigma, cut: state.cut === null ? null : weightOf(cutoffOf(null, state), sigma) });
+      change({ sigma, cut: state.cut === null ? null : weightOf(cutoffOf(null, state, null), sigma) });
     },
   };
 }

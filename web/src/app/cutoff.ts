@@ -1,7 +1,7 @@
 // The cutoff in both its units, and how strongly links pull.
 
 import type { Actions } from "./actions";
-import { defaultInnerProduct, isScene, type View } from "./derive";
+import { isScene, type View } from "./derive";
 import { h, say } from "./dom";
 import { NEAREST, SIGMA, within } from "./limits";
 import { createNumberField, createNumberInput } from "./numberfield";
@@ -64,8 +64,7 @@ export function createCutoff(actions: Actions): Part {
 
 function defaultWords(view: View): string {
   if (!isScene(view.scene)) return "";
-  const { state, scene } = view;
-  const value = short(defaultInnerProduct(scene.layer, state.source));
-  const level = state.source === "outputs" ? `the default, ${value}` : `this layer’s chance level, ${value}`;
-  return state.cut === null ? `This is ${level}` : `Back to ${level}`;
+  const value = short(view.usual);
+  const level = view.chance ? `this layer’s chance level, ${value}` : `the default, ${value}`;
+  return view.state.cut === null ? `This is ${level}` : `Back to ${level}`;
 }

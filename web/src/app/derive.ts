@@ -33,6 +33,9 @@ export interface View {
   /** The cutoff as an inner product and as a link weight. */
   innerProduct: number;
   weight: number;
+  /** The inner product from which links are drawn by default, and whether it is where chance ends. */
+  usual: number;
+  chance: boolean;
   facts: Facts | null;
   order: Uint16Array | null;
   /** Each unit's place in the removal order, from 1. */
@@ -69,7 +72,8 @@ export function createDerive(): (model: Model) => View {
     const carried = shown && isScene(scene) && mayStand(model, shown, queryOf(scene, state)) ? shown.frame : null;
     const near = carried && state.nearest > 0 ? joined(carried, state.nearest) : null;
     const frame = near?.frame ?? carried;
-    const level = cutoffOf(isScene(scene) ? scene.layer : null, state);
+    const layer = isScene(scene) ? scene.layer : null;
+    const level = cutoffOf(layer, state, carried);
     const maxApart = near ? FARTHEST : level;
     const order = orderOf(model.removal, state.criterion);
     const names = isScene(scene) ? scene : null;
@@ -92,6 +96,8 @@ export function createDerive(): (model: Model) => View {
       level,
       lacking: near?.lacking ?? 0,
       innerProduct: innerProductOf(level),
+      usual: layer ? innerProductOf(usualApart(layer, state.source, carried)) : 0,
+      chance: state.source !== "outputs" || carried?.level != null,
       weight: weightOf(level, state.sigma),
       facts: known,
       order,
@@ -109,18 +115,21 @@ export function isScene(scene: Scene | string | null): scene is Scene {
   return scene !== null && typeof scene !== "string";
 }
 
-// Of what chance would bring about little is known: outputs share their examples. This much is worth a link.
+// Where nothing is known of chance, outputs share their examples: this much is worth a link.
 const OUTPUTS_ALIKE = 0.5;
 
-/** Where links begin unless the state says otherwise: weight vectors where chance ends. */
-export function defaultInnerProduct(layer: Layer, source: SourceOfSimilarity): number {
-  return source === "outputs" ? OUTPUTS_ALIKE : layer.chance;
+type Levelled = Pick<GraphFrame, "level" | "levelApart"> | null;
+
+/** Where links end unless the state says otherwise: where chance begins at this moment, or in this layer. */
+function usualApart(layer: Layer, source: SourceOfSimilarity, frame: Levelled): number {
+  if (frame?.level != null) return frame.levelApart ?? apartOf(frame.level);
+  return apartOf(source === "outputs" ? OUTPUTS_ALIKE : layer.chance);
 }
 
-/** The greatest `apart` of a link: by the state, or by default in this layer. */
-export function cutoffOf(layer: Layer | null, state: Pick<ViewState, "cut" | "sigma" | "source">): number {
+/** The greatest `apart` of a link: by the state, or by default in this layer and picture. */
+export function cutoffOf(layer: Layer | null, state: Pick<ViewState, "cut" | "sigma" | "source">, frame: Levelled): number {
   if (state.cut !== null) return maxApartOf(state.cut, state.sigma);
-  return layer ? apartOf(defaultInnerProduct(layer, state.source)) : 0;
+  return layer ? usualApart(layer, state.source, frame) : 0;
 }
 
 /** The units of a picture painted for paper, which is light. */

@@ -2,12 +2,13 @@
 // are out of range are brought into it, and what is not known is passed over.
 
 import { DEFAULT_FORCES, RANGES } from "../graph/forces";
-import type { ColourBy, Forces, SliderBy, ViewState } from "../types";
+import type { ColourBy, Forces, SliderBy, SourceOfSimilarity, ViewState } from "../types";
 import { DEFAULT_SIGMA, DEFAULT_SPEED, MOST_UNITS, NEAREST, SIGMA, SPEED, within } from "./limits";
 import { formatNumbers, parseNumbers } from "./numbers";
 
 export const COLOURS: readonly ColourBy[] = ["cluster", "norm", "movement", "removal", "model", "kept"];
 export const SLIDERS: readonly SliderBy[] = ["moment", "step", "log"];
+const SOURCES: readonly SourceOfSimilarity[] = ["weights", "updates", "outputs"];
 const FORCES = Object.keys(DEFAULT_FORCES) as (keyof Forces)[];
 
 export const DEFAULT_STATE: ViewState = {
@@ -48,7 +49,7 @@ export function parseState(hash: string): ViewState {
     run: given.get("run") || null,
     merged: given.get("with") || null,
     layer: given.get("layer") ?? null,
-    source: given.get("source") === "outputs" ? "outputs" : "weights",
+    source: SOURCES.find((name) => name === given.get("source")) ?? "weights",
     at: at === null ? null : Math.max(0, at),
     cut: cut === null ? null : Math.min(1, Math.max(leastCut(sigma), cut)),
     sigma,
@@ -74,7 +75,7 @@ export function formatState(state: ViewState): string {
     ["run", state.run],
     ["with", state.merged],
     ["layer", state.layer],
-    ["source", state.source === "outputs" ? "outputs" : null],
+    ["source", state.source === "weights" ? null : state.source],
     ["t", state.at === null ? null : String(state.at)],
     ["cut", state.cut === null ? null : brief(state.cut)],
     ["sigma", state.sigma === DEFAULT_SIGMA ? null : brief(state.sigma)],

@@ -27,6 +27,7 @@ export function short(value: number): string {
 /** What likeness rests on, what is said of units that are alike, and what measures it. */
 export const SIMILARITY: Record<ViewState["source"], { label: string; alike: string; measure: string }> = {
   weights: { label: "weight vectors", alike: "whose weight vectors point the same way", measure: "inner product" },
+  updates: { label: "what training added", alike: "whose weight vectors training changed in the same direction", measure: "inner product" },
   outputs: { label: "unit outputs", alike: "whose outputs on the same examples go together", measure: "correlation" },
 };
 
@@ -37,6 +38,8 @@ export function leadOf(view: View): string {
   const marks = merged
     ? `Each mark is a unit of ${layerName(layer.name)}: circles of ${timeline.name}, squares of ${merged.name}${elsewhere(view.scene)}`
     : `Each mark is a unit of ${layerName(layer.name)}`;
+  // Where chance ends, the picture says.
+  if (!view.frame) return `${marks}.`;
   const { alike, measure } = SIMILARITY[view.state.source];
   if (view.state.nearest > 0) return `${marks}; each is joined with the ${nearestWords(view)} by ${measure}.${strongOf(view)}`;
   return `${marks}; joined are units ${alike}, ${measure} at least ${short(view.innerProduct)}.${noneOf(view) || fewOf(view)}`;
@@ -48,9 +51,9 @@ function nearestWords({ state }: View): string {
 }
 
 /** Which of the links to nearest units stand out, and what the others may be. */
-function strongOf({ facts, innerProduct, state }: View): string {
+function strongOf({ facts, innerProduct, state, chance }: View): string {
   if (!facts) return "";
-  const level = state.cut === null && state.source === "weights" ? "chance" : "the cutoff";
+  const level = chance && state.cut === null ? "chance" : "the cutoff";
   if (facts.strong === 0) return ` No link is above ${level}, ${short(innerProduct)}: they show who is nearest, be it by chance.`;
   const dark = facts.strong === 1 ? "Dark is the one link" : `Dark are the ${counted(facts.strong)} links`;
   return ` ${dark} above ${level}, ${short(innerProduct)}; the others show who is nearest, be it by chance.`;

@@ -86,7 +86,9 @@ function graphOf(header: Header, films: readonly Film[], query: Query): GraphFra
   }
   // The first run's own graph is in that of two merged.
   const units = query.merged === null ? film.header.own : film.header.units;
-  const cut = (name: string): Float32Array => film.values(name, moment).slice(0, units);
+  // Of updates only the links are carried; what is said of units stands with the weight vectors.
+  const told = film.header.source === "updates" ? filmOf(films, { ...query, source: "weights" }) : film;
+  const cut = (name: string): Float32Array => told.values(name, told.header.at.indexOf(query.at)).slice(0, units);
   return {
     units,
     own: film.header.own,
@@ -99,16 +101,20 @@ function graphOf(header: Header, films: readonly Film[], query: Query): GraphFra
     nearestApart: null,
     neighbours: 0,
     note: noteOf(header, film.header, moment),
-    scales: { norm: film.spread("norm", units), angle: film.spread("angle", units) },
+    scales: { norm: told.spread("norm", units), angle: told.spread("angle", units) },
+    level: film.header.level?.[moment] ?? null,
+    levelApart: film.header.level_apart?.[moment] ?? null,
   };
 }
+
+const CALLED: Record<Query["source"], string> = { weights: "weight vectors", updates: "updates", outputs: "unit outputs" };
 
 function filmOf(films: readonly Film[], query: Query): Film {
   const layer = films.filter((film) => film.header.layer === query.layer && film.header.source === query.source);
   const found =
     layer.find((film) => film.header.merged === query.merged) ?? (query.merged === null ? layer[0] : undefined);
   if (found === undefined) {
-    const of = query.source === "weights" ? "weight vectors" : "unit outputs";
+    const of = CALLED[query.source];
     const beside = query.merged === null ? "" : " beside that run";
     throw new Error(`This page does not hold the ${of} of ${layerOf(query)}${beside}: \`surfeit view\` shows all.`);
   }

@@ -19,7 +19,13 @@ export function graphFrame(bytes: ArrayBuffer): GraphFrame {
     neighbours: numberOf(pack, "neighbours"),
     note: noteOf(pack),
     scales: sentScales(pack.header["scales"]),
+    level: numberOrNull(pack.header["level"]),
+    levelApart: numberOrNull(pack.header["level_apart"]),
   };
+}
+
+function numberOrNull(sent: unknown): number | null {
+  return typeof sent === "number" ? sent : null;
 }
 
 /** The scale over the whole run, of a server that knows it. */

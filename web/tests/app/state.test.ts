@@ -18,7 +18,7 @@ function someState(draw: () => number): ViewState {
     run: maybe("6f0cab05b9c6", null as never),
     merged: maybe("886d152f10ee", null as never),
     layer: maybe("block1.conv/2 & more=100%", null as never),
-    source: maybe("weights", "outputs" as never),
+    source: (["weights", "updates", "outputs"] as const)[whole(3)]!,
     at: maybe(whole(100_000), null as never),
     cut: maybe(Math.max(leastCut(sigma), round(draw())), null as never),
     sigma,
