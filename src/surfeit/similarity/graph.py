@@ -104,8 +104,20 @@ def chance_inner_product(units: int, inputs: int, *, groups: int = 1, level: flo
     if inputs == groups or units == groups:
         return 1.0
     pairs = units * (units // groups - 1) / 2
-    half = (inputs // groups - 1) / 2
-    return float(2 * betainccinv(half, half, level / pairs) - 1)
+    return passed_by(level / pairs, inputs // groups)
+
+
+def passed_by(share: float, dimensions: float) -> float:
+    """The inner product that so many of all pairs of random directions pass.
+
+    `P(⟨ŵ_i, ŵ_j⟩ > t) = share`, with `(1 + ⟨ŵ_i, ŵ_j⟩)/2 ~ Beta((d − 1)/2, (d − 1)/2)`.
+
+    Args:
+        share: of the pairs, in (0, 1).
+        dimensions: d, more than 1, of isotropic directions.
+    """
+    half = (dimensions - 1) / 2
+    return float(2 * betainccinv(half, half, share) - 1)
 
 
 @one_thread()

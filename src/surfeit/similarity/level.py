@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from scipy.optimize import root_scalar
-from scipy.special import betainc, betainccinv
+from scipy.special import betainc
 from torch import Tensor
 
 from surfeit.core import Streams, check_finite, full_precision, one_thread, weight_matrix
+from surfeit.similarity.graph import passed_by
 from surfeit.similarity.pairs import pairwise_products, settle_pairs_
 from surfeit.similarity.selection import order_statistic
 
@@ -233,10 +234,9 @@ def level_of_chance(products: Float[Tensor, " drawn"], *, pairs: int) -> ChanceL
 
 
 def _level(dimensions: float, pairs: int) -> float:
-    half = (dimensions - 1) / 2
-    if half <= 0 or pairs < 2:
+    if dimensions <= 1 or pairs < 2:
         return 1.0
-    return max(0.0, float(2 * betainccinv(half, half, 1 / pairs) - 1))
+    return max(0.0, passed_by(1 / pairs, dimensions))
 
 
 def _dimensions(median: float) -> float:

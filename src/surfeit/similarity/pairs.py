@@ -49,7 +49,12 @@ def settle_pairs_(
 
 def ends_of(pairs: Tensor, units: int) -> tuple[Tensor, Tensor]:
     """The two units of each pair, by the pair's number among all pairs of so many units."""
-    unit = torch.arange(units, device=pairs.device)
-    starts = unit * units - unit * (unit + 1) // 2
+    starts = starts_of(units).to(pairs.device)
     one = torch.searchsorted(starts, pairs, right=True) - 1
     return one, pairs - starts[one] + one + 1
+
+
+def starts_of(units: int) -> Tensor:
+    """The number of the first pair of each unit with a later one, int64 [units]."""
+    unit = torch.arange(units)
+    return unit * units - unit * (unit + 1) // 2

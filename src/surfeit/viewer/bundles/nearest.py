@@ -7,6 +7,9 @@ import math
 from functools import lru_cache
 
 import numpy as np
+import torch
+
+from surfeit.similarity.pairs import ends_of, starts_of
 
 _UNITS = 256  # looked at together
 _KEPT = 1_024  # of layers up to so many units the numbers of all pairs are kept: 4 MiB
@@ -31,10 +34,9 @@ def nearest_pairs(products: np.ndarray, count: int, least: float) -> np.ndarray:
     if count == 0:
         return np.empty(0, np.int64)
     units = (1 + math.isqrt(1 + 8 * len(products))) // 2
-    starts = starts_of(units)
-    there = np.flatnonzero(products >= least)
-    one = np.searchsorted(starts, there, side="right") - 1
-    other = there - starts[one] + one + 1
+    starts = starts_of(units).numpy()
+    there = torch.from_numpy(np.flatnonzero(products >= least))
+    one, other = (ends.numpy() for ends in ends_of(there, units))
     links = np.bincount(one, minlength=units) + np.bincount(other, minlength=units)
     few = np.flatnonzero(links < min(count, units - 1))
     parts = [
@@ -42,12 +44,6 @@ def nearest_pairs(products: np.ndarray, count: int, least: float) -> np.ndarray:
         for start in range(0, len(few), _UNITS)
     ]
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
-
-
-def starts_of(units: int) -> np.ndarray:
-    """The number of the first pair of each unit with a later one, int64 [units]."""
-    unit = np.arange(units, dtype=np.int64)
-    return unit * units - unit * (unit + 1) // 2
 
 
 def _nearest(products: np.ndarray, units: np.ndarray, starts: np.ndarray, count: int) -> np.ndarray:
@@ -63,7 +59,7 @@ def _nearest(products: np.ndarray, units: np.ndarray, starts: np.ndarray, count:
 @lru_cache(maxsize=2)
 def _pairs_of(units: int) -> np.ndarray:
     """The pairs of every unit, int32 [units, units − 1]; the same for all moments of a film."""
-    return _pairs(np.arange(units), starts_of(units)).astype(np.int32)
+    return _pairs(np.arange(units), starts_of(units).numpy()).astype(np.int32)
 
 
 def _pairs(units: np.ndarray, starts: np.ndarray) -> np.ndarray:
