@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from surfeit.core import Objective, Split, cross_entropy
 from surfeit.models import Structure
 from surfeit.prune.certainty import Bounds, removal_bounds
-from surfeit.prune.criteria import usual_criteria
+from surfeit.prune.criteria import Criterion, usual_criteria
 from surfeit.prune.curve import removal_curves
 from surfeit.prune.orders import contributions, order_by
 from surfeit.prune.removable import accepted_rise, removable, removable_by_loss
@@ -178,8 +178,7 @@ def can_go_of_layer(
     removal = Removal.of(known, layer, outputs=True)
     orders = {
         name: order_by(contributions(criterion, removal, model))
-        for name, criterion in usual_criteria().items()
-        if not criterion.draws
+        for name, criterion in competing_criteria().items()
     }
 
     def curves(names: Sequence[str], split: Split) -> list[RemovalCurve]:
@@ -199,6 +198,11 @@ def can_go_of_layer(
         rise=rise,
         confidence=confidence,
     )
+
+
+def competing_criteria() -> dict[str, Criterion]:
+    """The criteria of which `can_go_of_layer` chooses one: the usual ones that give one order."""
+    return {name: one for name, one in usual_criteria().items() if not one.draws}
 
 
 def estimated_removable(curve: RemovalCurve, *, loss: float, rise: float | None) -> int:

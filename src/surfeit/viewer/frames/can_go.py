@@ -4,14 +4,13 @@ import torch
 
 from surfeit.core import Objective, Split
 from surfeit.data import Dataset
-from surfeit.prune import Removal, can_go_of_layer, can_go_sentence
+from surfeit.prune import Removal, can_go_of_layer, can_go_sentence, competing_criteria
 from surfeit.viewer.frames.removal import removal_operations
 from surfeit.viewer.timelines.networks import Network
 
 # Operations that the curves of one layer may take: some seconds of one core. A report that takes
 # all examples, too, is far from its own limit then.
 _OPERATIONS = 5e10
-_CRITERIA = 4  # of which one is chosen
 _LOSS = 0.01  # a point, as `surfeit inspect` and `surfeit prune` have it if not told otherwise
 
 
@@ -40,7 +39,7 @@ def can_go_words(
     linear = network.structure.layer(layer).kind == "linear"
     if not linear or removal.units < 2 or not _has_bounds(network, splits["test"], objective):
         return None
-    examples = _CRITERIA * len(splits["validation"]) + len(splits["test"])
+    examples = len(competing_criteria()) * len(splits["validation"]) + len(splits["test"])
     one = removal_operations(network, removal, splits["test"])
     if one * removal.units * examples > _OPERATIONS:
         return None
