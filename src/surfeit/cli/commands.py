@@ -1,5 +1,9 @@
 """The commands: where each is, and its first sentence, for the list of commands."""
 
+from cyclopts import App
+
+import surfeit
+
 VERSION_FLAGS = ("--version", "-V")
 
 COMMANDS = {
@@ -72,3 +76,15 @@ GROUPS = {
     "data": ("surfeit.cli.datasets:app", "List and fetch data sets."),
 }
 """The same of commands that have commands of their own."""
+
+
+def command_group(name: str, words: str) -> App:
+    """An empty group of commands, such as `surfeit runs`, whose help begins with these words."""
+    return App(
+        name=name,
+        help=words,
+        help_format="markdown",
+        help_epilogue="",  # what holds for all commands is told once
+        version=surfeit.__version__,
+        version_flags=VERSION_FLAGS,
+    )

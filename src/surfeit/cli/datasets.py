@@ -3,24 +3,14 @@
 import shlex
 from typing import TYPE_CHECKING
 
-from cyclopts import App
-
-import surfeit
-from surfeit.cli.commands import VERSION_FLAGS
+from surfeit.cli.commands import command_group
 from surfeit.cli.flags import DATA_NAMES, Quiet, flag, listed, open_text
 from surfeit.cli.progress import telling
 from surfeit.cli.table import print_table
 from surfeit.cli.values import SomePath
 from surfeit.data import SOURCES
 
-app = App(
-    name="data",
-    help="List and fetch data sets.",
-    help_format="markdown",
-    help_epilogue="",  # what holds for all commands is told once
-    version=surfeit.__version__,
-    version_flags=VERSION_FLAGS,
-)
+app = command_group("data", "List and fetch data sets.")
 
 _FETCHED = [source.name for source in SOURCES if not source.embedded]
 _INSTALLED = [source.name for source in SOURCES if source.embedded]

@@ -5,10 +5,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
-import surfeit
-from surfeit.cli.commands import VERSION_FLAGS
+from surfeit.cli.commands import command_group
 from surfeit.cli.options import Places
 from surfeit.cli.run_filters import condition_of, ordered
 from surfeit.cli.run_removal import agreed, chosen, each, listed, thin_wishes
@@ -18,14 +17,7 @@ from surfeit.cli.values import Flag, Whole, WholeNumbers, pieces, runs_of, words
 if TYPE_CHECKING:
     from surfeit.store import Run
 
-app = App(
-    name="runs",
-    help="List, show, verify, name, tag, thin and delete runs.",
-    help_format="markdown",
-    help_epilogue="",  # what holds for all commands is told once
-    version=surfeit.__version__,
-    version_flags=VERSION_FLAGS,
-)
+app = command_group("runs", "List, show, verify, name, tag, thin and delete runs.")
 _PLACES = Places()
 
 Filters = Annotated[
