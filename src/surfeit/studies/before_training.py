@@ -36,8 +36,7 @@ from surfeit.tables.figures.lines import density_axis, mean_lines
 from surfeit.tables.figures.style import GREY, panels, style
 from surfeit.tables.pairs import paired
 from surfeit.tables.tables import column, where
-from surfeit.train import Pruning, Recipe, Snapshots
-from surfeit.train.job import Job
+from surfeit.train import Job, Pruning, Recipe, Snapshots
 
 EARLY = ("snip", "grasp", "synflow")
 PUBLISHED = {("dense", 1.0): 1.7, ("snip", 0.05): 1.6, ("snip", 0.02): 2.4}

@@ -22,8 +22,7 @@ from surfeit.lab import POOL_DATA, POOL_RECIPE, Claim, Lab, Verdict, exceeds
 from surfeit.store import Run
 from surfeit.tables.figures.lines import mean_line
 from surfeit.tables.figures.style import BLUE, GREY, ORANGE, Stroke, panels, plain, style
-from surfeit.train import Recipe, Snapshots
-from surfeit.train.job import Job
+from surfeit.train import Job, Recipe, Snapshots
 
 CLAIMS = (
     Claim(

@@ -20,8 +20,7 @@ from torch import Tensor
 from surfeit.lab import POOL_DATA, POOL_MODEL, POOL_RECIPE, Claim, Lab, Verdict, exceeds
 from surfeit.store import Run
 from surfeit.tables.figures.style import BLUE, GREY, VERMILLION, panels, percent_axis, style
-from surfeit.train import Recipe, Snapshots, report_recipe
-from surfeit.train.job import Job
+from surfeit.train import Job, Recipe, Snapshots, report_recipe
 
 _EARLY = "Frankle, Schwab and Morcos 2020, section 3"
 

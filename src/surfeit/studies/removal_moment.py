@@ -25,8 +25,7 @@ from surfeit.lab import (
 from surfeit.prune import at_step
 from surfeit.tables import over_replicates
 from surfeit.tables.figures.style import BLUE, GREY, VERMILLION, panels, percent_axis, style
-from surfeit.train import Pruning, Recipe, Snapshots, report_recipe
-from surfeit.train.job import Job
+from surfeit.train import Job, Pruning, Recipe, Snapshots, report_recipe
 
 _SCORES = {"filter_norm": "the smallest", "random": "random ones"}
 

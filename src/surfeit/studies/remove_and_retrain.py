@@ -20,8 +20,7 @@ from surfeit.lab import POOL_DATA, POOL_MODEL, POOL_RECIPE, Claim, Lab, Verdict,
 from surfeit.prune import alive_units, magnitude, random, removal_order, unit_mask
 from surfeit.store import Run
 from surfeit.tables.figures.style import BLACK, BLUE, GREY, VERMILLION, panels, percent_axis, style
-from surfeit.train import Origin, Recipe, Snapshots, report_recipe
-from surfeit.train.job import Job
+from surfeit.train import Job, Origin, Recipe, Snapshots, report_recipe
 
 _WAYS = {"least": "the smallest first", "most": "the largest first", "random": "in random order"}
 _BARTOLDSON = "Bartoldson et al. 2019"

@@ -18,8 +18,7 @@ from surfeit.data.change import NoiseKind
 from surfeit.lab import POOL_DATA, POOL_MODEL, Claim, Lab, Verdict, all_exceed
 from surfeit.tables import over_replicates
 from surfeit.tables.figures.style import BLACK, BLUE, ORANGE, panels, percent_axis, style
-from surfeit.train import Recipe, Snapshots
-from surfeit.train.job import Job
+from surfeit.train import Job, Recipe, Snapshots
 
 _XIA = "Xia et al. 2021"
 _ARMS = {"all": "all weights", "slower": "all, at the lower rate", "critical": "critical weights"}

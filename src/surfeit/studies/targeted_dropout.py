@@ -20,8 +20,7 @@ from surfeit.prune import CRITERIA, SCORES, Evidence, uniform_mask, unit_mask_fr
 from surfeit.store import Run
 from surfeit.tables import over_replicates
 from surfeit.tables.figures.style import BLACK, BLUE, panels, percent_axis, style
-from surfeit.train import Recipe, Snapshots, report_recipe
-from surfeit.train.job import Job
+from surfeit.train import Job, Recipe, Snapshots, report_recipe
 
 _GOMEZ = "Gomez et al. 2019"
 _KINDS = ("weight", "unit")

@@ -19,8 +19,7 @@ from surfeit.spectra import eigenvalues, project_randomly, project_update
 from surfeit.store import Run
 from surfeit.tables.figures.lines import mean_line
 from surfeit.tables.figures.style import BLUE, GREY, ORANGE, Stroke, panels, percent_axis, style
-from surfeit.train import Recipe
-from surfeit.train.job import Job
+from surfeit.train import Job, Recipe
 
 CLAIMS = (
     Claim(
