@@ -33,7 +33,7 @@ POLICY = (
     "img-src 'self' blob: data:; worker-src blob: 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-KINDS = ("learning", "graph", "course", "spectrum", "removal")
+KINDS = ("learning", "graph", "course", "spectrum", "removal", "trial")
 API = ("catalog", "timelines/{id}", *(f"timelines/{{id}}/{kind}" for kind in KINDS))
 
 
@@ -176,6 +176,22 @@ def test_a_page_of_another_name_is_refused_before_anything_is_read(client, monke
     assert "localhost" in answer.text
 
 
+def test_a_selection_is_tried_and_a_list_that_is_none_refused(client, trained):
+    path = f"/api/timelines/{trained.key}/trial"
+    answer = client.get(path, params={"layer": "fc1", "units": "0,3-5"})
+    assert answer.status_code == 200
+    assert (answer.json()["removed"], answer.json()["units"]) == (4, 12)
+    for params, said in (
+        ({}, "layer is missing"),
+        ({"layer": "fc1"}, "units is missing: the address says units=3,17-20"),
+        ({"layer": "fc1", "units": "../x"}, "units must be a list such as 3,17-20"),
+        ({"layer": "fc1", "units": "12"}, "the units of 'fc1' are 0 to 11"),
+    ):
+        refused = client.get(path, params=params)
+        assert refused.status_code == 400
+        assert said in refused.json()["error"]
+
+
 @pytest.mark.parametrize("path", API)
 def test_pictures_need_the_token(stranger, trained, path):
     address = "/api/" + path.format(id=trained.key)
@@ -183,7 +199,7 @@ def test_pictures_need_the_token(stranger, trained, path):
         answer = stranger.get(address, headers=headers)
         assert answer.status_code == 403
         assert "the token is missing" in answer.json()["error"]
-    layer = {"layer": "fc1"}
+    layer = {"layer": "fc1", "units": "3"}
     bearer = {"Authorization": f"bearer {TOKEN}"}
     assert stranger.get(address, params=layer, headers=bearer).status_code == 200
     assert stranger.get(address, params={**layer, "token": TOKEN}).status_code == 200

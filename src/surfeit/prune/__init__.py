@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     )
     from surfeit.prune.table import removal_table, scoring_examples
     from surfeit.prune.tally import RemovalCurve
+    from surfeit.prune.trial import RemovalTrial, removal_trial
     from surfeit.prune.unit_scores import UNIT_SCORES, UnitScore, unit_score_named, unit_score_names
     from surfeit.prune.unit_selection import unit_mask_from_scores
     from surfeit.prune.units import unit_mask
@@ -99,6 +100,7 @@ __all__ = [
     "Overlaps",
     "Removal",
     "RemovalCurve",
+    "RemovalTrial",
     "UnitScore",
     "accepted_rise",
     "activation_correlation",
@@ -153,6 +155,7 @@ __all__ = [
     "removal_curves",
     "removal_order",
     "removal_table",
+    "removal_trial",
     "score_named",
     "scoring_examples",
     "synflow_mask",

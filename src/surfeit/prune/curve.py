@@ -119,27 +119,23 @@ def removal_curves(
     removal one unit's term and whatever depends on the readers. One CPU thread is taken, since
     operations are small; `surfeit.core.threads` chooses more.
     """
-    _check_options(dtype, memory)
-    _check_operands(model, split, objective)
+    check_options(dtype, memory)
+    check_operands(model, split, objective)
     check_examples_apart(model)
     if structure is None:
         structure = Structure.of(model, split.inputs[:1])
     removal = Removal.of(structure, layer, outputs=True)
-    orders = [_checked(order, removal) for order in orders]
+    orders = [checked_units(order, removal.units, whose=removal.words) for order in orders]
     with torch.no_grad():
         without = WithoutUnits(model, removal, dtype=dtype, keep_bias=keep_bias)
-        size = without.examples_at_once(split.inputs[:1], memory)
         tallies = [Tally(objective, len(order) + 1, losses=losses) for order in orders]
-        for start in range(0, len(split), size):
-            part = split[start : start + size].to(without.device)
-            front = without.front(part.inputs)
-            objective.check(front.result, part.targets)
-            if not start:
-                without.check_apart(front.result)
+        seen = 0
+        for part, front in without.fronts(split, objective, memory):
             for done, (tally, order) in enumerate(zip(tallies, orders, strict=True), start=1):
                 tally.add(without.removed(front, order), part.targets)
                 if progress is not None:
-                    progress((start + len(part) * done / len(orders)) / len(split))
+                    progress((seen + len(part) * done / len(orders)) / len(split))
+            seen += len(part)
         read = without.read_units()
     return [
         tally.curve(split.targets.device, certain=_leading(~read[order]))
@@ -173,11 +169,11 @@ def outputs_without(
 
     Cost: about two forward passes.
     """
-    _check_options(dtype, 1)
+    check_options(dtype, 1)
     check_examples_apart(model)
     known = structure if structure is not None else Structure.of(model, inputs[:1])
     removal = Removal.of(known, layer, outputs=True)
-    order = _checked(units, removal)
+    order = checked_units(units, removal.units, whose=removal.words)
     with torch.no_grad():
         without = WithoutUnits(model, removal, dtype=dtype, keep_bias=keep_bias)
         return next(without.removed(without.front(inputs), order))
@@ -188,7 +184,7 @@ def _leading(values: Tensor) -> int:
     return int(values.long().cumprod(0).sum())
 
 
-def _check_operands(model: nn.Module, split: Split, objective: Objective) -> None:
+def check_operands(model: nn.Module, split: Split, objective: Objective) -> None:
     if not isinstance(model, nn.Module):
         raise ValueError(f"model must be an nn.Module such as run.model(), got {model!r}")
     check_split(split)
@@ -199,22 +195,35 @@ def _check_operands(model: nn.Module, split: Split, objective: Objective) -> Non
         )
 
 
-def _check_options(dtype: torch.dtype, memory: int) -> None:
+def check_options(dtype: torch.dtype, memory: int) -> None:
     if dtype not in (torch.float32, torch.float64):
         raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
     if memory < 1:
         raise ValueError(f"memory must be at least 1 byte, got {memory}")
 
 
-def _checked(order: Tensor, removal: Removal) -> Tensor:
-    check_tensor("order", order)
-    if order.dtype != torch.int64 or order.dim() != 1:
-        raise ValueError(f"order must be int64 [removals], got {order.dtype} {list(order.shape)}")
-    listed, units = order.tolist(), removal.units
+def checked_units(
+    given: Tensor, units: int, *, whose: str, name: str = "order"
+) -> Int64[Tensor, " removed"]:
+    """Units that are to go, on the CPU, if they are some of those there are, each once.
+
+    Args:
+        given: what was given for them.
+        units: how many there are.
+        whose: they are, in words.
+        name: of the argument.
+
+    Raises:
+        ValueError: if not.
+    """
+    check_tensor(name, given)
+    if given.dtype != torch.int64 or given.dim() != 1:
+        raise ValueError(f"{name} must be int64 [removals], got {given.dtype} {list(given.shape)}")
+    listed = given.tolist()
     unknown = sorted({unit for unit in listed if not 0 <= unit < units})
     if unknown:
-        raise ValueError(f"the {removal.words} are 0 to {units - 1}, the order names {unknown[:5]}")
+        raise ValueError(f"the {whose} are 0 to {units - 1}, the {name} names {unknown[:5]}")
     if len(set(listed)) < len(listed):
         repeated = sorted({unit for unit in listed if listed.count(unit) > 1})
-        raise ValueError(f"the order removes units more than once: {repeated[:5]}")
-    return order.cpu()
+        raise ValueError(f"the {name} removes units more than once: {repeated[:5]}")
+    return given.cpu()

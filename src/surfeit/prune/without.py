@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
 
-from surfeit.core import check_kind, converted_, copied
+from surfeit.core import Objective, Split, check_kind, converted_, copied
 from surfeit.models.structure import tensor
 from surfeit.prune.removal import Place, Removal, Site
 from surfeit.prune.rerun import Enter, Rerun
@@ -117,6 +117,29 @@ class WithoutUnits:
             given[reader.site.call] = reader.without(features, instead, order)
             adders.append(partial(reader.adder(features, instead, order), given[reader.site.call]))
         return given, adders
+
+    def fronts(
+        self, split: Split, objective: Objective, memory: int
+    ) -> Iterator[tuple[Split, Front]]:
+        """Parts of a split, as large as memory allows, and what one pass over each gave.
+
+        Args:
+            split: inputs and targets.
+            objective: what is going to judge the outputs.
+            memory: bytes.
+
+        Raises:
+            ValueError: if the inputs do not fit, the outputs cannot be judged, or an example's
+                outputs depend on the examples beside it.
+        """
+        size = self.examples_at_once(split.inputs[:1], memory)
+        for start in range(0, len(split), size):
+            part = split[start : start + size].to(self.device)
+            front = self.front(part.inputs)
+            objective.check(front.result, part.targets)
+            if not start:
+                self.check_apart(front.result)
+            yield part, front
 
     def read_units(self) -> Bool[Tensor, " units"]:
         """Which units could matter: those that anything reads with a weight that is not zero.

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from surfeit.tables import (
+    counted_interval,
     difference_interval,
     exact_interval,
     paired_interval,
@@ -55,6 +56,13 @@ def test_paired_interval_equals_padded_wald_written_out():
     assert found.estimate == pytest.approx(-4 / 180)
     assert found.lower == pytest.approx(change - half)
     assert found.upper == pytest.approx(change + half)
+
+
+def test_counted_interval_is_the_paired_one_of_the_same_counts():
+    assert counted_interval(6, 2, 180) == paired_interval(*_right(170, 6, 2, 2))
+    for lost, gained, n in ((-1, 0, 5), (3, 3, 5), (0, 0, 0)):
+        with pytest.raises(ValueError, match="must be counts of n images"):
+            counted_interval(lost, gained, n)
 
 
 def test_paired_interval_ignores_the_order_of_images_and_mirrors_when_swapped():

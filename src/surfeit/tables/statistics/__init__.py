@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from surfeit.tables.statistics.permutation import sign_flip_test, sign_test
     from surfeit.tables.statistics.prediction import prediction_interval, prediction_test
     from surfeit.tables.statistics.proportions import (
+        counted_interval,
         difference_interval,
         exact_interval,
         paired_interval,
@@ -50,6 +51,7 @@ __all__ = [
     "area_between",
     "bootstrap_interval",
     "common_range",
+    "counted_interval",
     "difference_bounds",
     "difference_interval",
     "digits_for",

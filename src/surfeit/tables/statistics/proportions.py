@@ -152,8 +152,29 @@ def paired_interval(before: ArrayLike, after: ArrayLike, *, confidence: float = 
             f"before and after must be [n] for the same images, got {first.shape}, {second.shape}"
         )
     changes = _shares(second) - _shares(first)
-    z, n, change = _quantile(confidence), len(changes), float(changes.sum())
-    padded, moved = n + 2, float(np.square(changes).sum())
+    return _changed(float(changes.sum()), float(np.square(changes).sum()), len(changes), confidence)
+
+
+def counted_interval(lost: int, gained: int, n: int, *, confidence: float = 0.95) -> Interval:
+    """`paired_interval` where only the images that changed were counted.
+
+    Args:
+        lost: images classified rightly before and wrongly after, `b` there.
+        gained: the reverse, `c` there.
+        n: all images.
+        confidence: in (0, 1).
+
+    Raises:
+        ValueError: if the counts are negative or more than the images.
+    """
+    if lost < 0 or gained < 0 or n < max(1, lost + gained):
+        raise ValueError(f"lost and gained must be counts of n images, got {lost}, {gained} of {n}")
+    return _changed(gained - lost, gained + lost, n, confidence)
+
+
+def _changed(change: float, moved: float, n: int, confidence: float) -> Interval:
+    """The interval of a mean change, from the sum of the changes and that of their squares."""
+    z, padded = _quantile(confidence), n + 2
     middle = change / padded
     half = z * math.sqrt(moved + 1 - change * change / padded) / padded
     return Interval(change / n, max(middle - half, -1.0), min(middle + half, 1.0), n, confidence)

@@ -13,6 +13,7 @@ from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.course import course_frame
 from surfeit.viewer.frames.graph import graph_frame
 from surfeit.viewer.frames.places import Place, joined
+from surfeit.viewer.frames.trial import units_in
 from surfeit.viewer.timelines.describing import described, packed_learning
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.rows import Row, packed_rows
@@ -159,6 +160,24 @@ class Pictures:
             dataset = self.library.dataset(place.timeline, place.at)
             return place.can_go(dataset)
         return None
+
+    def trial(self, query: Query, units: str) -> dict[str, Any]:
+        """What the network is worth without some units of the layer, as JSON values.
+
+        Args:
+            query: its source and merged timeline are of no account.
+            units: such as "3,17-20".
+
+        Raises:
+            ValueError: as there, or if the data are not there, or the units no list of the layer's.
+        """
+        place, selection = self._resolved(query), units_in(units)
+        sample = self.library.sample(place.timeline, place.at)
+        name = self._name("trial", [place], sample.digest, selection.tolist())
+        answer = self._cache.get(
+            name, lambda: json.dumps(place.trial(selection, sample.split)).encode()
+        )
+        return json.loads(answer)
 
     def course(self, query: Query) -> bytes:
         """Groups and scales of one layer over its moments, up to 201 of them.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
@@ -21,6 +22,7 @@ from surfeit.viewer.frames.outputs import sampled_outputs
 from surfeit.viewer.frames.redrawn import output_level
 from surfeit.viewer.frames.removal import Measuring, RemovalFrame, removal_frame
 from surfeit.viewer.frames.spectrum import SpectrumFrame, spectrum_frame
+from surfeit.viewer.frames.trial import trial_answer
 from surfeit.viewer.frames.units import Units, note_of, units_of
 from surfeit.viewer.timelines.describing import chance_of
 from surfeit.viewer.timelines.networks import objective_of
@@ -191,15 +193,25 @@ class Place:
         weight, measuring = self.weights()[0], None
         if examples is not None:
             try:
-                run, _ = self.timeline.place(self.at)
-                measuring = Measuring(
-                    self.timeline.network(self.at, examples),
-                    examples if measured else None,
-                    objective_of(run, examples),
-                )
+                measuring = self._measuring(examples)
+                measuring = measuring if measured else replace(measuring, examples=None)
             except (StoreError, ValueError) as error:
                 note = f"removals are not measured: {error}"
         return removal_frame(weight, layer=self.layer, measuring=measuring, note=note)
+
+    def trial(self, units: Tensor, examples: Split) -> dict[str, Any]:
+        """What the network is worth without some units: see `trial_answer`.
+
+        Raises:
+            ValueError: if the network cannot be followed, or these units cannot be removed.
+            StoreError: if it cannot be read.
+        """
+        return trial_answer(self._measuring(examples), self.layer, units)
+
+    def _measuring(self, examples: Split) -> Measuring:
+        run, _ = self.timeline.place(self.at)
+        network = self.timeline.network(self.at, examples)
+        return Measuring(network, examples, objective_of(run, examples))
 
     def can_go(self, dataset: Dataset) -> str | None:
         """How many of the layer's units can go, in words, or None: see `can_go_words`.

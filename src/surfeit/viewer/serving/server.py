@@ -120,6 +120,12 @@ def _api(pictures: "Pictures") -> list[BaseRoute]:
     def learning(request: Request) -> Response:
         return _packed(pictures.learning(_timeline(request)))
 
+    def trial(request: Request) -> Response:
+        query, units = query_of(request), request.query_params.get("units")
+        if not units:
+            raise ValueError("units is missing: the address says units=3,17-20")
+        return _compressed(request, pictures.trial(query, units))
+
     def picture(draw: Callable[[Query], bytes]) -> Work:
         return lambda request: _packed(draw(query_of(request)))
 
@@ -131,6 +137,7 @@ def _api(pictures: "Pictures") -> list[BaseRoute]:
         "/timelines/{id}/course": picture(pictures.course),
         "/timelines/{id}/spectrum": picture(pictures.spectrum),
         "/timelines/{id}/removal": picture(pictures.removal),
+        "/timelines/{id}/trial": trial,
     }
     turns = Turns()
     return [Route(path, _answering(work, turns)) for path, work in works.items()]
