@@ -169,6 +169,11 @@ export interface RemovalOrder {
   loss: Float32Array | null;
 }
 
+/** What a network is worth without some units, in sentences; there are figures besides. */
+export interface Trial {
+  words: string[];
+}
+
 /** The metrics of a timeline, one row a measurement; NaN where nothing was measured. */
 export interface Learning {
   /** Steps, or levels. */
@@ -188,6 +193,9 @@ export interface Source {
   spectrum(query: Query, signal?: AbortSignal): Promise<SpectrumFrame>;
   removal(query: Query, signal?: AbortSignal): Promise<RemovalFrame>;
   learning(timeline: string): Promise<Learning>;
+  /** What the network is worth without these units of the layer; those of the merged timeline, if
+   * the query names one. Only a server can measure it. */
+  trial?(query: Query, units: readonly number[], signal?: AbortSignal): Promise<Trial>;
   /** Whether timelines may grow and others may be merged: true for a server. */
   readonly live: boolean;
 }

@@ -349,3 +349,18 @@ def test_each_unit_can_be_joined_with_its_nearest(viewer, address):
     until(lambda: len(viewer.saved()["links"]["source"]) < 32)
     viewer.choose("join units", "all above the cutoff")
     viewer.expect_state(k=None)
+
+
+def test_what_the_network_is_worth_without_the_selection_is_measured_when_asked(viewer, address):
+    viewer.open(address + LINKED + "&sel=3,17,5&frozen=1")
+    ask = viewer.page.get_by_role("button", name="What if these go?")
+    ask.click()
+    answer = viewer.page.locator(".trial")
+    expect(answer).to_contain_text(
+        re.compile(r"Without these 3 units [\d.]+\s% of [\d,]+ validation images are answered")
+    )
+    expect(answer).to_contain_text(re.compile(r"in 39 draws, of which \d+ do as well or better"))
+    viewer.page.get_by_role("button", name="Clear").click()
+    expect(ask).to_be_hidden()
+    viewer.open(address + LINKED + "&sel=4&frozen=1")
+    expect(answer).to_be_empty()

@@ -23,6 +23,7 @@ import { createSpeaker, createTimebar } from "./timebar";
 import { createToolbar } from "./toolbar";
 import { createUnits } from "./units";
 import { remember } from "./store";
+import type { Ask } from "./trial";
 import { leadOf } from "./words";
 
 export interface PageOptions {
@@ -33,6 +34,8 @@ export interface PageOptions {
   live: boolean;
   /** What is known of a run alone. */
   read(id: string): Promise<Timeline>;
+  /** What a network is worth without units; null where nobody can measure it. */
+  trial: Ask | null;
 }
 
 export interface Page extends Part {
@@ -42,7 +45,7 @@ export interface Page extends Part {
 }
 
 /** All parts of the page; the graph, time and choices are drawn at once, the others in turns. */
-export function createPage({ actions, graph, address, again, live, read }: PageOptions): Page {
+export function createPage({ actions, graph, address, again, live, read, trial }: PageOptions): Page {
   const search = createSearchField(actions);
   const save = createSaveMenu(actions, graph, address);
   const help = createHelp();
@@ -56,7 +59,7 @@ export function createPage({ actions, graph, address, again, live, read }: PageO
   const cover = createCover();
   const canvas = createCanvas(graph, actions, [legend.element, cover.element]);
   const forces = createForces(actions, { again: () => graph.reset() });
-  const side = [createCutoff(actions), createSelection(actions), forces, createUnits(actions)];
+  const side = [createCutoff(actions), createSelection(actions, trial), forces, createUnits(actions)];
   const charts = createChartColumn(actions, live);
   const [links, selection, , units] = side.map((part) => part.element);
   const speaker = createSpeaker();

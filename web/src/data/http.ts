@@ -1,5 +1,5 @@
 // Pictures from the local server of `surfeit view`.
-import type { Catalog, Query, Source, Timeline } from "../types";
+import type { Catalog, Query, Source, Timeline, Trial } from "../types";
 import { graphFrame, learningOf, removalFrame, spectrumFrame } from "./frames";
 import { opened, type SentCatalog } from "./rows";
 
@@ -24,7 +24,20 @@ export function httpSource(base: string, token: string): Source {
     spectrum: async (query, signal) => spectrumFrame(await bytes(pathOf("spectrum", query), signal)),
     removal: async (query, signal) => removalFrame(await bytes(pathOf("removal", query), signal)),
     learning: async (timeline) => learningOf(await bytes(`timelines/${encodeURIComponent(timeline)}/learning`)),
+    trial: async (query, units, signal) =>
+      (await (await ask(`${pathOf("trial", query)}&units=${runsOf(units)}`, signal)).json()) as Trial,
   };
+}
+
+/** Ascending units as an address names them: 3,17-20. */
+export function runsOf(units: readonly number[]): string {
+  const runs: [number, number][] = [];
+  for (const unit of units) {
+    const last = runs[runs.length - 1];
+    if (last && unit === last[1] + 1) last[1] = unit;
+    else runs.push([unit, unit]);
+  }
+  return runs.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(",");
 }
 
 function pathOf(picture: string, query: Query): string {

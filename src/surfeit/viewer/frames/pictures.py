@@ -165,13 +165,16 @@ class Pictures:
         """What the network is worth without some units of the layer, as JSON values.
 
         Args:
-            query: its source and merged timeline are of no account.
+            query: its source is of no account. With a merged timeline the units are that one's, and
+                the moment is the one shown beside the query's.
             units: such as "3,17-20".
 
         Raises:
             ValueError: as there, or if the data are not there, or the units no list of the layer's.
         """
         place, selection = self._resolved(query), units_in(units)
+        if query.merged is not None:
+            place = self._other(query, place)
         sample = self.library.sample(place.timeline, place.at)
         name = self._name("trial", [place], sample.digest, selection.tolist())
         answer = self._cache.get(
