@@ -33,7 +33,17 @@ POLICY = (
     "img-src 'self' blob: data:; worker-src blob: 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-KINDS = ("learning", "graph", "course", "spectrum", "removal", "trial")
+KINDS = (
+    "learning",
+    "graph",
+    "course",
+    "spectrum",
+    "removal",
+    "activity",
+    "examples",
+    "weights",
+    "trial",
+)
 API = ("catalog", "timelines/{id}", *(f"timelines/{{id}}/{kind}" for kind in KINDS))
 
 

@@ -36,7 +36,7 @@ def sampled_outputs(
         ValueError: if there is no such layer, its units are not seen, or the network does not take
             the examples.
     """
-    note = _note(network.structure, layer)
+    note = output_note(network.structure, layer)
     parts = []
     for part in network.takes(examples.inputs[:EXAMPLES]).split(_CHUNK):
         found = unit_outputs(network.model, [layer], part, structure=network.structure)
@@ -44,8 +44,8 @@ def sampled_outputs(
     return torch.cat(parts).permute(1, 0, 2).flatten(1), note
 
 
-def _note(structure: Structure, layer: str) -> str | None:
-    """Where outputs are taken, if not behind all that follows the layer."""
+def output_note(structure: Structure, layer: str) -> str | None:
+    """Where outputs are taken, a sentence, if not behind all that follows the layer."""
     if UnitOutputs.of(structure, layer).entering or layer in structure.outputs:
         return None
     group = structure.group(layer)

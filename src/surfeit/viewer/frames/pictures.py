@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from surfeit.core import DataError, Split, StoreError, SurfeitError, unknown
 from surfeit.viewer.frames.active import ActiveUnits, measured_at
+from surfeit.viewer.frames.activity import example_pictures
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.course import course_frame
 from surfeit.viewer.frames.graph import graph_frame
@@ -181,6 +182,37 @@ class Pictures:
             name, lambda: json.dumps(place.trial(selection, sample.split)).encode()
         )
         return json.loads(answer)
+
+    def activity(self, query: Query) -> bytes:
+        """What drives the units of one layer at one moment: examples, and classes.
+
+        Raises:
+            ValueError: as there, or if the data are not there.
+        """
+        place = self._resolved(query)
+        sample = self.library.sample(place.timeline, place.at)
+        name = self._name("activity", [place], sample.digest)
+        return self._cache.get(name, lambda: place.activity(sample.split).packed())
+
+    def examples(self, identifier: str) -> bytes:
+        """The pictures of the examples that `activity` names.
+
+        Raises:
+            ValueError: if the data are not there.
+        """
+        timeline = self.library.get(identifier)
+        return example_pictures(self.library.sample(timeline, timeline.moment()).split)
+
+    def weight_pictures(self, query: Query) -> bytes:
+        """The weight vectors of one layer at one moment as pictures, beside what training added.
+
+        Raises:
+            ValueError: if the data are not there: without them nobody knows what reads an image.
+        """
+        place = self._resolved(query)
+        sample = self.library.sample(place.timeline, place.at)
+        name = self._name("weight pictures", [place], sample.digest, place.moves)
+        return self._cache.get(name, lambda: place.weight_pictures(sample.split).packed())
 
     def course(self, query: Query) -> bytes:
         """Groups and scales of one layer over its moments, up to 201 of them.

@@ -17,13 +17,15 @@ from surfeit.similarity import (
     updates,
 )
 from surfeit.viewer.frames.active import ActiveUnits
+from surfeit.viewer.frames.activity import ActivityFrame, activity_frame
 from surfeit.viewer.frames.can_go import can_go_words
-from surfeit.viewer.frames.outputs import sampled_outputs
+from surfeit.viewer.frames.outputs import output_note, sampled_outputs
 from surfeit.viewer.frames.redrawn import output_level
 from surfeit.viewer.frames.removal import Measuring, RemovalFrame, removal_frame
 from surfeit.viewer.frames.spectrum import SpectrumFrame, spectrum_frame
 from surfeit.viewer.frames.trial import trial_answer
 from surfeit.viewer.frames.units import Units, note_of, units_of
+from surfeit.viewer.frames.weight_pictures import WeightPictures, weight_pictures
 from surfeit.viewer.timelines.describing import chance_of
 from surfeit.viewer.timelines.networks import objective_of
 from surfeit.viewer.timelines.records import Weights
@@ -207,6 +209,33 @@ class Place:
             StoreError: if it cannot be read.
         """
         return trial_answer(self._measuring(examples), self.layer, units)
+
+    def activity(self, examples: Split) -> ActivityFrame:
+        """What drives the units: see `activity_frame`.
+
+        Raises:
+            ValueError: as there, or if the network cannot be followed.
+            StoreError: if it cannot be read.
+        """
+        network = self.timeline.network(self.at, examples)
+        note = output_note(network.structure, self.layer)
+        return activity_frame(network, self.layer, examples, note=note)
+
+    def weight_pictures(self, examples: Split) -> WeightPictures:
+        """The weight vectors as pictures: see `weight_pictures`.
+
+        Raises:
+            ValueError: if the network cannot be followed.
+            StoreError: if it cannot be read.
+        """
+        (weight, mask), start = self.weights(), self.origin().weight
+        return weight_pictures(
+            weight,
+            None if start is None else updates(weight, start, mask=mask),
+            network=self.timeline.network(self.at, examples),
+            layer=self.layer,
+            examples=examples,
+        )
 
     def _measuring(self, examples: Split) -> Measuring:
         run, _ = self.timeline.place(self.at)

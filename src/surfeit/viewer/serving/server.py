@@ -120,6 +120,9 @@ def _api(pictures: "Pictures") -> list[BaseRoute]:
     def learning(request: Request) -> Response:
         return _packed(pictures.learning(_timeline(request)))
 
+    def examples(request: Request) -> Response:
+        return _packed(pictures.examples(_timeline(request)))
+
     def trial(request: Request) -> Response:
         query, units = query_of(request), request.query_params.get("units")
         if not units:
@@ -137,6 +140,9 @@ def _api(pictures: "Pictures") -> list[BaseRoute]:
         "/timelines/{id}/course": picture(pictures.course),
         "/timelines/{id}/spectrum": picture(pictures.spectrum),
         "/timelines/{id}/removal": picture(pictures.removal),
+        "/timelines/{id}/activity": picture(pictures.activity),
+        "/timelines/{id}/examples": examples,
+        "/timelines/{id}/weights": picture(pictures.weight_pictures),
         "/timelines/{id}/trial": trial,
     }
     turns = Turns()
