@@ -169,6 +169,50 @@ export interface RemovalOrder {
   loss: Float32Array | null;
 }
 
+/** What a layer's units answer to some examples. */
+export interface Activity {
+  units: number;
+  examples: number;
+  /** 0 where examples have no one class. */
+  classes: number;
+  /** So many examples a unit: those that it answers to most, [units * columns]. */
+  columns: number;
+  driving: Uint16Array;
+  /** The answers to these; NaN where nothing drives the unit. */
+  answers: Float32Array;
+  /** The mean answer to the examples of a class, [units * classes]; NaN for a class without any. */
+  byClass: Float32Array;
+  note: string | null;
+}
+
+/** Pictures of the examples, each channel behind the other: [count * channels * height * width]. */
+export interface Examples {
+  count: number;
+  shape: Shape | null;
+  pixels: Uint8Array;
+  /** Empty where examples have no one class. */
+  labels: Uint16Array;
+}
+
+/** Channels, height and width. */
+export type Shape = readonly [number, number, number];
+
+/** Weight vectors as pictures, [units * channels * height * width], -127 to 127 of a unit's largest. */
+export interface WeightPictures {
+  shape: Shape | null;
+  weight: Int8Array;
+  /** What training added; empty where it is not known. */
+  update: Int8Array;
+  why: string | null;
+}
+
+/** What tells what single units are. Of a query that names a merged timeline they are that one's. */
+export interface UnitPictures {
+  activity(query: Query, signal?: AbortSignal): Promise<Activity>;
+  examples(timeline: string, signal?: AbortSignal): Promise<Examples>;
+  weights(query: Query, signal?: AbortSignal): Promise<WeightPictures>;
+}
+
 /** What a network is worth without some units, in sentences; there are figures besides. */
 export interface Trial {
   words: string[];
@@ -196,6 +240,8 @@ export interface Source {
   /** What the network is worth without these units of the layer; those of the merged timeline, if
    * the query names one. Only a server can measure it. */
   trial?(query: Query, units: readonly number[], signal?: AbortSignal): Promise<Trial>;
+  /** What single units are; a server runs the network for it. */
+  pictures?: UnitPictures;
   /** Whether timelines may grow and others may be merged: true for a server. */
   readonly live: boolean;
 }

@@ -364,3 +364,19 @@ def test_what_the_network_is_worth_without_the_selection_is_measured_when_asked(
     expect(ask).to_be_hidden()
     viewer.open(address + LINKED + "&sel=4&frozen=1")
     expect(answer).to_be_empty()
+
+
+def test_what_a_unit_is_can_be_seen(viewer, address):
+    viewer.open(address + LINKED + "&sel=3&frozen=1")
+    shown = viewer.page.locator(".unit-pictures")
+    expect(shown.get_by_role("img", name="weights of unit 3")).to_be_visible()
+    expect(
+        shown.get_by_role("img", name=re.compile("^what training added to unit 3"))
+    ).to_be_visible()
+    driving = shown.get_by_role("img", name=re.compile(r"image \d that drives unit 3: class \d"))
+    expect(driving).to_have_count(8)
+    shades = driving.first.evaluate(
+        "(canvas) => [...canvas.getContext('2d').getImageData(0, 0, 8, 8).data]"
+    )
+    assert max(shades[0::4]) > 200 > min(shades[0::4])
+    expect(shown.get_by_role("table", name="Mean answer of unit 3 by class")).to_be_visible()

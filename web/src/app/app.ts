@@ -37,7 +37,7 @@ export function mountViewer(element: HTMLElement, source: Source, options: Mount
   const graph = createGraphView({ within: !options.whole });
   const actions = createActions(store);
   const loader = createLoader(store, source);
-  const page = createPage({ actions, graph, address, again: () => void loader.open(), live: source.live, read: (id) => source.timeline(id, true), trial: source.trial?.bind(source) ?? null });
+  const page = createPage({ actions, graph, address, again: () => void loader.open(), live: source.live, read: (id) => source.timeline(id, true), trial: source.trial?.bind(source) ?? null, pictures: source.pictures ?? null });
   dress(root, page.element);
   page.element.classList.toggle("whole", options.whole ?? false);
   // JupyterLab hears keys before we do, and leaves those of elements that say so.

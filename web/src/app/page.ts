@@ -1,6 +1,6 @@
 // The page: which parts it has, where they stand, and in which order they are drawn.
 
-import type { GraphView, Timeline } from "../types";
+import type { GraphView, Timeline, UnitPictures } from "../types";
 import type { Actions } from "./actions";
 import type { Address } from "./address";
 import { createCanvas } from "./canvas";
@@ -36,6 +36,8 @@ export interface PageOptions {
   read(id: string): Promise<Timeline>;
   /** What a network is worth without units; null where nobody can measure it. */
   trial: Ask | null;
+  /** What single units are; null where nobody knows. */
+  pictures: UnitPictures | null;
 }
 
 export interface Page extends Part {
@@ -45,7 +47,7 @@ export interface Page extends Part {
 }
 
 /** All parts of the page; the graph, time and choices are drawn at once, the others in turns. */
-export function createPage({ actions, graph, address, again, live, read, trial }: PageOptions): Page {
+export function createPage({ actions, graph, address, again, live, read, trial, pictures }: PageOptions): Page {
   const search = createSearchField(actions);
   const save = createSaveMenu(actions, graph, address);
   const help = createHelp();
@@ -59,7 +61,7 @@ export function createPage({ actions, graph, address, again, live, read, trial }
   const cover = createCover();
   const canvas = createCanvas(graph, actions, [legend.element, cover.element]);
   const forces = createForces(actions, { again: () => graph.reset() });
-  const side = [createCutoff(actions), createSelection(actions, trial), forces, createUnits(actions)];
+  const side = [createCutoff(actions), createSelection(actions, trial, pictures), forces, createUnits(actions)];
   const charts = createChartColumn(actions, live);
   const [links, selection, , units] = side.map((part) => part.element);
   const speaker = createSpeaker();

@@ -7,9 +7,11 @@ import { copy, download, fileName } from "./download";
 import { foldable } from "./fold";
 import { listsOf } from "./lists";
 import { neighboursOf, type Neighbour } from "./neighbours";
+import type { UnitPictures } from "../types";
 import type { Part } from "./part";
 import { remember } from "./store";
 import { createTrial, type Ask } from "./trial";
+import { createUnitPictures } from "./unitpictures";
 import { unitFacts, unitMark, unitName } from "./unitwords";
 import { counted, plural, short, SIMILARITY } from "./words";
 
@@ -17,12 +19,13 @@ const IN_CHIPS = 60;
 const HINT =
   "Click a unit to see its nearest neighbours. Shift-click adds to the selection; Shift-drag selects an area.";
 
-export function createSelection(actions: Actions, ask: Ask | null): Part {
+export function createSelection(actions: Actions, ask: Ask | null, source: UnitPictures | null): Part {
   const inside = h("div", { class: "selection" });
   const trails = h("input", { type: "checkbox", onchange: () => actions.change({ trails: trails.checked }) });
   const trailed = h("label", { class: "check", title: "Selected units trail their way in the graph over the last moments that were shown" }, trails, "trail their way over the last moments");
   const trial = createTrial(ask);
-  const element = foldable("Selection", true, inside, trial.element, trailed);
+  const pictures = createUnitPictures(source);
+  const element = foldable("Selection", true, inside, pictures.element, trial.element, trailed);
   const relevant = remember(
     (frame: unknown, facts: unknown, places: unknown, selected: unknown, pinned: unknown) =>
       ({ frame, facts, places, selected, pinned }),
@@ -33,6 +36,7 @@ export function createSelection(actions: Actions, ask: Ask | null): Part {
     update(view) {
       trails.checked = view.state.trails;
       trial.update(view);
+      pictures.update(view);
       const now = relevant(view.frame, view.facts, view.places, view.state.selected, view.state.pinned);
       if (now === last) return;
       last = now;
@@ -40,7 +44,10 @@ export function createSelection(actions: Actions, ask: Ask | null): Part {
       inside.replaceChildren(...contents(view, actions));
       if (focused !== null) inside.querySelector<HTMLElement>(`[data-focus="${focused}"]`)?.focus();
     },
-    destroy: () => trial.destroy?.(),
+    destroy() {
+      trial.destroy?.();
+      pictures.destroy?.();
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 // Turns packs into the frames of types.ts.
-import type { GraphFrame, Learning, RemovalFrame, RemovalOrder, Scales, SpectrumFrame, Spread } from "../types";
+import type { Activity, Examples, GraphFrame, Learning, RemovalFrame, RemovalOrder, Scales, Shape, SpectrumFrame, Spread, WeightPictures } from "../types";
 import { arrayOf, decode, type Pack } from "./wire";
 
 export function graphFrame(bytes: ArrayBuffer): GraphFrame {
@@ -33,6 +33,40 @@ function sentScales(sent: unknown): Scales | null {
   if (typeof sent !== "object" || sent === null) return null;
   const { norm, angle } = sent as { norm?: Spread | null; angle?: Spread | null };
   return { norm: norm ?? null, angle: angle ?? null };
+}
+
+export function activityOf(bytes: ArrayBuffer): Activity {
+  const pack = decode(bytes);
+  return {
+    units: numberOf(pack, "units"),
+    examples: numberOf(pack, "examples"),
+    classes: numberOf(pack, "classes"),
+    columns: numberOf(pack, "driving"),
+    driving: arrayOf(pack, "driving", "u2"),
+    answers: arrayOf(pack, "answers", "f4"),
+    byClass: arrayOf(pack, "by_class", "f4"),
+    note: noteOf(pack),
+  };
+}
+
+export function examplesOf(bytes: ArrayBuffer): Examples {
+  const pack = decode(bytes);
+  return {
+    count: numberOf(pack, "count"),
+    shape: (pack.header["shape"] as Shape | null) ?? null,
+    pixels: arrayOf(pack, "pixels", "u1"),
+    labels: arrayOf(pack, "labels", "u2"),
+  };
+}
+
+export function weightPicturesOf(bytes: ArrayBuffer): WeightPictures {
+  const pack = decode(bytes);
+  return {
+    shape: (pack.header["shape"] as Shape | null) ?? null,
+    weight: arrayOf(pack, "weight", "i1"),
+    update: arrayOf(pack, "update", "i1"),
+    why: (pack.header["why"] as string | null) ?? null,
+  };
 }
 
 export function spectrumFrame(bytes: ArrayBuffer): SpectrumFrame {

@@ -1,6 +1,6 @@
 // Pictures from the local server of `surfeit view`.
 import type { Catalog, Query, Source, Timeline, Trial } from "../types";
-import { graphFrame, learningOf, removalFrame, spectrumFrame } from "./frames";
+import { activityOf, examplesOf, graphFrame, learningOf, removalFrame, spectrumFrame, weightPicturesOf } from "./frames";
 import { opened, type SentCatalog } from "./rows";
 
 /** A source that asks the server at `base` ("" for the page's own), which knows us by the token. */
@@ -24,6 +24,11 @@ export function httpSource(base: string, token: string): Source {
     spectrum: async (query, signal) => spectrumFrame(await bytes(pathOf("spectrum", query), signal)),
     removal: async (query, signal) => removalFrame(await bytes(pathOf("removal", query), signal)),
     learning: async (timeline) => learningOf(await bytes(`timelines/${encodeURIComponent(timeline)}/learning`)),
+    pictures: {
+      activity: async (query, signal) => activityOf(await bytes(pathOf("activity", query), signal)),
+      examples: async (timeline, signal) => examplesOf(await bytes(`timelines/${encodeURIComponent(timeline)}/examples`, signal)),
+      weights: async (query, signal) => weightPicturesOf(await bytes(pathOf("weights", query), signal)),
+    },
     trial: async (query, units, signal) =>
       (await (await ask(`${pathOf("trial", query)}&units=${runsOf(units)}`, signal)).json()) as Trial,
   };

@@ -173,9 +173,7 @@ class Pictures:
         Raises:
             ValueError: as there, or if the data are not there, or the units no list of the layer's.
         """
-        place, selection = self._resolved(query), units_in(units)
-        if query.merged is not None:
-            place = self._other(query, place)
+        place, selection = self._own(query), units_in(units)
         sample = self.library.sample(place.timeline, place.at)
         name = self._name("trial", [place], sample.digest, selection.tolist())
         answer = self._cache.get(
@@ -186,10 +184,12 @@ class Pictures:
     def activity(self, query: Query) -> bytes:
         """What drives the units of one layer at one moment: examples, and classes.
 
+        With a merged timeline they are that one's units, at the moment shown beside the query's.
+
         Raises:
             ValueError: as there, or if the data are not there.
         """
-        place = self._resolved(query)
+        place = self._own(query)
         sample = self.library.sample(place.timeline, place.at)
         name = self._name("activity", [place], sample.digest)
         return self._cache.get(name, lambda: place.activity(sample.split).packed())
@@ -206,10 +206,12 @@ class Pictures:
     def weight_pictures(self, query: Query) -> bytes:
         """The weight vectors of one layer at one moment as pictures, beside what training added.
 
+        With a merged timeline they are that one's, at the moment shown beside the query's.
+
         Raises:
             ValueError: if the data are not there: without them nobody knows what reads an image.
         """
-        place = self._resolved(query)
+        place = self._own(query)
         sample = self.library.sample(place.timeline, place.at)
         name = self._name("weight pictures", [place], sample.digest, place.moves)
         return self._cache.get(name, lambda: place.weight_pictures(sample.split).packed())
@@ -245,6 +247,11 @@ class Pictures:
         timeline = self.library.get(query.timeline)
         timeline.layer(query.layer)
         return Place(timeline, query.layer, timeline.moment(query.at))
+
+    def _own(self, query: Query) -> Place:
+        """The place whose units are meant: of the query, or of the run that it names beside it."""
+        place = self._resolved(query)
+        return place if query.merged is None else self._other(query, place)
 
     def _other(self, query: Query, first: Place) -> Place:
         """The merged timeline's place."""
