@@ -19,28 +19,51 @@ def _labelled(axes):
 
 
 def test_learning_curve_draws_the_table_and_leaves_out_what_was_not_measured(learning_table):
-    accuracy, loss = learning.figure(learning_table).axes
-    assert _labelled((accuracy, loss))
+    error, loss = learning.figure(learning_table).axes
+    assert _labelled((error, loss))
     assert "nats" in loss.get_ylabel()
-    assert set(_lines(accuracy)) == {"train", "validation", "test"}
-    drawn = _lines(accuracy)["train"].get_xydata()
-    expected = [learning_table["epoch"].to_pylist(), learning_table["train_accuracy"].to_pylist()]
-    np.testing.assert_allclose(drawn.T, expected)
+    assert set(_lines(error)) == {"train", "validation", "test"}
+    drawn = _lines(error)["train"].get_xydata()
+    accuracies = np.asarray(learning_table["train_accuracy"].to_pylist())
+    np.testing.assert_allclose(drawn.T, [learning_table["epoch"].to_pylist(), 1 - accuracies])
     test = _lines(loss)["test"].get_xydata()
     np.testing.assert_allclose(test[:, 1], learning_table["test_loss"].to_pylist()[1:])
 
 
+def test_errors_have_a_logarithmic_axis_with_all_of_them_in_sight(learning_table):
+    error, _ = learning.figure(learning_table).axes
+    assert error.get_yscale() == "log"
+    low, high = error.get_ylim()
+    assert 0 < low < 1 - max(learning_table["train_accuracy"].to_pylist())
+    assert high <= 1
+    ticks = [tick for tick in error.get_yticks() if low <= tick <= high]
+    assert ticks == pytest.approx([0.02, 0.05, 0.1, 0.2, 0.5, 1.0])
+    assert error.yaxis.get_major_formatter()(ticks[0], 0) == "2 %"
+
+
+def test_an_error_of_none_is_drawn_at_zero(learning_table):
+    at = learning_table.column_names.index("train_accuracy")
+    right = [*learning_table["train_accuracy"].to_pylist()[:-1], 1.0]
+    error, _ = learning.figure(learning_table.set_column(at, "train_accuracy", [right])).axes
+    assert error.get_ylim()[0] == 0.0 == _lines(error)["train"].get_ydata()[-1]
+    assert error.get_yticks()[0] == 0.0
+    always = learning_table.select(["epoch"]).append_column("test_accuracy", [[1.0] * 13])
+    drawing = learning.figure(always)
+    drawing.draw_without_rendering()
+    assert _lines(drawing.axes[0])["test"].get_ydata().max() == 0.0
+
+
 def test_learning_curve_without_test_columns_shows_the_others(learning_table):
-    accuracy, _ = learning.figure(learning_table.drop(["test_loss", "test_accuracy"])).axes
-    assert set(_lines(accuracy)) == {"train", "validation"}
+    error, _ = learning.figure(learning_table.drop(["test_loss", "test_accuracy"])).axes
+    assert set(_lines(error)) == {"train", "validation"}
 
 
 def test_learning_curve_of_a_run_without_epochs_counts_steps(learning_table):
     steps = learning_table.rename_columns(
         ["step" if name == "epoch" else name for name in learning_table.column_names]
     )
-    accuracy, loss = learning.figure(steps).axes
-    assert accuracy.get_xlabel() == loss.get_xlabel() == "step"
+    error, loss = learning.figure(steps).axes
+    assert error.get_xlabel() == loss.get_xlabel() == "step"
 
 
 def test_learning_curve_of_losses_alone_still_names_its_lines(learning_table):
@@ -49,30 +72,45 @@ def test_learning_curve_of_losses_alone_still_names_its_lines(learning_table):
     assert labels == ["train", "validation"]
 
 
-def test_accuracies_are_fractions_in_the_table_and_percent_on_the_axis(learning_table):
-    accuracy, _ = learning.figure(learning_table).axes
-    assert accuracy.yaxis.get_major_formatter()(0.95, 0) == "95 %"
+def _lost(rows):
+    """Points of accuracy lost, of planted rows."""
+    return 100 * (0.98 - np.asarray(rows["accuracy"].to_pylist()))
 
 
-def test_removal_figure_draws_every_criterion_in_both_directions(removal_table):
+def test_removal_figure_draws_what_every_criterion_costs_in_both_directions(removal_table):
     least, most = removal.figure(removal_table, loss=0.01, chance=0.1).axes
     assert "units" in least.get_xlabel()
-    assert "test accuracy" in least.get_ylabel()
     for panel, remove in ((least, "least"), (most, "most")):
+        assert panel.get_ylabel() == "test accuracy lost (points)"
         for name in ("magnitude", "frame_potential", "inner_product", "raw_frame_potential"):
             rows = where(removal_table, criterion=name, remove=remove)
             drawn = _lines(panel)[name.replace("_", " ")].get_xydata()
             np.testing.assert_allclose(drawn[:, 0], rows["removed"].to_pylist())
-            np.testing.assert_allclose(drawn[:, 1], rows["accuracy"].to_pylist())
-        assert _lines(panel)["dense − 1 point"].get_ydata()[0] == pytest.approx(0.97)
-        assert _lines(panel)["chance"].get_ydata()[0] == pytest.approx(0.1)
+            np.testing.assert_allclose(drawn[:, 1], _lost(rows), atol=1e-9)
+        assert _lines(panel)["accepted: 1 point"].get_ydata()[0] == pytest.approx(1)
+        assert _lines(panel)["chance"].get_ydata()[0] == pytest.approx(88)
+
+
+@pytest.mark.parametrize("loss", [0.01, 0.02, 0.005, None, 0.0])
+def test_the_axis_of_what_is_lost_opens_near_nothing_and_shows_all(removal_table, loss):
+    least, most = removal.figure(removal_table, loss=loss).axes
+    near = 100 * loss if loss else 1.0
+    for panel in (least, most):
+        low, high = panel.get_ylim()
+        worst = max(max(line.get_ydata()) for line in panel.get_lines())
+        assert low < 0 < worst < high
+        place = panel.transData.transform([(0, value) for value in (0, near, 10 * near)])[:, 1]
+        assert place[1] - place[0] == pytest.approx(place[2] - place[1]), "linear, then decades"
+        assert {0.0, near, 10.0 * near} <= set(panel.get_yticks())
+        assert all(low <= tick <= high for tick in panel.get_yticks())
+    assert least.get_ylim() == most.get_ylim()
 
 
 def test_random_is_its_mean_with_one_standard_deviation(removal_table):
     least, _ = removal.figure(removal_table).axes
-    rows = where(removal_table, criterion="random")
-    curves = np.reshape(rows["accuracy"].to_pylist(), (5, 31))
-    np.testing.assert_allclose(_lines(least)["random: mean"].get_ydata(), curves.mean(axis=0))
+    curves = np.reshape(_lost(where(removal_table, criterion="random")), (5, 31))
+    drawn = _lines(least)["random: mean"].get_ydata()
+    np.testing.assert_allclose(drawn, curves.mean(axis=0), atol=1e-9)
     band = least.collections[0].get_paths()[0].vertices
     at_15 = band[np.isclose(band[:, 0], 15), 1]
     middle, spread = curves[:, 15].mean(), curves[:, 15].std(ddof=1)
@@ -92,34 +130,32 @@ ANSWER = removal.Answer(criterion="magnitude", estimate=12, bounds=(9, 17))
 
 def test_removal_figure_draws_what_chose_beside_what_judges(removal_table):
     table = _both_splits(removal_table)
-    choose, judge, least, most = removal.figure(table, loss=0.01, answer=ANSWER).axes
-    assert [panel.get_title(loc="left") for panel in (choose, judge)] == [
+    choose, judge, check = removal.figure(table, loss=0.01, answer=ANSWER).axes
+    assert [panel.get_title(loc="left") for panel in (choose, judge, check)] == [
         "What chooses: validation",
         "What judges: test",
+        "The check: most important first",
     ]
     for panel, split in ((choose, "validation"), (judge, "test")):
         rows = where(table, criterion="magnitude", remove="least", split=split)
-        drawn = _lines(panel)["magnitude"].get_ydata()
-        np.testing.assert_allclose(drawn, rows["accuracy"].to_pylist())
         dense = where(table, split=split, removed=0)["accuracy"][0].as_py()
-        assert _lines(panel)["dense − 1 point"].get_ydata()[0] == pytest.approx(dense - 0.01)
-        low, high = panel.get_ylim()
-        assert dense - 0.1 == pytest.approx(low)
-        assert dense < high <= 1.01
+        expected = 100 * (dense - np.asarray(rows["accuracy"].to_pylist()))
+        np.testing.assert_allclose(_lines(panel)["magnitude"].get_ydata(), expected)
+        assert panel.get_ylabel() == f"{split} accuracy lost (points)"
+        assert _lines(panel)["accepted: 1 point"].get_ydata()[0] == pytest.approx(1)
     assert [text.get_text() for text in choose.texts] == ["estimate 12,\nmagnitude"]
     assert [text.get_text() for text in judge.texts] == ["at least 9", "at most 17"]
     assert _lines(judge)["magnitude"].get_alpha() > _lines(judge)["inner product"].get_alpha()
     assert _lines(choose)["magnitude"].get_alpha() == _lines(choose)["inner product"].get_alpha()
     interval = next(patch for patch in judge.patches if patch.get_alpha())
     assert (interval.get_x(), interval.get_x() + interval.get_width()) == (9, 17)
-    assert not least.texts
-    assert not most.texts
-    assert least.get_ylim()[0] == 0
+    assert not check.texts
+    assert len({panel.get_ylim() for panel in (choose, judge, check)}) == 1
 
 
 def test_removal_figure_without_bounds_marks_an_estimate(removal_table):
     answer = removal.Answer(criterion="magnitude", estimate=12, bounds=None)
-    choose, judge, *_ = removal.figure(_both_splits(removal_table), loss=0.01, answer=answer).axes
+    choose, judge, _ = removal.figure(_both_splits(removal_table), loss=0.01, answer=answer).axes
     for panel in (choose, judge):
         assert [text.get_text() for text in panel.texts] == ["estimate 12,\nmagnitude"]
     alone, _ = removal.figure(removal_table, answer=ANSWER).axes
@@ -138,8 +174,8 @@ def test_the_random_band_stays_within_what_is_possible(removal_table):
     edge = [1.0 if value > 0.5 else 0.0 for value in removal_table["accuracy"].to_pylist()]
     least, _ = removal.figure(removal_table.set_column(at, "accuracy", pa.array(edge))).axes
     band = least.collections[0].get_paths()[0].vertices[:, 1]
-    assert band.min() >= 0
-    assert band.max() <= 1
+    assert band.min() >= 0  # none can be gained: all are right
+    assert band.max() <= 100
 
 
 def test_removal_figure_does_not_depend_on_the_order_of_rows(removal_table):
@@ -197,6 +233,7 @@ def test_spectrum_counts_every_eigenvalue_and_marks_every_spike(spectrum_tables)
     eigenvalues, density, bulk = spectrum_tables
     before, after = spectrum.figure(eigenvalues, density, bulk).axes
     assert "W Wᵀ" in after.get_xlabel()
+    assert before.get_ylim() == after.get_ylim()
     for panel in (before, after):
         assert sum(bar.get_height() for bar in panel.patches) == 100
     spikes = next(mark for mark in after.collections if mark.get_label().startswith("spikes"))
@@ -243,15 +280,16 @@ def test_spectrum_says_how_many_eigenvalues_it_leaves_out(spectrum_tables):
 
 
 def test_rank_figure_draws_weights_and_update(rank_table):
-    norm, accuracy = rank.figure(rank_table, loss=0.01, classes=10).axes
-    assert _labelled((norm, accuracy))
+    norm, cost = rank.figure(rank_table, loss=0.01, classes=10).axes
+    assert _labelled((norm, cost))
     for of, words in rank.WORDS.items():
         rows = where(rank_table, of=of)
-        for panel, column in ((norm, "share"), (accuracy, "accuracy")):
+        for panel, values in ((norm, rows["share"].to_pylist()), (cost, _lost(rows))):
             drawn = _lines(panel)[words].get_xydata()
             np.testing.assert_allclose(drawn[:, 0], rows["rank"].to_pylist())
-            np.testing.assert_allclose(drawn[:, 1], rows[column].to_pylist())
-    assert _lines(accuracy)["dense − 1 point"].get_ydata()[0] == pytest.approx(0.97)
+            np.testing.assert_allclose(drawn[:, 1], values, atol=1e-9)
+    assert cost.get_ylabel() == "test accuracy lost (points)"
+    assert _lines(cost)["accepted: 1 point"].get_ydata()[0] == pytest.approx(1)
 
 
 def test_figures_refuse_empty_tables(
@@ -276,7 +314,7 @@ def test_saved_figures_are_the_same_bytes_every_time_and_ask_for_nothing(learnin
         assert first[kind].read_bytes() == second[kind].read_bytes()
     drawing = first["svg"].read_text()
     assert "<dc:date>" not in drawing
-    assert "<text" not in drawing, "letters are outlines: no font of the reader's is needed"
+    assert ">images classified wrongly</text>" in drawing, "words are text"
 
 
 def test_building_and_saving_leaves_the_global_look_alone(learning_table, tmp_path):

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from surfeit.tables.figures import learning, rank, removal
-from surfeit.tables.figures.style import accepted_level
+from surfeit.tables.figures.lost import Lost
 from surfeit.tables.tables import column, where
 
 
@@ -43,52 +43,55 @@ def rank_losses():
     )
 
 
-def test_removal_of_losses_is_drawn_as_losses_on_a_logarithmic_axis(losses):
+def test_removal_of_losses_is_drawn_as_points_of_r2_lost(losses):
     least, most = removal.figure(losses, loss=0.01, variance={"test": 0.5}).axes
-    assert "lower is better" in least.get_ylabel()
-    assert least.get_yscale() == most.get_yscale() == "linear"
-    wide = losses.set_column(
-        losses.column_names.index("loss"), "loss", pa.array(column(losses, "loss") ** 3)
-    )
-    assert removal.figure(wide).axes[0].get_yscale() == "log"
     rows = where(losses, criterion="magnitude", remove="least")
-    drawn = _lines(least)["magnitude"].get_xydata()
-    np.testing.assert_allclose(drawn[:, 1], rows["loss"].to_pylist())
     dense = where(losses, removed=0)["loss"][0].as_py()
-    level = _lines(least)["dense + 1 point of R²"].get_ydata()[0]
-    assert level == pytest.approx(dense + 0.01 * 0.5)
-    assert _lines(least)["always the mean (R² = 0)"].get_ydata()[0] == 0.5
+    expected = 100 * (np.asarray(rows["loss"].to_pylist()) - dense) / 0.5
+    np.testing.assert_allclose(_lines(least)["magnitude"].get_ydata(), expected, atol=1e-9)
+    assert least.get_ylabel() == most.get_ylabel() == "test R² lost (points)"
+    assert _lines(least)["accepted: 1 point of R²"].get_ydata()[0] == pytest.approx(1)
+    r2 = 1 - dense / 0.5
+    assert _lines(least)["always the mean (R² = 0)"].get_ydata()[0] == pytest.approx(100 * r2)
     assert "chance" not in _lines(removal.figure(losses, chance=0.1).axes[0])
 
 
 def test_other_losses_may_rise_by_a_share_of_themselves(losses):
     least, _ = removal.figure(losses, loss=0.05).axes
+    rows = where(losses, criterion="magnitude", remove="least")
     dense = where(losses, removed=0)["loss"][0].as_py()
-    assert _lines(least)["dense + 5 %"].get_ydata()[0] == pytest.approx(1.05 * dense)
-    assert accepted_level(-2.0, 0.05, None, of_losses=True) == pytest.approx(-1.9)
+    expected = 100 * (np.asarray(rows["loss"].to_pylist()) / dense - 1)
+    np.testing.assert_allclose(_lines(least)["magnitude"].get_ydata(), expected, atol=1e-9)
+    assert _lines(least)["accepted: 5 % more loss"].get_ydata()[0] == pytest.approx(5)
+    assert least.get_ylabel() == "rise of the test loss (%)"
 
 
-def test_losses_that_are_not_positive_keep_a_linear_axis(losses):
-    at = losses.column_names.index("loss")
-    shifted = losses.set_column(at, "loss", pa.array(column(losses, "loss") - 0.5))
-    assert removal.figure(shifted).axes[0].get_yscale() == "linear"
+def test_a_loss_below_nothing_rises_by_a_share_of_its_size():
+    lost = Lost(split="test", dense=-2.0, of_losses=True)
+    assert lost.of(np.asarray([-2.0, -1.9, -2.2])) == pytest.approx([0.0, 5.0, -10.0])
+    nothing = Lost(split="test", dense=0.0, of_losses=True)
+    assert nothing.of(np.asarray([0.0, 0.02])) == pytest.approx([0.0, 2.0])
+    assert nothing.words == "rise of the test loss (hundredths)"
 
 
 def test_the_random_band_stays_where_losses_are(losses):
     least, _ = removal.figure(losses).axes
     band = least.collections[0].get_paths()[0].vertices[:, 1]
-    assert band.min() >= column(where(losses, criterion="random"), "loss").min() - 1e-12
+    dense = where(losses, removed=0)["loss"][0].as_py()
+    lowest = column(where(losses, criterion="random"), "loss").min()
+    assert band.min() >= 100 * (lowest / dense - 1) - 1e-9
 
 
-def test_ranks_of_losses_show_losses_and_no_percent(rank_losses):
-    norm, loss = rank.figure(rank_losses, loss=0.01, variance=0.6).axes
+def test_ranks_of_losses_show_what_is_lost_of_r2(rank_losses):
+    norm, cost = rank.figure(rank_losses, loss=0.01, variance=0.6).axes
     assert norm.yaxis.get_major_formatter()(0.5, 0) == "50 %"
-    assert "lower is better" in loss.get_ylabel()
-    assert loss.get_yscale() == "log"
-    drawn = _lines(loss)["the weights W"].get_ydata()
-    np.testing.assert_allclose(drawn, rank_losses["loss"].to_pylist())
-    assert _lines(loss)["dense + 1 point of R²"].get_ydata()[0] == pytest.approx(0.016)
-    assert _lines(loss)["always the mean (R² = 0)"].get_ydata()[0] == 0.6
+    assert cost.get_ylabel() == "test R² lost (points)"
+    drawn = _lines(cost)["the weights W"].get_ydata()
+    expected = 100 * (np.asarray(rank_losses["loss"].to_pylist()) - 0.01) / 0.6
+    np.testing.assert_allclose(drawn, expected)
+    assert _lines(cost)["accepted: 1 point of R²"].get_ydata()[0] == pytest.approx(1)
+    at_worst = 100 * (0.6 - 0.01) / 0.6
+    assert _lines(cost)["always the mean (R² = 0)"].get_ydata()[0] == pytest.approx(at_worst)
 
 
 @pytest.fixture
@@ -122,9 +125,9 @@ def test_learning_of_losses_alone_is_one_panel(regression):
     assert learning.figure(negative).axes[0].get_yscale() == "linear"
 
 
-def test_accuracies_say_what_they_are_a_fraction_of(learning_table):
-    accuracy, _ = learning.figure(learning_table, judged="answers").axes
-    assert accuracy.get_ylabel() == "answers classified rightly"
+def test_errors_say_what_they_are_a_fraction_of(learning_table):
+    error, _ = learning.figure(learning_table, judged="answers").axes
+    assert error.get_ylabel() == "answers classified wrongly"
 
 
 def test_losses_within_a_power_of_ten_still_have_numbers_on_their_axis(regression):

@@ -95,4 +95,4 @@ def _write_tables(table: "pa.Table", folder: Path) -> None:
 def _write_figure(figure: "Figure", folder: Path) -> None:
     from surfeit.tables.figures import save
 
-    save(figure, folder, "figure", searchable=True)
+    save(figure, folder, "figure")

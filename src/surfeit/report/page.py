@@ -139,7 +139,7 @@ def _learning(summary: Numbers, figures: Mapping[str, str], columns: Sequence[st
 def _learning_caption(summary: Numbers, columns: Sequence[str]) -> str:
     """What has to be known of the splits that were measured while it was trained."""
     splits, noun = {name.partition("_")[0] for name in columns}, words.examples(summary)
-    worse = "below" if words.quantity(summary).name == "accuracy" else "behind"
+    worse = "above" if words.quantity(summary).name == "accuracy" else "behind"
     said = {
         "train": "Train is measured along the epoch, while the weights still change, so it can lie "
         f"{worse} the others.",
@@ -153,7 +153,7 @@ def _learning_caption(summary: Numbers, columns: Sequence[str]) -> str:
 
 def _learning_label(summary: Numbers) -> str:
     worth = words.quantity(summary)
-    what = "Loss" if worth.name == "loss" else f"{worth.words.capitalize()} and loss"
+    what = {"loss": "Loss", "accuracy": "Error and loss"}.get(worth.name, f"{worth.words} and loss")
     return f"{what} against the epoch, for train, validation and test {words.examples(summary)}"
 
 

@@ -207,8 +207,7 @@ RANK = Topic(
         "added to the initial weights Z; there Z is kept whole and only the update is "
         "approximated."
     ),
-    caption="norm and test accuracy that a projection of each rank keeps.",
-    of_losses={"caption": "norm kept by a projection of each rank, and the test loss with it."},
+    caption="the norm that a projection of each rank keeps, and what it costs.",
     missing="There are no projections of this layer.",
     schemas=_SCHEMAS,
     measure=measure_ranks,

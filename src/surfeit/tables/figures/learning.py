@@ -1,4 +1,4 @@
-"""Accuracy, or R², and loss against the epoch, for every split that was measured."""
+"""Error, or R², and loss against the epoch, for every split that was measured."""
 
 import numpy as np
 import pyarrow as pa
@@ -9,10 +9,11 @@ from surfeit.tables.figures.style import (
     BLACK,
     BLUE,
     ORANGE,
+    WIDTH,
     Stroke,
+    error_axis,
     loss_axis,
     panels,
-    percent_axis,
     style,
 )
 from surfeit.tables.tables import column
@@ -35,7 +36,9 @@ _LOSSES = {
 
 
 def figure(table: pa.Table, *, objective: str = "cross_entropy", judged: str = "images") -> Figure:
-    """The learning curve: accuracy or R² on the left, loss on the right; of losses alone the loss.
+    """The learning curve: error or R² on the left, loss on the right; of losses alone the loss.
+
+    The error, 1 − accuracy, has a logarithmic axis: the difference of 97 and 98 % is in sight.
 
     Args:
         table: one row a measurement: `epoch` or, where there is none, `step`, and for each split
@@ -52,18 +55,17 @@ def figure(table: pa.Table, *, objective: str = "cross_entropy", judged: str = "
     left = next((name for name in _LEFT if _any(table, name)), None)
     with style():
         drawing, panel = panels(1 if left is None else 2, height=2.9)
+        if left is None:
+            drawing.set_figwidth(WIDTH / 2)  # as wide as one of two
         axes_of = list(panel[0])
         _draw_loss(axes_of[-1], table, time, objective)
         if left == "accuracy":
-            _draw(axes_of[0], table, "accuracy", time)
-            axes_of[0].set(title="Accuracy", xlabel=time, ylabel=f"{judged} classified rightly")
-            percent_axis(axes_of[0])
+            _draw_error(axes_of[0], table, time, judged)
         elif left == "r2":
             _draw(axes_of[0], table, "r2", time)
             axes_of[0].set(title="R²", xlabel=time, ylabel="variance of the targets explained")
-            axes_of[0].set_ylim(bottom=max(axes_of[0].get_ylim()[0], _LEAST_R2))
-        if left is not None:
-            axes_of[0].set_ylim(top=1.0 + 0.02 * (1 - axes_of[0].get_ylim()[0]))
+            bottom = max(axes_of[0].get_ylim()[0], _LEAST_R2)
+            axes_of[0].set_ylim(bottom, 1.0 + 0.02 * (1 - bottom))
         series = [axes.get_legend_handles_labels() for axes in axes_of]
         handles, labels = max(series, key=lambda one: len(one[1]))
         drawing.legend(handles, labels, loc="outside lower center", ncols=len(labels))
@@ -78,6 +80,17 @@ def measured(table: pa.Table) -> bool:
 def _any(table: pa.Table, quantity: str) -> bool:
     names = [f"{split}_{quantity}" for split in STROKES]
     return any(np.isfinite(column(table, name)).any() for name in names if _has(table, name))
+
+
+def _draw_error(axes: Axes, table: pa.Table, time: str, judged: str) -> None:
+    names = [f"{split}_accuracy" for split in STROKES if _has(table, f"{split}_accuracy")]
+    errors = {name: 1 - column(table, name) for name in names}
+    for name, values in errors.items():
+        at = table.column_names.index(name)
+        table = table.set_column(at, name, pa.array(values))
+    _draw(axes, table, "accuracy", time)
+    axes.set(title="Error", xlabel=time, ylabel=f"{judged} classified wrongly")
+    error_axis(axes, np.concatenate(list(errors.values())))
 
 
 def _draw_loss(axes: Axes, table: pa.Table, time: str, objective: str) -> None:

@@ -1,4 +1,4 @@
-"""What a layer keeps when it is projected on its first directions: norm, and accuracy or loss."""
+"""What a layer keeps when it is projected on its first directions: its norm, and at what cost."""
 
 import numpy as np
 import pyarrow as pa
@@ -6,19 +6,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
+from surfeit.tables.figures.lost import Lost, lost_axis, quantity_of
 from surfeit.tables.figures.style import (
     BLUE,
     GREY,
     ORANGE,
     Stroke,
-    accepted_label,
-    accepted_level,
-    loss_axis,
     panels,
     percent_axis,
     style,
 )
-from surfeit.tables.tables import column, where
+from surfeit.tables.tables import column
 
 STROKES = {
     "weights": Stroke(color=BLUE, linestyle="-", marker="o"),
@@ -37,7 +35,10 @@ def figure(
     classes: int | None = None,
     variance: float | None = None,
 ) -> Figure:
-    """Share of the norm (left) that a projection of each rank keeps, and accuracy or loss with it.
+    """Share of the norm (left) that a projection of each rank keeps, and what it costs (right).
+
+    Cost is in points of accuracy or R², or in percent of the loss; its axis is linear up to the
+    accepted loss and logarithmic beyond.
 
     Args:
         table: one row a rank and matrix: `split` (one alone), `of` ("weights" or "update"),
@@ -54,56 +55,43 @@ def figure(
     """
     if table.num_rows == 0:
         raise ValueError("a rank figure needs at least one rank")
-    of_losses = table["accuracy"].null_count == table.num_rows
     with style():
         drawing, axes = panels(2, height=3.1)
-        norm, kept = axes[0]
-        for panel, name in ((norm, "share"), (kept, "loss" if of_losses else "accuracy")):
-            _curves(panel, table, name)
+        norm, cost = axes[0]
+        _curves(norm, table, column(table, "share"))
+        percent_axis(norm)
+        norm.set(title="Norm kept", ylabel="share of the Frobenius norm", ylim=(0, 1.03))
+        _draw_cost(cost, table, loss, variance)
+        for panel in (norm, cost):
             _ranks(panel, table, classes)
-        for panel in (norm,) if of_losses else (norm, kept):
-            percent_axis(panel)
-            panel.set_ylim(0, 1.03)
-        norm.set(title="Norm kept", ylabel="share of the Frobenius norm")
-        if of_losses:
-            _label_losses(kept, table)
-        else:
-            kept.set(title="Accuracy kept", ylabel=f"{table['split'][0]} accuracy")
-        _lines(kept, table, loss, variance, of_losses=of_losses)
-        handles, labels = kept.get_legend_handles_labels()
+        handles, labels = cost.get_legend_handles_labels()
         drawing.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 3))
     return drawing
 
 
-def _label_losses(axes: Axes, table: pa.Table) -> None:
-    loss_axis(axes, column(table, "loss"))
-    scale = " (logarithmic axis)" if axes.get_yscale() == "log" else ""
-    axes.set(title=f"Loss{scale}", ylabel=f"{table['split'][0]} loss (lower is better)")
+def _draw_cost(axes: Axes, table: pa.Table, loss: float | None, variance: float | None) -> None:
+    quantity = quantity_of(table)
+    lost = Lost(
+        split=table["split"][0].as_py(),
+        dense=float(table["dense"][0].as_py()),
+        of_losses=quantity == "loss",
+        variance=variance if quantity == "loss" else None,
+    )
+    values = lost.of(column(table, quantity))
+    _curves(axes, table, values)
+    lost.draw_lines(axes, loss=loss, chance=None)
+    axes.set(title="What it costs", ylabel=lost.words)
+    lost_axis(axes, values, loss=loss)
 
 
-def _lines(
-    axes: Axes, table: pa.Table, loss: float | None, variance: float | None, *, of_losses: bool
-) -> None:
-    if loss is not None:
-        dense = float(table["dense"][0].as_py())
-        level = accepted_level(dense, loss, variance, of_losses=of_losses)
-        label = accepted_label(loss, variance, of_losses=of_losses)
-        axes.axhline(level, color=GREY, linewidth=0.9, linestyle=(0, (6, 3)), label=label)
-    if variance is not None and of_losses:
-        label = "always the mean (R² = 0)"
-        axes.axhline(variance, color=GREY, linewidth=0.9, linestyle=(0, (1, 2)), label=label)
-
-
-def _curves(axes: Axes, table: pa.Table, name: str) -> None:
+def _curves(axes: Axes, table: pa.Table, values: np.ndarray) -> None:
+    """A line for each matrix, of values in the order of the table's rows."""
+    kinds, ranks = np.asarray(table["of"].to_pylist()), column(table, "rank")
     for of, stroke in STROKES.items():
-        rows = where(table, of=of).sort_by("rank")
-        if rows.num_rows:
-            axes.plot(
-                rows["rank"].to_pylist(),
-                rows[name].to_pylist(),
-                label=WORDS[of],
-                **stroke.options(),
-            )
+        rows = np.flatnonzero(kinds == of)
+        rows = rows[np.argsort(ranks[rows])]
+        if len(rows):
+            axes.plot(ranks[rows], values[rows], label=WORDS[of], **stroke.options())
 
 
 def _ranks(axes: Axes, table: pa.Table, classes: int | None) -> None:
@@ -118,10 +106,11 @@ def _ranks(axes: Axes, table: pa.Table, classes: int | None) -> None:
         axes.axvline(classes, color=GREY, linewidth=0.9, linestyle=(0, (1, 2)))
         axes.annotate(
             f"{classes} classes",
-            (classes, 0.03),
+            (classes, 0.97),
             xycoords=("data", "axes fraction"),
             xytext=(4, 0),
             textcoords="offset points",
             fontsize=8,
+            va="top",
             color=GREY,
         )

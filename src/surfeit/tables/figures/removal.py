@@ -1,4 +1,4 @@
-"""Accuracy or loss against the number of units removed: every criterion, both ways, and chance."""
+"""What removing units costs: every criterion, both ways, and chance."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,9 @@ import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
+from surfeit.tables.figures.lost import Lost, lost_axis, quantity_of, values_of
 from surfeit.tables.figures.style import (
     BLACK,
     BLUE,
@@ -20,15 +22,11 @@ from surfeit.tables.figures.style import (
     PURPLE,
     SKY,
     VERMILLION,
+    WIDTH,
     Stroke,
-    accepted_label,
-    accepted_level,
-    loss_axis,
-    panels,
-    percent_axis,
     style,
 )
-from surfeit.tables.tables import column, where
+from surfeit.tables.tables import where
 
 STROKES = {
     "magnitude": Stroke(color=BLUE, linestyle="-", marker="o"),
@@ -42,10 +40,9 @@ OTHERS = (
     Stroke(color=BLUE, linestyle=(0, (3, 1, 1, 1)), marker="X"),
     Stroke(color=GREEN, linestyle=(0, (4, 2, 1, 2, 1, 2)), marker="*"),
 )
-TITLES = {
-    "least": "Least important first",
-    "most": "Most important first (the check)",
-}
+DIRECTIONS = {"least": "Least important first", "most": "Most important first"}
+ROLES = {"validation": "chooses", "test": "judges"}
+_HEIGHT = 2.9  # inches, of a row of panels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +60,21 @@ class Answer:
     bounds: tuple[int, int] | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """What curves are held against.
+
+    Args:
+        loss: what may be lost, a fraction; its line is drawn where given.
+        chance: the accuracy of guessing, a fraction; its line is drawn where given.
+        variance: by split, that of real targets.
+    """
+
+    loss: float | None
+    chance: float | None
+    variance: Mapping[str, float | None]
+
+
 def figure(
     table: pa.Table,
     *,
@@ -71,12 +83,13 @@ def figure(
     answer: Answer | None = None,
     variance: Mapping[str, float | None] = MappingProxyType({}),
 ) -> Figure:
-    """Removal curves of one layer: one panel for each direction on the split that judges.
+    """What removals of one layer's units cost: points of accuracy or R², or percent of the loss.
 
-    Where validation curves are there too, two panels stand above: those that chose beside those
-    that judge, about the accuracy that may be lost, with the answer. Random removal is the mean
-    over its repeats with a band of one standard deviation, the same in both directions. Between
-    criterion and direction no colour is needed: dashes and markers differ.
+    Two panels show the least important unit first and, as a check, the most important one. Where
+    validation curves are there too, those that chose stand before those that judge. The axis is
+    linear up to the accepted loss and logarithmic beyond. Random removal is the mean over its
+    repeats with a band of one standard deviation, the same in both directions. Between criterion
+    and direction no colour is needed: dashes and markers differ.
 
     Args:
         table: one row a point: `split` ("validation" and "test", or one alone), `criterion`,
@@ -97,73 +110,68 @@ def figure(
         raise ValueError("a removal figure needs at least one curve")
     splits = set(table["split"].to_pylist())
     judges = "test" if "test" in splits else min(splits)
-    lines = Lines(loss=loss, chance=chance, variance=variance)
-    both = len(splits) > 1 and "validation" in splits
+    chooses = ["validation"] * ("validation" in splits and judges != "validation")
+    shown = [*((split, "least") for split in (*chooses, judges)), (judges, "most")]
+    lines = Reference(loss=loss, chance=chance, variance=variance)
     with style():
-        drawing, axes = panels(2, rows=2 if both else 1, height=6.6 if both else 3.7)
-        if both:
-            _close_panels(axes[0], table, ("validation", judges), lines, answer)
-        _whole_panels(axes[-1], where(table, split=judges), lines)
-        if not both and answer is not None:
-            falls = quantity_of(table) == "accuracy"
-            _mark_answer(axes[-1][0], answer, judging=True, falls=falls)
-        handles, labels = axes[-1][0].get_legend_handles_labels()
-        drawing.legend(handles, labels, loc="outside lower center", ncols=3)
+        rows = -(-len(shown) // 2)
+        drawing = Figure(figsize=(WIDTH, _HEIGHT * rows + 0.8 * (rows == 1)), layout="constrained")
+        panels = [drawing.add_subplot(rows, 2, place + 1) for place in range(len(shown))]
+        for panel, (split, remove) in zip(panels, shown, strict=True):
+            _draw(panel, where(table, split=split), remove, lines, answer, judging=split == judges)
+            panel.set_title(_title(split, remove, alone=not chooses))
+        _share_limits(panels)
+        _legend(drawing, panels)
     return drawing
 
 
-def _whole_panels(axes: Sequence[Axes], table: pa.Table, lines: "Lines") -> None:
-    """Both directions, from no removal to all."""
-    what = quantity_of(table)
-    for panel, (remove, title) in zip(axes, TITLES.items(), strict=True):
-        draw_random(panel, table)
-        draw_criteria(panel, table, remove)
-        lines.draw(panel, table)
-        panel.set(title=title, xlabel="units removed")
-        panel.set_xlim(0, max(table["removed"].to_pylist()))
-        if what == "accuracy":
-            panel.set_ylim(bottom=0)
-    first, second = axes
-    if what == "loss":
-        loss_axis(first, column(table, what))
-    second.sharey(first)
-    second.tick_params(labelleft=False)
-    _label(first, table)
+def _title(split: str, remove: str, *, alone: bool) -> str:
+    if remove == "most":
+        return f"The check: {DIRECTIONS[remove].lower()}"
+    return DIRECTIONS[remove] if alone else f"What {ROLES.get(split, 'judges')}: {split}"
 
 
-def _close_panels(
-    axes: Sequence[Axes],
+def _draw(
+    axes: Axes,
     table: pa.Table,
-    splits: tuple[str, str],
-    lines: "Lines",
+    remove: str,
+    lines: Reference,
     answer: Answer | None,
+    *,
+    judging: bool,
 ) -> None:
-    """What chose beside what judges, near the accuracy or loss that is accepted."""
-    for panel, split, role in zip(axes, splits, ("chooses", "judges"), strict=True):
-        rows = where(table, split=split)
-        draw_random(panel, rows)
-        chosen = None if answer is None or role == "chooses" else answer.criterion
-        draw_criteria(panel, rows, "least", chosen=chosen)
-        lines.draw(panel, rows)
-        panel.set(title=f"What {role}: {split}", xlabel="units removed, least important first")
-        panel.set_xlim(0, max(rows["removed"].to_pylist()))
-        span = lines.span(rows)
-        if span is not None:
-            panel.set_ylim(*span)
-        _label(panel, rows)
-        if answer is not None:
-            falls = quantity_of(table) == "accuracy"
-            _mark_answer(panel, answer, judging=role == "judges", falls=falls)
+    """One direction on one split."""
+    lost = lost_of(table, lines.variance)
+    _draw_random(axes, table, lost)
+    marked = answer if remove == "least" else None
+    chosen = marked.criterion if marked is not None and judging else None
+    _draw_criteria(axes, where(table, remove=remove), lost, chosen=chosen)
+    lost.draw_lines(axes, loss=lines.loss, chance=lines.chance)
+    axes.set(xlabel=f"units removed, {DIRECTIONS[remove].lower()}", ylabel=lost.words)
+    axes.set_xlim(0, max(table["removed"].to_pylist()))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    drawn = [np.asarray(line.get_ydata(), float) for line in axes.get_lines()]
+    lost_axis(axes, np.concatenate(drawn), loss=lines.loss)
+    if marked is not None:
+        _mark_answer(axes, marked, judging=judging)
 
 
-def _label(axes: Axes, table: pa.Table) -> None:
-    split = table["split"][0].as_py()
-    if quantity_of(table) == "accuracy":
-        axes.set_ylabel(f"{split} accuracy")
-        percent_axis(axes)
-        return
-    scale = ", logarithmic axis" if axes.get_yscale() == "log" else ""
-    axes.set_ylabel(f"{split} loss (lower is better{scale})")
+def _share_limits(panels: Sequence[Axes]) -> None:
+    """One scale for all panels, so that heights can be compared."""
+    widest = [panel.get_ylim() for panel in panels]
+    values = [end for ends in widest for end in ends]
+    for panel in panels:
+        ticks = max((other.get_yticks().tolist() for other in panels), key=len)
+        panel.set_yticks(ticks)
+        panel.set_ylim(min(values), max(values))
+
+
+def _legend(drawing: Figure, panels: Sequence[Axes]) -> None:
+    handles, labels = panels[0].get_legend_handles_labels()
+    if len(panels) % 2:  # the last place of the grid is free
+        drawing.legend(handles, labels, loc="center", bbox_to_anchor=(0.77, 0.28), handlelength=3)
+    else:
+        drawing.legend(handles, labels, loc="outside lower center", ncols=3, handlelength=3)
 
 
 def strokes_of(names: Iterable[str]) -> dict[str, Stroke]:
@@ -172,7 +180,18 @@ def strokes_of(names: Iterable[str]) -> dict[str, Stroke]:
     return {name: STROKES[name] if name in STROKES else next(others) for name in names}
 
 
-def draw_random(axes: Axes, table: pa.Table) -> None:
+def lost_of(table: pa.Table, variance: Mapping[str, float | None]) -> Lost:
+    """How the curves of a table's one split become what is lost."""
+    split, of_losses = table["split"][0].as_py(), quantity_of(table) == "loss"
+    return Lost(
+        split=split,
+        dense=float(values_of(where(table, removed=0))[0]),
+        of_losses=of_losses,
+        variance=variance.get(split) if of_losses else None,
+    )
+
+
+def _draw_random(axes: Axes, table: pa.Table, lost: Lost) -> None:
     """The mean over random orders, with a band of a standard deviation within what is possible."""
     rows = where(table, criterion="random")
     if rows.num_rows == 0:
@@ -188,16 +207,16 @@ def draw_random(axes: Axes, table: pa.Table) -> None:
         if quantity_of(table) == "accuracy":
             lower, upper = lower.clip(0, 1), upper.clip(0, 1)
         elif points.min() > 0:
-            # A logarithmic axis has no place for what the band takes below all that was measured.
-            lower = np.maximum(lower, points.min(axis=0))
+            lower = np.maximum(lower, points.min(axis=0))  # no loss below what was measured
         label = f"random: ± standard deviation of {len(repeats)}"
-        axes.fill_between(removed, lower, upper, color=PALE, linewidth=0, label=label)
-    axes.plot(removed, mean, color=BLACK, linewidth=1.2, label="random: mean")
+        axes.fill_between(
+            removed, lost.of(lower), lost.of(upper), color=PALE, linewidth=0, label=label
+        )
+    axes.plot(removed, lost.of(mean), color=BLACK, linewidth=1.2, label="random: mean")
 
 
-def draw_criteria(axes: Axes, table: pa.Table, remove: str, *, chosen: str | None = None) -> None:
+def _draw_criteria(axes: Axes, rows: pa.Table, lost: Lost, *, chosen: str | None) -> None:
     """The curve of each criterion in one direction; where one is chosen the others are faint."""
-    rows = where(table, remove=remove)
     names = [name for name in dict.fromkeys(rows["criterion"].to_pylist()) if name != "random"]
     strokes = strokes_of(names)
     for place, name in enumerate(names):
@@ -205,7 +224,7 @@ def draw_criteria(axes: Axes, table: pa.Table, remove: str, *, chosen: str | Non
         every = max(1, len(removed) // 8)
         axes.plot(
             removed,
-            points,
+            lost.of(points),
             label=name.replace("_", " "),
             # Markers of equal curves stand side by side instead of hiding each other.
             markevery=(place * every // 4, every),
@@ -214,109 +233,43 @@ def draw_criteria(axes: Axes, table: pa.Table, remove: str, *, chosen: str | Non
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lines:
-    """What curves are held against: the accepted loss, guessing, and always the mean.
-
-    Args:
-        loss, chance, variance: as `figure` takes them.
-    """
-
-    loss: float | None
-    chance: float | None
-    variance: Mapping[str, float | None]
-
-    def draw(self, axes: Axes, table: pa.Table) -> None:
-        """Draws those that are known, for the curves of one split."""
-        of_losses, variance = quantity_of(table) == "loss", self._variance(table)
-        if self.loss is not None:
-            level = self._level(table, self.loss)
-            label = accepted_label(self.loss, variance, of_losses=of_losses)
-            axes.axhline(level, color=GREY, linewidth=0.9, linestyle=(0, (6, 3)), label=label)
-        if variance is not None and of_losses:
-            label = "always the mean (R² = 0)"
-            axes.axhline(variance, color=GREY, linewidth=0.9, linestyle=(0, (1, 2)), label=label)
-        if self.chance is not None and not of_losses:
-            label = "chance"
-            axes.axhline(self.chance, color=GREY, linewidth=0.9, linestyle=(0, (1, 2)), label=label)
-
-    def span(self, table: pa.Table) -> tuple[float, float] | None:
-        """The values near the accepted one: three times what may be lost better, ten worse."""
-        if not self.loss:
-            return None
-        dense = dense_of(table)
-        allowed = self._level(table, self.loss) - dense  # negative of accuracies
-        if not allowed:
-            return None
-        low, high = sorted((dense - 3 * allowed, dense + 10 * allowed))
-        if quantity_of(table) == "accuracy":
-            return max(low, 0.0), min(high, 1.0 + 0.1 * self.loss)
-        return low, high
-
-    def _level(self, table: pa.Table, loss: float) -> float:
-        of_losses = quantity_of(table) == "loss"
-        return accepted_level(dense_of(table), loss, self._variance(table), of_losses=of_losses)
-
-    def _variance(self, table: pa.Table) -> float | None:
-        return self.variance.get(table["split"][0].as_py())
-
-
-def _mark_answer(axes: Axes, answer: Answer, *, judging: bool, falls: bool) -> None:
-    """The bounds where the split judges, else the estimate.
-
-    Args:
-        axes: of the least important unit first.
-        answer: what is marked.
-        judging: whether the curves are those of the split that judges.
-        falls: whether curves fall as units go, as accuracies do: words keep out of their way.
-    """
+def _mark_answer(axes: Axes, answer: Answer, *, judging: bool) -> None:
+    """The bounds where the split judges, else the estimate."""
     if not judging or answer.bounds is None:
         axes.axvline(answer.estimate, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
         name = answer.criterion.replace("_", " ")
-        _note(
-            axes, answer.estimate, f"estimate {answer.estimate},\n{name}", right=False, falls=falls
-        )
+        _note(axes, answer.estimate, f"estimate {answer.estimate},\n{name}", right=False)
         return
     lower, upper = answer.bounds
     axes.axvspan(lower, upper, color=SKY, alpha=0.22, linewidth=0)
     for place, words, right in ((lower, "at least", False), (upper, "at most", True)):
         if 0 < place < axes.get_xlim()[1]:  # the ends themselves say nothing
             axes.axvline(place, color=BLACK, linewidth=0.9)
-            _note(axes, place, f"{words} {place}", right=right, falls=falls)
+            _note(axes, place, f"{words} {place}", right=right)
 
 
-def _note(axes: Axes, place: int, text: str, *, right: bool, falls: bool) -> None:
+def _note(axes: Axes, place: int, text: str, *, right: bool) -> None:
     """Words beside a place, on the side that is wanted where there is room.
 
-    Before it the curves are still near their beginning, behind it far from there.
+    Before it the curves are still low, behind it high: the words keep out of their way.
     """
     share = place / axes.get_xlim()[1]
-    to_right = share < 0.35 or (right and share < 0.7)
-    top = to_right == falls
+    to_right = share < 0.45 or (right and share < 0.7)
+    bottom = 0.03 if right or not to_right else 0.12
     axes.annotate(
         text,
-        (place, (0.97 if right or not to_right else 0.88) if top else 0.03),
+        (place, bottom if to_right else 0.97),
         xycoords=("data", "axes fraction"),
         xytext=(4 if to_right else -4, 0),
         textcoords="offset points",
         fontsize=8.5,
         ha="left" if to_right else "right",
-        va="top" if top else "bottom",
+        va="bottom" if to_right else "top",
         bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
     )
-
-
-def dense_of(table: pa.Table) -> float:
-    """What the whole network is worth on the table's one split."""
-    return float(where(table, removed=0)[quantity_of(table)][0].as_py())
-
-
-def quantity_of(table: pa.Table) -> str:
-    """What the curves are of: "accuracy", or "loss" where there are no accuracies."""
-    return "loss" if table["accuracy"].null_count == table.num_rows else "accuracy"
 
 
 def _curve(rows: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     removed = np.asarray(rows["removed"].to_pylist())
     order = np.argsort(removed, kind="stable")
-    return removed[order], column(rows, quantity_of(rows))[order]
+    return removed[order], values_of(rows)[order]

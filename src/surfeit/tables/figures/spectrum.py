@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from surfeit.tables.figures.style import BLACK, SKY, VERMILLION, panels, style
+from surfeit.tables.figures.style import BLACK, SKY, VERMILLION, WIDTH, panels, style
 from surfeit.tables.tables import column, where
 
 TITLES = {"initial": "At initialisation", "final": "After training"}
@@ -16,7 +16,7 @@ SMALLEST = 1e-4  # of the largest eigenvalue: what lies below is named, not draw
 
 
 def figure(eigenvalues: pa.Table, density: pa.Table, bulk: pa.Table) -> Figure:
-    """Counts of eigenvalues on a logarithmic axis, one panel a stage, on one common axis.
+    """Counts of eigenvalues on a logarithmic axis, one panel a stage side by side, on one scale.
 
     The line is the count that the fitted Marchenko-Pastur density expects in each bin (density
     times bin width, so that its area is the number of eigenvalues in the bulk); triangles are the
@@ -38,20 +38,24 @@ def figure(eigenvalues: pa.Table, density: pa.Table, bulk: pa.Table) -> Figure:
     stages = [stage for stage in TITLES if stage in set(eigenvalues["stage"].to_pylist())]
     edges = _bins(values, bulk)
     with style():
-        drawing, axes = panels(1, rows=len(stages), height=0.7 + 1.9 * len(stages), sharex=True)
-        for panel, stage in zip(axes[:, 0], stages, strict=True):
+        drawing, axes = panels(len(stages), height=3.3)
+        drawing.set_figwidth(WIDTH / 2 * len(stages))
+        for panel, stage in zip(axes[0], stages, strict=True):
             _histogram(panel, _of(eigenvalues, stage), _shifted(edges, _of(bulk, stage)))
             _noise(panel, _of(density, stage), _of(bulk, stage), edges)
             _spikes(panel, _of(eigenvalues, stage), _of(bulk, stage))
             panel.set(ylabel="eigenvalues", xscale="log", xlim=(edges[0], edges[-1]))
-            panel.set_title(f"{TITLES[stage]}: {_words(_of(eigenvalues, stage), edges[0])}")
+            panel.set_title(f"{TITLES[stage]}:\n{_words(_of(eigenvalues, stage), edges[0])}")
             panel.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
             panel.xaxis.set_major_locator(LogLocator(subs=_ticks(edges)))
             panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             panel.xaxis.set_minor_formatter(NullFormatter())
-        axes[-1, 0].set_xlabel("eigenvalue of W Wᵀ (logarithmic axis)")
-        handles, labels = axes[-1, 0].get_legend_handles_labels()
-        drawing.legend(handles, labels, loc="outside lower center", ncols=4)
+            panel.set_xlabel("eigenvalue of W Wᵀ (logarithmic axis)")
+        highest = max(panel.get_ylim()[1] for panel in axes[0])
+        for panel in axes[0]:
+            panel.set_ylim(0, highest)
+        handles, labels = axes[0, -1].get_legend_handles_labels()
+        drawing.legend(handles, labels, loc="outside lower center", ncols=2 * len(stages))
     return drawing
 
 

@@ -5,14 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
 from surfeit.store import make_folder, write_atomically
 
@@ -51,7 +50,7 @@ RC: dict[Any, Any] = {
     "lines.markersize": 4.5,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
-    "svg.fonttype": "path",  # letters as outlines: the same everywhere, no font needed
+    "svg.fonttype": "none",  # words are text: searched, read aloud, edited
     "svg.hashsalt": "surfeit",
     "pdf.fonttype": 42,
 }
@@ -111,43 +110,47 @@ def loss_axis(axes: Axes, values: np.ndarray, *, needed: float = 50.0) -> None:
             axes.yaxis.set_minor_formatter(NullFormatter())
 
 
+def error_axis(axes: Axes, values: np.ndarray) -> None:
+    """Makes an axis of errors (fractions) logarithmic, in percent; where one is none, it has 0 %.
+
+    Args:
+        axes: whose vertical axis it is.
+        values: all that is drawn, in [0, 1].
+    """
+    finite = values[np.isfinite(values)]
+    least = float(finite[finite > 0].min(initial=1.0))
+    low, high = least / 1.5, min(1.0, float(finite.max(initial=0.0)) * 1.2) or 1.0
+    if (finite <= 0).any():
+        # A logarithm has no place for nothing: below the least error the axis is linear.
+        axes.set_yscale("symlog", linthresh=least, linscale=0.4)
+        low = 0.0
+    else:
+        axes.set_yscale("log")
+    high = max(high, 1.5 * least)
+    ticks = [step * 10.0**decade for decade in range(-6, 1) for step in (1, 2, 5)]
+    shown = [tick for tick in ticks if max(low, 0.8 * least) <= tick <= high]
+    # Of many decades, every power of ten alone.
+    shown = shown if len(shown) <= 9 else [tick for tick in shown if np.log10(tick) % 1 == 0]
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_locator(FixedLocator([0.0, *shown] if low == 0 else shown))
+    axes.yaxis.set_minor_locator(FixedLocator([]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{plain(100 * value)} %"))
+
+
 def plain(value: float) -> str:
     """A number without an exponent: 0.00001, not 1e-05."""
     return np.format_float_positional(float(f"{value:.6g}"), trim="-")
 
 
-def accepted_label(loss: float, variance: float | None, *, of_losses: bool) -> str:
-    """What the line of what may be lost is called.
-
-    Args:
-        loss: what may be lost, a fraction.
-        variance: of real targets, by which a loss is an R²; or None.
-        of_losses: whether the curves are of losses.
-    """
-    if of_losses and variance is None:
-        return f"dense + {100 * loss:g} %"
-    points = f"{100 * loss:g} point{'' if loss == 0.01 else 's'}"
-    return f"dense + {points} of R²" if of_losses else f"dense − {points}"
-
-
-def accepted_level(dense: float, loss: float, variance: float | None, *, of_losses: bool) -> float:
-    """Where the line of what may be lost lies: see `accepted_label`."""
-    if not of_losses:
-        return dense - loss
-    return dense + loss * (abs(dense) if variance is None else variance)
-
-
-def save(figure: Figure, folder: Path, name: str, *, searchable: bool = False) -> dict[str, Path]:
+def save(figure: Figure, folder: Path, name: str) -> dict[str, Path]:
     """Writes the figure as `name`.svg, .png (200 dpi) and .pdf into `folder`, made if missing.
 
-    The same figure gives the same bytes: no dates, no random names.
+    The same figure gives the same bytes: no dates, no random names. Words in the SVG are text.
 
     Args:
         figure: what to write.
         folder: where.
         name: without an ending.
-        searchable: whether words in the SVG are text, which can be searched and edited and needs
-            the font, instead of outlines.
 
     Returns:
         the three paths by "svg", "png" and "pdf".
@@ -157,7 +160,7 @@ def save(figure: Figure, folder: Path, name: str, *, searchable: bool = False) -
     """
     make_folder(folder)
     paths = {kind: folder / f"{name}.{kind}" for kind in _NAMELESS}
-    _write(figure, paths, {"svg.fonttype": "none"} if searchable else {})
+    _write(figure, paths)
     return paths
 
 
@@ -177,10 +180,8 @@ def save_as(figure: Figure, path: Path) -> None:
     _write(figure, {kind: path})
 
 
-def _write(
-    figure: Figure, paths: Mapping[str, Path], settings: Mapping[Any, Any] = MappingProxyType({})
-) -> None:
-    with style(), mpl.rc_context(dict(settings)):
+def _write(figure: Figure, paths: Mapping[str, Path]) -> None:
+    with style():
         # The layout is the same for all kinds: solved once, it takes a third of the time. The draw
         # after it settles what it moved, where panels keep their proportions.
         engine = figure.get_layout_engine()

@@ -187,26 +187,27 @@ REMOVAL = Topic(
     title="Removing units",
     introduction=(
         "Units are removed one after another without retraining, and the network is tested "
-        "after each. Above, close to the accepted loss: the validation curves, least important "
-        "unit first, choose the criterion and give an estimate; the test curve of that criterion "
-        "bounds how many can go. Between the two bounds nobody can tell on so many "
-        "examples. Below, the whole curves: on the left a curve that stays high for long is "
-        "what redundancy looks like; on the right the most important unit goes first, and a "
-        "criterion that knows anything falls below random there. The grey band is random order, "
-        "one standard deviation about its mean."
+        "after each: the curves say how many points of accuracy are lost. Up to the accepted loss "
+        "the axis is linear, beyond it logarithmic, so that what costs next to nothing can be "
+        "seen; below 0 something is gained. The validation curves, least important unit first, "
+        "choose the criterion and give an estimate; the test curve of that criterion bounds how "
+        "many can go. Between the two bounds nobody can tell on so many examples. A curve that "
+        "stays low for long is what redundancy looks like. In the check the most important unit "
+        "goes first, and a criterion that knows anything rises above random. The grey band is "
+        "random order, one standard deviation about its mean."
     ),
-    caption="validation accuracy chooses, test accuracy judges.",
+    caption="what the validation examples choose, the test examples judge.",
     of_losses={
         "introduction": (
             "Units are removed one after another without retraining, and the network is "
-            "tested after each. Above, close to the accepted loss: the validation curves, least "
-            "important unit first, choose the criterion and give an estimate; beside them the "
-            "test curves. Below, the whole curves: on the left a loss that stays low for long is "
-            "what redundancy looks like; on the right the most important unit goes first, and a "
-            "criterion that knows anything rises above random there. The grey band is random "
-            "order, one standard deviation about its mean."
+            "tested after each: the curves say how much worse it is. Up to what is accepted the "
+            "axis is linear, beyond it logarithmic, so that what costs next to nothing can be "
+            "seen; below 0 something is gained. The validation curves, least important unit "
+            "first, choose the criterion and give an estimate; beside them the test curves. A "
+            "curve that stays low for long is what redundancy looks like. In the check the most "
+            "important unit goes first, and a criterion that knows anything rises above random. "
+            "The grey band is random order, one standard deviation about its mean."
         ),
-        "caption": "validation loss chooses, test loss judges; lower is better.",
     },
     missing="There is no removal curve of this layer.",
     schemas=_SCHEMAS,
