@@ -1,12 +1,22 @@
 """The network that a report is on, before and after training, with the data that judges it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import Objective, Split, check_kind, copied, lift_, outputs_of, suiting
+from surfeit.core import (
+    Objective,
+    Split,
+    check_kind,
+    copied,
+    lift_,
+    outputs_of,
+    own_parameters,
+    suiting,
+)
 from surfeit.data import Dataset
 from surfeit.models import Structure
 from surfeit.report.config import ReportConfig
@@ -24,6 +34,7 @@ class Network:
         structure: of the network.
         dataset: whose validation split chooses and whose test split judges.
         worth: how networks are judged.
+        element_sizes: by parameter, the bytes of one of its numbers as recorded.
     """
 
     model: nn.Module
@@ -31,6 +42,7 @@ class Network:
     structure: Structure
     dataset: Dataset
     worth: Worth
+    element_sizes: Mapping[str, int]
 
     @staticmethod
     def of(
@@ -48,7 +60,9 @@ class Network:
                 or cannot judge the outputs, or the run cannot build its network and none is given.
         """
         objective = objective_of(run, dataset, objective)
-        model = lift_(run.model(into=into)).to(dataset.test.inputs.device).eval()
+        recorded = run.model(into=into)
+        sizes = {name: value.element_size() for name, value in own_parameters(recorded).items()}
+        model = lift_(recorded).to(dataset.test.inputs.device).eval()
         outputs = check_fits(run, model, dataset, objective)
         steps = run.steps()
         begun = 0 in steps and steps[-1] > 0  # of a single snapshot nobody knows what came before
@@ -59,6 +73,7 @@ class Network:
             structure=Structure.of(model, _fitting(model, dataset.test.inputs[:1])),
             dataset=dataset,
             worth=Worth.of(objective, outputs, dataset, config.loss),
+            element_sizes=sizes,
         )
 
     @property

@@ -42,7 +42,7 @@ def work_of(model: nn.Module, name: str, example: Any, config: ReportConfig) -> 
     """
     structure = Structure.of(model, example)
     layer = structure.layer(name)
-    costs = _multiplications(model, structure, example)
+    costs = multiplications(model, structure, example)
     return Work(
         removals=_removals(model, structure, layer, costs) * (_ORDERS + config.repeats),
         ranks=_projections(model, structure, layer, costs, config) * _BASES,
@@ -93,7 +93,7 @@ def _projections(
 
 
 @torch.no_grad()
-def _multiplications(model: nn.Module, structure: Structure, example: Any) -> dict[Place, int]:
+def multiplications(model: nn.Module, structure: Structure, example: Any) -> dict[Place, int]:
     """Of each call of a layer's module in one forward pass, in the order of the calls."""
     costs: dict[Place, int] = {}
     handles: list[RemovableHandle] = []
