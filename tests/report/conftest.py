@@ -64,6 +64,22 @@ def can_go(**changes):
     return table("can_go", [{**row, **common, **changes} for row in rows])
 
 
+def _orders():
+    return table(
+        "orders",
+        [
+            {
+                "layer": layer,
+                "criterion": "magnitude",
+                "place": place + 1,
+                "unit": units - 1 - place,
+            }
+            for layer, units in UNITS.items()
+            for place in range(units)
+        ],
+    )
+
+
 def _units():
     generator, rows = np.random.default_rng(0), []
     for layer, units in UNITS.items():
@@ -238,6 +254,8 @@ def planted_tables():
         "removable": removable,
         "can_go": can_go(),
         "choices": _choices(),
+        "orders": _orders(),
+        **{name: table(name, []) for name in ("joint", "joint_path", "joint_answer", "costs")},
         "units": _units(),
         "edges": _edges(),
         "eigenvalues": eigenvalues,

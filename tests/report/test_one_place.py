@@ -17,6 +17,7 @@ from surfeit.models import mlp
 from surfeit.report import ReportConfig, html, words, write_report
 from surfeit.report.findings import headline, layer_findings
 from surfeit.report.glossary import glossary
+from surfeit.report.joint import SCHEMAS as JOINT
 from surfeit.report.measure import measure
 from surfeit.report.schema import schemas, table
 from surfeit.report.summary import layer_numbers
@@ -172,7 +173,8 @@ def test_a_report_of_it_alone_is_whole(run, dataset, tmp_path, alone):
     }
     assert pq.read_table(tmp_path / "tables" / "signs.parquet").num_rows == 1
     assert {path.name for path in (tmp_path / "tables").iterdir()} == {
-        f"{name}.parquet" for name in ("layers", "dense", "choices", "notes", "signs", "learning")
+        f"{name}.parquet"
+        for name in ("layers", "dense", "choices", "notes", "signs", "learning", *JOINT)
     }
     assert (tmp_path / "figures" / "signs-fc1.svg").exists()
     assert not (tmp_path / "figures" / "signs-fc2.svg").exists()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from surfeit.report import words
+from surfeit.report.joint import joint_sentences
 from surfeit.report.topics import answering_first
 from surfeit.report.words import Finding
 
@@ -11,9 +12,9 @@ Numbers = Mapping[str, Any]
 
 
 def headline(summary: Numbers) -> str:
-    """The answer in one or two sentences."""
+    """The answer in a few sentences: of each layer, then of the network."""
     said = (topic.headline(summary) for topic in answering_first())
-    return " ".join(text for text in said if text)
+    return " ".join(text for text in (*said, joint_sentences(summary)) if text)
 
 
 def layer_findings(name: str, summary: Numbers) -> list[Finding]:

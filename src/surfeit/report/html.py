@@ -82,9 +82,10 @@ def live_figure(identifier: str, state: str, drawing: str, *, captions: tuple[st
     )
 
 
-def details(summary: str, body: str) -> str:
-    """What is there for those who open it."""
-    return f"<details><summary>{escape(summary)}</summary>\n{body}\n</details>"
+def details(summary: str, body: str, *, anchor: str | None = None) -> str:
+    """What is there for those who open it, or follow a link to its anchor."""
+    named = "" if anchor is None else f' id="{escape(anchor)}"'
+    return f"<details{named}><summary>{escape(summary)}</summary>\n{body}\n</details>"
 
 
 def section(name: str, title: str, body: str) -> str:
@@ -95,8 +96,3 @@ def section(name: str, title: str, body: str) -> str:
 def paragraph(text: str) -> str:
     """A paragraph of plain text."""
     return f"<p>{escape(text)}</p>"
-
-
-def bar(share: float) -> str:
-    """A small bar for a share in [0, 1]; its figure stands beside it as text."""
-    return f'<span class="bar" aria-hidden="true"><i style="width:{100 * share:.1f}%"></i></span>'

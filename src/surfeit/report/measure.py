@@ -9,6 +9,7 @@ from surfeit.core import Objective
 from surfeit.data import Dataset
 from surfeit.report import words
 from surfeit.report.config import ReportConfig
+from surfeit.report.joint import measure_joint
 from surfeit.report.network import Network
 from surfeit.report.schema import SHARED, schemas, table
 from surfeit.report.subject import Subject, subjects
@@ -60,7 +61,7 @@ def measure(
             take the data's inputs, or the objective is not known or cannot judge its outputs.
 
     Cost: for each layer, 8 + repeats removal curves and 2 · ranks projections, on the validation
-    and the test split.
+    and the test split, and 32 passes with units of all layers removed together.
     """
     tell = progress or silent
     network = Network.of(run, dataset, config, objective=objective, into=into)
@@ -77,6 +78,10 @@ def measure(
                 assert name in topic.schemas or name in SHARED, f"{topic.name} has no {name!r}"
                 rows[name] += more
         tell(f"measuring {subject.name}", len(TOPICS), len(TOPICS))
+    tell("measuring all layers together", 0, 1)
+    for name, more in measure_joint(network, chosen, rows, config).items():
+        rows[name] += more
+    tell("measuring all layers together", 1, 1)
     return {name: table(name, found) for name, found in rows.items()} | {"learning": run.metrics()}
 
 

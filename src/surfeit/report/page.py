@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from surfeit.report import findings, html, words
 from surfeit.report.glossary import glossary
+from surfeit.report.joint import joint_section
 from surfeit.report.live import STILL, Live
 from surfeit.report.provenance import provenance_block
 from surfeit.report.topics import TOPICS, Topic, answering_first
@@ -16,6 +17,7 @@ from surfeit.tables.tables import where
 from surfeit.viewer.embed import data_script, module_script, policy
 
 Numbers = Mapping[str, Any]
+_BEGIN = (("network", "Network"), ("findings", "Findings"), ("learning", "Learning"))
 _ENDS = (("provenance", "Provenance"), ("words", "Words"))
 OPEN_LAYERS = 3  # further layers' figures are there to be opened
 
@@ -38,6 +40,8 @@ def render(
     run = summary["run"]
     parts = [
         _top(summary),
+        html.section("network", "The network", joint_section(summary)),
+        _found(summary),
         _learning(summary, figures, tables["learning"].column_names),
         *(_topic(topic, summary, figures, tables, live) for topic in TOPICS.values()),
         html.section("provenance", "Where this comes from", provenance_block(summary)),
@@ -70,26 +74,36 @@ def _data_of(place: int) -> str:
 
 def _top(summary: Numbers) -> str:
     run, warning = summary["run"], words.unfinished(summary)
-    layers = "\n".join(_findings(name, summary) for name in summary["layers"])
     whole = words.whole_network(summary)
     trained = f"Run {run['key'][:12]}: {run['steps']:,} steps of training; {whole}."
     links = "".join(
         f'<a href="#{name}">{escape(text)}</a>'
-        for name, text in [*((topic.name, topic.short) for topic in TOPICS.values()), *_ENDS]
+        for name, text in [
+            *_BEGIN,
+            *((topic.name, topic.short) for topic in TOPICS.values()),
+            *_ENDS,
+        ]
     )
     return (
         f"<header><h1>How redundant is {escape(run['model'])} on {escape(run['data'])}?</h1>\n"
         f'<p class="soft">{escape(trained)}</p></header>\n<main>\n'
         + (f'<p class="note" role="note"><b>{escape(warning)}</b></p>\n' if warning else "")
         + f'<p class="lead">{escape(findings.headline(summary))}</p>\n'
-        f'<div class="cards">{_overview(summary)}</div>\n'
         f'<p class="note">{escape(words.caution(summary))}</p>\n'
-        f'<nav aria-label="Parts of the report">{links}</nav>\n'
-        f'<section id="findings"><h2>What was found</h2>{layers}</section>'
+        f'<nav aria-label="Parts of the report">{links}</nav>'
     )
 
 
-def _findings(name: str, summary: Numbers) -> str:
+def _found(summary: Numbers) -> str:
+    """What was found: at a glance, then a layer at a time."""
+    layers = "\n".join(
+        _findings(place, name, summary) for place, name in enumerate(summary["layers"])
+    )
+    body = f'<div class="cards">{_overview(summary)}</div>\n{layers}'
+    return html.section("findings", "What was found", body)
+
+
+def _findings(place: int, name: str, summary: Numbers) -> str:
     layer = summary["layers"][name]
     items = "".join(
         f"<li><b>{escape(finding.answer)}</b> {escape(finding.evidence)}</li>"
@@ -97,7 +111,13 @@ def _findings(name: str, summary: Numbers) -> str:
     )
     about = f"{layer['kind']}, {layer['units']:,} units of {layer['inputs']:,} weights"
     shown = escape(words.layer_name(name))
-    return f'<h3>{shown} <span class="soft">({about})</span></h3>\n<ul>{items}</ul>'
+    links = " ".join(
+        f'<a href="#{topic.name}-{place}">{escape(topic.short)}</a>' for topic in TOPICS.values()
+    )
+    return (
+        f'<h3 id="found-{place}">{shown} <span class="soft">({about})</span></h3>\n'
+        f'<ul>{items}</ul>\n<p class="parts">{links}</p>'
+    )
 
 
 def _overview(summary: Numbers) -> str:
@@ -106,11 +126,15 @@ def _overview(summary: Numbers) -> str:
     columns = [column for topic in answering_first() for column in topic.columns]
     head = [column.heading.format(loss=loss, quantity=worth.words) for column in columns]
     rows = [
-        [escape(words.layer_name(name)), *(column.cell(layer, worth) for column in columns)]
-        for name, layer in summary["layers"].items()
+        [_link(place, name), *(column.cell(layer, worth) for column in columns)]
+        for place, (name, layer) in enumerate(summary["layers"].items())
     ]
     table = html.table("At a glance, one layer at a time", ("Layer", *head), rows)
     return table + _below_overview(summary, [column.term for column in columns if column.term])
+
+
+def _link(place: int, name: str) -> str:
+    return f'<a href="#found-{place}">{escape(words.layer_name(name))}</a>'
 
 
 def _below_overview(summary: Numbers, terms: Sequence[str]) -> str:
@@ -171,14 +195,15 @@ def _topic(
         body = html.paragraph(topic.missing)
         if drawing is not None:
             label = f"{topic.title}: layer {words.layer_name(name)}"
-            still = html.inline_svg(drawing, prefix=f"{topic.name}-{place}", label=label)
+            still = html.inline_svg(drawing, prefix=f"{topic.name}-{place}-d", label=label)
             body = _figure(topic, name, place, still, live)
         body += topic.table(name, summary, tables)
         body = "".join(html.paragraph(text) for text in _notes(tables, topic, name)) + body
+        anchor = f"{topic.name}-{place}"
         if place < OPEN_LAYERS:
-            blocks.append(f"<h3>{escape(words.layer_name(name))}</h3>\n{body}")
+            blocks.append(f'<h3 id="{anchor}">{escape(words.layer_name(name))}</h3>\n{body}')
         else:
-            blocks.append(html.details(words.layer_name(name), body))
+            blocks.append(html.details(words.layer_name(name), body, anchor=anchor))
     introduction = html.paragraph(topic.introduction)
     if topic.live and live.missing:
         introduction += html.paragraph(live.missing)

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from surfeit.report.config import ReportConfig
+from surfeit.report.joint import joint_numbers
 from surfeit.report.quantities import QUANTITIES, Quantity
 from surfeit.report.topics import TOPICS
 from surfeit.tables.tables import where
@@ -30,8 +31,8 @@ def summarise(tables: Tables, provenance: Mapping[str, Any], config: ReportConfi
 
     Returns:
         JSON values: `schema`, `run`, `settings`, `quantity` (what the network is judged by:
-        "accuracy", "r2" or "loss"), under that name its value by split, `answers` an example, and
-        `layers` by name.
+        "accuracy", "r2" or "loss"), under that name its value by split, `answers` an example,
+        `layers` by name, and `joint`, the network as a whole: see `joint_numbers`.
     """
     names = tables["layers"]["layer"].to_pylist()
     whole = tables["dense"].to_pylist()
@@ -45,6 +46,7 @@ def summarise(tables: Tables, provenance: Mapping[str, Any], config: ReportConfi
         "answers": 1 if judged is None else judged // whole[0]["images"],
         quantity.name: {row["split"]: _whole(row, quantity) for row in whole},
         "layers": {name: layer_numbers(tables, name, quantity) for name in names},
+        "joint": joint_numbers(tables, quantity),
     }
 
 

@@ -44,6 +44,15 @@ _SCHEMAS = {
         ]
     ),
 }
+# Units are counted from 0; where layers go together they are those of the group.
+_SCHEMAS["orders"] = pa.schema(
+    [
+        ("layer", pa.string()),
+        ("criterion", pa.string()),
+        ("place", pa.int64()),
+        ("unit", pa.int64()),
+    ]
+)
 _BOUNDS = ("lower", "upper", "loss", "confidence", "examples")
 
 
@@ -152,7 +161,7 @@ def _can_go_cell(layer: Numbers, worth: Quantity) -> str:
     if removed is None:
         return "–"
     return (
-        f"<span><b>{escape(can_go_briefly(answer_of(removed)))}</b> {html.bar(removed['share'])}"
+        f"<span><b>{escape(can_go_briefly(answer_of(removed)))}</b>"
         f"<small>{escape(removed['criterion'].replace('_', ' '))}</small></span>"
     )
 

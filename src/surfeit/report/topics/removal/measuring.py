@@ -34,7 +34,7 @@ _SCORED = 1000  # train examples that criteria look at, where one looks at any
 
 
 def measure_removals(subject: Subject, config: ReportConfig) -> Rows:
-    """Rows of "removal", "removable", "can_go" and "choices" for one layer, or for its group.
+    """Rows of the tables of removals and of "choices" for one layer, or for its group.
 
     The criterion that lets most units go, the first of equals, is chosen on the validation split
     by removing the least contributing first, and with it an estimate; the test split then bounds
@@ -58,7 +58,8 @@ def measure_removals(subject: Subject, config: ReportConfig) -> Rows:
     )
     rise = _rise(curves, subject)
     answer = can_go_of_table(curves, loss=subject.worth.loss, rise=rise)
-    order = _order(subject, answer.criterion, scores_on)[: answer.estimate]
+    whole = _order(subject, answer.criterion, scores_on)
+    order = whole[: answer.estimate]
     chosen = {"what": "removal", "chosen": answer.criterion, "amount": answer.estimate}
     before, after = (_each(subject, units, subject.test) for units in (order[:0], order))
     cost = subject.worth.paired(before, after, subject.test.targets)
@@ -66,6 +67,7 @@ def measure_removals(subject: Subject, config: ReportConfig) -> Rows:
         "removal": curves.to_pylist(),
         "removable": list(_counts(curves, subject.worth.loss, rise)),
         "can_go": [{"layer": subject.name, **_answer_row(answer)}],
+        "orders": list(_places(subject.name, answer.criterion, whole)),
         "choices": [{"layer": subject.name, **chosen, **cost}],
         "notes": _remarks(subject),
     }
@@ -112,6 +114,11 @@ def _order(subject: Subject, name: str, scores_on: tuple[str, Split] | None) -> 
     removal = Removal.of(subject.structure, subject.name)
     criterion = criterion_named(name)
     return order_by(contributions(criterion, removal, subject.model, evidence=evidence))
+
+
+def _places(layer: str, criterion: str, order: Tensor) -> Iterator[dict[str, Any]]:
+    for place, unit in enumerate(order.tolist(), start=1):
+        yield {"layer": layer, "criterion": criterion, "place": place, "unit": unit}
 
 
 def _counts(curves: pa.Table, loss: float, rise: float | None) -> Iterator[dict[str, Any]]:
