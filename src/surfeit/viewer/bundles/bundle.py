@@ -12,11 +12,12 @@ from surfeit.core import Split, StoreError
 from surfeit.data import Dataset
 from surfeit.viewer.bundles.film import Film, Filming, Scale, drift_of, scale_of
 from surfeit.viewer.bundles.private import without_folders
-from surfeit.viewer.bundles.reel import SERIES, Reel, Shot, Take, ahead
+from surfeit.viewer.bundles.reel import Reel, Shot, Take, ahead
 from surfeit.viewer.bundles.series import series
 from surfeit.viewer.frames.active import ActiveUnits
-from surfeit.viewer.frames.course import CourseFrame, Read, begins, course_frame, course_of
+from surfeit.viewer.frames.course import CourseFrame, course_frame, course_of
 from surfeit.viewer.frames.graph import LAYOUT_NEIGHBOURS, default_links
+from surfeit.viewer.frames.moments import VALUES, Read, begins
 from surfeit.viewer.frames.places import Place
 from surfeit.viewer.frames.quantised import limit_of
 from surfeit.viewer.timelines.describing import described, packed_learning
@@ -299,7 +300,7 @@ def _series(
 ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, float]]]:
     """What is known of each unit over time, and the ranges that its levels stand for."""
     arrays, ranges = {}, {}
-    for name in SERIES:
+    for name in VALUES:
         found = series(np.stack([shot.values[name] for shot in shots]))
         ranges[name] = {"low": found.low, "high": found.high}
         arrays[name] = found.changes
@@ -331,8 +332,7 @@ def _course(shots: Sequence[Shot], layer: str, source: str) -> CourseFrame | Non
             at=shot.at,
             own=shot.own,
             rows=take.rows,
-            norm=shot.values["norm"],
-            moved=shot.values["moved"],
+            values=shot.values,
             note=take.note,
         )
         for shot, take in zip(shots, takes, strict=True)

@@ -14,6 +14,7 @@ from torch import Tensor
 from surfeit.core import StoreError, one_thread
 from surfeit.viewer.bundles.film import pair_products
 from surfeit.viewer.frames.active import ActiveUnits
+from surfeit.viewer.frames.moments import VALUES
 from surfeit.viewer.frames.places import Origin, Place, joined
 from surfeit.viewer.frames.units import Units
 from surfeit.viewer.timelines.records import Weights
@@ -62,9 +63,6 @@ class Shot:
     own: int
     values: dict[str, np.ndarray]
     takes: dict[str, Take]
-
-
-SERIES = ("norm", "moved", "angle", "kept")
 
 
 class Reel:
@@ -137,7 +135,7 @@ class Reel:
         return Shot(
             at=at,
             own=own,
-            values={name: getattr(units, name).float().numpy() for name in SERIES},
+            values={name: getattr(units, name).float().numpy() for name in VALUES},
             takes={
                 source: self._take(source, units, note)
                 for source, (units, _, note) in shown.items()

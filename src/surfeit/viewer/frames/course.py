@@ -12,16 +12,12 @@ from torch import Tensor
 from surfeit.core import StoreError, Streams, one_thread
 from surfeit.similarity import NO_GROUP, carried, divide, labels_kept, own_cosine, random_cosine
 from surfeit.viewer.frames.active import ActiveUnits
-from surfeit.viewer.frames.places import Origin, Place, joined
-from surfeit.viewer.frames.units import Units
+from surfeit.viewer.frames.moments import Read, begins, units_over
+from surfeit.viewer.frames.scales import spread_of
 from surfeit.viewer.timelines.timeline import Timeline
 from surfeit.viewer.wire import encode
 
-SHARE = 0.99
-"""Of all units at all moments, so many are no larger than the scale of sizes."""
-
 _NONE = 255
-_TOGETHER = 8  # moments read at once
 _DRAWS = 4  # random groups a moment: their mean differs little from draw to draw
 
 
@@ -66,26 +62,6 @@ class CourseFrame:
         return encode(header, {"labels": self.labels})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Read:
-    """Units at a moment, as they were read.
-
-    Args:
-        at: the moment.
-        own: units of the first timeline.
-        rows: what they are compared by, of length 1 or 0.
-        norm, moved: float32 [units], as in `Units`.
-        note: what is to be known of them, a sentence, or None.
-    """
-
-    at: int
-    own: int
-    rows: Tensor
-    norm: np.ndarray
-    moved: np.ndarray
-    note: str | None
-
-
 @one_thread()
 def course_frame(
     timeline: Timeline,
@@ -116,7 +92,7 @@ def course_frame(
     timelines = [timeline] if merged is None else [timeline, merged]
     source = "updates" if all(begins(one, layer, at[-1]) for one in timelines) else "weights"
     problems: list[str] = []
-    read = _backwards(timelines, layer, source, at, active, problems)
+    read = units_over(timelines, layer, source, list(reversed(at)), active, problems)
     frame = course_of(read, source, layer)
     if frame is None:
         raise StoreError(problems[0])
@@ -184,100 +160,9 @@ def _followed(read: Iterable[Read], generator: torch.Generator) -> Iterator[_Mom
             labels=labels,
             own_cosine=own_cosine(rows, labels),
             random_cosine=random_cosine(rows, labels, generator, draws=_DRAWS),
-            norm=one.norm,
-            moved=one.moved,
+            norm=one.values["norm"],
+            moved=one.values["moved"],
         )
-
-
-def _backwards(
-    timelines: Sequence[Timeline],
-    layer: str,
-    source: str,
-    at: Sequence[int],
-    active: Sequence[ActiveUnits],
-    problems: list[str],
-) -> Iterator[Read]:
-    """The units at each moment that can be read, the last first; problems are added to a list."""
-    origins: dict[str, Origin] = {}
-    backwards = list(reversed(at))
-    for start in range(0, len(at), _TOGETHER):
-        moments = backwards[start : start + _TOGETHER]
-        parts = [
-            _compared(
-                timeline, layer, source, _beside(timeline, timelines[0], moments), one, origins
-            )
-            for timeline, one in zip(timelines, active, strict=True)
-        ]
-        for number, moment in enumerate(moments):
-            try:
-                units, own, note = joined([_sound(part[number]) for part in parts], source)
-            except (StoreError, ValueError) as error:
-                problems.append(str(error))
-                continue
-            yield Read(
-                at=moment,
-                own=own,
-                rows=units.rows,
-                norm=units.norm.float().numpy(),
-                moved=units.moved.float().numpy(),
-                note=note,
-            )
-
-
-Compared = tuple[Units, str | None]
-
-
-def _compared(
-    timeline: Timeline,
-    layer: str,
-    source: str,
-    at: Sequence[int],
-    active: ActiveUnits,
-    origins: dict[str, Origin],
-) -> list[Compared | StoreError | ValueError]:
-    """The units at some moments, read together; errors in the place of those that are damaged."""
-    try:
-        weights = timeline.several(layer, at)
-    except (StoreError, ValueError) as error:
-        if len(at) == 1:
-            return [error]
-        alone = ([moment] for moment in at)
-        return [
-            found
-            for one in alone
-            for found in _compared(timeline, layer, source, one, active, origins)
-        ]
-    found: list[Compared | StoreError | ValueError] = []
-    for moment, read in zip(at, weights, strict=True):
-        place = Place(timeline, layer, moment)
-        run, _ = timeline.place(moment)
-        try:
-            if run.key not in origins:
-                origins[run.key] = place.origin()
-            origin = origins[run.key]
-            found.append(place.compared(read, origin, source, None, active, judged=False))
-        except (StoreError, ValueError) as error:
-            found.append(error)
-    return found
-
-
-def _sound(found: Compared | StoreError | ValueError) -> Compared:
-    if isinstance(found, Exception):
-        raise found
-    return found
-
-
-def _beside(timeline: Timeline, first: Timeline, at: Sequence[int]) -> list[int]:
-    """The moments that stand beside another timeline's; its own as they are."""
-    if timeline is first:
-        return list(at)
-    return [timeline.moment_beside(first, moment) for moment in at]
-
-
-def begins(timeline: Timeline, layer: str, at: int) -> bool:
-    """Whether it is known what the training shown at a moment began with."""
-    moment = timeline.moment_beside(timeline, at)
-    return Place(timeline, layer, moment).origin().weight is not None
 
 
 def _known(values: Sequence[float]) -> list[float | None]:
@@ -285,6 +170,5 @@ def _known(values: Sequence[float]) -> list[float | None]:
 
 
 def _scale(sizes: Sequence[np.ndarray]) -> float | None:
-    finite = np.concatenate(sizes)
-    finite = finite[np.isfinite(finite)]
-    return float(np.quantile(finite, SHARE)) if len(finite) else None
+    spread = spread_of(np.concatenate(sizes))
+    return spread and spread.q99

@@ -14,11 +14,12 @@ from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.course import course_frame
 from surfeit.viewer.frames.graph import graph_frame
 from surfeit.viewer.frames.places import Place, joined
+from surfeit.viewer.frames.scales import scales_frame
 from surfeit.viewer.frames.trial import units_in
 from surfeit.viewer.timelines.describing import described, packed_learning
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.rows import Row, packed_rows
-from surfeit.viewer.timelines.timeline import chosen_moments
+from surfeit.viewer.timelines.timeline import Timeline, chosen_moments
 
 SEMANTICS = 5
 """Goes up when a picture of the same weights changes, so that older ones are not shown."""
@@ -221,15 +222,9 @@ class Pictures:
 
         The query's source and moment are of no account.
         """
-        places = [self._resolved(replace(query, at=None))]
-        timeline, merged = places[0].timeline, None
-        if query.merged is not None:
-            places.append(self._other(replace(query, at=None), places[0]))
-            merged = places[1].timeline
-        at = chosen_moments(timeline)
+        places, at, stamps = self._whole(query)
+        timeline, merged = places[0].timeline, _second(places)
         actives, silent = zip(*(self._active_units(place) for place in places), strict=True)
-        shown = [place.timeline for place in places]
-        stamps = [one.stamp(one.moment_beside(timeline, moment)) for moment in at for one in shown]
         steps = timeline.steps()
         measured = sorted({measured_at(timeline, moment, steps) for moment in at})
         held = [active.held() for active in actives]
@@ -237,6 +232,18 @@ class Pictures:
         return self._cache.get(
             name,
             lambda: course_frame(timeline, query.layer, at, held, merged=merged).packed(),
+        )
+
+    def scales(self, query: Query) -> bytes:
+        """What sizes and colours of one layer are drawn to, from up to 201 of its moments.
+
+        The query's source and moment are of no account.
+        """
+        places, at, stamps = self._whole(query)
+        timeline, merged = places[0].timeline, _second(places)
+        return self._cache.get(
+            self._name("scales", places, stamps),
+            lambda: scales_frame(timeline, query.layer, at, merged=merged).packed(),
         )
 
     def learning(self, identifier: str) -> bytes:
@@ -260,6 +267,18 @@ class Pictures:
         timeline.layer(query.layer)
         return Place(timeline, query.layer, timeline.moment_beside(first.timeline, first.at))
 
+    def _whole(self, query: Query) -> tuple[list[Place], list[int], list[str]]:
+        """The last place of one timeline or two, moments of the first, and the stamps of all."""
+        query = replace(query, at=None)
+        places = [self._resolved(query)]
+        if query.merged is not None:
+            places.append(self._other(query, places[0]))
+        first = places[0].timeline
+        at = chosen_moments(first)
+        shown = [place.timeline for place in places]
+        stamps = [one.stamp(one.moment_beside(first, moment)) for moment in at for one in shown]
+        return places, at, stamps
+
     def _active_units(self, place: Place) -> tuple[ActiveUnits, list[str]]:
         """What measures which units are active, and all that the answer depends on."""
         try:
@@ -274,6 +293,10 @@ class Pictures:
     def _name(self, kind: str, places: Sequence[Place], *options: object) -> str:
         stamps = [[place.timeline.stamp(place.at), place.layer] for place in places]
         return json.dumps([SEMANTICS, kind, stamps, options])
+
+
+def _second(places: Sequence[Place]) -> Timeline | None:
+    return places[1].timeline if len(places) > 1 else None
 
 
 def _first(rows: Sequence[Row]) -> int:
