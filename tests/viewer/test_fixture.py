@@ -34,6 +34,7 @@ def packs(store, written):
         "graph": pictures.graph(query),
         "spectrum": pictures.spectrum(query),
         "removal": pictures.removal(query),
+        "scales": pictures.scales(query),
         "learning": pictures.learning(first.id),
         "bundle": bundle(first, ["fc1", "fc2"], links=10),
         "merged": bundle(first, ["fc1"], merged=second, links=30),

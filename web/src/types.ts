@@ -88,6 +88,8 @@ export interface Spread {
  * quantity is not known. */
 export interface Scales {
   norm: Spread | null;
+  /** Of what training added to weight vectors. */
+  moved: Spread | null;
   /** Radians. */
   angle: Spread | null;
 }
@@ -99,6 +101,8 @@ export interface GraphFrame {
   /** Units of the first run; equal to `units` unless two are merged. */
   own: number;
   norm: Float32Array;
+  /** Length of what training added to the weight vector; NaN where unknown. */
+  moved: Float32Array;
   /** Angle between the weight vector and its initial one, radians; NaN where unknown. */
   angle: Float32Array;
   /** Fraction of the unit's weights that a mask keeps, in [0, 1]; 1 without a mask. */
@@ -116,8 +120,6 @@ export interface GraphFrame {
   neighbours: number;
   /** What the user should know of this picture, a sentence, or null. */
   note: string | null;
-  /** The scale over the whole run, where whoever made the picture knows all moments. */
-  scales?: Scales | null;
   /** The inner product that chance does not reach at this moment, and the greatest `apart` from it
    * on; null where nothing is known of chance. */
   level?: number | null;
@@ -242,6 +244,8 @@ export interface Source {
   trial?(query: Query, units: readonly number[], signal?: AbortSignal): Promise<Trial>;
   /** What single units are; a server runs the network for it. */
   pictures?: UnitPictures;
+  /** The scale of a layer's units over all moments; the query's source and moment are of no account. */
+  scales(query: Query, signal?: AbortSignal): Promise<Scales>;
   /** Whether timelines may grow and others may be merged: true for a server. */
   readonly live: boolean;
 }

@@ -14,6 +14,7 @@ export function frame(changes: Partial<GraphFrame> = {}): GraphFrame {
     units: UNITS,
     own: UNITS,
     norm: Float32Array.from({ length: UNITS }, (_, unit) => 1 + unit),
+    moved: new Float32Array(UNITS).fill(NaN),
     angle: Float32Array.from({ length: UNITS }, (_, unit) => (unit * Math.PI) / 20),
     kept: new Float32Array(UNITS).fill(1),
     source: new Uint16Array(0),

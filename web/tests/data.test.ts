@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { bundleSource } from "../src/data/bundle";
-import { graphFrame, learningOf, removalFrame, spectrumFrame } from "../src/data/frames";
+import { graphFrame, learningOf, removalFrame, scalesOfRun, spectrumFrame } from "../src/data/frames";
 import { httpSource } from "../src/data/http";
 import { gunzip, unpack } from "../src/data/unpack";
 import { arrayOf, decode } from "../src/data/wire";
@@ -70,10 +70,15 @@ describe("packs", () => {
     expect(Array.from(frame.kept)).toEqual([1, 1, 1, 1, 1, 1]);
   });
 
-  it("give the scale over the run where they know it", () => {
-    expect(graphFrame(file("graph.bin")).scales).toBeNull();
-    const scales = { norm: { low: 0.5, high: 3, q99: 2 }, angle: null };
-    expect(graphFrame(withHeader(file("graph.bin"), { scales })).scales).toEqual(scales);
+  it("give the scale over the run, and null for what is not known", () => {
+    const scales = scalesOfRun(file("scales.bin"));
+    const { norm, moved, angle } = graphFrame(file("graph.bin"));
+    for (const [values, spread] of [[norm, scales.norm], [moved, scales.moved], [angle, scales.angle]] as const) {
+      expect(Math.max(...values)).toBeCloseTo(spread!.high, 5); // weights move evenly to the last moment
+      expect(spread!.low).toBeLessThan(spread!.q99);
+      expect(spread!.q99).toBeLessThan(spread!.high);
+    }
+    expect(scalesOfRun(withHeader(file("scales.bin"), { moved: null })).moved).toBeNull();
   });
 
   it("give spectrum, removal orders and metrics", () => {
@@ -133,14 +138,16 @@ describe("a bundle", () => {
   });
 
   it("has one scale for all moments", async () => {
-    const frame = await source.graph(await query({ at: 5 }));
+    const scales = await source.scales(await query({ at: 5 }));
     const norms = expected.bundle[0]!.norm.flat().sort((a, b) => a - b);
-    expect(frame.scales?.norm?.low).toBeCloseTo(norms[0]!, 5);
-    expect(frame.scales?.norm?.high).toBeCloseTo(norms[norms.length - 1]!, 5);
-    expect(frame.scales?.norm?.q99).toBeCloseTo(norms[Math.ceil(0.99 * norms.length) - 1]!, 5);
+    expect(scales.norm?.low).toBeCloseTo(norms[0]!, 5);
+    expect(scales.norm?.high).toBeCloseTo(norms[norms.length - 1]!, 5);
+    expect(scales.norm?.q99).toBeCloseTo(norms[Math.ceil(0.99 * norms.length) - 1]!, 5);
     const angles = expected.bundle[0]!.angle.flat().filter((angle) => angle !== null);
-    expect(frame.scales?.angle?.high).toBeCloseTo(Math.max(...angles), 5);
-    expect((await source.graph(await query({ at: 25 }))).scales).toEqual(frame.scales);
+    expect(scales.angle?.high).toBeCloseTo(Math.max(...angles), 5);
+    expect(await source.scales(await query({ at: 25, source: "updates" }))).toEqual(scales);
+    const moved = await Promise.all([0, 5, 10, 15, 20, 25].map(async (at) => (await source.graph(await query({ at }))).moved));
+    expect(scales.moved?.high).toBeCloseTo(Math.max(...moved.flatMap((values) => [...values])), 5);
   });
 
   it("says at every moment how many snapshots were left out", async () => {

@@ -106,7 +106,7 @@ describe("by a quantity", () => {
 });
 
 describe("one scale for all moments", () => {
-  const scales = { norm: { low: 1, high: 16, q99: 8 }, angle: { low: 0, high: Math.PI / 2, q99: 1 } };
+  const scales = { norm: { low: 1, high: 16, q99: 8 }, moved: { low: 0, high: 2, q99: 1 }, angle: { low: 0, high: Math.PI / 2, q99: 1 } };
 
   it("makes areas proportional to norms, down to the least that can be seen", () => {
     const norm = Float32Array.of(8, 2, 16, 0.1, 0, NaN, 1, 1, 1, 1, 1, 1);
@@ -135,11 +135,11 @@ describe("one scale for all moments", () => {
   it("takes the 99th percentile of live units, and widens without ever narrowing", () => {
     const norm = Float32Array.from({ length: 101 }, (_, unit) => unit);
     const kept = new Float32Array(101).fill(1);
-    const one = scalesOf({ norm, angle: norm.map(() => NaN), kept });
-    expect(one).toEqual({ norm: { low: 0, high: 100, q99: 99 }, angle: null });
-    const other = scalesOf({ norm: norm.map((value) => 2 * value), angle: norm, kept: kept.map((_, unit) => (unit > 50 ? 0 : 1)) });
+    const one = scalesOf({ norm, moved: norm.map(() => NaN), angle: norm.map(() => NaN), kept });
+    expect(one).toEqual({ norm: { low: 0, high: 100, q99: 99 }, moved: null, angle: null });
+    const other = scalesOf({ norm: norm.map((value) => 2 * value), moved: norm, angle: norm, kept: kept.map((_, unit) => (unit > 50 ? 0 : 1)) });
     expect(other.norm).toEqual({ low: 0, high: 100, q99: 99 });
-    expect(widened(one, { norm: { low: -1, high: 50, q99: 49 }, angle: null }).norm).toEqual({ low: -1, high: 100, q99: 99 });
+    expect(widened(one, { norm: { low: -1, high: 50, q99: 49 }, moved: null, angle: null }).norm).toEqual({ low: -1, high: 100, q99: 99 });
     expect(spreadOf(new Float32Array(0))).toBeNull();
   });
 });

@@ -21,6 +21,7 @@ export function frameOf(units: number, links: number, seed = 1): GraphFrame {
     units,
     own: units,
     norm: Float32Array.from({ length: units }, () => 0.5 + draw()),
+    moved: Float32Array.from({ length: units }, () => draw()),
     angle: Float32Array.from({ length: units }, () => draw()),
     kept: new Float32Array(units).fill(1),
     source: Uint16Array.from(pairs, ([source]) => source),

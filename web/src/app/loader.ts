@@ -98,32 +98,14 @@ function createUnread(store: Store<Model>, source: Source) {
 
 function createFrames(store: Store<Model>, source: Source) {
   const shelf = createShelf<GraphFrame>(FRAMES_KEPT);
+  const scales = createScales(store, source);
   let wanted = "";
   let scene: Scene | null = null;
-  let ends: { subject: string; keys: string[] } = { subject: "", keys: [] };
 
   function show(query: Query, frame: GraphFrame): void {
     const { measured, playing } = store.get();
     store.set({ shown: { query, frame }, waiting: false, failure: null, measured: measuredWith(measured, query, frame, playing) });
-    if (!frame.scales && scene && subjectOf(query) !== ends.subject) void span(scene);
-  }
-
-  /** Takes the scale from the first and the last moment too, whichever was opened. */
-  async function span(of: Scene): Promise<void> {
-    const { moments } = of.timeline;
-    const queries = [moments[0]!, moments[moments.length - 1]!].map(({ at }) => queryOf(of, store.get().state, at));
-    const keys = queries.map((query) => JSON.stringify(query));
-    const mine = { subject: subjectOf(queries[0]!), keys };
-    ends = mine;
-    store.set({ spanning: true });
-    for (const [at, query] of queries.entries()) {
-      const frame = await shelf.fetch(keys[at]!, (signal) => source.graph(query, signal)).catch(() => null);
-      if (ends !== mine) return;
-      // What goes wrong there is said where that moment is shown.
-      if (frame) store.set({ measured: measuredWith(store.get().measured, query, frame, false) });
-    }
-    mine.keys = [];
-    store.set({ spanning: false });
+    if (scene) scales.want(scene);
   }
 
   async function fetchFor(query: Query, key: string): Promise<void> {
@@ -154,12 +136,8 @@ function createFrames(store: Store<Model>, source: Source) {
       scene = next;
       const query = queryOf(scene, store.get().state);
       const key = JSON.stringify(query);
-      if (subjectOf(query) !== ends.subject) {
-        // Nothing waits for the ends of what is no longer shown.
-        ends = { subject: "", keys: [] };
-        store.set({ spanning: false });
-      }
-      shelf.keepOnly(new Set([key, ...ahead(scene), ...ends.keys]));
+      scales.leave(scene);
+      shelf.keepOnly(new Set([key, ...ahead(scene)]));
       if (key === wanted) return;
       wanted = key;
       const here = shelf.get(key);
@@ -170,6 +148,46 @@ function createFrames(store: Store<Model>, source: Source) {
     again(): void {
       wanted = "";
     },
-    destroy: shelf.clear,
+    destroy(): void {
+      shelf.clear();
+      scales.end();
+    },
+  };
+}
+
+/** Asks for the scale of all moments, once for each layer and again where a run has grown. */
+function createScales(store: Store<Model>, source: Source) {
+  let asked: { key: string; subject: string; call: AbortController } | null = null;
+
+  async function ask(query: Query, key: string): Promise<void> {
+    const mine = { key, subject: subjectOf(query), call: new AbortController() };
+    asked?.call.abort();
+    asked = mine;
+    const known = store.get().measured;
+    // Where a run has grown, the old scale serves until the new one is there.
+    if (!known?.whole || known.subject !== mine.subject) store.set({ spanning: true });
+    // Without it, the scale is that of the moments that are seen.
+    const scales = await source.scales(query, mine.call.signal).catch(() => null);
+    if (asked !== mine) return;
+    store.set({ spanning: false, ...(scales ? { measured: { subject: mine.subject, scales, whole: true } } : {}) });
+  }
+
+  const end = (): void => {
+    asked?.call.abort();
+    asked = null;
+    store.set({ spanning: false });
+  };
+  return {
+    want(scene: Scene): void {
+      const query = queryOf(scene, store.get().state);
+      const { moments } = scene.timeline;
+      const key = JSON.stringify([subjectOf(query), moments.length, moments[moments.length - 1]!.at]);
+      if (key !== asked?.key) void ask(query, key);
+    },
+    /** Nothing waits for the scale of what is no longer shown. */
+    leave(scene: Scene): void {
+      if (asked && asked.subject !== subjectOf(queryOf(scene, store.get().state))) end();
+    },
+    end,
   };
 }

@@ -1,5 +1,5 @@
-// The scale of sizes, colours and axes: one for all moments of a layer. Where nobody sends it, it
-// is widened by each moment that comes, and stays as it is while time plays.
+// The scale of sizes, colours and axes: one for all moments of a layer. Until it comes, it is taken
+// from the moments that were seen, and stays as it is while time plays.
 
 import { scalesOf, widened } from "../graph/scales";
 import type { GraphFrame, Query, Scales } from "../types";
@@ -8,6 +8,8 @@ export interface Measured {
   /** What is measured: a layer of one run, or of two. */
   subject: string;
   scales: Scales;
+  /** Whether it is that of all moments, or only of those that were seen. */
+  whole: boolean;
 }
 
 /** The units of a picture, whatever the moment and what likeness rests on. */
@@ -19,7 +21,7 @@ export function subjectOf({ timeline, layer, merged }: Query): string {
 export function measuredWith(old: Measured | null, query: Query, frame: GraphFrame, playing: boolean): Measured {
   const subject = subjectOf(query);
   const known = old?.subject === subject ? old : null;
-  if (known && playing && !frame.scales) return known;
-  const scales = frame.scales ?? (known ? widened(known.scales, scalesOf(frame)) : scalesOf(frame));
-  return known && JSON.stringify(known.scales) === JSON.stringify(scales) ? known : { subject, scales };
+  if (known && (playing || known.whole)) return known;
+  const scales = known ? widened(known.scales, scalesOf(frame)) : scalesOf(frame);
+  return known && JSON.stringify(known.scales) === JSON.stringify(scales) ? known : { subject, scales, whole: false };
 }

@@ -19,7 +19,7 @@ export interface Model {
   waiting: boolean;
   /** The scale of the layer over time, as far as it is known. */
   measured: Measured | null;
-  /** Whether the first and the last moment are still on their way, which the scale is taken from. */
+  /** Whether the scale of all moments is still on its way. */
   spanning: boolean;
   /** Why the wanted picture cannot be shown, a sentence. */
   failure: string | null;

@@ -1,6 +1,6 @@
 // Pictures that the page carries itself: what surfeit.viewer.bundles.bundle wrote.
 import { layerName } from "../layers";
-import type { Catalog, GraphFrame, Query, Source, Timeline } from "../types";
+import type { Catalog, GraphFrame, Query, Scales, Source, Spread, Timeline } from "../types";
 import { openFilm, type Film, type FilmHeader } from "./film";
 import { learningOf, removalFrame, spectrumFrame } from "./frames";
 import { arrayOf, decode, type Pack } from "./wire";
@@ -44,6 +44,7 @@ export function bundleSource(bytes: ArrayBuffer): Source {
       requireOwn(header, id);
       return learningOf(nested(pack, "learning"));
     },
+    scales: async (query) => scalesOf(header, films, query),
   };
 }
 
@@ -86,13 +87,13 @@ function graphOf(header: Header, films: readonly Film[], query: Query): GraphFra
   }
   // The first run's own graph is in that of two merged.
   const units = query.merged === null ? film.header.own : film.header.units;
-  // Of updates only the links are carried; what is said of units stands with the weight vectors.
-  const told = film.header.source === "updates" ? filmOf(films, { ...query, source: "weights" }) : film;
+  const told = tellingOf(films, film, query);
   const cut = (name: string): Float32Array => told.values(name, told.header.at.indexOf(query.at)).slice(0, units);
   return {
     units,
     own: film.header.own,
     norm: cut("norm"),
+    moved: cut("moved"),
     angle: cut("angle"),
     kept: cut("kept"),
     ...film.links(moment, units),
@@ -101,10 +102,23 @@ function graphOf(header: Header, films: readonly Film[], query: Query): GraphFra
     nearestApart: null,
     neighbours: 0,
     note: noteOf(header, film.header, moment),
-    scales: { norm: told.spread("norm", units), angle: told.spread("angle", units) },
     level: film.header.level?.[moment] ?? null,
     levelApart: film.header.level_apart?.[moment] ?? null,
   };
+}
+
+/** The scale of all moments of the film that carries these units. */
+function scalesOf(header: Header, films: readonly Film[], query: Query): Scales {
+  requireOwn(header, query.timeline);
+  const film = filmOf(films, query);
+  const units = query.merged === null ? film.header.own : film.header.units;
+  const spread = (name: string): Spread | null => tellingOf(films, film, query).spread(name, units);
+  return { norm: spread("norm"), moved: spread("moved"), angle: spread("angle") };
+}
+
+/** Of updates only the links are carried; what is said of units stands with the weight vectors. */
+function tellingOf(films: readonly Film[], film: Film, query: Query): Film {
+  return film.header.source === "updates" ? filmOf(films, { ...query, source: "weights" }) : film;
 }
 
 const CALLED: Record<Query["source"], string> = { weights: "weight vectors", updates: "updates", outputs: "unit outputs" };

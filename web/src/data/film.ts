@@ -41,9 +41,9 @@ export interface Film {
   links(moment: number, limit: number): Links;
   /** Links are complete from this inner product on. */
   floor(moment: number): number;
-  /** What "norm" or "angle" reaches over all moments, of the first `units`; null if unknown. */
+  /** What "norm", "moved" or "angle" reaches over all moments, of the first `units`; null if unknown. */
   spread(name: string, units: number): Spread | null;
-  /** One number a unit: "norm", "angle" or "kept". */
+  /** One number a unit: "norm", "moved", "angle" or "kept". */
   values(name: string, moment: number): Float32Array;
 }
 

@@ -8,6 +8,7 @@ export function graphFrame(bytes: ArrayBuffer): GraphFrame {
     units: numberOf(pack, "units"),
     own: numberOf(pack, "own"),
     norm: arrayOf(pack, "norm", "f4"),
+    moved: arrayOf(pack, "moved", "f4"),
     angle: arrayOf(pack, "angle", "f4"),
     kept: arrayOf(pack, "kept", "f4"),
     source: arrayOf(pack, "source", "u2"),
@@ -18,7 +19,6 @@ export function graphFrame(bytes: ArrayBuffer): GraphFrame {
     nearestApart: pack.arrays.has("nearest") ? arrayOf(pack, "nearest_apart", "u2") : null,
     neighbours: numberOf(pack, "neighbours"),
     note: noteOf(pack),
-    scales: sentScales(pack.header["scales"]),
     level: numberOrNull(pack.header["level"]),
     levelApart: numberOrNull(pack.header["level_apart"]),
   };
@@ -28,11 +28,10 @@ function numberOrNull(sent: unknown): number | null {
   return typeof sent === "number" ? sent : null;
 }
 
-/** The scale over the whole run, of a server that knows it. */
-function sentScales(sent: unknown): Scales | null {
-  if (typeof sent !== "object" || sent === null) return null;
-  const { norm, angle } = sent as { norm?: Spread | null; angle?: Spread | null };
-  return { norm: norm ?? null, angle: angle ?? null };
+/** The scale over the whole run. */
+export function scalesOfRun(bytes: ArrayBuffer): Scales {
+  const { norm, moved, angle } = decode(bytes).header as Partial<Record<keyof Scales, Spread | null>>;
+  return { norm: norm ?? null, moved: moved ?? null, angle: angle ?? null };
 }
 
 export function activityOf(bytes: ArrayBuffer): Activity {

@@ -1,6 +1,6 @@
 // Pictures from the local server of `surfeit view`.
 import type { Catalog, Query, Source, Timeline, Trial } from "../types";
-import { activityOf, examplesOf, graphFrame, learningOf, removalFrame, spectrumFrame, weightPicturesOf } from "./frames";
+import { activityOf, examplesOf, graphFrame, learningOf, removalFrame, scalesOfRun, spectrumFrame, weightPicturesOf } from "./frames";
 import { opened, type SentCatalog } from "./rows";
 
 /** A source that asks the server at `base` ("" for the page's own), which knows us by the token. */
@@ -31,6 +31,7 @@ export function httpSource(base: string, token: string): Source {
     },
     trial: async (query, units, signal) =>
       (await (await ask(`${pathOf("trial", query)}&units=${runsOf(units)}`, signal)).json()) as Trial,
+    scales: async (query, signal) => scalesOfRun(await bytes(pathOf("scales", query), signal)),
   };
 }
 

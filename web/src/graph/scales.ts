@@ -9,9 +9,9 @@ export const MOST_RADIUS = 9;
 export const LEAST_RADIUS = 2;
 
 /** The scale of one moment alone; units without weights take no part. */
-export function scalesOf(frame: Pick<GraphFrame, "norm" | "angle" | "kept">): Scales {
+export function scalesOf(frame: Pick<GraphFrame, "norm" | "moved" | "angle" | "kept">): Scales {
   const alive = (values: Float32Array): Float32Array => values.filter((value, unit) => Number.isFinite(value) && frame.kept[unit] > 0);
-  return { norm: spreadOf(alive(frame.norm)), angle: spreadOf(alive(frame.angle)) };
+  return { norm: spreadOf(alive(frame.norm)), moved: spreadOf(alive(frame.moved)), angle: spreadOf(alive(frame.angle)) };
 }
 
 /** Least, greatest and 99th percentile (linear between two values); null without values. */
@@ -26,7 +26,7 @@ export function spreadOf(values: Float32Array): Spread | null {
 
 /** A scale that holds two: it never becomes narrower. */
 export function widened(one: Scales, other: Scales): Scales {
-  return { norm: both(one.norm, other.norm), angle: both(one.angle, other.angle) };
+  return { norm: both(one.norm, other.norm), moved: both(one.moved, other.moved), angle: both(one.angle, other.angle) };
 }
 
 function both(one: Spread | null, other: Spread | null): Spread | null {

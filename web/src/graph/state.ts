@@ -39,6 +39,7 @@ const NOTHING: GraphFrame = {
   units: 0,
   own: 0,
   norm: new Float32Array(0),
+  moved: new Float32Array(0),
   angle: new Float32Array(0),
   kept: new Float32Array(0),
   source: new Uint16Array(0),

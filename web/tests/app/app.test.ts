@@ -127,9 +127,10 @@ describe("the page", () => {
 describe("sizes", () => {
   it("are of one scale from the first moment to the last, whichever was opened", async () => {
     const source = planted([timeline(KEY)]);
-    source.scaled = false;
+    source.growing = true;
     const { press } = await opened(source, "#t=200");
-    expect(source.asked.map(({ at }) => at)).toEqual([200, 0, 400]);
+    expect(source.asked.map(({ at }) => at)).toEqual([200]);
+    expect(source.measured).toEqual(["fc1"]);
     const radius = (): number => (last("appearance") as { radius: Float32Array }).radius[5]!;
     const half = radius();
     press("End");
@@ -137,9 +138,30 @@ describe("sizes", () => {
     expect((radius() / half) ** 2).toBeCloseTo(2, 4);
   });
 
-  it("keep their scale while time plays, which waits for the ends", async () => {
+  it("are those of the moments seen where the scale of all cannot be had", async () => {
     const source = planted([timeline(KEY)]);
-    source.scaled = false;
+    source.growing = true;
+    source.scales = () => Promise.reject(new Error("a snapshot is broken"));
+    const { press } = await opened(source, "#t=200");
+    const radius = (): number => (last("appearance") as { radius: Float32Array }).radius[3]!;
+    expect(radius()).toBeCloseTo(9, 0);
+    press("Home");
+    await wait(300);
+    expect(radius()).toBe(2);
+  });
+
+  it("are asked for again where a run has grown, and serve until then", async () => {
+    const source = planted([timeline(KEY, 4, { status: "running" })]);
+    await opened(source);
+    expect(source.measured).toEqual(["fc1"]);
+    source.timelines = [timeline(KEY, 5)];
+    await wait(3000);
+    expect(source.measured).toEqual(["fc1", "fc1"]);
+  });
+
+  it("keep their scale while time plays, which waits for it", async () => {
+    const source = planted([timeline(KEY)]);
+    source.growing = true;
     const { press } = await opened(source, "#t=0&speed=30");
     graph.calls.length = 0;
     press(" ");
@@ -484,14 +506,16 @@ describe("a long catalog that only names its runs", () => {
 });
 
 describe("play while the scale is still being taken", () => {
-  it("is not held up by the ends of a layer that is no longer shown", async () => {
+  it("is not held up by that of a layer that is no longer shown", async () => {
     const source = planted([timeline(KEY)]);
-    source.scaled = false;
-    const asked = source.graph.bind(source);
-    // The first moment of fc1 never comes.
-    source.graph = (query, signal) => (query.layer === "fc1" && query.at === 0 ? new Promise(() => undefined) : asked(query, signal));
+    const asked = source.scales.bind(source);
+    // That of fc1 never comes.
+    source.scales = (query, signal) => (query.layer === "fc1" ? new Promise(() => undefined) : asked(query, signal));
     const { address, text, press } = await opened(source, "#t=200&speed=30");
-    source.scaled = true;
+    press(" ");
+    await wait(300);
+    expect(text(".when")).toContain("epoch 2 of 4");
+    press(" ");
     address.tell("#layer=fc2&t=200&speed=30");
     await wait(300);
     press(" ");

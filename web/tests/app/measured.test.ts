@@ -1,15 +1,15 @@
-// One scale over time: widened by what is seen, never while time plays, and taken over where it is sent.
+// One scale over time: widened by what is seen until that of all moments is there, never while time plays.
 import { describe, expect, it } from "vitest";
 
-import { measuredWith } from "../../src/app/measured";
+import { measuredWith, subjectOf } from "../../src/app/measured";
 import type { GraphFrame, Query } from "../../src/types";
-import { frame } from "./planted";
+import { frame, SCALES } from "./planted";
 
 const QUERY: Query = { timeline: "one", layer: "fc1", source: "weights", at: 0, merged: null };
 
 function grown(by: number): GraphFrame {
   const picture = frame();
-  return { ...picture, scales: null, norm: picture.norm.map((norm) => by * norm) };
+  return { ...picture, norm: picture.norm.map((norm) => by * norm) };
 }
 
 describe("the scale over time", () => {
@@ -30,10 +30,9 @@ describe("the scale over time", () => {
     }
   });
 
-  it("is what the server says, where it says so", () => {
-    const scales = { norm: { low: 0, high: 50, q99: 40 }, angle: null };
-    const told = measuredWith(null, QUERY, { ...grown(1), scales }, true);
-    expect(told.scales).toBe(scales);
-    expect(measuredWith(told, QUERY, { ...grown(1), scales: { ...scales } }, true)).toBe(told);
+  it("stays what it is once it is that of all moments", () => {
+    const whole = { subject: subjectOf(QUERY), scales: SCALES, whole: true };
+    expect(measuredWith(whole, QUERY, grown(9), false)).toBe(whole);
+    expect(measuredWith(whole, { ...QUERY, layer: "fc2" }, grown(9), false).scales.norm?.high).toBe(36);
   });
 });

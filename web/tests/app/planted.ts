@@ -1,7 +1,7 @@
 // A made-up source with everything in it, and a made-up graph: what the app's tests look at.
 
 import { apartOf } from "../../src/graph/apart";
-import type { Catalog, GraphEvents, GraphFrame, GraphView, Query, RemovalFrame, Source, SpectrumFrame, Timeline } from "../../src/types";
+import type { Catalog, GraphEvents, GraphFrame, GraphView, Query, RemovalFrame, Scales, Source, SpectrumFrame, Timeline } from "../../src/types";
 
 /** A generator of numbers in [0, 1) that gives the same ones each time (mulberry32). */
 export function random(seed: number): () => number {
@@ -39,6 +39,7 @@ export function frame(joined = false, own = 6): GraphFrame {
     units: 6,
     own,
     norm: Float32Array.of(1, 2, 0.5, 4, 0.25, 3),
+    moved: Float32Array.of(0.4, 0.3, 0.2, 0.8, 0.1, 0.6),
     angle: Float32Array.of(0.1, 0.2, 0.3, 0.4, 0.5, NaN),
     kept: Float32Array.of(1, 1, 1, 1, 1, 1),
     source: Uint16Array.from(pairs, ([source]) => source),
@@ -49,7 +50,6 @@ export function frame(joined = false, own = 6): GraphFrame {
     nearestApart: null,
     neighbours: 0,
     note: null,
-    scales: { norm: { low: 0.25, high: 4, q99: 4 }, angle: { low: 0.1, high: 0.5, q99: 0.5 } },
   };
 }
 
@@ -60,9 +60,13 @@ export interface Planted extends Source {
   problem: Error | null;
   /** Moments that are broken. */
   broken: Set<number>;
-  /** Whether pictures tell the scale over the whole run. */
-  scaled: boolean;
+  /** Whether norms grow by a quarter of their last value from each moment to the next. */
+  growing: boolean;
+  /** The layers whose scale was asked for. */
+  measured: string[];
 }
+
+export const SCALES: Scales = { norm: { low: 0.25, high: 4, q99: 4 }, moved: { low: 0.1, high: 0.8, q99: 0.8 }, angle: { low: 0.1, high: 0.5, q99: 0.5 } };
 
 const SPECTRUM: SpectrumFrame = {
   eigenvalues: Float32Array.of(3, 2, 1),
@@ -95,7 +99,8 @@ export function planted(timelines: Timeline[], live = true): Planted {
     timelines,
     problem: null,
     broken: new Set(),
-    scaled: true,
+    growing: false,
+    measured: [],
     live,
     catalog: () => answer((): Catalog => ({ timelines: source.timelines, problems: [] })),
     timeline: (id) => answer(() => source.timelines.find((one) => one.id === id)!),
@@ -104,14 +109,16 @@ export function planted(timelines: Timeline[], live = true): Planted {
       return answer(() => {
         if (source.broken.has(query.at)) throw new Error("snapshot of step 200 is broken");
         const picture = frame(query.at >= 300, query.merged ? 3 : 6);
-        if (source.scaled) return picture;
-        // Norms grow by a quarter of their last value from each moment to the next.
-        return { ...picture, scales: null, norm: picture.norm.map((norm) => (norm * query.at) / 400) };
+        return !source.growing ? picture : { ...picture, norm: picture.norm.map((norm) => (norm * query.at) / 400) };
       });
     },
     spectrum: () => answer(() => SPECTRUM),
     removal: () => answer(() => REMOVAL),
     learning: () => answer(() => ({ at: Float64Array.of(0, 100), columns: { train_accuracy: Float64Array.of(0.1, 0.9) } })),
+    scales(query) {
+      source.measured.push(query.layer);
+      return answer(() => SCALES);
+    },
   };
   return source;
 }
