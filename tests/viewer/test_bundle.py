@@ -10,7 +10,7 @@ from surfeit.data import load
 from surfeit.models import mlp
 from surfeit.store import Run, Store
 from surfeit.train import Recipe, train
-from surfeit.viewer.bundles.bundle import FILM_ARRAYS, WITHOUT_DATA, bundle
+from surfeit.viewer.bundles.bundle import FILM_ARRAYS, WITHOUT_DATA, WITHOUT_UPDATES, bundle
 from surfeit.viewer.bundles.film import Film, levels, pair_products
 from surfeit.viewer.bundles.private import without_folders
 from surfeit.viewer.bundles.reel import Reel, ahead
@@ -191,3 +191,14 @@ def test_fewer_moments_of_large_layers_are_read_at_once(written, monkeypatch, un
     monkeypatch.setattr(Reel, "_shots", lambda self, at: read.append(len(at)) or [""] * len(at))
     assert len(list(Reel(RunTimeline(run), "fc1").shots(range(20)))) == 20
     assert max(read) == together
+
+
+def test_a_bundle_says_whether_it_holds_what_training_added(written):
+    def told(run):
+        return decode(bundle(RunTimeline(run), ["fc1"]))[0]["timeline"]["withoutUpdates"]
+
+    assert told(written()) is None
+    assert told(written(1, steps=(3,))) == "the run has a single snapshot"
+    broken = written(2)
+    (broken.path / "snapshots" / "0.safetensors").write_bytes(b"x")
+    assert told(broken) == WITHOUT_UPDATES

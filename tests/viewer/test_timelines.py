@@ -205,3 +205,13 @@ def test_masks_that_lead_out_of_the_run_are_not_followed(writing, tmp_path, name
     for read in (lambda: timeline.weights("fc1", 10), lambda: timeline.model(10)):
         with pytest.raises(StoreError, match="leads outside"):
             read()
+
+
+def test_it_is_said_why_what_training_added_is_unknown(writing, written):
+    assert RunTimeline(written()).without_updates() is None
+    assert RunTimeline(written(1, steps=(3,))).without_updates() == "the run has a single snapshot"
+    late = "the run's first snapshot was not kept"
+    assert RunTimeline(written(2, steps=(5, 10))).without_updates() == late
+    assert RunTimeline(writing(3, steps=()).finish({})).without_updates() == (
+        "the run has no snapshots"
+    )

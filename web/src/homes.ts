@@ -85,6 +85,7 @@ function later(coming: Promise<Source>): Source {
     spectrum: async (query, signal) => (await coming).spectrum(query, signal),
     removal: async (query, signal) => (await coming).removal(query, signal),
     learning: async (timeline) => (await coming).learning(timeline),
+    course: async (query, signal) => (await coming).course(query, signal),
     scales: async (query, signal) => (await coming).scales(query, signal),
   };
 }

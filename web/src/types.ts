@@ -20,6 +20,8 @@ export interface Timeline {
   /** Why unit outputs and the cost of removals are not to be had, a sentence; null where they are.
    * In a catalog it is also null where that is not known yet: `Source.timeline` finds out. */
   withoutData: string | null;
+  /** Why it is not known what training added, a clause; null where it is. */
+  withoutUpdates?: string | null;
   /** What was minimised, "cross_entropy" or "squared_error" say; null where nobody says. */
   objective: string | null;
   /** What it is chosen by among others, where that is known. */
@@ -117,6 +119,7 @@ export interface GraphFrame {
    * A unit's own number stands where there is none: it has no direction, or too few others have. */
   nearest: Uint16Array | null;
   nearestApart: Uint16Array | null;
+  /** How many there are of each unit: by themselves or, with `nearest` null, among the links. */
   neighbours: number;
   /** What the user should know of this picture, a sentence, or null. */
   note: string | null;
@@ -246,11 +249,32 @@ export interface Source {
   pictures?: UnitPictures;
   /** The scale of a layer's units over all moments; the query's source and moment are of no account. */
   scales(query: Query, signal?: AbortSignal): Promise<Scales>;
+  /** The groups of a layer's units over all moments; likewise. */
+  course(query: Query, signal?: AbortSignal): Promise<Course>;
   /** Whether timelines may grow and others may be merged: true for a server. */
   readonly live: boolean;
 }
 
-export type ColourBy = "cluster" | "norm" | "movement" | "removal" | "model" | "kept";
+/** Groups of units over all moments: a way to follow units. */
+export interface Course {
+  /** What units were divided by. */
+  source: "updates" | "weights";
+  units: number;
+  own: number;
+  /** The moments, ascending. */
+  at: number[];
+  groups: number;
+  /** The group of each unit at each moment, [moments * units]; 255: none. */
+  labels: Uint8Array;
+  /** At each moment, the mean cosine of units to their group's mean direction; the same of random groups. */
+  ownCosine: (number | null)[];
+  randomCosine: (number | null)[];
+}
+
+export type ColourBy = "group" | "cluster" | "norm" | "moved" | "movement" | "removal" | "model" | "kept";
+
+/** What the area of a unit's mark tells. */
+export type SizeBy = "norm" | "moved";
 
 /** How moments lie on the slider: evenly, by their step, or by the step's logarithm. */
 export type SliderBy = "moment" | "step" | "log";
@@ -263,25 +287,26 @@ export interface Forces {
   collision: number;
 }
 
-/** All that the address holds. Defaults are left out of it. */
+/** All that the address holds. Defaults are left out of it; null: what is usual for what is shown. */
 export interface ViewState {
   run: string | null;
   merged: string | null;
   layer: string | null;
-  source: SourceOfSimilarity;
+  source: SourceOfSimilarity | null;
   /** A moment's `at`; null: the last one, followed while the run is written. */
   at: number | null;
   /** Least link weight exp(-(1 - inner product) / sigma^2); null: the layer's chance level. */
   cut: number | null;
   sigma: number;
-  colour: ColourBy;
+  colour: ColourBy | null;
+  size: SizeBy | null;
   criterion: string;
   forces: Forces;
   selected: readonly number[];
   pinned: readonly number[];
   twins: boolean;
-  /** Links of each unit to so many nearest ones; 0: links above the cutoff. */
-  nearest: number;
+  /** Each unit is joined with so many nearest ones, beside the links above the cutoff. */
+  nearest: number | null;
   /** Whether selected units trail their way. */
   trails: boolean;
   frozen: boolean;
@@ -291,6 +316,14 @@ export interface ViewState {
   /** Steps of the slider a second. */
   speed: number;
   loop: boolean;
+}
+
+/** The state with what is usual in place of what was not chosen. */
+export interface Choices extends ViewState {
+  source: SourceOfSimilarity;
+  colour: ColourBy;
+  size: SizeBy;
+  nearest: number;
 }
 
 /** How each unit is drawn; one entry a unit. */
@@ -386,6 +419,8 @@ export interface Legend {
   /** Kinds, each with its colour 0xRRGGBB and shape; or a scale from low to high. */
   entries: { label: string; colour: number; shape: number; model?: number }[];
   scale: { colours: number[]; low: string; high: string } | null;
+  /** What is to be known of the kinds, a sentence. */
+  note?: string | null;
   /** What sizes mean: marks of some norms, radii in pixels at zoom 1. */
   sizes?: { title: string; marks: { label: string; radius: number }[] };
 }

@@ -150,6 +150,25 @@ describe("a bundle", () => {
     expect(scales.moved?.high).toBeCloseTo(Math.max(...moved.flatMap((values) => [...values])), 5);
   });
 
+  it("tells the groups of units over time", async () => {
+    const course = await source.course(await query({ at: 5 }));
+    expect(course).toMatchObject({ source: "updates", units: 6, own: 6, at: [0, 5, 10, 15, 20, 25] });
+    expect(course.labels.length).toBe(36);
+    expect(Math.max(...course.labels.filter((label) => label !== 255))).toBe(course.groups - 1);
+    expect(course.ownCosine.at(-1)!).toBeGreaterThan(course.randomCosine.at(-1)! - 1e-6);
+    expect((await source.catalog()).timelines[0]!.withoutUpdates).toBeNull();
+  });
+
+  it("tells the groups of the first of two runs alone", async () => {
+    const merged = bundleSource(file("merged.bin"));
+    const [first, second] = (await merged.catalog()).timelines;
+    const asked: Query = { timeline: first!.id, layer: "fc1", source: "updates", at: 25, merged: second!.id };
+    const both = await merged.course(asked);
+    const alone = await merged.course({ ...asked, merged: null });
+    expect([both.units, both.own, alone.units]).toEqual([12, 6, 6]);
+    both.at.forEach((_, moment) => expect([...alone.labels.subarray(6 * moment, 6 * moment + 6)]).toEqual([...both.labels.subarray(12 * moment, 12 * moment + 6)]));
+  });
+
   it("says at every moment how many snapshots were left out", async () => {
     const thinned = bundleSource(withHeader(file("bundle.bin"), { thinned: "6 of 60 snapshots" }));
     const frame = await thinned.graph(await query());

@@ -7,7 +7,7 @@ import { scalesOf, spreadOf, widened } from "../src/graph/scales.ts";
 import { css, GREY, mixed, OKABE_ITO, shade, viridis } from "../src/graph/colour.ts";
 import { frameOf, stateOf } from "./graph.fixtures.ts";
 
-const ALL = { maxApart: 65535, order: null, dark: false };
+const ALL = { level: 65535, order: null, dark: false };
 
 /** Units 0-4 in a chain, 5-7 in another, 8 and 9 a pair, 10 and 11 alone. */
 function planted(changes: Partial<GraphFrame> = {}): GraphFrame {
@@ -47,7 +47,7 @@ describe("by component", () => {
   });
 
   it("follows the cutoff", () => {
-    const { legend } = appearanceOf(planted(), stateOf(), { ...ALL, maxApart: 0 });
+    const { legend } = appearanceOf(planted(), stateOf(), { ...ALL, level: 0 });
     expect(legend.entries.map((entry) => entry.label)).toEqual(["isolated: 12 units"]);
   });
 });

@@ -189,7 +189,7 @@ describe("hidden units", () => {
     send({ kind: "links", maxApart: 65535, sigma: 0.5, twins: true });
     pass(1000);
     expect(Array.from(snapshot().twins)).toEqual([0, 5, 1, 6, 2, 7, 3, 8, 4, 9]);
-    const { appearance } = appearanceOf(frame, state, { maxApart: 65535, order: null, dark: false });
+    const { appearance } = appearanceOf(frame, state, { level: 65535, order: null, dark: false });
     send({ kind: "appearance", appearance });
     pass(1000);
     const shown = snapshot();

@@ -1,5 +1,5 @@
 // Pictures for the graph's tests: random links, sorted, from a generator with a seed.
-import type { GraphFrame, ViewState } from "../src/types.ts";
+import type { Choices, GraphFrame } from "../src/types.ts";
 
 export function random(seed: number): () => number {
   let state = seed >>> 0;
@@ -35,10 +35,10 @@ export function frameOf(units: number, links: number, seed = 1): GraphFrame {
   };
 }
 
-export function stateOf(changes: Partial<ViewState> = {}): ViewState {
+export function stateOf(changes: Partial<Choices> = {}): Choices {
   return {
     ...{ run: "first", merged: null, layer: "fc1", source: "weights", at: null, cut: null, sigma: 0.5 },
-    ...{ colour: "cluster", criterion: "magnitude", selected: [], pinned: [], twins: false, frozen: false },
+    ...{ colour: "cluster", size: "norm", criterion: "magnitude", selected: [], pinned: [], twins: false, frozen: false },
     ...{ nearest: 0, trails: false, slider: "moment" },
     forces: { charge: -30, gravity: 0.05, length: 30, strength: 1, collision: 1 },
     ...{ hidden: [], speed: 5, loop: true },

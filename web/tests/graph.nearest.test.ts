@@ -46,25 +46,47 @@ describe("links to the nearest", () => {
   const far = distances();
 
   it.each([1, 2, 5])("are exact for k = %i where all pairs are carried", (k) => {
-    const { frame, lacking } = nearestLinks(carrying(far, UNITS * UNITS), k);
+    const { frame, lacking } = nearestLinks(carrying(far, UNITS * UNITS), k, -1);
     expect(pairsOf(frame)).toEqual(expected(far, k));
     expect([...frame.apart]).toEqual([...frame.apart].sort((a, b) => a - b));
     expect(lacking).toBe(0);
   });
 
   it.each([0, 10, 40])("are exact up to the neighbours that are carried, with %i links", (links) => {
-    const { frame, lacking } = nearestLinks(carrying(far, links, 5), 3);
+    const { frame, lacking } = nearestLinks(carrying(far, links, 5), 3, -1);
     expect(pairsOf(frame)).toEqual(expected(far, 3));
     expect([...frame.apart]).toEqual([...frame.apart].sort((a, b) => a - b));
     expect(lacking).toBe(0);
   });
 
+  it.each([3000, 12000, 65535])("hold every link up to the level %i, whoever is nearest", (level) => {
+    const near = new Set(expected(far, 2));
+    const { frame } = nearestLinks(carrying(far, UNITS * UNITS), 2, level);
+    const wanted = far.flatMap((row, a) => row.slice(0, a).flatMap((apart, b) => (apart <= level || near.has(`${b}-${a}`) ? [`${b}-${a}`] : [])));
+    expect(pairsOf(frame)).toEqual(wanted.sort());
+    expect([...frame.apart]).toEqual([...frame.apart].sort((a, b) => a - b));
+  });
+
+  it("miss nothing of units that have no direction, where neighbours are carried", () => {
+    const away = far.map((row, a) => row.map((apart, b) => ((a === 7) === (b === 7) ? apart : 60001)));
+    const silent = carrying(away, 0, 5);
+    silent.nearest!.fill(7, 35, 40);
+    expect(nearestLinks(silent, 2, -1).lacking).toBe(0);
+    // Where they are among the links, units without any have none.
+    const links = carrying(far, UNITS * UNITS);
+    links.source.forEach((a, link) => {
+      if (a === 7 || links.target[link] === 7) links.source[link] = links.target[link] = 0;
+    });
+    expect(nearestLinks({ ...links, neighbours: 10 }, 2, -1).lacking).toBe(0);
+    expect(nearestLinks(links, 2, -1).lacking).toBe(1);
+  });
+
   it("count the units of which not enough is known", () => {
-    const { frame, lacking } = nearestLinks(carrying(far, 10), 3);
+    const { frame, lacking } = nearestLinks(carrying(far, 10), 3, -1);
     const degree = new Array<number>(UNITS).fill(0);
     frame.source.forEach((a, link) => ((degree[a] += 1), (degree[frame.target[link]] += 1)));
     expect(lacking).toBe(degree.filter((links) => links < 3).length);
-    expect(nearestLinks(carrying(far, 0, 5), 6).lacking).toBeGreaterThan(0);
+    expect(nearestLinks(carrying(far, 0, 5), 6, -1).lacking).toBeGreaterThan(0);
   });
 
   it("ask nothing of units without weights, and no more than there are units", () => {
@@ -74,8 +96,8 @@ describe("links to the nearest", () => {
     dead.source.forEach((a, link) => {
       if ([4, 5].includes(a) || [4, 5].includes(dead.target[link])) dead.source[link] = dead.target[link] = 0;
     });
-    expect(nearestLinks(dead, 2).lacking).toBe(0);
+    expect(nearestLinks(dead, 2, -1).lacking).toBe(0);
     const two = { ...frameOf(2, 0), source: Uint16Array.of(0), target: Uint16Array.of(1), apart: Uint16Array.of(9) };
-    expect(nearestLinks(two, 5)).toMatchObject({ lacking: 0, frame: { apart: Uint16Array.of(9) } });
+    expect(nearestLinks(two, 5, -1)).toMatchObject({ lacking: 0, frame: { apart: Uint16Array.of(9) } });
   });
 });

@@ -87,7 +87,7 @@ def test_a_residual_network_says_which_units_go_together(viewer, serve, store, t
     viewer.choose("layer", "inner")
     expect(viewer.chart_words("removal")).to_contain_text("of 5 units go")
     viewer.choose("layer", "back")
-    viewer.choose("likeness of", "unit outputs")
+    viewer.likeness("unit outputs").click()
     expect(viewer.page.get_by_text("as the layer leaves them")).to_be_visible()
 
 

@@ -55,7 +55,8 @@ def test_a_merged_run_is_in_the_file_and_shown_first(offline, built, runs, tmp_p
     store, (first, second) = runs
     out = export(store.find(first), "fc1", tmp_path / "two.html", merged=store.find(second))
     viewer = Viewer(offline).open(out.as_uri())
-    viewer.expect_state(colour="model", **{"with": second})
+    viewer.expect_state(colour=None, **{"with": second})
+    expect(viewer.choice("colour")).to_have_value("model")
     assert len(viewer.saved()["nodes"]["x"]) == 64
 
 

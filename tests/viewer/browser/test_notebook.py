@@ -103,7 +103,7 @@ def test_the_widget_draws_in_jupyterlab_hides_its_picture_and_gives_its_state(
     page.wait_for_timeout(1000)  # the state is told to Python a few times a second
     page.locator(".jp-Notebook .jp-Cell").nth(1).click()
     page.keyboard.press("Shift+Enter")
-    expect(page.get_by_text("the state is #v=1&")).to_contain_text("t=0", timeout=PATIENCE)
+    expect(page.get_by_text("the state is #v=2&")).to_contain_text("t=0", timeout=PATIENCE)
     page.close()
     assert not [words for words in complaints if words.startswith("error")]
     complaints.clear()  # JupyterLab's own, of addresses that are not there

@@ -108,7 +108,7 @@ def test_another_layer_is_drawn_and_charted(viewer, address):
 
 def test_likeness_of_outputs_is_another_graph(viewer, address):
     viewer.open(address)
-    viewer.choose("likeness of", "unit outputs")
+    viewer.likeness("unit outputs").click()
     expect(viewer.page.get_by_role("heading", level=1)).to_contain_text(
         "whose outputs on the same examples go together, correlation at least 0."
     )
@@ -148,7 +148,7 @@ def test_nonsense_in_an_address_is_brought_into_range_or_passed_over(viewer, add
     expect(viewer.status).to_contain_text("epoch 0 of 8")
     expect(viewer.page.get_by_label("link weight")).to_have_value("1")
     expect(viewer.page.get_by_label("sigma, as a number")).to_have_value("2")
-    expect(viewer.choice("likeness of")).to_have_value("weights")
+    expect(viewer.likeness("weight vectors")).to_have_attribute("aria-pressed", "true")
     expect(viewer.choice("colour")).to_have_value("cluster")
     expect(viewer.choice("speed")).to_have_value("30")
     expect(viewer.page.get_by_text("1 unit selected")).to_be_visible()

@@ -215,8 +215,8 @@ def test_likeness_of_updates_has_its_own_level_on_the_server_and_in_a_file(
         lead = view.page.get_by_role("heading", level=1)
         expect(lead).to_have_text(said)
         levels.append(said.search(lead.inner_text())[1])
-        expect(view.choice("likeness of")).to_have_value("updates")
-    weights = Viewer(new_page()).open(address)
+        expect(view.likeness("what training added")).to_have_attribute("aria-pressed", "true")
+    weights = Viewer(new_page()).open(address + "#source=weights")
     expect(weights.page.get_by_role("heading", level=1)).to_contain_text("inner product at least")
     assert levels[0] == levels[1]
     assert levels[0] not in weights.page.get_by_role("heading", level=1).inner_text()

@@ -330,14 +330,16 @@ def test_selected_units_trail_their_way_which_fades(viewer, address):
 
 
 def test_each_unit_can_be_joined_with_its_nearest(viewer, address):
-    viewer.open(address)
-    viewer.choose("join units", "each with its nearest")
+    viewer.open(address + "#source=weights")
+    viewer.choose("join units", "also the nearest")
     viewer.expect_state(k="3")
     expect(viewer.page.get_by_role("heading", level=1)).to_contain_text(
-        "each is joined with the 3 units nearest to it by inner product."
+        "each is joined with the 3 units nearest to it by the direction of their weight vectors."
     )
     expect(viewer.status).to_have_text(
-        re.compile(r"32 linked units, 0 isolated · \d+ links to the 3 nearest, \d+ from")
+        re.compile(
+            r"\d+ linked units?, \d+ isolated · \d+ links? from 0.\d+, \d+ more to the nearest"
+        )
     )
     view = viewer.at_rest()
     degree = np.bincount([*view["links"]["source"], *view["links"]["target"]], minlength=32)
@@ -347,8 +349,8 @@ def test_each_unit_can_be_joined_with_its_nearest(viewer, address):
     nearest.press("Enter")
     viewer.expect_state(k="1")
     until(lambda: len(viewer.saved()["links"]["source"]) < 32)
-    viewer.choose("join units", "all above the cutoff")
-    viewer.expect_state(k=None)
+    viewer.choose("join units", "above the cutoff")
+    viewer.expect_state(k="0")
 
 
 def test_what_the_network_is_worth_without_the_selection_is_measured_when_asked(viewer, address):

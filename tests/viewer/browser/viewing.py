@@ -46,6 +46,10 @@ class Viewer:
         """The list of choices under this label."""
         return self.page.get_by_role("combobox", name=label, exact=True)
 
+    def likeness(self, label: str):
+        """The button of what likeness rests on."""
+        return self.page.get_by_role("group", name="likeness of").get_by_role("button", name=label)
+
     def choose(self, label: str, option: str) -> None:
         """Chooses by an option's words, or the beginning of them."""
         control = self.choice(label)

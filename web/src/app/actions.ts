@@ -1,7 +1,7 @@
 // All that can be done to the view. Panels, keys, charts and the graph call these and nothing else.
 
 import { DEFAULT_FORCES } from "../graph/forces";
-import { apartOf, innerProductOf, weightOf } from "../graph/apart";
+import { apartOf, innerProductOf, maxApartOf, weightOf } from "../graph/apart";
 import type { ColourBy, Forces, SourceOfSimilarity, ViewState } from "../types";
 import { cutoffOf, isScene } from "./derive";
 import { clamp, SIGMA, within } from "./limits";
@@ -9,6 +9,7 @@ import type { Model } from "./model";
 import { nearestIndex, sceneOf, type Scene } from "./scene";
 import { leastCut } from "./state";
 import type { Store } from "./store";
+import { choicesOf } from "./usual";
 
 export type Actions = ReturnType<typeof createActions>;
 
@@ -53,7 +54,7 @@ function createChoices(store: Store<Model>, change: Change) {
     },
     /** With two runs colours tell them apart, until others are chosen. */
     chooseMerged(merged: string | null): void {
-      const colour: Partial<ViewState> = merged === null ? plain(store.get().state) : { colour: "model" };
+      const colour: Partial<ViewState> = merged === null ? plain(store.get().state) : { colour: null };
       change({ merged, ...colour, selected: [], pinned: [], hidden: [], twins: false });
     },
     chooseColour: (colour: ColourBy) => change({ colour }),
@@ -66,7 +67,7 @@ function createChoices(store: Store<Model>, change: Change) {
 
 /** Without a second run there is nothing to tell apart by colour. */
 function plain({ colour }: ViewState): Partial<ViewState> {
-  return colour === "model" ? { colour: "cluster" } : {};
+  return colour === "model" ? { colour: null } : {};
 }
 
 function createTravel(store: Store<Model>, change: Change) {
@@ -124,14 +125,14 @@ function createCutoff(store: Store<Model>, change: Change) {
       const { catalog, state, shown } = store.get();
       const found = catalog ? sceneOf(catalog, state) : null;
       if (!isScene(found)) return;
-      const now = innerProductOf(cutoffOf(found.layer, state, shown?.frame ?? null));
+      const now = innerProductOf(cutoffOf(found.layer, choicesOf(state, found), shown?.frame ?? null));
       setInnerProduct(clamp(Math.round((now + by) * 1000) / 1000, -1, 1));
     },
     /** Another sigma; the same links stay, their strengths change. */
     setSigma(value: number): void {
       const { state } = store.get();
       const sigma = within(value, SIGMA);
-      change({ sigma, cut: state.cut === null ? null : weightOf(cutoffOf(null, state, null), sigma) });
+      change({ sigma, cut: state.cut === null ? null : weightOf(maxApartOf(state.cut, state.sigma), sigma) });
     },
   };
 }

@@ -7,10 +7,8 @@ import { NEAREST, SIGMA, within } from "./limits";
 import { createNumberField, createNumberInput } from "./numberfield";
 import type { Part } from "./part";
 import { foldable } from "./fold";
+import { USUAL_NEAREST } from "./usual";
 import { capOf, short, SIMILARITY } from "./words";
-
-/** Joined at first where nearest units are wanted. */
-const FIRST_NEAREST = 3;
 
 export function createCutoff(actions: Actions): Part {
   const inner = createNumberField({
@@ -28,8 +26,8 @@ export function createCutoff(actions: Actions): Part {
     title: "A link weighs exp(−(1 − inner product) / sigma²)",
     changed: actions.setSigma,
   });
-  const joins = h("select", { onchange: () => actions.change({ nearest: joins.value === "nearest" ? FIRST_NEAREST : 0 }) },
-    h("option", { value: "cutoff" }, "all above the cutoff"), h("option", { value: "nearest" }, "each with its nearest"));
+  const joins = h("select", { onchange: () => actions.change({ nearest: joins.value === "nearest" ? USUAL_NEAREST : 0 }) },
+    h("option", { value: "cutoff" }, "above the cutoff"), h("option", { value: "nearest" }, "also the nearest"));
   const nearest = createNumberField({
     label: "nearest", range: { ...NEAREST, min: 1 }, places: 0,
     title: "Each unit is joined with so many nearest to it",
@@ -65,6 +63,6 @@ export function createCutoff(actions: Actions): Part {
 function defaultWords(view: View): string {
   if (!isScene(view.scene)) return "";
   const value = short(view.usual);
-  const level = view.chance ? `this layer’s chance level, ${value}` : `the default, ${value}`;
+  const level = view.chance ? `${view.state.source === "weights" ? "this layer’s" : "this moment’s"} chance level, ${value}` : `the default, ${value}`;
   return view.state.cut === null ? `This is ${level}` : `Back to ${level}`;
 }

@@ -4,7 +4,8 @@
 import { apartOf, FARTHEST, innerProductOf, maxApartOf, weightOf } from "../graph/apart";
 import { appearanceOf } from "../graph/appearance";
 import { nearestLinks } from "../graph/nearestLinks";
-import type { Appearance, GraphFrame, Layer, Legend, Query, RemovalFrame, Scales, SourceOfSimilarity, ViewState } from "../types";
+import type { Appearance, Choices, GraphFrame, Layer, Legend, Query, RemovalFrame, Scales, SourceOfSimilarity, ViewState } from "../types";
+import { groupingOf, type Grouping } from "./course";
 import { factsOf, placesOf, type Facts } from "./facts";
 import type { Model, Shown } from "./model";
 import { subjectOf } from "./measured";
@@ -12,11 +13,12 @@ import { queryOf, sceneOf, type Scene } from "./scene";
 import { search } from "./search";
 import { DEFAULT_STATE } from "./state";
 import { remember } from "./store";
+import { choicesOf } from "./usual";
 
 /** All that a part of the page is drawn from. */
 export interface View {
   model: Model;
-  state: ViewState;
+  state: Choices;
   /** What is shown; a sentence where nothing can be, null while the catalog is read. */
   scene: Scene | string | null;
   /** The picture of this run and layer, be it an earlier moment's; null until one comes. */
@@ -43,7 +45,9 @@ export interface View {
   /** Units that the search means, a sentence where it is wrong, null without a search. */
   found: Uint8Array | string | null;
   /** By what units are coloured, and whose are hidden. */
-  look: ViewState;
+  look: Choices;
+  /** The units' groups at this moment; a sentence: why there are none, null: not asked for or not yet there. */
+  grouping: Grouping | string | null;
   /** The scale of all moments of these units. */
   scales: Scales | null;
   appearance: Appearance | null;
@@ -59,6 +63,8 @@ export function createDerive(): (model: Model) => View {
   const places = remember(placesOf);
   const appearances = remember(paint);
   const joined = remember(nearestLinks);
+  const groupings = remember(groupingOf);
+  const chosen = remember(choicesOf);
   const finds = remember((text: string, from: Facts, ranks: Uint16Array | null, state: ViewState) =>
     search(text, { ...from, places: ranks, selected: state.selected, pinned: state.pinned }),
   );
@@ -66,14 +72,15 @@ export function createDerive(): (model: Model) => View {
   // Only what a scene depends on, so that it stays the same one while colours change.
   const wishes = remember((run: string | null, merged: string | null, layer: string | null, at: number | null) => ({ run, merged, layer, at }));
   return (model) => {
-    const { state } = model;
-    const scene = model.catalog ? scenes(model.catalog, wishes(state.run, state.merged, state.layer, state.at)) : null;
+    const wish = model.state;
+    const scene = model.catalog ? scenes(model.catalog, wishes(wish.run, wish.merged, wish.layer, wish.at)) : null;
+    const state = chosen(wish, isScene(scene) ? scene : null);
     const shown = isScene(scene) ? model.shown : null;
     const carried = shown && isScene(scene) && mayStand(model, shown, queryOf(scene, state)) ? shown.frame : null;
-    const near = carried && state.nearest > 0 ? joined(carried, state.nearest) : null;
-    const frame = near?.frame ?? carried;
     const layer = isScene(scene) ? scene.layer : null;
     const level = cutoffOf(layer, state, carried);
+    const near = carried && state.nearest > 0 ? joined(carried, state.nearest, level) : null;
+    const frame = near?.frame ?? carried;
     const maxApart = near ? FARTHEST : level;
     const order = orderOf(model.removal, state.criterion);
     const names = isScene(scene) ? scene : null;
@@ -82,9 +89,10 @@ export function createDerive(): (model: Model) => View {
     const known = frame && facts(frame, maxApart, hidden, level);
     const ranks = frame && order ? places(order, frame.units) : null;
     const found = known ? finds(model.search, known, ranks, state) : null;
-    const look = looks(state.colour, state.criterion, hidden, names?.timeline.name ?? null, names?.merged?.name ?? null);
+    const look = looks(state.colour, state.size, state.criterion, hidden, names?.timeline.name ?? null, names?.merged?.name ?? null);
     const scales = shown && frame && model.measured?.subject === subjectOf(shown.query) ? model.measured.scales : null;
-    const picture = frame && appearances(frame, look, maxApart, state.colour === "removal" ? order : null, model.dark, scales);
+    const grouping = shown && frame && state.colour === "group" ? groupings(model.course, subjectOf(shown.query), shown.query.at, frame.units) : null;
+    const picture = frame && appearances(frame, look, level, state.colour === "removal" ? order : null, model.dark, scales, grouping);
     return {
       model,
       state,
@@ -104,6 +112,7 @@ export function createDerive(): (model: Model) => View {
       places: ranks,
       found,
       look,
+      grouping,
       scales,
       appearance: picture?.appearance ?? null,
       legend: picture?.legend ?? null,
@@ -127,28 +136,31 @@ function usualApart(layer: Layer, source: SourceOfSimilarity, frame: Levelled): 
 }
 
 /** The greatest `apart` of a link: by the state, or by default in this layer and picture. */
-export function cutoffOf(layer: Layer | null, state: Pick<ViewState, "cut" | "sigma" | "source">, frame: Levelled): number {
+export function cutoffOf(layer: Layer | null, state: Pick<Choices, "cut" | "sigma" | "source">, frame: Levelled): number {
   if (state.cut !== null) return maxApartOf(state.cut, state.sigma);
   return layer ? usualApart(layer, state.source, frame) : 0;
 }
 
 /** The units of a picture painted for paper, which is light. */
 export function paperAppearance(view: View): { appearance: Appearance; legend: Legend } | null {
-  return view.frame && appearanceOf(view.frame, view.look, { maxApart: view.maxApart, order: view.order, dark: false, scales: view.scales });
+  return view.frame && appearanceOf(view.frame, view.look, { level: view.level, order: view.order, dark: false, scales: view.scales, grouping: view.grouping });
 }
 
 function lookOf(
-  colour: ViewState["colour"],
+  colour: Choices["colour"],
+  size: Choices["size"],
   criterion: string,
   hidden: readonly number[],
   run: string | null,
   merged: string | null,
-): ViewState {
-  return { ...DEFAULT_STATE, colour, criterion, hidden, run, merged };
+): Choices {
+  return { ...choicesOf(DEFAULT_STATE, null), colour, size, criterion, hidden, run, merged };
 }
 
-function paint(frame: GraphFrame, look: ViewState, maxApart: number, order: Uint16Array | null, dark: boolean, scales: Scales | null) {
-  return appearanceOf(frame, look, { maxApart, order, dark, scales });
+type Painting = [frame: GraphFrame, look: Choices, level: number, order: Uint16Array | null, dark: boolean, scales: Scales | null, grouping: Grouping | string | null];
+
+function paint(...[frame, look, level, order, dark, scales, grouping]: Painting) {
+  return appearanceOf(frame, look, { level, order, dark, scales, grouping });
 }
 
 function orderOf(removal: RemovalFrame | string | null, criterion: string): Uint16Array | null {

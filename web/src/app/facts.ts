@@ -10,16 +10,18 @@ export interface Facts {
   units: number;
   own: number;
   norm: Float32Array;
+  /** Length of what training added; NaN where unknown. */
+  moved: Float32Array;
   /** Radians from the initial weight vector; NaN where unknown. */
   angle: Float32Array;
   kept: Float32Array;
-  /** Links of each unit. */
+  /** Links of each unit that reach the level. */
   links: Uint16Array;
   /** The component of each unit, 1 the largest; 0 for units that are not drawn. */
   cluster: Int32Array;
   /** Units in each component, the largest first. */
   sizes: number[];
-  /** Links that are drawn, and how many of them reach the level; units with one at least, and units without. */
+  /** Links that are drawn, and how many of them reach the level; units with one of these at least, and units without. */
   drawn: number;
   strong: number;
   linked: number;
@@ -28,11 +30,12 @@ export interface Facts {
   capped: boolean;
 }
 
-/** Counts links and components at a cutoff; units of models that are switched off take no part. */
+/** Counts links and components; units of models that are switched off take no part. Links beyond the
+ * level, to units that are merely the nearest, join no component. */
 export function factsOf(frame: GraphFrame, maxApart: number, hidden: readonly number[], level = maxApart): Facts {
   const seen = shownUnits(frame, hidden);
   const count = countWithin(frame.apart, maxApart);
-  const { of, sizes } = components(frame, count, seen);
+  const { of, sizes } = components(frame, countWithin(frame.apart, Math.min(level, maxApart)), seen);
   const links = new Uint16Array(frame.units);
   let drawn = 0;
   let strong = 0;
@@ -40,16 +43,18 @@ export function factsOf(frame: GraphFrame, maxApart: number, hidden: readonly nu
     const source = frame.source[link]!;
     const target = frame.target[link]!;
     if (!seen[source] || !seen[target]) continue;
+    drawn += 1;
+    if (frame.apart[link]! > level) continue;
     links[source]! += 1;
     links[target]! += 1;
-    drawn += 1;
-    if (frame.apart[link]! <= level) strong += 1;
+    strong += 1;
   }
   const isolated = sizes.filter((size) => size === 1).length;
   return {
     units: frame.units,
     own: frame.own,
     norm: frame.norm,
+    moved: frame.moved,
     angle: frame.angle,
     kept: frame.kept,
     links,

@@ -8,6 +8,9 @@ import type { Part } from "./part";
 import { remember } from "./store";
 
 const SVG = "http://www.w3.org/2000/svg";
+/** Entries that stand in one column. */
+const MANY = 6;
+
 type Entry = Legend["entries"][number];
 
 export function createLegend(actions: Actions): Part {
@@ -15,6 +18,7 @@ export function createLegend(actions: Actions): Part {
   const draw = remember((text: string) => {
     const given = text === "" ? null : (JSON.parse(text) as { legend: Legend; hidden: number[]; zoom: number });
     element.hidden = given === null;
+    element.classList.toggle("wide", (given?.legend.entries.length ?? 0) > MANY || Boolean(given?.legend.note));
     const focused = element.querySelector<HTMLElement>(":focus")?.dataset["model"];
     if (given) element.replaceChildren(...contents(given.legend, given.hidden, given.zoom, actions));
     if (focused !== undefined) element.querySelector<HTMLElement>(`[data-model="${focused}"]`)?.focus();
@@ -30,7 +34,9 @@ export function createLegend(actions: Actions): Part {
 function contents(legend: Legend, hidden: readonly number[], zoom: number, actions: Actions): Node[] {
   const entries = h("ul", {}, ...legend.entries.map((entry) => h("li", {}, entryOf(entry, hidden, actions))));
   const sizes = legend.sizes && legend.sizes.marks.length > 0 ? [sizesOf(legend.sizes, zoom)] : [];
-  return [h("h2", {}, legend.title), ...(legend.scale ? [scaleOf(legend.scale)] : []), ...(legend.entries.length > 0 ? [entries] : []), ...sizes];
+  const note = legend.note ? [h("p", { class: "name wrapped" }, legend.note)] : [];
+  entries.classList.toggle("many", legend.entries.length > MANY);
+  return [h("h2", {}, legend.title), ...(legend.scale ? [scaleOf(legend.scale)] : []), ...(legend.entries.length > 0 ? [entries] : []), ...note, ...sizes];
 }
 
 function entryOf(entry: Entry, hidden: readonly number[], actions: Actions): HTMLElement {

@@ -9,6 +9,7 @@ import type { Model } from "./model";
 import { distinct, queryOf, sceneOf, unreadOf, type Scene } from "./scene";
 import { calledBack, createShelf } from "./shelf";
 import type { Store } from "./store";
+import { choicesOf } from "./usual";
 
 const FRAMES_KEPT = 48;
 const FETCHED_AHEAD = 3;
@@ -99,13 +100,16 @@ function createUnread(store: Store<Model>, source: Source) {
 function createFrames(store: Store<Model>, source: Source) {
   const shelf = createShelf<GraphFrame>(FRAMES_KEPT);
   const scales = createScales(store, source);
+  const courses = createCourses(store, source);
   let wanted = "";
   let scene: Scene | null = null;
 
   function show(query: Query, frame: GraphFrame): void {
     const { measured, playing } = store.get();
     store.set({ shown: { query, frame }, waiting: false, failure: null, measured: measuredWith(measured, query, frame, playing) });
-    if (scene) scales.want(scene);
+    if (!scene) return;
+    scales.want(scene);
+    courses.want(scene);
   }
 
   async function fetchFor(query: Query, key: string): Promise<void> {
@@ -138,7 +142,10 @@ function createFrames(store: Store<Model>, source: Source) {
       const key = JSON.stringify(query);
       scales.leave(scene);
       shelf.keepOnly(new Set([key, ...ahead(scene)]));
-      if (key === wanted) return;
+      if (key === wanted) {
+        if (!store.get().waiting) courses.want(scene);
+        return;
+      }
       wanted = key;
       const here = shelf.get(key);
       if (here) return show(query, here);
@@ -151,8 +158,44 @@ function createFrames(store: Store<Model>, source: Source) {
     destroy(): void {
       shelf.clear();
       scales.end();
+      courses.end();
     },
   };
+}
+
+/** Asks for the groups of units over time where they are wanted: colours show them. */
+function createCourses(store: Store<Model>, source: Source) {
+  let asked: { key: string; call: AbortController } | null = null;
+
+  async function ask(query: Query, key: string): Promise<void> {
+    const mine = { key, call: new AbortController() };
+    asked?.call.abort();
+    asked = mine;
+    const subject = subjectOf(query);
+    // Where a run has grown, the old groups serve until the new ones are there.
+    if (store.get().course?.subject !== subject) store.set({ course: null });
+    const course = await source.course(query, mine.call.signal).catch((problem: unknown) => (calledBack(problem) ? null : sentenceOf(problem)));
+    if (asked === mine && course !== null) store.set({ course: { subject, course } });
+  }
+
+  return {
+    want(scene: Scene): void {
+      const { state } = store.get();
+      if (choicesOf(state, scene).colour !== "group") return;
+      const query = queryOf(scene, state);
+      const key = keyOfAll(scene, query);
+      if (key !== asked?.key) void ask(query, key);
+    },
+    end(): void {
+      asked?.call.abort();
+      asked = null;
+    },
+  };
+}
+
+/** What changes as soon as a run has another moment. */
+function keyOfAll({ timeline: { moments } }: Scene, query: Query): string {
+  return JSON.stringify([subjectOf(query), moments.length, moments[moments.length - 1]!.at]);
 }
 
 /** Asks for the scale of all moments, once for each layer and again where a run has grown. */
@@ -180,8 +223,7 @@ function createScales(store: Store<Model>, source: Source) {
   return {
     want(scene: Scene): void {
       const query = queryOf(scene, store.get().state);
-      const { moments } = scene.timeline;
-      const key = JSON.stringify([subjectOf(query), moments.length, moments[moments.length - 1]!.at]);
+      const key = keyOfAll(scene, query);
       if (key !== asked?.key) void ask(query, key);
     },
     /** Nothing waits for the scale of what is no longer shown. */

@@ -1,6 +1,6 @@
 // All that the page is drawn from: the state in the address and what has come in for it.
 
-import type { Catalog, GraphFrame, Learning, Query, RemovalFrame, SecondRun, SpectrumFrame, ViewState } from "../types";
+import type { Catalog, Course, GraphFrame, Learning, Query, RemovalFrame, SecondRun, SpectrumFrame, ViewState } from "../types";
 import type { Measured } from "./measured";
 import { DEFAULT_STATE } from "./state";
 
@@ -19,6 +19,8 @@ export interface Model {
   waiting: boolean;
   /** The scale of the layer over time, as far as it is known. */
   measured: Measured | null;
+  /** The groups of these units over time; a sentence: why there are none. */
+  course: { subject: string; course: Course | string } | null;
   /** Whether the scale of all moments is still on its way. */
   spanning: boolean;
   /** Why the wanted picture cannot be shown, a sentence. */
@@ -53,6 +55,7 @@ export function firstModel(state: ViewState = DEFAULT_STATE): Model {
     shown: null,
     waiting: true,
     measured: null,
+    course: null,
     spanning: false,
     failure: null,
     learning: null,

@@ -20,7 +20,7 @@ export function neighboursOf(frame: GraphFrame, unit: number): Neighbour[] {
 
 function carried(frame: GraphFrame, unit: number): Neighbour[] {
   const found: Neighbour[] = [];
-  for (let place = 0; place < frame.neighbours; place += 1) {
+  for (let place = 0; place < Math.min(MOST, frame.neighbours); place += 1) {
     const other = frame.nearest![unit * frame.neighbours + place]!;
     // Places that are not filled name the unit itself or none at all.
     if (other === unit || other >= frame.units) continue;

@@ -2,7 +2,7 @@
 
 import { layerName } from "../layers";
 import { toPng, toSvg, toView, type Saving } from "../save";
-import type { GraphView, ViewState } from "../types";
+import type { Choices, GraphView } from "../types";
 import type { Actions } from "./actions";
 import type { Address } from "./address";
 import { isScene, paperAppearance, type View } from "./derive";
@@ -90,7 +90,7 @@ function copyLink(view: View, linkOf: (hash: string) => string): Promise<string>
 }
 
 /** The state with its run, layer and moment named, so that it means the same elsewhere. */
-function explicit({ state, scene }: View): ViewState {
+function explicit({ state, scene }: View): Choices {
   if (!isScene(scene)) return state;
   return {
     ...state,

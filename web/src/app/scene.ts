@@ -4,6 +4,7 @@
 import { layerName } from "../layers";
 import type { Catalog, Layer, Moment, Query, Timeline, ViewState } from "../types";
 import { nearestNames } from "./nearest";
+import { choicesOf } from "./usual";
 
 /** What is shown. */
 export interface Scene {
@@ -80,7 +81,7 @@ export function queryOf(scene: Scene, state: ViewState, at = scene.moment.at): Q
   return {
     timeline: scene.timeline.id,
     layer: scene.layer.name,
-    source: state.source,
+    source: choicesOf(state, scene).source,
     at,
     merged: scene.merged?.id ?? null,
   };

@@ -2,11 +2,12 @@
 // are out of range are brought into it, and what is not known is passed over.
 
 import { DEFAULT_FORCES, RANGES } from "../graph/forces";
-import type { ColourBy, Forces, SliderBy, SourceOfSimilarity, ViewState } from "../types";
+import type { ColourBy, Forces, SizeBy, SliderBy, SourceOfSimilarity, ViewState } from "../types";
 import { DEFAULT_SIGMA, DEFAULT_SPEED, MOST_UNITS, NEAREST, SIGMA, SPEED, within } from "./limits";
 import { formatNumbers, parseNumbers } from "./numbers";
 
-export const COLOURS: readonly ColourBy[] = ["cluster", "norm", "movement", "removal", "model", "kept"];
+export const COLOURS: readonly ColourBy[] = ["group", "cluster", "norm", "moved", "movement", "removal", "model", "kept"];
+export const SIZES: readonly SizeBy[] = ["norm", "moved"];
 export const SLIDERS: readonly SliderBy[] = ["moment", "step", "log"];
 const SOURCES: readonly SourceOfSimilarity[] = ["weights", "updates", "outputs"];
 const FORCES = Object.keys(DEFAULT_FORCES) as (keyof Forces)[];
@@ -15,17 +16,18 @@ export const DEFAULT_STATE: ViewState = {
   run: null,
   merged: null,
   layer: null,
-  source: "weights",
+  source: null,
   at: null,
   cut: null,
   sigma: DEFAULT_SIGMA,
-  colour: "cluster",
+  colour: null,
+  size: null,
   criterion: "magnitude",
   forces: DEFAULT_FORCES,
   selected: [],
   pinned: [],
   twins: false,
-  nearest: 0,
+  nearest: null,
   trails: false,
   slider: "moment",
   frozen: false,
@@ -33,6 +35,9 @@ export const DEFAULT_STATE: ViewState = {
   speed: DEFAULT_SPEED,
   loop: false,
 };
+
+/** What was usual when addresses began with v=1: they still mean it. */
+const USUAL_ONCE: Partial<ViewState> = { source: "weights", colour: "cluster", size: "norm", nearest: 0 };
 
 /** The least weight that a link between opposite units has: no cutoff lies below it. */
 export function leastCut(sigma: number): number {
@@ -45,21 +50,24 @@ export function parseState(hash: string): ViewState {
   const sigma = within(number(given, "sigma") ?? DEFAULT_SIGMA, SIGMA);
   const cut = number(given, "cut");
   const at = number(given, "t");
+  const nearest = number(given, "k");
+  const usual = given.get("v") === "1" ? { ...DEFAULT_STATE, ...USUAL_ONCE } : DEFAULT_STATE;
   return {
     run: given.get("run") || null,
     merged: given.get("with") || null,
     layer: given.get("layer") ?? null,
-    source: SOURCES.find((name) => name === given.get("source")) ?? "weights",
+    source: SOURCES.find((name) => name === given.get("source")) ?? usual.source,
     at: at === null ? null : Math.max(0, at),
     cut: cut === null ? null : Math.min(1, Math.max(leastCut(sigma), cut)),
     sigma,
-    colour: COLOURS.find((name) => name === given.get("colour")) ?? "cluster",
+    colour: COLOURS.find((name) => name === given.get("colour")) ?? usual.colour,
+    size: SIZES.find((name) => name === given.get("size")) ?? usual.size,
     criterion: given.get("by") || DEFAULT_STATE.criterion,
     forces: parseForces(given),
     selected: parseNumbers(given.get("sel") ?? "", MOST_UNITS),
     pinned: parseNumbers(given.get("pin") ?? "", MOST_UNITS),
     twins: given.get("twins") === "1",
-    nearest: Math.round(within(number(given, "k") ?? 0, NEAREST)),
+    nearest: nearest === null ? usual.nearest : Math.round(within(nearest, NEAREST)),
     trails: given.get("trails") === "1",
     slider: SLIDERS.find((name) => name === given.get("slider")) ?? "moment",
     frozen: given.get("frozen") === "1",
@@ -75,17 +83,18 @@ export function formatState(state: ViewState): string {
     ["run", state.run],
     ["with", state.merged],
     ["layer", state.layer],
-    ["source", state.source === "weights" ? null : state.source],
+    ["source", state.source],
     ["t", state.at === null ? null : String(state.at)],
     ["cut", state.cut === null ? null : brief(state.cut)],
     ["sigma", state.sigma === DEFAULT_SIGMA ? null : brief(state.sigma)],
-    ["colour", state.colour === "cluster" ? null : state.colour],
+    ["colour", state.colour],
+    ["size", state.size],
     ["by", state.criterion === DEFAULT_STATE.criterion ? null : state.criterion],
     ...FORCES.map((name): [string, string | null] => [name, forceText(state.forces, name)]),
     ["sel", formatNumbers(state.selected) || null],
     ["pin", formatNumbers(state.pinned) || null],
     ["twins", state.twins ? "1" : null],
-    ["k", state.nearest === 0 ? null : String(state.nearest)],
+    ["k", state.nearest === null ? null : String(state.nearest)],
     ["trails", state.trails ? "1" : null],
     ["slider", state.slider === "moment" ? null : state.slider],
     ["frozen", state.frozen ? "1" : null],
@@ -96,7 +105,7 @@ export function formatState(state: ViewState): string {
   // The only layer of a network may be called nothing at all.
   const told = parts.filter(([name, value]) => value !== null && (value !== "" || name === "layer"));
   if (told.length === 0) return "";
-  return `#v=1&${told.map(([name, value]) => `${name}=${encoded(value as string)}`).join("&")}`;
+  return `#v=2&${told.map(([name, value]) => `${name}=${encoded(value as string)}`).join("&")}`;
 }
 
 function entries(hash: string): Map<string, string> {

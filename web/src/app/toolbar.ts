@@ -1,23 +1,29 @@
 // The choices above the graph: run, layer, what likeness rests on, a second run, colours.
 
 import { layerName } from "../layers";
-import type { Catalog, ColourBy, Layer, SourceOfSimilarity, Timeline } from "../types";
+import type { Catalog, ColourBy, Layer, SizeBy, SourceOfSimilarity, Timeline } from "../types";
 import type { Actions } from "./actions";
 import { isScene, type View } from "./derive";
 import { field, fillSelect, h } from "./dom";
 import type { Part } from "./part";
-import { mergeable, momentsIn } from "./scene";
+import { sentenceOf } from "./failures";
+import { mergeable, momentsIn, type Scene } from "./scene";
 import { remember } from "./store";
+import { withoutUpdates } from "./usual";
 import { CRITERIA, criterionName, plural, SIMILARITY } from "./words";
 
 const COLOUR_NAMES: Record<ColourBy, string> = {
+  group: "group",
   cluster: "component",
   norm: "norm",
+  moved: "update",
   movement: "angle moved",
   removal: "removal order",
   kept: "weights kept",
   model: "run",
 };
+
+const SIZE_NAMES: Record<SizeBy, string> = { moved: "update", norm: "weight vector" };
 
 /** The row of choices. A page that is not live carries one run, and perhaps one to show beside it. */
 export function createToolbar(actions: Actions, live: boolean, browse: () => void): Part {
@@ -25,7 +31,8 @@ export function createToolbar(actions: Actions, live: boolean, browse: () => voi
     h("select", { onchange: (event: Event) => chosen((event.target as HTMLSelectElement).value) });
   const run = choice(actions.chooseRun);
   const layer = choice(actions.chooseLayer);
-  const source = choice((value) => actions.chooseSource(value as SourceOfSimilarity));
+  const source = createLikeness(actions);
+  const size = choice((value) => actions.change({ size: value as SizeBy }));
   const merged = choice((value) => actions.chooseMerged(value || null));
   const colour = choice((value) => actions.chooseColour(value as ColourBy));
   const criterion = choice((value) => actions.change({ criterion: value }));
@@ -39,7 +46,7 @@ export function createToolbar(actions: Actions, live: boolean, browse: () => voi
   const runOptions = remember((catalog: Catalog | null) => (catalog?.timelines ?? []).slice(0, live ? undefined : 1).map(runOption));
   const mergedOptions = remember(besideOptions);
   const element = h("div", { class: "toolbar", role: "group", "aria-label": "What is shown" },
-    runField, browser, field("layer", layer), field("likeness of", source), mergedField, joined, field("colour", colour), criterionField);
+    runField, browser, field("layer", layer), source.element, mergedField, joined, field("colour", colour), criterionField, field("size by", size));
   return {
     element,
     update(view) {
@@ -47,7 +54,8 @@ export function createToolbar(actions: Actions, live: boolean, browse: () => voi
       const { catalog } = view.model;
       fillSelect(run, runOptions(catalog), scene?.timeline.id ?? view.state.run ?? "");
       fillSelect(layer, (scene?.timeline.layers ?? []).map(layerOption), scene?.layer.name ?? "");
-      fillSelect(source, sources(scene?.timeline ?? null), view.state.source);
+      source.update(view);
+      fillSelect(size, sizes(scene), view.state.size);
       fillSelect(merged, mergedOptions(scene && catalog, scene?.timeline ?? null, scene?.layer ?? null), scene?.merged?.id ?? "");
       fillSelect(colour, colours(view), view.state.colour);
       browser.hidden = !live || run.options.length < 2;
@@ -74,11 +82,37 @@ function layerOption(layer: Layer): { value: string; label: string } {
   return { value: layer.name, label: `${layerName(layer.name)} (${plural(layer.units, "unit")})` };
 }
 
-function sources(timeline: Timeline | null) {
-  return (Object.keys(SIMILARITY) as SourceOfSimilarity[]).map((value) => {
-    const disabled = value === "outputs" && timeline?.withoutData != null;
-    return { value, label: SIMILARITY[value].label + (disabled ? " (no data)" : ""), disabled };
-  });
+/** What likeness rests on: a button each, so that the others are one click away. */
+function createLikeness(actions: Actions): Part {
+  const buttons = (Object.keys(SIMILARITY) as SourceOfSimilarity[]).map((source) =>
+    h("button", { type: "button", "data-source": source, onclick: () => actions.chooseSource(source) }, SIMILARITY[source].label));
+  const element = h("div", { class: "field likeness", role: "group", "aria-label": "likeness of" },
+    h("span", { class: "name", "aria-hidden": "true" }, "likeness of"), h("div", { class: "joined" }, ...buttons));
+  return {
+    element,
+    update({ scene, state }) {
+      for (const button of buttons) {
+        const source = button.dataset["source"] as SourceOfSimilarity;
+        const lack = isScene(scene) ? lackOf(scene, source) : null;
+        button.setAttribute("aria-pressed", String(source === state.source));
+        button.disabled = lack !== null && source !== state.source;
+        button.title = lack ?? `Joins units ${SIMILARITY[source].alike}`;
+      }
+    },
+  };
+}
+
+/** Why units cannot be compared by this, a sentence; null where they can. */
+function lackOf(scene: Scene, source: SourceOfSimilarity): string | null {
+  if (source === "outputs") return scene.timeline.withoutData && sentenceOf(scene.timeline.withoutData);
+  const why = source === "updates" ? withoutUpdates(scene) : null;
+  return why && `What training added is not known: ${why}.`;
+}
+
+/** Where it is not known what training added, there is one size alone. */
+function sizes(scene: Scene | null) {
+  const known = scene !== null && withoutUpdates(scene) === null;
+  return (Object.keys(SIZE_NAMES) as SizeBy[]).map((value) => ({ value, label: SIZE_NAMES[value], disabled: value === "moved" && !known }));
 }
 
 function besideOptions(catalog: Catalog | null, timeline: Timeline | null, layer: Layer | null) {
@@ -92,7 +126,8 @@ function besideOptions(catalog: Catalog | null, timeline: Timeline | null, layer
 function colours({ state, scene, facts }: View) {
   const two = isScene(scene) && scene.merged !== null;
   const masked = (isScene(scene) && scene.timeline.axis === "level") || (facts?.kept.some((kept) => kept < 1) ?? false);
-  const idle: Partial<Record<ColourBy, boolean>> = { model: !two, kept: !masked };
+  const moved = facts?.moved.some(Number.isFinite) ?? false;
+  const idle: Partial<Record<ColourBy, boolean>> = { model: !two, kept: !masked, moved: !moved };
   return (Object.keys(COLOUR_NAMES) as ColourBy[])
     .filter((value) => value === state.colour || !idle[value])
     .map((value) => ({ value, label: COLOUR_NAMES[value] }));

@@ -2,9 +2,10 @@
 
 import { innerProductOf } from "../graph/apart";
 import { layerName } from "../layers";
-import type { Moment, Timeline, ViewState } from "../types";
+import type { Moment, SourceOfSimilarity, Timeline } from "../types";
 import { isScene, type View } from "./derive";
 import { momentBeside, type Scene } from "./scene";
+import { withoutUpdates } from "./usual";
 
 const ENGLISH = "en-US";
 
@@ -25,10 +26,13 @@ export function short(value: number): string {
 }
 
 /** What likeness rests on, what is said of units that are alike, and what measures it. */
-export const SIMILARITY: Record<ViewState["source"], { label: string; alike: string; measure: string }> = {
-  weights: { label: "weight vectors", alike: "whose weight vectors point the same way", measure: "inner product" },
-  updates: { label: "what training added", alike: "whose weight vectors training changed in the same direction", measure: "inner product" },
-  outputs: { label: "unit outputs", alike: "whose outputs on the same examples go together", measure: "correlation" },
+export const SIMILARITY: Record<SourceOfSimilarity, { label: string; alike: string; measure: string; by: string }> = {
+  updates: {
+    label: "what training added", alike: "whose weight vectors training changed in the same direction", measure: "inner product",
+    by: "what training added to their weight vectors",
+  },
+  weights: { label: "weight vectors", alike: "whose weight vectors point the same way", measure: "inner product", by: "the direction of their weight vectors" },
+  outputs: { label: "unit outputs", alike: "whose outputs on the same examples go together", measure: "correlation", by: "the correlation of their outputs" },
 };
 
 /** What the picture is, in one sentence. */
@@ -40,9 +44,16 @@ export function leadOf(view: View): string {
     : `Each mark is a unit of ${layerName(layer.name)}`;
   // Where chance ends, the picture says.
   if (!view.frame) return `${marks}.`;
-  const { alike, measure } = SIMILARITY[view.state.source];
-  if (view.state.nearest > 0) return `${marks}; each is joined with the ${nearestWords(view)} by ${measure}.${strongOf(view)}`;
-  return `${marks}; joined are units ${alike}, ${measure} at least ${short(view.innerProduct)}.${noneOf(view) || fewOf(view)}`;
+  const { alike, measure, by } = SIMILARITY[view.state.source];
+  if (view.state.nearest > 0) return `${marks}; each is joined with the ${nearestWords(view)} by ${by}.${strongOf(view)}${insteadOf(view)}`;
+  return `${marks}; joined are units ${alike}, ${measure} at least ${short(view.innerProduct)}.${noneOf(view) || fewOf(view)}${insteadOf(view)}`;
+}
+
+/** Where weight vectors are compared because it is not known what training added: why. */
+function insteadOf({ model, scene }: View): string {
+  if (model.state.source !== null || !isScene(scene)) return "";
+  const why = withoutUpdates(scene);
+  return why === null ? "" : ` Weight vectors are compared since what training added is not known: ${why}.`;
 }
 
 /** "3 units nearest to it", or "unit nearest to it". */
@@ -53,10 +64,11 @@ function nearestWords({ state }: View): string {
 /** Which of the links to nearest units stand out, and what the others may be. */
 function strongOf({ facts, innerProduct, state, chance }: View): string {
   if (!facts) return "";
-  const level = chance && state.cut === null ? "chance" : "the cutoff";
-  if (facts.strong === 0) return ` No link is above ${level}, ${short(innerProduct)}: they show who is nearest, be it by chance.`;
+  const { measure } = SIMILARITY[state.source];
+  const level = `${chance && state.cut === null ? "chance" : "the cutoff"}, ${measure} ${short(innerProduct)}`;
+  if (facts.strong === 0) return facts.drawn === 0 ? "" : ` No link is above ${level}: faint ones show who is nearest, be it by chance.`;
   const dark = facts.strong === 1 ? "Dark is the one link" : `Dark are the ${counted(facts.strong)} links`;
-  return ` ${dark} above ${level}, ${short(innerProduct)}; the others show who is nearest, be it by chance.`;
+  return ` ${dark} above ${level}; faint ones show who is nearest, be it by chance.`;
 }
 
 /** Where the second run has nothing at this moment: which of its moments is shown. */
@@ -113,9 +125,9 @@ export function linksOf(view: View): string {
   const { linked, isolated, drawn } = view.facts;
   const from = `${SIMILARITY[view.state.source].measure} ${short(view.innerProduct)}`;
   const units = `${plural(linked, "linked unit")}, ${counted(isolated)} isolated`;
-  const { nearest } = view.state;
-  if (nearest === 0) return `${units} · ${plural(drawn, "link")} from ${from}`;
-  return `${units} · ${plural(drawn, "link")} to the ${nearest} nearest, ${counted(view.facts.strong)} from ${from}`;
+  if (view.state.nearest === 0) return `${units} · ${plural(drawn, "link")} from ${from}`;
+  const { strong } = view.facts;
+  return `${units} · ${plural(strong, "link")} from ${short(view.innerProduct)}, ${counted(drawn - strong)} more to the nearest`;
 }
 
 /** What a screen reader is told when the moment or the links change. */

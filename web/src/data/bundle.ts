@@ -1,8 +1,8 @@
 // Pictures that the page carries itself: what surfeit.viewer.bundles.bundle wrote.
 import { layerName } from "../layers";
-import type { Catalog, GraphFrame, Query, Scales, Source, Spread, Timeline } from "../types";
+import type { Catalog, Course, GraphFrame, Query, Scales, Source, Spread, Timeline } from "../types";
 import { openFilm, type Film, type FilmHeader } from "./film";
-import { learningOf, removalFrame, spectrumFrame } from "./frames";
+import { courseFrame, learningOf, removalFrame, spectrumFrame } from "./frames";
 import { arrayOf, decode, type Pack } from "./wire";
 
 interface Chart {
@@ -44,6 +44,7 @@ export function bundleSource(bytes: ArrayBuffer): Source {
       requireOwn(header, id);
       return learningOf(nested(pack, "learning"));
     },
+    course: async (query) => courseOf(header, pack, query),
     scales: async (query) => scalesOf(header, films, query),
   };
 }
@@ -61,7 +62,14 @@ function catalogOf(header: Header): Catalog {
     Object.entries(film.problems).map(([at, problem]) => `${header.timeline.axis} ${at}: ${problem}`),
   );
   const timelines = header.merged === null ? [header.timeline] : [header.timeline, header.merged];
-  return { timelines, problems: [...new Set(problems)] };
+  return { timelines: timelines.map((one) => toldOf(header, one)), problems: [...new Set(problems)] };
+}
+
+/** A page of an older Surfeit does not say whether it holds what training added: its films do. */
+function toldOf({ films }: Header, timeline: Timeline): Timeline {
+  if (timeline.withoutUpdates !== undefined) return timeline;
+  const held = films.some(({ source }) => source === "updates");
+  return { ...timeline, withoutUpdates: held ? null : "this page does not hold it" };
 }
 
 function timelineOf(header: Header, id: string): Timeline {
@@ -100,11 +108,23 @@ function graphOf(header: Header, films: readonly Film[], query: Query): GraphFra
     floor: film.floor(moment),
     nearest: null,
     nearestApart: null,
-    neighbours: 0,
+    neighbours: film.header.near ?? 0,
     note: noteOf(header, film.header, moment),
     level: film.header.level?.[moment] ?? null,
     levelApart: film.header.level_apart?.[moment] ?? null,
   };
+}
+
+/** The groups of the units; of two runs merged those are the first's that come first. */
+function courseOf(header: Header, pack: Pack, query: Query): Course {
+  const { chart } = chartOf(header, "course", query);
+  const course = courseFrame(nested(pack, chart));
+  const units = query.merged === null ? course.own : course.units;
+  if (units === course.units) return course;
+  const moments = course.at.map((_, moment) => course.labels.subarray(moment * course.units, moment * course.units + units));
+  const labels = new Uint8Array(moments.length * units);
+  moments.forEach((part, moment) => labels.set(part, moment * units));
+  return { ...course, units, labels };
 }
 
 /** The scale of all moments of the film that carries these units. */

@@ -23,6 +23,8 @@ export interface FilmHeader {
   step: number;
   error: number;
   series: Record<string, { low: number; high: number }>;
+  /** Nearest neighbours of each unit that are among the links. */
+  near?: number;
   /** At each moment the inner product that chance does not reach, and the greatest `apart` from it on. */
   level?: (number | null)[];
   level_apart?: (number | null)[];

@@ -1,5 +1,5 @@
 // Turns packs into the frames of types.ts.
-import type { Activity, Examples, GraphFrame, Learning, RemovalFrame, RemovalOrder, Scales, Shape, SpectrumFrame, Spread, WeightPictures } from "../types";
+import type { Activity, Course, Examples, GraphFrame, Learning, RemovalFrame, RemovalOrder, Scales, Shape, SpectrumFrame, Spread, WeightPictures } from "../types";
 import { arrayOf, decode, type Pack } from "./wire";
 
 export function graphFrame(bytes: ArrayBuffer): GraphFrame {
@@ -15,9 +15,9 @@ export function graphFrame(bytes: ArrayBuffer): GraphFrame {
     target: arrayOf(pack, "target", "u2"),
     apart: arrayOf(pack, "apart", "u2"),
     floor: numberOf(pack, "floor"),
-    nearest: pack.arrays.has("nearest") ? arrayOf(pack, "nearest", "u2") : null,
-    nearestApart: pack.arrays.has("nearest") ? arrayOf(pack, "nearest_apart", "u2") : null,
-    neighbours: numberOf(pack, "neighbours"),
+    nearest: pack.arrays.has("near_units") ? arrayOf(pack, "near_units", "u2") : null,
+    nearestApart: pack.arrays.has("near_units") ? arrayOf(pack, "near_apart", "u2") : null,
+    neighbours: numberOf(pack, "near"),
     note: noteOf(pack),
     level: numberOrNull(pack.header["level"]),
     levelApart: numberOrNull(pack.header["level_apart"]),
@@ -65,6 +65,21 @@ export function weightPicturesOf(bytes: ArrayBuffer): WeightPictures {
     weight: arrayOf(pack, "weight", "i1"),
     update: arrayOf(pack, "update", "i1"),
     why: (pack.header["why"] as string | null) ?? null,
+  };
+}
+
+export function courseFrame(bytes: ArrayBuffer): Course {
+  const pack = decode(bytes);
+  const { header } = pack;
+  return {
+    source: header["source"] === "updates" ? "updates" : "weights",
+    units: numberOf(pack, "units"),
+    own: numberOf(pack, "own"),
+    at: header["at"] as number[],
+    groups: numberOf(pack, "groups"),
+    labels: arrayOf(pack, "labels", "u1"),
+    ownCosine: header["own_cosine"] as Course["ownCosine"],
+    randomCosine: header["random_cosine"] as Course["randomCosine"],
   };
 }
 

@@ -1,19 +1,22 @@
 // How each unit looks, and what the legend says of it, from a picture and the viewer's state.
-import type { Appearance, ColourBy, GraphFrame, Legend, Scales, Spread, ViewState } from "../types.ts";
+import type { Appearance, Choices, ColourBy, GraphFrame, Legend, Scales, SizeBy, Spread } from "../types.ts";
 import { countWithin } from "./apart.ts";
 import { GREY, mixed, OKABE_ITO, shade } from "./colour.ts";
 import { components } from "./components.ts";
+import { byGroup, type Grouping } from "./groups.ts";
 import { radiusOf, scalesOf, sizeMarks } from "./scales.ts";
 
 /** What appearance depends on beside the picture and the state. */
 export interface Extra {
   /** Links up to this make the components. */
-  maxApart: number;
+  level: number;
   /** Units in the order in which they go; null if there is none. */
   order: Uint16Array | null;
   dark: boolean;
   /** The scale over all moments; if not given, that of this moment. */
   scales?: Scales | null;
+  /** The units' groups; a sentence: why there are none, null: not there yet. */
+  grouping?: Grouping | string | null;
 }
 
 type Measured = Extra & { scales: Scales };
@@ -35,9 +38,11 @@ const COMPONENT_COLOURS = [
   OKABE_ITO.skyBlue,
 ];
 
-const PAINTERS: Record<ColourBy, (frame: GraphFrame, shown: Uint8Array, state: ViewState, extra: Measured) => Painted> = {
-  cluster: (frame, shown, _state, extra) => byComponent(frame, shown, extra.maxApart),
-  norm: (frame, _shown, _state, { scales, dark }) => byNorm(frame, scales.norm, dark),
+const PAINTERS: Record<ColourBy, (frame: GraphFrame, shown: Uint8Array, state: Choices, extra: Measured) => Painted> = {
+  group: (frame, shown, _state, extra) => ({ ...byGroup(frame.units, shown, extra.grouping ?? null, extra.dark), isolated: null }),
+  cluster: (frame, shown, _state, extra) => byComponent(frame, shown, extra.level),
+  norm: (frame, _shown, _state, { scales, dark }) => bySize(frame.norm, scales.norm, "Norm of the weight vector", dark),
+  moved: (frame, _shown, _state, { scales, dark }) => bySize(frame.moved, scales.moved, "Size of what training added", dark),
   movement: (frame, _shown, _state, { scales, dark }) => byMovement(frame, scales.angle, dark),
   removal: (frame, _shown, state, extra) => byRemoval(frame, extra, state.criterion),
   model: (frame) => byModel(frame),
@@ -47,7 +52,7 @@ const PAINTERS: Record<ColourBy, (frame: GraphFrame, shown: Uint8Array, state: V
 /** The units' colours, sizes and shapes, and their legend. */
 export function appearanceOf(
   frame: GraphFrame,
-  state: ViewState,
+  state: Choices,
   extra: Extra,
 ): { appearance: Appearance; legend: Legend } {
   const shown = shownUnits(frame, state.hidden);
@@ -63,11 +68,18 @@ export function appearanceOf(
   const entries = legend.entries.map((entry) => (merged ? { ...entry, shape: CIRCLE } : entry));
   if (legend.scale && shown.some((here, unit) => here && colour[unit] === GREY)) entries.push(UNKNOWN);
   if (merged) entries.push(...modelKinds(frame, state, extra.dark));
+  const spread = scales[state.size];
+  const radius = frame[state.size].map((size, unit) => (shown[unit] ? radiusOf(size, spread) : 0));
   return {
-    appearance: { colour, radius: frame.norm.map((norm, unit) => (shown[unit] ? radiusOf(norm, scales.norm) : 0)), opacity, shape },
-    legend: { ...legend, entries, sizes: { title: "area: norm of the weight vector", marks: sizeMarks(scales.norm) } },
+    appearance: { colour, radius, opacity, shape },
+    legend: { ...legend, entries, sizes: { title: `area: ${SIZES[state.size]}`, marks: sizeMarks(spread) } },
   };
 }
+
+const SIZES: Record<SizeBy, string> = {
+  norm: "norm of the weight vector",
+  moved: "norm of what training added",
+};
 
 /** 1 for each unit that is drawn: its model is on and a mask left it some weight. */
 export function shownUnits(frame: GraphFrame, hidden: readonly number[]): Uint8Array {
@@ -76,8 +88,8 @@ export function shownUnits(frame: GraphFrame, hidden: readonly number[]): Uint8A
   );
 }
 
-function byComponent(frame: GraphFrame, shown: Uint8Array, maxApart: number): Painted {
-  const { of, sizes } = components(frame, countWithin(frame.apart, maxApart), shown);
+function byComponent(frame: GraphFrame, shown: Uint8Array, level: number): Painted {
+  const { of, sizes } = components(frame, countWithin(frame.apart, level), shown);
   const coloured = Math.min(sizes.filter((size) => size >= SMALL).length, COMPONENT_COLOURS.length);
   const isolated = Uint8Array.from(of, (component) => (sizes[component] === 1 ? 1 : 0));
   const colour = Uint32Array.from(of, (component, unit) => {
@@ -105,11 +117,10 @@ function componentKinds(sizes: number[], coloured: number): Kinds {
   return entries;
 }
 
-function byNorm(frame: GraphFrame, spread: Spread | null, dark: boolean): Painted {
-  const title = "Norm of the weight vector";
-  if (spread === null) return unknown(frame.units, title);
+function bySize(sizes: Float32Array, spread: Spread | null, title: string, dark: boolean): Painted {
+  if (spread === null) return unknown(sizes.length, title);
   const legend = scaled(title, short(spread.low), short(spread.high), dark);
-  return { colour: byScale(frame.norm, spread, dark), isolated: null, legend };
+  return { colour: byScale(sizes, spread, dark), isolated: null, legend };
 }
 
 function byMovement(frame: GraphFrame, spread: Spread | null, dark: boolean): Painted {
@@ -148,7 +159,7 @@ function byKept(frame: GraphFrame, dark: boolean): Painted {
 }
 
 /** One entry a model, by which it can be switched off; coloured only where colour tells the models. */
-function modelKinds(frame: GraphFrame, state: ViewState, dark: boolean): Kinds {
+function modelKinds(frame: GraphFrame, state: Choices, dark: boolean): Kinds {
   const plain = dark ? 0xdddddd : 0x444444;
   return [state.run ?? "first model", state.merged ?? "second model"].map((name, model) => ({
     label: `${name}: ${counted(model === 0 ? frame.own : frame.units - frame.own)}`,

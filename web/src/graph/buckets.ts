@@ -13,6 +13,7 @@ export interface Buckets {
 
 const MOST = 0.6;
 const LEAST = 0.025;
+const STRONG = 0.85;
 
 /** Buckets of equal width in weight, between the strongest and the weakest link. */
 export function bucketsOf(apart: Uint16Array, sigma: number): Buckets {
@@ -34,6 +35,11 @@ export function bucketsOf(apart: Uint16Array, sigma: number): Buckets {
 /** Many links lie over one another: each gets less, so that they stay faint beneath the units. */
 function inkOf(links: number): number {
   return Math.min(Math.max(MOST * (1200 / Math.max(links, 1)) ** 0.75, LEAST), MOST);
+}
+
+/** The opacity of links that are drawn apart from the others; of thousands each gets less. */
+export function strongInk(links: number): number {
+  return Math.min(Math.max(STRONG * Math.sqrt(400 / Math.max(links, 1)), 0.12), STRONG);
 }
 
 /** The opacity of each link. */

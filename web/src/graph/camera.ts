@@ -12,6 +12,9 @@ export const LEAST_ZOOM = 0.02;
 export const MOST_ZOOM = 40;
 const FIT_ZOOM = 3;
 const MARGIN = 24;
+// What the legend covers at the lower edge of a picture that is high enough to do without.
+const LEGEND = 104;
+const HIGH = 420;
 
 /** The camera after zooming by a factor about a pixel, which stays where it is. */
 export function zoomedAbout(camera: Camera, factor: number, x: number, y: number): Camera {
@@ -32,12 +35,13 @@ export function fitted(bodies: Bodies, width: number, height: number): Camera {
   }
   if (!(left <= right)) return { zoom: 1, left: width / 2, top: height / 2 };
   const wide = Math.max(width - 2 * MARGIN, 10) / Math.max(right - left, 1);
-  const high = Math.max(height - 2 * MARGIN, 10) / Math.max(bottom - top, 1);
+  const room = height > HIGH ? height - LEGEND : height - MARGIN;
+  const high = Math.max(room - MARGIN, 10) / Math.max(bottom - top, 1);
   const zoom = Math.min(Math.max(Math.min(wide, high), LEAST_ZOOM), FIT_ZOOM);
   return {
     zoom,
     left: width / 2 - ((left + right) / 2) * zoom,
-    top: height / 2 - ((top + bottom) / 2) * zoom,
+    top: (room + MARGIN) / 2 - ((top + bottom) / 2) * zoom,
   };
 }
 

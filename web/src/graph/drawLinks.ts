@@ -1,6 +1,7 @@
 // Draws links, a path for each opacity. Lines are a pixel of the device wide: thin lines are drawn
 // several times faster than wide ones.
 import type { Context } from "./draw.ts";
+import { strongInk } from "./buckets.ts";
 import { strengthOf } from "./emphasis.ts";
 import type { Scene } from "./scene.ts";
 
@@ -35,7 +36,7 @@ export function drawLinks(context: Context, scene: Scene, screen: Screen, limit:
 function drawStrong(context: Context, scene: Scene, screen: Screen, faint: number): void {
   context.strokeStyle = scene.dark ? "#e6e8ea" : "#1c1e21";
   context.lineWidth = 1.5 * scene.ratio;
-  context.globalAlpha = faint * 0.85;
+  context.globalAlpha = faint * strongInk(scene.strong);
   for (let first = 0; first < scene.strong; first += LINES) {
     strokeRange(context, scene, screen, first, Math.min(first + LINES, scene.strong));
   }

@@ -1,6 +1,6 @@
 // The graph's engine: takes commands, lays out, draws, tells what happened. The same code runs in a
 // worker and on the page.
-import { opacityOf } from "./buckets.ts";
+import { opacityOf, strongInk } from "./buckets.ts";
 import { fitted, zoomedAbout } from "./camera.ts";
 import type { Snapshot } from "../types.ts";
 import { createGestures } from "./gestures.ts";
@@ -135,7 +135,7 @@ function snapshotOf(state: State): Snapshot {
     places,
     zoom: camera.zoom,
     links,
-    opacity: opacityOf(scene.buckets),
+    opacity: opacityOf(scene.buckets).fill(strongInk(scene.strong), 0, scene.strong),
     appearance: scene.appearance,
     twins: scene.twins > 0 ? twinPairs(bodies.units, scene.twins, bodies.radius) : new Uint16Array(0),
     trails: trailsOf(scene),

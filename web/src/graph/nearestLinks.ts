@@ -1,5 +1,6 @@
-// The strongest links of each unit in place of those above a cutoff, from what a picture carries.
+// Each unit's nearest neighbours as links, beside all links that reach a level.
 import type { GraphFrame } from "../types.ts";
+import { countWithin } from "./apart.ts";
 
 /** A picture whose links join each unit with its nearest, and for how many units not all are known. */
 export interface Nearest {
@@ -9,35 +10,42 @@ export interface Nearest {
 }
 
 /**
- * The picture with a link wherever one of two units is among the other's `k` nearest.
+ * The picture with the links up to `level`, and one wherever one of two units is among the other's
+ * `k` nearest.
  *
  * A link is carried from the nearest pair on, so it is among the `k` nearest of an end that fewer
  * than `k` carried links have reached before. What is carried of each unit's neighbours fills in
  * below that.
  */
-export function nearestLinks(frame: GraphFrame, k: number): Nearest {
+export function nearestLinks(frame: GraphFrame, k: number, level: number): Nearest {
+  const { source, target, apart } = frame;
   const reached = new Uint16Array(frame.units);
+  const strong = countWithin(apart, level);
   const chosen: number[] = [];
-  for (let link = 0; link < frame.apart.length; link++) {
-    const [a, b] = [frame.source[link], frame.target[link]];
-    if (reached[a] < k || reached[b] < k) chosen.push(link);
-    reached[a] += 1;
-    reached[b] += 1;
+  for (let link = 0; link < apart.length; link++) {
+    const [a, b] = [source[link], target[link]];
+    if (link < strong || reached[a] < k || reached[b] < k) chosen.push(link);
+    if (reached[a] < MOST) reached[a] += 1;
+    if (reached[b] < MOST) reached[b] += 1;
   }
-  const pairs = chosen.map((link): Pair => [frame.source[link], frame.target[link], frame.apart[link]]);
-  pairs.push(...belowCarried(frame, reached, k));
-  pairs.sort((one, other) => one[2] - other[2]);
-  let alive = 0;
-  let lacking = 0;
-  for (let unit = 0; unit < frame.units; unit++) if (isAlive(frame, unit)) alive += 1;
-  for (let unit = 0; unit < frame.units; unit++) if (isAlive(frame, unit) && reached[unit] < Math.min(k, alive - 1)) lacking += 1;
-  const column = (at: 0 | 1 | 2): Uint16Array => Uint16Array.from(pairs, (pair) => pair[at]);
-  return { frame: { ...frame, source: column(0), target: column(1), apart: column(2) }, lacking };
+  const below = belowCarried(frame, reached, k);
+  below.sort((one, other) => one[2] - other[2]);
+  const column = (of: Uint16Array, at: 0 | 1 | 2): Uint16Array => {
+    const values = new Uint16Array(chosen.length + below.length);
+    chosen.forEach((link, place) => (values[place] = of[link]));
+    below.forEach((pair, place) => (values[chosen.length + place] = pair[at]));
+    return values;
+  };
+  const links = { source: column(source, 0), target: column(target, 1), apart: column(apart, 2) };
+  return { frame: { ...frame, ...links }, lacking: lackingOf(frame, reached, k) };
 }
+
+/** A unit may have more links than sixteen bits count. */
+const MOST = 1000;
 
 type Pair = [source: number, target: number, apart: number];
 
-/** Neighbours that no carried link leads to; `reached` counts them too. */
+/** Neighbours that no carried link leads to: farther than all of these. `reached` counts them too. */
 function belowCarried({ units, neighbours, nearest, nearestApart, apart }: GraphFrame, reached: Uint16Array, k: number): Pair[] {
   if (nearest === null || nearestApart === null) return [];
   const farthest = apart.length > 0 ? apart[apart.length - 1] : -1;
@@ -56,6 +64,11 @@ function belowCarried({ units, neighbours, nearest, nearestApart, apart }: Graph
   return [...found.values()];
 }
 
-function isAlive({ kept, norm }: GraphFrame, unit: number): boolean {
-  return kept[unit] > 0 && norm[unit] > 0;
+/** How many units have fewer neighbours than there are others with a direction, and than asked for. */
+function lackingOf({ units, nearest, neighbours, ...frame }: GraphFrame, reached: Uint16Array, k: number): number {
+  // Where neighbours are carried, one without any has no direction; its own number may stand there.
+  const nowhere = (unit: number): boolean => neighbours > 0 && reached[unit] === 0 && (nearest === null || nearest[unit * neighbours] === unit);
+  const alive = Uint8Array.from({ length: units }, (_, unit) => (frame.kept[unit] > 0 && frame.norm[unit] > 0 && !nowhere(unit) ? 1 : 0));
+  const others = alive.reduce((sum, one) => sum + one, 0) - 1;
+  return alive.reduce((sum, one, unit) => sum + (one && reached[unit] < Math.min(k, others) ? 1 : 0), 0);
 }

@@ -34,13 +34,13 @@ function both(one: Spread | null, other: Spread | null): Spread | null {
   return { low: Math.min(one.low, other.low), high: Math.max(one.high, other.high), q99: Math.max(one.q99, other.q99) };
 }
 
-/** The radius of a unit in pixels at zoom 1: its area is proportional to its norm. */
-export function radiusOf(norm: number, spread: Spread | null): number {
-  if (spread === null || !(spread.q99 > 0) || !Number.isFinite(norm)) return LEAST_RADIUS;
-  return Math.max(LEAST_RADIUS, MOST_RADIUS * Math.sqrt(Math.max(norm, 0) / spread.q99));
+/** The radius of a unit in pixels at zoom 1: its area is proportional to its size. */
+export function radiusOf(size: number, spread: Spread | null): number {
+  if (spread === null || !(spread.q99 > 0) || !Number.isFinite(size)) return LEAST_RADIUS;
+  return Math.max(LEAST_RADIUS, MOST_RADIUS * Math.sqrt(Math.max(size, 0) / spread.q99));
 }
 
-/** Two or three norms for a legend of sizes, the largest first: far enough apart to be told apart. */
+/** Two or three sizes for a legend of sizes, the largest first: far enough apart to be told apart. */
 export function sizeMarks(spread: Spread | null): { label: string; radius: number }[] {
   if (spread === null || !(spread.q99 > 0)) return [];
   const least = Math.max(spread.low, spread.q99 * (LEAST_RADIUS / MOST_RADIUS) ** 2);

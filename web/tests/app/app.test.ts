@@ -66,7 +66,7 @@ const last = (name: string): unknown => graph.calls.filter(([called]) => called 
 describe("the page", () => {
   it("says what it shows", async () => {
     const { text, address } = await opened(planted([timeline(KEY)]));
-    expect(text(".lead")).toBe("Each mark is a unit of fc1; joined are units whose weight vectors point the same way, inner product at least 0.25.");
+    expect(text(".lead")).toBe("Each mark is a unit of fc1; joined are units whose weight vectors point the same way, inner product at least 0.25. Weight vectors are compared since what training added is not known: the run has a single snapshot.");
     expect(text(".status")).toBe("epoch 4 of 4 · step 400 · 5 linked units, 1 isolated · 4 links from inner product 0.25");
     expect(address.hash).toBe("");
   });
@@ -99,7 +99,7 @@ describe("the page", () => {
     press("Home");
     await wait(300);
     expect(text(".when")).toBe("epoch 0 of 4 · step 0");
-    expect(address.hash).toBe("#v=1&t=0");
+    expect(address.hash).toBe("#v=2&t=0");
     press("]");
     await wait(300);
     expect(text(".links")).toContain("from inner product 0.26");
@@ -189,22 +189,22 @@ describe("selecting", () => {
     await wait(300);
     expect(text(".unit h3")).toBe("unit 2");
     expect(root.querySelector("[data-unit='2']")!.getAttribute("aria-selected")).toBe("true");
-    expect(address.hash).toBe("#v=1&sel=2");
+    expect(address.hash).toBe("#v=2&sel=2");
     expect(last("selected")).toEqual([2]);
     graph.heard.select!([3], true);
     graph.heard.select!([2], true);
     await wait(300);
-    expect(address.hash).toBe("#v=1&sel=3");
+    expect(address.hash).toBe("#v=2&sel=3");
   });
 
   it("a neighbour or a row selects it", async () => {
     const { find, address } = await opened(planted([timeline(KEY)]), "#sel=2");
     find<HTMLButtonElement>(".neighbours button").click();
     await wait(300);
-    expect(address.hash).toBe("#v=1&sel=1");
+    expect(address.hash).toBe("#v=2&sel=1");
     find<HTMLElement>("[data-unit='5'] td").click();
     await wait(300);
-    expect(address.hash).toBe("#v=1&sel=5");
+    expect(address.hash).toBe("#v=2&sel=5");
   });
 
   it("what was searched for is marked, the rest stays, and Enter selects it", async () => {
@@ -222,7 +222,7 @@ describe("selecting", () => {
     expect([...root.querySelectorAll("tbody tr.found")]).toHaveLength(1);
     press("Enter", input);
     await wait(300);
-    expect(address.hash).toBe("#v=1&sel=5");
+    expect(address.hash).toBe("#v=2&sel=5");
     press("Escape");
     await wait(50);
     expect(input.value).toBe("");
@@ -269,25 +269,96 @@ describe("links to the nearest", () => {
     joins.value = "nearest";
     joins.dispatchEvent(new Event("change"));
     await wait(300);
-    expect(address.hash).toBe("#v=1&k=3");
+    expect(address.hash).toBe("#v=2&k=3");
     address.tell("#k=1");
     await wait(300);
-    expect((last("frame") as [GraphFrame, object])[0].apart.length).toBe(4);
+    expect((last("frame") as [GraphFrame, object])[0].apart.length).toBe(5);
     expect((last("frame") as [GraphFrame, object])[1]).toEqual({ fresh: false, moved: false });
-    expect(text(".links")).toBe("6 linked units, 0 isolated · 4 links to the 1 nearest, 3 from inner product 0.25");
-    expect(text(".lead")).toContain("each is joined with the unit nearest to it by inner product. Dark are the 3 links above chance, 0.25;");
+    expect(text(".links")).toBe("5 linked units, 1 isolated · 4 links from 0.25, 1 more to the nearest");
+    expect(text(".lead")).toContain("each is joined with the unit nearest to it by the direction of their weight vectors. Dark are the 4 links above chance, inner product 0.25;");
     expect(root.querySelector(".note:not([hidden])")).toBeNull();
   });
 
   it("say so where none is above chance", async () => {
     const { text } = await opened(planted([timeline(KEY)]), "#k=1&cut=1");
-    expect(text(".lead")).toContain("No link is above the cutoff, 1.00: they show who is nearest, be it by chance.");
+    expect(text(".lead")).toContain("No link is above the cutoff, inner product 1.00: faint ones show who is nearest, be it by chance.");
   });
 
   it("say where not enough of them are carried", async () => {
     const { text } = await opened(planted([timeline(KEY)]), "#k=4");
-    expect(text(".lead")).toContain("Dark are the 4 links above chance, 0.25;");
+    expect(text(".lead")).toContain("Dark are the 4 links above chance, inner product 0.25;");
     expect(text(".note:not([hidden])")).toBe("Of 6 units fewer than 4 nearest are carried; what is missing is not drawn.");
+  });
+});
+
+describe("the picture that a training opens with", () => {
+  const everyday = (): Planted => planted([timeline(KEY, 5, { withoutUpdates: null })]);
+  const colours = (): number[] => [...(last("appearance") as { colour: Uint32Array }).colour];
+  const likeness = (root: ShadowRoot, source: string): HTMLButtonElement => root.querySelector(`[data-source="${source}"]`)!;
+
+  it("is what training added, with each unit's nearest, and says so", async () => {
+    const { source, text, root, address } = await opened(everyday());
+    expect(source.asked.map((query) => query.source)).toEqual(["updates"]);
+    expect(text(".lead")).toMatch(/each is joined with the 3 units nearest to it by what training added to their weight vectors\. Dark are/);
+    expect(text(".sizes .name")).toBe("area: norm of what training added");
+    expect(likeness(root, "updates").getAttribute("aria-pressed")).toBe("true");
+    expect(address.hash).toBe("");
+  });
+
+  it("is one click from the other likenesses, and units keep their colours", async () => {
+    const { source, root, text, address } = await opened(everyday());
+    const before = colours();
+    likeness(root, "weights").click();
+    await wait(500);
+    expect(source.asked.at(-1)).toMatchObject({ source: "weights" });
+    expect(address.hash).toBe("#v=2&source=weights");
+    expect(text(".lead")).toContain("joined are units whose weight vectors point the same way");
+    expect(text(".lead")).not.toContain("not known");
+    expect(colours()).toEqual(before);
+    likeness(root, "updates").click();
+    await wait(500);
+    expect(text(".lead")).toContain("what training added");
+  });
+
+  it("colours groups that keep their identity over time, and says what they are worth", async () => {
+    const { source, press, text, root } = await opened(everyday());
+    const at = colours();
+    expect(text(".legend h2")).toBe("Groups of units by what training added");
+    expect([...root.querySelectorAll(".legend .entry")].map((entry) => entry.textContent)).toEqual(["1: 4", "2: 2"]);
+    expect(text(".legend")).toContain("A way to follow units, not a discovery: mean cosine to the own group 0.81, in random groups 0.42.");
+    press("Home");
+    await wait(500);
+    expect(source.followed).toEqual(["fc1"]);
+    const first = colours();
+    expect([0, 1, 3, 4].map((unit) => first[unit])).toEqual([0, 1, 3, 4].map((unit) => at[unit]));
+    expect(first[2]).toBe(first[3]);
+    expect([...root.querySelectorAll(".legend .entry")].map((entry) => entry.textContent)).toEqual(["1: 2", "2: 3", "none: 1"]);
+    expect(text(".legend")).toContain("A way to follow units, not a discovery.");
+  });
+
+  it("says why there are no groups where they cannot be had", async () => {
+    const source = everyday();
+    source.course = () => Promise.reject(new Error("snapshot of step 100 is damaged"));
+    const { text } = await opened(source);
+    expect(text(".legend .wrapped")).toBe("Snapshot of step 100 is damaged.");
+    expect(new Set(colours()).size).toBe(1);
+  });
+
+  it("asks for no groups of thousands of units unless they are wanted", async () => {
+    const large = { name: "fc1", kind: "linear", units: 4096, inputs: 4, chance: 0.25 };
+    const { source, find } = await opened(planted([timeline(KEY, 5, { withoutUpdates: null, layers: [large] })]));
+    expect(source.followed).toEqual([]);
+    const colour = [...find<HTMLElement>(".toolbar").querySelectorAll("select")].find((select) => [...select.options].some(({ value }) => value === "group"))!;
+    expect(colour.value).toBe("cluster");
+    colour.value = "group";
+    colour.dispatchEvent(new Event("change"));
+    await wait(300);
+    expect(source.followed).toEqual(["fc1"]);
+  });
+
+  it("draws sizes by the norm of the weight vector on request", async () => {
+    const { text } = await opened(everyday(), "#size=norm");
+    expect(text(".sizes .name")).toBe("area: norm of the weight vector");
   });
 });
 
@@ -416,7 +487,7 @@ describe("two runs and levels", () => {
     const { find, address, text } = await opened(planted([timeline(KEY), timeline(OTHER)]), `#with=${OTHER.slice(0, 12)}`);
     find<HTMLButtonElement>(".legend button[data-model='1']").click();
     await wait(300);
-    expect(address.hash).toBe(`#v=1&with=${OTHER.slice(0, 12)}&hide=1`);
+    expect(address.hash).toBe(`#v=2&with=${OTHER.slice(0, 12)}&hide=1`);
     expect(text(".links")).toContain("2 links");
   });
 
@@ -424,7 +495,7 @@ describe("two runs and levels", () => {
     const { source, address, root } = await opened(planted([timeline(KEY), timeline(OTHER)], false));
     expect(source.asked.at(-1)).toMatchObject({ timeline: KEY, merged: OTHER });
     await wait(300);
-    expect(address.hash).toBe(`#v=1&with=${OTHER}&colour=model`);
+    expect(address.hash).toBe(`#v=2&with=${OTHER}`);
     expect(root.querySelectorAll(".toolbar .field:first-child option")).toHaveLength(1);
   });
 

@@ -43,9 +43,9 @@ describe("places on the slider", () => {
 
 describe("the address", () => {
   it("keeps the slider, trails and the number of nearest units", () => {
-    const state = parseState("#v=1&slider=log&trails=1&k=3");
+    const state = parseState("#v=2&slider=log&trails=1&k=3");
     expect([state.slider, state.trails, state.nearest]).toEqual(["log", true, 3]);
-    expect(formatState(state)).toBe("#v=1&k=3&trails=1&slider=log");
+    expect(formatState(state)).toBe("#v=2&k=3&trails=1&slider=log");
     expect(parseState("#slider=round&k=99&trails=yes")).toMatchObject({ slider: "moment", nearest: 10, trails: false });
   });
 });

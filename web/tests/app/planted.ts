@@ -1,7 +1,7 @@
 // A made-up source with everything in it, and a made-up graph: what the app's tests look at.
 
 import { apartOf } from "../../src/graph/apart";
-import type { Catalog, GraphEvents, GraphFrame, GraphView, Query, RemovalFrame, Scales, Source, SpectrumFrame, Timeline } from "../../src/types";
+import type { Catalog, Course, GraphEvents, GraphFrame, GraphView, Query, RemovalFrame, Scales, Source, SpectrumFrame, Timeline } from "../../src/types";
 
 /** A generator of numbers in [0, 1) that gives the same ones each time (mulberry32). */
 export function random(seed: number): () => number {
@@ -13,6 +13,9 @@ export function random(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
   };
 }
+
+/** Why it is not known what training added to the made-up runs; those of which it is say null. */
+export const NO_UPDATES = "the run has a single snapshot";
 
 export function timeline(id: string, moments = 5, more: Partial<Timeline> = {}): Timeline {
   return {
@@ -26,6 +29,7 @@ export function timeline(id: string, moments = 5, more: Partial<Timeline> = {}):
       { name: "fc2", kind: "linear", units: 6, inputs: 6, chance: 0.25 },
     ],
     withoutData: null,
+    withoutUpdates: NO_UPDATES,
     objective: "cross_entropy",
     ...more,
   };
@@ -64,9 +68,21 @@ export interface Planted extends Source {
   growing: boolean;
   /** The layers whose scale was asked for. */
   measured: string[];
+  /** The layers whose groups were asked for. */
+  followed: string[];
 }
 
 export const SCALES: Scales = { norm: { low: 0.25, high: 4, q99: 4 }, moved: { low: 0.1, high: 0.8, q99: 0.8 }, angle: { low: 0.1, high: 0.5, q99: 0.5 } };
+
+/** Two groups; unit 5 has none at first, and unit 2 changes over at the last moment. */
+export const COURSE: Course = {
+  source: "updates",
+  ...{ units: 6, own: 6, groups: 2 },
+  at: [0, 100, 200, 300, 400],
+  labels: Uint8Array.from([0, 400].flatMap((at) => (at === 0 ? [[0, 0, 1, 1, 1, 255], [0, 0, 1, 1, 1, 255], [0, 0, 1, 1, 1, 0], [0, 0, 1, 1, 1, 0]] : [[0, 0, 0, 1, 1, 0]])).flat()),
+  ownCosine: [null, 0.7, 0.75, 0.8, 0.81],
+  randomCosine: [null, 0.5, 0.5, 0.4, 0.42],
+};
 
 const SPECTRUM: SpectrumFrame = {
   eigenvalues: Float32Array.of(3, 2, 1),
@@ -101,6 +117,7 @@ export function planted(timelines: Timeline[], live = true): Planted {
     broken: new Set(),
     growing: false,
     measured: [],
+    followed: [],
     live,
     catalog: () => answer((): Catalog => ({ timelines: source.timelines, problems: [] })),
     timeline: (id) => answer(() => source.timelines.find((one) => one.id === id)!),
@@ -115,6 +132,10 @@ export function planted(timelines: Timeline[], live = true): Planted {
     spectrum: () => answer(() => SPECTRUM),
     removal: () => answer(() => REMOVAL),
     learning: () => answer(() => ({ at: Float64Array.of(0, 100), columns: { train_accuracy: Float64Array.of(0.1, 0.9) } })),
+    course: (query) => {
+      source.followed.push(query.layer);
+      return answer(() => COURSE);
+    },
     scales(query) {
       source.measured.push(query.layer);
       return answer(() => SCALES);

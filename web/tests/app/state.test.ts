@@ -18,19 +18,20 @@ function someState(draw: () => number): ViewState {
     run: maybe("6f0cab05b9c6", null as never),
     merged: maybe("886d152f10ee", null as never),
     layer: maybe("block1.conv/2 & more=100%", null as never),
-    source: (["weights", "updates", "outputs"] as const)[whole(3)]!,
+    source: (["weights", "updates", "outputs", null] as const)[whole(4)]!,
     at: maybe(whole(100_000), null as never),
     cut: maybe(Math.max(leastCut(sigma), round(draw())), null as never),
     sigma,
     colour: COLOURS[whole(COLOURS.length)]!,
+    size: maybe("moved", null as never),
     criterion: maybe("magnitude", "frame_potential"),
     forces: maybe(forces, DEFAULT_STATE.forces),
     selected: parseNumbers(formatNumbers([...new Set(Array.from({ length: whole(40) }, () => whole(60)))]), 4096),
     pinned: [...new Set(Array.from({ length: whole(4) }, () => whole(60)))],
     twins: draw() < 0.5,
-  nearest: 0,
-  trails: false,
-  slider: "moment",
+    nearest: maybe(whole(11), null as never),
+    trails: false,
+    slider: "moment",
     frozen: draw() < 0.5,
     hidden: maybe([1], []),
     speed: 0.5 + whole(50) / 2,
@@ -55,7 +56,7 @@ describe("the address", () => {
     for (const layer of ["", "block1/unit_1", "a b.c/d&e=#%+é", "layer1.0.conv2"]) {
       expect(parseState(formatState({ ...DEFAULT_STATE, layer })).layer).toBe(layer);
     }
-    expect(formatState({ ...DEFAULT_STATE, layer: "" })).toBe("#v=1&layer=");
+    expect(formatState({ ...DEFAULT_STATE, layer: "" })).toBe("#v=2&layer=");
     expect(parseState("#v=1&t=3").layer).toBeNull();
   });
 
@@ -69,7 +70,13 @@ describe("the address", () => {
     const state = parseState("#v=1&layer=fc1&t=42&cut=.25&sigma=.5&charge=-60&sel=3,17");
     expect(state).toMatchObject({ layer: "fc1", at: 42, cut: 0.25, sigma: 0.5, selected: [3, 17] });
     expect(state.forces.charge).toBe(-60);
-    expect(formatState(state)).toBe("#v=1&layer=fc1&t=42&cut=.25&charge=-60&sel=3,17");
+    expect(formatState(state)).toBe("#v=2&layer=fc1&source=weights&t=42&cut=.25&colour=cluster&size=norm&charge=-60&sel=3,17&k=0");
+  });
+
+  it("of the first version still means what it meant: weight vectors, joined above the cutoff", () => {
+    expect(parseState("#v=1")).toMatchObject({ source: "weights", colour: "cluster", size: "norm", nearest: 0 });
+    expect(parseState("#v=1&source=updates&k=4&colour=norm")).toMatchObject({ source: "updates", colour: "norm", nearest: 4 });
+    expect(parseState("#v=2&t=3")).toMatchObject({ source: null, colour: null, size: null, nearest: null });
   });
 
   it.each([
@@ -82,8 +89,10 @@ describe("the address", () => {
     ["#t=-5", { at: 0 }],
     ["#t=", { at: null }],
     ["#speed=999", { speed: 30 }],
-    ["#colour=pink", { colour: "cluster" }],
-    ["#source=dreams", { source: "weights" }],
+    ["#colour=pink", { colour: null }],
+    ["#source=dreams", { source: null }],
+    ["#size=huge", { size: null }],
+    ["#k=99", { nearest: 10 }],
     ["#sel=1,x,-3,2,2,70000", { selected: [1, 2] }],
     ["#hide=0,1,2", { hidden: [0, 1] }],
     ["#unknown=1&=2&&layer=fc2&novalue", { layer: "fc2" }],

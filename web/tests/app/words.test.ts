@@ -14,7 +14,7 @@ const OTHER = "886d152f10ee00000000000000000000";
 
 /** The view of a picture that has come. */
 function view(state: Partial<ViewState>, picture: GraphFrame, timelines: Timeline[] = [timeline(KEY)]): View {
-  const model = firstModel({ ...DEFAULT_STATE, ...state });
+  const model = firstModel({ ...DEFAULT_STATE, source: "weights", ...state });
   const query = { timeline: KEY, layer: "fc1", source: state.source ?? "weights", at: state.at ?? 400, merged: state.merged ?? null } as const;
   return createDerive()({ ...model, waiting: false, catalog: { timelines, problems: [] }, shown: { query, frame: picture } });
 }

@@ -28,6 +28,7 @@ from surfeit.viewer.wire import encode
 FORMAT = "surfeit-bundle"
 VERSION = 1
 WITHOUT_DATA = "this page holds no data to run the network on: open the run with `surfeit view`"
+WITHOUT_UPDATES = "this page does not hold what training added: `surfeit view` shows all"
 
 FILM_ARRAYS = ("gaps", "changes", "gap_ends", "entries", "entered", "entry_ends", "floor")
 
@@ -245,6 +246,8 @@ class _Made:
         """What is said of a timeline and of those of its layers and moments that are here."""
         kept = set(moments)
         found = described(timeline, WITHOUT_DATA if examples is None else None)
+        if "updates" not in {about["source"] for about, _ in self.films}:
+            found["withoutUpdates"] = found["withoutUpdates"] or WITHOUT_UPDATES
         return found | {
             "layers": [layer for layer in found["layers"] if layer["name"] in layers],
             "moments": [moment for moment in found["moments"] if moment["at"] in kept],

@@ -28,6 +28,7 @@ def described(timeline: Timeline, without_data: str | None) -> dict[str, Any]:
         ],
         "layers": [described_layer(layer) for layer in timeline.layers],
         "withoutData": without_data,
+        "withoutUpdates": timeline.without_updates(),
         "objective": timeline.objective,
         "note": timeline.note,
     }

@@ -219,6 +219,21 @@ class Timeline(ABC):
         return weights_at(run, layer, [first])[0][0] if first in run.steps() else None
 
     @final
+    def without_updates(self) -> str | None:
+        """Why it is not known what training added by the last moment, a clause; None if it is.
+
+        The first snapshot is not read: where it is damaged, reading it says so.
+        """
+        if not self.steps():
+            return "the run has no snapshots"
+        run, _ = self.place(self.moment())
+        steps = run.steps()
+        if len(steps) < 2:
+            return "the run has a single snapshot"
+        known = run.config.get("first_step", 0) in steps
+        return None if known else "the run's first snapshot was not kept"
+
+    @final
     def model(self, at: int) -> nn.Module:
         """The network at a moment, in evaluation mode.
 
