@@ -99,7 +99,7 @@ def test_tokens_are_new_for_every_server(root, visits, capsys):
 def test_one_run_that_is_asked_for_is_opened_and_of_several_none(root, runs, visits, capsys):
     key = runs[1].key
     assert call("view", key[:12], "--root", root) == 0
-    assert ADDRESS.fullmatch(capsys.readouterr().out)[3] == f"#v=1&run={key}"
+    assert ADDRESS.fullmatch(capsys.readouterr().out)[3] == f"#v=2&run={key}"
     assert call("view", str(runs[0].path), key, "--root", root) == 0
     assert ADDRESS.fullmatch(capsys.readouterr().out)[3] is None
 

@@ -225,7 +225,7 @@ def _beginning(library: "Library", runs: tuple[str, ...]) -> str:
         for problem in library.problems:
             print(f"surfeit: {problem}", file=sys.stderr)
         raise StoreError(f"no runs to look at in {library.store.root}: 'surfeit train' makes one")
-    return f"#v=1&run={rows[0].id}" if len(runs) == 1 else ""
+    return f"#v=2&run={rows[0].id}" if len(runs) == 1 else ""
 
 
 def _most(snapshots: str) -> int | None:
