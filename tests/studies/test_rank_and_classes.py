@@ -44,6 +44,14 @@ def test_verdicts_of_planted_tables(ruling, table):
     assert set(found.values()) == {ruling}
 
 
+def test_the_elbow_is_told_beside_that_of_the_start_and_of_the_update():
+    first, *_ = study.verdicts(_table(lambda count: 30 - count, 0.0), CONFIG)
+    assert first.says == (
+        "With 10 classes the elbow is at rank 20; before training it was at 40, in what training "
+        "added it is at 10."
+    )
+
+
 def test_an_elbow_off_by_about_the_margin_is_undecided():
     found = rulings(study.verdicts(_table(lambda count: count + 0.9, 0.9), CONFIG))
     assert found["D3c"] == "inconclusive"

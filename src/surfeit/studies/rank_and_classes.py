@@ -171,7 +171,9 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
             margin=config.rank_margin,
             comparisons=3,
             unit=f"ranks from {most}",
-            says=f"With {most} classes the elbow is at rank {at_most.mean():.3g}.",
+            says=f"With {most} classes the elbow is at rank {at_most.mean():.3g}; before training "
+            f"it was at {_mean(table, most, 'start')}, in what training added it is at "
+            f"{_mean(table, most, 'update')}.",
         ),
         ranks(
             "D3b",
@@ -190,3 +192,10 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
             says=f"The elbow is off the number of classes by {off.mean():.3g} ranks on average.",
         ),
     )
+
+
+def _mean(table: pa.Table, classes: int, name: str) -> str:
+    """The mean over seeds of an elbow, in words."""
+    rows = [row for row in table.to_pylist() if row["classes"] == classes]
+    known = [row[name] for row in rows if row[name] is not None]
+    return f"{np.mean(known):.3g}" if known else "none"
