@@ -7,7 +7,7 @@ import { toPng, toSvg, toView } from "../src/save";
 import { legendHeight } from "../src/save/legend";
 import { HALF_SIDE } from "../src/graph/emphasis";
 import { pictureOf } from "../src/save/picture";
-import { paintPicture } from "../src/save/png";
+import { paintPicture } from "../src/save/canvas";
 import { escaped } from "../src/save/svg";
 import { SAVING, STATE } from "./save.fixtures";
 

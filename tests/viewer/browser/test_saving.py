@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
+from PIL import Image
 from playwright.sync_api import expect
 
 from surfeit.cli import main
@@ -261,3 +262,35 @@ def test_the_table_is_saved_as_csv_in_its_order(viewer, address, runs):
     assert {row["run"] for row in rows} == {keys[0]}
     assert sorted(int(row["removal_place"]) for row in rows) == list(range(1, 33))
     assert [row["unit"] for row in rows if row["selected"] == "1"] == ["3"]
+
+
+def test_moments_side_by_side_and_a_film_of_all_of_them_are_saved(viewer, address):
+    viewer.open(address + "#v=1&cut=.06&t=0&speed=10")
+    viewer.at_rest()
+    grid = imread(BytesIO(viewer.download("Moments side by side (PNG)")))
+    view = viewer.saved()
+    assert grid.shape[1] == 3 * view["width"] + 24  # nine moments in three columns
+    assert grid.shape[0] > 3 * view["height"]
+    film = Image.open(BytesIO(viewer.download("Film of the training (GIF)")))
+    assert (film.format, film.n_frames) == ("GIF", 9)
+    frames, delays = [], []
+    for number in range(film.n_frames):
+        film.seek(number)
+        delays.append(film.info["duration"])
+        frames.append(np.asarray(film.convert("RGB"), np.float32))
+    assert delays == [100] * 8 + [2000]
+    assert film.info["loop"] == 0
+    assert np.abs(frames[0] - frames[-1]).mean() > 1
+    assert frames[0].shape[1] == min(view["width"], frames[0].shape[1])
+    expect(viewer.status).to_contain_text("epoch 0 of 8")
+
+
+def test_a_film_can_be_stopped_and_one_moment_makes_none(viewer, address):
+    viewer.open(address + "#v=1&cut=.06&t=0")
+    viewer.at_rest()
+    viewer.page.get_by_text("Save", exact=True).click()
+    viewer.page.get_by_role("button", name="Film of the training (GIF)").click()
+    expect(viewer.page.get_by_text(re.compile(r"Film: moment \d of 9"))).to_be_visible()
+    viewer.page.keyboard.press("Escape")
+    expect(viewer.page.get_by_text("Stopped; nothing is saved.")).to_be_visible()
+    expect(viewer.status).to_contain_text("epoch 0 of 8")

@@ -57,7 +57,7 @@ describe("the menu that saves", () => {
 
   it("offers a link only where one leads somewhere", () => {
     expect(menu(pageAddress()).labels).toContain("Copy link to this view");
-    expect(menu(noAddress()).labels).toHaveLength(3);
+    expect(menu(noAddress()).labels).toHaveLength(5);
   });
 
   it("waits for a moment's picture rather than save an earlier one under its name", async () => {
