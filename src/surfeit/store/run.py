@@ -28,11 +28,6 @@ Status = Literal["done", "running", "interrupted"]
 UNSAID_OBJECTIVE = "cross_entropy"
 """What a training minimised whose configuration names no objective."""
 
-_MOST_COPIES = 16  # of a weight, while a network whose weights are tied is built
-_FREE_WEIGHTS = 1 << 20
-# What torch's constructors raise where options are not theirs, beside a ValueError in words.
-_UNBUILDABLE = (LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError)
-
 
 class Run:
     """One training: its configuration, its metrics and its weights over time.
@@ -207,10 +202,11 @@ class Run:
         import torch
 
         from surfeit.core import converted_, load_, unwrapped
+        from surfeit.store.rebuilt import rebuilt
 
         own = None if into is None else unwrapped(into)
         tensors = self.tensors(step)
-        model = self._rebuilt(tensors) if own is None else own
+        model = rebuilt(self.architecture, tensors, self.path) if own is None else own
         if into is None:
             floats = [value.dtype for value in tensors.values() if value.is_floating_point()]
             converted_(model, floats[0] if floats else torch.float32)
@@ -329,28 +325,6 @@ class Run:
             f"{self.path} is damaged: the stored weights of layer {layer!r} are not those that "
             f"run.json describes ({why}). {DISCARD}"
         )
-
-    def _rebuilt(self, tensors: "Params") -> "nn.Module":
-        """The network as described, once it is known to be no larger than what is stored of it."""
-        import torch
-
-        from surfeit.models import rebuild
-
-        try:
-            with torch.device("meta"):
-                sketch = rebuild(self.architecture)
-            weights = sum(value.numel() for value in [*sketch.parameters(), *sketch.buffers()])
-            stored = sum(value.numel() for value in tensors.values())
-            if weights > _MOST_COPIES * stored + _FREE_WEIGHTS:
-                raise TypeError(f"it has {weights:,} weights where {stored:,} are stored")
-            return rebuild(self.architecture)
-        except _UNBUILDABLE as error:
-            if lacks_memory(error):
-                raise
-            raise StoreError(
-                f"{self.path}/run.json is damaged: its architecture describes no network that this "
-                f"version of surfeit can build ({error!r}). {DISCARD}"
-            ) from error
 
     def _steps_in(self, folder: str) -> list[int]:
         if self.status == "done":
