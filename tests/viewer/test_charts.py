@@ -10,7 +10,15 @@ from torch import nn
 from surfeit.core import Split, Streams, squared_error
 from surfeit.models import Structure
 from surfeit.models.structure import unit_outputs
-from surfeit.prune import CRITERIA, outputs_without, removal_curve, removal_order
+from surfeit.prune import (
+    CRITERIA,
+    accepted_rise,
+    curves_of_table,
+    outputs_without,
+    removal_curve,
+    removal_order,
+    removal_table,
+)
 from surfeit.spectra import eigenvalues, fit_marchenko_pastur
 from surfeit.viewer.frames.outputs import sampled_outputs
 from surfeit.viewer.frames.removal import Measuring, removal_frame
@@ -160,8 +168,50 @@ def test_removal_orders_and_accuracies_are_those_of_the_measurement():
         np.testing.assert_allclose(arrays[f"accuracy_{number}"], curve, rtol=1e-6)
 
 
+def test_the_band_is_of_the_random_orders_that_the_report_draws():
+    model, split = chain(), images()
+    _, arrays = measured(model, "fc1", split)
+    table = removal_table(
+        model,
+        "fc1",
+        {"validation": split},
+        criteria={"random": CRITERIA["random"]},
+        streams=Streams(0),
+        repeats=5,
+    )
+    curves = [curve.accuracy for curve in curves_of_table(table).values()]
+    assert len(curves) == 5
+    points = torch.stack(curves).double()
+    mean, spread = points.mean(dim=0), points.std(dim=0)
+    np.testing.assert_allclose(arrays["random_low"], (mean - spread).clamp(min=0), atol=1e-6)
+    np.testing.assert_allclose(arrays["random_high"], (mean + spread).clamp(max=1), atol=1e-6)
+    assert arrays["random_low"].min() >= 0
+    assert arrays["random_high"].max() <= 1
+    assert arrays["random_low"][0] == pytest.approx(arrays["random_high"][0])
+
+
+def test_random_orders_are_left_out_where_they_would_cost_much(monkeypatch):
+    monkeypatch.setattr("surfeit.viewer.frames.removal._RANDOM_OPERATIONS", 1)
+    _, arrays = measured(chain(), "fc1", images())
+    assert "random_low" not in arrays
+
+
+def test_what_is_accepted_is_a_point_of_accuracy_or_of_r2():
+    header, arrays = measured(chain(), "fc1", images())
+    assert header["accepted"] == pytest.approx(float(arrays["accuracy_0"][0]) - 0.01)
+    split = images()
+    real = Split(split.inputs, draw(len(split), 3, name="targets"))
+    header, arrays = measured(chain(), "fc1", real, objective=squared_error)
+    first = float(arrays["loss_0"][0])
+    rise = accepted_rise(first, real.targets, squared_error, loss=0.01)
+    assert header["accepted"] == pytest.approx(first + rise, rel=1e-5)
+    assert arrays["random_low"].min() >= 0
+
+
 def test_without_a_network_there_are_orders_alone():
     header, arrays = decode(removal_frame(draw(5, 4), note="no data here").packed())
+    assert header["accepted"] is None
+    assert "random_low" not in arrays
     assert (header["examples"], header["note"]) == (0, "no data here")
     assert sorted(arrays) == ["order_0", "order_1", "order_2"]
 

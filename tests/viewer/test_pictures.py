@@ -153,6 +153,13 @@ def test_the_last_moment_says_how_many_units_can_go(pictures, runs, root, monkey
     header, _ = decode(pictures.removal(Query(runs[0], "fc1")))
     price = "a point of accuracy"
     assert header["answer"] == can_go_sentence(expected, whose="fc1", price=price)
+    assert expected.bounds is not None
+    assert header["can_go"] == {
+        "criterion": expected.criterion,
+        "least": expected.bounds.lower,
+        "most": expected.bounds.upper,
+        "confidence": 0.95,
+    }
     first = Query(runs[0], "fc1", at=timeline.steps()[0])
     assert decode(pictures.removal(first))[0].get("answer") is None
     assert decode(pictures.removal(Query(runs[0], "fc3")))[0].get("answer") is None  # the outputs

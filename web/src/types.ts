@@ -157,8 +157,14 @@ export interface RemovalFrame {
   split: string;
   criteria: RemovalOrder[];
   note: string | null;
+  /** The least accuracy, or the greatest loss, that is accepted. */
+  accepted?: number | null;
+  /** Random orders: one standard deviation below their mean and above, after 0, 1, ..., units removals. */
+  random?: { low: Float32Array; high: Float32Array } | null;
   /** At least and at most how many units can go, a sentence; null where it is not known. */
   answer?: string | null;
+  /** The same in numbers, where it has bounds. */
+  canGo?: { criterion: string; least: number; most: number; confidence: number } | null;
   /** As of a spectrum. */
   instead?: string | null;
 }

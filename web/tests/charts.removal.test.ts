@@ -42,6 +42,47 @@ it("says how many can go, and when the selection does", () => {
   expect(reading(made({ selected: [8, 2] }).element)).toContain("The 2 selected units go 3rd to 9th.");
 });
 
+it("draws random orders as a band, and says so in the legend", () => {
+  const flat = (value: number): Float32Array => new Float32Array(UNITS + 1).fill(value);
+  const { element } = made({ removal: { ...removal(), random: { low: flat(0.4), high: flat(0.6) } } });
+  const band = element.querySelector("path.chart-band")!.getAttribute("d")!;
+  expect(band.match(/[ML]/g)).toHaveLength(2 * (UNITS + 1));
+  expect(element.querySelector(".chart-legend span.chart-entry")?.textContent).toBe("random");
+  expect(made().element.querySelector(".chart-band")).toBeNull();
+});
+
+it("draws the accepted loss as Python says it, and counts by it", () => {
+  const line = (element: Element): number => Number(element.querySelector(".chart-accepted")!.getAttribute("y1"));
+  const usual = made().element;
+  const strict = made({ removal: { ...removal(), accepted: 0.5 } }).element;
+  expect(line(strict)).toBeGreaterThan(line(usual));
+  const falls = removal().criteria[0]!.accuracy!.findIndex((value) => value < 0.5 - 1e-6);
+  expect(reading(strict)).toContain(`By magnitude, ${falls < 0 ? UNITS : falls - 1} of 10 units go`);
+});
+
+it("marks how many can go: the bounds, or an estimate by the pressed criterion", () => {
+  const words = (element: Element): string => element.querySelector(".chart-can-go text")!.textContent!;
+  const bounds = (element: Element): number[] => [...element.querySelectorAll(".chart-bound")].map((bound) => Math.round(Number(bound.getAttribute("x1"))));
+  const canGo = { criterion: "magnitude", least: 2, most: 4, confidence: 0.95 };
+  const shown = (change: Partial<typeof canGo>): Element => made({ removal: { ...removal(), canGo: { ...canGo, ...change } } }).element;
+  expect(bounds(shown({}))).toEqual([place(2), place(4)].map(Math.round));
+  expect(words(shown({}))).toBe("can go: 2 to 4");
+  expect(words(shown({ least: 0 }))).toBe("can go: at most 4");
+  expect(words(shown({ most: UNITS }))).toBe("can go: 2 or more");
+  expect(words(shown({ least: 0, most: UNITS }))).toBe("can go: not known");
+  expect(words(shown({ least: 4 }))).toBe("can go: 4");
+  expect(words(shown({ least: 0, most: 0 }))).toBe("can go: none");
+  const { element } = made();
+  expect(words(element)).toBe("can go: about 3");
+  expect(bounds(element)).toEqual([Math.round(place(3))]);
+});
+
+it("marks nothing where nothing is measured", () => {
+  const bare = removal().criteria.map((criterion) => ({ ...criterion, accuracy: null }));
+  const { element } = made({ removal: { ...removal(), examples: 0, criteria: bare } });
+  expect(element.querySelector(".chart-can-go, .chart-accepted, .chart-band")).toBeNull();
+});
+
 it("selects the units removed within an interval, in the order of the pressed criterion", () => {
   const { actions, element } = made();
   draw(element, [[place(1.5), 50], [place(4.4), 60]]);

@@ -8,6 +8,29 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.browser
 
 
+def test_removal_curves_are_read_against_random_orders_and_what_can_go(viewer, address, runs):
+    from surfeit.data import load
+    from surfeit.prune import can_go_of_layer
+
+    store, keys = runs
+    found = can_go_of_layer(store.find(keys[0]).model(), "fc1", load("digits").splits)
+    assert found.bounds is not None
+    viewer.open(address)
+    chart = viewer.chart_words("removal")
+    least, most = found.bounds.lower, found.bounds.upper
+    words = f"can go: at most {most}" if least == 0 else f"can go: {least} to {most}"
+    expect(chart.locator(".chart-can-go text")).to_have_text(words)
+    expect(chart.locator(".chart-legend")).to_contain_text("random")
+    band, accepted = (chart.locator(name).first for name in ("path.chart-band", ".chart-accepted"))
+    for mark in (band, accepted):
+        box = mark.bounding_box()
+        assert box is not None
+        assert box["width"] > 100
+    # Elsewhere than at the end there is an estimate, by the criterion that is pressed.
+    viewer.slider.fill("4")
+    expect(chart.locator(".chart-can-go text")).to_have_text(re.compile(r"can go: about \d+"))
+
+
 def test_beside_a_second_run_all_charts_show_both(viewer, address, runs):
     _, keys = runs
     viewer.open(f"{address}#v=1&with={keys[1][:12]}&colour=model")

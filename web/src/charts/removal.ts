@@ -12,6 +12,7 @@ import { drawDots, type Point } from "./points";
 import { drawSecond, drawSquares, secondOf } from "./second";
 import { watchPointer, type Place, type PointerListener } from "./pointer";
 import { legendEntry, line, strokeOf } from "./series";
+import { bearableOf, drawAccepted, drawCanGo, drawRandom, randomEntry } from "./removalMarks";
 import { createChart, type Paper, type Parts } from "./shell";
 import { count, lossName, ordinal, percent, plain, sentence, spoken, told } from "./words";
 
@@ -167,7 +168,7 @@ function scalesOf(paper: Paper, frame: RemovalFrame, second: RemovalFrame | null
   const x = scaleLinear([0, Math.max(frame.units, second?.units ?? 0, 1)], [area.left, area.right]);
   const curves = frame.criteria.map(curveOf);
   const row = (area.bottom - area.top) / Math.max(curves.length, 1);
-  const y = costScale([...curves, ...(second?.criteria.map(curveOf) ?? [])], area);
+  const y = costScale([...curves, ...(second?.criteria.map(curveOf) ?? []), frame.random?.high ?? null], area);
   return {
     area,
     x,
@@ -198,6 +199,12 @@ function drawCurves(paper: Paper, { frame, scales, beside }: Shown, active: numb
   const ticks: Tick[] = measured ? ticksOf(scales.cost, roomFor(area), text) : [];
   const across = ticksOf(scaleLinear([0, scales.removedAt(area.right)], [area.left, area.right]), Math.min(frame.units, (area.right - area.left) / 60), (value) => value.toLocaleString("en"));
   drawAxes(paper.base, area, { label: "units removed", ticks: across }, { label: measured ? costLabel(frame) : "order of removal", ticks });
+  if (measured) {
+    const marks = { area, x, cost: scales.cost };
+    drawRandom(paper.base, frame, marks);
+    drawAccepted(paper.base, frame, marks);
+    drawCanGo(paper.base, frame, frame.criteria[active]!, marks);
+  }
   frame.criteria.forEach((criterion, index) => {
     const curve = curves[index];
     const points = Array.from(curve ?? [0, criterion.order.length], (_, place) => (curve ? place : place * criterion.order.length));
@@ -229,6 +236,7 @@ function drawLegend(paper: Paper, frame: RemovalFrame, active: number, press: (i
     button.addEventListener("click", () => press(index));
     if (focused && index === active) button.focus();
   });
+  if (frame.random) randomEntry(paper.legend);
 }
 
 function trace(paper: Paper, model: ChartModel, { frame, scales, places, beside }: Shown, active: number, brush: [number, number] | null): void {
@@ -263,9 +271,6 @@ function unitWords(criterion: RemovalOrder, place: number): string {
   return `unit ${criterion.order[place - 1]}: ${ordinal(place)} to go by ${spoken(criterion.name)}${cost}`;
 }
 
-const BEARABLE = 0.01; // accuracy
-const BEARABLE_LOSS = 0.1; // of the loss itself
-
 function reading(frame: RemovalFrame, selected: readonly number[], active: number): string {
   const criterion = frame.criteria[Math.min(active, frame.criteria.length - 1)];
   const own = selected.filter((unit) => unit < frame.units);
@@ -281,29 +286,20 @@ function besideWords(model: ChartModel, active: number): string {
   const [frame, second] = [model.removal as RemovalFrame, secondOf(model, "removal")];
   const criterion = second?.criteria.find(({ name }) => name === frame.criteria[Math.min(active, frame.criteria.length - 1)]?.name);
   if (!second || !criterion || !curveOf(criterion)) return "";
-  return ` ${model.second!.name}: ${bearableOf(criterion).toLocaleString("en")} of ${second.units.toLocaleString("en")}.`;
-}
-
-/** How many units go by an order before it costs too much. */
-function bearableOf({ accuracy, loss }: RemovalOrder): number {
-  if (accuracy) return lastWithin(accuracy, (value) => value >= accuracy[0] - BEARABLE);
-  return loss ? lastWithin(loss, (value) => value <= loss[0] * (1 + BEARABLE_LOSS)) : 0;
+  return ` ${model.second!.name}: ${bearableOf(second, criterion)!.toLocaleString("en")} of ${second.units.toLocaleString("en")}.`;
 }
 
 /** How many units a curve lets go, and what it is measured on: an estimate. */
 function costWords(frame: RemovalFrame, criterion: RemovalOrder): string {
   const { accuracy, loss, name } = criterion;
-  const bearable = bearableOf(criterion);
-  const price = accuracy ? "at a cost of 1 point of accuracy at most" : `with a loss at most 10 % above ${plain(loss?.[0] ?? NaN)}`;
+  const bearable = bearableOf(frame, criterion) ?? 0;
+  const price = accuracy ? "at a cost of 1 point of accuracy at most" : lossWords(frame, loss?.[0] ?? NaN);
   const on = `${frame.examples.toLocaleString("en")} ${frame.split} example${frame.examples === 1 ? "" : "s"}`;
   return `By ${spoken(name)}, ${bearable.toLocaleString("en")} of ${count(frame.units, "unit")} go ${price}, an estimate (${on}).`;
 }
 
-/** How many removals in a row are bearable. */
-function lastWithin(curve: Float32Array, bears: (value: number) => boolean): number {
-  let last = 0;
-  while (last + 1 < curve.length && bears(curve[last + 1])) last += 1;
-  return last;
+function lossWords({ accepted }: RemovalFrame, first: number): string {
+  return accepted == null ? `with a loss at most 10 % above ${plain(first)}` : `with a loss of at most ${plain(accepted)}, from ${plain(first)}`;
 }
 
 function placesWords(criterion: RemovalOrder, units: number[]): string {

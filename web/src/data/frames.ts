@@ -123,7 +123,10 @@ export function removalFrame(bytes: ArrayBuffer): RemovalFrame {
     split: String(pack.header["split"]),
     criteria,
     note: noteOf(pack),
+    accepted: numberOrNull(pack.header["accepted"]),
+    random: pack.arrays.has("random_low") ? { low: arrayOf(pack, "random_low", "f4"), high: arrayOf(pack, "random_high", "f4") } : null,
     answer: (pack.header["answer"] as string | null | undefined) ?? null,
+    canGo: (pack.header["can_go"] as RemovalFrame["canGo"]) ?? null,
   };
 }
 

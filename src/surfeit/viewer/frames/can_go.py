@@ -1,23 +1,39 @@
 """How many units of a layer can go, as the report and `surfeit prune` say it of the same run."""
 
+from dataclasses import dataclass
+
 import torch
 
 from surfeit.core import Objective, Split
 from surfeit.data import Dataset
-from surfeit.prune import Removal, can_go_of_layer, can_go_sentence, competing_criteria
-from surfeit.viewer.frames.removal import removal_operations
+from surfeit.prune import CanGo, Removal, can_go_of_layer, can_go_sentence, competing_criteria
+from surfeit.viewer.frames.operations import removal_operations
 from surfeit.viewer.timelines.networks import Network
 
 # Operations that the curves of one layer may take: some seconds of one core. A report that takes
 # all examples, too, is far from its own limit then.
 _OPERATIONS = 5e10
-_LOSS = 0.01  # a point, as `surfeit inspect` and `surfeit prune` have it if not told otherwise
+LOSS = 0.01
+"""A point, as `surfeit inspect` and `surfeit prune` have it if not told otherwise."""
 
 
-def can_go_words(
+@dataclass(frozen=True)
+class Answer:
+    """How many units can go.
+
+    Args:
+        found: the numbers.
+        words: the same as a sentence without its stop.
+    """
+
+    found: CanGo
+    words: str
+
+
+def can_go_answer(
     network: Network, layer: str, dataset: Dataset, objective: Objective
-) -> str | None:
-    """The bounds for a layer as a sentence without its stop: see `can_go_of_layer`.
+) -> Answer | None:
+    """The bounds for a layer, in numbers and in words: see `can_go_of_layer`.
 
     Args:
         network: the trained network.
@@ -26,7 +42,7 @@ def can_go_words(
         objective: what judges the outputs.
 
     Returns:
-        the sentence. None where there are no bounds, as without classes; where the report takes a
+        the answer. None where there are no bounds, as without classes; where the report takes a
         sample of the examples, as of convolutions; and where the curves would take long.
 
     Raises:
@@ -43,17 +59,18 @@ def can_go_words(
     one = removal_operations(network, removal, splits["test"])
     if one * removal.units * examples > _OPERATIONS:
         return None
-    answer = can_go_of_layer(
+    found = can_go_of_layer(
         network.model,
         layer,
         splits,
         objective=objective,
-        loss=_LOSS,
+        loss=LOSS,
         structure=network.structure,
     )
     noun = "images" if dataset.test.holds_images else "examples"
     whose = layer or "the only layer"
-    return can_go_sentence(answer, whose=whose, price="a point of accuracy", noun=noun)
+    words = can_go_sentence(found, whose=whose, price="a point of accuracy", noun=noun)
+    return Answer(found, words)
 
 
 @torch.no_grad()

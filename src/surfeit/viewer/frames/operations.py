@@ -1,4 +1,4 @@
-"""How many operations the modules of a network take."""
+"""How many operations the modules of a network take, and the removal of a unit."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +11,11 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from surfeit.core import fast_path_off
+from surfeit.core import Split, fast_path_off
+from surfeit.prune import Removal
+from surfeit.viewer.timelines.networks import Network
+
+_LINEAR = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def operations(model: nn.Module, inputs: Any) -> dict[str, int]:
@@ -33,6 +37,17 @@ def operations(model: nn.Module, inputs: Any) -> dict[str, int]:
     with _Tally() as tally, _watched(model, tally, counted), fast_path_off(), torch.no_grad():
         model(inputs)
     return dict(counted)
+
+
+def removal_operations(network: Network, removal: Removal, examples: Split) -> float:
+    """What one removal takes for one example: all that runs again, and of linear readers a unit."""
+    counts = operations(network.model, network.takes(examples.inputs[:1]))
+    modules = dict(network.model.named_modules())
+    total = float(sum(counts.get(name, 0) for name in {name for name, _ in removal.behind}))
+    for name in {name for name, _ in removal.first}:
+        linear = isinstance(modules.get(name), _LINEAR)
+        total += counts.get(name, 0) / (removal.units if linear else 1)
+    return total
 
 
 class _Tally(TorchDispatchMode):

@@ -11,6 +11,7 @@ from surfeit.core import DataError, Split, StoreError, SurfeitError, unknown
 from surfeit.viewer.frames.active import ActiveUnits, measured_at
 from surfeit.viewer.frames.activity import example_pictures
 from surfeit.viewer.frames.cache import Cache
+from surfeit.viewer.frames.can_go import Answer
 from surfeit.viewer.frames.course import course_frame
 from surfeit.viewer.frames.graph import graph_frame
 from surfeit.viewer.frames.places import Place, joined
@@ -21,7 +22,7 @@ from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.rows import Row, packed_rows
 from surfeit.viewer.timelines.timeline import Timeline, chosen_moments
 
-SEMANTICS = 5
+SEMANTICS = 6
 """Goes up when a picture of the same weights changes, so that older ones are not shown."""
 
 SOURCES = ("weights", "updates", "outputs")
@@ -156,7 +157,7 @@ class Pictures:
 
         return self._cache.get(name, frame)
 
-    def _can_go(self, place: Place) -> str | None:
+    def _can_go(self, place: Place) -> Answer | None:
         """How many units can go; None where the data or the network do not say."""
         with suppress(ValueError, DataError, StoreError):
             dataset = self.library.dataset(place.timeline, place.at)

@@ -18,7 +18,7 @@ from surfeit.similarity import (
 )
 from surfeit.viewer.frames.active import ActiveUnits
 from surfeit.viewer.frames.activity import ActivityFrame, activity_frame
-from surfeit.viewer.frames.can_go import can_go_words
+from surfeit.viewer.frames.can_go import Answer, can_go_answer
 from surfeit.viewer.frames.outputs import output_note, sampled_outputs
 from surfeit.viewer.frames.redrawn import output_level
 from surfeit.viewer.frames.removal import Measuring, RemovalFrame, removal_frame
@@ -242,8 +242,8 @@ class Place:
         network = self.timeline.network(self.at, examples)
         return Measuring(network, examples, objective_of(run, examples))
 
-    def can_go(self, dataset: Dataset) -> str | None:
-        """How many of the layer's units can go, in words, or None: see `can_go_words`.
+    def can_go(self, dataset: Dataset) -> Answer | None:
+        """How many of the layer's units can go, or None: see `can_go_answer`.
 
         Args:
             dataset: what the network was trained on.
@@ -254,7 +254,7 @@ class Place:
         """
         run, _ = self.timeline.place(self.at)
         network = self.timeline.network(self.at, dataset.validation)
-        return can_go_words(network, self.layer, dataset, objective_of(run, dataset.validation))
+        return can_go_answer(network, self.layer, dataset, objective_of(run, dataset.validation))
 
 
 def joined(found: Sequence[tuple[Units, str | None]], source: str) -> tuple[Units, int, str | None]:

@@ -2,25 +2,37 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from surfeit.core import Objective, Split, cross_entropy
+from surfeit.core import Objective, Split, Streams, cross_entropy
 from surfeit.models import Structure
-from surfeit.prune import Removal, criterion_named, removal_curves, removal_order
-from surfeit.viewer.frames.operations import operations
+from surfeit.prune import (
+    Removal,
+    RemovalCurve,
+    accepted_rise,
+    contributions,
+    criterion_named,
+    order_by,
+    removal_curves,
+    removal_order,
+)
+from surfeit.viewer.frames.can_go import LOSS, Answer
+from surfeit.viewer.frames.operations import removal_operations
 from surfeit.viewer.frames.outputs import listed, others_of
 from surfeit.viewer.timelines.networks import Network
 from surfeit.viewer.wire import encode
 
 SHOWN = ("magnitude", "frame_potential", "inner_product")
 _FEW_EXAMPLES, _LEAST_EXAMPLES = 256, 32
-_LINEAR = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 # Operations that the curves of one layer may take: about a minute of one core.
 _OPERATIONS = 5e11
+# Random orders, those that `surfeit inspect` draws first, and the operations that they may take.
+_RANDOM, _RANDOM_OPERATIONS = 5, 5e10
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,8 +47,12 @@ class RemovalFrame:
         accuracies: by criterion, float32 [units + 1]: the fraction that is right after 0, 1, 2, ...
             of the units are gone; empty without examples or classes.
         losses: the same of losses, where there are no classes; else empty.
+        accepted: the least accuracy or the greatest loss that is a point worse than at first, as
+            `surfeit.prune.removable` and `accepted_rise` take it; None without examples.
+        random: float32 [2, units + 1]: accuracies or losses of random orders, from one standard
+            deviation below their mean to one above; None where they are not measured.
         note: why nothing was measured, or what goes along with the units, a sentence, or None.
-        answer: how many units can go, a sentence without its stop, or None.
+        answer: how many units can go, or None.
     """
 
     units: int
@@ -45,8 +61,10 @@ class RemovalFrame:
     orders: dict[str, np.ndarray]
     accuracies: dict[str, np.ndarray]
     losses: dict[str, np.ndarray]
+    accepted: float | None
+    random: np.ndarray | None
     note: str | None
-    answer: str | None = None
+    answer: Answer | None = None
 
     def packed(self) -> bytes:
         """The frame in the bytes that `surfeit.viewer.wire` describes."""
@@ -58,15 +76,26 @@ class RemovalFrame:
             "split": "validation",
             "note": self.note,
             "criteria": names,
+            "accepted": self.accepted,
         }
         if self.answer is not None:
-            header["answer"] = self.answer
+            header |= {"answer": self.answer.words, "can_go": self._marks(self.answer)}
         arrays = {f"order_{i}": self.orders[name] for i, name in enumerate(names)}
         for kind, curves in (("accuracy", self.accuracies), ("loss", self.losses)):
             arrays |= {
                 f"{kind}_{i}": curves[name] for i, name in enumerate(names) if name in curves
             }
+        if self.random is not None:
+            arrays |= dict(zip(("random_low", "random_high"), self.random, strict=True))
         return encode(header, arrays)
+
+    def _marks(self, answer: Answer) -> dict[str, Any] | None:
+        """Between which numbers of removals the answer lies; None where it is of a whole group."""
+        found = answer.found
+        if found.bounds is None or found.units != self.units:
+            return None
+        bounds = {"least": found.bounds.lower, "most": found.bounds.upper}
+        return {"criterion": found.criterion, **bounds, "confidence": found.bounds.confidence}
 
 
 @dataclass(frozen=True)
@@ -119,7 +148,7 @@ def removal_frame(
             notes.append(f"removals are not measured: {error}")
     if frame is None:
         orders = {name: removal_order(weight, criterion_named(name)) for name in criteria}
-        frame = _Curves(orders, {}, {}, 0)
+        frame = _Curves(orders, {}, {}, 0, None, None)
     return RemovalFrame(
         units=len(weight),
         examples=frame.examples,
@@ -127,6 +156,8 @@ def removal_frame(
         orders={name: order.numpy().astype(np.uint16) for name, order in frame.orders.items()},
         accuracies=frame.accuracies,
         losses=frame.losses,
+        accepted=frame.accepted,
+        random=frame.random,
         note="; ".join(notes) or None,
     )
 
@@ -137,6 +168,8 @@ class _Curves:
     accuracies: dict[str, np.ndarray]
     losses: dict[str, np.ndarray]
     examples: int
+    accepted: float | None
+    random: np.ndarray | None
 
 
 def _measured(layer: str, measuring: Measuring, criteria: Sequence[str]) -> _Curves:
@@ -148,12 +181,13 @@ def _measured(layer: str, measuring: Measuring, criteria: Sequence[str]) -> _Cur
     own = {name: _own_order(order, removal.members[layer]) for name, order in orders.items()}
     own_orders = {name: units for name, (units, _) in own.items()}
     if measuring.examples is None:
-        return _Curves(own_orders, {}, {}, 0)
+        return _Curves(own_orders, {}, {}, 0, None, None)
     examples = _affordable(network, removal, measuring.examples, len(criteria))
+    random = _random_orders(network, removal, layer, examples)
     curves = removal_curves(
         network.model,
         layer,
-        list(orders.values()),
+        [*orders.values(), *random],
         examples,
         objective=measuring.objective,
         # Halves the time; near ties that it decides otherwise are less than a line's width.
@@ -161,10 +195,48 @@ def _measured(layer: str, measuring: Measuring, criteria: Sequence[str]) -> _Cur
         structure=network.structure,
     )
     accuracies, losses = {}, {}
-    for (name, (_, removed)), curve in zip(own.items(), curves, strict=True):
+    for (name, (_, removed)), curve in zip(own.items(), curves, strict=False):
         kept = accuracies if curve.accuracy is not None else losses
         kept[name] = curve.points[removed].numpy().astype(np.float32)
-    return _Curves(own_orders, accuracies, losses, len(examples))
+    drawn = [
+        curve.points[_own_order(order, removal.members[layer])[1]]
+        for order, curve in zip(random, curves[len(orders) :], strict=True)
+    ]
+    accepted = _accepted(curves[0], examples, measuring.objective)
+    band = _band(drawn, fractions=bool(accuracies)) if drawn else None
+    return _Curves(own_orders, accuracies, losses, len(examples), accepted, band)
+
+
+def _random_orders(network: Network, removal: Removal, layer: str, examples: Split) -> list[Tensor]:
+    """Random orders of the layer's units, or of those of its group; none where they cost much."""
+    every = removal_operations(network, removal, examples) * removal.units * len(examples)
+    if every * _RANDOM > _RANDOM_OPERATIONS:
+        return []
+    random, streams = criterion_named("random"), Streams(0)
+    return [
+        order_by(
+            contributions(
+                random, removal, network.model, generator=streams.get("removal", layer, repeat)
+            )
+        )
+        for repeat in range(_RANDOM)
+    ]
+
+
+def _accepted(curve: RemovalCurve, examples: Split, objective: Objective) -> float:
+    """The least accuracy, or the greatest loss, that is accepted: a point worse than at first."""
+    first = float(curve.points[0])
+    if curve.accuracy is not None:
+        return first - LOSS
+    return first + accepted_rise(first, examples.targets, objective, loss=LOSS)
+
+
+def _band(curves: Sequence[Tensor], *, fractions: bool) -> np.ndarray:
+    """One standard deviation about the mean, within what is possible."""
+    points = torch.stack(list(curves)).double()
+    mean, spread = points.mean(dim=0), points.std(dim=0)
+    band = torch.stack([mean - spread, mean + spread]).clamp(min=0)
+    return (band.clamp(max=1) if fractions else band).numpy().astype(np.float32)
 
 
 def _own_order(order: Tensor, members: Tensor) -> tuple[Tensor, Tensor]:
@@ -191,17 +263,6 @@ def _affordable(network: Network, removal: Removal, examples: Split, orders: int
     most = len(examples) if alone and linear else _FEW_EXAMPLES
     every = removal_operations(network, removal, examples) * removal.units * orders
     return examples[: max(_LEAST_EXAMPLES, min(most, int(_OPERATIONS / max(every, 1))))]
-
-
-def removal_operations(network: Network, removal: Removal, examples: Split) -> float:
-    """What one removal takes for one example: all that runs again, and of linear readers a unit."""
-    counts = operations(network.model, network.takes(examples.inputs[:1]))
-    modules = dict(network.model.named_modules())
-    total = float(sum(counts.get(name, 0) for name in {name for name, _ in removal.behind}))
-    for name in {name for name, _ in removal.first}:
-        linear = isinstance(modules.get(name), _LINEAR)
-        total += counts.get(name, 0) / (removal.units if linear else 1)
-    return total
 
 
 def _asides(structure: Structure, layer: str) -> Iterator[str]:
