@@ -17,10 +17,12 @@ from surfeit.viewer.bundles.bundle import FILM_ARRAYS, bundle
 from surfeit.viewer.bundles.contents import contents, still
 from surfeit.viewer.bundles.film import Film, Filming, levels, pair_products, scale_of
 from surfeit.viewer.bundles.nearest import nearest_pairs
+from surfeit.viewer.fallback import still_view
 from surfeit.viewer.frames.active import MOST_MEASURED, ActiveUnits, measured_at
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.graph import graph_frame
 from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.frames.places import Place
 from surfeit.viewer.frames.quantised import STEPS, apart_of, cut_of, inner_product_of, limit_of
 from surfeit.viewer.frames.units import units_of
 from surfeit.viewer.timelines.library import Library
@@ -104,10 +106,23 @@ def test_print_has_the_servers_links(store, timeline):
     weight = timeline.weights("fc2", timeline.moment())[0]
     level = chance_inner_product(*weight.shape)
     frame = graph_frame(units_of(weight, level=level))
-    drawn = still(timeline, "fc2").links
+    drawn = still_view(weight, title="").links
     near = frame.apart <= limit_of(level)
     assert sorted(zip(frame.source[near], frame.target[near], strict=True)) == sorted(
         map(tuple, drawn)
+    )
+
+
+def test_print_has_the_servers_links_of_updates(store, timeline):
+    place = Place(timeline, "fc2", timeline.moment())
+    frame = graph_frame(place.units("updates", None, ActiveUnits(None))[0])
+    assert frame.level is not None
+    view = still(timeline, "fc2")
+    dark = view.link_opacity >= view.link_opacity.max() - 1e-9
+    near = frame.apart <= limit_of(frame.level)
+    assert near.sum() > 0
+    assert sorted(zip(frame.source[near], frame.target[near], strict=True)) == sorted(
+        map(tuple, view.links[dark])
     )
 
 

@@ -86,7 +86,7 @@ def show(
     return GraphWidget(
         contents(subject, name, merged=other, dataset=dataset),
         viewer,
-        lambda: still(subject, name),
+        lambda: still(subject, name, dataset),
         height=height,
         state=state,
     )

@@ -9,9 +9,15 @@ from torch import nn
 
 from surfeit.data import Dataset
 from surfeit.store import Run, Store
-from surfeit.viewer.bundles.bundle import bundle
-from surfeit.viewer.timelines.library import Library
-from surfeit.viewer.timelines.timeline import MOST_SNAPSHOTS, Timeline
+from surfeit.viewer.bundles.bundle import WITHOUT_DATA, bundle
+from surfeit.viewer.frames.active import ActiveUnits
+from surfeit.viewer.frames.course import divided
+from surfeit.viewer.frames.graph import graph_frame
+from surfeit.viewer.frames.moments import begins
+from surfeit.viewer.frames.places import Place
+from surfeit.viewer.frames.scales import ScalesFrame, scales_frame
+from surfeit.viewer.timelines.library import Library, some_examples
+from surfeit.viewer.timelines.timeline import MOST_SNAPSHOTS, Timeline, chosen_moments
 
 if TYPE_CHECKING:
     from surfeit.tables.figures.view import View
@@ -99,18 +105,59 @@ def contents(
     )
 
 
-def still(run: Timeline, layer: str) -> "View":
-    """A layer's graph at the last moment, as a view that is drawn without a browser."""
+def still(run: Timeline, layer: str, dataset: Dataset | None = None) -> "View":
+    """A layer's graph at the last moment, as a view that is drawn without a browser.
+
+    It is what the page opens with: what training added or, where that is unknown, weight vectors.
+
+    Args:
+        run: a run or tickets.
+        layer: dotted name.
+        dataset: the data it was trained on, to leave out silent units.
+    """
+    place = Place(run, layer, run.moment())
+    scales = scales_frame(run, layer, chosen_moments(run))
+    if begins(run, layer, place.at):
+        return _still_of_updates(place, scales, dataset)
+    return _still_of_weights(place, scales)
+
+
+def _still_of_updates(place: Place, scales: ScalesFrame, dataset: Dataset | None) -> "View":
     # Here, not above: pages are written without it, and matplotlib takes a second.
+    from surfeit.viewer.fallback import NEAREST, added_view
+
+    examples = None if dataset is None else some_examples(dataset)
+    units, _ = place.units("updates", None, ActiveUnits(examples, WITHOUT_DATA))
+    level = "" if units.level is None else f" ({units.level:.2f})"
+    return added_view(
+        graph_frame(units),
+        divided(units.rows, place.layer).numpy(),
+        title=_title(place),
+        subtitle=(
+            f"{place.timeline.axis} {place.at:,}; what training added: each unit with the "
+            f"{NEAREST} nearest, dark above chance{level}; groups are a way to follow units"
+        ),
+        size=scales.moved and scales.moved.q99,
+    )
+
+
+def _still_of_weights(place: Place, scales: ScalesFrame) -> "View":
     from surfeit.viewer.fallback import still_view
 
-    at = run.moment()
-    weight, mask = run.weights(layer, at)
-    shape = run.layer(layer)
+    weight, mask = place.weights()
+    shape = place.timeline.layer(place.layer)
     return still_view(
         weight,
-        title=f"{shape.label} of {run.name}",
-        subtitle=f"{run.axis} {at:,}; links from the inner product that chance does not reach on",
+        title=_title(place),
+        subtitle=(
+            f"{place.timeline.axis} {place.at:,}; weight vectors: links from the inner product "
+            "that chance does not reach on"
+        ),
         kept=None if mask is None else shape.kept_shares(mask),
         groups=shape.groups,
+        size=scales.norm and scales.norm.q99,
     )
+
+
+def _title(place: Place) -> str:
+    return f"{place.timeline.layer(place.layer).label} of {place.timeline.name}"

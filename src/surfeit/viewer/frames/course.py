@@ -111,7 +111,7 @@ def course_of(read: Iterable[Read], source: str, layer: str) -> CourseFrame | No
     Returns:
         the frame; None of no moments.
     """
-    found = list(_followed(read, Streams(0).get("viewer", "course", layer)))[::-1]
+    found = list(_followed(read, _generator(layer)))[::-1]
     if not found:
         return None
     labels = np.stack([moment.labels.numpy() for moment in found])
@@ -129,6 +129,15 @@ def course_of(read: Iterable[Read], source: str, layer: str) -> CourseFrame | No
         moved=_scale([moment.moved for moment in found]),
         note=found[-1].note,
     )
+
+
+def divided(rows: Tensor, layer: str) -> Tensor:
+    """The groups of a layer's units at the last moment, as `course_frame` has them there."""
+    return divide(rows, _generator(layer))
+
+
+def _generator(layer: str) -> torch.Generator:
+    return Streams(0).get("viewer", "course", layer)
 
 
 @dataclass(frozen=True, kw_only=True)
