@@ -159,6 +159,8 @@ export interface RemovalFrame {
   note: string | null;
   /** The least accuracy, or the greatest loss, that is accepted. */
   accepted?: number | null;
+  /** Nothing is measured at any moment, and never will be: there are orders alone. */
+  bare?: boolean;
   /** Random orders: one standard deviation below their mean and above, after 0, 1, ..., units removals. */
   random?: { low: Float32Array; high: Float32Array } | null;
   /** At least and at most how many units can go, a sentence; null where it is not known. */

@@ -83,6 +83,12 @@ it("marks nothing where nothing is measured", () => {
   expect(element.querySelector(".chart-can-go, .chart-accepted, .chart-band")).toBeNull();
 });
 
+it("has nothing to show where nothing is measured at any moment", () => {
+  expect(made().chart.lacks()).toBe(false);
+  expect(made({ removal: { ...removal(), bare: true } }).chart.lacks()).toBe(true);
+  expect(made({ removal: { ...removal(), bare: false, examples: 0 } }).chart.lacks()).toBe(false);
+});
+
 it("selects the units removed within an interval, in the order of the pressed criterion", () => {
   const { actions, element } = made();
   draw(element, [[place(1.5), 50], [place(4.4), 60]]);

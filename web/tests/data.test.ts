@@ -150,6 +150,10 @@ describe("a bundle", () => {
     expect(scales.moved?.high).toBeCloseTo(Math.max(...moved.flatMap((values) => [...values])), 5);
   });
 
+  it("says of removal orders that nothing was measured at any moment", async () => {
+    expect((await source.removal(await query({ at: 25 }))).bare).toBe(true);
+  });
+
   it("tells the groups of units over time", async () => {
     const course = await source.course(await query({ at: 5 }));
     expect(course).toMatchObject({ source: "updates", units: 6, own: 6, at: [0, 5, 10, 15, 20, 25] });

@@ -54,10 +54,15 @@ export function createCanvas(graph: GraphView, actions: Actions, over: readonly 
       element.classList.toggle("stale", isScene(view.scene) && view.frame === null);
       element.classList.toggle("empty", !isScene(view.scene));
       note.hidden = !view.frame?.note;
-      say(note, view.frame?.note ? sentenceOf(view.frame.note) : "");
+      say(note, view.frame?.note ? sentencesOf(view.frame.note) : "");
     },
     destroy: () => graph.destroy(),
   };
+}
+
+/** A note may be several sentences, of which each begins with a capital. */
+function sentencesOf(note: string): string {
+  return note.split(". ").map((sentence) => sentenceOf(sentence).replace(/\.$/, "")).join(". ") + ".";
 }
 
 /** Leaves word of the drawing for those who measure the page. */

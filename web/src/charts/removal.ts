@@ -69,6 +69,7 @@ function removalParts(paper: Paper, actions: ChartActions): Parts {
   return {
     title: "Removing units",
     message: ({ removal }) => messageOf(removal),
+    bare: ({ removal }) => removal !== null && typeof removal !== "string" && removal.bare === true,
     depends: (model) => [model.removal, secondOf(model, "removal"), state.active],
     follows: ({ selected, hovered, second }) => [selected, hovered, second?.name],
     draw(_, next) {

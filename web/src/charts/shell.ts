@@ -32,6 +32,8 @@ export interface Parts {
   follows(model: ChartModel): readonly unknown[];
   /** Why there is no picture, or null. */
   message(model: ChartModel): string | null;
+  /** Whether there is a picture of no numbers, now and later. */
+  bare?(model: ChartModel): boolean;
   draw(paper: Paper, model: ChartModel): void;
   /** Draws what moves: the current moment, the selection, the unit under the pointer. */
   trace(paper: Paper, model: ChartModel): void;
@@ -59,7 +61,7 @@ export function createChart(begin: (paper: Paper) => Parts, name: string): Chart
   const show = (next: ChartModel): void => {
     const message = parts.message(next);
     // What is on its way says so.
-    lacking = message !== null && !message.endsWith("…");
+    lacking = message === null ? (parts.bare?.(next) ?? false) : !message.endsWith("…");
     const needs = message === null ? [paper.width, paper.height, ...parts.depends(next)] : [message];
     const follows = [...needs, next.dark, ...parts.follows(next)];
     if (same(follows, traced)) return;

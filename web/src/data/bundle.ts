@@ -27,6 +27,12 @@ export function bundleSource(bytes: ArrayBuffer): Source {
   const pack = decode(bytes);
   const header = checked(pack);
   const films = header.films.map((film, number) => openFilm(pack, film, number));
+  const bare = new Map<string, boolean>();
+  /** Whether a layer has removal orders alone, at all moments. */
+  const bareOf = (layer: string): boolean => {
+    if (!bare.has(layer)) bare.set(layer, !header.charts.some((chart, number) => chart.kind === "removal" && chart.layer === layer && removalFrame(nested(pack, `chart_${number}`)).examples > 0));
+    return bare.get(layer)!;
+  };
   return {
     live: false,
     catalog: async () => catalogOf(header),
@@ -38,7 +44,7 @@ export function bundleSource(bytes: ArrayBuffer): Source {
     },
     removal: async (query) => {
       const { chart, instead } = chartOf(header, "removal", query);
-      return { ...removalFrame(nested(pack, chart)), instead };
+      return { ...removalFrame(nested(pack, chart)), instead, bare: bareOf(query.layer) };
     },
     learning: async (id) => {
       requireOwn(header, id);

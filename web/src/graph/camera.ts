@@ -14,7 +14,7 @@ const FIT_ZOOM = 3;
 const MARGIN = 24;
 // What the legend covers at the lower edge of a picture that is high enough to do without.
 const LEGEND = 104;
-const HIGH = 420;
+const HIGH = 300;
 
 /** The camera after zooming by a factor about a pixel, which stays where it is. */
 export function zoomedAbout(camera: Camera, factor: number, x: number, y: number): Camera {

@@ -15,6 +15,7 @@ from surfeit.viewer.frames.can_go import Answer
 from surfeit.viewer.frames.course import course_frame
 from surfeit.viewer.frames.graph import graph_frame
 from surfeit.viewer.frames.places import Place, joined
+from surfeit.viewer.frames.plane import plane_frame
 from surfeit.viewer.frames.scales import scales_frame
 from surfeit.viewer.frames.trial import units_in
 from surfeit.viewer.timelines.describing import described, packed_learning
@@ -233,6 +234,18 @@ class Pictures:
         return self._cache.get(
             name,
             lambda: course_frame(timeline, query.layer, at, held, merged=merged).packed(),
+        )
+
+    def plane(self, query: Query) -> bytes:
+        """Units of one layer by their principal components, at up to 201 moments.
+
+        The query's moment is of no account.
+        """
+        places, at, stamps = self._whole(query)
+        timeline, merged = places[0].timeline, _second(places)
+        return self._cache.get(
+            self._name("plane", places, stamps, query.source),
+            lambda: plane_frame(timeline, query.layer, at, query.source, merged=merged).packed(),
         )
 
     def scales(self, query: Query) -> bytes:

@@ -138,6 +138,7 @@ def _api(pictures: "Pictures") -> list[BaseRoute]:
         "/timelines/{id}/learning": learning,
         "/timelines/{id}/graph": picture(pictures.graph),
         "/timelines/{id}/course": picture(pictures.course),
+        "/timelines/{id}/plane": picture(pictures.plane),
         "/timelines/{id}/scales": picture(pictures.scales),
         "/timelines/{id}/spectrum": picture(pictures.spectrum),
         "/timelines/{id}/removal": picture(pictures.removal),
