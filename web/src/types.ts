@@ -237,6 +237,15 @@ export interface Learning {
   at: Float64Array;
   /** By column, "train_accuracy", "test_r2" or "density" say. */
   columns: Record<string, Float64Array>;
+  /** Between what the same columns of its replicates lie, this one included. */
+  spread?: Spreads | null;
+}
+
+/** The least and the most over so many replicates; NaN where no other one was measured. */
+export interface Spreads {
+  replicates: number;
+  least: Record<string, Float64Array>;
+  most: Record<string, Float64Array>;
 }
 
 /** Where pictures come from: a server, the page itself, or a notebook. Failures are Errors whose

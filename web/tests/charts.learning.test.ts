@@ -142,3 +142,20 @@ it("gives losses no unit where nobody says what they are of", () => {
   expect(element.querySelector(".chart-label")?.textContent).toBe("loss");
   expect(element.querySelector(".chart-reading")?.textContent).toBe("A train loss of 0.1 at epoch 2.");
 });
+
+it("shades between what replicates lie and says it, and widens the scale for them", () => {
+  const known = learning();
+  const spread = {
+    replicates: 5,
+    least: { ...known.columns, validation_accuracy: Float64Array.of(NaN, 0.4, 0.55, 0.6, 0.65) },
+    most: { ...known.columns, validation_accuracy: Float64Array.of(NaN, 0.6, 0.75, 0.8, 0.85) },
+  };
+  const { element } = made({ learning: { ...known, spread } });
+  const band = element.querySelector('[data-band="validation"]')?.getAttribute("d") ?? "";
+  expect([...band.matchAll(/[ML]/g)]).toHaveLength(8);
+  expect(element.querySelector('[data-band="test"]')).toBeNull();
+  expect(element.querySelector(".chart-reading")?.textContent).toBe(
+    "70.0 % validation accuracy at epoch 2. Of 5 replicates it is 55.0 % to 75.0 %, the shaded band.",
+  );
+  expect(made().element.querySelector("[data-band]")).toBeNull();
+});

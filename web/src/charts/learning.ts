@@ -1,12 +1,12 @@
 // Accuracy and loss of every split over the axis, and the one moment that all panels show.
 
-import { line as pathOf } from "d3-shape";
+import { area, line as pathOf } from "d3-shape";
 
 import type { Chart, ChartActions, ChartModel, Learning } from "../types";
 import { clipped, drawAxes } from "./axes";
 import { mark, part } from "./dom";
 import { watchKeys } from "./keys";
-import { horizontal, pointsOf, QUANTITIES, scalesOf, splitsOf, type Quantity, type Scales } from "./learningScales";
+import { horizontal, pointsOf, QUANTITIES, scalesOf, splitsOf, spreadOf, type Quantity, type Scales } from "./learningScales";
 import { drawDots, type Point } from "./points";
 import { drawSecond, secondOf } from "./second";
 import { watchPointer } from "./pointer";
@@ -102,9 +102,14 @@ function drawCurves(paper: Paper, model: ChartModel, quantity: Quantity): Scales
   const scales = scalesOf(paper, model, quantity);
   const unit = { accuracy: "accuracy (%)", loss: lossName(model.timeline.objective), r2: NAMES.r2 }[quantity];
   drawAxes(paper.base, scales.area, horizontal(model, learning, scales), { label: unit, ticks: scales.ticks });
+  const band = area<[number, number, number]>(([at]) => scales.x(at), ([, low]) => scales.y(low), ([, , high]) => scales.y(high));
   const path = pathOf<[number, number]>(([at]) => scales.x(at), ([, value]) => scales.y(value));
   const inside = clipped(paper.base, scales.area);
   paper.legend.replaceChildren();
+  for (const split of splitsOf(learning, quantity)) {
+    const spread = spreadOf(learning, split, quantity);
+    if (spread.length > 1) mark(inside, "path", { class: `chart-spread ${SPLITS[split].colour}`, "data-band": split, d: band(spread) ?? "" });
+  }
   for (const split of splitsOf(learning, quantity)) {
     const points = pointsOf(learning, split, quantity);
     mark(inside, "path", { ...line(SPLITS[split]), "data-split": split, d: path(points) ?? "" });
@@ -144,7 +149,16 @@ function reading(model: ChartModel, quantity: Quantity): string {
   const found = measuredAt(pointsOf(learning, split, shown), model.at);
   if (!found) return `Nothing was measured at ${moment(model)}.`;
   const value = valueWords(model, shown, split, found[1]);
-  return `${value} at ${measuredWords(model, found[0])}.${besideWords(model, shown, split)}`;
+  return `${value} at ${measuredWords(model, found[0])}.${spreadWords(model, shown, split, found[0])}${besideWords(model, shown, split)}`;
+}
+
+/** Between what its replicates lie there. */
+function spreadWords(model: ChartModel, quantity: Quantity, split: string, at: number): string {
+  const learning = model.learning as Learning;
+  const found = spreadOf(learning, split, quantity).find(([place]) => place === at);
+  if (!found) return "";
+  const told = (value: number): string => (quantity === "accuracy" ? percent(value) : plain(value));
+  return ` Of ${learning.spread!.replicates} replicates it is ${told(found[1])} to ${told(found[2])}, the shaded band.`;
 }
 
 /** Where it was measured, if that is not where the viewer stands: splits are seldom measured at every step. */

@@ -35,11 +35,23 @@ export function pointsOf(learning: Learning, split: string, quantity: Quantity):
   return points;
 }
 
+/** Between what replicates of one split lie, in the axis's order: place, least, most. */
+export function spreadOf({ at, spread }: Learning, split: string, quantity: Quantity): [number, number, number][] {
+  const name = `${split}_${quantity}`;
+  const [least, most] = [spread?.least[name], spread?.most[name]];
+  if (!least || !most) return [];
+  const rows = Array.from(at, (place, row): [number, number, number] => [place, least[row]!, most[row]!]);
+  return rows.filter(([, low, high]) => Number.isFinite(low) && Number.isFinite(high));
+}
+
 export function scalesOf(paper: Paper, model: ChartModel, quantity: Quantity): Scales & { ticks: Tick[] } {
   const learning = model.learning as Learning;
   const area = areaOf(paper.width, paper.height, model.timeline.axis === "level" && learning.columns["density"] ? 12 : 0);
   const curves = [learning, secondOf(model, "learning")].flatMap((one) => (one ? [one] : []));
-  const points = curves.flatMap((one) => splitsOf(one, quantity).flatMap((split) => pointsOf(one, split, quantity)));
+  const points = curves.flatMap((one) => splitsOf(one, quantity).flatMap((split) => [
+    ...pointsOf(one, split, quantity),
+    ...spreadOf(one, split, quantity).flatMap(([place, low, high]): [number, number][] => [[place, low], [place, high]]),
+  ]));
   const ats = [...points.map(([at]) => at), ...model.timeline.moments.map((one) => one.at)];
   const [first, last] = extent(ats) as [number, number];
   const x = scaleLinear([first, last > first ? last : first + 1], [area.left, area.right]);

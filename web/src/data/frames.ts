@@ -137,8 +137,11 @@ function curveOf(pack: Pack, name: string): Float32Array | null {
 export function learningOf(bytes: ArrayBuffer): Learning {
   const pack = decode(bytes);
   const names = pack.header["columns"] as string[];
-  const columns = names.map((name, place) => [name, arrayOf(pack, `column_${place}`, "f8")] as const);
-  return { at: arrayOf(pack, "at", "f8"), columns: Object.fromEntries(columns) };
+  const all = (kind: string): Record<string, Float64Array> =>
+    Object.fromEntries(names.map((name, place) => [name, arrayOf(pack, `${kind}_${place}`, "f8")] as const));
+  const replicates = numberOrNull(pack.header["replicates"]);
+  const spread = replicates === null ? null : { replicates, least: all("least"), most: all("most") };
+  return { at: arrayOf(pack, "at", "f8"), columns: all("column"), spread };
 }
 
 function numberOf(pack: Pack, name: string): number {

@@ -20,8 +20,9 @@ from surfeit.viewer.frames.scales import scales_frame
 from surfeit.viewer.frames.trial import units_in
 from surfeit.viewer.timelines.describing import described, packed_learning
 from surfeit.viewer.timelines.library import Library
+from surfeit.viewer.timelines.replicates import spread_of
 from surfeit.viewer.timelines.rows import Row, packed_rows
-from surfeit.viewer.timelines.timeline import Timeline, chosen_moments
+from surfeit.viewer.timelines.timeline import Learning, Timeline, chosen_moments
 
 SEMANTICS = 6
 """Goes up when a picture of the same weights changes, so that older ones are not shown."""
@@ -261,8 +262,14 @@ class Pictures:
         )
 
     def learning(self, identifier: str) -> bytes:
-        """The metrics of a timeline so far."""
-        return packed_learning(self.library.get(identifier).learning())
+        """The metrics of a timeline so far, and between what those of its replicates lie."""
+        timeline = self.library.get(identifier)
+        others: list[Learning] = []
+        for other in self.library.replicates(timeline):
+            with suppress(StoreError):
+                others.append(other.learning())
+        own = timeline.learning()
+        return packed_learning(own, spread_of(own, others))
 
     def _resolved(self, query: Query) -> Place:
         timeline = self.library.get(query.timeline)

@@ -6,6 +6,7 @@ import numpy as np
 
 from surfeit.similarity import chance_inner_product
 from surfeit.viewer.timelines.records import LayerShape
+from surfeit.viewer.timelines.replicates import Spread
 from surfeit.viewer.timelines.timeline import Learning, Timeline
 from surfeit.viewer.wire import encode
 
@@ -34,15 +35,26 @@ def described(timeline: Timeline, without_data: str | None) -> dict[str, Any]:
     }
 
 
-def packed_learning(learning: Learning) -> bytes:
-    """Metrics in the bytes that `surfeit.viewer.wire` describes."""
+def packed_learning(learning: Learning, spread: Spread | None = None) -> bytes:
+    """Metrics in the bytes that `surfeit.viewer.wire` describes.
+
+    Args:
+        learning: of a timeline.
+        spread: between what those of its replicates lie.
+    """
     names = list(learning.columns)
     arrays = {"at": np.asarray(learning.at, np.float64)}
     arrays |= {
         f"column_{place}": np.asarray(learning.columns[name], np.float64)
         for place, name in enumerate(names)
     }
-    return encode({"columns": names}, arrays)
+    header: dict[str, Any] = {"columns": names}
+    if spread is not None:
+        header["replicates"] = spread.count
+        for place, name in enumerate(names):
+            arrays[f"least_{place}"] = np.asarray(spread.least[name], np.float64)
+            arrays[f"most_{place}"] = np.asarray(spread.most[name], np.float64)
+    return encode(header, arrays)
 
 
 def chance_of(layer: LayerShape) -> float:

@@ -5,6 +5,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from surfeit.core import DataError, Split, StoreError, Streams, digest
 from surfeit.data import Dataset
 from surfeit.store import Index, Run, Store
 from surfeit.store.summary import LayerRow
+from surfeit.viewer.timelines.about import About
 from surfeit.viewer.timelines.networks import Networks
 from surfeit.viewer.timelines.records import LayerShape, shapes_in
+from surfeit.viewer.timelines.replicates import MOST, same_but_seed, searched_together
 from surfeit.viewer.timelines.rows import Row, row_in, row_of
 from surfeit.viewer.timelines.run import RunTimeline
 from surfeit.viewer.timelines.tickets import ticket_file, ticket_timelines
@@ -117,6 +120,42 @@ class Library:
                 f"no run {identifier[:80]!r} here: it may have been deleted; reload the page"
             )
         return found
+
+    def replicates(self, timeline: Timeline) -> list[Timeline]:
+        """The same under other seeds, of those that can be opened, up to 20, once all are done.
+
+        Of a run those that differ in the seed alone; of tickets the search's other replicates.
+
+        Cost: a record for each done run of the same model and data.
+        """
+        if timeline.status != "done":
+            return []
+        if timeline.axis == "level":
+            others = list(searched_together(timeline, self._found.values()))
+            return [other for other in others if other.status == "done"][:MOST]
+        found: list[Timeline] = []
+        run, _ = timeline.place(timeline.moment())
+        about = timeline.about()
+        for identifier in self._done_like(about):
+            with suppress(UnknownTimelineError, StoreError):
+                other = self.get(identifier)
+                if other.axis == "step" and same_but_seed(run, other.place(other.moment())[0]):
+                    found.append(other)
+            if len(found) == MOST:
+                break
+        return found
+
+    def _done_like(self, about: About) -> Iterator[str]:
+        """The runs of a model and data that are done and have no mask."""
+        if self._given:
+            for one in self._found.values():
+                if one.axis == "step" and one.status == "done" and one.steps():
+                    yield one.id
+            return
+        for row in self._index.summaries():
+            alike = (row.model, row.data, row.density) == (about.model, about.data, about.density)
+            if alike and row.state == "done" and row.snapshots:
+                yield row.key
 
     def sample(self, timeline: Timeline, at: int) -> Sample:
         """Up to 1,000 validation examples of the data that was trained on.
