@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from surfeit.tables.figures.style import GREY, plain
@@ -46,22 +47,24 @@ class Lost:
             return f"{self.split} R² lost (points)"
         return f"rise of the {self.split} loss" + (" (%)" if self.dense else " (hundredths)")
 
-    def draw_lines(self, axes: Axes, *, loss: float | None, chance: float | None) -> None:
-        """The accepted loss and what knowing nothing costs, where they are known.
+    def draw_lines(self, axes: Axes, *, loss: float | None, chance: float | None) -> Line2D | None:
+        """The accepted loss, which is returned, and what knowing nothing costs, where known.
 
         Args:
             axes: of such values.
             loss: what may be lost, a fraction.
             chance: the accuracy of guessing, a fraction.
         """
+        accepted = None
         if loss is not None:
             level = 100 * loss if self.dense or self.variance or not self.of_losses else 0.0
-            self._line(axes, level, f"accepted: {self._price(loss)}", (0, (6, 3)))
+            accepted = self._line(axes, level, f"accepted: {self._price(loss)}", (0, (6, 3)))
         if self.of_losses and self.variance is not None:
             worst = float(self.of(np.asarray(self.variance)))
             self._line(axes, worst, "always the mean (R² = 0)", (0, (1, 2)))
         if chance is not None and not self.of_losses:
             self._line(axes, float(self.of(np.asarray(chance))), "chance", (0, (1, 2)))
+        return accepted
 
     @property
     def _whole(self) -> float:
@@ -73,8 +76,8 @@ class Lost:
         points = f"{100 * loss:g} point{'' if loss == 0.01 else 's'}"
         return f"{points} of R²" if self.of_losses else points
 
-    def _line(self, axes: Axes, level: float, label: str, dashes: tuple) -> None:
-        axes.axhline(level, color=GREY, linewidth=0.9, linestyle=dashes, label=label)
+    def _line(self, axes: Axes, level: float, label: str, dashes: tuple) -> Line2D:
+        return axes.axhline(level, color=GREY, linewidth=0.9, linestyle=dashes, label=label)
 
 
 def quantity_of(table: pa.Table) -> str:

@@ -110,7 +110,7 @@ def _ranks(axes: Axes, table: pa.Table, classes: int | None) -> None:
             xycoords=("data", "axes fraction"),
             xytext=(4, 0),
             textcoords="offset points",
-            fontsize=8,
+            fontsize=8.5,
             va="top",
             color=GREY,
         )

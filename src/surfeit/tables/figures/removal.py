@@ -1,12 +1,13 @@
 """What removing units costs: every criterion, both ways, and chance."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -42,6 +43,8 @@ OTHERS = (
 )
 DIRECTIONS = {"least": "Least important first", "most": "Most important first"}
 ROLES = {"validation": "chooses", "test": "judges"}
+MARK = "answer_"
+"""What the identifiers of marks begin with that depend on the accepted loss."""
 _HEIGHT = 2.9  # inches, of a row of panels
 
 
@@ -99,7 +102,8 @@ def figure(
             with a variance, of R²; of others, a share of the dense loss.
         chance: the accuracy of guessing (fraction); its line is drawn where given and accuracies
             are.
-        answer: how many units can go; marked where given.
+        answer: how many units can go; marked where given, by groups whose identifiers begin with
+            `MARK` in an SVG, as that of the accepted loss does.
         variance: by split, of real targets the loss of always answering their mean; its line is
             drawn where given and losses are.
 
@@ -117,10 +121,14 @@ def figure(
         rows = -(-len(shown) // 2)
         drawing = Figure(figsize=(WIDTH, _HEIGHT * rows + 0.8 * (rows == 1)), layout="constrained")
         panels = [drawing.add_subplot(rows, 2, place + 1) for place in range(len(shown))]
+        marks: list[Artist] = []
         for panel, (split, remove) in zip(panels, shown, strict=True):
-            _draw(panel, where(table, split=split), remove, lines, answer, judging=split == judges)
+            rows = where(table, split=split)
+            marks += _draw(panel, rows, remove, lines, answer, judging=split == judges)
             panel.set_title(_title(split, remove, alone=not chooses))
         _share_limits(panels)
+        for place, artist in enumerate(marks):
+            artist.set_gid(f"{MARK}{place}")
         _legend(drawing, panels)
     return drawing
 
@@ -139,21 +147,21 @@ def _draw(
     answer: Answer | None,
     *,
     judging: bool,
-) -> None:
-    """One direction on one split."""
+) -> list[Artist]:
+    """One direction on one split; what depends on the accepted loss is returned."""
     lost = lost_of(table, lines.variance)
     _draw_random(axes, table, lost)
     marked = answer if remove == "least" else None
     chosen = marked.criterion if marked is not None and judging else None
     _draw_criteria(axes, where(table, remove=remove), lost, chosen=chosen)
-    lost.draw_lines(axes, loss=lines.loss, chance=lines.chance)
+    accepted = lost.draw_lines(axes, loss=lines.loss, chance=lines.chance)
     axes.set(xlabel=f"units removed, {DIRECTIONS[remove].lower()}", ylabel=lost.words)
     axes.set_xlim(0, max(table["removed"].to_pylist()))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     drawn = [np.asarray(line.get_ydata(), float) for line in axes.get_lines()]
     lost_axis(axes, np.concatenate(drawn), loss=lines.loss)
-    if marked is not None:
-        _mark_answer(axes, marked, judging=judging)
+    marks = [] if marked is None else list(_mark_answer(axes, marked, judging=judging))
+    return marks if accepted is None else [accepted, *marks]
 
 
 def _share_limits(panels: Sequence[Axes]) -> None:
@@ -233,22 +241,22 @@ def _draw_criteria(axes: Axes, rows: pa.Table, lost: Lost, *, chosen: str | None
         )
 
 
-def _mark_answer(axes: Axes, answer: Answer, *, judging: bool) -> None:
+def _mark_answer(axes: Axes, answer: Answer, *, judging: bool) -> Iterator[Artist]:
     """The bounds where the split judges, else the estimate."""
     if not judging or answer.bounds is None:
-        axes.axvline(answer.estimate, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
+        yield axes.axvline(answer.estimate, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
         name = answer.criterion.replace("_", " ")
-        _note(axes, answer.estimate, f"estimate {answer.estimate},\n{name}", right=False)
+        yield _note(axes, answer.estimate, f"estimate {answer.estimate},\n{name}", right=False)
         return
     lower, upper = answer.bounds
-    axes.axvspan(lower, upper, color=SKY, alpha=0.22, linewidth=0)
+    yield axes.axvspan(lower, upper, color=SKY, alpha=0.22, linewidth=0)
     for place, words, right in ((lower, "at least", False), (upper, "at most", True)):
         if 0 < place < axes.get_xlim()[1]:  # the ends themselves say nothing
-            axes.axvline(place, color=BLACK, linewidth=0.9)
-            _note(axes, place, f"{words} {place}", right=right)
+            yield axes.axvline(place, color=BLACK, linewidth=0.9)
+            yield _note(axes, place, f"{words} {place}", right=right)
 
 
-def _note(axes: Axes, place: int, text: str, *, right: bool) -> None:
+def _note(axes: Axes, place: int, text: str, *, right: bool) -> Artist:
     """Words beside a place, on the side that is wanted where there is room.
 
     Before it the curves are still low, behind it high: the words keep out of their way.
@@ -256,7 +264,7 @@ def _note(axes: Axes, place: int, text: str, *, right: bool) -> None:
     share = place / axes.get_xlim()[1]
     to_right = share < 0.45 or (right and share < 0.7)
     bottom = 0.03 if right or not to_right else 0.12
-    axes.annotate(
+    return axes.annotate(
         text,
         (place, bottom if to_right else 0.97),
         xycoords=("data", "axes fraction"),
