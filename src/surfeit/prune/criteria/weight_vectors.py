@@ -76,8 +76,8 @@ MAGNITUDE = Criterion(
 FRAME_POTENTIAL = Criterion(
     name="frame_potential",
     says=(
-        "How much a unit's direction is shared: the sum of its squared inner products with all "
-        "units' directions."
+        "How much a unit's direction is shared, whatever the lengths of weight vectors: the sum of "
+        "its squared inner products with all units' directions."
     ),
     first="the units least like the others first (frame potential)",
     of_weights=frame_potential,
@@ -94,7 +94,10 @@ INNER_PRODUCT = Criterion(
 )
 RAW_FRAME_POTENTIAL = Criterion(
     name="raw_frame_potential",
-    says="The frame potential of the weight vectors as they are, so that lengths count too.",
+    says=(
+        "The frame potential of the weight vectors as they are instead of their directions alone: "
+        "long ones count more, so that a short one goes early whatever its direction."
+    ),
     first="the units of the least raw frame potential first",
     of_weights=raw_frame_potential,
     pairs=True,
