@@ -6,10 +6,12 @@ import pytest
 
 from surfeit.report.config import ReportConfig
 from surfeit.report.drawings import drawings
+from surfeit.report.panels import Drawing
 from surfeit.report.schema import table
 from surfeit.report.summary import summarise
 from surfeit.tables import wilson_interval
-from surfeit.tables.figures.style import style
+from surfeit.tables.figures import save
+from surfeit.tables.figures.readout import readout
 
 CRITERIA = ("magnitude", "frame_potential", "inner_product", "raw_frame_potential")
 CONFIG = ReportConfig(loss=0.01, repeats=3, ranks=(1, 2, 4, 8))
@@ -78,6 +80,18 @@ def _orders():
             for place in range(units)
         ],
     )
+
+
+def _accepted():
+    """The answers of fc1 for three losses, and of fc2."""
+    rows = [
+        {"layer": layer, "loss": loss, "criterion": "magnitude", "units": UNITS[layer]}
+        | {"estimate": count, "lower": max(0, count - 1), "upper": count + 1}
+        | {"confidence": 0.95, "examples": 400}
+        for layer, counts in (("fc1", (5, 7, 8)), ("fc2", (0, 0, 1)))
+        for loss, count in zip((0.005, 0.01, 0.02), counts, strict=True)
+    ]
+    return table("accepted", rows)
 
 
 def _units():
@@ -255,6 +269,7 @@ def planted_tables():
         "can_go": can_go(),
         "choices": _choices(),
         "orders": _orders(),
+        "accepted": _accepted(),
         **{name: table(name, []) for name in ("joint", "joint_path", "joint_answer", "costs")},
         "units": _units(),
         "edges": _edges(),
@@ -273,13 +288,11 @@ def tables():
 
 @pytest.fixture(scope="session")
 def figures(tmp_path_factory):
-    """Every figure of the planted tables as SVG text, drawn once."""
+    """Every figure of the planted tables as a page has it, drawn once."""
     folder, found = tmp_path_factory.mktemp("figures"), {}
     for name, drawing in drawings(planted_tables(), loss=0.01, classes=10):
-        path = folder / f"{name}.svg"
-        with style():
-            drawing.savefig(path)
-        found[name] = path.read_text(encoding="utf-8")
+        path = save(drawing, folder, name)["svg"]
+        found[name] = Drawing(svg=path.read_text(encoding="utf-8"), readout=readout(drawing))
     return found
 
 

@@ -133,6 +133,7 @@ def run(dataset, tmp_path_factory):
 
 
 def _plain(page):
+    page = re.sub(r"</?dfn[^>]*>", "", page)
     return unescape(re.sub(r"<[^>]+>", " ", page))
 
 
@@ -178,7 +179,9 @@ def test_a_report_of_it_alone_is_whole(run, dataset, tmp_path, alone):
     }
     assert (tmp_path / "figures" / "signs-fc1.svg").exists()
     assert not (tmp_path / "figures" / "signs-fc2.svg").exists()
-    assert '<a href="#signs">Signs</a>' in page
+    assert (
+        '<a href="#signs" class="term" aria-description="How many weights are positive.">' in page
+    )
     assert '<section id="signs"><h2>The signs of weights</h2>' in page
     plain = _plain(page)
     for text in (

@@ -13,8 +13,13 @@ Numbers = Mapping[str, Any]
 
 def headline(summary: Numbers) -> str:
     """The answer in a few sentences: of each layer, then of the network."""
+    return " ".join(filter(None, answers(summary)))
+
+
+def answers(summary: Numbers) -> tuple[str, str]:
+    """Of each layer, and of the network; what is not known is empty."""
     said = (topic.headline(summary) for topic in answering_first())
-    return " ".join(text for text in (*said, joint_sentences(summary)) if text)
+    return " ".join(filter(None, said)), joint_sentences(summary)
 
 
 def layer_findings(name: str, summary: Numbers) -> list[Finding]:

@@ -1,6 +1,6 @@
 """What the words on the page mean, in a line each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -16,6 +16,13 @@ _BEFORE = {
         "convolution, by its name in the network."
     ),
     "Point": "A hundredth of accuracy: from 97 % to 96 % is one point.",
+}
+_SAID: Mapping[str, Sequence[str]] = {
+    # Words that stand in every line are left to the list; these are so said that nothing else is.
+    "Unit": (),
+    "Layer": (),
+    "Point": ("a point", "points of accuracy", "points of R²"),
+    "Together": ("layers together", "removed together"),
 }
 _AFTER = {
     "Validation and test {examples}": (
@@ -47,6 +54,24 @@ ANSWERS = (
 
 def glossary(summary: Mapping[str, Any]) -> str:
     """The entries as a definition list, in the words and with the settings of the report."""
+    lines = "\n".join(
+        f"<dt>{escape(word)}</dt><dd>{escape(meaning)}</dd>"
+        for word, meaning in _filled(summary).items()
+    )
+    return f"<dl>\n{lines}\n</dl>"
+
+
+def meanings_of(summary: Mapping[str, Any]) -> dict[str, str]:
+    """The meanings that words are explained by where they stand, by the words in lower case."""
+    return {
+        word.lower(): meaning
+        for entry, meaning in _filled(summary).items()
+        for word in _SAID.get(entry, entry.split(", "))
+    }
+
+
+def _filled(summary: Mapping[str, Any]) -> dict[str, str]:
+    """Words and meanings, with the settings of the report."""
     settings, worth = summary["settings"], words.quantity(summary)
     loss = worth.allowance(settings["loss"])
     values = {
@@ -55,11 +80,10 @@ def glossary(summary: Mapping[str, Any]) -> str:
         "examples": words.examples(summary),
         "cluster": f"{settings['cluster']:g}",
     }
-    lines = "\n".join(
-        f"<dt>{escape(word.format(**values))}</dt><dd>{escape(meaning.format(**values))}</dd>"
+    return {
+        word.format(**values): meaning.format(**values)
         for word, meaning in _entries(summary).items()
-    )
-    return f"<dl>\n{lines}\n</dl>"
+    }
 
 
 def _of_topics(summary: Mapping[str, Any]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The network that a report is on, before and after training, with the data that judges it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -75,6 +75,10 @@ class Network:
             worth=Worth.of(objective, outputs, dataset, config.loss),
             element_sizes=sizes,
         )
+
+    def accepting(self, loss: float) -> "Network":
+        """The same network where another loss is accepted."""
+        return replace(self, worth=replace(self.worth, loss=loss))
 
     @property
     def noun(self) -> str:

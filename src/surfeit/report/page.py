@@ -8,23 +8,33 @@ from typing import Any
 import pyarrow as pa
 
 from surfeit.report import findings, html, words
-from surfeit.report.glossary import glossary
+from surfeit.report.accepted import chosen, data_block, losses_to_choose, slider
+from surfeit.report.glossary import glossary, meanings_of
 from surfeit.report.joint import joint_section
 from surfeit.report.live import STILL, Live
+from surfeit.report.panels import Drawing, panelled
 from surfeit.report.provenance import provenance_block
+from surfeit.report.terms import marked
 from surfeit.report.topics import TOPICS, Topic, answering_first
 from surfeit.tables.tables import where
-from surfeit.viewer.embed import data_script, module_script, policy
+from surfeit.viewer.embed import data_script, module_script, plain_script, policy
 
 Numbers = Mapping[str, Any]
 _BEGIN = (("network", "Network"), ("findings", "Findings"), ("learning", "Learning"))
 _ENDS = (("provenance", "Provenance"), ("words", "Words"))
+_ABOUT = {
+    "network": "How much of all layers can go together, and what is left of the network then.",
+    "findings": "What was found, a layer at a time.",
+    "learning": "Error and loss while the network was trained.",
+    "provenance": "The run, its data and settings, and the files beside this page.",
+    "words": "All words of this page that have a meaning of their own.",
+}
 OPEN_LAYERS = 3  # further layers' figures are there to be opened
 
 
 def render(
     summary: Numbers,
-    figures: Mapping[str, str],
+    figures: Mapping[str, Drawing],
     tables: Mapping[str, pa.Table],
     live: Live = STILL,
 ) -> str:
@@ -32,31 +42,42 @@ def render(
 
     Args:
         summary: as `summarise` gives it; every number on the page is one of it or of the tables.
-        figures: SVG text by name: "learning", and each topic's name followed by "-LAYER"; what is
+        figures: by name: "learning", and each topic's name followed by "-LAYER"; what is
             not there is left out, with a sentence where it is missed.
         tables: the report's tables.
         live: the graphs that move; by default none does.
     """
     run = summary["run"]
+    choices, meanings = losses_to_choose(summary), meanings_of(summary)
     parts = [
-        _top(summary),
-        html.section("network", "The network", joint_section(summary)),
+        _top(summary, meanings),
+        html.section("network", "The network", _network(summary, choices)),
         _found(summary),
         _learning(summary, figures, tables["learning"].column_names),
-        *(_topic(topic, summary, figures, tables, live) for topic in TOPICS.values()),
+        *(_topic(topic, summary, figures, tables, live, choices) for topic in TOPICS.values()),
         html.section("provenance", "Where this comes from", provenance_block(summary)),
         html.section("words", "What the words mean", glossary(summary)),
     ]
-    style = (files("surfeit.report") / "page.css").read_text(encoding="utf-8")
+    parts = [parts[0], *(marked(part, meanings) for part in parts[1:])]
+    style, script = (
+        (files("surfeit.report") / f"page.{kind}").read_text(encoding="utf-8")
+        for kind in ("css", "js")
+    )
     title = f"Redundancy of {run['model']} on {run['data']}"
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"{policy(live.viewer)}\n"
+        f"{policy(live.viewer, scripts=[script])}\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
         + "\n".join(parts)
-        + f"\n</main>\n{_scripts(summary, live)}</body>\n</html>\n"
+        + "\n</main>\n"
+        + (data_block(choices) if choices else "")
+        + f"{plain_script(script)}\n{_scripts(summary, live)}</body>\n</html>\n"
     )
+
+
+def _network(summary: Numbers, choices: Mapping[str, Any] | None) -> str:
+    return (slider(choices) if choices else "") + joint_section(summary)
 
 
 def _scripts(summary: Numbers, live: Live) -> str:
@@ -72,26 +93,38 @@ def _data_of(place: int) -> str:
     return f"graph-{place}-data"
 
 
-def _top(summary: Numbers) -> str:
+def _top(summary: Numbers, meanings: Mapping[str, str]) -> str:
     run, warning = summary["run"], words.unfinished(summary)
     whole = words.whole_network(summary)
     trained = f"Run {run['key'][:12]}: {run['steps']:,} steps of training; {whole}."
     links = "".join(
-        f'<a href="#{name}">{escape(text)}</a>'
+        f'<a href="#{name}"{_told(name)}>{escape(text)}</a>'
         for name, text in [
             *_BEGIN,
             *((topic.name, topic.short) for topic in TOPICS.values()),
             *_ENDS,
         ]
     )
+    lead = "".join(
+        f'<span class="{kind}">{escape(text)}</span> '
+        for kind, text in zip(("first", "more"), findings.answers(summary), strict=True)
+        if text
+    )
     return (
         f"<header><h1>How redundant is {escape(run['model'])} on {escape(run['data'])}?</h1>\n"
         f'<p class="soft">{escape(trained)}</p></header>\n<main>\n'
         + (f'<p class="note" role="note"><b>{escape(warning)}</b></p>\n' if warning else "")
-        + f'<p class="lead">{escape(findings.headline(summary))}</p>\n'
-        f'<p class="note">{escape(words.caution(summary))}</p>\n'
+        + marked(f'<p class="lead">{lead.strip()}</p>\n', meanings)
+        + f'<p class="note">{escape(words.caution(summary))}</p>\n'
         f'<nav aria-label="Parts of the report">{links}</nav>'
     )
+
+
+def _told(name: str) -> str:
+    """What a part is about, for those who point at its link."""
+    about = _ABOUT.get(name) or TOPICS[name].about
+    about = about or TOPICS[name].introduction.partition(". ")[0].rstrip(".") + "."
+    return f' class="term" aria-description="{escape(about)}"'
 
 
 def _found(summary: Numbers) -> str:
@@ -147,15 +180,12 @@ def _below_overview(summary: Numbers, terms: Sequence[str]) -> str:
     return f'<p class="soft">{text.strip()}</p>'
 
 
-def _learning(summary: Numbers, figures: Mapping[str, str], columns: Sequence[str]) -> str:
+def _learning(summary: Numbers, figures: Mapping[str, Drawing], columns: Sequence[str]) -> str:
     if "learning" not in figures:
         body = html.paragraph("The run has no metrics of a split, so there is no learning curve.")
     else:
-        drawing = html.inline_svg(
-            figures["learning"],
-            prefix="learning",
-            label=_learning_label(summary),
-        )
+        label = _learning_label(summary)
+        drawing = panelled(figures["learning"], prefix="learning-d", label=label)
         body = html.figure(drawing, _learning_caption(summary, columns))
     return html.section("learning", "Learning curve", body)
 
@@ -184,9 +214,10 @@ def _learning_label(summary: Numbers) -> str:
 def _topic(
     topic: Topic,
     summary: Numbers,
-    figures: Mapping[str, str],
+    figures: Mapping[str, Drawing],
     tables: Mapping[str, pa.Table],
     live: Live,
+    choices: Mapping[str, Any] | None,
 ) -> str:
     topic = topic.read_by(words.quantity(summary))
     blocks = []
@@ -195,8 +226,10 @@ def _topic(
         body = html.paragraph(topic.missing)
         if drawing is not None:
             label = f"{topic.title}: layer {words.layer_name(name)}"
-            still = html.inline_svg(drawing, prefix=f"{topic.name}-{place}-d", label=label)
+            still = panelled(drawing, prefix=f"{topic.name}-{place}-d", label=label)
             body = _figure(topic, name, place, still, live)
+            if topic.name == "removal" and choices is not None:
+                body = chosen(body, place, choices)
         body += topic.table(name, summary, tables)
         body = "".join(html.paragraph(text) for text in _notes(tables, topic, name)) + body
         anchor = f"{topic.name}-{place}"

@@ -175,13 +175,16 @@ def _build(
 
     from surfeit.report.drawings import drawings
     from surfeit.report.page import render
+    from surfeit.report.panels import Drawing
     from surfeit.store import file_name
     from surfeit.tables.figures import save
+    from surfeit.tables.figures.readout import readout
 
     (folder / "tables").mkdir()
     for name, table in tables.items():
         pq.write_table(table, folder / "tables" / f"{name}.parquet")
-    svgs, run = {}, summary["run"]
+    drawn: dict[str, Drawing] = {}
+    run = summary["run"]
     every = list(
         drawings(
             tables,
@@ -195,11 +198,12 @@ def _build(
         tell("drawing figures", done, len(every))
         topic, _, layer = name.partition("-")
         file = topic if topic == "learning" else file_name(topic, layer)
-        svgs[name] = save(drawing, folder / "figures", file)["svg"].read_text(encoding="utf-8")
+        path = save(drawing, folder / "figures", file)["svg"]
+        drawn[name] = Drawing(svg=path.read_text(encoding="utf-8"), readout=readout(drawing))
     tell("drawing figures", len(every), len(every))
     text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
     (folder / "summary.json").write_text(text, encoding="utf-8")
-    (folder / "report.html").write_text(render(summary, svgs, tables, live), encoding="utf-8")
+    (folder / "report.html").write_text(render(summary, drawn, tables, live), encoding="utf-8")
 
 
 def _put_in_place(building: Path, out: Path) -> None:

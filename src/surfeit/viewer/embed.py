@@ -17,6 +17,11 @@ def module_script(viewer: str) -> str:
     return f'<script type="module">{_inlined(viewer)}</script>'
 
 
+def plain_script(text: str) -> str:
+    """A page's own script as an element that no text in it can end early."""
+    return f"<script>{_inlined(text)}</script>"
+
+
 def data_script(identifier: str, bundle: bytes) -> str:
     """A bundle as an element that is read and never run: base64 of its gzip.
 
@@ -35,20 +40,24 @@ def compressed(bundle: bytes) -> bytes:
     return gzip.compress(bundle, compresslevel=6, mtime=0)
 
 
-def policy(viewer: str | None, *, styles: Sequence[str] | None = None) -> str:
+def policy(
+    viewer: str | None, *, scripts: Sequence[str] = (), styles: Sequence[str] | None = None
+) -> str:
     """The content security policy, as a meta element, of a page that asks for nothing.
 
-    No address can be reached, and no script but the viewer runs, its own worker included.
+    No address can be reached, and no script but these runs, the viewer's own worker included.
 
     Args:
-        viewer: the module's text; None for a page without scripts.
+        viewer: the module's text; None for a page without it.
+        scripts: the texts of the page's own scripts.
         styles: the texts of the page's style elements; None allows style attributes too, which
             drawings carry.
     """
     style = "'unsafe-inline'" if styles is None else " ".join(_sum(text) for text in styles)
+    allowed = [*([] if viewer is None else [viewer]), *scripts]
     rules = {
         "default-src": "'none'",
-        "script-src": "'none'" if viewer is None else _sum(_inlined(viewer)),
+        "script-src": " ".join(_sum(_inlined(text)) for text in allowed) or "'none'",
         "style-src": style,
         "worker-src": "blob:",
         "img-src": "data: blob:",

@@ -16,7 +16,9 @@ from surfeit.report.joint.costs import costs_without, whole_costs
 from surfeit.report.joint.without import Gone, WithoutTogether
 from surfeit.report.network import Network
 from surfeit.report.subject import FEWEST_IMAGES, Subject
+from surfeit.report.topics.removal.measuring import accepted_losses
 from surfeit.report.work import multiplications
+from surfeit.report.worth import Worth
 
 Rows = dict[str, list[dict[str, Any]]]
 STEPS = 32
@@ -173,7 +175,7 @@ def _measured(
 ) -> Rows:
     steps = [path.gone(step) for step in range(path.steps + 1)]
     curves = {name: _curve(network, without, split, steps) for name, split in splits.items()}
-    answer = _answer(network, curves, splits)
+    answer = _answer(network.worth, curves, splits)
     found: Rows = {
         "joint_path": [
             {"step": step, "layer": name, "removed": counts[step]}
@@ -186,6 +188,7 @@ def _measured(
             for row in _rows(curve, path, name, "path", range(path.steps + 1))
         ],
         "joint_answer": [{"steps": path.steps, **_answer_row(answer)}],
+        "accepted": list(_accepted(network, path, curves, splits)),
         "costs": list(_costs(network, path, answer)),
         "choices": [_choice(network, path, without, splits["test"], answer.estimate)],
     }
@@ -226,16 +229,35 @@ def _parts(split: Split) -> Iterator[Split]:
         yield split[start : start + EXAMPLES_AT_ONCE]
 
 
-def _answer(
-    network: Network, curves: Mapping[str, RemovalCurve], splits: Mapping[str, Split]
-) -> CanGo:
+def _answer(worth: Worth, curves: Mapping[str, RemovalCurve], splits: Mapping[str, Split]) -> CanGo:
+    """How many steps can go; the path is the same whatever is accepted."""
     rise = None
     if curves["validation"].accuracy is None:
         dense = float(curves["validation"].points[0])
-        rise = network.worth.rise(dense, splits["validation"].targets)
+        rise = worth.rise(dense, splits["validation"].targets)
     return units_that_can_go(
-        {"path": curves["validation"]}, lambda _: curves["test"], loss=network.worth.loss, rise=rise
+        {"path": curves["validation"]}, lambda _: curves["test"], loss=worth.loss, rise=rise
     )
+
+
+def _accepted(
+    network: Network,
+    path: Path,
+    curves: Mapping[str, RemovalCurve],
+    splits: Mapping[str, Split],
+) -> Iterator[dict[str, Any]]:
+    """The answer for each loss that may be accepted, in units of all layers."""
+    units = sum(len(order) for order in path.orders.values())
+    for loss in accepted_losses(network.worth):
+        answer = _answer(network.accepting(loss).worth, curves, splits)
+        row = {"layer": None, "criterion": None, **_answer_row(answer), "units": units}
+        row |= {"loss": loss, "estimate": path.removed(answer.estimate)}
+        if answer.bounds is not None:
+            upper = answer.bounds.upper
+            row["lower"] = path.removed(answer.bounds.lower)
+            # Of counts between two steps nothing is known.
+            row["upper"] = units if upper == path.steps else path.removed(upper + 1) - 1
+        yield row
 
 
 def _answer_row(answer: CanGo) -> dict[str, Any]:

@@ -28,7 +28,8 @@ def joint_numbers(tables: Mapping[str, pa.Table], quantity: Quantity) -> Numbers
         why units were not removed together, or None. `together`: None, or `units` in all and of
         each of the `layers` (`units`, and how many `lower` and `estimate` take of it), `estimate`,
         `bounds` (`lower`, and `refuted`, the fewest units of which the path is known to cost more,
-        or None), `why_no_bounds`, what the estimate costs on `test`, and `as_many` at random.
+        or None), `why_no_bounds`, the answer for each `accepted` loss, what the estimate costs
+        on `test`, and `as_many` at random.
     """
     rows = {row["of"]: row for row in tables["costs"].to_pylist()}
     answers = tables["joint_answer"].to_pylist()
@@ -72,6 +73,11 @@ def _together(tables: Mapping[str, pa.Table], answer: Numbers, quantity: Quantit
         "estimate": sum(path[answer["estimate"]].values()),
         "bounds": bounds,
         "why_no_bounds": answer["why_no_bounds"],
+        "accepted": [
+            {key: row[key] for key in row if key != "layer"}
+            for row in tables["accepted"].to_pylist()
+            if row["layer"] is None
+        ],
         "test": choice["test"],
         "as_many": _as_many(tables, lower or answer["estimate"], quantity),
     }

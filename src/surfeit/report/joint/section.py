@@ -39,43 +39,64 @@ def _strip(summary: Numbers) -> str:
         return ""
     for place, (name, layer) in enumerate(summary["layers"].items()):
         link = f'<a href="#removal-{place}">{escape(words.layer_name(name))}</a>'
-        rows.append(_layer_row(link, layer["removal"]))
+        rows.append(_layer_row(link, layer["removal"], str(place)))
     together = summary["joint"]["together"]
     if together is not None:
         rows.append(_together_row(together))
     return f'<div class="strip" role="list">{"".join(rows)}</div>'
 
 
-def _layer_row(link: str, removal: Numbers | None) -> str:
+def _layer_row(link: str, removal: Numbers | None, place: str) -> str:
     if removal is None:
         return _row(link, '<span class="scale"></span>', "no units were removed")
     bounds, units = removal["bounds"], removal["units"]
     ends = (0, units) if bounds is None else (bounds["lower"], bounds["upper"])
     said = can_go_briefly(answer_of(removal))
-    return _row(link, scale(ends, removal["estimate"], units), said)
+    return _row(link, scale(ends, removal["estimate"], units, of=place), said)
 
 
 def _together_row(together: Numbers) -> str:
     bounds, units = together["bounds"], together["units"]
-    ends, said = (0, units), f"about {together['estimate']} of {units} units, an estimate"
+    row = {"lower": None, "estimate": together["estimate"]}
     if bounds is not None:
         refuted = bounds["refuted"]
-        ends = (bounds["lower"], units if refuted is None else refuted)
-        parts = [f"at least {bounds['lower']}"] * bool(bounds["lower"])
-        parts += [f"fewer than {refuted}"] * (refuted is not None)
-        said = f"{' and '.join(parts) or 'nothing was shown'} of {units} units"
-    return _row("<b>together</b>", scale(ends, together["estimate"], units), said)
+        row |= {"lower": bounds["lower"], "upper": units if refuted is None else refuted - 1}
+    ends = (0, units) if bounds is None else (row["lower"], row["upper"])
+    bar = scale(ends, together["estimate"], units, of="together")
+    return _row("<b>together</b>", bar, fewer_words(row, units))
+
+
+def fewer_words(row: Numbers, units: int) -> str:
+    """How many units of all layers can go together, briefly.
+
+    Between two steps of the path nothing is known, so that the upper bound is no "at most".
+
+    Args:
+        row: `lower` (None where there are no bounds), `upper` and `estimate`.
+        units: of all layers.
+    """
+    if row["lower"] is None:
+        return f"about {row['estimate']} of {units} units, an estimate"
+    parts = [f"at least {row['lower']}"] * (row["lower"] > 0)
+    parts += [f"fewer than {row['upper'] + 1}"] * (row["upper"] < units)
+    return f"{' and '.join(parts) or 'nothing was shown'} of {units} units"
 
 
 def _row(name: str, bar: str, said: str) -> str:
     return f'<div role="listitem">{name}{bar}<span>{escape(said)}</span></div>'
 
 
-def scale(ends: tuple[int, int], estimate: int, units: int) -> str:
-    """A bar for the interval of a count, with a mark at its estimate; words stand beside it."""
+def scale(ends: tuple[int, int], estimate: int, units: int, *, of: str) -> str:
+    """A bar for the interval of a count, with a mark at its estimate; words stand beside it.
+
+    Args:
+        ends, estimate: counts.
+        units: the whole.
+        of: by which the page's script finds it.
+    """
     lower, upper, mark = (100 * count / max(units, 1) for count in (*ends, estimate))
     return (
-        '<span class="scale" aria-hidden="true">'
+        f'<span class="scale" data-bar="{of}" aria-hidden="true">'
         f'<i class="shown" style="width:{lower:.1f}%"></i>'
         f'<i class="open" style="left:{lower:.1f}%;width:{upper - lower:.1f}%"></i>'
         f'<i class="mark" style="left:{mark:.1f}%"></i></span>'

@@ -256,6 +256,7 @@ GRAPH = Topic(
     name="graph",
     short="Graph",
     title="The graph of weight vectors",
+    about="Which units’ weight vectors point in nearly the same direction, before and after.",
     introduction=(
         "Each mark is a unit, as large as its weight vector is long. Two units are joined if "
         "their weight vectors point in nearly the same direction: if their inner product "

@@ -88,6 +88,8 @@ class Topic:
         name: an identifier: the anchor on the page, and the beginning of its figures' names.
         short, title: its name in the list of contents, and its heading.
         introduction: how to read its figures.
+        about: what it shows, a sentence for its name in the list of contents; by default the
+            introduction's first.
         caption: under each figure, behind the layer's name.
         missing: what stands in a figure's place.
         schemas: its tables' columns, by the names of the tables.
@@ -125,6 +127,7 @@ class Topic:
     findings: Callable[[str, Numbers], Sequence[Finding]]
     figure: Callable[[Tables, Reference], Figure | None]
     table: Callable[[str, Numbers, Tables], str]
+    about: str = ""
     live: str = ""
     of_losses: Mapping[str, str] = field(default_factory=dict)
     headline: Callable[[Numbers], str] = no_headline

@@ -44,6 +44,7 @@ _SCHEMAS = {
         ]
     ),
 }
+_SCHEMAS["accepted"] = _SCHEMAS["can_go"]
 # Units are counted from 0; where layers go together they are those of the group.
 _SCHEMAS["orders"] = pa.schema(
     [
@@ -80,6 +81,9 @@ def _removal(here: Tables, quantity: Quantity) -> Numbers | None:
         "estimate": answer["estimate"],
         "by_criterion": {row["criterion"]: row["removable"] for row in counts.to_pylist()},
         "random": _mean_and_spread(random),
+        "accepted": [
+            {key: row[key] for key in row if key != "layer"} for row in here["accepted"].to_pylist()
+        ],
         "test": choice["test"],
         "as_many": _as_many(here, quantity, row, answer["criterion"], least or answer["estimate"]),
     }

@@ -1,7 +1,7 @@
 """How many units of a layer can go: every criterion, both directions, and random orders."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pyarrow as pa
@@ -28,8 +28,11 @@ from surfeit.report import words
 from surfeit.report.config import ReportConfig
 from surfeit.report.subject import Subject
 from surfeit.report.topics.topic import Rows
+from surfeit.report.worth import Worth
 from surfeit.tables.tables import column, where
 
+ACCEPTED = (0.005, 0.01, 0.02, 0.05, 0.1)
+"""What may be lost, to choose from on the page, beside what the report is about."""
 _SCORED = 1000  # train examples that criteria look at, where one looks at any
 
 
@@ -67,6 +70,7 @@ def measure_removals(subject: Subject, config: ReportConfig) -> Rows:
         "removal": curves.to_pylist(),
         "removable": list(_counts(curves, subject.worth.loss, rise)),
         "can_go": [{"layer": subject.name, **_answer_row(answer)}],
+        "accepted": list(_accepted(curves, subject)),
         "orders": list(_places(subject.name, answer.criterion, whole)),
         "choices": [{"layer": subject.name, **chosen, **cost}],
         "notes": _remarks(subject),
@@ -79,6 +83,19 @@ def _rise(curves: pa.Table, subject: Subject) -> float | None:
         return None
     dense = column(where(curves, split="validation", removed=0), "loss")[0]
     return subject.worth.rise(float(dense), subject.validation.targets)
+
+
+def accepted_losses(worth: Worth) -> list[float]:
+    """What may be lost, ascending: what the report is about among the others."""
+    return sorted({*ACCEPTED, worth.loss})
+
+
+def _accepted(curves: pa.Table, subject: Subject) -> Iterator[dict[str, Any]]:
+    """The answer for each loss that may be accepted; each one's confidence is its own."""
+    for loss in accepted_losses(subject.worth):
+        rise = _rise(curves, replace(subject, network=subject.network.accepting(loss)))
+        answer = can_go_of_table(curves, loss=loss, rise=rise)
+        yield {"layer": subject.name, **_answer_row(answer), "loss": loss}
 
 
 def _answer_row(answer: CanGo) -> dict[str, Any]:
