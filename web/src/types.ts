@@ -268,6 +268,8 @@ export interface Source {
   scales(query: Query, signal?: AbortSignal): Promise<Scales>;
   /** The groups of a layer's units over all moments; likewise. */
   course(query: Query, signal?: AbortSignal): Promise<Course>;
+  /** Units by their principal components; the query's moment is of no account. */
+  plane(query: Query, signal?: AbortSignal): Promise<Plane>;
   /** Whether timelines may grow and others may be merged: true for a server. */
   readonly live: boolean;
 }
@@ -286,6 +288,28 @@ export interface Course {
   /** At each moment, the mean cosine of units to their group's mean direction; the same of random groups. */
   ownCosine: (number | null)[];
   randomCosine: (number | null)[];
+}
+
+/** Where units lie at all moments, by their first two principal components. */
+export interface Plane {
+  source: "updates" | "weights";
+  units: number;
+  own: number;
+  at: number[];
+  /** On one scale, [moments * units * 2]. */
+  places: Float32Array;
+  /** At each moment, the share of the variance in the plane; null where all units are the same. */
+  share: (number | null)[];
+}
+
+/** What says where units lie: forces between them, or their principal components. */
+export type LayoutBy = "force" | "plane";
+
+/** Places that units go to, and what of the plane is to be in sight. */
+export interface Places {
+  /** [units * 2]. */
+  places: Float32Array;
+  bounds: { left: number; right: number; top: number; bottom: number };
 }
 
 export type ColourBy = "group" | "cluster" | "norm" | "moved" | "movement" | "removal" | "model" | "kept";
@@ -322,6 +346,7 @@ export interface ViewState {
   selected: readonly number[];
   pinned: readonly number[];
   twins: boolean;
+  layout: LayoutBy;
   /** Each unit is joined with so many nearest ones, beside the links above the cutoff. */
   nearest: number | null;
   /** Whether selected units trail their way. */
@@ -366,6 +391,8 @@ export interface GraphView {
   setLinks(options: { maxApart: number; sigma: number; twins: boolean; level?: number }): void;
   setAppearance(appearance: Appearance): void;
   setForces(forces: Forces): void;
+  /** Places that units go to in place of what forces give; null: forces again. */
+  setPlaces(places: Places | null): void;
   setSelected(units: readonly number[]): void;
   /** Units that a search means: they are ringed. */
   setFound(units: readonly number[]): void;

@@ -182,6 +182,25 @@ describe("another picture", () => {
 });
 
 describe("hidden units", () => {
+  it("go to places that are given, and forces lay them out again afterwards", () => {
+    const frame = frameOf(10, 20);
+    send({ kind: "size", width: 800, height: 600, ratio: 1 }, { kind: "frame", frame, fresh: true });
+    send({ kind: "links", maxApart: 65535, sigma: 0.5, twins: false });
+    const places = Float32Array.from({ length: 20 }, (_, at) => (at % 2 === 0 ? at : at % 3));
+    const bounds = { left: 0, right: 40, top: 0, bottom: 2 };
+    send({ kind: "places", places: { places, bounds } });
+    pass(2000);
+    const shown = snapshot().places;
+    const scale = (shown[18] - shown[0]) / 18;
+    places.forEach((place, at) => expect(shown[at]).toBeCloseTo(shown[at % 2] + (at % 2 === 0 ? scale : -scale) * (place - places[at % 2]), 1));
+    // The whole of the bounds is in sight, not only where units are now.
+    expect(shown[0] + 40 * scale).toBeLessThan(800);
+    expect(shown[18]).toBeLessThan(500);
+    send({ kind: "places", places: null });
+    pass(4000);
+    expect(Math.abs(snapshot().places[18] - shown[18])).toBeGreaterThan(1);
+  });
+
   it("have no links, and twins are joined only where both are shown", () => {
     const frame = { ...frameOf(10, 40), own: 5 };
     const state = stateOf({ merged: "second", hidden: [1] });

@@ -43,6 +43,7 @@ export const STATE: ViewState = {
   sigma: 0.5,
   colour: "cluster",
   size: "norm",
+  layout: "force",
   criterion: "magnitude",
   forces: { charge: -30, gravity: 0.1, length: 30, strength: 1, collision: 1 },
   selected: [1, 5, 6],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from .viewing import Viewer, until
+from .viewing import Viewer, places, until
 
 pytestmark = pytest.mark.browser
 
@@ -122,6 +122,34 @@ def test_a_run_of_one_snapshot_shows_weight_vectors_and_says_why(page, serve, tm
     expect(viewer.likeness("what training added")).to_be_disabled()
     expect(viewer.likeness("weight vectors")).to_have_attribute("aria-pressed", "true")
     expect(viewer.legend).to_contain_text("isolated")
+
+
+def test_units_can_lie_by_their_principal_components(viewer, address, runs):
+    from surfeit.similarity import updates
+    from surfeit.viewer.frames.plane import principal_plane
+
+    store, keys = runs
+    viewer.open(address)
+    viewer.choose("layout", "principal components")
+    viewer.expect_state(layout="plane")
+    expect(lead(viewer)).to_have_text(
+        re.compile(r"principal components .* \(\d+ % of the variance\)")
+    )
+    run = store.find(keys[0])
+    first, last = run.weights("fc1", [run.steps()[0], run.steps()[-1]])
+    exact = principal_plane(updates(last, first.clone()).double())[0].numpy()
+    shown = places(viewer.at_rest())
+    scale = np.ptp(shown[:, 0]) / np.ptp(exact[:, 0])
+    expected = np.stack([exact[:, 0], -exact[:, 1]], axis=1) * scale
+    offset = shown.mean(axis=0) - expected.mean(axis=0)
+    np.testing.assert_allclose(shown, expected + offset, atol=1)
+    # What grows is seen to grow: one scale for all moments.
+    viewer.slider.fill("1")
+    viewer.shown()
+    early = places(viewer.at_rest())
+    assert np.ptp(early, axis=0).max() < 0.8 * np.ptp(shown, axis=0).max()
+    viewer.choose("layout", "forces")
+    viewer.expect_state(layout=None)
 
 
 @pytest.mark.parametrize("width", [390, 700])

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 from torch import nn
 
+from surfeit.data import load
 from surfeit.train import Recorder
 
 from .viewing import Viewer
@@ -96,8 +97,8 @@ def cell(new_page, built, tmp_path):
     from surfeit.viewer.embed import data_script, module_script
     from surfeit.viewer.timelines.run import RunTimeline
 
-    def opened(run, layer="fc1"):
-        data = bundle(RunTimeline(run), [layer])
+    def opened(run, layer="fc1", dataset=None):
+        data = bundle(RunTimeline(run), [layer], dataset=dataset)
         page = tmp_path / "cell.html"
         style = "width: 600px; --surfeit-height: 600px"
         place = f'<div class="surfeit" data-home="bundle" data-bundle="b" style="{style}"></div>'
@@ -143,9 +144,13 @@ def unmeasured(tmp_path):
 
 def test_a_chart_that_carries_no_data_is_absent(cell, runs, unmeasured):
     store, (key, _) = runs
-    viewer = cell(store.find(key))
+    viewer = cell(store.find(key), dataset=load("digits"))
     for name in ("learning", "spectrum", "removal", "movement"):
         expect(viewer.chart(name)).to_be_visible()
+    viewer = cell(store.find(key))
+    for name in ("learning", "spectrum", "movement"):
+        expect(viewer.chart(name)).to_be_visible()
+    expect(viewer.page.get_by_role("heading", name="Removing units")).to_be_hidden()
     viewer = cell(unmeasured, "")
     expect(viewer.chart("movement")).to_be_visible()
     expect(viewer.page.get_by_role("heading", name="Learning curve")).to_be_hidden()

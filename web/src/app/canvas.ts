@@ -90,6 +90,8 @@ function createTelling(graph: GraphView): (view: View) => void {
     if (changed("links", `${view.maxApart} ${view.level} ${state.sigma} ${state.twins}`)) {
       graph.setLinks({ maxApart: view.maxApart, level: view.level, sigma: state.sigma, twins: state.twins });
     }
+    const placed = typeof view.placed === "string" ? null : view.placed;
+    if (changed("placed", placed)) graph.setPlaces(placed && { places: placed.places, bounds: placed.bounds });
     if (changed("appearance", view.appearance)) graph.setAppearance(view.appearance);
     const within = (unit: number): boolean => unit < frame.units;
     if (changed("selected", state.selected)) graph.setSelected(state.selected.filter(within));

@@ -5,10 +5,10 @@ import { apartOf, FARTHEST, innerProductOf, maxApartOf, weightOf } from "../grap
 import { appearanceOf } from "../graph/appearance";
 import { nearestLinks } from "../graph/nearestLinks";
 import type { Appearance, Choices, GraphFrame, Layer, Legend, Query, RemovalFrame, Scales, SourceOfSimilarity, ViewState } from "../types";
-import { groupingOf, type Grouping } from "./course";
+import { groupingOf, placesAt, type Grouping, type Placed } from "./course";
 import { factsOf, placesOf, type Facts } from "./facts";
 import type { Model, Shown } from "./model";
-import { subjectOf } from "./measured";
+import { planeSubjectOf, subjectOf } from "./measured";
 import { queryOf, sceneOf, type Scene } from "./scene";
 import { search } from "./search";
 import { DEFAULT_STATE } from "./state";
@@ -48,6 +48,8 @@ export interface View {
   look: Choices;
   /** The units' groups at this moment; a sentence: why there are none, null: not asked for or not yet there. */
   grouping: Grouping | string | null;
+  /** Where units lie by their principal components; a sentence: why they do not, null: forces lay out. */
+  placed: Placed | string | null;
   /** The scale of all moments of these units. */
   scales: Scales | null;
   appearance: Appearance | null;
@@ -65,6 +67,7 @@ export function createDerive(): (model: Model) => View {
   const joined = remember(nearestLinks);
   const groupings = remember(groupingOf);
   const chosen = remember(choicesOf);
+  const placings = remember(placesAt);
   const finds = remember((text: string, from: Facts, ranks: Uint16Array | null, state: ViewState) =>
     search(text, { ...from, places: ranks, selected: state.selected, pinned: state.pinned }),
   );
@@ -113,6 +116,7 @@ export function createDerive(): (model: Model) => View {
       found,
       look,
       grouping,
+      placed: shown && frame && state.layout === "plane" ? placings(model.plane, planeSubjectOf(shown.query), shown.query.at, frame.units) : null,
       scales,
       appearance: picture?.appearance ?? null,
       legend: picture?.legend ?? null,

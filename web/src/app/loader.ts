@@ -1,10 +1,10 @@
 // Brings in what the state asks for: the graph of the moment, the moments that play comes to next,
 // and the pictures beside it. What is no longer wanted is called back.
 
-import type { GraphFrame, Query, Source } from "../types";
+import type { Course, GraphFrame, Plane, Query, Source, ViewState } from "../types";
 import { isGone, sentenceOf } from "./failures";
 import { createBeside } from "./panels";
-import { measuredWith, subjectOf } from "./measured";
+import { measuredWith, planeSubjectOf, subjectOf } from "./measured";
 import type { Model } from "./model";
 import { distinct, queryOf, sceneOf, unreadOf, type Scene } from "./scene";
 import { calledBack, createShelf } from "./shelf";
@@ -101,6 +101,7 @@ function createFrames(store: Store<Model>, source: Source) {
   const shelf = createShelf<GraphFrame>(FRAMES_KEPT);
   const scales = createScales(store, source);
   const courses = createCourses(store, source);
+  const planes = createPlanes(store, source);
   let wanted = "";
   let scene: Scene | null = null;
 
@@ -110,6 +111,7 @@ function createFrames(store: Store<Model>, source: Source) {
     if (!scene) return;
     scales.want(scene);
     courses.want(scene);
+    planes.want(scene);
   }
 
   async function fetchFor(query: Query, key: string): Promise<void> {
@@ -143,7 +145,9 @@ function createFrames(store: Store<Model>, source: Source) {
       scales.leave(scene);
       shelf.keepOnly(new Set([key, ...ahead(scene)]));
       if (key === wanted) {
-        if (!store.get().waiting) courses.want(scene);
+        if (store.get().waiting) return;
+        courses.want(scene);
+        planes.want(scene);
         return;
       }
       wanted = key;
@@ -159,31 +163,41 @@ function createFrames(store: Store<Model>, source: Source) {
       shelf.clear();
       scales.end();
       courses.end();
+      planes.end();
     },
   };
 }
 
-/** Asks for the groups of units over time where they are wanted: colours show them. */
-function createCourses(store: Store<Model>, source: Source) {
+/** What is asked for once of a layer, of all its moments together, and again where a run has grown. */
+interface Whole<T> {
+  wanted(scene: Scene, state: ViewState): boolean;
+  subjectOf(query: Query): string;
+  load(query: Query, signal: AbortSignal): Promise<T>;
+  /** The subject of what is there now. */
+  known(): string | undefined;
+  tell(found: { subject: string; value: T | string } | null): void;
+}
+
+function createWhole<T>(store: Store<Model>, whole: Whole<T>) {
   let asked: { key: string; call: AbortController } | null = null;
 
   async function ask(query: Query, key: string): Promise<void> {
     const mine = { key, call: new AbortController() };
     asked?.call.abort();
     asked = mine;
-    const subject = subjectOf(query);
-    // Where a run has grown, the old groups serve until the new ones are there.
-    if (store.get().course?.subject !== subject) store.set({ course: null });
-    const course = await source.course(query, mine.call.signal).catch((problem: unknown) => (calledBack(problem) ? null : sentenceOf(problem)));
-    if (asked === mine && course !== null) store.set({ course: { subject, course } });
+    const subject = whole.subjectOf(query);
+    // Where a run has grown, the old one serves until the new one is there.
+    if (whole.known() !== subject) whole.tell(null);
+    const value = await whole.load(query, mine.call.signal).catch((problem: unknown) => (calledBack(problem) ? null : sentenceOf(problem)));
+    if (asked === mine && value !== null) whole.tell({ subject, value });
   }
 
   return {
     want(scene: Scene): void {
       const { state } = store.get();
-      if (choicesOf(state, scene).colour !== "group") return;
+      if (!whole.wanted(scene, state)) return;
       const query = queryOf(scene, state);
-      const key = keyOfAll(scene, query);
+      const key = JSON.stringify([whole.subjectOf(query), keyOfAll(scene, query)]);
       if (key !== asked?.key) void ask(query, key);
     },
     end(): void {
@@ -191,6 +205,28 @@ function createCourses(store: Store<Model>, source: Source) {
       asked = null;
     },
   };
+}
+
+/** The groups of units over time: colours show them. */
+function createCourses(store: Store<Model>, source: Source) {
+  return createWhole<Course>(store, {
+    wanted: (scene, state) => choicesOf(state, scene).colour === "group",
+    subjectOf,
+    load: (query, signal) => source.course(query, signal),
+    known: () => store.get().course?.subject,
+    tell: (found) => store.set({ course: found && { subject: found.subject, course: found.value } }),
+  });
+}
+
+/** Units by their principal components: a layout shows them. */
+function createPlanes(store: Store<Model>, source: Source) {
+  return createWhole<Plane>(store, {
+    wanted: (_, state) => state.layout === "plane",
+    subjectOf: planeSubjectOf,
+    load: (query, signal) => source.plane(query, signal),
+    known: () => store.get().plane?.subject,
+    tell: (found) => store.set({ plane: found && { subject: found.subject, plane: found.value } }),
+  });
 }
 
 /** What changes as soon as a run has another moment. */

@@ -17,6 +17,11 @@ export function subjectOf({ timeline, layer, merged }: Query): string {
   return JSON.stringify([timeline, layer, merged]);
 }
 
+/** The same by what likeness rests on: of that are the principal components. */
+export function planeSubjectOf(query: Query): string {
+  return JSON.stringify([subjectOf(query), query.source]);
+}
+
 /** The scale after a picture has come; the very same one where nothing changes. */
 export function measuredWith(old: Measured | null, query: Query, frame: GraphFrame, playing: boolean): Measured {
   const subject = subjectOf(query);

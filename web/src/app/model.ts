@@ -1,6 +1,6 @@
 // All that the page is drawn from: the state in the address and what has come in for it.
 
-import type { Catalog, Course, GraphFrame, Learning, Query, RemovalFrame, SecondRun, SpectrumFrame, ViewState } from "../types";
+import type { Catalog, Course, GraphFrame, Learning, Plane, Query, RemovalFrame, SecondRun, SpectrumFrame, ViewState } from "../types";
 import type { Measured } from "./measured";
 import { DEFAULT_STATE } from "./state";
 
@@ -21,6 +21,8 @@ export interface Model {
   measured: Measured | null;
   /** The groups of these units over time; a sentence: why there are none. */
   course: { subject: string; course: Course | string } | null;
+  /** Where units lie by their principal components; likewise. */
+  plane: { subject: string; plane: Plane | string } | null;
   /** Whether the scale of all moments is still on its way. */
   spanning: boolean;
   /** Why the wanted picture cannot be shown, a sentence. */
@@ -56,6 +58,7 @@ export function firstModel(state: ViewState = DEFAULT_STATE): Model {
     waiting: true,
     measured: null,
     course: null,
+    plane: null,
     spanning: false,
     failure: null,
     learning: null,

@@ -2,13 +2,14 @@
 // are out of range are brought into it, and what is not known is passed over.
 
 import { DEFAULT_FORCES, RANGES } from "../graph/forces";
-import type { ColourBy, Forces, SizeBy, SliderBy, SourceOfSimilarity, ViewState } from "../types";
+import type { ColourBy, Forces, LayoutBy, SizeBy, SliderBy, SourceOfSimilarity, ViewState } from "../types";
 import { DEFAULT_SIGMA, DEFAULT_SPEED, MOST_UNITS, NEAREST, SIGMA, SPEED, within } from "./limits";
 import { formatNumbers, parseNumbers } from "./numbers";
 
 export const COLOURS: readonly ColourBy[] = ["group", "cluster", "norm", "moved", "movement", "removal", "model", "kept"];
 export const SIZES: readonly SizeBy[] = ["norm", "moved"];
 export const SLIDERS: readonly SliderBy[] = ["moment", "step", "log"];
+export const LAYOUTS: readonly LayoutBy[] = ["force", "plane"];
 const SOURCES: readonly SourceOfSimilarity[] = ["weights", "updates", "outputs"];
 const FORCES = Object.keys(DEFAULT_FORCES) as (keyof Forces)[];
 
@@ -27,6 +28,7 @@ export const DEFAULT_STATE: ViewState = {
   selected: [],
   pinned: [],
   twins: false,
+  layout: "force",
   nearest: null,
   trails: false,
   slider: "moment",
@@ -67,6 +69,7 @@ export function parseState(hash: string): ViewState {
     selected: parseNumbers(given.get("sel") ?? "", MOST_UNITS),
     pinned: parseNumbers(given.get("pin") ?? "", MOST_UNITS),
     twins: given.get("twins") === "1",
+    layout: LAYOUTS.find((name) => name === given.get("layout")) ?? "force",
     nearest: nearest === null ? usual.nearest : Math.round(within(nearest, NEAREST)),
     trails: given.get("trails") === "1",
     slider: SLIDERS.find((name) => name === given.get("slider")) ?? "moment",
@@ -94,6 +97,7 @@ export function formatState(state: ViewState): string {
     ["sel", formatNumbers(state.selected) || null],
     ["pin", formatNumbers(state.pinned) || null],
     ["twins", state.twins ? "1" : null],
+    ["layout", state.layout === "force" ? null : state.layout],
     ["k", state.nearest === null ? null : String(state.nearest)],
     ["trails", state.trails ? "1" : null],
     ["slider", state.slider === "moment" ? null : state.slider],

@@ -1,7 +1,7 @@
 // The choices above the graph: run, layer, what likeness rests on, a second run, colours.
 
 import { layerName } from "../layers";
-import type { Catalog, ColourBy, Layer, SizeBy, SourceOfSimilarity, Timeline } from "../types";
+import type { Catalog, ColourBy, Layer, LayoutBy, SizeBy, SourceOfSimilarity, Timeline } from "../types";
 import type { Actions } from "./actions";
 import { isScene, type View } from "./derive";
 import { field, fillSelect, h } from "./dom";
@@ -25,6 +25,11 @@ const COLOUR_NAMES: Record<ColourBy, string> = {
 
 const SIZE_NAMES: Record<SizeBy, string> = { moved: "update", norm: "weight vector" };
 
+const LAYOUTS_OFFERED: readonly { value: LayoutBy; label: string }[] = [
+  { value: "force", label: "forces" },
+  { value: "plane", label: "principal components" },
+];
+
 /** The row of choices. A page that is not live carries one run, and perhaps one to show beside it. */
 export function createToolbar(actions: Actions, live: boolean, browse: () => void): Part {
   const choice = (chosen: (value: string) => void): HTMLSelectElement =>
@@ -32,6 +37,7 @@ export function createToolbar(actions: Actions, live: boolean, browse: () => voi
   const run = choice(actions.chooseRun);
   const layer = choice(actions.chooseLayer);
   const source = createLikeness(actions);
+  const layout = choice((value) => actions.change({ layout: value as LayoutBy }));
   const size = choice((value) => actions.change({ size: value as SizeBy }));
   const merged = choice((value) => actions.chooseMerged(value || null));
   const colour = choice((value) => actions.chooseColour(value as ColourBy));
@@ -46,7 +52,9 @@ export function createToolbar(actions: Actions, live: boolean, browse: () => voi
   const runOptions = remember((catalog: Catalog | null) => (catalog?.timelines ?? []).slice(0, live ? undefined : 1).map(runOption));
   const mergedOptions = remember(besideOptions);
   const element = h("div", { class: "toolbar", role: "group", "aria-label": "What is shown" },
-    runField, browser, field("layer", layer), source.element, mergedField, joined, field("colour", colour), criterionField, field("size by", size));
+    runField, browser, field("layer", layer), source.element, mergedField, joined, field("colour", colour), criterionField, field("size by", size),
+    // A page that carries its data does not carry the principal components.
+    live ? field("layout", layout) : null);
   return {
     element,
     update(view) {
@@ -55,6 +63,7 @@ export function createToolbar(actions: Actions, live: boolean, browse: () => voi
       fillSelect(run, runOptions(catalog), scene?.timeline.id ?? view.state.run ?? "");
       fillSelect(layer, (scene?.timeline.layers ?? []).map(layerOption), scene?.layer.name ?? "");
       source.update(view);
+      fillSelect(layout, LAYOUTS_OFFERED, view.state.layout);
       fillSelect(size, sizes(scene), view.state.size);
       fillSelect(merged, mergedOptions(scene && catalog, scene?.timeline ?? null, scene?.layer ?? null), scene?.merged?.id ?? "");
       fillSelect(colour, colours(view), view.state.colour);

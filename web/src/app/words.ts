@@ -45,8 +45,18 @@ export function leadOf(view: View): string {
   // Where chance ends, the picture says.
   if (!view.frame) return `${marks}.`;
   const { alike, measure, by } = SIMILARITY[view.state.source];
-  if (view.state.nearest > 0) return `${marks}; each is joined with the ${nearestWords(view)} by ${by}.${strongOf(view)}${insteadOf(view)}`;
-  return `${marks}; joined are units ${alike}, ${measure} at least ${short(view.innerProduct)}.${noneOf(view) || fewOf(view)}${insteadOf(view)}`;
+  const end = placedOf(view) + insteadOf(view);
+  if (view.state.nearest > 0) return `${marks}; each is joined with the ${nearestWords(view)} by ${by}.${strongOf(view)}${end}`;
+  return `${marks}; joined are units ${alike}, ${measure} at least ${short(view.innerProduct)}.${noneOf(view) || fewOf(view)}${end}`;
+}
+
+/** Where units lie by their principal components: what that shows, and what it does not. */
+function placedOf({ placed, state }: View): string {
+  if (state.layout !== "plane") return "";
+  if (placed === null) return " Their principal components are being computed.";
+  if (typeof placed === "string") return ` Forces say where they lie: ${placed}`;
+  const share = placed.share === null ? "" : ` (${Math.round(100 * placed.share)} % of the variance)`;
+  return ` They lie by the first two principal components of ${state.source === "updates" ? "what training added" : "their weight vectors"}${share}, on one scale for all moments.`;
 }
 
 /** Where weight vectors are compared because it is not known what training added: why. */

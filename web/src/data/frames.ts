@@ -1,5 +1,5 @@
 // Turns packs into the frames of types.ts.
-import type { Activity, Course, Examples, GraphFrame, Learning, RemovalFrame, RemovalOrder, Scales, Shape, SpectrumFrame, Spread, WeightPictures } from "../types";
+import type { Activity, Course, Examples, GraphFrame, Learning, Plane, RemovalFrame, RemovalOrder, Scales, Shape, SpectrumFrame, Spread, WeightPictures } from "../types";
 import { arrayOf, decode, type Pack } from "./wire";
 
 export function graphFrame(bytes: ArrayBuffer): GraphFrame {
@@ -80,6 +80,19 @@ export function courseFrame(bytes: ArrayBuffer): Course {
     labels: arrayOf(pack, "labels", "u1"),
     ownCosine: header["own_cosine"] as Course["ownCosine"],
     randomCosine: header["random_cosine"] as Course["randomCosine"],
+  };
+}
+
+export function planeFrame(bytes: ArrayBuffer): Plane {
+  const pack = decode(bytes);
+  const { header } = pack;
+  return {
+    source: header["source"] === "updates" ? "updates" : "weights",
+    units: numberOf(pack, "units"),
+    own: numberOf(pack, "own"),
+    at: header["at"] as number[],
+    places: arrayOf(pack, "places", "f4"),
+    share: header["share"] as Plane["share"],
   };
 }
 

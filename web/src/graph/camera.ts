@@ -8,6 +8,13 @@ export interface Camera {
   top: number;
 }
 
+export interface Bounds {
+  left: number;
+  right: number;
+  top: number;
+  bottom: number;
+}
+
 export const LEAST_ZOOM = 0.02;
 export const MOST_ZOOM = 40;
 const FIT_ZOOM = 3;
@@ -23,16 +30,8 @@ export function zoomedAbout(camera: Camera, factor: number, x: number, y: number
   return { zoom, left: x - (x - camera.left) * by, top: y - (y - camera.top) * by };
 }
 
-/** The camera that shows all units in a canvas of this size. */
-export function fitted(bodies: Bodies, width: number, height: number): Camera {
-  const { active, x, y, radius } = bodies;
-  let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
-  for (const unit of active) {
-    left = Math.min(left, x[unit] - radius[unit]);
-    right = Math.max(right, x[unit] + radius[unit]);
-    top = Math.min(top, y[unit] - radius[unit]);
-    bottom = Math.max(bottom, y[unit] + radius[unit]);
-  }
+/** The camera that shows these bounds in a canvas of this size. */
+export function fittedTo({ left, right, top, bottom }: Bounds, width: number, height: number): Camera {
   if (!(left <= right)) return { zoom: 1, left: width / 2, top: height / 2 };
   const wide = Math.max(width - 2 * MARGIN, 10) / Math.max(right - left, 1);
   const room = height > HIGH ? height - LEGEND : height - MARGIN;
@@ -43,6 +42,19 @@ export function fitted(bodies: Bodies, width: number, height: number): Camera {
     left: width / 2 - ((left + right) / 2) * zoom,
     top: (room + MARGIN) / 2 - ((top + bottom) / 2) * zoom,
   };
+}
+
+/** The camera that shows all units in a canvas of this size. */
+export function fitted(bodies: Bodies, width: number, height: number): Camera {
+  const { active, x, y, radius } = bodies;
+  let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
+  for (const unit of active) {
+    left = Math.min(left, x[unit] - radius[unit]);
+    right = Math.max(right, x[unit] + radius[unit]);
+    top = Math.min(top, y[unit] - radius[unit]);
+    bottom = Math.max(bottom, y[unit] + radius[unit]);
+  }
+  return fittedTo({ left, right, top, bottom }, width, height);
 }
 
 /** A camera on the way from one to another. */

@@ -1,7 +1,7 @@
 // The graph's engine: takes commands, lays out, draws, tells what happened. The same code runs in a
 // worker and on the page.
 import { opacityOf, strongInk } from "./buckets.ts";
-import { fitted, zoomedAbout } from "./camera.ts";
+import { zoomedAbout } from "./camera.ts";
 import type { Snapshot } from "../types.ts";
 import { createGestures } from "./gestures.ts";
 import { createHands, moveCamera, press } from "./hands.ts";
@@ -11,7 +11,7 @@ import type { Command, Told } from "./messages.ts";
 import type { Canvas } from "./painter.ts";
 import { twinPairs } from "./scene.ts";
 import { wayOf } from "./trails.ts";
-import { createState, reheat, renew, setAppearance, setFrame, setPinned, type State } from "./state.ts";
+import { cameraOf, createState, reheat, renew, setAppearance, setFrame, setPinned, setPlaces, type State } from "./state.ts";
 
 export interface Engine {
   command(command: Command): void;
@@ -61,6 +61,9 @@ function change(state: State, asked: Change, wake: () => void): void {
       state.forces = asked.forces;
       reheat(state, WARM);
       break;
+    case "places":
+      setPlaces(state, asked.places);
+      break;
     case "selected":
       scene.selected = new Set(asked.units);
       break;
@@ -93,7 +96,7 @@ function change(state: State, asked: Change, wake: () => void): void {
       break;
     case "fit":
       state.following = true;
-      scene.camera = fitted(scene.bodies, scene.width, scene.height);
+      scene.camera = cameraOf(state);
       state.version += 1;
       break;
     case "zoom":

@@ -1,11 +1,11 @@
 // When to lay out and when to draw: a step and a picture a frame while something moves, a last
 // whole picture when it rests, then nothing.
-import { alike, between, fitted } from "./camera.ts";
+import { alike, between } from "./camera.ts";
 import { COLD, WARM } from "./layout.ts";
 import type { Told } from "./messages.ts";
 import { createPace, MANY } from "./pace.ts";
 import { type Canvas, createPainter } from "./painter.ts";
-import { holdLoose, isMoving, renew, type State, step } from "./state.ts";
+import { cameraOf, holdLoose, isMoving, renew, type State, step } from "./state.ts";
 
 export interface Loop {
   /** Something changed: draw at the next frame. */
@@ -91,7 +91,7 @@ export function createLoop(
   function follow(atOnce: boolean): boolean {
     if (!state.following) return false;
     const { scene } = state;
-    const goal = fitted(scene.bodies, scene.width, scene.height);
+    const goal = cameraOf(state);
     if (alike(scene.camera, goal)) return false;
     const next = atOnce ? goal : between(scene.camera, goal, 0.12);
     scene.camera = alike(next, goal) ? goal : next;

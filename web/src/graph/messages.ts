@@ -1,5 +1,5 @@
 // What the page and the engine say to each other, through a worker or directly.
-import type { Appearance, Forces, GraphFrame, GraphStatus, Snapshot } from "../types.ts";
+import type { Appearance, Forces, GraphFrame, GraphStatus, Places, Snapshot } from "../types.ts";
 
 /** From the page. Those that are states are remembered, in case a worker is lost. */
 export type Command =
@@ -8,6 +8,7 @@ export type Command =
   | { kind: "links"; maxApart: number; sigma: number; twins: boolean; level?: number }
   | { kind: "appearance"; appearance: Appearance }
   | { kind: "forces"; forces: Forces }
+  | { kind: "places"; places: Places | null }
   | { kind: "selected"; units: number[] }
   | { kind: "found"; units: number[] }
   | { kind: "trails"; on: boolean }

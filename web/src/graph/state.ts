@@ -1,10 +1,12 @@
 // The engine's state: the picture that is shown, how it is laid out, and what must be made anew
 // before the next one.
-import type { Appearance, Forces, GraphFrame } from "../types.ts";
+import type { Appearance, Forces, GraphFrame, Places } from "../types.ts";
 import { countWithin, FARTHEST } from "./apart.ts";
 import { createBodies, resizeBodies } from "./bodies.ts";
 import { bucketsOf } from "./buckets.ts";
+import { type Camera, fitted, fittedTo } from "./camera.ts";
 import { DEFAULT_FORCES } from "./forces.ts";
+import { approach, goalFor, settle, type Goal } from "./goal.ts";
 import { COLD, createLayout, type Layout, WARM } from "./layout.ts";
 import { drawingOrder, plainAppearance, type Scene } from "./scene.ts";
 import { createSprings, NO_SPRINGS } from "./springs.ts";
@@ -31,6 +33,9 @@ export interface State {
   /** Units begin in fresh places; springs must be made; units changed their radii. */
   fresh: boolean;
   slack: boolean;
+  /** Where units go in place of where forces bring them, and whether they are on their way. */
+  goal: Goal | null;
+  going: boolean;
   /** Counts changes of what the faint links look like. */
   version: number;
 }
@@ -78,7 +83,7 @@ export function createState(): State {
     },
     ...{ frozen: false, reduced: false, quiet: false, following: true, dragged: null, focus: null },
     loose: new Set(),
-    ...{ fresh: false, slack: false, version: 0 },
+    ...{ fresh: false, slack: false, goal: null, going: false, version: 0 },
   };
 }
 
@@ -126,6 +131,35 @@ export function setPinned(state: State, units: readonly number[]): void {
   if ([...before].some((unit) => !now.has(unit))) reheat(state, WARM);
 }
 
+/** Sends units to places, at once where nothing is to move; null: forces lay them out again. */
+export function setPlaces(state: State, places: Places | null): void {
+  const before = state.goal;
+  state.goal = places && goalFor(places);
+  state.going = state.goal !== null;
+  if (state.goal && (state.frozen || state.reduced)) arrive(state);
+  if (before && !state.goal) reheat(state, 1);
+  if (!before !== !state.goal) state.following = true;
+}
+
+/** The camera that has all units in sight; of places, those of all moments. */
+export function cameraOf({ goal, scene }: State): Camera {
+  return goal ? fittedTo(goal.bounds, scene.width, scene.height) : fitted(scene.bodies, scene.width, scene.height);
+}
+
+/** The goal, if it is of these units. */
+function goalOf({ goal, scene }: State): Goal | null {
+  return goal && goal.x.length === scene.bodies.units ? goal : null;
+}
+
+function arrive(state: State): void {
+  const goal = goalOf(state);
+  if (!goal) return;
+  settle(state.scene.bodies, goal);
+  state.going = false;
+  state.layout.heat = 0;
+  state.version += 1;
+}
+
 /** Pinned and dragged units stay; all others are free. */
 export function holdPinned(state: State): void {
   const { held } = state.scene.bodies;
@@ -148,6 +182,7 @@ export function reheat(state: State, heat: number): void {
 }
 
 export function isMoving(state: State): boolean {
+  if (state.goal) return state.going && state.scene.bodies.active.length > 0;
   const free = !state.frozen || state.quiet;
   return free && state.layout.heat > COLD && state.scene.bodies.active.length > 0;
 }
@@ -171,6 +206,7 @@ export function renew(state: State): void {
     state.loose = new Set(scene.pinned);
     holdPinned(state);
     state.layout.begin(scene.springs, state.forces);
+    if (goalOf(state)) arrive(state);
     state.fresh = false;
     state.quiet = state.frozen;
     state.version += 1;
@@ -179,6 +215,12 @@ export function renew(state: State): void {
 
 /** One step of the layout. */
 export function step(state: State): void {
+  const goal = goalOf(state);
+  if (goal) {
+    state.going = approach(state.scene.bodies, goal, state.dragged);
+    state.version += 1;
+    return;
+  }
   state.layout.step(state.scene.springs, state.forces);
   state.version += 1;
 }

@@ -362,6 +362,35 @@ describe("the picture that a training opens with", () => {
   });
 });
 
+describe("a layout by principal components", () => {
+  type Sent = { places: Float32Array; bounds: Record<string, number> } | null;
+
+  it("is asked for once, places units at every moment on one scale, and says what it shows", async () => {
+    const { source, press, text } = await opened(planted([timeline(KEY)]), "#layout=plane");
+    expect(source.placed).toEqual(["fc1 weights"]);
+    expect([...(last("places") as Sent)!.places]).toEqual([0, -4, 4, -4, 8, -4, 12, -4, 16, -4, 20, -4]);
+    expect(text(".lead")).toContain("They lie by the first two principal components of their weight vectors (41 % of the variance), on one scale for all moments.");
+    const { bounds } = (last("places") as Sent)!;
+    expect(bounds).toMatchObject({ left: 0, right: 20, top: -4, bottom: expect.closeTo(0) });
+    press("Home");
+    await wait(500);
+    expect([...(last("places") as Sent)!.places].every((place) => place === 0)).toBe(true);
+    expect((last("places") as Sent)!.bounds).toEqual(bounds);
+    expect(source.placed.length).toBe(1);
+  });
+
+  it("gives way to forces, and says why, where it cannot be had", async () => {
+    const source = planted([timeline(KEY)]);
+    source.plane = () => Promise.reject(new Error("principal components are not of outputs"));
+    const { text, address } = await opened(source, "#layout=plane");
+    expect(last("places")).toBeNull();
+    expect(text(".lead")).toContain("Forces say where they lie: Principal components are not of outputs.");
+    address.tell("#");
+    await wait(300);
+    expect(text(".lead")).not.toContain("Forces say");
+  });
+});
+
 describe("the unit under the pointer", () => {
   it("is told of with its nearest, at the present moment", async () => {
     const { find, text } = await opened(planted([timeline(KEY)]));

@@ -1,7 +1,7 @@
 // A made-up source with everything in it, and a made-up graph: what the app's tests look at.
 
 import { apartOf } from "../../src/graph/apart";
-import type { Catalog, Course, GraphEvents, GraphFrame, GraphView, Query, RemovalFrame, Scales, Source, SpectrumFrame, Timeline } from "../../src/types";
+import type { Catalog, Course, GraphEvents, GraphFrame, GraphView, Plane, Query, RemovalFrame, Scales, Source, SpectrumFrame, Timeline } from "../../src/types";
 
 /** A generator of numbers in [0, 1) that gives the same ones each time (mulberry32). */
 export function random(seed: number): () => number {
@@ -70,6 +70,8 @@ export interface Planted extends Source {
   measured: string[];
   /** The layers whose groups were asked for. */
   followed: string[];
+  /** The layers and likenesses whose principal components were asked for. */
+  placed: string[];
 }
 
 export const SCALES: Scales = { norm: { low: 0.25, high: 4, q99: 4 }, moved: { low: 0.1, high: 0.8, q99: 0.8 }, angle: { low: 0.1, high: 0.5, q99: 0.5 } };
@@ -82,6 +84,15 @@ export const COURSE: Course = {
   labels: Uint8Array.from([0, 400].flatMap((at) => (at === 0 ? [[0, 0, 1, 1, 1, 255], [0, 0, 1, 1, 1, 255], [0, 0, 1, 1, 1, 0], [0, 0, 1, 1, 1, 0]] : [[0, 0, 0, 1, 1, 0]])).flat()),
   ownCosine: [null, 0.7, 0.75, 0.8, 0.81],
   randomCosine: [null, 0.5, 0.5, 0.4, 0.42],
+};
+
+/** Units that move evenly away from each other. */
+export const PLANE: Plane = {
+  source: "weights",
+  ...{ units: 6, own: 6 },
+  at: [0, 100, 200, 300, 400],
+  places: Float32Array.from([0, 1, 2, 3, 4].flatMap((moment) => [0, 1, 2, 3, 4, 5].flatMap((unit) => [unit * moment, -moment]))),
+  share: [null, 0.5, 0.5, 0.5, 0.412],
 };
 
 const SPECTRUM: SpectrumFrame = {
@@ -118,6 +129,7 @@ export function planted(timelines: Timeline[], live = true): Planted {
     growing: false,
     measured: [],
     followed: [],
+    placed: [],
     live,
     catalog: () => answer((): Catalog => ({ timelines: source.timelines, problems: [] })),
     timeline: (id) => answer(() => source.timelines.find((one) => one.id === id)!),
@@ -132,6 +144,10 @@ export function planted(timelines: Timeline[], live = true): Planted {
     spectrum: () => answer(() => SPECTRUM),
     removal: () => answer(() => REMOVAL),
     learning: () => answer(() => ({ at: Float64Array.of(0, 100), columns: { train_accuracy: Float64Array.of(0.1, 0.9) } })),
+    plane: (query) => {
+      source.placed.push(`${query.layer} ${query.source}`);
+      return answer(() => PLANE);
+    },
     course: (query) => {
       source.followed.push(query.layer);
       return answer(() => COURSE);
@@ -161,6 +177,7 @@ export function standIn(): StandIn {
     setLinks: note("links"),
     setAppearance: note("appearance"),
     setForces: note("forces"),
+    setPlaces: note("places"),
     setSelected: note("selected"),
     setFound: note("found"),
     setTrails: note("trails"),

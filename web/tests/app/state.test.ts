@@ -31,6 +31,7 @@ function someState(draw: () => number): ViewState {
     twins: draw() < 0.5,
     nearest: maybe(whole(11), null as never),
     trails: false,
+    layout: maybe("plane", "force"),
     slider: "moment",
     frozen: draw() < 0.5,
     hidden: maybe([1], []),
