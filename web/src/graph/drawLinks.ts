@@ -29,16 +29,16 @@ export function drawLinks(context: Context, scene: Scene, screen: Screen, limit:
     }
     start = Math.max(start, end);
   });
-  if (scene.strong > 0) drawStrong(context, scene, screen, faint);
+  if (scene.strong > 0) drawStrong(context, scene, screen, faint, Math.min(scene.strong, limit));
 }
 
-/** The links up to the level, over all others. */
-function drawStrong(context: Context, scene: Scene, screen: Screen, faint: number): void {
+/** The links up to the level, over all others; thousands of them as thin as these. */
+function drawStrong(context: Context, scene: Scene, screen: Screen, faint: number, count: number): void {
   context.strokeStyle = scene.dark ? "#e6e8ea" : "#1c1e21";
-  context.lineWidth = 1.5 * scene.ratio;
+  context.lineWidth = scene.strong > LINES ? 1 : 1.5 * scene.ratio;
   context.globalAlpha = faint * strongInk(scene.strong);
-  for (let first = 0; first < scene.strong; first += LINES) {
-    strokeRange(context, scene, screen, first, Math.min(first + LINES, scene.strong));
+  for (let first = 0; first < count; first += LINES) {
+    strokeRange(context, scene, screen, first, Math.min(first + LINES, count));
   }
 }
 
