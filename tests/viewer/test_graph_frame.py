@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from surfeit.core import Streams
-from surfeit.similarity import movement, normalised
+from surfeit.similarity import movement, normalised, pairwise_products
 from surfeit.viewer.frames.graph import default_links, graph_frame
 from surfeit.viewer.frames.quantised import STEPS, apart_of, inner_product_of
 from surfeit.viewer.frames.units import note_of, units_of
@@ -161,6 +161,8 @@ def test_the_pack_holds_what_the_page_reads():
     frame = graph_frame(units_of(draw(8, 3), level=0.5), own=4, note="a note")
     header, arrays = decode(frame.packed())
     links = {"level": 0.5, "level_apart": 16384, "floor": -1, "neighbours": 5, "near": 7}
+    mean = header.pop("mean")
+    assert mean == pytest.approx(float(pairwise_products(normalised(draw(8, 3))).mean()), abs=1e-6)
     assert header == {"units": 8, "own": 4, **links, "note": "a note"}
     assert decode(graph_frame(units_of(draw(8, 3))).packed())[0]["level"] is None
     assert {name: str(values.dtype) for name, values in arrays.items()} == {
@@ -198,3 +200,13 @@ def test_weights_that_are_not_finite_are_refused():
         units_of(torch.tensor([[1.0, math.nan]]))
     with pytest.raises(ValueError, match="count must be at least 0, got -1"):
         graph_frame(units_of(draw(4, 3)), links=-1)
+
+
+def test_the_mean_inner_product_is_of_all_pairs_with_a_direction():
+    weight = torch.randn(20, 7, generator=torch.manual_seed(4))
+    weight[3] = 0
+    header, _ = decode(graph_frame(units_of(weight)).packed())
+    rows = normalised(weight[torch.arange(20) != 3].double())
+    products = (rows @ rows.T)[torch.triu_indices(19, 19, 1).unbind()]
+    assert header["mean"] == pytest.approx(float(products.mean()), abs=1e-7)
+    assert decode(graph_frame(units_of(weight[:1])).packed())[0]["mean"] is None

@@ -127,6 +127,8 @@ export interface GraphFrame {
    * on; null where nothing is known of chance. */
   level?: number | null;
   levelApart?: number | null;
+  /** The mean inner product of all pairs; null or left out where it is not known. */
+  mean?: number | null;
 }
 
 /** The eigenvalues of one layer at one moment and the noise fitted to them. */
@@ -302,6 +304,8 @@ export interface Plane {
   share: (number | null)[];
 }
 
+export type Mapping = "cosine" | "report";
+
 /** What says where units lie: forces between them, or their principal components. */
 export type LayoutBy = "force" | "plane";
 
@@ -347,6 +351,9 @@ export interface ViewState {
   pinned: readonly number[];
   twins: boolean;
   layout: LayoutBy;
+  /** How links weigh and where they end: by the cosine or, as the report's program had it, by half
+   * of one less it, squared, over the mean distance. */
+  mapping: Mapping;
   /** Each unit is joined with so many nearest ones, beside the links above the cutoff. */
   nearest: number | null;
   /** Whether selected units trail their way. */
@@ -387,8 +394,9 @@ export interface GraphView {
    * that it is of another moment, which trails remember. */
   setFrame(frame: GraphFrame, options: { fresh: boolean; moved?: boolean }): void;
   /** Links with `apart` up to this are drawn and pull; sigma gives their strength. */
-  /** Those up to `level` are drawn apart from the weaker ones, if there is one. */
-  setLinks(options: { maxApart: number; sigma: number; twins: boolean; level?: number }): void;
+  /** Those up to `level` are drawn apart from the weaker ones, if there is one; `squared`: weights fall
+   * with the square of the distance. */
+  setLinks(options: { maxApart: number; sigma: number; twins: boolean; level?: number; squared?: boolean }): void;
   setAppearance(appearance: Appearance): void;
   setForces(forces: Forces): void;
   /** Places that units go to in place of what forces give; null: forces again. */

@@ -39,7 +39,7 @@ export function stateOf(changes: Partial<Choices> = {}): Choices {
   return {
     ...{ run: "first", merged: null, layer: "fc1", source: "weights", at: null, cut: null, sigma: 0.5 },
     ...{ colour: "cluster", size: "norm", criterion: "magnitude", selected: [], pinned: [], twins: false, frozen: false },
-    ...{ nearest: 0, trails: false, slider: "moment", layout: "force" },
+    ...{ nearest: 0, trails: false, slider: "moment", layout: "force", mapping: "cosine" },
     forces: { charge: -30, gravity: 0.05, length: 30, strength: 1, collision: 1 },
     ...{ hidden: [], speed: 5, loop: true },
     ...changes,

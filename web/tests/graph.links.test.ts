@@ -1,11 +1,24 @@
 // Distances, components and buckets of links.
 import { describe, expect, it } from "vitest";
 
-import { apartOf, countWithin, FARTHEST, innerProductOf, maxApartOf, weightOf } from "../src/graph/apart.ts";
+import { apartOf, countWithin, FARTHEST, innerProductOf, maxApartOf, reportSigma, weightOf } from "../src/graph/apart.ts";
 import { BUCKETS, bucketsOf, opacityOf } from "../src/graph/buckets.ts";
 import { components } from "../src/graph/components.ts";
 import { createSprings } from "../src/graph/springs.ts";
 import { frameOf } from "./graph.fixtures.ts";
+
+describe("the report's mapping", () => {
+  it("weighs by the squared half distance, and its cutoff gives that distance back", () => {
+    for (const sigma of [0.2, 0.48, 0.7]) {
+      for (const apart of [0, 1000, 20000, 60000]) {
+        const d = (1 - innerProductOf(apart)) / 2;
+        expect(weightOf(apart, sigma, true)).toBeCloseTo(Math.exp(-(d * d) / (sigma * sigma)), 12);
+        expect(maxApartOf(weightOf(apart, sigma, true), sigma, true)).toBe(apart);
+      }
+    }
+    expect(reportSigma(0.1)).toBeCloseTo(0.45);
+  });
+});
 
 describe("apart", () => {
   it("goes to an inner product and back", () => {

@@ -44,6 +44,7 @@ export const STATE: ViewState = {
   colour: "cluster",
   size: "norm",
   layout: "force",
+  mapping: "cosine",
   criterion: "magnitude",
   forces: { charge: -30, gravity: 0.1, length: 30, strength: 1, collision: 1 },
   selected: [1, 5, 6],

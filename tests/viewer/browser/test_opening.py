@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from playwright.sync_api import expect
 
 from .viewing import Viewer, places, until
@@ -122,6 +123,25 @@ def test_a_run_of_one_snapshot_shows_weight_vectors_and_says_why(page, serve, tm
     expect(viewer.likeness("what training added")).to_be_disabled()
     expect(viewer.likeness("weight vectors")).to_have_attribute("aria-pressed", "true")
     expect(viewer.legend).to_contain_text("isolated")
+
+
+def test_links_can_be_those_of_the_reports_program(viewer, address, runs):
+    from surfeit.similarity import normalised
+
+    store, keys = runs
+    run = store.find(keys[0])
+    rows = normalised(run.weights("fc1", [run.steps()[-1]])[0].double())
+    distance = (1 - rows @ rows.T)[torch.triu_indices(32, 32, 1).unbind()] / 2
+    sigma = float(distance.mean())
+    joined = int((torch.exp(-((distance / sigma) ** 2)) >= 0.37).sum())
+    viewer.open(address + "#source=weights")
+    viewer.choose("join units", "as the report’s program")
+    viewer.expect_state(map="report", source="weights")
+    expect(lead(viewer)).to_contain_text(f"σ the mean distance {sigma:.2f} and cutoff 0.37")
+    expect(viewer.status).to_contain_text(f"{joined} links from inner product")
+    assert len(viewer.saved()["links"]["source"]) == joined
+    viewer.page.get_by_role("button", name="Back to this layer’s chance level").click()
+    viewer.expect_state(map=None, source="weights")
 
 
 def test_units_can_lie_by_their_principal_components(viewer, address, runs):

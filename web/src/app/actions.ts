@@ -113,14 +113,14 @@ function createTravel(store: Store<Model>, change: Change) {
 function createCutoff(store: Store<Model>, change: Change) {
   const setInnerProduct = (value: number): void => {
     const { sigma } = store.get().state;
-    change({ cut: weightOf(apartOf(value), sigma) });
+    change({ cut: weightOf(apartOf(value), sigma), mapping: "cosine" });
   };
   return {
     setInnerProduct,
     setWeight(value: number): void {
-      change({ cut: clamp(value, leastCut(store.get().state.sigma), 1) });
+      change({ cut: clamp(value, leastCut(store.get().state.sigma), 1), mapping: "cosine" });
     },
-    resetCutoff: () => change({ cut: null }),
+    resetCutoff: () => change({ cut: null, mapping: "cosine" }),
     moveCutoff(by: number): void {
       const { catalog, state, shown } = store.get();
       const found = catalog ? sceneOf(catalog, state) : null;
@@ -132,7 +132,7 @@ function createCutoff(store: Store<Model>, change: Change) {
     setSigma(value: number): void {
       const { state } = store.get();
       const sigma = within(value, SIGMA);
-      change({ sigma, cut: state.cut === null ? null : weightOf(maxApartOf(state.cut, state.sigma), sigma) });
+      change({ sigma, mapping: "cosine", cut: state.cut === null ? null : weightOf(maxApartOf(state.cut, state.sigma), sigma) });
     },
   };
 }

@@ -87,8 +87,10 @@ function createTelling(graph: GraphView): (view: View) => void {
       graph.setFrame(frame, { fresh: now !== subject, moved: at !== moment });
       [subject, moment] = [now, at];
     }
-    if (changed("links", `${view.maxApart} ${view.level} ${state.sigma} ${state.twins}`)) {
-      graph.setLinks({ maxApart: view.maxApart, level: view.level, sigma: state.sigma, twins: state.twins });
+    const sigma = view.reportSigma ?? state.sigma;
+    const squared = view.reportSigma !== null;
+    if (changed("links", `${view.maxApart} ${view.level} ${sigma} ${squared} ${state.twins}`)) {
+      graph.setLinks({ maxApart: view.maxApart, level: view.level, sigma, squared, twins: state.twins });
     }
     const placed = typeof view.placed === "string" ? null : view.placed;
     if (changed("placed", placed)) graph.setPlaces(placed && { places: placed.places, bounds: placed.bounds });

@@ -6,9 +6,19 @@ import { h, say } from "./dom";
 import { NEAREST, SIGMA, within } from "./limits";
 import { createNumberField, createNumberInput } from "./numberfield";
 import type { Part } from "./part";
+import type { ViewState } from "../types";
 import { foldable } from "./fold";
 import { USUAL_NEAREST } from "./usual";
 import { capOf, short, SIMILARITY } from "./words";
+
+/** What each choice changes. */
+const JOINS: Record<string, Partial<ViewState>> = {
+  cutoff: { nearest: 0, mapping: "cosine" },
+  nearest: { nearest: USUAL_NEAREST, mapping: "cosine" },
+  report: { mapping: "report", cut: null },
+};
+
+const REPORT_TITLE = "Heitmann 2020: a link weighs exp(−d² / σ²) with d = (1 − inner product) / 2, σ the mean of d over all pairs; links of 0.37 and more are kept";
 
 export function createCutoff(actions: Actions): Part {
   const inner = createNumberField({
@@ -26,8 +36,9 @@ export function createCutoff(actions: Actions): Part {
     title: "A link weighs exp(−(1 − inner product) / sigma²)",
     changed: actions.setSigma,
   });
-  const joins = h("select", { onchange: () => actions.change({ nearest: joins.value === "nearest" ? USUAL_NEAREST : 0 }) },
-    h("option", { value: "cutoff" }, "above the cutoff"), h("option", { value: "nearest" }, "also the nearest"));
+  const joins = h("select", { onchange: () => actions.change(JOINS[joins.value]!) },
+    h("option", { value: "cutoff" }, "above the cutoff"), h("option", { value: "nearest" }, "also the nearest"),
+    h("option", { value: "report", title: REPORT_TITLE }, "as the report’s program"));
   const nearest = createNumberField({
     label: "nearest", range: { ...NEAREST, min: 1 }, places: 0,
     title: "Each unit is joined with so many nearest to it",
@@ -44,15 +55,17 @@ export function createCutoff(actions: Actions): Part {
   return {
     element,
     update(view) {
-      joins.value = view.state.nearest > 0 ? "nearest" : "cutoff";
-      nearest.element.hidden = view.state.nearest === 0;
+      const report = view.state.mapping === "report";
+      joins.value = report ? "report" : view.state.nearest > 0 ? "nearest" : "cutoff";
+      joins.title = report ? REPORT_TITLE : "";
+      nearest.element.hidden = report || view.state.nearest === 0;
       nearest.show(Math.max(view.state.nearest, 1));
       inner.rename(SIMILARITY[view.state.source].measure);
       inner.show(view.innerProduct);
       weight.show(view.weight < 0.001 ? view.weight.toExponential(3) : String(Number(view.weight.toFixed(4))));
-      sigma.show(view.state.sigma);
+      sigma.show(view.reportSigma ?? view.state.sigma);
       say(back, defaultWords(view));
-      back.disabled = view.state.cut === null;
+      back.disabled = view.state.cut === null && !report;
       const words = capOf(view);
       cap.hidden = words === null;
       say(cap, words ?? "");
@@ -63,6 +76,7 @@ export function createCutoff(actions: Actions): Part {
 function defaultWords(view: View): string {
   if (!isScene(view.scene)) return "";
   const value = short(view.usual);
+  if (view.state.mapping === "report" && view.carried?.mean == null && view.carried) return "The mean distance is not known here: back to the default";
   const level = view.chance ? `${view.state.source === "weights" ? "this layer’s" : "this moment’s"} chance level, ${value}` : `the default, ${value}`;
-  return view.state.cut === null ? `This is ${level}` : `Back to ${level}`;
+  return view.state.cut === null && view.reportSigma === null ? `This is ${level}` : `Back to ${level}`;
 }

@@ -1,7 +1,7 @@
 // What follows from the model: the scene, the cutoff in all its units, what is known of each unit,
 // and how it looks. Each is computed anew only where what it rests on has changed.
 
-import { apartOf, FARTHEST, innerProductOf, maxApartOf, weightOf } from "../graph/apart";
+import { apartOf, FARTHEST, innerProductOf, maxApartOf, REPORT_CUT, reportSigma, weightOf } from "../graph/apart";
 import { appearanceOf } from "../graph/appearance";
 import { nearestLinks } from "../graph/nearestLinks";
 import type { Appearance, Choices, GraphFrame, Layer, Legend, Query, RemovalFrame, Scales, SourceOfSimilarity, ViewState } from "../types";
@@ -28,6 +28,8 @@ export interface View {
   /** Whether the picture is of the very moment. */
   current: boolean;
   maxApart: number;
+  /** The sigma of the report's program where its mapping is in use; null otherwise. */
+  reportSigma: number | null;
   /** Links up to this are drawn apart: all, unless units are joined with their nearest. */
   level: number;
   /** Units of which fewer nearest are known than were asked for; 0 with a cutoff. */
@@ -81,8 +83,9 @@ export function createDerive(): (model: Model) => View {
     const shown = isScene(scene) ? model.shown : null;
     const carried = shown && isScene(scene) && mayStand(model, shown, queryOf(scene, state)) ? shown.frame : null;
     const layer = isScene(scene) ? scene.layer : null;
-    const level = cutoffOf(layer, state, carried);
-    const near = carried && state.nearest > 0 ? joined(carried, state.nearest, level) : null;
+    const report = reported(state, carried);
+    const level = report === null ? cutoffOf(layer, state, carried) : maxApartOf(REPORT_CUT, report, true);
+    const near = carried && state.nearest > 0 && report === null ? joined(carried, state.nearest, level) : null;
     const frame = near?.frame ?? carried;
     const maxApart = near ? FARTHEST : level;
     const order = orderOf(model.removal, state.criterion);
@@ -104,12 +107,13 @@ export function createDerive(): (model: Model) => View {
       carried,
       current: frame !== null && isScene(scene) && shown?.query.at === scene.moment.at && !model.waiting,
       maxApart,
+      reportSigma: report,
       level,
       lacking: near?.lacking ?? 0,
       innerProduct: innerProductOf(level),
       usual: layer ? innerProductOf(usualApart(layer, state.source, carried)) : 0,
       chance: state.source !== "outputs" || carried?.level != null,
-      weight: weightOf(level, state.sigma),
+      weight: report === null ? weightOf(level, state.sigma) : REPORT_CUT,
       facts: known,
       order,
       places: ranks,
@@ -130,6 +134,11 @@ export function isScene(scene: Scene | string | null): scene is Scene {
 
 // Where nothing is known of chance, outputs share their examples: this much is worth a link.
 const OUTPUTS_ALIKE = 0.5;
+
+/** The sigma of the report's program, where its mapping is chosen and the mean distance is known. */
+function reported({ mapping }: Choices, frame: GraphFrame | null): number | null {
+  return mapping === "report" && frame?.mean != null ? reportSigma(frame.mean) : null;
+}
 
 type Levelled = Pick<GraphFrame, "level" | "levelApart"> | null;
 

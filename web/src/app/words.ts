@@ -1,6 +1,6 @@
 // The page's sentences about what is seen.
 
-import { innerProductOf } from "../graph/apart";
+import { innerProductOf, REPORT_CUT } from "../graph/apart";
 import { layerName } from "../layers";
 import type { Moment, SourceOfSimilarity, Timeline } from "../types";
 import { isScene, type View } from "./derive";
@@ -46,6 +46,7 @@ export function leadOf(view: View): string {
   if (!view.frame) return `${marks}.`;
   const { alike, measure, by } = SIMILARITY[view.state.source];
   const end = placedOf(view) + insteadOf(view);
+  if (view.reportSigma !== null) return `${marks}; joined as in the report’s program, with σ the mean distance ${short(view.reportSigma)} and cutoff ${REPORT_CUT}, are units ${alike}, ${measure} at least ${short(view.innerProduct)}.${end}`;
   if (view.state.nearest > 0) return `${marks}; each is joined with the ${nearestWords(view)} by ${by}.${strongOf(view)}${end}`;
   return `${marks}; joined are units ${alike}, ${measure} at least ${short(view.innerProduct)}.${noneOf(view) || fewOf(view)}${end}`;
 }
@@ -135,7 +136,7 @@ export function linksOf(view: View): string {
   const { linked, isolated, drawn } = view.facts;
   const from = `${SIMILARITY[view.state.source].measure} ${short(view.innerProduct)}`;
   const units = `${plural(linked, "linked unit")}, ${counted(isolated)} isolated`;
-  if (view.state.nearest === 0) return `${units} · ${plural(drawn, "link")} from ${from}`;
+  if (view.state.nearest === 0 || view.reportSigma !== null) return `${units} · ${plural(drawn, "link")} from ${from}`;
   const { strong } = view.facts;
   return `${units} · ${plural(strong, "link")} from ${short(view.innerProduct)}, ${counted(drawn - strong)} more to the nearest`;
 }

@@ -119,6 +119,8 @@ function graphOf(header: Header, films: readonly Film[], query: Query): GraphFra
     note: noteOf(header, film.header, moment),
     level: film.header.level?.[moment] ?? null,
     levelApart: film.header.level_apart?.[moment] ?? null,
+    // Of the units of both runs there is one mean, and of the first alone none.
+    mean: units === film.header.units ? (film.header.mean?.[moment] ?? null) : null,
   };
 }
 

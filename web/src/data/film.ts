@@ -25,6 +25,8 @@ export interface FilmHeader {
   series: Record<string, { low: number; high: number }>;
   /** Nearest neighbours of each unit that are among the links. */
   near?: number;
+  /** At each moment the mean inner product of all pairs. */
+  mean?: (number | null)[];
   /** At each moment the inner product that chance does not reach, and the greatest `apart` from it on. */
   level?: (number | null)[];
   level_apart?: (number | null)[];

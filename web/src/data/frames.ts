@@ -21,6 +21,7 @@ export function graphFrame(bytes: ArrayBuffer): GraphFrame {
     note: noteOf(pack),
     level: numberOrNull(pack.header["level"]),
     levelApart: numberOrNull(pack.header["level_apart"]),
+    mean: numberOrNull(pack.header["mean"]),
   };
 }
 

@@ -14,17 +14,28 @@ export function apartOf(innerProduct: number): number {
   return Math.round(((1 - clamp(innerProduct, -1, 1)) / 2) * FARTHEST);
 }
 
-/** The weight of a link, exp(-(1 - inner product) / sigma^2), in (0, 1]. */
-export function weightOf(apart: number, sigma: number): number {
-  return Math.exp(-(2 * apart) / FARTHEST / (sigma * sigma));
+/** The weight of a link in (0, 1]: exp(-(1 - inner product) / sigma^2) or, `squared`, exp(-d^2 / sigma^2)
+ * with d = (1 - inner product) / 2. */
+export function weightOf(apart: number, sigma: number, squared = false): number {
+  const share = apart / FARTHEST;
+  return Math.exp(-(squared ? share * share : 2 * share) / (sigma * sigma));
 }
 
 /** The greatest `apart` whose weight is still at least `cut`. */
-export function maxApartOf(cut: number, sigma: number): number {
+export function maxApartOf(cut: number, sigma: number, squared = false): number {
   if (!(cut > 0)) return FARTHEST;
-  const exact = (-Math.log(Math.min(cut, 1)) * sigma * sigma * FARTHEST) / 2;
+  const most = -Math.log(Math.min(cut, 1)) * sigma * sigma;
+  const exact = FARTHEST * (squared ? Math.sqrt(most) : most / 2);
   // A cut that was itself computed from an apart must give that apart again.
   return clamp(Math.floor(exact + 1e-6), 0, FARTHEST);
+}
+
+/** The least weight of a link that the report's program kept. */
+export const REPORT_CUT = 0.37;
+
+/** Its sigma: the mean of d = (1 - inner product) / 2 over all pairs. */
+export function reportSigma(mean: number): number {
+  return (1 - mean) / 2;
 }
 
 /** How many of the links, sorted by `apart`, are at most `maxApart` apart. */

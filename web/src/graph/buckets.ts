@@ -16,17 +16,17 @@ const LEAST = 0.025;
 const STRONG = 0.85;
 
 /** Buckets of equal width in weight, between the strongest and the weakest link. */
-export function bucketsOf(apart: Uint16Array, sigma: number): Buckets {
+export function bucketsOf(apart: Uint16Array, sigma: number, squared = false): Buckets {
   const count = apart.length;
-  const strongest = count > 0 ? weightOf(apart[0], sigma) : 1;
-  const weakest = count > 0 ? weightOf(apart[count - 1], sigma) : 0;
+  const strongest = count > 0 ? weightOf(apart[0], sigma, squared) : 1;
+  const weakest = count > 0 ? weightOf(apart[count - 1], sigma, squared) : 0;
   const ink = inkOf(count);
   const ends: number[] = [];
   const opacity: number[] = [];
   for (let bucket = 0; bucket < BUCKETS; bucket++) {
     const last = bucket === BUCKETS - 1;
     const edge = strongest + ((weakest - strongest) * (bucket + 1)) / BUCKETS;
-    ends.push(last ? count : countWithin(apart, maxApartOf(edge, sigma)));
+    ends.push(last ? count : countWithin(apart, maxApartOf(edge, sigma, squared)));
     opacity.push(ink * (1 - (0.65 * bucket) / (BUCKETS - 1)));
   }
   return { ends, opacity };

@@ -5,7 +5,7 @@ import type { Appearance, Forces, GraphFrame, GraphStatus, Places, Snapshot } fr
 export type Command =
   | { kind: "size"; width: number; height: number; ratio: number }
   | { kind: "frame"; frame: GraphFrame; fresh: boolean; moved?: boolean }
-  | { kind: "links"; maxApart: number; sigma: number; twins: boolean; level?: number }
+  | { kind: "links"; maxApart: number; sigma: number; twins: boolean; level?: number; squared?: boolean }
   | { kind: "appearance"; appearance: Appearance }
   | { kind: "forces"; forces: Forces }
   | { kind: "places"; places: Places | null }

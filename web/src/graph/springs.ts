@@ -31,10 +31,10 @@ export const NO_SPRINGS: Springs = {
 export function createSprings(
   frame: GraphFrame,
   radius: Float32Array,
-  options: { maxApart: number; sigma: number },
+  options: { maxApart: number; sigma: number; squared?: boolean },
 ): Springs {
   const links = shownLinks(frame, radius, options.maxApart);
-  const weight = weights(links.apart, options.sigma);
+  const weight = weights(links.apart, options.sigma, options.squared);
   const degree = new Uint32Array(frame.units);
   const load = new Float64Array(frame.units);
   for (let link = 0; link < links.count; link++) {
@@ -58,11 +58,11 @@ export function createSprings(
 }
 
 /** The weight of each link; links are sorted, so equal ones follow each other. */
-function weights(apart: Uint16Array, sigma: number): Float32Array {
+function weights(apart: Uint16Array, sigma: number, squared = false): Float32Array {
   const weight = new Float32Array(apart.length);
   for (let link = 0; link < apart.length; link++) {
     const same = link > 0 && apart[link] === apart[link - 1];
-    weight[link] = same ? weight[link - 1] : weightOf(apart[link], sigma);
+    weight[link] = same ? weight[link - 1] : weightOf(apart[link], sigma, squared);
   }
   return weight;
 }

@@ -14,7 +14,7 @@ import { withFootprint } from "./trails.ts";
 
 export interface State {
   frame: GraphFrame;
-  options: { maxApart: number; sigma: number; twins: boolean; level?: number };
+  options: { maxApart: number; sigma: number; twins: boolean; level?: number; squared?: boolean };
   forces: Forces;
   layout: Layout;
   scene: Scene;
@@ -192,7 +192,7 @@ export function renew(state: State): void {
   const { scene } = state;
   if (state.slack) {
     scene.springs = createSprings(state.frame, scene.bodies.radius, state.options);
-    scene.buckets = bucketsOf(scene.springs.apart, state.options.sigma);
+    scene.buckets = bucketsOf(scene.springs.apart, state.options.sigma, state.options.squared);
     // Where all links reach the level there is nothing to tell apart.
     const { maxApart, level = maxApart } = state.options;
     scene.strong = level < maxApart ? countWithin(scene.springs.apart, level) : 0;

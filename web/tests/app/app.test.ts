@@ -362,6 +362,35 @@ describe("the picture that a training opens with", () => {
   });
 });
 
+describe("the report's own mapping", () => {
+  it("is a choice of its own: squared distances, sigma their mean, cutoff 0.37", async () => {
+    const source = planted([timeline(KEY)]);
+    const graphOf = source.graph.bind(source);
+    source.graph = async (query, signal) => ({ ...(await graphOf(query, signal)), mean: 0.2 });
+    const { find, text, address } = await opened(source);
+    const joins = find<HTMLSelectElement>(".number.wide select");
+    joins.value = "report";
+    joins.dispatchEvent(new Event("change"));
+    await wait(300);
+    expect(address.hash).toBe("#v=2&map=report");
+    const links = last("links") as { maxApart: number; sigma: number; squared: boolean };
+    expect([links.sigma, links.squared]).toEqual([0.4, true]);
+    // exp(-(d / 0.4)^2) >= 0.37, d = apart / 65535
+    expect(links.maxApart / 65535).toBeCloseTo(0.4 * Math.sqrt(-Math.log(0.37)), 4);
+    expect(text(".lead")).toContain("joined as in the report’s program, with σ the mean distance 0.40 and cutoff 0.37, are units whose weight vectors point the same way, inner product at least 0.20.");
+    find<HTMLButtonElement>("button.link").click();
+    await wait(300);
+    expect(address.hash).toBe("");
+    expect((last("links") as { squared: boolean }).squared).toBe(false);
+  });
+
+  it("says where the mean distance is not known", async () => {
+    const { text } = await opened(planted([timeline(KEY)]), "#map=report");
+    expect(text(".lead")).toContain("inner product at least 0.25.");
+    expect(text("button.link")).toBe("The mean distance is not known here: back to the default");
+  });
+});
+
 describe("a layout by principal components", () => {
   type Sent = { places: Float32Array; bounds: Record<string, number> } | null;
 

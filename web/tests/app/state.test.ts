@@ -32,6 +32,7 @@ function someState(draw: () => number): ViewState {
     nearest: maybe(whole(11), null as never),
     trails: false,
     layout: maybe("plane", "force"),
+    mapping: maybe("report", "cosine"),
     slider: "moment",
     frozen: draw() < 0.5,
     hidden: maybe([1], []),

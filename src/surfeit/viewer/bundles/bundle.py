@@ -194,6 +194,7 @@ class _Made:
             "step": written.step,
             "error": written.error,
             "level": levels,
+            "mean": [take.mean for take in takes],
             "level_apart": [None if level is None else limit_of(level) for level in levels],
         }
         self.films.append((about, arrays | {name: getattr(written, name) for name in FILM_ARRAYS}))

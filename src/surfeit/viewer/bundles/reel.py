@@ -14,6 +14,7 @@ from torch import Tensor
 from surfeit.core import StoreError, one_thread
 from surfeit.viewer.bundles.film import pair_products
 from surfeit.viewer.frames.active import ActiveUnits
+from surfeit.viewer.frames.graph import mean_product
 from surfeit.viewer.frames.moments import VALUES
 from surfeit.viewer.frames.places import Origin, Place, joined
 from surfeit.viewer.frames.units import Units
@@ -38,12 +39,14 @@ class Take:
     Args:
         products: the inner products of all pairs, [pairs]; NaN where one has no direction.
         level: from which of them units are linked by default; None where that is unknown.
+        mean: of the products; None without pairs.
         note: what is to be known of them, a sentence, or None.
         rows: the units' directions, of length 1 or 0.
     """
 
     products: np.ndarray
     level: float | None
+    mean: float | None
     note: str | None
     rows: Tensor
 
@@ -150,7 +153,8 @@ class Reel:
             products = pair_products(units.rows, level=level)
         else:
             products = units.products.numpy()
-        return Take(products=products, level=level, note=note, rows=units.rows)
+        mean = mean_product(units.rows[units.rows.norm(dim=1) > 0])
+        return Take(products=products, level=level, mean=mean, note=note, rows=units.rows)
 
     def _read(self, timeline: Timeline, at: Sequence[int]) -> list[Compared | str]:
         try:

@@ -35,6 +35,7 @@ class GraphFrame:
         units: how many there are; those of a merged run come after the first run's.
         own: units of the first run.
         level: the inner product from which units are linked by default; None where it is unknown.
+        mean: of the inner products of all pairs of units that have a direction; None without pairs.
         norm, moved, angle, kept: float32 [units], as in `Units`.
         source, target: uint16 [links], the nearest pair first.
         apart: uint16 [links], quantised distance of each pair, ascending. Those up to
@@ -52,6 +53,7 @@ class GraphFrame:
     units: int
     own: int
     level: float | None
+    mean: float | None
     norm: np.ndarray
     moved: np.ndarray
     angle: np.ndarray
@@ -77,6 +79,7 @@ class GraphFrame:
             "neighbours": self.neighbours,
             "near": self.near,
             "level": self.level,
+            "mean": self.mean,
             "level_apart": None if self.level is None else limit_of(self.level),
             "note": self.note,
         }
@@ -117,6 +120,7 @@ def graph_frame(
         units=count,
         own=count if own is None else own,
         level=units.level,
+        mean=mean_product(rows),
         norm=_float(units.norm),
         moved=_float(units.moved),
         angle=_float(units.angle),
@@ -133,6 +137,15 @@ def graph_frame(
         near_apart=near_apart,
         note=note,
     )
+
+
+def mean_product(rows: Tensor) -> float | None:
+    """The mean inner product of all pairs of rows of length 1, `(‖Σ r‖² − n) / (n (n − 1))`."""
+    count = len(rows)
+    if count < 2:
+        return None
+    total = rows.double().sum(dim=0).square().sum() - rows.double().square().sum()
+    return float(total / (count * (count - 1)))
 
 
 def default_links(units: int) -> int:
