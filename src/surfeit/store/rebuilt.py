@@ -17,9 +17,7 @@ _FREE_WEIGHTS = 1 << 20
 _UNBUILDABLE = (LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError)
 
 
-def rebuilt(
-    architecture: dict[str, Any], tensors: Mapping[str, Tensor], path: Path
-) -> nn.Module:
+def rebuilt(architecture: dict[str, Any], tensors: Mapping[str, Tensor], path: Path) -> nn.Module:
     """The network as described, once it is known to be no larger than what is stored of it.
 
     Args:

@@ -195,7 +195,7 @@ def figure(table: pa.Table) -> Figure:
             if row["kept"] == "rewind" or not removed:
                 groups.setdefault(_words(row["kept"]) + removed, []).append(row["accuracy"])
         dots(right, groups)
-        right.set(title="Untrained, by what is kept", xlabel="test accuracy")
+        right.set(title="Untrained, by mask", xlabel="test accuracy")
         for panel in (left, right):
             dots_legend(panel)
     return drawing

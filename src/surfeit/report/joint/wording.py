@@ -60,9 +60,9 @@ def bounds_of(together: Numbers) -> Bounds:
 
 def _left(joint: Numbers, summary: Numbers) -> str:
     together, bounds = joint["together"], joint["together"]["bounds"]
-    of = "lower" if bounds is not None and bounds["lower"] else "estimate"
-    removed = bounds["lower"] if of == "lower" else together["estimate"]
-    return left_words(joint, of, removed, summary)
+    if bounds is not None and bounds["lower"]:
+        return left_words(joint, "lower", bounds["lower"], summary)
+    return left_words(joint, "estimate", together["estimate"], summary)
 
 
 def _left_alone(summary: Numbers) -> str:

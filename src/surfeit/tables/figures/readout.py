@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
+from matplotlib.scale import SymmetricalLogTransform
 from matplotlib.transforms import Bbox
 
 Box = tuple[float, float, float, float]  # left, top, width, height, in the SVG's units
@@ -167,12 +168,13 @@ def _axis(axes: Axes, name: str) -> Axis:
     axis = axes.xaxis if name == "x" else axes.yaxis
     low, high = axes.get_xlim() if name == "x" else axes.get_ylim()
     kind = axis.get_scale()
-    near = float(axis.get_transform().linthresh) if kind == "symlog" else 0.0
+    transform = axis.get_transform()
+    near = transform.linthresh if isinstance(transform, SymmetricalLogTransform) else 0.0
     return Axis(
         kind=kind,
         low=float(low),
         high=float(high),
-        near=near,
+        near=float(near),
         label=axis.get_label_text(),
         percent=axis.get_major_formatter()(0.5, 0).endswith("%"),
     )
@@ -198,7 +200,7 @@ def _keys(figure: Figure, legend: Legend) -> Iterator[Key]:
     """The samples lie before the words, as wide as the legend says."""
     for text in legend.get_texts():
         left, top, _, height = _box(figure, text.get_window_extent())
-        size = text.get_fontsize()
+        size = float(text.get_fontsize())
         width = legend.handlelength * size
         start = left - legend.handletextpad * size - width
         yield Key(label=text.get_text(), box=(start - 1, top - 1, width + 2, height + 2))
