@@ -57,9 +57,22 @@ def test_page_asks_for_nothing(page):
     for tag, values in outline(page).starts:
         assert tag not in {"link", "iframe", "img", "object"}
         for name in ("src", "href", "xlink:href", "srcset"):
-            assert values.get(name, "#").startswith(("#", "data:"))
+            beside = ("summary.json", "tables/", "figures/") if tag == "a" else ()
+            assert values.get(name, "#").startswith(("#", "data:", *beside))
     assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", page))
     assert "@import" not in page
+
+
+def test_unit_lists_tables_figures_and_summary_are_linked(page, tables):
+    linked = {values["href"] for tag, values in outline(page).starts if tag == "a"}
+    assert {"summary.json", *(f"tables/{name}.parquet" for name in tables)} <= linked
+    for kind in ("svg", "png", "pdf"):
+        names = ("learning", "removal-fc1", "graph-fc2", "spectrum-fc1", "rank-fc2")
+        assert {f"figures/{name}.{kind}" for name in names} <= linked
+    units = _plain(page.split("<summary>Which units can go</summary>")[1].split("</details>")[0])
+    assert "Shown (6): 11, 10, 9, 8, 7, 6" in units, "the first first"
+    assert "Further ones by the estimate (1): 5" in units
+    assert page.count("<summary>Which units can go</summary>") == 1, "none of fc2 can"
 
 
 def test_page_is_well_formed_and_every_reference_has_its_target(page):

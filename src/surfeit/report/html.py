@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from html import escape
+from urllib.parse import quote
 
 _PROLOG = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->", re.DOTALL)
 _METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
@@ -86,6 +87,11 @@ def details(summary: str, body: str, *, anchor: str | None = None) -> str:
     """What is there for those who open it, or follow a link to its anchor."""
     named = "" if anchor is None else f' id="{escape(anchor)}"'
     return f"<details{named}><summary>{escape(summary)}</summary>\n{body}\n</details>"
+
+
+def file_link(path: str, words: str | None = None) -> str:
+    """A link to a file beside the page, by its path from there; nothing is read before a click."""
+    return f'<a href="{escape(quote(path))}">{escape(words or path)}</a>'
 
 
 def section(name: str, title: str, body: str) -> str:

@@ -16,6 +16,7 @@ from surfeit.report.panels import Drawing, panelled
 from surfeit.report.provenance import provenance_block
 from surfeit.report.terms import marked
 from surfeit.report.topics import TOPICS, Topic, answering_first
+from surfeit.store import file_name
 from surfeit.tables.tables import where
 from surfeit.viewer.embed import data_script, module_script, plain_script, policy
 
@@ -55,7 +56,9 @@ def render(
         _found(summary),
         _learning(summary, figures, tables["learning"].column_names),
         *(_topic(topic, summary, figures, tables, live, choices) for topic in TOPICS.values()),
-        html.section("provenance", "Where this comes from", provenance_block(summary)),
+        html.section(
+            "provenance", "Where this comes from", provenance_block(summary, list(tables))
+        ),
         html.section("words", "What the words mean", glossary(summary)),
     ]
     parts = [parts[0], *(marked(part, meanings) for part in parts[1:])]
@@ -186,7 +189,7 @@ def _learning(summary: Numbers, figures: Mapping[str, Drawing], columns: Sequenc
     else:
         label = _learning_label(summary)
         drawing = panelled(figures["learning"], prefix="learning-d", label=label)
-        body = html.figure(drawing, _learning_caption(summary, columns))
+        body = html.figure(drawing, _learning_caption(summary, columns)) + _files("learning")
     return html.section("learning", "Learning curve", body)
 
 
@@ -230,6 +233,7 @@ def _topic(
             body = _figure(topic, name, place, still, live)
             if topic.name == "removal" and choices is not None:
                 body = chosen(body, place, choices)
+            body += _files(file_name(topic.name, name))
         body += topic.table(name, summary, tables)
         body = "".join(html.paragraph(text) for text in _notes(tables, topic, name)) + body
         anchor = f"{topic.name}-{place}"
@@ -241,6 +245,14 @@ def _topic(
     if topic.live and live.missing:
         introduction += html.paragraph(live.missing)
     return html.section(topic.name, topic.title, introduction + "\n".join(blocks))
+
+
+def _files(figure: str) -> str:
+    """Links to a figure's files."""
+    links = " ".join(
+        html.file_link(f"figures/{figure}.{kind}", kind.upper()) for kind in ("svg", "png", "pdf")
+    )
+    return f'<p class="parts">This figure: {links}</p>'
 
 
 def _figure(topic: Topic, name: str, place: int, still: str, live: Live) -> str:

@@ -1,7 +1,7 @@
 """Where a report comes from: the run, the data, the versions, and how to get it again."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -75,8 +75,13 @@ def typed_command(given: str | None) -> str | None:
     return shlex.join([*typed, *arguments])
 
 
-def provenance_block(summary: Numbers) -> str:
-    """The run's record as a table, with the settings of the measurement behind it."""
+def provenance_block(summary: Numbers, tables: Sequence[str] = ()) -> str:
+    """The run's record as a table, with the settings of the measurement and the files behind it.
+
+    Args:
+        summary: as `summarise` gives it.
+        tables: the names of the tables beside the page.
+    """
     run = summary["run"]
     rows = [
         ["Run", f"<code>{escape(run['key'])}</code>"],
@@ -94,7 +99,7 @@ def provenance_block(summary: Numbers) -> str:
     record = html.table("The run", ("What", "Value"), rows)
     lines = [[escape(name), escape(text)] for name, text in setting_words(summary)]
     measured = html.table("Set before the measurement", ("Setting", "Value"), lines)
-    return record + html.details("Settings of this report", measured) + html.paragraph(_FILES)
+    return record + html.details("Settings of this report", measured) + _files(tables)
 
 
 def setting_words(summary: Numbers) -> list[tuple[str, str]]:
@@ -147,7 +152,11 @@ def _snapshots(run: Numbers) -> str:
     )
 
 
-_FILES = (
-    "Beside this page: every number in summary.json, every table as Parquet in tables/, every "
-    "figure as SVG, PNG and PDF in figures/."
-)
+def _files(tables: Sequence[str]) -> str:
+    """Links to what lies beside the page; they lead nowhere where the page was sent alone."""
+    listed = ", ".join(html.file_link(f"tables/{name}.parquet", name) for name in tables)
+    return (
+        f"<p>Beside this page: {html.file_link('summary.json')} holds every number, the folder "
+        f"tables every table as Parquet{f' ({listed})' if listed else ''}, and the folder figures "
+        "every figure as SVG, PNG and PDF.</p>"
+    )

@@ -157,7 +157,28 @@ def _table(name: str, summary: Numbers, tables: Tables) -> str:
         f"{words.examples(summary)} lets go; estimates, of which the largest chose the criterion"
     )
     head = ("Criterion", "Least important first", "Most important first")
-    return html.details("Every criterion", html.table(caption, head, rows))
+    every = html.details("Every criterion", html.table(caption, head, rows))
+    return every + _unit_list(name, removal, tables["orders"])
+
+
+def _unit_list(name: str, removal: Numbers, orders: pa.Table) -> str:
+    """Which units go, the first first, up to what was shown and up to the estimate."""
+    order = where(orders, layer=name).sort_by("place")["unit"].to_pylist()
+    lower = 0 if removal["bounds"] is None else removal["bounds"]["lower"]
+    parts = []
+    for words_of, first, last in (
+        ("Shown", 0, lower),
+        ("Further ones by the estimate", lower, removal["estimate"]),
+    ):
+        if last > first:
+            units = ", ".join(map(str, order[first:last]))
+            parts.append(f"<p>{words_of} ({last - first}): <code>{units}</code></p>")
+    if not parts:
+        return ""
+    whole = html.file_link("tables/orders.parquet", "the whole order")
+    by = escape(removal["criterion"].replace("_", " "))
+    about = f"<p>Units counted from 0, in the order of {by}; {whole} is beside this page.</p>"
+    return html.details("Which units can go", about + "".join(parts))
 
 
 def _can_go_cell(layer: Numbers, worth: Quantity) -> str:
