@@ -63,6 +63,15 @@ def test_equal_values_are_no_certainty(summary):
     assert words.amount_and_spread({**equal, "sd": 0.01}, worth) == "97.5 ± 1.0\N{NO-BREAK SPACE}%"
 
 
+def test_a_spread_that_is_rounded_away_is_not_called_nothing(summary):
+    worth = words.quantity(summary)
+    narrow = {"mean": 0.975, "sd": 0.0004, "repeats": 5}
+    text = words.amount_and_spread(narrow, worth)
+    assert text == "97.5 ± less than 0.1\N{NO-BREAK SPACE}%"
+    assert words.amount_and_spread({**narrow, "sd": 0.0005}, worth).startswith("97.5 ± 0.1")
+    assert words.plus_minus({"mean": 12.2, "sd": 0.4, "repeats": 5}) == "12 ± less than 1"
+
+
 def test_accuracy_has_wilsons_interval(summary):
     interval = wilson_interval(388, 400)
     assert summary["accuracy"]["test"] == {

@@ -46,7 +46,8 @@ def listed(parts: Sequence[str]) -> str:
 
 def plus_minus(spread: Numbers) -> str:
     """A mean and its standard deviation, e.g. "61 ± 14"."""
-    return f"{spread['mean']:.0f}" + (equal(spread) or f" ± {spread['sd']:.0f}")
+    few = "less than 1" if spread["sd"] < 0.5 else f"{spread['sd']:.0f}"
+    return f"{spread['mean']:.0f}" + (equal(spread) or f" ± {few}")
 
 
 def amount_and_spread(spread: Numbers, worth: Quantity) -> str:
@@ -55,7 +56,9 @@ def amount_and_spread(spread: Numbers, worth: Quantity) -> str:
     if equal(spread):
         return f"{worth.amount(mean)}{equal(spread)}"
     if worth.name == "accuracy":
-        return f"{100 * mean:.1f} ± {100 * sd:.1f}{SPACE}%"
+        # What is rounded away is not nothing.
+        few = "less than 0.1" if sd < 0.0005 else f"{100 * sd:.1f}"
+        return f"{100 * mean:.1f} ± {few}{SPACE}%"
     return f"{worth.amount(mean)} ± {worth.amount(sd)}"
 
 
