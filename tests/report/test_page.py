@@ -200,7 +200,7 @@ def test_page_says_when_the_initial_weights_are_missing(summary, figures, tables
 
 
 def test_further_layers_are_there_to_be_opened(summary, figures, tables, monkeypatch):
-    monkeypatch.setattr("surfeit.report.page.OPEN_LAYERS", 1)
+    monkeypatch.setattr("surfeit.report.sections.OPEN_LAYERS", 1)
     page = render(summary, figures, tables)
     assert len(re.findall('<details id="[a-z]+-1"><summary>fc2</summary>', page)) == 4
     assert "<details><summary>fc1</summary>" not in page

@@ -8,16 +8,15 @@ from typing import Any
 import pyarrow as pa
 
 from surfeit.report import findings, html, words
-from surfeit.report.accepted import chosen, data_block, losses_to_choose, slider
+from surfeit.report.accepted import data_block, losses_to_choose, slider
 from surfeit.report.glossary import glossary, meanings_of
 from surfeit.report.joint import joint_section
 from surfeit.report.live import STILL, Live
-from surfeit.report.panels import Drawing, panelled
+from surfeit.report.panels import Drawing
 from surfeit.report.provenance import provenance_block
+from surfeit.report.sections import data_of, learning_section, topic_section
 from surfeit.report.terms import marked
-from surfeit.report.topics import TOPICS, Topic, answering_first
-from surfeit.store import file_name
-from surfeit.tables.tables import where
+from surfeit.report.topics import TOPICS, answering_first
 from surfeit.viewer.embed import data_script, module_script, plain_script, policy
 
 Numbers = Mapping[str, Any]
@@ -30,7 +29,6 @@ _ABOUT = {
     "provenance": "The run, its data and settings, and the files beside this page.",
     "words": "All words of this page that have a meaning of their own.",
 }
-OPEN_LAYERS = 3  # further layers' figures are there to be opened
 
 
 def render(
@@ -54,8 +52,11 @@ def render(
         _top(summary, meanings),
         html.section("network", "The network", _network(summary, choices)),
         _found(summary),
-        _learning(summary, figures, tables["learning"].column_names),
-        *(_topic(topic, summary, figures, tables, live, choices) for topic in TOPICS.values()),
+        learning_section(summary, figures, tables["learning"].column_names),
+        *(
+            topic_section(topic, summary, figures, tables, live, choices)
+            for topic in TOPICS.values()
+        ),
         html.section(
             "provenance", "Where this comes from", provenance_block(summary, list(tables))
         ),
@@ -88,12 +89,8 @@ def _scripts(summary: Numbers, live: Live) -> str:
     if live.viewer is None:
         return ""
     names = [(place, name) for place, name in enumerate(summary["layers"]) if name in live.bundles]
-    data = [data_script(_data_of(place), live.bundles[name]) for place, name in names]
+    data = [data_script(data_of(place), live.bundles[name]) for place, name in names]
     return "\n".join([*data, module_script(live.viewer), ""])
-
-
-def _data_of(place: int) -> str:
-    return f"graph-{place}-data"
 
 
 def _top(summary: Numbers, meanings: Mapping[str, str]) -> str:
@@ -181,89 +178,3 @@ def _below_overview(summary: Numbers, terms: Sequence[str]) -> str:
         named, verb = words.listed([f"“{term}”" for term in terms]), "mean" + "s" * (len(terms) < 2)
         text += f' What {escape(named)} {verb} stands under <a href="#words">Words</a>.'
     return f'<p class="soft">{text.strip()}</p>'
-
-
-def _learning(summary: Numbers, figures: Mapping[str, Drawing], columns: Sequence[str]) -> str:
-    if "learning" not in figures:
-        body = html.paragraph("The run has no metrics of a split, so there is no learning curve.")
-    else:
-        label = _learning_label(summary)
-        drawing = panelled(figures["learning"], prefix="learning-d", label=label)
-        body = html.figure(drawing, _learning_caption(summary, columns)) + _files("learning")
-    return html.section("learning", "Learning curve", body)
-
-
-def _learning_caption(summary: Numbers, columns: Sequence[str]) -> str:
-    """What has to be known of the splits that were measured while it was trained."""
-    splits, noun = {name.partition("_")[0] for name in columns}, words.examples(summary)
-    worse = "above" if words.quantity(summary).name == "accuracy" else "behind"
-    said = {
-        "train": "Train is measured along the epoch, while the weights still change, so it can lie "
-        f"{worse} the others.",
-        "test": f"The test {noun} were measured and never used.",
-    }
-    # A loop of the user's own says itself how it measures.
-    if summary["run"]["recorded"]:
-        return "As the training loop recorded it."
-    return " ".join(text for split, text in said.items() if split in splits)
-
-
-def _learning_label(summary: Numbers) -> str:
-    worth = words.quantity(summary)
-    what = {"loss": "Loss", "accuracy": "Error and loss"}.get(worth.name, f"{worth.words} and loss")
-    return f"{what} against the epoch, for train, validation and test {words.examples(summary)}"
-
-
-def _topic(
-    topic: Topic,
-    summary: Numbers,
-    figures: Mapping[str, Drawing],
-    tables: Mapping[str, pa.Table],
-    live: Live,
-    choices: Mapping[str, Any] | None,
-) -> str:
-    topic = topic.read_by(words.quantity(summary))
-    blocks = []
-    for place, name in enumerate(summary["layers"]):
-        drawing = figures.get(f"{topic.name}-{name}")
-        body = html.paragraph(topic.missing)
-        if drawing is not None:
-            label = f"{topic.title}: layer {words.layer_name(name)}"
-            still = panelled(drawing, prefix=f"{topic.name}-{place}-d", label=label)
-            body = _figure(topic, name, place, still, live)
-            if topic.name == "removal" and choices is not None:
-                body = chosen(body, place, choices)
-            body += _files(file_name(topic.name, name))
-        body += topic.table(name, summary, tables)
-        body = "".join(html.paragraph(text) for text in _notes(tables, topic, name)) + body
-        anchor = f"{topic.name}-{place}"
-        if place < OPEN_LAYERS:
-            blocks.append(f'<h3 id="{anchor}">{escape(words.layer_name(name))}</h3>\n{body}')
-        else:
-            blocks.append(html.details(words.layer_name(name), body, anchor=anchor))
-    introduction = html.paragraph(topic.introduction)
-    if topic.live and live.missing:
-        introduction += html.paragraph(live.missing)
-    return html.section(topic.name, topic.title, introduction + "\n".join(blocks))
-
-
-def _files(figure: str) -> str:
-    """Links to a figure's files."""
-    links = " ".join(
-        html.file_link(f"figures/{figure}.{kind}", kind.upper()) for kind in ("svg", "png", "pdf")
-    )
-    return f'<p class="parts">This figure: {links}</p>'
-
-
-def _figure(topic: Topic, name: str, place: int, still: str, live: Live) -> str:
-    shown = words.layer_name(name)
-    caption = f"{shown}: {topic.caption}"
-    if not topic.live or name not in live.bundles:
-        note = live.notes.get(name) if topic.live else None
-        return html.figure(still, f"{caption} {note}" if note else caption)
-    captions = (f"{shown}: {topic.live}", caption)
-    return html.live_figure(_data_of(place), live.state(name), still, captions=captions)
-
-
-def _notes(tables: Mapping[str, pa.Table], topic: Topic, name: str) -> list[str]:
-    return where(tables["notes"], topic=topic.name, layer=name)["text"].to_pylist()

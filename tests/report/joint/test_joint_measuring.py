@@ -12,7 +12,7 @@ from surfeit.models import mlp
 from surfeit.prune import removal_bounds
 from surfeit.report import ReportConfig
 from surfeit.report.joint import joint_numbers
-from surfeit.report.joint.measuring import path_of
+from surfeit.report.joint.path import path_of
 from surfeit.report.measure import measure
 from surfeit.report.network import Network
 from surfeit.report.quantities import ACCURACY

@@ -177,6 +177,11 @@ def glossary(summary: Numbers) -> list[Entry]:
         "criterion with the largest is chosen. Such a number is above the true one about every "
         "second time."
     )
+    accepted = (
+        "What may be lost at most, here {loss}. The page’s control shows the answers for other "
+        "losses: the confidence that is said is that of each alone, for a loss that was set before "
+        "its answer was seen."
+    )
     criteria = [
         Entry(
             word=_literal(CRITERIA[name].title),
@@ -192,6 +197,7 @@ def glossary(summary: Numbers) -> list[Entry]:
         Entry(word="Removal", meaning=removal),
         *([Entry(word="Can go", meaning=can_go)] if bounded else []),
         Entry(word="Estimate", meaning=estimate),
+        Entry(word="Accepted loss", meaning=accepted),
         *criteria,
     ]
 
