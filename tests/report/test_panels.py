@@ -5,7 +5,8 @@ import re
 from dataclasses import replace
 from html import unescape
 
-from surfeit.report.panels import panelled
+from surfeit.report.panels import _curve, panelled
+from surfeit.tables.figures.readout import Curve
 
 
 def test_panels_hold_all_of_the_drawing_and_each_its_own(figures):
@@ -32,7 +33,9 @@ def test_each_panel_says_what_it_is_and_holds_its_values(figures):
     ]
     first, *_ = (json.loads(unescape(data)) for data in re.findall(r'data-panel="([^"]*)"', html))
     by = {curve["label"]: curve for curve in first["curves"]}
-    assert by["magnitude"]["x"] == 13, "counts from 0 on are said by their number"
+    assert (by["magnitude"]["x"], by["magnitude"]["step"]) == (13, 1), (
+        "counts from 0 on are said by their number"
+    )
     assert by["magnitude"]["y"][:3] == [0, 0, 0]
     assert by["magnitude"]["y"][9] == 20  # two beyond the seven that can go
     assert first["y"]["label"] == "validation accuracy lost (points)"
@@ -55,3 +58,12 @@ def test_a_drawing_without_such_panels_is_shown_whole(figures):
         html = panelled(other, prefix="p", label="Learning")
         assert html.startswith('<svg role="img" aria-label="Learning"')
         assert "panel" not in html
+
+
+def test_of_very_many_points_some_are_read_at_their_own_places():
+    curve = Curve(label="a", colour="#000000", x=tuple(map(float, range(2001))), y=(0.5,) * 2001)
+    found = _curve(curve)
+    assert (found["x"], found["step"]) == (501, 4)
+    assert len(found["y"]) == 501
+    apart = Curve(label="a", colour="#000000", x=(1.0, 2.0, 4.0), y=(0.1, 0.2, 0.3))
+    assert _curve(apart)["x"] == [1, 2, 4]

@@ -20,7 +20,8 @@
 
   const xOf = (panel, value) => panel.plot[0] + panel.plot[2] * share(panel.x, value);
   const yOf = (panel, value) => panel.plot[1] + panel.plot[3] * (1 - share(panel.y, value));
-  const places = (curve) => (Array.isArray(curve.x) ? curve.x : [...Array(curve.x).keys()]);
+  const counts = (curve) => Array.from({ length: curve.x }, (_, count) => count * curve.step);
+  const places = (curve) => (Array.isArray(curve.x) ? curve.x : counts(curve));
 
   function words(axis, value) {
     const number = axis.percent ? 100 * value : value;

@@ -12,6 +12,7 @@ from surfeit.tables.figures.readout import Axis, Box, Curve, Key, Panel, Readout
 
 _TAG = re.compile(r"<(/?)g\b[^>]*?(/?)>")
 _DIGITS = 4  # of a value that is read off
+_MOST = 600  # points of a curve: more are closer than they can be pointed at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,11 +118,13 @@ def _axis(axis: Axis) -> dict[str, Any]:
 
 
 def _curve(curve: Curve) -> dict[str, Any]:
-    """Counts from 0 on are said by their number alone."""
-    counts = curve.x == tuple(float(count) for count in range(len(curve.x)))
-    x = len(curve.x) if counts else [_short(value) for value in curve.x]
-    y = [_short(value) for value in curve.y]
-    return {"label": curve.label, "colour": curve.colour, "x": x, "y": y}
+    """Counts from 0 on are said by their number and their step."""
+    step = -(-len(curve.x) // _MOST)
+    x, y = curve.x[::step], [_short(value) for value in curve.y[::step]]
+    found = {"label": curve.label, "colour": curve.colour, "y": y}
+    if x == tuple(float(step * count) for count in range(len(x))):
+        return found | {"x": len(x), "step": step}
+    return found | {"x": [_short(value) for value in x]}
 
 
 def _short(value: float) -> float | int:

@@ -46,7 +46,7 @@ def summarise(tables: Tables, provenance: Mapping[str, Any], config: ReportConfi
         "answers": 1 if judged is None else judged // whole[0]["images"],
         quantity.name: {row["split"]: _whole(row, quantity) for row in whole},
         "layers": {name: layer_numbers(tables, name, quantity) for name in names},
-        "joint": joint_numbers(tables, quantity),
+        "joint": joint_numbers(tables),
     }
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from surfeit.core import Split, Streams
+from surfeit.core import Split, Streams, squared_error
 from surfeit.data import from_tensors
 from surfeit.models import mlp
 from surfeit.prune import removal_bounds
@@ -15,7 +15,6 @@ from surfeit.report.joint import joint_numbers
 from surfeit.report.joint.path import path_of
 from surfeit.report.measure import measure
 from surfeit.report.network import Network
-from surfeit.report.quantities import ACCURACY
 from surfeit.store import Store
 from surfeit.tables import paired_interval
 from surfeit.tables.tables import column, where
@@ -96,7 +95,7 @@ def test_validation_chooses_a_step_and_test_bounds_the_path(run, dataset, tables
     lost, gained = (torch.tensor(judged[name].to_pylist()) for name in ("lost", "gained"))
     bounds = removal_bounds(lost, gained, examples=300, loss=0.05)
     assert (answer["lower"], answer["upper"]) == (bounds.lower, bounds.upper)
-    joint = joint_numbers(tables, ACCURACY)
+    joint = joint_numbers(tables)
     together = joint["together"]
     assert together["bounds"]["lower"] == sum(map(len, _removed(tables, bounds.lower).values()))
     refuted = _removed(tables, bounds.upper + 1)
@@ -115,7 +114,7 @@ def test_validation_chooses_a_step_and_test_bounds_the_path(run, dataset, tables
 
 
 def test_random_units_are_as_many_of_each_layer(tables):
-    together = joint_numbers(tables, ACCURACY)["together"]
+    together = joint_numbers(tables)["together"]
     drawn = where(tables["joint"], order="random").to_pylist()
     assert [row["repeat"] for row in drawn] == [0, 1, 2]
     assert {row["removed"] for row in drawn} == {together["as_many"]["removed"]}
@@ -171,7 +170,7 @@ def test_too_much_work_leaves_joint_removal_out(run, dataset, monkeypatch):
 
 def test_of_one_layer_only_what_is_left_is_counted(run, dataset):
     tables = measure(run, dataset, replace(CONFIG, layers=("fc1",)))
-    joint = joint_numbers(tables, ACCURACY)
+    joint = joint_numbers(tables)
     assert joint["together"] is None
     assert joint["left_out"] == "units of one layer alone were removed"
     (answer,) = tables["can_go"].to_pylist()
@@ -186,3 +185,45 @@ def _size(first, second):
 def _small(first, second):
     generator = Streams(0).get("init")
     return mlp((first, second), input_shape=(1, 4, 4), classes=3, generator=generator)
+
+
+def test_outputs_that_are_no_numbers_leave_joint_removal_out(run, dataset, monkeypatch):
+    def broken(*given):
+        raise ValueError("outputs are no longer finite")
+
+    monkeypatch.setattr("surfeit.report.joint.measuring._measured", broken)
+    tables = measure(run, dataset, CONFIG)
+    assert tables["joint_answer"]["left_out"].to_pylist() == ["outputs are no longer finite"]
+    joint = joint_numbers(tables)
+    assert joint["together"] is None
+    assert joint["costs"]["whole"] is not None
+
+
+def test_of_a_regression_an_estimate_is_given_in_r2(tmp_path):
+    generator = Streams(0).get("sine")
+
+    def split(n):
+        x = torch.rand(n, 1, generator=generator) * 4 - 2
+        return Split(x, torch.cat([x.sin(), x.cos()], 1))
+
+    data = from_tensors("sine", train=split(80), validation=split(50), test=split(40))
+
+    def builder(*, input_shape, classes, generator):
+        return mlp((12, 8), input_shape=input_shape, classes=classes, generator=generator)
+
+    recipe = Recipe(epochs=40, lr=0.02, optimizer="adam", batch_size=20)
+    found = train(builder, data, recipe, objective=squared_error, store=Store(tmp_path))
+    tables = measure(found, data, CONFIG)
+    together = joint_numbers(tables)["together"]
+    assert together["bounds"] is None
+    assert together["why_no_bounds"] == "bounds are given of accuracies alone"
+    many, step = together["as_many"], tables["joint_answer"]["estimate"][0].as_py()
+    model = found.model().double().eval()
+    with torch.no_grad():
+        for name, units in _removed(tables, step).items():
+            model.get_submodule(name).weight[units] = 0
+            model.get_submodule(name).bias[units] = 0
+        targets = data.test.targets.double()
+        error = (model(data.test.inputs.double()) - targets).square().sum(1).mean()
+        spread = (targets - targets.mean(0)).square().sum(1).mean()
+    assert many["after"] == pytest.approx(float(1 - error / spread), abs=1e-6)

@@ -47,6 +47,7 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
                 ("confidence", _NUMBER),
                 ("examples", _WHOLE),
                 ("why_no_bounds", _TEXT),
+                ("test_variance", _NUMBER),
                 ("left_out", _TEXT),
             ]
         ),
@@ -66,6 +67,7 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
 
 "joint_path" says how many units of each layer are gone after each step, "joint" what the network is
 worth then (`order` is "path", or "random" for as many drawn units of each layer at a single step),
-"joint_answer" how many steps cost what may be lost at most, and "costs" what the whole network
+"joint_answer" how many steps cost what may be lost at most (`test_variance` is that of the targets
+it was judged on, where R² is reported), and "costs" what the whole network
 takes and what is left of it: `of` is "whole", "lower" (the bound) or "estimate".
 """

@@ -66,7 +66,11 @@ def measure_joint(
     if splits is None:
         text = f"on {FEWEST_IMAGES} {network.noun} it would take too long"
         return found | {"joint_answer": [_left_out(text)]}
-    for name, more in _measured(network, path, without, splits, config).items():
+    try:
+        measured = _measured(network, path, without, splits, config)
+    except ValueError as error:  # as where outputs are no longer finite
+        return found | {"joint_answer": [_left_out(str(error))]}
+    for name, more in measured.items():
         found[name] = [*found.get(name, []), *more]
     return found
 
@@ -118,7 +122,13 @@ def _measured(
             for name, curve in curves.items()
             for row in _rows(curve, path, name, "path", range(path.steps + 1))
         ],
-        "joint_answer": [{"steps": path.steps, **_answer_row(answer)}],
+        "joint_answer": [
+            {
+                "steps": path.steps,
+                "test_variance": network.worth.variance(splits["test"].targets),
+                **_answer_row(answer),
+            }
+        ],
         "accepted": list(_accepted(network, path, curves, splits)),
         "costs": list(_costs(network, path, answer)),
         "choices": [_choice(network, path, without, splits["test"], answer.estimate)],

@@ -6,7 +6,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from surfeit.report.quantities import Quantity
 from surfeit.report.topics.choices import choice_of
 from surfeit.tables.tables import where
 
@@ -15,12 +14,11 @@ _TAKEN = ("parameters", "multiply_adds", "bytes")
 _BOUNDS = ("loss", "confidence", "examples")
 
 
-def joint_numbers(tables: Mapping[str, pa.Table], quantity: Quantity) -> Numbers:
+def joint_numbers(tables: Mapping[str, pa.Table]) -> Numbers:
     """The network's part of the summary: JSON values.
 
     Args:
         tables: of the report.
-        quantity: what the network is judged by.
 
     Returns:
         `costs`: by "whole", "lower" (the bound) and "estimate", `parameters`, `multiply_adds` and
@@ -39,7 +37,7 @@ def joint_numbers(tables: Mapping[str, pa.Table], quantity: Quantity) -> Numbers
         "costs": {of: _taken(rows.get(of)) for of in ("whole", "lower", "estimate")},
         "unknown": next((row["unknown"] for row in rows.values() if row["unknown"]), None),
         "left_out": left_out,
-        "together": _together(tables, answers[0], quantity) if measured else None,
+        "together": _together(tables, answers[0]) if measured else None,
     }
 
 
@@ -49,7 +47,7 @@ def _taken(row: Mapping[str, Any] | None) -> Numbers | None:
     return {name: row[name] for name in _TAKEN}
 
 
-def _together(tables: Mapping[str, pa.Table], answer: Numbers, quantity: Quantity) -> Numbers:
+def _together(tables: Mapping[str, pa.Table], answer: Numbers) -> Numbers:
     path = _by_step(tables["joint_path"])
     choice = choice_of(tables, "joint")
     assert choice is not None
@@ -79,7 +77,7 @@ def _together(tables: Mapping[str, pa.Table], answer: Numbers, quantity: Quantit
             if row["layer"] is None
         ],
         "test": choice["test"],
-        "as_many": _as_many(tables, lower or answer["estimate"], quantity),
+        "as_many": _as_many(tables, lower or answer["estimate"], answer["test_variance"]),
     }
 
 
@@ -90,14 +88,14 @@ def _by_step(path: pa.Table) -> dict[int, dict[str, int]]:
     return found
 
 
-def _as_many(tables: Mapping[str, pa.Table], step: int, quantity: Quantity) -> Numbers:
+def _as_many(tables: Mapping[str, pa.Table], step: int, variance: float | None) -> Numbers:
     """What the network is worth on the test split after a step, along the path and at random."""
     at = where(tables["joint"], split="test", step=step)
-    variance = tables["layers"]["test_variance"][0].as_py()
+    curve = "loss" if at["accuracy"].null_count else "accuracy"
 
     def worth(order: str) -> list[float]:
-        values = where(at, order=order)[quantity.curve].to_pylist()
-        return [1 - value / variance if quantity.name == "r2" else value for value in values]
+        values = where(at, order=order)[curve].to_pylist()
+        return [value if variance is None else 1 - value / variance for value in values]
 
     random = worth("random")
     spread = stdev(random) if len(random) > 1 else None
