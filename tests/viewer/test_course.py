@@ -12,12 +12,12 @@ from surfeit.store import Store
 from surfeit.train import Recipe, train
 from surfeit.viewer.bundles.bundle import FILM_ARRAYS, bundle
 from surfeit.viewer.bundles.film import Film, levels
-from surfeit.viewer.frames.active import ActiveUnits
+from surfeit.viewer.frames.active import ActiveUnits, favourite_class
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.course import course_frame
 from surfeit.viewer.frames.pictures import Pictures, Query
 from surfeit.viewer.frames.quantised import apart_of
-from surfeit.viewer.timelines.library import Library
+from surfeit.viewer.timelines.library import Library, some_examples
 from surfeit.viewer.timelines.run import RunTimeline
 from surfeit.viewer.wire import decode
 
@@ -92,6 +92,43 @@ def test_server_and_bundle_say_the_same(store, timelines):
     (number,) = [n for n, chart in enumerate(header["charts"]) if chart["kind"] == "course"]
     assert arrays[f"chart_{number}"].tobytes() == served
     assert header["charts"][number] == {"kind": "course", "layer": "fc1", "at": timeline.moment()}
+
+
+def test_the_class_that_a_unit_answers_to_most(store, timelines):
+    timeline, data = timelines[0], load("digits")
+    pictures = Pictures(Library(store, dataset_of=lambda _: data), Cache(None))
+    header, arrays = decode(pictures.course(Query(timeline.id, "fc1")))
+    classes = arrays["classes"].reshape(len(header["at"]), 40)
+    split = some_examples(data)[:512]
+    model = timeline.model(header["at"][-1])
+    with torch.no_grad():
+        outputs = model.get_submodule("fc1")(split.inputs.flatten(1)).relu()
+    expected = torch.stack(
+        [outputs[split.targets == number].mean(dim=0) for number in range(10)]
+    ).argmax(dim=0)
+    silent = (outputs > 0).float().mean(dim=0) < 0.01
+    assert 0 < silent.sum() < 8
+    assert classes[-1][~silent].tolist() == expected[~silent].tolist()
+    assert (classes[-1][silent] == 255).all()
+    both, arrays = decode(pictures.course(Query(timeline.id, "fc1", merged=timelines[1].id)))
+    assert (arrays["classes"].reshape(len(both["at"]), 80)[:, :40] == classes).all()
+    without = Pictures(Library(store), Cache(None))
+    assert "classes" not in decode(without.course(Query(timeline.id, "fc1")))[1]
+
+
+@pytest.mark.parametrize("missing", [[], [1]])
+def test_the_favourite_class_has_the_largest_mean(missing):
+    generator = torch.manual_seed(0)
+    outputs = torch.rand(7, 60, generator=generator)
+    targets = torch.arange(60) % 4
+    for one in missing:
+        targets[targets == one] = 0
+    found = favourite_class(outputs, targets)
+    for unit, one in enumerate(found.tolist()):
+        means = {
+            label: outputs[unit, targets == label].mean() for label in targets.unique().tolist()
+        }
+        assert one == max(means, key=lambda label: means[label])
 
 
 def test_merged_runs_are_divided_together(store, timelines):

@@ -287,6 +287,8 @@ export interface Course {
   groups: number;
   /** The group of each unit at each moment, [moments * units]; 255: none. */
   labels: Uint8Array;
+  /** The class that each unit answers to most, [moments * units]; 255: it is silent. Null: not known. */
+  classes: Uint8Array | null;
   /** At each moment, the mean cosine of units to their group's mean direction; the same of random groups. */
   ownCosine: (number | null)[];
   randomCosine: (number | null)[];
@@ -316,7 +318,7 @@ export interface Places {
   bounds: { left: number; right: number; top: number; bottom: number };
 }
 
-export type ColourBy = "group" | "cluster" | "norm" | "moved" | "movement" | "removal" | "model" | "kept";
+export type ColourBy = "group" | "class" | "cluster" | "norm" | "moved" | "movement" | "removal" | "model" | "kept";
 
 /** What the area of a unit's mark tells. */
 export type SizeBy = "norm" | "moved";

@@ -158,6 +158,7 @@ describe("a bundle", () => {
     const course = await source.course(await query({ at: 5 }));
     expect(course).toMatchObject({ source: "updates", units: 6, own: 6, at: [0, 5, 10, 15, 20, 25] });
     expect(course.labels.length).toBe(36);
+    expect(course.classes).toBeNull(); // there are no data
     expect(Math.max(...course.labels.filter((label) => label !== 255))).toBe(course.groups - 1);
     expect(course.ownCosine.at(-1)!).toBeGreaterThan(course.randomCosine.at(-1)! - 1e-6);
     expect((await source.catalog()).timelines[0]!.withoutUpdates).toBeNull();

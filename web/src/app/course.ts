@@ -16,6 +16,7 @@ export function groupingOf(known: Model["course"], subject: string, at: number, 
   const moment = nearestMoment(course, at);
   return {
     labels: course.labels.subarray(moment * units, (moment + 1) * units),
+    classes: course.classes && course.classes.subarray(moment * units, (moment + 1) * units),
     groups: course.groups,
     source: course.source,
     own: course.ownCosine[moment] ?? null,

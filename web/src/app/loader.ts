@@ -210,7 +210,7 @@ function createWhole<T>(store: Store<Model>, whole: Whole<T>) {
 /** The groups of units over time: colours show them. */
 function createCourses(store: Store<Model>, source: Source) {
   return createWhole<Course>(store, {
-    wanted: (scene, state) => choicesOf(state, scene).colour === "group",
+    wanted: (scene, state) => ["group", "class"].includes(choicesOf(state, scene).colour),
     subjectOf,
     load: (query, signal) => source.course(query, signal),
     known: () => store.get().course?.subject,

@@ -6,7 +6,7 @@ import type { ColourBy, Forces, LayoutBy, SizeBy, SliderBy, SourceOfSimilarity, 
 import { DEFAULT_SIGMA, DEFAULT_SPEED, MOST_UNITS, NEAREST, SIGMA, SPEED, within } from "./limits";
 import { formatNumbers, parseNumbers } from "./numbers";
 
-export const COLOURS: readonly ColourBy[] = ["group", "cluster", "norm", "moved", "movement", "removal", "model", "kept"];
+export const COLOURS: readonly ColourBy[] = ["group", "class", "cluster", "norm", "moved", "movement", "removal", "model", "kept"];
 export const SIZES: readonly SizeBy[] = ["norm", "moved"];
 export const SLIDERS: readonly SliderBy[] = ["moment", "step", "log"];
 export const LAYOUTS: readonly LayoutBy[] = ["force", "plane"];

@@ -14,6 +14,7 @@ import { CRITERIA, criterionName, plural, SIMILARITY } from "./words";
 
 const COLOUR_NAMES: Record<ColourBy, string> = {
   group: "group",
+  class: "class answered most",
   cluster: "component",
   norm: "norm",
   moved: "update",
@@ -136,7 +137,7 @@ function colours({ state, scene, facts }: View) {
   const two = isScene(scene) && scene.merged !== null;
   const masked = (isScene(scene) && scene.timeline.axis === "level") || (facts?.kept.some((kept) => kept < 1) ?? false);
   const moved = facts?.moved.some(Number.isFinite) ?? false;
-  const idle: Partial<Record<ColourBy, boolean>> = { model: !two, kept: !masked, moved: !moved };
+  const idle: Partial<Record<ColourBy, boolean>> = { model: !two, kept: !masked, moved: !moved, class: !isScene(scene) || scene.timeline.withoutData !== null };
   return (Object.keys(COLOUR_NAMES) as ColourBy[])
     .filter((value) => value === state.colour || !idle[value])
     .map((value) => ({ value, label: COLOUR_NAMES[value] }));

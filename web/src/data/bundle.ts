@@ -130,10 +130,8 @@ function courseOf(header: Header, pack: Pack, query: Query): Course {
   const course = courseFrame(nested(pack, chart));
   const units = query.merged === null ? course.own : course.units;
   if (units === course.units) return course;
-  const moments = course.at.map((_, moment) => course.labels.subarray(moment * course.units, moment * course.units + units));
-  const labels = new Uint8Array(moments.length * units);
-  moments.forEach((part, moment) => labels.set(part, moment * units));
-  return { ...course, units, labels };
+  const cut = (all: Uint8Array): Uint8Array => all.filter((_, place) => place % course.units < units);
+  return { ...course, units, labels: cut(course.labels), classes: course.classes && cut(course.classes) };
 }
 
 /** The scale of all moments of the film that carries these units. */

@@ -79,6 +79,7 @@ export function courseFrame(bytes: ArrayBuffer): Course {
     at: header["at"] as number[],
     groups: numberOf(pack, "groups"),
     labels: arrayOf(pack, "labels", "u1"),
+    classes: pack.arrays.has("classes") ? arrayOf(pack, "classes", "u1") : null,
     ownCosine: header["own_cosine"] as Course["ownCosine"],
     randomCosine: header["random_cosine"] as Course["randomCosine"],
   };

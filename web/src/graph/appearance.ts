@@ -3,7 +3,7 @@ import type { Appearance, Choices, ColourBy, GraphFrame, Legend, Scales, SizeBy,
 import { countWithin } from "./apart.ts";
 import { GREY, mixed, OKABE_ITO, shade } from "./colour.ts";
 import { components } from "./components.ts";
-import { byGroup, type Grouping } from "./groups.ts";
+import { byClass, byGroup, type Grouping } from "./groups.ts";
 import { radiusOf, scalesOf, sizeMarks } from "./scales.ts";
 
 /** What appearance depends on beside the picture and the state. */
@@ -40,6 +40,7 @@ const COMPONENT_COLOURS = [
 
 const PAINTERS: Record<ColourBy, (frame: GraphFrame, shown: Uint8Array, state: Choices, extra: Measured) => Painted> = {
   group: (frame, shown, _state, extra) => ({ ...byGroup(frame.units, shown, extra.grouping ?? null, extra.dark), isolated: null }),
+  class: (frame, shown, _state, extra) => ({ ...byClass(frame.units, shown, extra.grouping ?? null, extra.dark), isolated: null }),
   cluster: (frame, shown, _state, extra) => byComponent(frame, shown, extra.level),
   norm: (frame, _shown, _state, { scales, dark }) => bySize(frame.norm, scales.norm, "Norm of the weight vector", dark),
   moved: (frame, _shown, _state, { scales, dark }) => bySize(frame.moved, scales.moved, "Size of what training added", dark),

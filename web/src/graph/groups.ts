@@ -6,6 +6,8 @@ import { GREY, mixed } from "./colour.ts";
 export interface Grouping {
   /** From 0; 255: none. */
   labels: Uint8Array;
+  /** The class that each unit answers to most; 255: it is silent. Null: not known. */
+  classes: Uint8Array | null;
   groups: number;
   /** What units were divided by. */
   source: "updates" | "weights";
@@ -43,6 +45,28 @@ export function byGroup(units: number, shown: Uint8Array, grouping: Grouping | s
   if (sizes[groups] > 0) entries.push({ label: `none: ${sizes[groups]}`, colour: GREY, shape: 0 });
   const title = `Groups of units by ${grouping.source === "updates" ? "what training added" : "weight vectors"}`;
   return { colour, legend: { title, entries, scale: null, note: worth(grouping) } };
+}
+
+/** Classes that have colours of their own; the others share grey. */
+const COLOURED = COLOURS.length;
+
+/** Each unit's colour by the class that it answers to most, and what the legend says of it. */
+export function byClass(units: number, shown: Uint8Array, grouping: Grouping | string | null, dark: boolean): { colour: Uint32Array; legend: Legend } {
+  const title = "Class that a unit answers to most";
+  const classes = grouping === null || typeof grouping === "string" ? null : grouping.classes;
+  if (classes === null) {
+    const note = grouping === null ? "computing…" : typeof grouping === "string" ? grouping : "Not known: that takes examples of classes.";
+    return { colour: new Uint32Array(units).fill(GREY), legend: { title, entries: [], scale: null, note } };
+  }
+  const counts = new Map<number, number>();
+  classes.forEach((one, unit) => shown[unit] && counts.set(one, (counts.get(one) ?? 0) + 1));
+  const colourOf = (one: number): number => (one < COLOURED ? groupColour(one, dark) : GREY);
+  const entries: Legend["entries"] = [...counts].filter(([one]) => one < COLOURED).sort(([a], [b]) => a - b).map(([one, size]) => ({ label: `${one}: ${size}`, colour: colourOf(one), shape: 0 }));
+  const others = [...counts].reduce((sum, [one, size]) => (one >= COLOURED && one !== NO_GROUP ? sum + size : sum), 0);
+  if (others > 0) entries.push({ label: `others: ${others}`, colour: GREY, shape: 0 });
+  if (counts.has(NO_GROUP)) entries.push({ label: `silent: ${counts.get(NO_GROUP)}`, colour: GREY, shape: 0 });
+  const note = "Largest mean output, over up to 512 validation examples.";
+  return { colour: Uint32Array.from(classes, colourOf), legend: { title, entries, scale: null, note } };
 }
 
 /** What the division is worth: it would look like groups even of directions that have none. */

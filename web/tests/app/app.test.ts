@@ -336,6 +336,20 @@ describe("the picture that a training opens with", () => {
     expect(text(".legend")).toContain("A way to follow units, not a discovery.");
   });
 
+  it("colours by the class that a unit answers to most, where that is known", async () => {
+    const { source, text, root } = await opened(everyday(), "#colour=class");
+    expect(source.followed).toEqual(["fc1"]);
+    expect(text(".legend h2")).toBe("Class that a unit answers to most");
+    expect([...root.querySelectorAll(".legend .entry")].map((entry) => entry.textContent)).toEqual(["0: 2", "1: 2", "2: 1", "silent: 1"]);
+    const shown = colours();
+    expect([shown[0] === shown[3], shown[1] === shown[4], shown[0] === shown[1]]).toEqual([true, true, false]);
+    const without = everyday();
+    const courseOf = without.course.bind(without);
+    without.course = async (query) => ({ ...(await courseOf(query)), classes: null });
+    mounted?.destroy();
+    expect((await opened(without, "#colour=class")).text(".legend .wrapped")).toBe("Not known: that takes examples of classes.");
+  });
+
   it("says why there are no groups where they cannot be had", async () => {
     const source = everyday();
     source.course = () => Promise.reject(new Error("snapshot of step 100 is damaged"));

@@ -15,7 +15,7 @@ from surfeit.viewer.bundles.private import without_folders
 from surfeit.viewer.bundles.reel import Reel, Shot, Take, ahead
 from surfeit.viewer.bundles.series import series
 from surfeit.viewer.frames.active import ActiveUnits
-from surfeit.viewer.frames.course import CourseFrame, course_frame, course_of
+from surfeit.viewer.frames.course import Answering, CourseFrame, course_frame, course_of
 from surfeit.viewer.frames.graph import LAYOUT_NEIGHBOURS, default_links
 from surfeit.viewer.frames.moments import VALUES, Read, begins
 from surfeit.viewer.frames.places import Place
@@ -104,9 +104,10 @@ def bundle(
         about = {"layer": layer, "merged": None if merged is None else merged.id}
         shots = made.add_films(reel, moments, links, about)
         there = [shot.at for shot in shots]
-        course = _course(shots, layer, sources[-1])
+        actives = [active] * len(shown)
+        answering = Answering(shown, layer, actives)
+        course = _course(shots, layer, sources[-1], answering)
         if course is None:  # too large to be kept: they are read again, the last moment first
-            actives = [active] * len(shown)
             course = course_frame(timeline, layer, there, actives, merged=merged)
         made.add_course(layer, course)
         made.add_charts([Place(timeline, layer, at) for at in there], examples)
@@ -326,7 +327,9 @@ def _most_kept(shot: Shot) -> int:
     return _KEPT_NUMBERS // sum(take.rows.numel() for take in shot.takes.values())
 
 
-def _course(shots: Sequence[Shot], layer: str, source: str) -> CourseFrame | None:
+def _course(
+    shots: Sequence[Shot], layer: str, source: str, answering: Answering
+) -> CourseFrame | None:
     """The groups of the units, where their directions were kept and are what is divided by."""
     takes = [shot.takes[source] for shot in shots]
     if source == "outputs" or not len(takes[0].rows):
@@ -341,7 +344,7 @@ def _course(shots: Sequence[Shot], layer: str, source: str) -> CourseFrame | Non
         )
         for shot, take in zip(shots, takes, strict=True)
     ]
-    return course_of(reversed(read), source, layer)
+    return course_of(reversed(read), source, layer, answering.at)
 
 
 def _chosen(places: Sequence[Place]) -> list[Place]:

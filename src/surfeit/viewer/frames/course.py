@@ -1,7 +1,7 @@
 """A layer over a whole run: groups of units that keep their identity, and the scale of sizes."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -39,6 +39,8 @@ class CourseFrame:
         random_cosine: [moments], the same of random groups of the same sizes.
         norm: the 99th percentile of weight vectors' lengths over all moments and units.
         moved: the same of what training added; None where that is unknown.
+        classes: uint8 [moments, units], the class that each unit answers to most; 255: it is
+            silent. None where there are no classes, or no data.
         note: what is to be known of it, a sentence, or None.
     """
 
@@ -53,13 +55,17 @@ class CourseFrame:
     random_cosine: list[float | None]
     norm: float
     moved: float | None
+    classes: np.ndarray | None
     note: str | None
 
     def packed(self) -> bytes:
         """The frame in the bytes that `surfeit.viewer.wire` describes."""
         names = ("source", "units", "own", "at", "groups", "kept", "own_cosine", "random_cosine")
         header = {name: getattr(self, name) for name in (*names, "norm", "moved", "note")}
-        return encode(header, {"labels": self.labels})
+        arrays = {"labels": self.labels}
+        if self.classes is not None:
+            arrays["classes"] = self.classes
+        return encode(header, arrays)
 
 
 @one_thread()
@@ -93,20 +99,26 @@ def course_frame(
     source = "updates" if all(begins(one, layer, at[-1]) for one in timelines) else "weights"
     problems: list[str] = []
     read = units_over(timelines, layer, source, list(reversed(at)), active, problems)
-    frame = course_of(read, source, layer)
+    frame = course_of(read, source, layer, Answering(timelines, layer, active).at)
     if frame is None:
         raise StoreError(problems[0])
     return frame
 
 
 @one_thread()
-def course_of(read: Iterable[Read], source: str, layer: str) -> CourseFrame | None:
+def course_of(
+    read: Iterable[Read],
+    source: str,
+    layer: str,
+    classes: Callable[[int], np.ndarray | None],
+) -> CourseFrame | None:
     """`course_frame` of units that were read already.
 
     Args:
         read: at each moment, the last one first.
         source: what they are compared by.
         layer: dotted name.
+        classes: gives those of a moment.
 
     Returns:
         the frame; None of no moments.
@@ -127,8 +139,33 @@ def course_of(read: Iterable[Read], source: str, layer: str) -> CourseFrame | No
         random_cosine=_known([moment.random_cosine for moment in found]),
         norm=_scale([moment.norm for moment in found]) or 0.0,
         moved=_scale([moment.moved for moment in found]),
+        classes=_stacked([classes(moment.at) for moment in found]),
         note=found[-1].note,
     )
+
+
+@dataclass(frozen=True)
+class Answering:
+    """What the units of one layer, or of two merged, answer to.
+
+    Args:
+        timelines: one or two.
+        layer: dotted name.
+        active: for each timeline, what measures it.
+    """
+
+    timelines: Sequence[Timeline]
+    layer: str
+    active: Sequence[ActiveUnits]
+
+    def at(self, moment: int) -> np.ndarray | None:
+        """The class of each unit at a moment of the first timeline; None where unknown."""
+        found = []
+        for timeline, active in zip(self.timelines, self.active, strict=True):
+            first = timeline is self.timelines[0]
+            beside = moment if first else timeline.moment_beside(self.timelines[0], moment)
+            found.append(active.classes(timeline, self.layer, beside))
+        return None if any(one is None for one in found) else np.concatenate(found)
 
 
 def divided(rows: Tensor, layer: str) -> Tensor:
@@ -172,6 +209,11 @@ def _followed(read: Iterable[Read], generator: torch.Generator) -> Iterator[_Mom
             norm=one.values["norm"],
             moved=one.values["moved"],
         )
+
+
+def _stacked(classes: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    known = [one for one in classes if one is not None]
+    return np.stack(known) if len(known) == len(classes) else None
 
 
 def _known(values: Sequence[float]) -> list[float | None]:

@@ -24,7 +24,7 @@ from surfeit.viewer.timelines.replicates import spread_of
 from surfeit.viewer.timelines.rows import Row, packed_rows
 from surfeit.viewer.timelines.timeline import Learning, Timeline, chosen_moments
 
-SEMANTICS = 7
+SEMANTICS = 8
 """Goes up when a picture of the same weights changes, so that older ones are not shown."""
 
 SOURCES = ("weights", "updates", "outputs")
