@@ -86,6 +86,7 @@ function later(coming: Promise<Source>): Source {
     removal: async (query, signal) => (await coming).removal(query, signal),
     learning: async (timeline) => (await coming).learning(timeline),
     course: async (query, signal) => (await coming).course(query, signal),
+    matrix: async (query, signal) => (await coming).matrix(query, signal),
     plane: async (query, signal) => (await coming).plane(query, signal),
     scales: async (query, signal) => (await coming).scales(query, signal),
   };

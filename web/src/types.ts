@@ -272,6 +272,7 @@ export interface Source {
   course(query: Query, signal?: AbortSignal): Promise<Course>;
   /** Units by their principal components; the query's moment is of no account. */
   plane(query: Query, signal?: AbortSignal): Promise<Plane>;
+  matrix(query: Query, signal?: AbortSignal): Promise<Matrix>;
   /** Whether timelines may grow and others may be merged: true for a server. */
   readonly live: boolean;
 }
@@ -308,8 +309,16 @@ export interface Plane {
 
 export type Mapping = "cosine" | "report";
 
-/** What says where units lie: forces between them, or their principal components. */
-export type LayoutBy = "force" | "plane";
+/** What says where units lie: forces between them, or their principal components; or a matrix of all
+ * pairs in place of the graph. */
+export type LayoutBy = "force" | "plane" | "matrix";
+
+/** The inner products of all pairs of units. */
+export interface Matrix {
+  units: number;
+  /** [units * units], in steps of 1/127; -128 where a unit has no direction. */
+  products: Int8Array;
+}
 
 /** Places that units go to, and what of the plane is to be in sight. */
 export interface Places {

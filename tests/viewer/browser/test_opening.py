@@ -144,6 +144,29 @@ def test_links_can_be_those_of_the_reports_program(viewer, address, runs):
     viewer.expect_state(map=None, source="weights")
 
 
+def test_a_matrix_shows_all_pairs_by_group_and_reads_them_out(viewer, address, runs):
+    from surfeit.similarity import normalised
+
+    store, keys = runs
+    run = store.find(keys[0])
+    rows = normalised(run.weights("fc1", [run.steps()[-1]])[0].double())
+    viewer.open(address + "#source=weights")
+    viewer.choose("layout", "matrix by group")
+    viewer.expect_state(layout="matrix", source="weights")
+    matrix = viewer.page.get_by_role("img", name="Similarity matrix of 32 units, ordered by group")
+    box = matrix.bounding_box()
+    assert box is not None
+    middle = box["x"] + box["width"] / 2
+    viewer.page.mouse.move(middle + 40, box["y"] + 200)
+    told = viewer.page.get_by_text(re.compile(r"^units \d+ and \d+: inner product -?\d"))
+    found = re.search(r"units (\d+) and (\d+): inner product (\S+)", told.inner_text())
+    assert found is not None
+    one, other = int(found[1]), int(found[2])
+    assert float(found[3]) == pytest.approx(float(rows[one] @ rows[other]), abs=0.01)
+    viewer.page.mouse.click(middle + 40, box["y"] + 200)
+    until(lambda: set(viewer.saved()["selected"]) == {one, other})
+
+
 def test_units_can_lie_by_their_principal_components(viewer, address, runs):
     from surfeit.similarity import updates
     from surfeit.viewer.frames.plane import principal_plane

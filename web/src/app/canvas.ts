@@ -51,6 +51,7 @@ export function createCanvas(graph: GraphView, actions: Actions, over: readonly 
     update(view) {
       tell(view);
       card.update(view);
+      element.classList.toggle("tabled", view.state.layout === "matrix");
       element.classList.toggle("stale", isScene(view.scene) && view.frame === null);
       element.classList.toggle("empty", !isScene(view.scene));
       note.hidden = !view.frame?.note;

@@ -97,7 +97,7 @@ export function createDerive(): (model: Model) => View {
     const found = known ? finds(model.search, known, ranks, state) : null;
     const look = looks(state.colour, state.size, state.criterion, hidden, names?.timeline.name ?? null, names?.merged?.name ?? null);
     const scales = shown && frame && model.measured?.subject === subjectOf(shown.query) ? model.measured.scales : null;
-    const grouping = shown && frame && (state.colour === "group" || state.colour === "class") ? groupings(model.course, subjectOf(shown.query), shown.query.at, frame.units) : null;
+    const grouping = shown && frame && (state.colour === "group" || state.colour === "class" || state.layout === "matrix") ? groupings(model.course, subjectOf(shown.query), shown.query.at, frame.units) : null;
     const picture = frame && appearances(frame, look, level, state.colour === "removal" ? order : null, model.dark, scales, grouping);
     return {
       model,

@@ -1,7 +1,7 @@
 // Brings in what the state asks for: the graph of the moment, the moments that play comes to next,
 // and the pictures beside it. What is no longer wanted is called back.
 
-import type { Course, GraphFrame, Plane, Query, Source, ViewState } from "../types";
+import type { Course, GraphFrame, Matrix, Plane, Query, Source, ViewState } from "../types";
 import { isGone, sentenceOf } from "./failures";
 import { createBeside } from "./panels";
 import { measuredWith, planeSubjectOf, subjectOf } from "./measured";
@@ -102,6 +102,7 @@ function createFrames(store: Store<Model>, source: Source) {
   const scales = createScales(store, source);
   const courses = createCourses(store, source);
   const planes = createPlanes(store, source);
+  const matrices = createMatrices(store, source);
   let wanted = "";
   let scene: Scene | null = null;
 
@@ -112,6 +113,7 @@ function createFrames(store: Store<Model>, source: Source) {
     scales.want(scene);
     courses.want(scene);
     planes.want(scene);
+    matrices.want(scene);
   }
 
   async function fetchFor(query: Query, key: string): Promise<void> {
@@ -148,6 +150,7 @@ function createFrames(store: Store<Model>, source: Source) {
         if (store.get().waiting) return;
         courses.want(scene);
         planes.want(scene);
+        matrices.want(scene);
         return;
       }
       wanted = key;
@@ -164,6 +167,7 @@ function createFrames(store: Store<Model>, source: Source) {
       scales.end();
       courses.end();
       planes.end();
+      matrices.end();
     },
   };
 }
@@ -210,7 +214,7 @@ function createWhole<T>(store: Store<Model>, whole: Whole<T>) {
 /** The groups of units over time: colours show them. */
 function createCourses(store: Store<Model>, source: Source) {
   return createWhole<Course>(store, {
-    wanted: (scene, state) => ["group", "class"].includes(choicesOf(state, scene).colour),
+    wanted: (scene, state) => ["group", "class"].includes(choicesOf(state, scene).colour) || state.layout === "matrix",
     subjectOf,
     load: (query, signal) => source.course(query, signal),
     known: () => store.get().course?.subject,
@@ -226,6 +230,18 @@ function createPlanes(store: Store<Model>, source: Source) {
     load: (query, signal) => source.plane(query, signal),
     known: () => store.get().plane?.subject,
     tell: (found) => store.set({ plane: found && { subject: found.subject, plane: found.value } }),
+  });
+}
+
+/** All pairs of units at the moment that is shown, where the matrix is. */
+function createMatrices(store: Store<Model>, source: Source) {
+  return createWhole<Matrix>(store, {
+    wanted: (_, state) => state.layout === "matrix",
+    subjectOf: (query) => JSON.stringify(query),
+    load: (query, signal) => source.matrix(query, signal),
+    // That of another moment stands until this one is there.
+    known: () => store.get().matrix?.subject,
+    tell: (found) => found && store.set({ matrix: { subject: found.subject, matrix: found.value } }),
   });
 }
 

@@ -1,6 +1,6 @@
 // All that the page is drawn from: the state in the address and what has come in for it.
 
-import type { Catalog, Course, GraphFrame, Learning, Plane, Query, RemovalFrame, SecondRun, SpectrumFrame, ViewState } from "../types";
+import type { Catalog, Course, GraphFrame, Learning, Matrix, Plane, Query, RemovalFrame, SecondRun, SpectrumFrame, ViewState } from "../types";
 import type { Measured } from "./measured";
 import { DEFAULT_STATE } from "./state";
 
@@ -23,6 +23,8 @@ export interface Model {
   course: { subject: string; course: Course | string } | null;
   /** Where units lie by their principal components; likewise. */
   plane: { subject: string; plane: Plane | string } | null;
+  /** All pairs of units at a moment; likewise. */
+  matrix: { subject: string; matrix: Matrix | string } | null;
   /** Whether the scale of all moments is still on its way. */
   spanning: boolean;
   /** Why the wanted picture cannot be shown, a sentence. */
@@ -59,6 +61,7 @@ export function firstModel(state: ViewState = DEFAULT_STATE): Model {
     measured: null,
     course: null,
     plane: null,
+    matrix: null,
     spanning: false,
     failure: null,
     learning: null,

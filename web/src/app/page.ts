@@ -14,6 +14,7 @@ import { createJumps } from "./jumps";
 import { createLegend } from "./legend";
 import { createBanner, createCover, createWord } from "./messages";
 import { createTurns, type Part } from "./part";
+import { createMatrix } from "./matrix";
 import { createPicker } from "./picker";
 import { differenceWords } from "./runs";
 import { createSaveMenu } from "./savemenu";
@@ -59,7 +60,8 @@ export function createPage({ actions, graph, address, again, live, read, trial, 
   const banner = createBanner(again);
   const legend = createLegend(actions);
   const cover = createCover();
-  const canvas = createCanvas(graph, actions, [legend.element, cover.element]);
+  const matrix = createMatrix(actions);
+  const canvas = createCanvas(graph, actions, [matrix.element, legend.element, cover.element]);
   const forces = createForces(actions, { again: () => graph.reset() });
   const side = [createCutoff(actions), createSelection(actions, trial, pictures), forces, createUnits(actions)];
   const charts = createChartColumn(actions, live);
@@ -89,7 +91,7 @@ export function createPage({ actions, graph, address, again, live, read, trial, 
         h("div", { class: "side" }, ...side.map((part) => part.element)),
         charts.element)),
     speaker.element, word.element, help.element, picker.element);
-  const first: Part[] = [canvas, timebar, lead, differing, picker, toolbar, search, save, banner, legend, cover, speaker, word];
+  const first: Part[] = [canvas, matrix, timebar, lead, differing, picker, toolbar, search, save, banner, legend, cover, speaker, word];
   const later: Part[] = [...side, ...charts.parts];
   const turns = createTurns(later);
   return {

@@ -29,6 +29,7 @@ const SIZE_NAMES: Record<SizeBy, string> = { moved: "update", norm: "weight vect
 const LAYOUTS_OFFERED: readonly { value: LayoutBy; label: string }[] = [
   { value: "force", label: "forces" },
   { value: "plane", label: "principal components" },
+  { value: "matrix", label: "matrix by group" },
 ];
 
 /** The row of choices. A page that is not live carries one run, and perhaps one to show beside it. */

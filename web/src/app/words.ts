@@ -46,9 +46,16 @@ export function leadOf(view: View): string {
   if (!view.frame) return `${marks}.`;
   const { alike, measure, by } = SIMILARITY[view.state.source];
   const end = placedOf(view) + insteadOf(view);
+  if (view.state.layout === "matrix") return matrixWords(view, layerName(layer.name)) + insteadOf(view);
   if (view.reportSigma !== null) return `${marks}; joined as in the report’s program, with σ the mean distance ${short(view.reportSigma)} and cutoff ${REPORT_CUT}, are units ${alike}, ${measure} at least ${short(view.innerProduct)}.${end}`;
   if (view.state.nearest > 0) return `${marks}; each is joined with the ${nearestWords(view)} by ${by}.${strongOf(view)}${end}`;
   return `${marks}; joined are units ${alike}, ${measure} at least ${short(view.innerProduct)}.${noneOf(view) || fewOf(view)}${end}`;
+}
+
+/** What the matrix shows in place of the graph. */
+function matrixWords({ state }: View, layer: string): string {
+  const of = { updates: "the cosine of what training added to them", weights: "the cosine of their weight vectors", outputs: "the correlation of their outputs" };
+  return `Rows and columns are the units of ${layer}, ordered by group; colour is ${of[state.source]}: violet where they are alike, orange where they are opposite.`;
 }
 
 /** Where units lie by their principal components: what that shows, and what it does not. */

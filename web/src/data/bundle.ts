@@ -51,6 +51,7 @@ export function bundleSource(bytes: ArrayBuffer): Source {
       return learningOf(nested(pack, "learning"));
     },
     course: async (query) => courseOf(header, pack, query),
+    matrix: () => Promise.reject(new Error("This page does not hold the similarity matrix: `surfeit view` shows it.")),
     plane: () => Promise.reject(new Error("This page does not hold the principal components: `surfeit view` shows them.")),
     scales: async (query) => scalesOf(header, films, query),
   };

@@ -1,5 +1,5 @@
 // Turns packs into the frames of types.ts.
-import type { Activity, Course, Examples, GraphFrame, Learning, Plane, RemovalFrame, RemovalOrder, Scales, Shape, SpectrumFrame, Spread, WeightPictures } from "../types";
+import type { Activity, Course, Examples, GraphFrame, Learning, Matrix, Plane, RemovalFrame, RemovalOrder, Scales, Shape, SpectrumFrame, Spread, WeightPictures } from "../types";
 import { arrayOf, decode, type Pack } from "./wire";
 
 export function graphFrame(bytes: ArrayBuffer): GraphFrame {
@@ -96,6 +96,11 @@ export function planeFrame(bytes: ArrayBuffer): Plane {
     places: arrayOf(pack, "places", "f4"),
     share: header["share"] as Plane["share"],
   };
+}
+
+export function matrixFrame(bytes: ArrayBuffer): Matrix {
+  const pack = decode(bytes);
+  return { units: numberOf(pack, "units"), products: arrayOf(pack, "products", "i1") };
 }
 
 export function spectrumFrame(bytes: ArrayBuffer): SpectrumFrame {

@@ -1,6 +1,6 @@
 // Pictures from the local server of `surfeit view`.
 import type { Catalog, Query, Source, Timeline, Trial } from "../types";
-import { activityOf, courseFrame, examplesOf, graphFrame, learningOf, planeFrame, removalFrame, scalesOfRun, spectrumFrame, weightPicturesOf } from "./frames";
+import { activityOf, courseFrame, examplesOf, graphFrame, learningOf, matrixFrame, planeFrame, removalFrame, scalesOfRun, spectrumFrame, weightPicturesOf } from "./frames";
 import { opened, type SentCatalog } from "./rows";
 
 /** A source that asks the server at `base` ("" for the page's own), which knows us by the token. */
@@ -25,6 +25,7 @@ export function httpSource(base: string, token: string): Source {
     removal: async (query, signal) => removalFrame(await bytes(pathOf("removal", query), signal)),
     learning: async (timeline) => learningOf(await bytes(`timelines/${encodeURIComponent(timeline)}/learning`)),
     course: async (query, signal) => courseFrame(await bytes(pathOf("course", query), signal)),
+    matrix: async (query, signal) => matrixFrame(await bytes(pathOf("matrix", query), signal)),
     plane: async (query, signal) => planeFrame(await bytes(pathOf("plane", query), signal)),
     pictures: {
       activity: async (query, signal) => activityOf(await bytes(pathOf("activity", query), signal)),

@@ -405,6 +405,26 @@ describe("the report's own mapping", () => {
   });
 });
 
+describe("the matrix", () => {
+  it("stands in place of the graph, ordered by group, and says what its colours are", async () => {
+    const { find, text, address } = await opened(planted([timeline(KEY)]), "#layout=matrix");
+    expect(find<HTMLElement>(".matrix").hidden).toBe(false);
+    expect(find<HTMLElement>(".matrix canvas").getAttribute("aria-label")).toBe("Similarity matrix of 6 units, ordered by group");
+    expect(text(".lead")).toContain("Rows and columns are the units of fc1, ordered by group; colour is the cosine of their weight vectors: violet where they are alike");
+    address.tell("#");
+    await wait(300);
+    expect(find<HTMLElement>(".matrix").hidden).toBe(true);
+  });
+
+  it("says why it cannot be had", async () => {
+    const source = planted([timeline(KEY)]);
+    source.matrix = () => Promise.reject(new Error("the matrix shows up to 1,024 units, here are 4,096"));
+    const { text, find } = await opened(source, "#layout=matrix");
+    expect(text(".matrix p")).toBe("The matrix shows up to 1,024 units, here are 4,096.");
+    expect(find<HTMLElement>(".matrix canvas").hidden).toBe(true);
+  });
+});
+
 describe("a layout by principal components", () => {
   type Sent = { places: Float32Array; bounds: Record<string, number> } | null;
 

@@ -1,7 +1,7 @@
 // A made-up source with everything in it, and a made-up graph: what the app's tests look at.
 
 import { apartOf } from "../../src/graph/apart";
-import type { Catalog, Course, GraphEvents, GraphFrame, GraphView, Plane, Query, RemovalFrame, Scales, Source, SpectrumFrame, Timeline } from "../../src/types";
+import type { Catalog, Course, GraphEvents, GraphFrame, GraphView, Matrix, Plane, Query, RemovalFrame, Scales, Source, SpectrumFrame, Timeline } from "../../src/types";
 
 /** A generator of numbers in [0, 1) that gives the same ones each time (mulberry32). */
 export function random(seed: number): () => number {
@@ -96,6 +96,8 @@ export const PLANE: Plane = {
   share: [null, 0.5, 0.5, 0.5, 0.412],
 };
 
+export const MATRIX: Matrix = { units: 6, products: Int8Array.from({ length: 36 }, (_, place) => (place % 7 === 0 ? 127 : -64)) };
+
 const SPECTRUM: SpectrumFrame = {
   eigenvalues: Float32Array.of(3, 2, 1),
   densityAt: new Float32Array(0),
@@ -145,6 +147,7 @@ export function planted(timelines: Timeline[], live = true): Planted {
     spectrum: () => answer(() => SPECTRUM),
     removal: () => answer(() => REMOVAL),
     learning: () => answer(() => ({ at: Float64Array.of(0, 100), columns: { train_accuracy: Float64Array.of(0.1, 0.9) } })),
+    matrix: () => answer(() => MATRIX),
     plane: (query) => {
       source.placed.push(`${query.layer} ${query.source}`);
       return answer(() => PLANE);

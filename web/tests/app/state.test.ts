@@ -31,7 +31,7 @@ function someState(draw: () => number): ViewState {
     twins: draw() < 0.5,
     nearest: maybe(whole(11), null as never),
     trails: false,
-    layout: maybe("plane", "force"),
+    layout: (["plane", "force", "matrix"] as const)[whole(3)]!,
     mapping: maybe("report", "cosine"),
     slider: "moment",
     frozen: draw() < 0.5,

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -14,10 +14,12 @@ from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.can_go import Answer
 from surfeit.viewer.frames.course import course_frame
 from surfeit.viewer.frames.graph import graph_frame
+from surfeit.viewer.frames.matrix import matrix_frame
 from surfeit.viewer.frames.places import Place, joined
 from surfeit.viewer.frames.plane import plane_frame
 from surfeit.viewer.frames.scales import scales_frame
 from surfeit.viewer.frames.trial import units_in
+from surfeit.viewer.frames.units import Units
 from surfeit.viewer.timelines.describing import described, packed_learning
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.replicates import spread_of
@@ -111,6 +113,14 @@ class Pictures:
 
     def graph(self, query: Query) -> bytes:
         """The graph of one layer at one moment, or of two runs' layers merged."""
+        return self._compared("graph", query, _graph)
+
+    def matrix(self, query: Query) -> bytes:
+        """All inner products of one layer's units at one moment, or of two runs' merged."""
+        return self._compared("matrix", query, _matrix)
+
+    def _compared(self, kind: str, query: Query, draw: "Draw") -> bytes:
+        """What is drawn of units that are compared."""
         places = [self._resolved(query)]
         if query.merged is not None:
             places.append(self._other(query, places[0]))
@@ -123,7 +133,7 @@ class Pictures:
         if query.source == "updates":
             actives, measured = zip(*(self._active_units(place) for place in places), strict=True)
         name = self._name(
-            "graph",
+            kind,
             places,
             query.source,
             sample and sample.digest,
@@ -131,7 +141,7 @@ class Pictures:
             *filter(None, [measured]),
         )
         split = sample and sample.split
-        return self._cache.get(name, lambda: _graph(places, split, query.source, actives))
+        return self._cache.get(name, lambda: draw(*_units(places, split, query.source, actives)))
 
     def spectrum(self, query: Query) -> bytes:
         """The eigenvalues of one layer at one moment, and their noise."""
@@ -330,11 +340,23 @@ def _first(rows: Sequence[Row]) -> int:
     return min(len(rows), _MOST_WHOLE)
 
 
-def _graph(
+Joined = tuple[Units, int, str | None]
+Draw = Callable[[Units, int, str | None], bytes]
+
+
+def _units(
     places: Sequence[Place], examples: Split | None, source: str, actives: Sequence[ActiveUnits]
-) -> bytes:
+) -> Joined:
+    """The units of one place or two, how many are the first's, and a note."""
     found = [
         place.units(source, examples, active) for place, active in zip(places, actives, strict=True)
     ]
-    units, own, note = joined(found, source)
+    return joined(found, source)
+
+
+def _graph(units: Units, own: int, note: str | None) -> bytes:
     return graph_frame(units, own=own, note=note).packed()
+
+
+def _matrix(units: Units, own: int, note: str | None) -> bytes:
+    return matrix_frame(units, own=own, note=note)

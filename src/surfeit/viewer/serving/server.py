@@ -137,6 +137,7 @@ def _api(pictures: "Pictures") -> list[BaseRoute]:
         "/timelines/{id}": timeline,
         "/timelines/{id}/learning": learning,
         "/timelines/{id}/graph": picture(pictures.graph),
+        "/timelines/{id}/matrix": picture(pictures.matrix),
         "/timelines/{id}/course": picture(pictures.course),
         "/timelines/{id}/plane": picture(pictures.plane),
         "/timelines/{id}/scales": picture(pictures.scales),
