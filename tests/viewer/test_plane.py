@@ -16,7 +16,8 @@ from surfeit.viewer.wire import decode
 
 
 def distances(places):
-    return torch.cdist(torch.as_tensor(places).double(), torch.as_tensor(places).double())
+    lying = torch.tensor(np.array(places)).double()
+    return torch.cdist(lying, lying)
 
 
 @pytest.mark.parametrize("shape", [(30, 8), (8, 30), (5, 5), (3, 1), (1, 4)])

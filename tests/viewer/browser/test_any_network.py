@@ -74,7 +74,7 @@ def test_a_regression_shows_its_losses_and_what_is_explained(viewer, serve, stor
     learning.get_by_role("button", name="R²").click()
     expect(learning).to_contain_text("A validation R² of")
     removal = viewer.chart_words("removal")
-    expect(removal).to_contain_text("with a loss at most 10 % above")
+    expect(removal).to_contain_text("with a loss of at most")
     expect(removal).to_contain_text("60 validation examples")
 
 

@@ -10,13 +10,14 @@ export interface Help {
 }
 
 const READING =
-  "Each mark stands for one unit of the layer; its area is proportional to the norm of the unit’s weight vector, on one scale for " +
-  "the whole training, so that what grows is seen to grow. Two units are joined " +
-  "when their weight vectors point in similar directions; how similar, the cutoff says, which begins where chance ends. Joined " +
-  "units pull each other close, all others push each other apart. Only who is joined with whom has a meaning, not where on the " +
-  "sheet a unit lies. A unit that no line reaches is not that similar to any other. Move the slider to see how training " +
-  "changes who is joined, and select units to see in the charts what they cost to remove. Where hardly any unit is joined, join " +
-  "each with its nearest: links above chance stay apart from the others.";
+  "Each mark stands for one unit of the layer; its area is proportional to the norm of what training added to the unit’s weight " +
+  "vector, or of the weight vector itself, on one scale for the whole training, so that what grows is seen to grow. Each unit is " +
+  "joined with those nearest to it; dark links are above chance, faint ones show who is nearest, be it by chance. Or two units are " +
+  "joined wherever their likeness reaches the cutoff, which begins where chance ends. Joined units pull each other close, all " +
+  "others push each other apart: only who is joined with whom has a meaning, not where on the sheet a unit lies. Placed by their " +
+  "principal components, units lie as their vectors do in two of many directions; the matrix shows all pairs, opposite ones too. " +
+  "Groups divide units by what training added at the end and are followed back in time: a way to follow units, not a discovery. " +
+  "Move the slider to see how training changes the picture, and select units to see in the charts what they cost to remove.";
 
 const MEASURES =
   "The inner product is that of two weight vectors brought to length 1, the cosine of the angle between them: 1 is the same " +
