@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,7 +15,6 @@ from matplotlib.transforms import Bbox
 
 Box = tuple[float, float, float, float]  # left, top, width, height, in the SVG's units
 _POINTS = 72  # an inch: the SVG's units
-_FINE = 10 * _POINTS
 _MARGIN = 2.0
 
 
@@ -106,10 +106,12 @@ def readout(figure: Figure) -> Readout:
         figure: as `save` left it.
     """
     dpi = figure.dpi
-    figure.set_dpi(_FINE)  # words are as wide as in the SVG, which rounds them to no pixels
+    figure.set_dpi(_POINTS)
     try:
-        figure.draw_without_rendering()  # until then legends lie where they lay in the last file
-        return _read(figure)
+        # Unhinted, words are as wide as in the SVG. More dots would take 100 MB a figure.
+        with mpl.rc_context({"text.hinting": "none"}):
+            figure.draw_without_rendering()  # until then legends lie as in the last file
+            return _read(figure)
     finally:
         figure.set_dpi(dpi)
 
