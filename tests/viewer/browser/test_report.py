@@ -11,6 +11,8 @@ from surfeit.report import ReportConfig, write_report
 from .viewing import Viewer
 
 SKETCH = '<svg viewBox="0 0 10 4"><title>a still picture</title></svg>'
+# Its report is built once a process.
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("live report")]
 
 
 def _save(drawing, folder, name):

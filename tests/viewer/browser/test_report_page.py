@@ -8,6 +8,9 @@ from playwright.sync_api import expect
 from surfeit.data import load
 from surfeit.report import ReportConfig, write_report
 
+# Its report is built once a process.
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("written report")]
+
 
 @pytest.fixture(scope="session")
 def written(chromium, runs, tmp_path_factory):
