@@ -119,12 +119,10 @@ def removal_curves(
     removal one unit's term and whatever depends on the readers. One CPU thread is taken, since
     operations are small; `surfeit.core.threads` chooses more.
     """
-    check_options(dtype, memory)
     check_operands(model, split, objective)
-    check_examples_apart(model)
-    if structure is None:
-        structure = Structure.of(model, split.inputs[:1])
-    removal = Removal.of(structure, layer, outputs=True)
+    removal = checked_removal(
+        model, layer, split.inputs, dtype=dtype, memory=memory, structure=structure
+    )
     orders = [checked_units(order, removal.units, whose=removal.words) for order in orders]
     with torch.no_grad():
         without = WithoutUnits(model, removal, dtype=dtype, keep_bias=keep_bias)
@@ -169,10 +167,7 @@ def outputs_without(
 
     Cost: about two forward passes.
     """
-    check_options(dtype, 1)
-    check_examples_apart(model)
-    known = structure if structure is not None else Structure.of(model, inputs[:1])
-    removal = Removal.of(known, layer, outputs=True)
+    removal = checked_removal(model, layer, inputs, dtype=dtype, structure=structure)
     order = checked_units(units, removal.units, whose=removal.words)
     with torch.no_grad():
         without = WithoutUnits(model, removal, dtype=dtype, keep_bias=keep_bias)
@@ -182,6 +177,26 @@ def outputs_without(
 def _leading(values: Tensor) -> int:
     """How many of the first are true."""
     return int(values.long().cumprod(0).sum())
+
+
+def checked_removal(
+    model: nn.Module,
+    layer: str,
+    inputs: Tensor,
+    *,
+    dtype: torch.dtype,
+    memory: int = 1,
+    structure: Structure | None = None,
+) -> Removal:
+    """The removal of a layer's units, once the options and the network allow it.
+
+    Raises:
+        ValueError: if they do not.
+    """
+    _check_options(dtype, memory)
+    check_examples_apart(model)
+    known = Structure.of(model, inputs[:1]) if structure is None else structure
+    return Removal.of(known, layer, outputs=True)
 
 
 def check_operands(model: nn.Module, split: Split, objective: Objective) -> None:
@@ -195,7 +210,7 @@ def check_operands(model: nn.Module, split: Split, objective: Objective) -> None
         )
 
 
-def check_options(dtype: torch.dtype, memory: int) -> None:
+def _check_options(dtype: torch.dtype, memory: int) -> None:
     if dtype not in (torch.float32, torch.float64):
         raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
     if memory < 1:

@@ -9,9 +9,7 @@ from torch import Tensor, nn
 
 from surfeit.core import Objective, Split, Streams, cross_entropy, one_thread
 from surfeit.models import Structure
-from surfeit.models.structure import check_examples_apart
-from surfeit.prune.curve import check_operands, check_options, checked_units
-from surfeit.prune.removal import Removal
+from surfeit.prune.curve import check_operands, checked_removal, checked_units
 from surfeit.prune.tally import RemovalCurve, Tally
 from surfeit.prune.without import Front, WithoutUnits
 
@@ -101,14 +99,12 @@ def removal_trial(
     for 30 of 300 units (LeNet-300-100), 1,000 images and 39 draws on one core; in a convolution
     nearly a pass for each.
     """
-    check_options(dtype, memory)
     check_operands(model, split, objective)
-    check_examples_apart(model)
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 0:
         raise ValueError(f"draws must be an integer >= 0, got {draws!r}")
-    if structure is None:
-        structure = Structure.of(model, split.inputs[:1])
-    removal = Removal.of(structure, layer, outputs=True)
+    removal = checked_removal(
+        model, layer, split.inputs, dtype=dtype, memory=memory, structure=structure
+    )
     members = removal.members[layer]
     chosen = checked_units(selection, len(members), whose=f"units of {layer!r}", name="selection")
     if not len(chosen):

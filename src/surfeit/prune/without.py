@@ -48,7 +48,7 @@ class WithoutUnits:
         self._alone = torch.empty(0)
         self._removal, self._keep_bias, self._dtype = removal, keep_bias, dtype
         self._silent = _silent(own, removal) if keep_bias else None
-        self._own, self._rests = own, _own_tensors(own, removal)
+        self._own, self._rests = own, own_tensors(own, removal)
         self._linear = _linear_readers(own, removal)
         self._rerun = Rerun(own, removal.first, removal.behind)
         self._calls = {site.call for site in removal.sites}
@@ -183,7 +183,7 @@ class WithoutUnits:
         result = front.result
         if self._removal.first:
             self._silence_recurrent(gone)
-            enter = partial(_silenced, self._removal, gone, front.instead)
+            enter = partial(silenced, self._removal, gone, front.instead)
             result = self._rerun.again(enter, given)
         for site in self._removal.sites_of(None):
             result = site.without(result, gone, front.instead.get(site))
@@ -223,7 +223,7 @@ def _reads(run: Callable[[Enter], Any], removal: Removal) -> Front:
     return Front(result, read, {})
 
 
-def _silenced(
+def silenced(
     removal: Removal,
     gone: Tensor,
     instead: Mapping[Site, Tensor],
@@ -247,7 +247,7 @@ def _silent(model: nn.Module, removal: Removal) -> Rerun:
     return Rerun(own, removal.first, removal.behind)
 
 
-def _own_tensors(model: nn.Module, removal: Removal) -> dict[str, Tensor]:
+def own_tensors(model: nn.Module, removal: Removal) -> dict[str, Tensor]:
     """Copies of the recurrent members' tensors, by name."""
     return {
         part.tensor: tensor(model, part.tensor).clone()

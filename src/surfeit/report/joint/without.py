@@ -13,6 +13,7 @@ from surfeit.models.structure import tensor
 from surfeit.prune import Removal
 from surfeit.prune.removal import Place
 from surfeit.prune.rerun import Rerun
+from surfeit.prune.without import own_tensors, silenced
 
 Gone = Mapping[str, Bool[Tensor, " units"]]
 
@@ -39,7 +40,9 @@ class WithoutTogether:
         every = frozenset[Place]().union(*(removal.first for removal in removals.values()))
         behind = frozenset(structure.behind(every))
         self._own, self._removals, self._dtype = own, removals, dtype
-        self._rests = dict(_recurrent(own, removals.values()))
+        self._rests: dict[str, Tensor] = {}
+        for removal in removals.values():
+            self._rests |= own_tensors(own, removal)
         self.first = every - behind
         self.behind = behind
         self._rerun = Rerun(own, self.first, behind)
@@ -73,20 +76,10 @@ class WithoutTogether:
 
     def _silenced(self, gone: Gone, place: Place, tensors: list[Tensor]) -> list[Tensor]:
         """What enters a layer, without the units that are gone."""
-        exchanged = list(tensors)
         for name, removal in self._removals.items():
-            for site in removal.sites_of(place):
-                exchanged[site.place] = site.without(exchanged[site.place], gone[name], None)
-        return exchanged
+            tensors = silenced(removal, gone[name], {}, place, tensors)
+        return tensors
 
     def _restore_recurrent(self) -> None:
         for name, value in self._rests.items():
             tensor(self._own, name).copy_(value)
-
-
-def _recurrent(model: nn.Module, removals: Iterable[Removal]) -> Iterator[tuple[str, Tensor]]:
-    """Copies of what a recurrent unit reads itself by, which removal changes, by name."""
-    for removal in removals:
-        for layer in removal.recurrent:
-            for part in (*layer.weights, *layer.biases):
-                yield part.tensor, tensor(model, part.tensor).clone()
