@@ -14,7 +14,7 @@ from surfeit.train import Recipe, train
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.pictures import Pictures
 from surfeit.viewer.timelines.library import Library
-from surfeit.viewer.timelines.replicates import spread_of
+from surfeit.viewer.timelines.replicates import band_of
 from surfeit.viewer.timelines.timeline import Learning
 from surfeit.viewer.wire import decode
 
@@ -39,13 +39,13 @@ def curve(at, **columns):
 def test_a_spread_is_from_the_least_to_the_most_of_all_where_others_were_measured():
     own = curve([0, 5, 9, 12], x=[1, 2, np.nan, 4], y=[0, 0, 0, 0])
     others = [curve([0, 9, 12], x=[3, 7, 2], z=[1, 1, 1]), curve([0, 12], x=[0.5, np.nan])]
-    spread = spread_of(own, others)
+    spread = band_of(own, others)
     assert spread is not None
     assert spread.count == 3
     np.testing.assert_equal(spread.least["x"], [0.5, np.nan, np.nan, 2])
     np.testing.assert_equal(spread.most["x"], [3, np.nan, np.nan, 4])
     assert np.isnan(spread.least["y"]).all()
-    assert spread_of(own, []) is None
+    assert band_of(own, []) is None
 
 
 def test_runs_that_differ_in_the_seed_alone_are_replicates(store):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
 from surfeit.core import Split, StoreError
@@ -115,12 +115,18 @@ def favourite_class(
     outputs: Float[Tensor, "units examples"], targets: Int64[Tensor, " examples"]
 ) -> Int64[Tensor, " units"]:
     """The class on whose examples a unit's mean output is largest; the first of equals."""
+    means = class_means(outputs, targets)
+    return means.masked_fill(means.isnan(), -torch.inf).argmax(dim=1)
+
+
+def class_means(
+    outputs: Float[Tensor, "units examples"], targets: Int64[Tensor, " examples"]
+) -> Float64[Tensor, "units classes"]:
+    """The mean output of each unit over the examples of each class; NaN of a class without any."""
     count = int(targets.max()) + 1
     sums = outputs.new_zeros(len(outputs), count, dtype=torch.float64)
     sums.index_add_(1, targets, outputs.double())
-    examples = targets.bincount(minlength=count)
-    means = (sums / examples).masked_fill(examples == 0, -torch.inf)
-    return means.argmax(dim=1)
+    return sums / targets.bincount(minlength=count)  # 0 / 0 is NaN
 
 
 def measured_at(timeline: Timeline, at: int, steps: Sequence[int] | None = None) -> int:

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from surfeit.core import Split
 from surfeit.models.structure import unit_outputs
+from surfeit.viewer.frames.active import class_means
 from surfeit.viewer.frames.outputs import EXAMPLES
 from surfeit.viewer.timelines.networks import Network
 from surfeit.viewer.wire import encode
@@ -95,7 +94,9 @@ def activity_frame(
         raise ValueError(f"the outputs of layer {layer!r} are not all finite numbers")
     answers, driving = most.topk(min(DRIVING, len(taken)), dim=0)
     answers[:, most.amin(0) == most.amax(0)] = torch.nan
-    by_class = _by_class(mean, taken)
+    by_class = torch.zeros(most.shape[1], 0)
+    if _has_classes(taken):
+        by_class = class_means(mean.T, taken.targets)
     return ActivityFrame(
         units=most.shape[1],
         examples=len(taken),
@@ -107,15 +108,6 @@ def activity_frame(
     )
 
 
-def _by_class(outputs: Float[Tensor, "n units"], examples: Split) -> Float[Tensor, "units classes"]:
-    """The mean output of each unit over each class's examples."""
-    if examples.task != "classes" or examples.targets.dim() != 1:
-        return outputs.new_zeros(outputs.shape[1], 0)
-    classes = int(examples.targets.max()) + 1
-    members = torch.nn.functional.one_hot(examples.targets.cpu(), classes).to(outputs)
-    return outputs.T @ members / members.sum(0)  # 0 / 0 is NaN: no such examples
-
-
 def example_pictures(examples: Split) -> bytes:
     """The pictures that `ActivityFrame.driving` counts, in the bytes of `surfeit.viewer.wire`.
 
@@ -125,7 +117,7 @@ def example_pictures(examples: Split) -> bytes:
     """
     taken = examples[: pictured(examples)]
     labels = np.zeros(0, np.uint16)
-    if taken.task == "classes" and taken.targets.dim() == 1:
+    if _has_classes(taken):
         labels = taken.targets.numpy().astype(np.uint16)
     shape = taken.input_shape if taken.holds_images and taken.input_shape[0] in (1, 3) else None
     pixels = np.zeros(0, np.uint8)
@@ -136,3 +128,8 @@ def example_pictures(examples: Split) -> bytes:
         pixels = ((images - least) / span * 255).round().to(torch.uint8).numpy()
     header = {"count": len(taken), "shape": shape}
     return encode(header, {"pixels": pixels, "labels": labels})
+
+
+def _has_classes(examples: Split) -> bool:
+    """Whether each example has one class."""
+    return examples.task == "classes" and examples.targets.dim() == 1

@@ -12,7 +12,7 @@ from torch import Tensor
 from surfeit.core import StoreError, Streams, one_thread
 from surfeit.similarity import NO_GROUP, carried, divide, labels_kept, own_cosine, random_cosine
 from surfeit.viewer.frames.active import ActiveUnits
-from surfeit.viewer.frames.moments import Read, begins, units_over
+from surfeit.viewer.frames.moments import Read, begins, beside, units_over
 from surfeit.viewer.frames.scales import spread_of
 from surfeit.viewer.timelines.timeline import Timeline
 from surfeit.viewer.wire import encode
@@ -162,9 +162,8 @@ class Answering:
         """The class of each unit at a moment of the first timeline; None where unknown."""
         found = []
         for timeline, active in zip(self.timelines, self.active, strict=True):
-            first = timeline is self.timelines[0]
-            beside = moment if first else timeline.moment_beside(self.timelines[0], moment)
-            found.append(active.classes(timeline, self.layer, beside))
+            (at,) = beside(timeline, self.timelines[0], [moment])
+            found.append(active.classes(timeline, self.layer, at))
         return None if any(one is None for one in found) else np.concatenate(found)
 
 

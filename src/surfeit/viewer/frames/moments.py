@@ -60,7 +60,7 @@ def units_over(
         moments = at[start : start + _TOGETHER]
         parts = [
             _compared(
-                timeline, layer, source, _beside(timeline, timelines[0], moments), one, origins
+                timeline, layer, source, beside(timeline, timelines[0], moments), one, origins
             )
             for timeline, one in zip(timelines, active, strict=True)
         ]
@@ -122,7 +122,7 @@ def _sound(found: Compared | StoreError | ValueError) -> Compared:
     return found
 
 
-def _beside(timeline: Timeline, first: Timeline, at: Sequence[int]) -> list[int]:
+def beside(timeline: Timeline, first: Timeline, at: Sequence[int]) -> list[int]:
     """The moments that stand beside another timeline's; its own as they are."""
     if timeline is first:
         return list(at)

@@ -39,14 +39,23 @@ def operations(model: nn.Module, inputs: Any) -> dict[str, int]:
     return dict(counted)
 
 
-def removal_operations(network: Network, removal: Removal, examples: Split) -> float:
-    """What one removal takes for one example: all that runs again, and of linear readers a unit."""
+def removal_operations(
+    network: Network, removal: Removal, examples: Split, *, together: int = 1
+) -> float:
+    """What one removal takes for one example: all that runs again, and of linear readers a unit.
+
+    Args:
+        network: the network, followed.
+        removal: whose units go.
+        examples: what the network takes; the first is run.
+        together: so many units at once, whose terms linear readers take.
+    """
     counts = operations(network.model, network.takes(examples.inputs[:1]))
     modules = dict(network.model.named_modules())
     total = float(sum(counts.get(name, 0) for name in {name for name, _ in removal.behind}))
     for name in {name for name, _ in removal.first}:
         linear = isinstance(modules.get(name), _LINEAR)
-        total += counts.get(name, 0) / (removal.units if linear else 1)
+        total += counts.get(name, 0) * (together / removal.units if linear else 1)
     return total
 
 

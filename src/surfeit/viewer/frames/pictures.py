@@ -22,7 +22,7 @@ from surfeit.viewer.frames.trial import units_in
 from surfeit.viewer.frames.units import Units
 from surfeit.viewer.timelines.describing import described, packed_learning
 from surfeit.viewer.timelines.library import Library
-from surfeit.viewer.timelines.replicates import spread_of
+from surfeit.viewer.timelines.replicates import band_of
 from surfeit.viewer.timelines.rows import Row, packed_rows
 from surfeit.viewer.timelines.timeline import Learning, Timeline, chosen_moments
 
@@ -279,7 +279,7 @@ class Pictures:
             with suppress(StoreError):
                 others.append(other.learning())
         own = timeline.learning()
-        return packed_learning(own, spread_of(own, others))
+        return packed_learning(own, band_of(own, others))
 
     def _resolved(self, query: Query) -> Place:
         timeline = self.library.get(query.timeline)

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from surfeit.core import Split
 from surfeit.prune import Removal, RemovalTrial, removal_trial
+from surfeit.prune.trial import DRAWS
 from surfeit.tables import counted_interval
-from surfeit.viewer.frames.operations import operations
+from surfeit.viewer.frames.operations import removal_operations
 from surfeit.viewer.frames.removal import Measuring
 
-_DRAWS = 39
 _LEAST_DRAWS, _LEAST_EXAMPLES = 19, 64
 # Operations that a trial may take: some twenty seconds of one core.
 _OPERATIONS = 2e11
@@ -91,12 +91,10 @@ def _affordable(measuring: Measuring, layer: str, examples: Split) -> tuple[Spli
     """As many examples, and then draws, as the time allows."""
     network = measuring.network
     removal = Removal.of(network.structure, layer, outputs=True)
-    counts = operations(network.model, network.takes(examples.inputs[:1]))
-    again = {name for name, _ in (*removal.behind, *removal.first)}
-    one = max(float(sum(counts.get(name, 0) for name in again)), 1.0)
-    most = int(_OPERATIONS / (one * (_DRAWS + 1)))
+    one = removal_operations(network, removal, examples, together=removal.units)
+    most = int(_OPERATIONS / (max(one, 1.0) * (DRAWS + 1)))
     if most >= _LEAST_EXAMPLES:
-        return examples[: min(len(examples), most)], _DRAWS
+        return examples[: min(len(examples), most)], DRAWS
     return examples[:_LEAST_EXAMPLES], _LEAST_DRAWS
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from surfeit.similarity import chance_inner_product
 from surfeit.viewer.timelines.records import LayerShape
-from surfeit.viewer.timelines.replicates import Spread
+from surfeit.viewer.timelines.replicates import Band
 from surfeit.viewer.timelines.timeline import Learning, Timeline
 from surfeit.viewer.wire import encode
 
@@ -35,7 +35,7 @@ def described(timeline: Timeline, without_data: str | None) -> dict[str, Any]:
     }
 
 
-def packed_learning(learning: Learning, spread: Spread | None = None) -> bytes:
+def packed_learning(learning: Learning, spread: Band | None = None) -> bytes:
     """Metrics in the bytes that `surfeit.viewer.wire` describes.
 
     Args:

@@ -14,7 +14,7 @@ MOST = 20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Spread:
+class Band:
     """Between what the metrics of replicates lie, row by row of one of them.
 
     Args:
@@ -50,7 +50,7 @@ def searched_together(timeline: Timeline, others: Iterable[Timeline]) -> Iterato
             yield other
 
 
-def spread_of(own: Learning, others: Sequence[Learning]) -> Spread | None:
+def band_of(own: Learning, others: Sequence[Learning]) -> Band | None:
     """Between what a timeline's metrics and those of its replicates lie; None without any.
 
     Rows of the others count where they were measured at the same step or level.
@@ -68,7 +68,7 @@ def spread_of(own: Learning, others: Sequence[Learning]) -> Spread | None:
             low[~alone] = np.nanmin(stacked[:, ~alone], axis=0)
             high[~alone] = np.nanmax(stacked[:, ~alone], axis=0)
         least[name], most[name] = low, high
-    return Spread(count=1 + len(others), least=least, most=most)
+    return Band(count=1 + len(others), least=least, most=most)
 
 
 def _at(learning: Learning, name: str, at: np.ndarray) -> np.ndarray:
