@@ -87,6 +87,12 @@ export function queryOf(scene: Scene, state: ViewState, at = scene.moment.at): Q
   };
 }
 
+/** What a question on single units of a scene's run rests on, or on those of the run beside it. */
+export function unitQueryOf(scene: Scene, state: Parameters<typeof queryOf>[1], beside: boolean): Query {
+  const query: Query = { ...queryOf(scene, state), source: "weights" };
+  return beside ? query : { ...query, merged: null };
+}
+
 /** The timelines whose units of the layer may be added to these: same axis, layer and inputs. */
 export function mergeable(catalog: Catalog, timeline: Timeline, layer: Layer): Timeline[] {
   return catalog.timelines.filter(

@@ -6,7 +6,7 @@ import { h } from "./dom";
 import { sentenceOf } from "./failures";
 import { listsOf } from "./lists";
 import type { Part } from "./part";
-import { queryOf } from "./scene";
+import { unitQueryOf } from "./scene";
 
 export type Ask = (query: Query, units: readonly number[], signal?: AbortSignal) => Promise<Trial>;
 
@@ -61,10 +61,9 @@ export function createTrial(ask: Ask | null): Part {
 function questionsOf(view: View): Question[] {
   const { scene, state } = view;
   if (!isScene(scene)) return [];
-  const query: Query = { ...queryOf(scene, state), source: "weights" };
   return listsOf(view).map(({ beside, units }) => ({
     units,
-    query: beside ? query : { ...query, merged: null },
+    query: unitQueryOf(scene, state, beside),
     name: (beside ? scene.merged : scene.timeline)?.name ?? "",
   }));
 }

@@ -7,7 +7,7 @@ import { sentenceOf } from "./failures";
 import { foldable } from "./fold";
 import type { Part } from "./part";
 import { imageOf, weightImageOf, type Image } from "./pixels";
-import { queryOf } from "./scene";
+import { unitQueryOf } from "./scene";
 import { calledBack, createShelf } from "./shelf";
 import { unitName } from "./unitwords";
 import { short } from "./words";
@@ -89,10 +89,9 @@ function subjectOf(view: View): Subject | null {
   if (!facts || !isScene(scene)) return null;
   const unit = [...state.selected].reverse().find((one) => one < facts.units);
   if (unit === undefined) return null;
-  const query: Query = { ...queryOf(scene, state), source: "weights" };
   const beside = unit >= facts.own;
   return {
-    query: beside ? query : { ...query, merged: null },
+    query: unitQueryOf(scene, state, beside),
     unit: beside ? unit - facts.own : unit,
     name: unitName(view, unit),
   };

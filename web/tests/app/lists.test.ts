@@ -1,21 +1,9 @@
 // Lists of selected units as Python takes them, and the table as CSV.
 import { describe, expect, it } from "vitest";
 
-import { createDerive, type View } from "../../src/app/derive";
 import { csvOf, listsOf } from "../../src/app/lists";
-import { firstModel } from "../../src/app/model";
-import { queryOf, sceneOf } from "../../src/app/scene";
 import { rowsOf, sorted } from "../../src/app/rows";
-import { parseState } from "../../src/app/state";
-import { frame, timeline } from "./planted";
-
-function viewOf(hash: string, own = 6): View {
-  const catalog = { timelines: [timeline("one"), timeline("two")], problems: [] };
-  const state = parseState(hash);
-  const scene = sceneOf(catalog, state);
-  if (scene === null || typeof scene === "string") throw new Error("no scene");
-  return createDerive()({ ...firstModel(state), catalog, waiting: false, shown: { query: queryOf(scene, state), frame: frame(false, own) } });
-}
+import { viewOf } from "./planted";
 
 describe("the selection as a list", () => {
   it("is a mapping from the layer to its units, ascending", () => {

@@ -1,5 +1,9 @@
 // A made-up source with everything in it, and a made-up graph: what the app's tests look at.
 
+import { createDerive, type View } from "../../src/app/derive";
+import { firstModel } from "../../src/app/model";
+import { queryOf, sceneOf } from "../../src/app/scene";
+import { parseState } from "../../src/app/state";
 import { apartOf } from "../../src/graph/apart";
 import type { Catalog, Course, GraphEvents, GraphFrame, GraphView, Matrix, Plane, Query, RemovalFrame, Scales, Source, SpectrumFrame, Timeline } from "../../src/types";
 
@@ -204,4 +208,13 @@ export function standIn(): StandIn {
 /** Lets all that is due now happen. */
 export async function settle(turns = 30): Promise<void> {
   for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+}
+
+/** The view of an address where two runs can be opened; `own` units of the first of six. */
+export function viewOf(hash: string, own = 6): View {
+  const catalog = { timelines: [timeline("one"), timeline("two")], problems: [] };
+  const state = parseState(hash);
+  const scene = sceneOf(catalog, state);
+  if (scene === null || typeof scene === "string") throw new Error("no scene");
+  return createDerive()({ ...firstModel(state), catalog, waiting: false, shown: { query: queryOf(scene, state), frame: frame(false, own) } });
 }

@@ -2,22 +2,10 @@
 // What if these go: what is asked of the server, and how long its answer stands.
 import { describe, expect, it } from "vitest";
 
-import { createDerive, type View } from "../../src/app/derive";
-import { firstModel } from "../../src/app/model";
-import { queryOf, sceneOf } from "../../src/app/scene";
-import { parseState } from "../../src/app/state";
 import { createTrial, type Ask } from "../../src/app/trial";
 import { runsOf } from "../../src/data/http";
 import type { Query } from "../../src/types";
-import { frame, settle, timeline } from "./planted";
-
-function viewOf(hash: string, own = 6): View {
-  const catalog = { timelines: [timeline("one"), timeline("two")], problems: [] };
-  const state = parseState(hash);
-  const scene = sceneOf(catalog, state);
-  if (scene === null || typeof scene === "string") throw new Error("no scene");
-  return createDerive()({ ...firstModel(state), catalog, waiting: false, shown: { query: queryOf(scene, state), frame: frame(false, own) } });
-}
+import { settle, viewOf } from "./planted";
 
 function tried(answer: Ask = async (_, units) => ({ words: [`Without ${units.length}.`, "Others."] })) {
   const asked: [Query, readonly number[]][] = [];

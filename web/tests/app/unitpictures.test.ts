@@ -2,14 +2,10 @@
 // What a unit is: what is asked for, and what is shown of it.
 import { describe, expect, it, vi } from "vitest";
 
-import { createDerive, type View } from "../../src/app/derive";
-import { firstModel } from "../../src/app/model";
 import { imageOf, weightImageOf } from "../../src/app/pixels";
-import { queryOf, sceneOf } from "../../src/app/scene";
-import { parseState } from "../../src/app/state";
 import { createUnitPictures } from "../../src/app/unitpictures";
 import type { Activity, Examples, Query, UnitPictures, WeightPictures } from "../../src/types";
-import { frame, timeline } from "./planted";
+import { viewOf } from "./planted";
 
 const ACTIVITY: Activity = {
   units: 6,
@@ -23,14 +19,6 @@ const ACTIVITY: Activity = {
 };
 const EXAMPLES: Examples = { count: 3, shape: [1, 2, 2], pixels: Uint8Array.from({ length: 12 }, (_, place) => place), labels: Uint16Array.of(7, 8, 9) };
 const WEIGHTS: WeightPictures = { shape: [1, 2, 2], weight: new Int8Array(24), update: new Int8Array(24), why: null };
-
-function viewOf(hash: string, own = 6): View {
-  const catalog = { timelines: [timeline("one"), timeline("two")], problems: [] };
-  const state = parseState(hash);
-  const scene = sceneOf(catalog, state);
-  if (scene === null || typeof scene === "string") throw new Error("no scene");
-  return createDerive()({ ...firstModel(state), catalog, waiting: false, shown: { query: queryOf(scene, state), frame: frame(false, own) } });
-}
 
 function pictured(change: Partial<UnitPictures> = {}) {
   const asked: Query[] = [];
