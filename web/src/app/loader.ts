@@ -100,9 +100,7 @@ function createUnread(store: Store<Model>, source: Source) {
 function createFrames(store: Store<Model>, source: Source) {
   const shelf = createShelf<GraphFrame>(FRAMES_KEPT);
   const scales = createScales(store, source);
-  const courses = createCourses(store, source);
-  const planes = createPlanes(store, source);
-  const matrices = createMatrices(store, source);
+  const wholes = [createCourses(store, source), createPlanes(store, source), createMatrices(store, source)];
   let wanted = "";
   let scene: Scene | null = null;
 
@@ -110,10 +108,7 @@ function createFrames(store: Store<Model>, source: Source) {
     const { measured, playing } = store.get();
     store.set({ shown: { query, frame }, waiting: false, failure: null, measured: measuredWith(measured, query, frame, playing) });
     if (!scene) return;
-    scales.want(scene);
-    courses.want(scene);
-    planes.want(scene);
-    matrices.want(scene);
+    for (const one of [scales, ...wholes]) one.want(scene);
   }
 
   async function fetchFor(query: Query, key: string): Promise<void> {
@@ -148,9 +143,7 @@ function createFrames(store: Store<Model>, source: Source) {
       shelf.keepOnly(new Set([key, ...ahead(scene)]));
       if (key === wanted) {
         if (store.get().waiting) return;
-        courses.want(scene);
-        planes.want(scene);
-        matrices.want(scene);
+        for (const one of wholes) one.want(scene);
         return;
       }
       wanted = key;
@@ -165,9 +158,7 @@ function createFrames(store: Store<Model>, source: Source) {
     destroy(): void {
       shelf.clear();
       scales.end();
-      courses.end();
-      planes.end();
-      matrices.end();
+      for (const one of wholes) one.end();
     },
   };
 }
