@@ -7,7 +7,7 @@ import type { Command } from "../src/graph/messages.ts";
 import { createGraphView } from "../src/graph/view.ts";
 import { frameOf } from "./graph.fixtures.ts";
 
-type Message = Command | { kind: "start" };
+type Message = Command[] | { kind: "start" };
 
 /** A worker that does what the test tells it. */
 class FakeWorker extends EventTarget {
@@ -59,7 +59,7 @@ function started(): FakeWorker {
 
 /** The worker's picture, or the page's. */
 function kinds(worker: FakeWorker): string[] {
-  return worker.heard.map((message) => message.kind).filter((kind) => kind !== "size");
+  return worker.heard.flat().map((message) => message.kind).filter((kind) => kind !== "size");
 }
 
 describe("the element", () => {
@@ -109,16 +109,32 @@ describe("the wheel", () => {
 });
 
 describe("the worker", () => {
-  it("gets the canvas and all that was said before, once it is ready", () => {
+  it("gets the canvas and all that was said before, once it is ready", async () => {
     view = createGraphView();
     const worker = started();
     view.setLinks({ maxApart: 5, sigma: 1, twins: false });
     view.setFrame(frameOf(6, 4), { fresh: true });
     expect(kinds(worker)).toEqual([]);
     worker.say({ kind: "ready" });
+    await Promise.resolve();
     expect(kinds(worker)).toEqual(["start", "frame", "links"]);
     view.setDark(true);
+    await Promise.resolve();
     expect(kinds(worker)).toEqual(["start", "frame", "links", "dark"]);
+  });
+
+  it("hears what is said in one breath as one message, so that it draws nothing half told", async () => {
+    view = createGraphView();
+    const worker = started();
+    worker.say({ kind: "ready" });
+    await Promise.resolve();
+    const before = worker.heard.length;
+    view.setFrame(frameOf(6, 4), { fresh: true });
+    view.setLinks({ maxApart: 5, sigma: 1, twins: false });
+    view.setFrozen(true);
+    await Promise.resolve();
+    const heard = worker.heard.slice(before).map((message) => [message].flat().map(({ kind }) => kind));
+    expect(heard).toEqual([["frame", "links", "frozen"]]);
   });
 
   it("tells the page what it heard", () => {

@@ -20,6 +20,7 @@ export function createHome(place: () => HTMLCanvasElement, tell: (told: Told) =>
   let engine: Engine | null = null;
   let ready = false;
   let ended = false;
+  let waiting: Command[] = [];
   let patience: ReturnType<typeof setTimeout> | undefined;
 
   function stayHere(): void {
@@ -36,7 +37,17 @@ export function createHome(place: () => HTMLCanvasElement, tell: (told: Told) =>
     const canvas = place().transferControlToOffscreen();
     there.postMessage({ kind: "start", canvas }, [canvas]);
     ready = true;
-    memory.replay((command) => there.postMessage(command));
+    memory.replay(post);
+  }
+
+  /** What is said in one breath arrives as one message: the worker draws nothing half told. */
+  function post(command: Command): void {
+    if (waiting.push(command) > 1) return;
+    queueMicrotask(() => {
+      const together = waiting;
+      waiting = [];
+      worker?.postMessage(together);
+    });
   }
 
   worker = wanted ? startWorker() : null;
@@ -61,7 +72,7 @@ export function createHome(place: () => HTMLCanvasElement, tell: (told: Told) =>
       // A snapshot is remembered until it comes: a worker may break down before.
       if (engine === null || command.kind !== "snapshot") memory.keep(command);
       if (engine !== null) engine.command(command);
-      else if (ready) worker?.postMessage(command);
+      else if (ready) post(command);
     },
     get worker() {
       return ready && worker !== null;

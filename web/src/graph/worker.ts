@@ -1,4 +1,4 @@
-// The engine in a worker: gets a canvas first, then commands.
+// The engine in a worker: gets a canvas first, then commands, those of one moment together.
 import { createEngine, type Engine } from "./engine.ts";
 import type { Command, Told } from "./messages.ts";
 
@@ -11,10 +11,10 @@ export interface Start {
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 let engine: Engine | null = null;
 
-scope.onmessage = (event: MessageEvent<Command | Start>) => {
+scope.onmessage = (event: MessageEvent<Command[] | Start>) => {
   const asked = event.data;
-  if (asked.kind !== "start") {
-    engine?.command(asked);
+  if (Array.isArray(asked)) {
+    for (const command of asked) engine?.command(command);
     return;
   }
   const tell = (told: Told): void => scope.postMessage(told);
