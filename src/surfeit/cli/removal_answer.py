@@ -89,9 +89,9 @@ class Judge:
         return f"{1 - value / variance:.3f}"
 
     def spread(self, split: str, value: float) -> str:
-        """A standard deviation of such points in words."""
+        """A standard deviation of such points in words; never as 0 where it is not."""
         if self.classes:
-            return f"{100 * value:.1f}"
+            return spread_text(100 * value)
         variance = self._variance(split)
         return f"{value:.4g}" if variance is None else f"{value / variance:.3f}"
 
@@ -116,6 +116,11 @@ class Answer:
     remove: str | None
     estimates: list[int]
     cells: tuple[str, ...]
+
+
+def spread_text(deviation: float) -> str:
+    """One digit behind the point, or the first that is not 0."""
+    return f"{deviation:.1f}" if deviation >= 0.05 else f"{deviation:.1g}"
 
 
 def heading(judge: Judge) -> tuple[str, ...]:
@@ -185,7 +190,7 @@ def _answer(
 
     counts = {repeat: judge.estimate(curve) for repeat, curve in curves["validation"].items()}
     units = len(curves["validation"][0]) - 1
-    spread = f" ± {stdev(counts.values()):.1f}" if len(counts) > 1 else ""
+    spread = f" ± {spread_text(stdev(counts.values()))}" if len(counts) > 1 else ""
     if len(counts) > 1 and len(set(counts.values())) == 1:
         spread = f" ({len(counts)} equal)"
     found = (
