@@ -1,5 +1,7 @@
 """What a report says of removing units, in sentences."""
 
+from collections.abc import Mapping
+
 from surfeit.prune import CRITERIA, Bounds, CanGo, can_go_briefly, can_go_sentence
 from surfeit.prune.can_go_words import confidence_words, too_few
 from surfeit.report import words
@@ -43,19 +45,49 @@ def _each(removals: Numbers, summary: Numbers) -> str:
     worth, noun = words.quantity(summary), words.examples(summary)
     price = worth.price(summary["settings"]["loss"])
     answers = {name: answer_of(removal) for name, removal in removals.items()}
-    parts = [can_go_briefly(answers[name], whose=_whose(name, removals[name])) for name in answers]
     bounds = [answer.bounds for answer in answers.values() if answer.bounds is not None]
     counts = sorted({found.examples for found in bounds})
     tested = ""
     if bounds:
         many = " to ".join(f"{count:,}" for count in dict.fromkeys((counts[0], counts[-1])))
         tested = f" ({confidence_words(bounds[0])} for each, {many} test {noun})"
+    shown = _most(answers)
+    parts = [can_go_briefly(answers[name], whose=_whose(name, removals[name])) for name in shown]
+    others = {name: answers[name] for name in answers if name not in shown}
+    parts += _others(others, among=bool(shown))
     text = f"One layer at a time, for at most {price} can go: {'; '.join(parts)}{tested}."
     fewest = min(bounds, key=lambda found: found.examples, default=None)
     few = "" if fewest is None else too_few(fewest, noun)
     if few and any(found.lower == 0 for found in bounds):
         text += f" Where nothing was shown, {few}."
     return " ".join(filter(None, [text, _beside_random(removals, summary)]))
+
+
+def _most(answers: Mapping[str, CanGo]) -> list[str]:
+    """The layers that are named: all of a few, and of many those of which most was shown."""
+    if len(answers) <= _SHOWN:
+        return list(answers)
+    some = [name for name, answer in answers.items() if _least(answer)]
+    most = sorted(some, key=lambda name: _least(answers[name]) / answers[name].units)[-_SHOWN:]
+    return [name for name in answers if name in most]
+
+
+def _least(answer: CanGo) -> int:
+    """How many units were shown to go; where nothing can be shown, the estimate."""
+    return answer.estimate if answer.bounds is None else answer.bounds.lower
+
+
+def _others(answers: Mapping[str, CanGo], *, among: bool) -> list[str]:
+    """What is said of the layers that are not named, be it among those that are."""
+    some = sum(_least(answer) > 0 for answer in answers.values())
+    none = sum(answer.bounds is not None and not answer.bounds.upper for answer in answers.values())
+    kinds = {
+        "smaller shares of": some,
+        "no unit of": none,
+        "nothing was shown of": len(answers) - some - none,
+    }
+    layer = "other layer" if among else "layer"
+    return [f"{what} {words.counted(many, layer)}" for what, many in kinds.items() if many]
 
 
 def _sentence(name: str, removal: Numbers, summary: Numbers) -> str:
