@@ -9,9 +9,9 @@ import { withoutUpdates } from "./usual";
 
 const ENGLISH = "en-US";
 
-/** 9600 as "9,600". */
+/** 9600 as "9,600", and a third of an epoch as 0.33. */
 export function counted(number: number): string {
-  return number.toLocaleString(ENGLISH);
+  return number.toLocaleString(ENGLISH, { maximumFractionDigits: 2 });
 }
 
 export function plural(number: number, one: string, many = `${one}s`): string {

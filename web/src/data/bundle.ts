@@ -190,7 +190,7 @@ function chartOf(header: Header, kind: string, query: Query): { chart: string; i
 /** "epoch 12", "step 300", "level 4". */
 function nameOf({ axis, moments }: Timeline, at: number): string {
   const epoch = axis === "step" ? moments.find((moment) => moment.at === at)?.epoch : null;
-  return epoch == null ? `${axis} ${at.toLocaleString("en-US")}` : `epoch ${epoch.toLocaleString("en-US")}`;
+  return epoch == null ? `${axis} ${at.toLocaleString("en-US")}` : `epoch ${epoch.toLocaleString("en-US", { maximumFractionDigits: 2 })}`;
 }
 
 function nested(pack: Pack, name: string): ArrayBuffer {
