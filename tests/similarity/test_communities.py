@@ -13,6 +13,7 @@ from surfeit.similarity import (
     NO_GROUP,
     carried,
     divide,
+    group_count,
     labels_kept,
     normalised,
     own_cosine,
@@ -89,6 +90,11 @@ def test_units_without_a_direction_have_no_group():
     assert divide(torch.zeros(6, 3), stream()).tolist() == [NO_GROUP] * 6
     assert math.isnan(own_cosine(torch.zeros(6, 3), torch.full((6,), NO_GROUP)))
     assert math.isnan(random_cosine(torch.zeros(6, 3), torch.full((6,), NO_GROUP), stream()))
+
+
+@pytest.mark.parametrize(("units", "groups"), [(1, 2), (6, 2), (16, 4), (39, 9), (41, 10)])
+def test_small_layers_are_divided_into_fewer_groups(units, groups):
+    assert group_count(units) == groups
 
 
 @pytest.mark.parametrize("units", [1, 2, 3])

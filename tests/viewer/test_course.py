@@ -53,10 +53,10 @@ def test_units_are_divided_at_the_end_and_followed_back(timelines):
     steps = timeline.steps()
     header, labels = read(course_frame(timeline, "fc1", steps, [ActiveUnits(None)]).packed())
     assert (header["source"], header["units"], header["own"]) == ("updates", 40, 40)
-    assert (header["at"], header["groups"]) == (steps, 10)
+    assert (header["at"], header["groups"]) == (steps, 9)  # of 39 units with a direction
     weights = [timeline.weights("fc1", at)[0] for at in steps]
     rows = [update_directions(weight, weights[0].clone()) for weight in weights]
-    expected = divide(rows[-1], Streams(0).get("viewer", "course", "fc1"))
+    expected = divide(rows[-1], Streams(0).get("viewer", "course", "fc1"), groups=9)
     assert np.array_equal(labels[-1], told(expected))
     for place in range(len(steps) - 2, 0, -1):
         expected = carried(rows[place], expected)
@@ -162,7 +162,7 @@ def test_a_run_with_one_snapshot_is_divided_by_its_weight_vectors(written):
         course_frame(timeline, "fc1", timeline.steps(), [ActiveUnits(None)]).packed()
     )
     assert (header["source"], header["moved"], header["kept"]) == ("weights", None, [])
-    assert sorted(labels[0].tolist()) == list(range(6))
+    assert set(labels[0].tolist()) == {0, 1}
     assert header["note"] == "movement is unknown: the run has a single snapshot"
 
 

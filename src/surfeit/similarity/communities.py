@@ -17,8 +17,18 @@ GROUPS = 10
 NO_GROUP = -1
 """The label of units without a direction."""
 
+_UNITS_A_GROUP = 4
 _MOST_ROUNDS = 100  # that k-means takes; it ends earlier as a rule, when no label changes
 _DRAWS = 20
+
+
+def group_count(units: int) -> int:
+    """Into how many groups so many units are divided to be followed.
+
+    Ten of 40 units or more; of fewer a group for every four, so that few stand alone, and two at
+    least.
+    """
+    return max(2, min(GROUPS, units // _UNITS_A_GROUP))
 
 
 @one_thread()

@@ -10,7 +10,15 @@ import torch
 from torch import Tensor
 
 from surfeit.core import StoreError, Streams, one_thread
-from surfeit.similarity import NO_GROUP, carried, divide, labels_kept, own_cosine, random_cosine
+from surfeit.similarity import (
+    NO_GROUP,
+    carried,
+    divide,
+    group_count,
+    labels_kept,
+    own_cosine,
+    random_cosine,
+)
 from surfeit.viewer.frames.active import ActiveUnits
 from surfeit.viewer.frames.moments import Read, begins, beside, units_over
 from surfeit.viewer.frames.scales import spread_of
@@ -169,7 +177,12 @@ class Answering:
 
 def divided(rows: Tensor, layer: str) -> Tensor:
     """The groups of a layer's units at the last moment, as `course_frame` has them there."""
-    return divide(rows, _generator(layer))
+    return _divided(rows, _generator(layer))
+
+
+def _divided(rows: Tensor, generator: torch.Generator) -> Tensor:
+    """So many groups as suit the units that have a direction."""
+    return divide(rows, generator, groups=group_count(int(rows.any(dim=1).sum())))
 
 
 def _generator(layer: str) -> torch.Generator:
@@ -195,7 +208,7 @@ def _followed(read: Iterable[Read], generator: torch.Generator) -> Iterator[_Mom
     last: Tensor | None = None
     for one in read:
         rows = one.rows
-        labels = divide(rows, generator) if last is None else carried(rows, last)
+        labels = _divided(rows, generator) if last is None else carried(rows, last)
         # Units that have no direction for a while come back to the group that they were in.
         last = labels if last is None else torch.where(labels == NO_GROUP, last, labels)
         yield _Moment(
