@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from surfeit.store.files import FileSum, disk_errors, sync_path
+from surfeit.store.files import FileSum, disk_errors
 
 
 class MetricsFile:
@@ -61,10 +61,9 @@ class MetricsFile:
                 os.truncate(self._path, len(begin))
         self._begin(begin)
 
-    def sync(self) -> None:
-        """Flushes the file to the disk."""
-        if self._path.exists():
-            sync_path(self._path)
+    def written(self) -> list[Path]:
+        """The file, if there is one."""
+        return [self._path] if self._path.exists() else []
 
     def _begin(self, content: bytes) -> None:
         self._size, self._hash = len(content), hashlib.sha256(content)

@@ -11,7 +11,7 @@ from torch import Tensor
 from surfeit.core import Params, StoreError
 from surfeit.store.again import AGAIN
 from surfeit.store.checkpoint import CHECKPOINT, METRICS, Checkpoint
-from surfeit.store.files import FileSum, disk_errors, make_folder, sync_path, write_json
+from surfeit.store.files import FileSum, disk_errors, make_folder, sync_paths, write_json
 from surfeit.store.labels import LABELS
 from surfeit.store.lease import Lease
 from surfeit.store.metrics_file import MetricsFile
@@ -160,11 +160,8 @@ class RunWriter:
 
     def _sync(self) -> None:
         with disk_errors(self.folder):
-            for path in self._unsynced:
-                sync_path(path)
-            self._metrics.sync()
-            sync_path(self.folder / "snapshots")
-            sync_path(self.folder)
+            folders = [self.folder / "snapshots", self.folder]
+            sync_paths([*self._unsynced, *self._metrics.written(), *folders])
         self._unsynced.clear()
 
     def _stands(self, checkpoint: Checkpoint, steps: list[int]) -> bool:
