@@ -24,7 +24,7 @@ from surfeit.prune.schedules import at_step, cubic
 from surfeit.prune.scores import SCORES
 from surfeit.store import Store
 from surfeit.train import Origin, Pruning, Recipe, Snapshots, train
-from surfeit.train.loop import Loop
+from surfeit.train.course import Course
 from surfeit.train.masking import HeldMask
 from surfeit.train.state import State
 
@@ -119,20 +119,20 @@ def test_a_training_killed_after_a_mask_was_written_and_before_a_checkpoint_ends
 ):
     random = Pruning(moments=GRADUAL.moments, score="random")
     whole = train(small, dataset, RECIPE, pruning=random, store=Store(tmp_path / "whole"))
-    prune, restore = Loop._prune, State.restore_
+    prune, restore = Course._prune, State.restore_
 
     def killed(self):
         prune(self)
-        if self._state.step == 9:
-            self._writer.checkpoint(*self._state.saved())
-        if self._state.step == 13:
+        if self.state.step == 9:
+            self._writer.checkpoint(*self.state.saved())
+        if self.state.step == 13:
             assert (self._writer.folder / "masks" / "13.safetensors").exists()
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Loop, "_prune", killed)
+    monkeypatch.setattr(Course, "_prune", killed)
     with pytest.raises(KeyboardInterrupt):
         train(small, dataset, RECIPE, pruning=random, store=Store(tmp_path / "broken"))
-    monkeypatch.setattr(Loop, "_prune", prune)
+    monkeypatch.setattr(Course, "_prune", prune)
     began = []
     monkeypatch.setattr(
         State, "restore_", lambda self, *saved: (restore(self, *saved), began.append(self.step))

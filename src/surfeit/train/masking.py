@@ -1,6 +1,8 @@
 """Which weights an update may move: a mask held at zero, critical weights, targeted dropout."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -8,6 +10,7 @@ from torch import Tensor
 from surfeit.core import Params, ProtocolError, Streams
 from surfeit.models import Structure
 from surfeit.prune import check_nested
+from surfeit.train.memory import Put
 from surfeit.train.recipe import Recipe
 
 _ROUNDS = 8
@@ -19,22 +22,32 @@ class HeldMask:
     """Keeps removed weights at zero, and looks that they are.
 
     The masked parameters are moved into one stretch of memory, of which they become views: at
-    every step one product holds them all.
+    every step one product holds them all. Those of a stack stay where they are, and the stack
+    holds all its networks' at once, by the factors that are put beside them.
 
     Args:
         mask: bool tensors by parameter name, True = kept.
-        params: all parameters by name, of one dtype and device; the masked ones are replaced.
+        params: all parameters by name, of one dtype and device; the masked ones are replaced,
+            unless they lie in a stack.
         trained: the names of those that have gradients, in the order of these.
+        put: gives the memory of a stack; None outside of any.
     """
 
-    def __init__(self, mask: Mapping[str, Tensor], params: Params, trained: Sequence[str]) -> None:
+    def __init__(
+        self,
+        mask: Mapping[str, Tensor],
+        params: Params,
+        trained: Sequence[str],
+        put: Put | None = None,
+    ) -> None:
         self._kept = {name: kept.to(params[name].device) for name, kept in mask.items()}
         self._places = {name: place for place, name in enumerate(trained) if name in mask}
         self._params = params
-        if not mask:
-            return
-        self._flat = _gather_(params, list(mask))
         self._round = 0
+        if put is not None:
+            self._stretches = [_Stretch.beside(name, params[name], put) for name in mask]
+        else:
+            self._stretches = [_Stretch.of(params, list(mask))] if mask else []
         self._prepare()
 
     def kept(self) -> Params:
@@ -63,8 +76,8 @@ class HeldMask:
         The weights, not the gradients, are masked: whatever momentum, weight decay or Adam's
         moments would add to a removed weight is gone before anything reads it.
         """
-        if self._kept:
-            self._flat.mul_(self._factor)
+        for stretch in self._stretches:
+            stretch.flat.mul_(stretch.factor)
 
     def of_gradients(self, grads: Sequence[Tensor]) -> list[Tensor]:
         """The gradients of the kept weights alone, so that no removed one counts in their norm."""
@@ -87,15 +100,15 @@ class HeldMask:
             ProtocolError: if one is a number other than zero. (NaN is a training that diverged,
                 which its loss tells.)
         """
-        if self._kept:
-            stretch, numbers = self._rounds[self._round]
+        if self._rounds:
+            part, numbers = self._rounds[self._round]
             self._round = (self._round + 1) % len(self._rounds)
-            if torch.dot(stretch, numbers).item() != 0:
+            if torch.dot(part, numbers).item() != 0:
                 self._count()
 
     def check_all(self) -> None:
         """As `check`, all of them."""
-        if self._kept and any(torch.dot(*part).item() != 0 for part in self._rounds):
+        if any(torch.dot(*part).item() != 0 for part in self._rounds):
             self._count()
 
     def _count(self) -> None:
@@ -108,24 +121,64 @@ class HeldMask:
 
     def _prepare(self) -> None:
         """The factors that hold the mask, and the numbers that look whether it holds."""
-        kept = torch.ones_like(self._flat, dtype=torch.bool)
-        for name, view in _views(kept, self._params, list(self._kept)).items():
-            view.copy_(self._kept[name])
-        self._factor = kept.to(self._flat.dtype)
-        numbers = _numbers(kept).to(self._flat.dtype)
-        self._rounds = list(zip(self._flat.chunk(_ROUNDS), numbers.chunk(_ROUNDS), strict=True))
+        self._rounds: list[tuple[Tensor, Tensor]] = []
+        for stretch in self._stretches:
+            stretch.keep_(self._kept)
+            parts = zip(stretch.flat.chunk(_ROUNDS), stretch.numbers.chunk(_ROUNDS), strict=True)
+            self._rounds += parts
+
+
+@dataclass(frozen=True, eq=False)
+class _Stretch:
+    """Memory in a row that holds masked parameters, and beside it what holds and checks them.
+
+    Args:
+        flat: the parameters.
+        views: where each begins, by name, of any tensor of the same length.
+        factor: 1 where a weight is kept, 0 where it is removed.
+        numbers: 0 where a weight is kept, between 1 and 2 where it is removed.
+    """
+
+    flat: Tensor
+    views: Callable[[Tensor], Params]
+    factor: Tensor
+    numbers: Tensor
+
+    @staticmethod
+    def of(params: Params, names: Sequence[str]) -> "_Stretch":
+        """One that the parameters are moved to."""
+        flat = _gather_(params, names)
+        shapes = {name: params[name] for name in names}
+        views = partial(_views, params=shapes, names=names)
+        return _Stretch(flat, views, torch.ones_like(flat), torch.zeros_like(flat))
+
+    @staticmethod
+    def beside(name: str, value: Tensor, put: Put) -> "_Stretch":
+        """The memory that a parameter of a stack has already."""
+        flat = value.view(-1)
+        factor = put(f"factor/{name}", torch.ones_like(flat))
+        numbers = put(f"numbers/{name}", torch.zeros_like(flat))
+        return _Stretch(flat, lambda row: {name: row.view(value.shape)}, factor, numbers)
+
+    def keep_(self, mask: Mapping[str, Tensor]) -> None:
+        """Holds and checks this mask from now on."""
+        kept = torch.ones_like(self.flat, dtype=torch.bool)
+        for name, view in self.views(kept).items():
+            view.copy_(mask[name])
+        self.factor.copy_(kept)
+        self.numbers.copy_(_numbers(kept))
 
 
 def _gather_(params: Params, names: Sequence[str]) -> Tensor:
     """One tensor that holds the named parameters, which become views of it."""
     sizes = [_aligned(params[name].numel()) for name in names]
     flat = params[names[0]].new_zeros(sum(sizes))
-    for name, view in _views(flat, params, names).items():
+    for name, view in _views(flat, params=params, names=names).items():
         params[name] = view.copy_(params[name])
     return flat
 
 
-def _views(flat: Tensor, params: Params, names: Sequence[str]) -> Params:
+def _views(flat: Tensor, *, params: Params, names: Sequence[str]) -> Params:
     views, begin = {}, 0
     for name in names:
         count = params[name].numel()

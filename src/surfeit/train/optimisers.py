@@ -15,6 +15,7 @@ from torch.optim.adagrad import adagrad
 from torch.optim.rmsprop import rmsprop
 
 from surfeit.core import Params
+from surfeit.train.memory import Put, own_memory
 from surfeit.train.recipe import Recipe
 
 _MOMENTS = {
@@ -34,26 +35,33 @@ class Optimiser:
     Args:
         recipe: names the optimiser and its coefficients.
         params: the parameters by name, changed in place by `step_`.
+        put: gives the memory of the moments.
+        stacked: whether the first axis of all is that of several networks, each with a gradient's
+            norm of its own.
 
     Sources: Kingma and Ba 2015 (Adam); Loshchilov and Hutter 2019 (AdamW); Duchi et al. 2011
     (Adagrad); Tieleman and Hinton 2012 (RMSProp); Sutskever et al. 2013 (Nesterov's momentum).
     """
 
-    def __init__(self, recipe: Recipe, params: Params) -> None:
-        self._recipe = recipe
+    def __init__(
+        self, recipe: Recipe, params: Params, put: Put = own_memory, *, stacked: bool = False
+    ) -> None:
+        self._recipe, self._stacked = recipe, stacked
         self._names = list(params)
         self._params = list(params.values())
-        self._weights = [index for index, value in enumerate(self._params) if value.dim() > 1]
+        axes = 2 if stacked else 1
+        self._weights = [index for index, value in enumerate(self._params) if value.dim() > axes]
         moments = _MOMENTS[recipe.optimizer]
         if not recipe.momentum:
             moments = tuple(name for name in moments if name != "momentum")
-        self._moments = {name: [torch.zeros_like(p) for p in self._params] for name in moments}
+        self._moments = {
+            moment: [put(f"{moment}/{n}", torch.zeros_like(p)) for n, p in params.items()]
+            for moment in moments
+        }
+        first = self._params[0]
+        count = torch.zeros(len(first) if stacked else (), dtype=torch.float32, device=first.device)
+        self._count = put("count", count)
         self._update = getattr(self, f"_{recipe.optimizer}")
-        # Torch's unfused updates add one to every entry of the list; the fused ones only read it,
-        # and a count for all is added to in a sixth of the time.
-        count = torch.zeros((), dtype=torch.float32, device=self._params[0].device)
-        shared = recipe.optimizer in _FUSED
-        self._counts = [count if shared else count.clone() for _ in self._params]
 
     def step_(self, grads: Sequence[Tensor], lr: float) -> None:
         """Changes the parameters in place by one update at the rate `lr`.
@@ -68,7 +76,7 @@ class Optimiser:
                 sign = self._params[index].sign()
                 grads[index] = grads[index].add(sign, alpha=self._recipe.l1)
         if self._recipe.clip_norm is not None:
-            grads = _clipped(grads, self._recipe.clip_norm)
+            grads = _clipped(grads, self._recipe.clip_norm, stacked=self._stacked)
         self._update(grads, lr)
 
     def state(self) -> Params:
@@ -78,14 +86,12 @@ class Optimiser:
             for moment, values in self._moments.items()
             for name, value in zip(self._names, values, strict=True)
         }
-        return state | {"count": self._counts[0]}
+        return state | {"count": self._count}
 
     def load_(self, state: Params) -> None:
         """Takes up the state that `state` gave."""
         for name, value in self.state().items():
             value.copy_(state[name])
-        for count in self._counts:
-            count.copy_(state["count"])
 
     def _sgd(self, grads: Sequence[Tensor], lr: float) -> None:
         torch.ops.aten._fused_sgd_(
@@ -110,14 +116,14 @@ class Optimiser:
         self._adaptive(torch.ops.aten._fused_adamw_, grads, lr)
 
     def _adaptive(self, kernel: Callable[..., None], grads: Sequence[Tensor], lr: float) -> None:
-        self._counts[0].add_(1)
+        self._count.add_(1)
         kernel(
             self._params,
             grads,
             self._moments["mean"],
             self._moments["square"],
             [],
-            self._counts,
+            self._counts(),
             lr=lr,
             beta1=self._recipe.beta1,
             beta2=self._recipe.beta2,
@@ -132,7 +138,7 @@ class Optimiser:
             self._params,
             list(grads),
             self._moments["square"],
-            self._counts,
+            self._own_counts(),
             foreach=True,
             lr=lr,
             weight_decay=self._recipe.weight_decay,
@@ -148,7 +154,7 @@ class Optimiser:
             self._moments["square"],
             [],
             self._moments.get("momentum", []),
-            self._counts,
+            self._own_counts(),
             foreach=True,
             lr=lr,
             alpha=self._recipe.alpha,
@@ -157,6 +163,16 @@ class Optimiser:
             momentum=self._recipe.momentum,
             centered=False,
         )
+
+    def _counts(self) -> list[Tensor]:
+        """The updates made, one number a parameter; networks of a stack have made equally many."""
+        return [self._count.view(-1)[0]] * len(self._params)
+
+    def _own_counts(self) -> list[Tensor]:
+        """As `_counts` before the update, to be added to: torch's unfused updates do."""
+        counts = [count.clone() for count in self._counts()]
+        self._count.add_(1)
+        return counts
 
 
 def rate(recipe: Recipe, step: int, total: int) -> float:
@@ -184,9 +200,15 @@ def rate(recipe: Recipe, step: int, total: int) -> float:
     return lr
 
 
-def _clipped(grads: Sequence[Tensor], largest: float) -> list[Tensor]:
-    """All gradients scaled by one factor so that their total norm is at most `largest`."""
-    total = get_total_norm(grads)
+def _clipped(grads: Sequence[Tensor], largest: float, *, stacked: bool) -> list[Tensor]:
+    """All gradients scaled by one factor so that their total norm is at most `largest`.
+
+    Stacked ones are scaled by a factor for each network.
+    """
     # Not in place: autograd may give two parameters that are added the same tensor.
-    factor = torch.clamp(largest / (total + 1e-6), max=1.0)
-    return [grad * factor for grad in grads]
+    if not stacked:
+        factor = torch.clamp(largest / (get_total_norm(grads) + 1e-6), max=1.0)
+        return [grad * factor for grad in grads]
+    norms = torch.stack([grad.flatten(1).norm(dim=1) for grad in grads]).norm(dim=0)
+    factors = torch.clamp(largest / (norms + 1e-6), max=1.0)
+    return [grad * factors.view(-1, *[1] * (grad.dim() - 1)) for grad in grads]

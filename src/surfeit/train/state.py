@@ -15,6 +15,7 @@ from surfeit.train.batches import Batches
 from surfeit.train.gradients import gradient_of
 from surfeit.train.job import Job
 from surfeit.train.masking import HeldMask, TargetedDropout, of_critical, without
+from surfeit.train.memory import Put, own_memory
 from surfeit.train.optimisers import Optimiser, rate
 
 _SPLITS = ("validation_", "test_")
@@ -29,6 +30,8 @@ class State:
 
     Args:
         job: the training; the state is that before its first update.
+        put: gives the memory of a stack, for what an update reads and changes; None outside of
+            any.
 
     Attributes:
         step: the updates that the weights have behind them.
@@ -40,26 +43,25 @@ class State:
         stopped: whether early stopping has ended the training.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, put: Put | None = None) -> None:
         self._job = job
         device, dtype = job.numerics.device, job.numerics.torch_dtype
+        placed = put or own_memory
         tensors = {
-            # The fused updates read a weight and its gradient as they lie in memory.
-            name: value.to(device, dtype if value.is_floating_point() else None).clone(
-                memory_format=torch.contiguous_format
-            )
+            name: placed(name, value.to(device, dtype if value.is_floating_point() else None))
             for name, value in job.initial().items()
         }
         every = {name: tensors[name] for name in own_parameters(job.network)}
-        self.mask = HeldMask(job.first_mask(), every, job.trained)
+        self.mask = HeldMask(job.first_mask(), every, job.trained, put)
         tensors |= every  # those that are masked lie elsewhere now
         self.step = job.origin.step
         self.params = {name: tensors[name] for name in job.trained}
         self.buffers = {n: value for n, value in tensors.items() if n not in self.params}
-        self.optimiser = Optimiser(job.recipe, self.params)
+        self.optimiser = Optimiser(job.recipe, self.params, placed)
         self.best = Best(self.tensors, keep=job.recipe.evaluate_every is not None)
         shape = len(job.dataset.train), *job.first_outputs.shape[1:]
-        self.outputs = torch.empty(shape, dtype=dtype, device=device)
+        outputs = torch.empty(shape, dtype=dtype, device=device)
+        self.outputs = outputs if put is None else put("outputs", outputs)
         self.seconds = 0.0
         self.stopped = False
         self._densities = dict(job.pruning.moments) if job.pruning else {}
