@@ -119,7 +119,7 @@ def test_a_training_killed_after_a_mask_was_written_and_before_a_checkpoint_ends
 ):
     random = Pruning(moments=GRADUAL.moments, score="random")
     whole = train(small, dataset, RECIPE, pruning=random, store=Store(tmp_path / "whole"))
-    prune, restore = Course._prune, State.restore_
+    prune, restore = Course.prune, State.restore_
 
     def killed(self):
         prune(self)
@@ -129,10 +129,10 @@ def test_a_training_killed_after_a_mask_was_written_and_before_a_checkpoint_ends
             assert (self._writer.folder / "masks" / "13.safetensors").exists()
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Course, "_prune", killed)
+    monkeypatch.setattr(Course, "prune", killed)
     with pytest.raises(KeyboardInterrupt):
         train(small, dataset, RECIPE, pruning=random, store=Store(tmp_path / "broken"))
-    monkeypatch.setattr(Course, "_prune", prune)
+    monkeypatch.setattr(Course, "prune", prune)
     began = []
     monkeypatch.setattr(
         State, "restore_", lambda self, *saved: (restore(self, *saved), began.append(self.step))

@@ -56,7 +56,7 @@ def score(outputs: Tensor, targets: Tensor, objective: Objective = cross_entropy
     loss = objective.loss(outputs, targets).item()
     correct = objective.correct(outputs, targets)
     accuracy = None if correct is None else correct.double().mean().item()
-    return Score(loss, accuracy, _r2(outputs, targets, objective))
+    return Score(loss, accuracy, explained_of(outputs, targets, objective))
 
 
 def quantities(outputs: Tensor, targets: Tensor, objective: Objective) -> tuple[str, ...]:
@@ -180,7 +180,8 @@ def _check_tensors(model: nn.Module, tensors: object) -> None:
         )
 
 
-def _r2(outputs: Tensor, targets: Tensor, objective: Objective) -> float | None:
+def explained_of(outputs: Tensor, targets: Tensor, objective: Objective) -> float | None:
+    """The R² of a `Score`; None where there is none."""
     if not objective.explained(outputs, targets) or bool((targets == targets[:1]).all()):
         return None
     real = targets.double()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from surfeit.train.recipe import REPORT_RECIPES, Recipe, report_recipe
     from surfeit.train.recorder import Recorder
     from surfeit.train.snapshots import Snapshots
-    from surfeit.train.training import stored_run, train, train_job
+    from surfeit.train.training import stored_run, train, train_job, train_together
 
 __all__ = [
     "REPORT_RECIPES",
@@ -30,6 +30,7 @@ __all__ = [
     "stored_run",
     "train",
     "train_job",
+    "train_together",
 ]
 
 lazy_front(__name__)

@@ -28,11 +28,13 @@ class Batches:
     def __init__(
         self, split: Split, black: Tensor | None, recipe: Recipe, streams: Streams
     ) -> None:
-        self._split, self._black = split, black
+        self.split, self._black = split, black
         self._recipe, self._streams = recipe, streams
         self._epoch = -1
         self._order = self._targets = torch.empty(0, dtype=torch.int64)
         self.per_epoch = recipe.steps_per_epoch(len(split))
+        self.batch_size = recipe.batch_size
+        self.augments = recipe.augmentation is not None
 
     def at(self, step: int) -> tuple[slice, Tensor, Tensor]:
         """Place in the epoch's order, inputs and targets of the update after `step` updates."""
@@ -41,7 +43,7 @@ class Batches:
         begin = position * self._recipe.batch_size
         index = self._order[begin : begin + self._recipe.batch_size]
         place = slice(begin, begin + len(index))
-        inputs = self._split.inputs.index_select(0, index)
+        inputs = self.split.inputs.index_select(0, index)
         if self._recipe.augmentation:
             assert self._black is not None
             inputs = shifted(
@@ -53,6 +55,11 @@ class Batches:
             )
         return place, inputs, self._targets[place]
 
+    def drawn(self, epoch: int) -> tuple[Tensor, Tensor]:
+        """The epoch's order, int64 [examples], and all targets in it."""
+        self._draw(epoch)
+        return self._order, self._targets
+
     def targets_seen(self, step: int) -> Tensor:
         """The targets, in their order, of the epoch's batches up to and with `step`'s."""
         epoch, position = divmod(step, self.per_epoch)
@@ -62,9 +69,9 @@ class Batches:
     def _draw(self, epoch: int) -> None:
         """The epoch's order, and all targets in it: one gather an epoch instead of one a step."""
         if epoch != self._epoch:
-            drawn = torch.randperm(len(self._split), generator=self._streams.get("order", epoch))
-            self._order = drawn.to(self._split.targets.device)
-            self._targets = self._split.targets.index_select(0, self._order)
+            drawn = torch.randperm(len(self.split), generator=self._streams.get("order", epoch))
+            self._order = drawn.to(self.split.targets.device)
+            self._targets = self.split.targets.index_select(0, self._order)
             self._epoch = epoch
 
 

@@ -15,6 +15,7 @@ from surfeit.core import NumericsError, threads, unknown
 
 DType = Literal["float32", "float64"]
 _MOST_THREADS = 1024
+_MOST_STACKED = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,9 @@ class Numerics:
         threads: CPU threads inside one operation. One by default: two runs side by side beat one
             on two threads.
         dtype: `float32` or `float64`.
+        stack: for how many networks a step computes at once, a power of two; batched products
+            choose their kernels by it, so that results differ in their last bits. Of a stack's
+            trainings none depends on which, or how many, the others are.
 
     Raises:
         ValueError: if the device is not there or a value is out of range.
@@ -34,12 +38,18 @@ class Numerics:
     device: str = "cpu"
     threads: int = 1
     dtype: DType = "float32"
+    stack: int = 1
 
     def __post_init__(self) -> None:
         whole = isinstance(self.threads, int) and not isinstance(self.threads, bool)
         if not whole or not 1 <= self.threads <= _MOST_THREADS:
             raise ValueError(
                 f"threads must be an integer in [1, {_MOST_THREADS}], got {self.threads!r}"
+            )
+        whole = isinstance(self.stack, int) and not isinstance(self.stack, bool)
+        if not whole or not 1 <= self.stack <= _MOST_STACKED or self.stack & (self.stack - 1):
+            raise ValueError(
+                f"stack must be a power of two in [1, {_MOST_STACKED}], got {self.stack!r}"
             )
         if self.dtype not in get_args(DType):
             raise unknown("dtype", self.dtype, get_args(DType))
@@ -68,7 +78,7 @@ class Numerics:
             "threads": self.threads,
             "dtype": self.dtype,
             "deterministic": True,
-            "stacked": False,
+            "stacked": self.stack if self.stack > 1 else False,
         }
 
     def machine(self) -> dict[str, str]:

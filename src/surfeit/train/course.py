@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
-from surfeit.core import Split, StoreError, skeleton
+from surfeit.core import Score, Split, StoreError, skeleton
 from surfeit.store import Run, RunWriter
 from surfeit.train.batches import Batches, placed
 from surfeit.train.conduct import Conduct, Moment, check_machine
@@ -12,7 +13,10 @@ from surfeit.train.measure import Measure
 from surfeit.train.memory import Put
 from surfeit.train.state import State
 
-_TELL_SECONDS = 0.2
+TELL_SECONDS = 0.2
+"""Between two words on where a training stands."""
+
+Measured = Literal["all", "validation", "nothing"]
 
 
 class Course:
@@ -30,6 +34,7 @@ class Course:
         state: where the training stands; updates change it.
         batches: the training examples.
         model: the network's structure, in training mode.
+        splits: the data by name.
     """
 
     def __init__(
@@ -45,7 +50,7 @@ class Course:
         self.job, self._writer, self._conduct = job, writer, conduct
         self._snapshots = set(snapshots)
         self.state = State(job, put)
-        splits = splits or splits_of(job)
+        self.splits = splits = splits or splits_of(job)
         black = job.dataset.black if job.recipe.augmentation else None
         black = None if black is None else black.to(job.numerics.device)
         self.batches = Batches(splits["train"], black, job.recipe, job.streams)
@@ -68,24 +73,51 @@ class Course:
         self._resume()
         self._tell()
         if self.state.step == self.job.origin.step:
+            self.prune()
             self.arrive()
         self._saved = self._told = time.monotonic()
 
-    def arrive(self) -> None:
-        """Prunes, keeps and measures at the state's step, each if it is due.
+    def prune(self) -> None:
+        """Prunes at the state's step, if that is due.
 
         Raises:
-            DivergedError, ProtocolError, CollapseError, StoreError: as `train`.
+            CollapseError, ValueError, StoreError: as `train`.
         """
-        step, first, every = self.state.step, self.job.origin.step, self.job.recipe.evaluate_every
-        epoch_ended = self._epoch_ends(step)
-        self._prune()
+        if self.state.prune_():
+            self._writer.mask(self.state.step, self.state.mask.kept())
+
+    def arrive(self, scores: Mapping[str, Score] | None = None) -> None:
+        """Keeps and measures at the state's step, each if it is due, once it is pruned.
+
+        Args:
+            scores: those that are known already, by split.
+
+        Raises:
+            DivergedError, ProtocolError, StoreError: as `train`.
+        """
+        step, first = self.state.step, self.job.origin.step
         if step == first or step in self._snapshots:
             self._writer.snapshot(step, self.state.snapshot())
-        if epoch_ended or (every is not None and step % every == 0):
-            row = self._measure(self.state, whole=epoch_ended)
+        if (measured := self.measured()) != "nothing":
+            row = self._measure(self.state, whole=measured == "all", scores=scores)
             self._writer.record(row)
             self._metrics = {name: value for name, value in row.items() if value is not None}
+
+    def measured(self) -> Measured:
+        """What is measured at the state's step."""
+        step, every = self.state.step, self.job.recipe.evaluate_every
+        if self._epoch_ends(step):
+            return "all"
+        return "validation" if every is not None and step % every == 0 else "nothing"
+
+    def next_due(self) -> int:
+        """The next step at which `prune` or `arrive` has something to do."""
+        step, recipe = self.state.step, self.job.recipe
+        periods = [self.job.steps_per_epoch, *filter(None, [recipe.evaluate_every])]
+        moments = [at for at, _ in self.job.pruning.moments] if self.job.pruning else []
+        coming = [at for at in (*self._snapshots, *moments) if at > step]
+        ends = (step - step % period + period for period in periods)
+        return min(*coming, *ends, self.job.total_steps)
 
     def pass_by(self, seconds: float, *, save: bool) -> None:
         """What time asks for between two steps, where what is saved is whole.
@@ -99,7 +131,7 @@ class Course:
         if save or now - self._saved >= self._conduct.checkpoint_seconds:
             self._writer.checkpoint(*self.state.saved())
             self._saved = time.monotonic()
-        if self._epoch_ends(self.state.step) or now - self._told >= _TELL_SECONDS:
+        if self._epoch_ends(self.state.step) or now - self._told >= TELL_SECONDS:
             self._tell()
             self._told = now
 
@@ -121,10 +153,6 @@ class Course:
     def _epoch_ends(self, step: int) -> bool:
         ends = step in (self.job.origin.step, self.job.total_steps)
         return ends or step % self.job.steps_per_epoch == 0
-
-    def _prune(self) -> None:
-        if self.state.prune_():
-            self._writer.mask(self.state.step, self.state.mask.kept())
 
     def _resume(self) -> None:
         """Goes on from the last checkpoint, if there is one."""

@@ -132,12 +132,12 @@ class Job:
         """The initial network's outputs [1, ...] for the first training example."""
         return outputs_for_one(self, training=False)
 
-    @property
+    @cached_property
     def total_steps(self) -> int:
         """The step that the training ends at, unless it is stopped early."""
         return self.recipe.total_steps(len(self.dataset.train))
 
-    @property
+    @cached_property
     def steps_per_epoch(self) -> int:
         """Optimiser updates of one pass over the training examples."""
         return self.recipe.steps_per_epoch(len(self.dataset.train))

@@ -39,6 +39,7 @@ class Loop:
             began = time.monotonic()
             while course.open:
                 self._update(course.state)
+                course.prune()
                 course.arrive()
                 now, stop = time.monotonic(), interrupted()
                 course.pass_by(now - began, save=stop)

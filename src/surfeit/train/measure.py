@@ -42,12 +42,15 @@ class Measure:
         # A denser network is not what is wanted.
         self._judged_from = max((step for step, _ in moments), default=job.origin.step)
 
-    def __call__(self, state: State, *, whole: bool) -> dict[str, Any]:
+    def __call__(
+        self, state: State, *, whole: bool, scores: Mapping[str, Score] | None = None
+    ) -> dict[str, Any]:
         """The row of metrics of a state, which is stopped if that is due.
 
         Args:
             state: measured, and marked as stopped where it is.
             whole: all splits, as at an epoch's end, or the validation split alone.
+            scores: those that are known already, by split; what is missing is measured.
 
         Raises:
             DivergedError: if a loss is no finite number.
@@ -60,7 +63,7 @@ class Measure:
         }
         if self._job.pruning:
             row["density"] = state.mask.density()
-        for name, found in self._scores(state, whole).items():
+        for name, found in self._scores(state, whole, scores or {}).items():
             row |= self._columns(name, found)
         state.mask.check_all()
         self._check_finite(row, state)
@@ -74,13 +77,20 @@ class Measure:
             return best.row | self._columns("test", self._score_on("test", best.tensors))
         return best.row
 
-    def _scores(self, state: State, whole: bool) -> dict[str, Score | None]:
+    def _scores(
+        self, state: State, whole: bool, known: Mapping[str, Score]
+    ) -> dict[str, Score | None]:
         begun = state.step > self._job.origin.step
+        wanted = {"train": whole and begun, "validation": True, "test": whole}
         return {
-            "train": self._score_of_epoch(state) if whole and begun else None,
-            "validation": self._score_on("validation", state.tensors),
-            "test": self._score_on("test", state.tensors) if whole else None,
+            name: known.get(name) or self._score(name, state) if measured else None
+            for name, measured in wanted.items()
         }
+
+    def _score(self, name: str, state: State) -> Score:
+        return (
+            self._score_of_epoch(state) if name == "train" else self._score_on(name, state.tensors)
+        )
 
     def _score_of_epoch(self, state: State) -> Score:
         """The score of the epoch's batches as they were trained on."""

@@ -6,7 +6,7 @@ time of an update of 266,200 weights. The others use the functional forms in `to
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -36,21 +36,26 @@ class Optimiser:
         recipe: names the optimiser and its coefficients.
         params: the parameters by name, changed in place by `step_`.
         put: gives the memory of the moments.
-        stacked: whether the first axis of all is that of several networks, each with a gradient's
-            norm of its own.
+        stacked_axes: of a stack's parameters, [networks, numbers] each, how many axes each has in
+            a network; each network has a gradient's norm of its own.
 
     Sources: Kingma and Ba 2015 (Adam); Loshchilov and Hutter 2019 (AdamW); Duchi et al. 2011
     (Adagrad); Tieleman and Hinton 2012 (RMSProp); Sutskever et al. 2013 (Nesterov's momentum).
     """
 
     def __init__(
-        self, recipe: Recipe, params: Params, put: Put = own_memory, *, stacked: bool = False
+        self,
+        recipe: Recipe,
+        params: Params,
+        put: Put = own_memory,
+        *,
+        stacked_axes: Mapping[str, int] | None = None,
     ) -> None:
-        self._recipe, self._stacked = recipe, stacked
+        self._recipe, self._stacked = recipe, stacked_axes is not None
         self._names = list(params)
         self._params = list(params.values())
-        axes = 2 if stacked else 1
-        self._weights = [index for index, value in enumerate(self._params) if value.dim() > axes]
+        axes = stacked_axes or {name: value.dim() for name, value in params.items()}
+        self._weights = [index for index, name in enumerate(params) if axes[name] > 1]
         moments = _MOMENTS[recipe.optimizer]
         if not recipe.momentum:
             moments = tuple(name for name in moments if name != "momentum")
@@ -58,8 +63,7 @@ class Optimiser:
             moment: [put(f"{moment}/{n}", torch.zeros_like(p)) for n, p in params.items()]
             for moment in moments
         }
-        first = self._params[0]
-        count = torch.zeros(len(first) if stacked else (), dtype=torch.float32, device=first.device)
+        count = torch.zeros((), dtype=torch.float32, device=self._params[0].device)
         self._count = put("count", count)
         self._update = getattr(self, f"_{recipe.optimizer}")
 

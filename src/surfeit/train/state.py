@@ -197,10 +197,7 @@ class Update:
         Raises:
             ProtocolError: if a removed weight is found that is not zero.
         """
-        grads = self._gradients(state)
-        if self._recipe.critical_share is not None:
-            weights = list(state.params.values())
-            grads = of_critical(weights, grads, self._recipe.critical_share)
+        grads = self.gradients(state)
         if self._recipe.clip_norm is not None:
             grads = state.mask.of_gradients(grads)
         state.optimiser.step_(grads, rate(self._recipe, state.step, self._job.total_steps))
@@ -208,8 +205,17 @@ class Update:
         state.mask.check()
         state.step += 1
 
-    def _gradients(self, state: State) -> Sequence[Tensor]:
-        """The batch's gradients, one a parameter; its outputs go among the state's."""
+    def gradients(self, state: State) -> Sequence[Tensor]:
+        """The batch's gradients, one a parameter, as the recipe wants them; no weight is changed.
+
+        The batch's outputs go among the state's.
+        """
+        grads = self._of_batch(state)
+        if self._recipe.critical_share is None:
+            return grads
+        return of_critical(list(state.params.values()), grads, self._recipe.critical_share)
+
+    def _of_batch(self, state: State) -> Sequence[Tensor]:
         place, inputs, targets = self._batches.at(state.step)
         # What is dropped from a step has no gradient in it.
         kept = self._targeted.kept(state.params, state.step) if self._targeted else {}

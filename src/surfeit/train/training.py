@@ -1,14 +1,14 @@
 """Training: from a network, data and a recipe to a stored run."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from surfeit.core import DiskError, Objective, StoreError, cross_entropy
+from surfeit.core import BusyError, DiskError, Objective, StoreError, cross_entropy
 from surfeit.data import Dataset
 from surfeit.models import Builder
 from surfeit.store import (
@@ -34,6 +34,7 @@ from surfeit.train.loop import Loop
 from surfeit.train.pruning import Pruning
 from surfeit.train.recipe import Recipe
 from surfeit.train.snapshots import Snapshots
+from surfeit.train.stack import StackLoop, shape_of
 
 
 def train(
@@ -146,6 +147,95 @@ def train_job(job: Job, *, store: Store | None = None, conduct: Conduct | None =
     return run
 
 
+def train_together(
+    jobs: Sequence[Job], *, store: Store | None = None, conduct: Conduct | None = None
+) -> list[Run | Exception]:
+    """Trains jobs of one shape as a stack: all at each step at once, each to a run of its own.
+
+    A run of a stack is the same, bit for bit, whoever its neighbours are and wherever it lies: that
+    of `train_job`, which computes for as many. So those that are in the store are left out, and
+    those that another process trains now are waited for at the end.
+
+    >>> jobs = [Job(small, data, recipe, seed=s, numerics=Numerics(stack=32)) for s in range(32)]
+    >>> runs = train_together(jobs)
+
+    Args:
+        jobs: with `numerics.stack` at least their number; see `surfeit.train.stack.shape_of` for
+            what they share. No two of one key.
+        store, conduct: as of `train_job`.
+
+    Returns:
+        of each job its finished run, or the error that ended it alone.
+
+    Raises:
+        ValueError: if the jobs are none, too many, of different shapes, or two have one key.
+        KeyboardInterrupt: after Ctrl-C, once each training has saved where it stands.
+    """
+    _check_kinds(conduct, store)
+    _check_together(jobs)
+    store, conduct = store or Store(), conduct or Conduct()
+    results: dict[str, Run | Exception] = {}
+    with ExitStack() as leases:
+        entries = {}
+        for job in jobs:
+            if (entry := _entry(job, store, conduct, leases)) is not None:
+                entries[job.key] = (job, *entry)
+        if entries:
+            with jobs[0].numerics.in_force(), _advice_on_disk_errors():
+                runs = StackLoop(list(entries.values()), conduct).run()
+            results = dict(zip(entries, runs, strict=True))
+    return [_settled(job, results.get(job.key), store, conduct) for job in jobs]
+
+
+def _check_together(jobs: Sequence[Job]) -> None:
+    if not jobs:
+        raise ValueError("a stack needs at least one training, got none")
+    stack = jobs[0].numerics.stack
+    if not len(jobs) <= stack:
+        raise ValueError(f"{len(jobs)} trainings do not fit into a stack of {stack}")
+    if len({job.key for job in jobs}) < len(jobs):
+        raise ValueError("two of the trainings are the same: each can be trained once")
+    if len({shape_of(job) for job in jobs}) > 1:
+        raise ValueError(
+            "the trainings differ in more than weights, seeds, masks, labels, rates and decay: "
+            "a stack needs one network, one batch size and equally many examples"
+        )
+
+
+def _entry(
+    job: Job, store: Store, conduct: Conduct, leases: ExitStack
+) -> tuple[list[int], RunWriter] | None:
+    """What a stack needs to train a job; None where it is done, begun elsewhere, or to repair."""
+    folder = store.path_of(job.key)
+    if stored_run(job, store) is not None or (folder / "DONE.json").is_file():
+        return None
+    try:
+        lease = leases.enter_context(Lease(make_folder(folder), wait=False))
+    except BusyError:
+        return None
+    if (folder / "DONE.json").is_file():
+        return None
+    clear_temporary(folder)
+    conduct = conduct if conduct.role is not None else replace(conduct, role=job.role)
+    return _wanted(job), _writer(job, folder, conduct, lease)
+
+
+def _settled(
+    job: Job, found: Run | Exception | None, store: Store, conduct: Conduct
+) -> Run | Exception:
+    """What a job came to, once its check is made; what no stack trained is trained alone."""
+    if isinstance(found, Exception):
+        return found
+    try:
+        if found is None:
+            return train_job(job, store=store, conduct=conduct)
+        if job.check is not None:
+            job.check(job, found)
+    except Exception as error:
+        return error
+    return found
+
+
 def stored_run(job: Job, store: Store) -> Run | None:
     """The job's run, if it is finished and has all its files and the wanted snapshots.
 
@@ -217,7 +307,13 @@ def _clear_after_kill(folder: Path) -> None:
 
 def _trained(job: Job, folder: Path, steps: list[int], conduct: Conduct, lease: Lease) -> Run:
     with job.numerics.in_force(), _advice_on_disk_errors():
-        return Loop(job, steps, _writer(job, folder, conduct, lease), conduct).run()
+        writer = _writer(job, folder, conduct, lease)
+        if job.numerics.stack == 1:
+            return Loop(job, steps, writer, conduct).run()
+        (found,) = StackLoop([(job, steps, writer)], conduct).run()
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def _writer(job: Job, folder: Path, conduct: Conduct, lease: Lease) -> RunWriter:

@@ -1,0 +1,13 @@
+"""Trainings of one shape, trained together: batched products, one step of the optimiser."""
+
+from typing import TYPE_CHECKING
+
+from surfeit.core.fronts import lazy_front
+
+if TYPE_CHECKING:
+    from surfeit.train.stack.loop import StackLoop
+    from surfeit.train.stack.shape import shape_of
+
+__all__ = ["StackLoop", "shape_of"]
+
+lazy_front(__name__)
