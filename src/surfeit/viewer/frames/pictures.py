@@ -13,7 +13,9 @@ from surfeit.viewer.frames.activity import example_pictures
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.can_go import Answer
 from surfeit.viewer.frames.course import course_frame
+from surfeit.viewer.frames.embedding import WITHOUT_UMAP, has_umap
 from surfeit.viewer.frames.graph import graph_frame
+from surfeit.viewer.frames.maps import map_frame
 from surfeit.viewer.frames.matrix import matrix_frame
 from surfeit.viewer.frames.places import Place, joined
 from surfeit.viewer.frames.plane import plane_frame
@@ -98,6 +100,7 @@ class Pictures:
             "timelines": found,
             "rows": packed_rows(rows[first:]),
             "problems": [*self.library.problems, *problems],
+            "withoutUmap": None if has_umap() else WITHOUT_UMAP,
         }
 
     def timeline(self, identifier: str, *, load: bool = True) -> dict[str, Any]:
@@ -257,6 +260,45 @@ class Pictures:
         return self._cache.get(
             self._name("plane", places, stamps, query.source),
             lambda: plane_frame(timeline, query.layer, at, query.source, merged=merged).packed(),
+        )
+
+    def map(self, query: Query, method: str) -> bytes:
+        """Units of one layer on a map of who is next to whom, at up to 201 moments.
+
+        The query's moment is of no account.
+
+        Args:
+            query: layer, likeness and run.
+            method: "tsne" or "umap".
+
+        Raises:
+            ValueError: as there, if there are too many units, or UMAP is not installed.
+        """
+        places, at, stamps = self._whole(query)
+        timeline, merged = places[0].timeline, _second(places)
+        actives, depends = [ActiveUnits(None)] * len(places), None
+        examples = None
+        if query.source == "updates":
+            found, silent = zip(*(self._active_units(place) for place in places), strict=True)
+            steps = timeline.steps()
+            measured = sorted({measured_at(timeline, moment, steps) for moment in at})
+            actives, depends = [active.held() for active in found], [silent, measured]
+        elif query.source == "outputs":
+            sample = self.library.sample(timeline, places[0].at)
+            examples, depends = sample.split, sample.digest
+        name = self._name(method, places, stamps, query.source, depends)
+        return self._cache.get(
+            name,
+            lambda: map_frame(
+                timeline,
+                query.layer,
+                at,
+                query.source,
+                method,
+                active=actives,
+                examples=examples,
+                merged=merged,
+            ).packed(),
         )
 
     def scales(self, query: Query) -> bytes:

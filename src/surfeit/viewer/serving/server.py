@@ -140,6 +140,8 @@ def _api(pictures: "Pictures") -> list[BaseRoute]:
         "/timelines/{id}/matrix": picture(pictures.matrix),
         "/timelines/{id}/course": picture(pictures.course),
         "/timelines/{id}/plane": picture(pictures.plane),
+        "/timelines/{id}/tsne": picture(lambda query: pictures.map(query, "tsne")),
+        "/timelines/{id}/umap": picture(lambda query: pictures.map(query, "umap")),
         "/timelines/{id}/scales": picture(pictures.scales),
         "/timelines/{id}/spectrum": picture(pictures.spectrum),
         "/timelines/{id}/removal": picture(pictures.removal),
