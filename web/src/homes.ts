@@ -88,6 +88,7 @@ function later(coming: Promise<Source>): Source {
     course: async (query, signal) => (await coming).course(query, signal),
     matrix: async (query, signal) => (await coming).matrix(query, signal),
     plane: async (query, signal) => (await coming).plane(query, signal),
+    map: async (query, method, signal) => (await coming).map(query, method, signal),
     scales: async (query, signal) => (await coming).scales(query, signal),
   };
 }

@@ -5,6 +5,8 @@ export interface Catalog {
   timelines: Timeline[];
   /** What could not be opened, a sentence each. */
   problems: string[];
+  /** Why a layout cannot be shown here, a sentence; those that can are not named. */
+  withoutLayouts?: Partial<Record<LayoutBy, string>>;
 }
 
 /** One thing that changes along one axis: a run over its steps, or a ticket search over its levels. */
@@ -272,6 +274,8 @@ export interface Source {
   course(query: Query, signal?: AbortSignal): Promise<Course>;
   /** Units by their principal components; the query's moment is of no account. */
   plane(query: Query, signal?: AbortSignal): Promise<Plane>;
+  /** Units on a map of who is next to whom; likewise. */
+  map(query: Query, method: MapMethod, signal?: AbortSignal): Promise<UnitMap>;
   matrix(query: Query, signal?: AbortSignal): Promise<Matrix>;
   /** Whether timelines may grow and others may be merged: true for a server. */
   readonly live: boolean;
@@ -307,11 +311,30 @@ export interface Plane {
   share: (number | null)[];
 }
 
+export type MapMethod = "tsne" | "umap";
+
+/** Where units lie at some moments so that neighbours stay neighbours, and how far that is true. */
+export interface UnitMap {
+  method: MapMethod;
+  units: number;
+  own: number;
+  at: number[];
+  /** [moments * units * 2]; units without a direction stand in rows under the others. */
+  places: Float32Array;
+  /** At each moment: how many neighbours are looked at, the trustworthiness, the share of them that
+   * are truly among the nearest; null of fewer than 3 units. */
+  neighbours: number[];
+  trust: (number | null)[];
+  true: (number | null)[];
+  /** How many units have no direction. */
+  nowhere: number[];
+}
+
 export type Mapping = "cosine" | "report";
 
-/** What says where units lie: forces between them, or their principal components; or a matrix of all
- * pairs in place of the graph. */
-export type LayoutBy = "force" | "plane" | "matrix";
+/** What says where units lie: forces between them, their principal components, or a map of who is
+ * next to whom; or a matrix of all pairs in place of the graph. */
+export type LayoutBy = "force" | "plane" | MapMethod | "matrix";
 
 /** The inner products of all pairs of units. */
 export interface Matrix {

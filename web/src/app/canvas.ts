@@ -8,6 +8,7 @@ import { sentenceOf } from "./failures";
 import { createHoverCard } from "./hovercard";
 import type { Part } from "./part";
 import { unitsOf } from "./search";
+import { warningOf } from "./words";
 
 const SEVERAL = "M2 2h4v1.500H3.500V6H2zM10 2h4v4h-1.500V3.500H10zM2 10h1.500v2.500H6V14H2zM11 8.500h1.500V11H15v1.500h-2.500V15H11v-2.500H8.500V11H11z";
 const PLUS = "M7 2.500h2V7h4.500v2H9v4.500H7V9H2.500V7H7z";
@@ -19,6 +20,7 @@ export function createCanvas(graph: GraphView, actions: Actions, over: readonly 
   const button = (label: string, path: string, does: () => void): HTMLElement =>
     h("button", { type: "button", "aria-label": label, title: label, onclick: does }, icon(path));
   const note = h("p", { class: "picture-note" });
+  const warning = h("p", { class: "picture-warning", role: "note" });
   const several = button("Select several: clicks add, drags select an area (as with Shift)", SEVERAL, () => {
     const on = several.getAttribute("aria-pressed") !== "true";
     several.setAttribute("aria-pressed", String(on));
@@ -29,7 +31,7 @@ export function createCanvas(graph: GraphView, actions: Actions, over: readonly 
   const card = createHoverCard(graph.element);
   graph.element.dataset["keys"] = "graph";
   const element = h("section", { class: "canvas", "aria-label": "Graph of units" },
-    graph.element, ...over, note, card.element,
+    graph.element, ...over, note, warning, card.element,
     h("div", { class: "zoom", role: "group", "aria-label": "Zoom and selection" },
       several,
       button("Zoom in", PLUS, () => graph.zoomBy(1.25)),
@@ -54,6 +56,10 @@ export function createCanvas(graph: GraphView, actions: Actions, over: readonly 
       element.classList.toggle("tabled", view.state.layout === "matrix");
       element.classList.toggle("stale", isScene(view.scene) && view.frame === null);
       element.classList.toggle("empty", !isScene(view.scene));
+      const warned = warningOf(view);
+      warning.hidden = warned === "";
+      element.classList.toggle("warned", warned !== "");
+      say(warning, warned);
       note.hidden = !view.frame?.note;
       say(note, view.frame?.note ? sentencesOf(view.frame.note) : "");
     },

@@ -5,10 +5,10 @@ import { apartOf, FARTHEST, innerProductOf, maxApartOf, REPORT_CUT, reportSigma,
 import { appearanceOf } from "../graph/appearance";
 import { nearestLinks } from "../graph/nearestLinks";
 import type { Appearance, Choices, GraphFrame, Layer, Legend, Query, RemovalFrame, Scales, SourceOfSimilarity, ViewState } from "../types";
-import { groupingOf, placesAt, type Grouping, type Placed } from "./course";
+import { groupingOf, isPlacing, placesAt, type Grouping, type Placed } from "./course";
 import { factsOf, placesOf, type Facts } from "./facts";
 import type { Model, Shown } from "./model";
-import { planeSubjectOf, subjectOf } from "./measured";
+import { placingSubjectOf, subjectOf } from "./measured";
 import { queryOf, sceneOf, type Scene } from "./scene";
 import { search } from "./search";
 import { DEFAULT_STATE } from "./state";
@@ -25,7 +25,7 @@ export interface View {
   frame: GraphFrame | null;
   /** The same as it came, with all links that are carried. */
   carried: GraphFrame | null;
-  /** Whether the picture is of the very moment. */
+  /** Whether the picture is of the very moment, and all of it is there: its places too, or its matrix. */
   current: boolean;
   maxApart: number;
   /** The sigma of the report's program where its mapping is in use; null otherwise. */
@@ -50,7 +50,7 @@ export interface View {
   look: Choices;
   /** The units' groups at this moment; a sentence: why there are none, null: not asked for or not yet there. */
   grouping: Grouping | string | null;
-  /** Where units lie by their principal components; a sentence: why they do not, null: forces lay out. */
+  /** Where units lie by their principal components or on a map; a sentence: why they do not, null: forces lay out. */
   placed: Placed | string | null;
   /** The scale of all moments of these units. */
   scales: Scales | null;
@@ -98,6 +98,8 @@ export function createDerive(): (model: Model) => View {
     const look = looks(state.colour, state.size, state.criterion, hidden, names?.timeline.name ?? null, names?.merged?.name ?? null);
     const scales = shown && frame && model.measured?.subject === subjectOf(shown.query) ? model.measured.scales : null;
     const grouping = shown && frame && (state.colour === "group" || state.colour === "class" || state.layout === "matrix") ? groupings(model.course, subjectOf(shown.query), shown.query.at, frame.units) : null;
+    const placed = shown && frame && isPlacing(state.layout) ? placings(model.placing, placingSubjectOf(shown.query, state.layout), shown.query.at, frame.units) : null;
+    const whole = state.layout === "matrix" ? model.matrix?.subject === JSON.stringify(shown?.query) : !isPlacing(state.layout) || placed !== null;
     const picture = frame && appearances(frame, look, level, state.colour === "removal" ? order : null, model.dark, scales, grouping);
     return {
       model,
@@ -105,7 +107,7 @@ export function createDerive(): (model: Model) => View {
       scene,
       frame,
       carried,
-      current: frame !== null && isScene(scene) && shown?.query.at === scene.moment.at && !model.waiting,
+      current: frame !== null && isScene(scene) && shown?.query.at === scene.moment.at && !model.waiting && whole,
       maxApart,
       reportSigma: report,
       level,
@@ -120,7 +122,7 @@ export function createDerive(): (model: Model) => View {
       found,
       look,
       grouping,
-      placed: shown && frame && state.layout === "plane" ? placings(model.plane, planeSubjectOf(shown.query), shown.query.at, frame.units) : null,
+      placed,
       scales,
       appearance: picture?.appearance ?? null,
       legend: picture?.legend ?? null,

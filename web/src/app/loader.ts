@@ -1,10 +1,11 @@
 // Brings in what the state asks for: the graph of the moment, the moments that play comes to next,
 // and the pictures beside it. What is no longer wanted is called back.
 
-import type { Course, GraphFrame, Matrix, Plane, Query, Source, ViewState } from "../types";
+import type { Course, GraphFrame, LayoutBy, Matrix, Plane, Query, Source, UnitMap, ViewState } from "../types";
+import { isPlacing } from "./course";
 import { isGone, sentenceOf } from "./failures";
 import { createBeside } from "./panels";
-import { measuredWith, planeSubjectOf, subjectOf } from "./measured";
+import { measuredWith, placingSubjectOf, subjectOf } from "./measured";
 import type { Model } from "./model";
 import { distinct, queryOf, sceneOf, unreadOf, type Scene } from "./scene";
 import { calledBack, createShelf } from "./shelf";
@@ -100,7 +101,7 @@ function createUnread(store: Store<Model>, source: Source) {
 function createFrames(store: Store<Model>, source: Source) {
   const shelf = createShelf<GraphFrame>(FRAMES_KEPT);
   const scales = createScales(store, source);
-  const wholes = [createCourses(store, source), createPlanes(store, source), createMatrices(store, source)];
+  const wholes = [createCourses(store, source), createPlacings(store, source), createMatrices(store, source)];
   let wanted = "";
   let scene: Scene | null = null;
 
@@ -213,14 +214,18 @@ function createCourses(store: Store<Model>, source: Source) {
   });
 }
 
-/** Units by their principal components: a layout shows them. */
-function createPlanes(store: Store<Model>, source: Source) {
-  return createWhole<Plane>(store, {
-    wanted: (_, state) => state.layout === "plane",
-    subjectOf: planeSubjectOf,
-    load: (query, signal) => source.plane(query, signal),
-    known: () => store.get().plane?.subject,
-    tell: (found) => store.set({ plane: found && { subject: found.subject, plane: found.value } }),
+/** Units by their principal components or on a map: some layouts show them. */
+function createPlacings(store: Store<Model>, source: Source) {
+  const layout = (): LayoutBy => store.get().state.layout;
+  return createWhole<Plane | UnitMap>(store, {
+    wanted: (_, state) => isPlacing(state.layout),
+    subjectOf: (query) => placingSubjectOf(query, layout()),
+    load: (query, signal) => {
+      const by = layout();
+      return by === "tsne" || by === "umap" ? source.map(query, by, signal) : source.plane(query, signal);
+    },
+    known: () => store.get().placing?.subject,
+    tell: (found) => store.set({ placing: found && { subject: found.subject, placing: found.value } }),
   });
 }
 

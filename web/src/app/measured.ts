@@ -2,7 +2,7 @@
 // from the moments that were seen, and stays as it is while time plays.
 
 import { scalesOf, widened } from "../graph/scales";
-import type { GraphFrame, Query, Scales } from "../types";
+import type { GraphFrame, LayoutBy, Query, Scales } from "../types";
 
 export interface Measured {
   /** What is measured: a layer of one run, or of two. */
@@ -17,9 +17,9 @@ export function subjectOf({ timeline, layer, merged }: Query): string {
   return JSON.stringify([timeline, layer, merged]);
 }
 
-/** The same by what likeness rests on: of that are the principal components. */
-export function planeSubjectOf(query: Query): string {
-  return JSON.stringify([subjectOf(query), query.source]);
+/** The same by what likeness rests on and what places units. */
+export function placingSubjectOf(query: Query, layout: LayoutBy): string {
+  return JSON.stringify([subjectOf(query), query.source, layout]);
 }
 
 /** The scale after a picture has come; the very same one where nothing changes. */

@@ -1,6 +1,6 @@
 // All that the page is drawn from: the state in the address and what has come in for it.
 
-import type { Catalog, Course, GraphFrame, Learning, Matrix, Plane, Query, RemovalFrame, SecondRun, SpectrumFrame, ViewState } from "../types";
+import type { Catalog, Course, GraphFrame, Learning, Matrix, Plane, Query, RemovalFrame, SecondRun, SpectrumFrame, UnitMap, ViewState } from "../types";
 import type { Measured } from "./measured";
 import { DEFAULT_STATE } from "./state";
 
@@ -21,8 +21,8 @@ export interface Model {
   measured: Measured | null;
   /** The groups of these units over time; a sentence: why there are none. */
   course: { subject: string; course: Course | string } | null;
-  /** Where units lie by their principal components; likewise. */
-  plane: { subject: string; plane: Plane | string } | null;
+  /** Where units lie by their principal components or on a map; likewise. */
+  placing: { subject: string; placing: Plane | UnitMap | string } | null;
   /** All pairs of units at a moment; likewise. */
   matrix: { subject: string; matrix: Matrix | string } | null;
   /** Whether the scale of all moments is still on its way. */
@@ -60,7 +60,7 @@ export function firstModel(state: ViewState = DEFAULT_STATE): Model {
     waiting: true,
     measured: null,
     course: null,
-    plane: null,
+    placing: null,
     matrix: null,
     spanning: false,
     failure: null,

@@ -9,7 +9,7 @@ import { formatNumbers, parseNumbers } from "./numbers";
 export const COLOURS: readonly ColourBy[] = ["group", "class", "cluster", "norm", "moved", "movement", "removal", "model", "kept"];
 export const SIZES: readonly SizeBy[] = ["norm", "moved"];
 export const SLIDERS: readonly SliderBy[] = ["moment", "step", "log"];
-export const LAYOUTS: readonly LayoutBy[] = ["force", "plane", "matrix"];
+export const LAYOUTS: readonly LayoutBy[] = ["force", "plane", "tsne", "umap", "matrix"];
 const SOURCES: readonly SourceOfSimilarity[] = ["weights", "updates", "outputs"];
 const FORCES = Object.keys(DEFAULT_FORCES) as (keyof Forces)[];
 

@@ -26,11 +26,13 @@ const COLOUR_NAMES: Record<ColourBy, string> = {
 
 const SIZE_NAMES: Record<SizeBy, string> = { moved: "update", norm: "weight vector" };
 
-const LAYOUTS_OFFERED: readonly { value: LayoutBy; label: string }[] = [
-  { value: "force", label: "forces" },
-  { value: "plane", label: "principal components" },
-  { value: "matrix", label: "matrix by group" },
-];
+const LAYOUT_NAMES: Record<LayoutBy, string> = {
+  force: "forces",
+  plane: "principal components",
+  tsne: "t-SNE map",
+  umap: "UMAP map",
+  matrix: "matrix by group",
+};
 
 /** The row of choices. A page that is not live carries one run, and perhaps one to show beside it. */
 export function createToolbar(actions: Actions, live: boolean, browse: () => void): Part {
@@ -54,9 +56,7 @@ export function createToolbar(actions: Actions, live: boolean, browse: () => voi
   const runOptions = remember((catalog: Catalog | null) => (catalog?.timelines ?? []).slice(0, live ? undefined : 1).map(runOption));
   const mergedOptions = remember(besideOptions);
   const element = h("div", { class: "toolbar", role: "group", "aria-label": "What is shown" },
-    runField, browser, field("layer", layer), source.element, mergedField, joined, field("colour", colour), criterionField, field("size by", size),
-    // A page that carries its data does not carry the principal components.
-    live ? field("layout", layout) : null);
+    runField, browser, field("layer", layer), source.element, mergedField, joined, field("colour", colour), criterionField, field("size by", size), field("layout", layout));
   return {
     element,
     update(view) {
@@ -65,7 +65,8 @@ export function createToolbar(actions: Actions, live: boolean, browse: () => voi
       fillSelect(run, runOptions(catalog), scene?.timeline.id ?? view.state.run ?? "");
       fillSelect(layer, (scene?.timeline.layers ?? []).map(layerOption), scene?.layer.name ?? "");
       source.update(view);
-      fillSelect(layout, LAYOUTS_OFFERED, view.state.layout);
+      fillSelect(layout, layouts(catalog, live), view.state.layout);
+      layout.title = Object.values(catalog?.withoutLayouts ?? {}).join(" ");
       fillSelect(size, sizes(scene), view.state.size);
       fillSelect(merged, mergedOptions(scene && catalog, scene?.timeline ?? null, scene?.layer ?? null), scene?.merged?.id ?? "");
       fillSelect(colour, colours(view), view.state.colour);
@@ -81,6 +82,15 @@ export function createToolbar(actions: Actions, live: boolean, browse: () => voi
       criterionField.hidden = view.state.colour !== "removal";
     },
   };
+}
+
+/** All layouts; those that cannot be shown say so, and the title says why. */
+function layouts(catalog: Catalog | null, live: boolean) {
+  const lacking = catalog?.withoutLayouts ?? {};
+  return (Object.keys(LAYOUT_NAMES) as LayoutBy[]).map((value) => {
+    const missing = lacking[value] !== undefined;
+    return { value, label: `${LAYOUT_NAMES[value]}${missing ? (live ? " (not installed)" : " (not in this page)") : ""}`, disabled: missing };
+  });
 }
 
 function runOption(timeline: Timeline): { value: string; label: string } {

@@ -2,7 +2,8 @@
 
 import { innerProductOf, REPORT_CUT } from "../graph/apart";
 import { layerName } from "../layers";
-import type { Moment, SourceOfSimilarity, Timeline } from "../types";
+import type { LayoutBy, Moment, SourceOfSimilarity, Timeline } from "../types";
+import { isPlacing } from "./course";
 import { isScene, type View } from "./derive";
 import { momentBeside, type Scene } from "./scene";
 import { withoutUpdates } from "./usual";
@@ -58,13 +59,29 @@ function matrixWords({ state }: View, layer: string): string {
   return `Rows and columns are the units of ${layer}, ordered by group; colour is ${of[state.source]}: violet where they are alike, orange where they are opposite.`;
 }
 
-/** Where units lie by their principal components: what that shows, and what it does not. */
-function placedOf({ placed, state }: View): string {
-  if (state.layout !== "plane") return "";
-  if (placed === null) return " Their principal components are being computed.";
+/** Where units lie by their principal components or on a map: what that shows. */
+function placedOf({ placed, state, scene, model }: View): string {
+  const { layout, source } = state;
+  if (!isPlacing(layout)) return "";
+  const map = MAPS[layout];
+  if (placed === null) return map ? ` The ${map} is being computed: the first time that can take up to a minute.` : " Their principal components are being computed.";
   if (typeof placed === "string") return ` Forces say where they lie: ${placed}`;
+  const late = isScene(scene) && placed.at !== model.shown?.query.at ? `, those of ${scene.timeline.axis} ${counted(placed.at)}, the nearest that there is` : "";
+  if (map) return ` They lie on a ${map} of who is next to whom${late}.`;
   const share = placed.share === null ? "" : ` (${Math.round(100 * placed.share)} % of the variance)`;
-  return ` They lie by the first two principal components of ${state.source === "updates" ? "what training added" : "their weight vectors"}${share}, on one scale for all moments.`;
+  return ` They lie by the first two principal components of ${source === "updates" ? "what training added" : "their weight vectors"}${share}, on one scale for all moments${late}.`;
+}
+
+const MAPS: Partial<Record<LayoutBy, string>> = { tsne: "t-SNE map", umap: "UMAP map" };
+
+/** What a map says and what it does not, how true it is, and who is not on it: for whoever sees the
+ * picture. Nothing where units lie by anything else. */
+export function warningOf({ placed }: View): string {
+  if (placed === null || typeof placed === "string" || !placed.map) return "";
+  const { method, neighbours, trust, true: share, nowhere } = placed.map;
+  const true_ = trust === null ? "" : ` Of the ${plural(neighbours, "unit")} nearest to one here, ${(neighbours * share!).toFixed(1)} on average are among the ${counted(neighbours)} most like it (trustworthiness ${short(trust)}: 1 is perfect, 0.5 chance).`;
+  const rows = nowhere === 0 ? "" : nowhere === 1 ? " The unit below has no place on it." : ` The ${counted(nowhere)} units in rows below have no place on it.`;
+  return `On a ${MAPS[method]} distances mislead: only who stands beside whom counts. How far groups are apart, how large and how dense they look means nothing.${true_}${rows}`;
 }
 
 /** Where weight vectors are compared because it is not known what training added: why. */

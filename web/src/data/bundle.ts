@@ -53,6 +53,7 @@ export function bundleSource(bytes: ArrayBuffer): Source {
     course: async (query) => courseOf(header, pack, query),
     matrix: () => Promise.reject(new Error("This page does not hold the similarity matrix: `surfeit view` shows it.")),
     plane: () => Promise.reject(new Error("This page does not hold the principal components: `surfeit view` shows them.")),
+    map: () => Promise.reject(new Error("This page does not hold a map: `surfeit view` shows it.")),
     scales: async (query) => scalesOf(header, films, query),
   };
 }

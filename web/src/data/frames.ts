@@ -1,5 +1,5 @@
 // Turns packs into the frames of types.ts.
-import type { Activity, Course, Examples, GraphFrame, Learning, Matrix, Plane, RemovalFrame, RemovalOrder, Scales, Shape, SpectrumFrame, Spread, WeightPictures } from "../types";
+import type { Activity, Course, Examples, GraphFrame, Learning, Matrix, Plane, RemovalFrame, RemovalOrder, Scales, Shape, SpectrumFrame, Spread, UnitMap, WeightPictures } from "../types";
 import { arrayOf, decode, type Pack } from "./wire";
 
 export function graphFrame(bytes: ArrayBuffer): GraphFrame {
@@ -95,6 +95,22 @@ export function planeFrame(bytes: ArrayBuffer): Plane {
     at: header["at"] as number[],
     places: arrayOf(pack, "places", "f4"),
     share: header["share"] as Plane["share"],
+  };
+}
+
+export function mapFrame(bytes: ArrayBuffer): UnitMap {
+  const pack = decode(bytes);
+  const { header } = pack;
+  return {
+    method: header["method"] === "umap" ? "umap" : "tsne",
+    units: numberOf(pack, "units"),
+    own: numberOf(pack, "own"),
+    at: header["at"] as number[],
+    places: arrayOf(pack, "places", "f4"),
+    neighbours: header["neighbours"] as number[],
+    trust: header["trust"] as UnitMap["trust"],
+    true: header["true"] as UnitMap["true"],
+    nowhere: header["nowhere"] as number[],
   };
 }
 

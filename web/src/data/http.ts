@@ -1,6 +1,6 @@
 // Pictures from the local server of `surfeit view`.
 import type { Catalog, Query, Source, Timeline, Trial } from "../types";
-import { activityOf, courseFrame, examplesOf, graphFrame, learningOf, matrixFrame, planeFrame, removalFrame, scalesOfRun, spectrumFrame, weightPicturesOf } from "./frames";
+import { activityOf, courseFrame, examplesOf, graphFrame, learningOf, mapFrame, matrixFrame, planeFrame, removalFrame, scalesOfRun, spectrumFrame, weightPicturesOf } from "./frames";
 import { opened, type SentCatalog } from "./rows";
 
 /** A source that asks the server at `base` ("" for the page's own), which knows us by the token. */
@@ -27,6 +27,7 @@ export function httpSource(base: string, token: string): Source {
     course: async (query, signal) => courseFrame(await bytes(pathOf("course", query), signal)),
     matrix: async (query, signal) => matrixFrame(await bytes(pathOf("matrix", query), signal)),
     plane: async (query, signal) => planeFrame(await bytes(pathOf("plane", query), signal)),
+    map: async (query, method, signal) => mapFrame(await bytes(pathOf(method, query), signal)),
     pictures: {
       activity: async (query, signal) => activityOf(await bytes(pathOf("activity", query), signal)),
       examples: async (timeline, signal) => examplesOf(await bytes(`timelines/${encodeURIComponent(timeline)}/examples`, signal)),

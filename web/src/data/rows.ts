@@ -21,8 +21,8 @@ export interface SentCatalog extends Catalog {
 }
 
 /** The catalog with a timeline for each row, whose moments are still to be asked for. */
-export function opened({ timelines, rows, problems }: SentCatalog): Catalog {
-  return { timelines: rows ? [...timelines, ...timelinesOf(rows)] : timelines, problems };
+export function opened({ timelines, rows, ...rest }: SentCatalog): Catalog {
+  return { ...rest, timelines: rows ? [...timelines, ...timelinesOf(rows)] : timelines };
 }
 
 function timelinesOf(rows: Rows): Timeline[] {

@@ -454,6 +454,53 @@ describe("a layout by principal components", () => {
   });
 });
 
+describe("a map of neighbours", () => {
+  type Sent = { places: Float32Array } | null;
+
+  it("is asked for by its method, and warns in the picture of what it does not show", async () => {
+    const { source, text, find } = await opened(planted([timeline(KEY)]), "#layout=tsne");
+    expect(source.placed).toEqual(["fc1 weights tsne"]);
+    expect([...(last("places") as Sent)!.places]).toEqual([0, 1, 1, 0, 2, -1, 3, -2, 4, -3, 5, -4]);
+    expect(text(".lead")).toContain(" They lie on a t-SNE map of who is next to whom.");
+    expect(text(".picture-warning")).toBe(
+      "On a t-SNE map distances mislead: only who stands beside whom counts. How far groups are apart, how large and how dense they look means nothing. " +
+      "Of the 2 units nearest to one here, 1.7 on average are among the 2 most like it (trustworthiness 0.93: 1 is perfect, 0.5 chance).",
+    );
+    expect(find<HTMLElement>(".picture-warning").hidden).toBe(false);
+  });
+
+  it("says of which moment it is where that is another, and who is not on it", async () => {
+    const { press, text, find, address } = await opened(planted([timeline(KEY)]), "#layout=umap");
+    press("Home");
+    await wait(500);
+    expect(text(".picture-warning")).toMatch(/UMAP map.* The unit below has no place on it\.$/);
+    press("ArrowRight");
+    await wait(500);
+    expect(text(".lead")).toContain("a UMAP map of who is next to whom, those of step 0, the nearest that there is.");
+    address.tell("#");
+    await wait(300);
+    expect(find<HTMLElement>(".picture-warning").hidden).toBe(true);
+  });
+
+  it("is not offered where it cannot be shown, and the choice says why", async () => {
+    const source = planted([timeline(KEY)]);
+    source.catalog = () => Promise.resolve({ timelines: source.timelines, problems: [], withoutLayouts: { umap: "UMAP is not installed: pip install umap-learn" } });
+    const { find } = await opened(source);
+    const option = find<HTMLOptionElement>("option[value=umap]");
+    expect([option.disabled, option.textContent]).toEqual([true, "UMAP map (not installed)"]);
+    expect((option.closest("select") as HTMLSelectElement).title).toContain("pip install umap-learn");
+    expect(find<HTMLOptionElement>("option[value=tsne]").disabled).toBe(false);
+  });
+
+  it("tells that it is being computed, and lets forces lay out till then", async () => {
+    const source = planted([timeline(KEY)]);
+    source.map = () => new Promise(() => undefined);
+    const { text } = await opened(source, "#layout=tsne");
+    expect(last("places")).toBeNull();
+    expect(text(".lead")).toContain("The t-SNE map is being computed: the first time that can take up to a minute.");
+  });
+});
+
 describe("the unit under the pointer", () => {
   it("is told of with its nearest, at the present moment", async () => {
     const { find, text } = await opened(planted([timeline(KEY)]));

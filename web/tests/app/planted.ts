@@ -5,7 +5,7 @@ import { firstModel } from "../../src/app/model";
 import { queryOf, sceneOf } from "../../src/app/scene";
 import { parseState } from "../../src/app/state";
 import { apartOf } from "../../src/graph/apart";
-import type { Catalog, Course, GraphEvents, GraphFrame, GraphView, Matrix, Plane, Query, RemovalFrame, Scales, Source, SpectrumFrame, Timeline } from "../../src/types";
+import type { Catalog, Course, GraphEvents, GraphFrame, GraphView, Matrix, Plane, Query, RemovalFrame, Scales, Source, SpectrumFrame, Timeline, UnitMap } from "../../src/types";
 
 /** A generator of numbers in [0, 1) that gives the same ones each time (mulberry32). */
 export function random(seed: number): () => number {
@@ -100,6 +100,18 @@ export const PLANE: Plane = {
   share: [null, 0.5, 0.5, 0.5, 0.412],
 };
 
+/** Units on a map at two moments of five; one has no direction at first. */
+export const UNIT_MAP: UnitMap = {
+  method: "tsne",
+  ...{ units: 6, own: 6 },
+  at: [0, 400],
+  places: Float32Array.from([0, 1].flatMap((moment) => [0, 1, 2, 3, 4, 5].flatMap((unit) => [unit, moment - unit]))),
+  neighbours: [2, 2],
+  trust: [0.71, 0.934],
+  true: [0.4, 0.85],
+  nowhere: [1, 0],
+};
+
 export const MATRIX: Matrix = { units: 6, products: Int8Array.from({ length: 36 }, (_, place) => (place % 7 === 0 ? 127 : -64)) };
 
 const SPECTRUM: SpectrumFrame = {
@@ -155,6 +167,10 @@ export function planted(timelines: Timeline[], live = true): Planted {
     plane: (query) => {
       source.placed.push(`${query.layer} ${query.source}`);
       return answer(() => PLANE);
+    },
+    map: (query, method) => {
+      source.placed.push(`${query.layer} ${query.source} ${method}`);
+      return answer(() => ({ ...UNIT_MAP, method }));
     },
     course: (query) => {
       source.followed.push(query.layer);

@@ -31,7 +31,7 @@ function someState(draw: () => number): ViewState {
     twins: draw() < 0.5,
     nearest: maybe(whole(11), null as never),
     trails: false,
-    layout: (["plane", "force", "matrix"] as const)[whole(3)]!,
+    layout: (["plane", "force", "matrix", "tsne", "umap"] as const)[whole(5)]!,
     mapping: maybe("report", "cosine"),
     slider: "moment",
     frozen: draw() < 0.5,

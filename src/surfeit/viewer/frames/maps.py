@@ -24,7 +24,7 @@ SECONDS = 30.0
 MOST_SECONDS = 60.0
 """Where two moments take longer, there is no map."""
 
-_WIDTH = 40  # places in a row of units without a direction, over the width of the map
+_WIDTH = 60  # places in a row of units without a direction, over the width of the map
 _BENEATH = 0.12  # of its width: from the map to the first row
 
 

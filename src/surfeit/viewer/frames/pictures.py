@@ -100,7 +100,7 @@ class Pictures:
             "timelines": found,
             "rows": packed_rows(rows[first:]),
             "problems": [*self.library.problems, *problems],
-            "withoutUmap": None if has_umap() else WITHOUT_UMAP,
+            "withoutLayouts": {} if has_umap() else {"umap": WITHOUT_UMAP},
         }
 
     def timeline(self, identifier: str, *, load: bool = True) -> dict[str, Any]:
