@@ -21,6 +21,8 @@ from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.run import RunTimeline
 from surfeit.viewer.wire import decode
 
+from .reading import places_of, products_of
+
 FOLDER = Path(__file__).parents[2] / "web" / "tests" / "data"
 
 
@@ -36,7 +38,7 @@ def packs(store, written):
         "removal": pictures.removal(query),
         "scales": pictures.scales(query),
         "learning": pictures.learning(first.id),
-        "bundle": bundle(first, ["fc1", "fc2"], links=10),
+        "bundle": bundle(first, ["fc1", "fc2"], links=10, maps=True),
         "merged": bundle(first, ["fc1"], merged=second, links=30),
     }
 
@@ -73,6 +75,22 @@ def read_films(data):
     return found
 
 
+def read_layouts(data):
+    """Places and products that a page is to see in a bundle, read by Python's own reader."""
+    header, arrays = decode(data)
+    found = []
+    for number, about in enumerate(header["charts"]):
+        if about["kind"] not in ("plane", "tsne", "matrix"):
+            continue
+        chart, own = decode(arrays[f"chart_{number}"].tobytes())
+        if about["kind"] == "matrix":
+            values = products_of(chart, own)
+        else:
+            values = places_of(chart, own)
+        found.append(about | {"values": values.reshape(-1).tolist()})
+    return found
+
+
 @pytest.fixture
 def loadings(written):
     """Those of the spectrum's pack, before they are coded."""
@@ -83,6 +101,7 @@ def loadings(written):
 
 def test_the_pages_tests_read_what_python_writes(packs, loadings):
     expected: dict[str, Any] = {name: read_films(packs[name]) for name in ("bundle", "merged")}
+    expected["layouts"] = read_layouts(packs["bundle"])
     expected["loadings"] = loadings.reshape(-1).tolist()
     files = {f"{name}.bin": data for name, data in packs.items()}
     files["expected.json"] = json.dumps(expected).encode()

@@ -85,6 +85,7 @@ def export(
     merged: str | None = None,
     links: Whole | None = None,
     snapshots: str | None = None,
+    maps: bool = False,
     data: DataName = None,
     model: ModelName = None,
     open_page: OpenPage = None,
@@ -110,6 +111,9 @@ def export(
     snapshots
         The most snapshots, evenly spaced, the first and the last always; by default 201. "all"
         takes every one.
+    maps
+        Carry t-SNE maps of the units too, and the matrix of layers of up to 1,024 units instead of
+        320: some seconds and some hundred kB more.
     open_page
         Show the file in a browser; by default where there is a screen.
     quiet
@@ -145,6 +149,7 @@ def export(
             links=links,
             dataset=_dataset(places, timeline, data, teller),
             snapshots=most,
+            maps=maps,
         )
     print(page)
     show(page.resolve().as_uri(), open_page)

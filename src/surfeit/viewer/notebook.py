@@ -23,6 +23,7 @@ def show(
     into: "nn.Module | None" = None,
     dataset: "Dataset | None" = None,
     merged: "Run | Path | str | None" = None,
+    maps: bool = False,
     height: int = 640,
     state: str = "",
 ) -> "GraphWidget":
@@ -39,6 +40,8 @@ def show(
         dataset: the data that the run was trained on, for what removing units costs; by default
             what was kept with the run, see `surfeit.train.Recorder`.
         merged: another run whose units of the same layer are shown with them.
+        maps: whether units can be laid out as a t-SNE map, which takes some seconds, and the matrix
+            of more than 320 units be shown.
         height: of the widget, in pixels, at least 200.
         state: how the view begins: what the `state` of an earlier widget was.
 
@@ -84,7 +87,7 @@ def show(
     name = subject.layers[0].name if layer is None else layer
     other = None if merged is None else opened(merged)
     return GraphWidget(
-        contents(subject, name, merged=other, dataset=dataset),
+        contents(subject, name, merged=other, dataset=dataset, maps=maps),
         viewer,
         lambda: still(subject, name, dataset),
         height=height,

@@ -11,6 +11,7 @@ import numpy as np
 from surfeit.core import Split, StoreError
 from surfeit.data import Dataset
 from surfeit.viewer.bundles.film import Film, Filming, Scale, drift_of, scale_of
+from surfeit.viewer.bundles.layouts import layout_packs
 from surfeit.viewer.bundles.private import without_folders
 from surfeit.viewer.bundles.reel import Reel, Shot, Take, ahead
 from surfeit.viewer.bundles.series import series
@@ -54,12 +55,14 @@ def bundle(
     dataset: Dataset | None = None,
     snapshots: int | None = MOST_SNAPSHOTS,
     link: float | None = None,
+    maps: bool = False,
 ) -> bytes:
     """The graphs of some layers over time, with metrics, spectra and removal orders.
 
     Graphs are written as `surfeit.viewer.bundles.film` does, once by weight vectors and, where it
     is known what training began with, once by what it added. With them goes the course of each
-    layer, `surfeit.viewer.frames.course`. Spectra and removal orders are those
+    layer, `surfeit.viewer.frames.course`, and what other layouts need,
+    `surfeit.viewer.bundles.layouts`. Spectra and removal orders are those
     of up to 10 moments, evenly spaced, as 0.3 seconds allow, the last one always; what removals
     cost is of the last one. A moment that cannot be read is left out, and the page says why.
 
@@ -73,6 +76,7 @@ def bundle(
         snapshots: how many moments there are at most, as `chosen_moments` takes them; None for all.
         link: the inner product from which weight vectors are joined; what chance does not reach if
             not given.
+        maps: whether to carry t-SNE maps and larger matrices too, as `layout_packs` says.
 
     Returns:
         bytes as `surfeit.viewer.wire` describes; `web/src/data/bundle.ts` reads them.
@@ -110,6 +114,8 @@ def bundle(
         if course is None:  # too large to be kept: they are read again, the last moment first
             course = course_frame(timeline, layer, there, actives, merged=merged)
         made.add_course(layer, course)
+        for about, pack in layout_packs(shown, layer, there, sources, active=active, maps=maps):
+            made.add_chart(about, pack)
         made.add_charts([Place(timeline, layer, at) for at in there], examples)
     beside = None
     if merged is not None:
@@ -229,14 +235,18 @@ class _Made:
 
         for place, found in zip(chosen, ahead(packs, chosen), strict=True):
             for kind, data in found.items():
-                self._add(f"chart_{len(self.charts)}", _bytes(data))
-                self.charts.append({"kind": kind, "layer": place.layer, "at": place.at})
+                self.add_chart({"kind": kind, "layer": place.layer, "at": place.at}, data)
 
     def add_course(self, layer: str, course: CourseFrame) -> None:
         """Adds the groups of a layer's units over time, and the scale of their sizes."""
         said = course.note and without_folders(course.note, self.folders)
-        self._add(f"chart_{len(self.charts)}", _bytes(replace(course, note=said).packed()))
-        self.charts.append({"kind": "course", "layer": layer, "at": course.at[-1]})
+        about = {"kind": "course", "layer": layer, "at": course.at[-1]}
+        self.add_chart(about, replace(course, note=said).packed())
+
+    def add_chart(self, about: dict[str, Any], pack: bytes) -> None:
+        """Adds what is said of one picture, and its pack."""
+        self._add(f"chart_{len(self.charts)}", _bytes(pack))
+        self.charts.append(about)
 
     def about(
         self,

@@ -66,6 +66,7 @@ def contents(
     dataset: Dataset | None = None,
     snapshots: int | None = MOST_SNAPSHOTS,
     link: float | None = None,
+    maps: bool = False,
 ) -> Content:
     """Everything of some layers over the moments of a run, ready to be put in a page.
 
@@ -78,6 +79,7 @@ def contents(
         snapshots: how many moments at most, evenly spaced; None for all.
         link: the inner product from which the page will join weight vectors, where that is not
             what chance does not reach: then its links are these, to the link.
+        maps: whether to carry t-SNE maps and larger matrices, which takes longer and more bytes.
 
     Raises:
         ValueError: if there is no layer of a name, with the nearest ones, or none is named, links
@@ -95,7 +97,14 @@ def contents(
         for timeline in filter(None, (run, merged)):
             timeline.layer(name)
     there = bundle(
-        run, names, merged=merged, links=links, dataset=dataset, snapshots=snapshots, link=link
+        run,
+        names,
+        merged=merged,
+        links=links,
+        dataset=dataset,
+        snapshots=snapshots,
+        link=link,
+        maps=maps,
     )
     labels = [run.layer(name).label for name in names]
     with_other = "" if merged is None else f", with {merged.name}"

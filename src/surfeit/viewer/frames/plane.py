@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.linalg import eigh
 from torch import Tensor
 
 from surfeit.core import StoreError, one_thread
@@ -113,7 +114,7 @@ def principal_plane(
     Args:
         vectors: float64.
 
-    Cost: an eigendecomposition of the smaller side.
+    Cost: two eigenvectors of the smaller side: 6 ms for 300 x 784, 0.13 s for 4,096 x 784.
     """
     centred = vectors - vectors.mean(dim=0)
     total = float(centred.square().sum())
@@ -121,15 +122,23 @@ def principal_plane(
     if not total > 0:
         return places, None
     if centred.shape[1] < len(centred):
-        _, axes = torch.linalg.eigh(centred.T @ centred)
-        found = centred @ axes[:, -2:].flip(1)
+        _, axes = _two_largest(centred.T @ centred)
+        found = centred @ axes
     else:
-        values, sides = torch.linalg.eigh(centred @ centred.T)
-        found = (sides[:, -2:] * values[-2:].clamp(min=0).sqrt()).flip(1)
+        values, sides = _two_largest(centred @ centred.T)
+        found = sides * values.clamp(min=0).sqrt()
     farthest = found.abs().argmax(dim=0)
     signs = found[farthest, torch.arange(found.shape[1])].sign()
     places[:, : found.shape[1]] = found * torch.where(signs == 0, 1, signs)
     return places, min(1.0, float(places.square().sum()) / total)
+
+
+def _two_largest(symmetric: Tensor) -> tuple[Tensor, Tensor]:
+    """The two largest eigenvalues and their eigenvectors, the largest first."""
+    size = len(symmetric)
+    wanted = (max(size - 2, 0), size - 1)
+    values, vectors = eigh(symmetric.numpy(), subset_by_index=wanted, check_finite=False)
+    return torch.from_numpy(values).flip(0), torch.from_numpy(vectors).flip(1)
 
 
 def _aligned(places: Sequence[Tensor]) -> Iterator[Tensor]:
