@@ -341,6 +341,8 @@ export interface Matrix {
   units: number;
   /** [units * units], in steps of 1/127; -128 where a unit has no direction. */
   products: Int8Array;
+  /** Which moment's it is in place of the one asked for, a clause. */
+  instead?: string | null;
 }
 
 /** Places that units go to, and what of the plane is to be in sight. */

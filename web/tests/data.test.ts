@@ -17,6 +17,13 @@ interface FilmOfPython {
   angle: (number | null)[][];
 }
 
+interface LayoutOfPython {
+  kind: "plane" | "tsne" | "matrix";
+  layer: string;
+  source: Query["source"];
+  values: number[];
+}
+
 function file(name: string): ArrayBuffer {
   const bytes = readFileSync(new URL(`data/${name}`, import.meta.url));
   return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
@@ -24,7 +31,7 @@ function file(name: string): ArrayBuffer {
 
 // Python writes NaN as it is, which JSON has no word for.
 const text = new TextDecoder().decode(file("expected.json")).replaceAll("NaN", "null");
-const expected = JSON.parse(text) as Record<"bundle" | "merged", FilmOfPython[]> & { loadings: number[] };
+const expected = JSON.parse(text) as Record<"bundle" | "merged", FilmOfPython[]> & { loadings: number[]; layouts: LayoutOfPython[] };
 
 const innerProduct = (apart: number): number => 1 - (2 * apart) / 65535;
 
@@ -314,5 +321,47 @@ describe("the server's source", () => {
     stop.abort();
     vi.stubGlobal("fetch", async () => Promise.reject(new DOMException("stopped", "AbortError")));
     await expect(httpSource("", "t").graph(query, stop.signal)).rejects.toThrow("stopped");
+  });
+});
+
+describe("layouts that a page carries", () => {
+  const source = bundleSource(file("bundle.bin"));
+  const query = (layer: string, by: Query["source"] = "weights", merged: string | null = null): Query => ({ timeline: "", layer, source: by, at: 25, merged });
+
+  it("are what Python wrote", async () => {
+    expect(expected.layouts.length).toBe(12);
+    for (const { kind, layer, source: by, values } of expected.layouts) {
+      const asked = query(layer, by);
+      const found = kind === "matrix" ? (await source.matrix(asked)).products : (await (kind === "plane" ? source.plane(asked) : source.map(asked, kind))).places;
+      expect(found.length).toBe(values.length);
+      values.forEach((value, at) => expect(found[at]).toBeCloseTo(value, 5));
+    }
+    const map = await source.map(query("fc1"), "tsne");
+    expect([map.method, map.units, map.at, map.neighbours.length]).toEqual(["tsne", 6, [0, 5, 10, 15, 20, 25], 6]);
+  });
+
+  it("say why they are not there", async () => {
+    const { withoutLayouts } = await source.catalog();
+    expect(Object.keys(withoutLayouts!)).toEqual(["umap"]);
+    await expect(source.plane(query("fc1", "outputs"))).rejects.toThrow("does not hold the principal components");
+    const pack = decode(file("bundle.bin"));
+    const charts = (pack.header["charts"] as { kind: string }[]).map((chart) => (["plane", "tsne", "matrix"].includes(chart.kind) ? { ...chart, kind: "other" } : chart));
+    const old = bundleSource(withHeader(file("bundle.bin"), { charts }));
+    expect(Object.keys((await old.catalog()).withoutLayouts!)).toEqual(["plane", "tsne", "umap", "matrix"]);
+    await expect(old.matrix(query("fc1"))).rejects.toThrow("carried for layers of up to 320 units");
+    await expect(old.map(query("fc1"), "tsne")).rejects.toThrow("written without t-SNE maps: `surfeit export --maps`");
+  });
+
+  it("of two runs are cut to the first where it is shown alone", async () => {
+    const merged = bundleSource(file("merged.bin"));
+    const [both, alone] = [await merged.plane(query("fc1", "weights", "two")), await merged.plane(query("fc1"))];
+    expect([both.units, alone.units]).toEqual([12, 6]);
+    expect(Array.from(alone.places.subarray(12, 24))).toEqual(Array.from(both.places.subarray(24, 36)));
+    expect(alone.share.every((share) => share === null)).toBe(true);
+    expect((await merged.matrix(query("fc1"))).instead).toBeNull();
+    expect((await merged.matrix({ ...query("fc1"), at: 5 })).instead).toBe("this is the matrix of epoch 5, the only one that this page holds");
+    const [whole, part] = [await merged.matrix(query("fc1", "weights", "two")), await merged.matrix(query("fc1"))];
+    expect([whole.units, part.units, part.products.length]).toEqual([12, 6, 36]);
+    expect(part.products[6 * 2 + 5]).toBe(whole.products[12 * 2 + 5]);
   });
 });

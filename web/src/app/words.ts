@@ -5,6 +5,8 @@ import { layerName } from "../layers";
 import type { LayoutBy, Moment, SourceOfSimilarity, Timeline } from "../types";
 import { isPlacing } from "./course";
 import { isScene, type View } from "./derive";
+import { sentenceOf } from "./failures";
+import type { Model } from "./model";
 import { momentBeside, type Scene } from "./scene";
 import { withoutUpdates } from "./usual";
 
@@ -54,9 +56,14 @@ export function leadOf(view: View): string {
 }
 
 /** What the matrix shows in place of the graph. */
-function matrixWords({ state }: View, layer: string): string {
+function matrixWords({ state, model }: View, layer: string): string {
   const of = { updates: "the cosine of what training added to them", weights: "the cosine of their weight vectors", outputs: "the correlation of their outputs" };
-  return `Rows and columns are the units of ${layer}, ordered by group; colour is ${of[state.source]}: violet where they are alike, orange where they are opposite.`;
+  return `Rows and columns are the units of ${layer}, ordered by group; colour is ${of[state.source]}: violet where they are alike, orange where they are opposite.${insteadOfMatrix(model)}`;
+}
+
+function insteadOfMatrix({ matrix }: Model): string {
+  const instead = matrix && typeof matrix.matrix !== "string" ? matrix.matrix.instead : null;
+  return instead ? ` ${sentenceOf(instead)}` : "";
 }
 
 /** Where units lie by their principal components or on a map: what that shows. */

@@ -1,6 +1,7 @@
 // Pictures that the page carries itself: what surfeit.viewer.bundles.bundle wrote.
 import { layerName } from "../layers";
-import type { Catalog, Course, GraphFrame, Query, Scales, Source, Spread, Timeline } from "../types";
+import type { Catalog, Course, GraphFrame, Query, Scales, Source, SourceOfSimilarity, Spread, Timeline } from "../types";
+import { heldLayouts } from "./bundleLayouts";
 import { openFilm, type Film, type FilmHeader } from "./film";
 import { courseFrame, learningOf, removalFrame, spectrumFrame } from "./frames";
 import { arrayOf, decode, type Pack } from "./wire";
@@ -9,6 +10,8 @@ interface Chart {
   kind: string;
   layer: string;
   at: number;
+  /** What units are compared by, where that makes a difference. */
+  source?: SourceOfSimilarity;
 }
 
 interface Header {
@@ -27,6 +30,7 @@ export function bundleSource(bytes: ArrayBuffer): Source {
   const pack = decode(bytes);
   const header = checked(pack);
   const films = header.films.map((film, number) => openFilm(pack, film, number));
+  const layouts = heldLayouts(header.charts, (number) => nested(pack, `chart_${number}`), (at) => nameOf(header.timeline, at));
   const bare = new Map<string, boolean>();
   /** Whether a layer has removal orders alone, at all moments. */
   const bareOf = (layer: string): boolean => {
@@ -35,7 +39,7 @@ export function bundleSource(bytes: ArrayBuffer): Source {
   };
   return {
     live: false,
-    catalog: async () => catalogOf(header),
+    catalog: async () => ({ ...catalogOf(header), withoutLayouts: layouts.without }),
     timeline: async (id) => timelineOf(header, id),
     graph: async (query) => graphOf(header, films, query),
     spectrum: async (query) => {
@@ -51,9 +55,9 @@ export function bundleSource(bytes: ArrayBuffer): Source {
       return learningOf(nested(pack, "learning"));
     },
     course: async (query) => courseOf(header, pack, query),
-    matrix: () => Promise.reject(new Error("This page does not hold the similarity matrix: `surfeit view` shows it.")),
-    plane: () => Promise.reject(new Error("This page does not hold the principal components: `surfeit view` shows them.")),
-    map: () => Promise.reject(new Error("This page does not hold a map: `surfeit view` shows it.")),
+    matrix: async (query) => layouts.matrix(query),
+    plane: async (query) => layouts.plane(query),
+    map: async (query, method) => layouts.map(query, method),
     scales: async (query) => scalesOf(header, films, query),
   };
 }

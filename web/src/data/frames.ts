@@ -86,27 +86,36 @@ export function courseFrame(bytes: ArrayBuffer): Course {
 }
 
 export function planeFrame(bytes: ArrayBuffer): Plane {
-  const pack = decode(bytes);
+  return planeOf(decode(bytes), (pack) => arrayOf(pack, "places", "f4"));
+}
+
+/** Where the places of a pack are read from. */
+type Placed = (pack: Pack) => Float32Array;
+
+export function planeOf(pack: Pack, places: Placed): Plane {
   const { header } = pack;
   return {
     source: header["source"] === "updates" ? "updates" : "weights",
     units: numberOf(pack, "units"),
     own: numberOf(pack, "own"),
     at: header["at"] as number[],
-    places: arrayOf(pack, "places", "f4"),
+    places: places(pack),
     share: header["share"] as Plane["share"],
   };
 }
 
 export function mapFrame(bytes: ArrayBuffer): UnitMap {
-  const pack = decode(bytes);
+  return mapOf(decode(bytes), (pack) => arrayOf(pack, "places", "f4"));
+}
+
+export function mapOf(pack: Pack, places: Placed): UnitMap {
   const { header } = pack;
   return {
     method: header["method"] === "umap" ? "umap" : "tsne",
     units: numberOf(pack, "units"),
     own: numberOf(pack, "own"),
     at: header["at"] as number[],
-    places: arrayOf(pack, "places", "f4"),
+    places: places(pack),
     neighbours: header["neighbours"] as number[],
     trust: header["trust"] as UnitMap["trust"],
     true: header["true"] as UnitMap["true"],
@@ -118,6 +127,38 @@ export function matrixFrame(bytes: ArrayBuffer): Matrix {
   const pack = decode(bytes);
   return { units: numberOf(pack, "units"), products: arrayOf(pack, "products", "i1") };
 }
+
+/** What Python's `compact_places` wrote: whole steps, and what changes in them. */
+export function compactPlaces(pack: Pack): Float32Array {
+  const [low, high] = [arrayOf(pack, "low", "u1"), arrayOf(pack, "high", "u1")];
+  const corner = pack.header["corner"] as number[];
+  const step = numberOf(pack, "step");
+  const width = 2 * numberOf(pack, "units");
+  const now = new Int32Array(width);
+  return Float32Array.from(low, (byte, at) => {
+    const kept = byte + 256 * high[at]!;
+    now[at % width] += kept % 2 ? -(kept + 1) / 2 : kept / 2;
+    return corner[at % 2]! + step * now[at % width]!;
+  });
+}
+
+/** What Python's `compact_matrix` wrote: each pair once. */
+export function compactMatrix(pack: Pack): Matrix {
+  const [units, pairs] = [numberOf(pack, "units"), arrayOf(pack, "pairs", "i1")];
+  const products = new Int8Array(units * units).fill(SAME);
+  let pair = 0;
+  for (let a = 0; a < units; a += 1) {
+    for (let b = a + 1; b < units; b += 1) products[a * units + b] = products[b * units + a] = pairs[pair++]!;
+  }
+  for (const unit of pack.header["nowhere"] as number[]) {
+    for (let other = 0; other < units; other += 1) products[unit * units + other] = products[other * units + unit] = NOWHERE;
+  }
+  return { units, products };
+}
+
+/** A unit beside itself, and one without a direction. */
+const SAME = 127;
+const NOWHERE = -128;
 
 export function spectrumFrame(bytes: ArrayBuffer): SpectrumFrame {
   const pack = decode(bytes);
