@@ -83,10 +83,7 @@ def read_layouts(data):
         if about["kind"] not in ("plane", "tsne", "matrix"):
             continue
         chart, own = decode(arrays[f"chart_{number}"].tobytes())
-        if about["kind"] == "matrix":
-            values = products_of(chart, own)
-        else:
-            values = places_of(chart, own)
+        values = (products_of if about["kind"] == "matrix" else places_of)(chart, own)
         found.append(about | {"values": values.reshape(-1).tolist()})
     return found
 

@@ -115,7 +115,7 @@ def test_only_some_moments_have_places_in_a_long_run(timeline, monkeypatch):
 
 def test_outputs_have_a_matrix_and_no_components(timeline):
     data = load("digits")
-    header, arrays = decode(bundle(timeline, ["fc1"], source="outputs", dataset=data))
+    header, _ = decode(bundle(timeline, ["fc1"], source="outputs", dataset=data))
     kinds = [about["kind"] for about in header["charts"] if "source" in about]
     assert kinds == ["matrix"]
 

@@ -170,12 +170,13 @@ def figure(
         The file to write: .svg, .png or .pdf; by default VIEW.svg beside VIEW.json.
     """
     from surfeit.tables.figures import save_as
+    from surfeit.tables.figures.matrix_view import MatrixView, matrix_figure
     from surfeit.tables.figures.view import figure as draw
     from surfeit.viewer.saved import read_view
 
     saved = read_view(view)
     path = out or view.with_suffix(".svg")
-    save_as(draw(saved), path)
+    save_as(matrix_figure(saved) if isinstance(saved, MatrixView) else draw(saved), path)
     print(path)
 
 

@@ -1,5 +1,7 @@
 """Reads the JSON that the viewer saves a view in, and says what is wrong with it."""
 
+import base64
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +10,24 @@ import numpy as np
 from surfeit.core import StoreError
 from surfeit.store.files import MOST_JSON, read_bytes
 from surfeit.store.parsing import parse_json
+from surfeit.tables.figures.matrix_view import Bar, MatrixView
 from surfeit.tables.figures.view import MARKERS, Entry, Scale, View
 from surfeit.viewer.fields import FieldError, Fields, colour, shown, whole
 
-FORMAT, VERSION = "surfeit-view", 1
+FORMAT, VERSION, MATRIX_VERSION = "surfeit-view", 1, 2
+
+MOST_MATRIX = 4_096
+"""Units: a page shows fewer."""
+
 LEAST_SIZE = 1.0  # pixels
 MOST_ASPECT = 20  # height by width: the figure is as wide as a page's text, whatever its height
 LEAST_ZOOM = 1e-6
 
 
-def read_view(path: Path) -> View:
-    """The view that is saved at `path`: what `surfeit.tables.figures.view.figure` draws.
+def read_view(path: Path) -> View | MatrixView:
+    """The view that is saved at `path`, of the graph or of the matrix.
+
+    They are what `surfeit.tables.figures.view.figure` and `matrix_view.matrix_figure` draw.
 
     Raises:
         ValueError: if there is no such file, it is none (a pipe, a device), larger than 32 MiB, no
@@ -39,11 +48,16 @@ def read_view(path: Path) -> View:
         raise ValueError(f"{path} cannot be drawn: {error}") from None
 
 
-def _view(found: Any) -> View:
+def _view(found: Any) -> View | MatrixView:
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise FieldError("it is not a view that the viewer saved")
     fields = Fields(found)
-    _check_version(fields.get("version"))
+    matrix = "matrix" in found
+    _check_version(fields.get("version"), MATRIX_VERSION if matrix else VERSION)
+    return _matrix(fields) if matrix else _graph(fields)
+
+
+def _graph(fields: Fields) -> View:
     nodes, links = fields.inner("nodes"), fields.inner("links")
     x = nodes.numbers("x")
     units = len(x)
@@ -74,12 +88,52 @@ def _view(found: Any) -> View:
     )
 
 
-def _check_version(version: Any) -> None:
+def _matrix(fields: Fields) -> MatrixView:
+    inner = fields.inner("matrix")
+    units = whole(inner.get("units"), inner.path("units"), MOST_MATRIX)
+    order = inner.indices("order", units, units)
+    if len(set(order.tolist())) < units:
+        raise FieldError(f"{inner.path('order')} must name each unit once")
+    title, entries, scale = _legend(fields.inner("legend"))
+    return MatrixView(
+        title=fields.text("title"),
+        subtitle=fields.text("subtitle"),
+        address=fields.text("address"),
+        products=_products(inner, units),
+        order=order,
+        bars=tuple(inner.entries("bars", partial(_bar, units=units))),
+        legend=title,
+        entries=entries,
+        scale=scale,
+    )
+
+
+def _products(fields: Fields, units: int) -> np.ndarray:
+    name = fields.path("products")
+    try:
+        data = base64.b64decode(fields.text("products"), validate=True)
+    except ValueError:
+        raise FieldError(f"{name} must be base64") from None
+    if len(data) != units**2:
+        raise FieldError(f"{name} has {len(data)} bytes instead of {units**2}")
+    return np.frombuffer(data, np.int8).reshape(units, units)
+
+
+def _bar(value: Any, name: str, *, units: int) -> Bar:
+    fields = Fields(value, name)
+    start = whole(fields.get("start"), fields.path("start"), units - 1)
+    length = whole(fields.get("length"), fields.path("length"), units - start)
+    return Bar(
+        start=start, length=length, colour=colour(fields.get("colour"), fields.path("colour"))
+    )
+
+
+def _check_version(version: Any, newest: int) -> None:
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise FieldError(f"version must be a whole number from 1, got {shown(version)}")
-    if version > VERSION:
+    if version > newest:
         raise FieldError(
-            f"a newer Surfeit saved it (version {version} of the format, this one reads {VERSION})"
+            f"a newer Surfeit saved it (version {version} of the format, this one reads {newest})"
         )
 
 

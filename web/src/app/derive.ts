@@ -3,6 +3,7 @@
 
 import { apartOf, FARTHEST, innerProductOf, maxApartOf, REPORT_CUT, reportSigma, weightOf } from "../graph/apart";
 import { appearanceOf } from "../graph/appearance";
+import { matrixLegend } from "../graph/matrix";
 import { nearestLinks } from "../graph/nearestLinks";
 import type { Appearance, Choices, GraphFrame, Layer, Legend, Query, RemovalFrame, Scales, SourceOfSimilarity, ViewState } from "../types";
 import { groupingOf, isPlacing, placesAt, type Grouping, type Placed } from "./course";
@@ -14,6 +15,7 @@ import { search } from "./search";
 import { DEFAULT_STATE } from "./state";
 import { remember } from "./store";
 import { choicesOf } from "./usual";
+import { SIMILARITY } from "./words";
 
 /** All that a part of the page is drawn from. */
 export interface View {
@@ -68,6 +70,7 @@ export function createDerive(): (model: Model) => View {
   const appearances = remember(paint);
   const joined = remember(nearestLinks);
   const groupings = remember(groupingOf);
+  const tables = remember(matrixLegend);
   const chosen = remember(choicesOf);
   const placings = remember(placesAt);
   const finds = remember((text: string, from: Facts, ranks: Uint16Array | null, state: ViewState) =>
@@ -125,7 +128,7 @@ export function createDerive(): (model: Model) => View {
       placed,
       scales,
       appearance: picture?.appearance ?? null,
-      legend: picture?.legend ?? null,
+      legend: frame && state.layout === "matrix" ? tables(frame.units, grouping, SIMILARITY[state.source].measure, model.dark) : (picture?.legend ?? null),
     };
   };
 }

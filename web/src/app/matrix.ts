@@ -1,8 +1,8 @@
 // The similarity matrix in place of the graph: rows and columns are units, ordered by group, so that
 // groups are seen as squares, and units that are opposite too.
 
-import { groupColour } from "../graph/groups";
-import { mixed } from "../graph/colour";
+import { css } from "../graph/colour";
+import { groupBars, matrixColour, matrixImage, NONE, orderOf, STEPS } from "../graph/matrix";
 import type { Matrix } from "../types";
 import type { Actions } from "./actions";
 import type { View } from "./derive";
@@ -11,17 +11,11 @@ import type { Part } from "./part";
 import { unitMark } from "./unitwords";
 import { short, SIMILARITY } from "./words";
 
-const ALIKE = 0x542788;
-const OPPOSITE = 0xb35806;
-const NOWHERE = 0xbbbbbb;
-/** No direction: a unit's row that has no numbers. */
-const NONE = -128;
-const STEPS = 127;
 /** Pixels: of the bars that show the groups, and around the matrix. */
 const BAR = 6;
 const MARGIN = 16;
 /** What the note above takes, and the legend and the words under the matrix. */
-const ABOVE = 36;
+const ABOVE = 16;
 const BENEATH = 128;
 const LEAST_SIDE = 40;
 
@@ -33,17 +27,7 @@ interface Shown {
   side: number;
 }
 
-/** Units by group, and within a group by number; without groups by number. */
-export function orderOf(units: number, labels: Uint8Array | null): number[] {
-  const order = Array.from({ length: units }, (_, unit) => unit);
-  return labels ? order.sort((a, b) => labels[a]! - labels[b]! || a - b) : order;
-}
-
-/** The colour of an inner product, in steps of 1/127: white at 0, full where two units are the same. */
-export function matrixColour(product: number, dark: boolean): number {
-  if (product === NONE) return NOWHERE;
-  return mixed(dark ? 0x17191c : 0xffffff, product < 0 ? OPPOSITE : ALIKE, Math.min(Math.abs(product) / STEPS, 1) ** 0.7);
-}
+export { matrixColour, orderOf };
 
 export function createMatrix(actions: Actions): Part {
   const canvas = h("canvas", { role: "img" });
@@ -80,7 +64,8 @@ export function createMatrix(actions: Actions): Part {
     const found = matrix && typeof matrix.matrix !== "string" && view.frame?.units === matrix.matrix.units ? matrix.matrix : null;
     const why = matrix && typeof matrix.matrix === "string" ? matrix.matrix : "computing…";
     const grouping = typeof view.grouping === "string" ? null : view.grouping;
-    const needs = [found, grouping, view.model.dark, element.clientWidth, element.clientHeight];
+    const above = ABOVE + (element.parentElement?.querySelector<HTMLElement>(".picture-note")?.offsetHeight ?? 0);
+    const needs = [found, grouping, view.model.dark, element.clientWidth, element.clientHeight, above];
     canvas.hidden = found === null;
     if (!found) {
       shown = null;
@@ -92,7 +77,7 @@ export function createMatrix(actions: Actions): Part {
     if (words.textContent === why) say(words, "");
     const order = orderOf(found.units, grouping?.labels ?? null);
     canvas.setAttribute("aria-label", `Similarity matrix of ${found.units} units${grouping ? ", ordered by group" : ""}`);
-    shown = { matrix: found, order, ...paint(canvas, element, found, order, grouping?.labels ?? null, view.model.dark) };
+    shown = { matrix: found, order, ...paint(canvas, element, above, found, order, grouping?.labels ?? null, view.model.dark) };
   };
   if (typeof ResizeObserver !== "undefined") new ResizeObserver(draw).observe(element);
   return {
@@ -113,39 +98,22 @@ function pairWords(view: View, { products, units }: Matrix, a: number, b: number
 }
 
 /** Draws the matrix as large as there is room, and gives where it lies. */
-function paint(canvas: HTMLCanvasElement, room: HTMLElement, matrix: Matrix, order: readonly number[], labels: Uint8Array | null, dark: boolean): Pick<Shown, "left" | "top" | "side"> {
+function paint(canvas: HTMLCanvasElement, room: HTMLElement, above: number, matrix: Matrix, order: readonly number[], labels: Uint8Array | null, dark: boolean): Pick<Shown, "left" | "top" | "side"> {
   const [width, height] = [room.clientWidth, room.clientHeight];
   const ratio = window.devicePixelRatio || 1;
-  const side = Math.max(Math.min(width - 2 * MARGIN - BAR, height - ABOVE - BAR - (height > 420 ? BENEATH : MARGIN + 20)), LEAST_SIDE);
-  const [left, top] = [Math.max((width - side) / 2, MARGIN), ABOVE + BAR];
+  const side = Math.max(Math.min(width - 2 * MARGIN - BAR, height - above - BAR - (height > 420 ? BENEATH : MARGIN + 20)), LEAST_SIDE);
+  const [left, top] = [Math.max((width - side) / 2, MARGIN), above + BAR];
   Object.assign(canvas, { width: Math.round(width * ratio), height: Math.round((top + side + 2) * ratio) });
   const pen = canvas.getContext("2d");
   if (!pen) return { left, top, side };
   pen.scale(ratio, ratio);
   pen.imageSmoothingEnabled = false;
-  pen.drawImage(pixelsOf(matrix, order, dark), left, top, side, side);
-  if (!labels) return { left, top, side };
+  pen.drawImage(matrixImage(matrix, order, dark), left, top, side, side);
   const each = side / order.length;
-  order.forEach((unit, place) => {
-    pen.fillStyle = `#${groupColour(labels[unit]!, dark).toString(16).padStart(6, "0")}`;
-    pen.fillRect(left + place * each, top - BAR - 2, each + 0.5, BAR);
-    pen.fillRect(left - BAR - 2, top + place * each, BAR, each + 0.5);
-  });
+  for (const { start, length, colour } of groupBars(order, labels, dark)) {
+    pen.fillStyle = css(colour);
+    pen.fillRect(left + start * each, top - BAR - 2, length * each, BAR);
+    pen.fillRect(left - BAR - 2, top + start * each, BAR, length * each);
+  }
   return { left, top, side };
-}
-
-function pixelsOf({ products, units }: Matrix, order: readonly number[], dark: boolean): HTMLCanvasElement {
-  const canvas = document.createElement("canvas");
-  Object.assign(canvas, { width: units, height: units });
-  const pen = canvas.getContext("2d");
-  if (!pen) return canvas;
-  const colours = Uint32Array.from({ length: 256 }, (_, step) => {
-    const colour = matrixColour(step - 128, dark);
-    return (255 << 24) | ((colour & 255) << 16) | (colour & 0xff00) | (colour >> 16);
-  });
-  const image = pen.createImageData(units, units);
-  const pixels = new Uint32Array(image.data.buffer);
-  order.forEach((a, row) => order.forEach((b, column) => (pixels[row * units + column] = colours[products[a * units + b]! + 128]!)));
-  pen.putImageData(image, 0, 0);
-  return canvas;
 }

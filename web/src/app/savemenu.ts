@@ -1,18 +1,19 @@
 // Taking the view along: a picture, a file for `surfeit figure`, or a link.
 
 import { layerName } from "../layers";
-import { besideEachOther, createFilm, toPng, toSvg, toView, type Panel, type Saving } from "../save";
+import { besideEachOther, createFilm, toPng, toSvg, toView, type Panel, type Saving, type SavingMatrix } from "../save";
 import type { Choices, GraphView } from "../types";
 import type { Actions } from "./actions";
 import type { Address } from "./address";
 import { isScene, paperAppearance, type View } from "./derive";
+import { matrixLegend, orderOf } from "../graph/matrix";
 import { copy, download, fileName } from "./download";
 import { sentenceOf } from "./failures";
 import { h, icon } from "./dom";
 import type { Part } from "./part";
 import { formatState } from "./state";
 import { createWalk, evenly, type Walk } from "./walk";
-import { counted, linksOf, momentOf } from "./words";
+import { counted, linksOf, matrixWords, momentOf, placesOf, SIMILARITY } from "./words";
 
 /** Frames of a film, and moments side by side. */
 const FRAMES = 100;
@@ -100,7 +101,7 @@ async function saveFilm(view: View, graph: GraphView, walk: Walk, actions: Actio
   const film = createFilm(Math.max(20, Math.round(1000 / view.state.speed)));
   const whole = await walk.through(indices, async (now, place) => {
     actions.say(`Film: moment ${counted(place + 1)} of ${counted(indices.length)}. Escape stops it.`);
-    film.add(await savingOf(now, graph), place === indices.length - 1);
+    film.add(await savingOf(now, graph, true), place === indices.length - 1);
   });
   return whole ? download(film.finish(), `${fileName(view)}.gif`) : "Stopped; nothing is saved.";
 }
@@ -112,12 +113,12 @@ async function saveMoments(view: View, graph: GraphView, walk: Walk, actions: Ac
   const whole = await walk.through(indices, async (now, place) => {
     actions.say(`Moment ${counted(place + 1)} of ${counted(indices.length)}. Escape stops it.`);
     const scene = isScene(now.scene) ? now.scene : null;
-    panels.push({ saving: await savingOf(now, graph), title: scene ? `${scene.timeline.axis} ${counted(scene.moment.at)}` : "" });
+    panels.push({ saving: await savingOf(now, graph, true), title: scene ? `${scene.timeline.axis} ${counted(scene.moment.at)}` : "" });
   });
   if (!whole) return "Stopped; nothing is saved.";
   const { scene } = view;
   const heading = isScene(scene) ? `${scene.timeline.name}, ${layerName(scene.layer.name)}` : "";
-  return download(await besideEachOther(panels, heading), `${fileName(view)}-moments.png`);
+  return download(await besideEachOther(panels, heading, view.state.layout === "matrix" ? matrixWords(view) : placesOf(view)), `${fileName(view)}-moments.png`);
 }
 
 function momentsOf({ scene }: View, most: number): number[] {
@@ -150,16 +151,39 @@ function explicit({ state, scene }: View): Choices {
   };
 }
 
-async function savingOf(view: View, graph: GraphView): Promise<Saving> {
+async function savingOf(view: View, graph: GraphView, several = false): Promise<Saving | SavingMatrix> {
+  if (view.state.layout === "matrix") return matrixSavingOf(view, several);
   const paper = paperAppearance(view);
   const snapshot = await graph.snapshot();
   if (!paper) throw new Error("There is no picture to save yet");
-  const scene = isScene(view.scene) ? view.scene : null;
   return {
     snapshot: { ...snapshot, appearance: paper.appearance },
     legend: paper.legend,
-    title: scene ? `${scene.timeline.name}, ${layerName(scene.layer.name)}, ${momentOf(scene)}` : "",
-    subtitle: linksOf(view),
+    title: pictureTitle(view),
+    subtitle: [linksOf(view), placesOf(view)].filter((words) => words !== "").join(". "),
     selected: view.state.selected,
+  };
+}
+
+function pictureTitle({ scene }: View): string {
+  return isScene(scene) ? `${scene.timeline.name}, ${layerName(scene.layer.name)}, ${momentOf(scene)}` : "";
+}
+
+/** The matrix as it is shown, on paper, which is light. */
+function matrixSavingOf(view: View, several: boolean): SavingMatrix {
+  const found = view.model.matrix?.matrix ?? null;
+  if (found === null) throw new Error("There is no picture to save yet");
+  if (typeof found === "string") throw new Error(found);
+  // One and the same under the names of all would be no film.
+  if (several && found.instead) throw new Error("This page holds the matrix of one moment alone: `surfeit view` has those of all.");
+  const grouping = typeof view.grouping === "string" ? null : view.grouping;
+  const labels = grouping?.labels ?? null;
+  return {
+    matrix: found,
+    order: orderOf(found.units, labels),
+    labels,
+    legend: matrixLegend(found.units, view.grouping, SIMILARITY[view.state.source].measure, false),
+    title: pictureTitle(view),
+    subtitle: matrixWords(view),
   };
 }

@@ -49,16 +49,17 @@ export function leadOf(view: View): string {
   if (!view.frame) return `${marks}.`;
   const { alike, measure, by } = SIMILARITY[view.state.source];
   const end = placedOf(view) + insteadOf(view);
-  if (view.state.layout === "matrix") return matrixWords(view, layerName(layer.name)) + insteadOf(view);
+  if (view.state.layout === "matrix") return matrixWords(view) + insteadOf(view);
   if (view.reportSigma !== null) return `${marks}; joined as in the report’s program, with σ the mean distance ${short(view.reportSigma)} and cutoff ${REPORT_CUT}, are units ${alike}, ${measure} at least ${short(view.innerProduct)}.${end}`;
   if (view.state.nearest > 0) return `${marks}; each is joined with the ${nearestWords(view)} by ${by}.${strongOf(view)}${end}`;
   return `${marks}; joined are units ${alike}, ${measure} at least ${short(view.innerProduct)}.${noneOf(view) || fewOf(view)}${end}`;
 }
 
 /** What the matrix shows in place of the graph. */
-function matrixWords({ state, model }: View, layer: string): string {
+export function matrixWords({ state, model, scene, grouping }: View): string {
+  const layer = isScene(scene) ? layerName(scene.layer.name) : "this layer";
   const of = { updates: "the cosine of what training added to them", weights: "the cosine of their weight vectors", outputs: "the correlation of their outputs" };
-  return `Rows and columns are the units of ${layer}, ordered by group; colour is ${of[state.source]}: violet where they are alike, orange where they are opposite.${insteadOfMatrix(model)}`;
+  return `Rows and columns are the units of ${layer}, ordered by group; colour is ${of[state.source]}: violet where they are alike, orange where they are opposite.${grouping !== null && typeof grouping !== "string" ? " Bars show the groups." : ""}${insteadOfMatrix(model)}`;
 }
 
 function insteadOfMatrix({ matrix }: Model): string {
@@ -80,6 +81,12 @@ function placedOf({ placed, state, scene, model }: View): string {
 }
 
 const MAPS: Partial<Record<LayoutBy, string>> = { tsne: "t-SNE map", umap: "UMAP map" };
+
+/** What places mean, for a picture that is saved; nothing where forces say where units lie. */
+export function placesOf(view: View): string {
+  const warning = warningOf(view);
+  return warning !== "" || typeof view.placed === "string" || view.placed === null ? warning : placedOf(view).trim();
+}
 
 /** What a map says and what it does not, how true it is, and who is not on it: for whoever sees the
  * picture. Nothing where units lie by anything else. */

@@ -2,9 +2,9 @@
 
 import { painted, pngOf } from "./canvas";
 import { legendHeight, legendShapes } from "./legend";
-import { pictureOf } from "./picture";
+import { LETTER, LINE, pictureOf, wrapped } from "./picture";
 import { MOST } from "./png";
-import type { Picture, Saving, Shape } from "./shapes";
+import type { Picture, Saving, SavingMatrix, Shape } from "./shapes";
 
 const GAP = 12;
 const TITLE = 24; // pixels over each graph
@@ -13,27 +13,33 @@ const MARGIN = 14;
 
 /** One moment and its name. */
 export interface Panel {
-  saving: Saving;
+  saving: Saving | SavingMatrix;
   title: string;
 }
 
 /** The picture of all moments as a PNG, rows of about as many as there are rows. */
-export function besideEachOther(panels: readonly Panel[], heading: string): Promise<Blob> {
-  const { width, height } = panels[0]!.saving.snapshot;
+export function besideEachOther(panels: readonly Panel[], heading: string, words = ""): Promise<Blob> {
+  const pictures = panels.map(({ saving }) => pictureOf(saving));
+  const { width, height } = pictures[0]!.plot;
   const columns = Math.ceil(Math.sqrt(panels.length));
   const rows = Math.ceil(panels.length / columns);
   const whole = columns * width + (columns - 1) * GAP;
-  const grid = HEAD + rows * (TITLE + height + GAP);
-  const { legend, snapshot } = panels[panels.length - 1]!.saving;
-  const total = grid + legendHeight(legend, whole - 2 * MARGIN, snapshot.zoom) + 16;
-  const laid = panels.map(({ saving, title }, place) => ({
-    picture: titled(pictureOf(saving), title),
+  const lines = wrapped(words, Math.floor((whole - 2 * MARGIN) / LETTER));
+  const head = HEAD + LINE * lines.length;
+  const grid = head + rows * (TITLE + height + GAP);
+  const { saving } = panels[panels.length - 1]!;
+  const { legend } = saving;
+  const zoom = "matrix" in saving ? 1 : saving.snapshot.zoom;
+  const total = grid + legendHeight(legend, whole - 2 * MARGIN, zoom) + 16;
+  const laid = panels.map(({ title }, place) => ({
+    picture: titled(pictures[place]!, title),
     x: (place % columns) * (width + GAP),
-    y: HEAD + Math.floor(place / columns) * (TITLE + height + GAP),
+    y: head + Math.floor(place / columns) * (TITLE + height + GAP),
   }));
   const around: Shape[] = [
     { kind: "text", x: MARGIN, y: 26, text: heading, size: 17, bold: true, anchor: "start" },
-    ...legendShapes(legend, whole - 2 * MARGIN, MARGIN, grid + 8, snapshot.zoom),
+    ...lines.map((line, place): Shape => ({ kind: "text", x: MARGIN, y: 45 + LINE * place, text: line, size: 11, bold: false, anchor: "start" })),
+    ...legendShapes(legend, whole - 2 * MARGIN, MARGIN, grid + 8, zoom),
   ];
   const frame: Picture = { width: whole, height: total, top: 0, plot: { width: 0, height: 0 }, graph: [], around };
   const scale = Math.min(1, MOST / Math.max(whole, total));

@@ -52,6 +52,10 @@ export function paintPicture(pen: Pen, picture: Picture): void {
 
 function paintShape(pen: Pen, shape: Shape): void {
   if (shape.kind === "text") return paintText(pen, shape);
+  if (shape.kind === "image") {
+    pen.imageSmoothingEnabled = false; // each pair keeps its own square
+    return pen.drawImage(shape.source, shape.x, shape.y, shape.width, shape.height);
+  }
   pen.globalAlpha = shape.opacity;
   pen.beginPath();
   if (shape.kind === "line") return paintLines(pen, shape);

@@ -4,14 +4,14 @@ import { applyPalette, GIFEncoder, quantize } from "gifenc";
 
 import { painted } from "./canvas";
 import { pictureOf } from "./picture";
-import type { Saving } from "./shapes";
+import type { Saving, SavingMatrix } from "./shapes";
 
 const LONGEST = 800; // pixels of the longer side
 const COLOURS = 256;
 const LAST = 2000; // milliseconds
 
 export interface Film {
-  add(saving: Saving, last: boolean): void;
+  add(saving: Saving | SavingMatrix, last: boolean): void;
   finish(): Blob;
 }
 

@@ -3,6 +3,6 @@
 export { besideEachOther, type Panel } from "./beside";
 export { createFilm, type Film } from "./film";
 export { toView } from "./json";
-export type { Saving } from "./shapes";
+export type { Saving, SavingMatrix } from "./shapes";
 export { toPng } from "./png";
 export { toSvg } from "./svg";

@@ -3,13 +3,34 @@
 import { css } from "../graph/colour";
 import type { ViewState } from "../types";
 import { drawnOf } from "./drawn";
-import type { Saving } from "./shapes";
+import { groupBars } from "../graph/matrix";
+import type { Saving, SavingMatrix } from "./shapes";
 
 export const FORMAT = "surfeit-view";
 export const VERSION = 1;
+/** Of a saved matrix, which older readers do not know. */
+export const MATRIX_VERSION = 2;
 
 /** The saved view, sizes and opacities as drawn; `address` is the hash that opens it again. */
-export function toView(saving: Saving, state: ViewState, address: string): string {
+export function toView(saving: Saving | SavingMatrix, state: ViewState, address: string): string {
+  return "matrix" in saving ? toMatrixView(saving, state, address) : toGraphView(saving, state, address);
+}
+
+/** The saved matrix in the order shown: the inner products in steps of 1/127 as base64 of bytes. */
+function toMatrixView({ matrix, order, labels, legend, title, subtitle }: SavingMatrix, state: ViewState, address: string): string {
+  const { products, units } = matrix;
+  const bytes = order.flatMap((a) => order.map((b) => products[a * units + b]! & 255));
+  const bars = groupBars(order, labels, false).map(({ start, length, colour }) => ({ start, length, colour: css(colour) }));
+  return JSON.stringify({ format: FORMAT, version: MATRIX_VERSION, title, subtitle, state, address, matrix: { units, order, products: base64(bytes), bars }, legend });
+}
+
+function base64(bytes: readonly number[]): string {
+  const parts: string[] = [];
+  for (let at = 0; at < bytes.length; at += 4096) parts.push(String.fromCharCode(...bytes.slice(at, at + 4096)));
+  return btoa(parts.join(""));
+}
+
+function toGraphView(saving: Saving, state: ViewState, address: string): string {
   const { snapshot, legend, title, subtitle, selected } = saving;
   const { appearance, places } = snapshot;
   const { radius, opacity, links: strength } = drawnOf(saving);

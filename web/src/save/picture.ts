@@ -6,30 +6,59 @@ import type { Snapshot } from "../types";
 import { drawnOf } from "./drawn";
 import { legendHeight, legendShapes } from "./legend";
 import { nodeShapes } from "./marks";
-import type { Drawn, Picture, Saving, Shape } from "./shapes";
+import { matrixPlot } from "./matrix";
+import type { Drawn, Picture, Plot, Saving, SavingMatrix, Shape } from "./shapes";
 
 const MARGIN = 14;
+export const LETTER = 6.2; // pixels a letter of the subtitle takes, about
+export const LINE = 16;
+const TITLE_LETTER = 9.8; // the same of the bold title
+const TITLE_LINE = 20;
 const LINES = 2048; // in one path, as on the page
 const LINK = "#5f6771";
 const TWIN = "#444444";
 
 /** The picture of what is drawn now. */
-export function pictureOf(saving: Saving): Picture {
-  const { snapshot, legend, title, subtitle } = saving;
+export function pictureOf(saving: Saving | SavingMatrix): Picture {
+  if ("matrix" in saving) return framed(saving, matrixPlot(saving), 1);
+  const { snapshot } = saving;
   const drawn = drawnOf(saving);
-  const top = subtitle ? 54 : 36;
-  const under = top + snapshot.height;
-  const room = snapshot.width - 2 * MARGIN;
-  const around: Shape[] = [heading(title, 24, 15, true)];
-  if (subtitle) around.push(heading(subtitle, 43, 11, false));
+  const graph = [...linkShapes(snapshot, drawn), ...twinShapes(snapshot, drawn), ...trailShapes(snapshot, drawn), ...nodeShapes(snapshot, drawn, saving.selected)];
+  return framed(saving, { width: snapshot.width, height: snapshot.height, graph }, snapshot.zoom);
+}
+
+/** A plot between its words and its legend. */
+function framed({ legend, title, subtitle }: Pick<Saving, "legend" | "title" | "subtitle">, plot: Plot, zoom: number): Picture {
+  const { width, height, graph } = plot;
+  const room = width - 2 * MARGIN;
+  const titles = title === "" ? [] : wrapped(title, Math.floor(room / TITLE_LETTER));
+  const lines = wrapped(subtitle, Math.floor(room / LETTER));
+  const first = TITLE_LINE * Math.max(titles.length - 1, 0);
+  const top = first + 36 + LINE * lines.length + (lines.length > 0 ? 2 : 0);
+  const under = top + height;
+  const around: Shape[] = [
+    ...titles.map((line, place) => heading(line, 24 + TITLE_LINE * place, 15, true)),
+    ...lines.map((line, place) => heading(line, first + 43 + LINE * place, 11, false)),
+  ];
   return {
-    width: snapshot.width,
-    height: under + legendHeight(legend, room, snapshot.zoom) + 16,
+    width,
+    height: under + legendHeight(legend, room, zoom) + 16,
     top,
-    plot: { width: snapshot.width, height: snapshot.height },
-    graph: [...linkShapes(snapshot, drawn), ...twinShapes(snapshot, drawn), ...trailShapes(snapshot, drawn), ...nodeShapes(snapshot, drawn, saving.selected)],
-    around: [...around, ...legendShapes(legend, room, MARGIN, under + 8, snapshot.zoom)],
+    plot: { width, height },
+    graph,
+    around: [...around, ...legendShapes(legend, room, MARGIN, under + 8, zoom)],
   };
+}
+
+/** Words in lines of so many letters; none of no words. */
+export function wrapped(words: string, letters: number): string[] {
+  const lines: string[] = [];
+  for (const word of words.split(" ").filter((one) => one !== "")) {
+    const last = lines[lines.length - 1];
+    if (last !== undefined && last.length + 1 + word.length <= letters) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 function heading(text: string, y: number, size: number, bold: boolean): Shape {

@@ -1,6 +1,6 @@
 // What a saved picture is made of.
 
-import type { Legend, Snapshot } from "../types";
+import type { Legend, Matrix, Snapshot } from "../types";
 
 /** All that a saved picture shows. */
 export interface Saving {
@@ -9,6 +9,17 @@ export interface Saving {
   title: string;
   subtitle: string;
   selected: readonly number[];
+}
+
+/** The same where the matrix stands in place of the graph. */
+export interface SavingMatrix {
+  matrix: Matrix;
+  /** The units from top to bottom and from left to right, and the group of each; null without groups. */
+  order: readonly number[];
+  labels: Uint8Array | null;
+  legend: Legend;
+  title: string;
+  subtitle: string;
 }
 
 /** The graph as it is drawn: zoomed, and where units are selected the others dimmed. */
@@ -25,6 +36,7 @@ export type Shape =
   | { kind: "line"; points: number[]; colour: string; width: number; opacity: number; dash?: number[] }
   | { kind: "circle"; x: number; y: number; radius: number; opacity: number; unit?: number } & Paint
   | { kind: "rect"; x: number; y: number; width: number; height: number; opacity: number; unit?: number } & Paint
+  | { kind: "image"; x: number; y: number; width: number; height: number; source: HTMLCanvasElement }
   | { kind: "text"; x: number; y: number; text: string; size: number; bold: boolean; anchor: "start" | "end" };
 
 interface Paint {
@@ -42,6 +54,13 @@ export interface Picture {
   plot: { width: number; height: number };
   graph: Shape[];
   around: Shape[];
+}
+
+/** What is drawn within its own rectangle. */
+export interface Plot {
+  width: number;
+  height: number;
+  graph: Shape[];
 }
 
 export const INK = "#1f2328";

@@ -1,10 +1,10 @@
 // The view as one SVG file that needs nothing else: no style sheet, no font, no script.
 
 import { pictureOf } from "./picture";
-import { FONT, INK, type Picture, type Saving, type Shape } from "./shapes";
+import { FONT, INK, type Picture, type Saving, type SavingMatrix, type Shape } from "./shapes";
 
 /** The picture as SVG text; always light, whatever the page looks like. */
-export function toSvg(saving: Saving): string {
+export function toSvg(saving: Saving | SavingMatrix): string {
   const picture = pictureOf(saving);
   const size = `width="${number(picture.width)}" height="${number(picture.height)}"`;
   return [
@@ -36,9 +36,16 @@ function element(shape: Shape): string {
       return `<circle cx="${number(shape.x)}" cy="${number(shape.y)}" r="${number(shape.radius)}" ${paint(shape)}/>`;
     case "rect":
       return `<rect x="${number(shape.x)}" y="${number(shape.y)}" width="${number(shape.width)}" height="${number(shape.height)}" ${paint(shape)}/>`;
+    case "image":
+      return image(shape);
     case "text":
       return words(shape);
   }
+}
+
+function image({ x, y, width, height, source }: Extract<Shape, { kind: "image" }>): string {
+  const place = `x="${number(x)}" y="${number(y)}" width="${number(width)}" height="${number(height)}"`;
+  return `<image ${place} preserveAspectRatio="none" style="image-rendering:pixelated" href="${source.toDataURL("image/png")}"/>`;
 }
 
 function lines({ points, colour, width, opacity, dash }: Extract<Shape, { kind: "line" }>): string {

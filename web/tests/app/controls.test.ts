@@ -62,7 +62,7 @@ describe("the menu that saves", () => {
 
   it("waits for a moment's picture rather than save an earlier one under its name", async () => {
     const { part, say, element, graph } = menu(noAddress());
-    const view = (current: boolean, failure: string | null = null): View => ({ frame: null, scene: {}, current, model: { failure } }) as unknown as View;
+    const view = (current: boolean, failure: string | null = null): View => ({ frame: null, scene: {}, state: {}, current, model: { failure } }) as unknown as View;
     const asked = vi.spyOn(graph, "snapshot");
     part.update(view(false));
     element.querySelector("button")!.click();

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, pi, sqrt
 from textwrap import wrap
+from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -87,6 +88,17 @@ class View:
     scale: Scale | None
 
 
+class Explained(Protocol):
+    """What has a legend, as `View` does."""
+
+    @property
+    def legend(self) -> str: ...
+    @property
+    def entries(self) -> tuple[Entry, ...]: ...
+    @property
+    def scale(self) -> Scale | None: ...
+
+
 def figure(view: View) -> Figure:
     """The view at the width of a page's text: places, sizes, colours and legend are the page's.
 
@@ -98,7 +110,7 @@ def figure(view: View) -> Figure:
     title = wrap(view.title, 88) or [""]
     subtitle = wrap(view.subtitle, 105)
     above = LINE * (len(title) + len(subtitle)) + 0.08
-    below = LINE * (_rows(view) + (1 if view.scale else 0) + 1) + 0.1
+    below = legend_height(view)
     with style():
         drawing = Figure(figsize=(WIDTH, above + graph + below))
         total = above + graph + below
@@ -111,12 +123,17 @@ def figure(view: View) -> Figure:
         for shape in MARKERS:
             _units(axes, view, shape, pixel)
         _rings(axes, view, pixel)
-        lines = [*((line, "bold") for line in title), *((line, "normal") for line in subtitle)]
-        for place, (line, weight) in enumerate(lines):
-            height = 1 - (LINE * (place + 1) - 0.02) / total
-            drawing.text(0.02, height, line, weight=weight, va="bottom", parse_math=False)
-        _legend(drawing, view, below, total)
+        write_above(drawing, title, subtitle, total)
+        draw_legend(drawing, view, below, total)
     return drawing
+
+
+def write_above(drawing: Figure, title: list[str], subtitle: list[str], total: float) -> None:
+    """Lines of words at the top of a figure that is `total` inches high."""
+    lines = [*((line, "bold") for line in title), *((line, "normal") for line in subtitle)]
+    for place, (line, weight) in enumerate(lines):
+        height = 1 - (LINE * (place + 1) - 0.02) / total
+        drawing.text(0.02, height, line, weight=weight, va="bottom", parse_math=False)
 
 
 def _drawn(view: View, pairs: np.ndarray) -> np.ndarray:
@@ -198,16 +215,22 @@ def _rings(axes: Axes, view: View, pixel: float) -> None:
     rings.set_gid("selected")
 
 
-def _columns(view: View) -> int:
+def legend_height(view: Explained) -> float:
+    """What `draw_legend` needs, in inches."""
+    return LINE * (_rows(view) + (1 if view.scale else 0) + 1) + 0.1
+
+
+def _columns(view: Explained) -> int:
     longest = max((len(entry.label) for entry in view.entries), default=1)
     return max(1, min(len(view.entries), int((WIDTH - 0.3) / (0.45 + 0.078 * longest))))
 
 
-def _rows(view: View) -> int:
+def _rows(view: Explained) -> int:
     return ceil(len(view.entries) / _columns(view)) if view.entries else 0
 
 
-def _legend(drawing: Figure, view: View, below: float, total: float) -> None:
+def draw_legend(drawing: Figure, view: Explained, below: float, total: float) -> None:
+    """The legend in the lowest `below` of `total` inches."""
     height = (below - LINE) / total
     drawing.text(0.02, height, view.legend, weight="bold", va="bottom", parse_math=False)
     if view.scale is not None:
