@@ -341,8 +341,9 @@ export interface Matrix {
   units: number;
   /** [units * units], in steps of 1/127; -128 where a unit has no direction. */
   products: Int8Array;
-  /** Which moment's it is in place of the one asked for, a clause. */
+  /** Which moment's it is in place of the one asked for, a clause; and that moment. */
   instead?: string | null;
+  at?: number;
 }
 
 /** Places that units go to, and what of the plane is to be in sight. */

@@ -360,6 +360,7 @@ describe("layouts that a page carries", () => {
     expect(alone.share.every((share) => share === null)).toBe(true);
     expect((await merged.matrix(query("fc1"))).instead).toBeNull();
     expect((await merged.matrix({ ...query("fc1"), at: 5 })).instead).toBe("this is the matrix of epoch 5, the only one that this page holds");
+    expect((await merged.matrix({ ...query("fc1"), at: 5 })).at).toBe(25);
     const [whole, part] = [await merged.matrix(query("fc1", "weights", "two")), await merged.matrix(query("fc1"))];
     expect([whole.units, part.units, part.products.length]).toEqual([12, 6, 36]);
     expect(part.products[6 * 2 + 5]).toBe(whole.products[12 * 2 + 5]);

@@ -41,7 +41,7 @@ it("says what cells and bars are", () => {
   expect([scale!.colours[0], scale!.colours[10], scale!.colours[20]]).toEqual([0xb35806, 0xffffff, 0x542788]);
   expect(entries.map(({ label }) => label)).toEqual(["1: 2", "2: 1", "none: 1"]);
   expect(note).toMatch(/^Bars: groups of units by what training added\. A way to follow units/);
-  expect(matrixLegend(4, null, "correlation", true).note).toBe("computing…");
+  expect(matrixLegend(4, null, "correlation", true).note).toBe("");
 });
 
 it("is one image with bars along two sides, and its words are text", () => {

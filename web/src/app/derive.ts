@@ -100,7 +100,7 @@ export function createDerive(): (model: Model) => View {
     const found = known ? finds(model.search, known, ranks, state) : null;
     const look = looks(state.colour, state.size, state.criterion, hidden, names?.timeline.name ?? null, names?.merged?.name ?? null);
     const scales = shown && frame && model.measured?.subject === subjectOf(shown.query) ? model.measured.scales : null;
-    const grouping = shown && frame && (state.colour === "group" || state.colour === "class" || state.layout === "matrix") ? groupings(model.course, subjectOf(shown.query), shown.query.at, frame.units) : null;
+    const grouping = shown && frame && (state.colour === "group" || state.colour === "class" || state.layout === "matrix") ? groupings(model.course, subjectOf(shown.query), groupedAt(model, state, shown), frame.units) : null;
     const placed = shown && frame && isPlacing(state.layout) ? placings(model.placing, placingSubjectOf(shown.query, state.layout), shown.query.at, frame.units) : null;
     const whole = state.layout === "matrix" ? model.matrix?.subject === JSON.stringify(shown?.query) : !isPlacing(state.layout) || placed !== null;
     const picture = frame && appearances(frame, look, level, state.colour === "removal" ? order : null, model.dark, scales, grouping);
@@ -143,6 +143,11 @@ const OUTPUTS_ALIKE = 0.5;
 /** The sigma of the report's program, where its mapping is chosen and the mean distance is known. */
 function reported({ mapping }: Choices, frame: GraphFrame | null): number | null {
   return mapping === "report" && frame?.mean != null ? reportSigma(frame.mean) : null;
+}
+
+/** The moment whose groups are shown: beside a matrix, its own. */
+function groupedAt({ matrix }: Model, { layout }: Choices, { query }: Shown): number {
+  return layout === "matrix" && matrix && typeof matrix.matrix !== "string" ? (matrix.matrix.at ?? query.at) : query.at;
 }
 
 type Levelled = Pick<GraphFrame, "level" | "levelApart"> | null;

@@ -15,7 +15,7 @@ const READING =
   "joined with those nearest to it; dark links are above chance, faint ones show who is nearest, be it by chance. Or two units are " +
   "joined wherever their likeness reaches the cutoff, which begins where chance ends. Joined units pull each other close, all " +
   "others push each other apart: only who is joined with whom has a meaning, not where on the sheet a unit lies. Placed by their " +
-  "principal components, units lie as their vectors do in two of many directions; the matrix shows all pairs, opposite ones too. " +
+  "principal components, units lie as their vectors do in two of many directions; the matrix shows all pairs, opposite ones too. On a t-SNE or UMAP map only who stands beside whom means something. " +
   "Groups divide units by what training added at the end and are followed back in time: a way to follow units, not a discovery. " +
   "Move the slider to see how training changes the picture, and select units to see in the charts what they cost to remove.";
 

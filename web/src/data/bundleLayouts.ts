@@ -51,7 +51,7 @@ export function heldLayouts(charts: readonly Carried[], read: (number: number) =
     matrix: (query) => {
       const pack = held("matrix", query);
       const instead = pack.at === query.at ? null : `this is the matrix of ${nameOf(pack.at)}, the only one that this page holds`;
-      const matrix = { ...compactMatrix(pack), instead };
+      const matrix = { ...compactMatrix(pack), instead, at: pack.at };
       return query.merged === null ? ownMatrix(matrix, pack.header["own"] as number) : matrix;
     },
   };

@@ -3,9 +3,10 @@ import type { Legend, Matrix } from "../types.ts";
 import { mixed } from "./colour.ts";
 import { byGroup, groupColour, type Grouping } from "./groups.ts";
 
-const ALIKE = 0x542788;
-const OPPOSITE = 0xb35806;
-const NOWHERE = 0xbbbbbb;
+/** On white paper, and on a dark page, where the deep ones would not be seen. */
+const LIGHT = { paper: 0xffffff, alike: 0x542788, opposite: 0xb35806 };
+const DARK = { paper: 0x17191c, alike: 0xc9b1ff, opposite: 0xffa24a };
+const NOWHERE = { light: 0xbbbbbb, dark: 0x4a4f57 };
 /** No direction: a unit's row that has no numbers. */
 export const NONE = -128;
 export const STEPS = 127;
@@ -17,10 +18,11 @@ export function orderOf(units: number, labels: Uint8Array | null): number[] {
   return labels ? order.sort((a, b) => labels[a]! - labels[b]! || a - b) : order;
 }
 
-/** The colour of an inner product, in steps of 1/127: white at 0, full where two units are the same. */
+/** The colour of an inner product, in steps of 1/127: that of the page at 0, full where two units are the same. */
 export function matrixColour(product: number, dark: boolean): number {
-  if (product === NONE) return NOWHERE;
-  return mixed(dark ? 0x17191c : 0xffffff, product < 0 ? OPPOSITE : ALIKE, Math.min(Math.abs(product) / STEPS, 1) ** 0.7);
+  if (product === NONE) return dark ? NOWHERE.dark : NOWHERE.light;
+  const { paper, alike, opposite } = dark ? DARK : LIGHT;
+  return mixed(paper, product < 0 ? opposite : alike, Math.min(Math.abs(product) / STEPS, 1) ** 0.7);
 }
 
 /** The matrix with a pixel for each pair, in this order. */
@@ -59,5 +61,5 @@ export function matrixLegend(units: number, grouping: Grouping | string | null, 
   const colours = Array.from({ length: SCALE }, (_, step) => matrixColour(Math.round(((2 * step) / (SCALE - 1) - 1) * STEPS), dark));
   const title = `${measure[0]!.toUpperCase()}${measure.slice(1)} of two units`;
   const bars = legend.entries.length > 0 ? `Bars: ${legend.title[0]!.toLowerCase()}${legend.title.slice(1)}. ` : "";
-  return { title, entries: legend.entries, scale: { colours, low: "−1", high: "1" }, note: `${bars}${legend.note ?? ""}` };
+  return { title, entries: legend.entries, scale: { colours, low: "−1", high: "1" }, note: grouping === null ? "" : `${bars}${legend.note ?? ""}` };
 }

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Address } from "../../src/app/address";
 import { mountViewer, type Mounted, type MountOptions } from "../../src/app/app";
 import type { GraphFrame, Timeline } from "../../src/types";
-import { planted, settle, standIn, timeline, type Planted, type StandIn } from "./planted";
+import { MATRIX, planted, settle, standIn, timeline, type Planted, type StandIn } from "./planted";
 
 let graph: StandIn;
 vi.mock("../../src/graph/view", () => ({ createGraphView: () => graph }));
@@ -414,6 +414,18 @@ describe("the matrix", () => {
     address.tell("#");
     await wait(300);
     expect(find<HTMLElement>(".matrix").hidden).toBe(true);
+  });
+
+  it("has the groups of its own moment where it is another one's", async () => {
+    const source = planted([timeline(KEY)]);
+    source.matrix = () => Promise.resolve({ ...MATRIX, at: 400, instead: "this is the matrix of epoch 4, the only one that this page holds" });
+    const { text, press } = await opened(source, "#layout=matrix");
+    press("Home");
+    await wait(500);
+    expect(text(".lead")).toContain("Bars show the groups. This is the matrix of epoch 4, the only one that this page holds.");
+    // Of the first moment they would be 2, 3 and 1 without a group.
+    expect(text(".legend")).toContain("1: 4");
+    expect(text(".legend")).toContain("Inner product of two units");
   });
 
   it("says why it cannot be had", async () => {
