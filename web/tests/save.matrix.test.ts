@@ -19,6 +19,7 @@ export const MATRIX: SavingMatrix = {
   labels: LABELS,
   legend: matrixLegend(4, GROUPING, "inner product", false),
   title: `a "run" & its <twin>'s matrix`,
+  selected: [3, 1, 9],
   subtitle: "Rows and columns are the units of fc1, ordered by group; colour is the cosine of their weight vectors: violet where they are alike, orange where they are opposite.",
 };
 

@@ -185,5 +185,6 @@ function matrixSavingOf(view: View, several: boolean): SavingMatrix {
     legend: matrixLegend(found.units, view.grouping, SIMILARITY[view.state.source].measure, false),
     title: pictureTitle(view),
     subtitle: matrixWords(view),
+    selected: view.state.selected,
   };
 }

@@ -17,11 +17,11 @@ export function toView(saving: Saving | SavingMatrix, state: ViewState, address:
 }
 
 /** The saved matrix in the order shown: the inner products in steps of 1/127 as base64 of bytes. */
-function toMatrixView({ matrix, order, labels, legend, title, subtitle }: SavingMatrix, state: ViewState, address: string): string {
+function toMatrixView({ matrix, order, labels, legend, title, subtitle, selected }: SavingMatrix, state: ViewState, address: string): string {
   const { products, units } = matrix;
   const bytes = order.flatMap((a) => order.map((b) => products[a * units + b]! & 255));
   const bars = groupBars(order, labels, false).map(({ start, length, colour }) => ({ start, length, colour: css(colour) }));
-  return JSON.stringify({ format: FORMAT, version: MATRIX_VERSION, title, subtitle, state, address, matrix: { units, order, products: base64(bytes), bars }, legend });
+  return JSON.stringify({ format: FORMAT, version: MATRIX_VERSION, title, subtitle, state, address, matrix: { units, order, products: base64(bytes), bars }, selected: selected.filter((unit) => unit < units), legend });
 }
 
 function base64(bytes: readonly number[]): string {

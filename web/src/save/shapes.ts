@@ -20,6 +20,7 @@ export interface SavingMatrix {
   legend: Legend;
   title: string;
   subtitle: string;
+  selected: readonly number[];
 }
 
 /** The graph as it is drawn: zoomed, and where units are selected the others dimmed. */
