@@ -1,8 +1,14 @@
 """Maps of a run: aligned over time, units without a direction under them, and what they cost."""
 
+import sys
+import threading
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
+from starlette.testclient import TestClient
 
 from surfeit.core import StoreError
 from surfeit.data import load
@@ -15,6 +21,8 @@ from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.embedding import embedded, faithfulness
 from surfeit.viewer.frames.maps import chosen_for, map_frame, seconds_of
 from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.serving.serve import serving
+from surfeit.viewer.serving.server import application
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.run import RunTimeline
 from surfeit.viewer.wire import decode
@@ -136,6 +144,49 @@ def test_more_units_than_one_would_wait_for_are_refused_with_numbers():
         ValueError, match=r"^a map of 8,192 units would take about 1\d\d seconds, and more than 60"
     ):
         chosen_for(8192, [0, 1])
+
+
+def test_the_server_sends_maps_and_what_it_cannot_show(trained, monkeypatch):
+    store = Store(trained.path.parents[2])
+    pictures = Pictures(Library(store, [trained.path]), Cache(None))
+    client = TestClient(application(pictures, "token"), base_url="http://localhost")
+    asked = {"layer": "fc1", "source": "weights", "at": 0, "token": "token"}
+    answer = client.get(f"/api/timelines/{trained.key}/tsne", params=asked)
+    assert answer.content == pictures.map(Query(trained.key, "fc1"), "tsne")
+    monkeypatch.setitem(sys.modules, "umap", None)
+    refused = client.get(f"/api/timelines/{trained.key}/umap", params=asked)
+    assert refused.status_code == 400
+    assert "pip install umap-learn" in refused.json()["error"]
+    assert list(pictures.catalog()["withoutLayouts"]) == ["umap"]
+
+
+def test_maps_wait_for_each_other_and_hold_up_nothing_else(trained, monkeypatch):
+    store = Store(trained.path.parents[2])
+    pictures = Pictures(Library(store, [trained.path]), Cache(None))
+    begun, go_on, at_once = threading.Semaphore(0), threading.Event(), []
+
+    def slow(query, method):
+        at_once.append(method)
+        begun.release()
+        go_on.wait(20)
+        at_once.remove(method)
+        return method.encode()
+
+    monkeypatch.setattr(pictures, "map", slow)
+    path = f"/api/timelines/{trained.key}"
+    with serving(application(pictures, "token"), 0) as server, ThreadPoolExecutor(3) as pool:
+
+        def get(kind):
+            address = f"{server.address}{path}/{kind}?layer=fc1&token=token"
+            with urllib.request.urlopen(address, timeout=20) as answer:
+                return answer.read()
+
+        coming = [pool.submit(get, "tsne") for _ in range(3)]
+        assert begun.acquire(timeout=20)
+        assert get("graph") == pictures.graph(Query(trained.key, "fc1"))
+        assert at_once == ["tsne"]
+        go_on.set()
+        assert [one.result() for one in coming] == [b"tsne"] * 3
 
 
 def test_what_cannot_be_read_is_said(written):

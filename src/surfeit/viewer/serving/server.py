@@ -140,8 +140,6 @@ def _api(pictures: "Pictures") -> list[BaseRoute]:
         "/timelines/{id}/matrix": picture(pictures.matrix),
         "/timelines/{id}/course": picture(pictures.course),
         "/timelines/{id}/plane": picture(pictures.plane),
-        "/timelines/{id}/tsne": picture(lambda query: pictures.map(query, "tsne")),
-        "/timelines/{id}/umap": picture(lambda query: pictures.map(query, "umap")),
         "/timelines/{id}/scales": picture(pictures.scales),
         "/timelines/{id}/spectrum": picture(pictures.spectrum),
         "/timelines/{id}/removal": picture(pictures.removal),
@@ -150,8 +148,16 @@ def _api(pictures: "Pictures") -> list[BaseRoute]:
         "/timelines/{id}/weights": picture(pictures.weight_pictures),
         "/timelines/{id}/trial": trial,
     }
-    turns = Turns()
-    return [Route(path, _answering(work, turns)) for path, work in works.items()]
+    # Maps take up to a minute: one after another, beside the turns of all else.
+    maps: dict[str, Work] = {
+        "/timelines/{id}/tsne": picture(lambda query: pictures.map(query, "tsne")),
+        "/timelines/{id}/umap": picture(lambda query: pictures.map(query, "umap")),
+    }
+    return [
+        Route(path, _answering(work, turns))
+        for kind, turns in ((works, Turns()), (maps, Turns(1)))
+        for path, work in kind.items()
+    ]
 
 
 def _answering(work: Work, turns: Turns) -> Callable[[Request], Any]:
