@@ -22,6 +22,7 @@ from surfeit.store import Run, Store
 from surfeit.train import Recipe, Recorder, train
 from surfeit.viewer import assets
 from surfeit.viewer.serving.serve import Serving, listening
+from surfeit.viewer.wire import decode
 
 from .conftest import call
 
@@ -271,6 +272,26 @@ def test_export_says_how_many_snapshots_of_how_many_the_page_holds(root, runs, t
     assert words in capsys.readouterr().err
     assert call(*shared, "--snapshots", "all") == 0
     assert "the page holds" not in capsys.readouterr().err
+
+
+def test_export_carries_maps_on_request(root, runs, tmp_path, capsys):
+    out = tmp_path / "graph.html"
+    given = ["export", runs[0].key, "--root", root, "--layer", "fc1", "--out", out]
+    kinds = []
+    for more in ([], ["--maps"]):
+        assert call(*given, *more) == 0
+        packed = re.search('id="surfeit-bundle">([^<]+)<', out.read_text())
+        assert packed is not None
+        header, _ = decode(gzip.decompress(base64.b64decode(packed[1])))
+        kinds.append({chart["kind"] for chart in header["charts"]})
+    assert kinds[1] - kinds[0] == {"tsne"}
+
+
+def test_a_saved_matrix_is_drawn_too(tmp_path, capsys):
+    out = tmp_path / "matrix.svg"
+    assert call("figure", SAVED.with_name("saved_matrix.json"), "--out", out) == 0
+    assert capsys.readouterr().out == f"{out}\n"
+    assert "Inner product of two units" in out.read_text()
 
 
 def test_export_is_named_after_the_run_and_can_hold_two(root, runs, tmp_path, monkeypatch, capsys):

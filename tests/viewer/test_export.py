@@ -145,6 +145,16 @@ def test_export_takes_a_folder_a_key_and_another_run(built, run, tmp_path):
     assert export(opened(run), "fc1", out, merged=other).read_bytes() == first
 
 
+def test_maps_are_in_the_page_on_request(built, run, tmp_path):
+    out = tmp_path / "graph.html"
+    kinds = [
+        {chart["kind"] for chart in _header(export(run, "fc1", out, maps=maps))["charts"]}
+        for maps in (False, True)
+    ]
+    assert kinds[1] - kinds[0] == {"tsne"}
+    assert kinds[0] >= {"plane", "matrix"}
+
+
 def long_run(folder, seed=0, *, steps=60):
     generator = torch.Generator().manual_seed(seed)
     model = mlp((8, 6), input_shape=(1, 4, 4), classes=3, generator=generator)

@@ -61,6 +61,14 @@ def test_a_run_is_named_by_its_folder_too(run):
     assert surfeit.show(str(run.path))._bundle == surfeit.show(run)._bundle
 
 
+def test_maps_are_carried_on_request(run):
+    kinds = []
+    for maps in (False, True):
+        header, _ = decode(gzip.decompress(surfeit.show(run, "fc1", maps=maps)._bundle))
+        kinds.append({chart["kind"] for chart in header["charts"]})
+    assert kinds[1] - kinds[0] == {"tsne"}
+
+
 def test_another_run_is_merged(run, tmp_path):
     widget = surfeit.show(run, merged=recorded(tmp_path / "other", seed=1))
     header, _ = decode(gzip.decompress(widget._bundle))

@@ -72,7 +72,7 @@ function placedOf({ placed, state, scene, model }: View): string {
   const { layout, source } = state;
   if (!isPlacing(layout)) return "";
   const map = MAPS[layout];
-  if (placed === null) return map ? ` The ${map} is being computed: the first time that can take up to a minute.` : " Their principal components are being computed.";
+  if (placed === null) return map ? ` The ${map} is being computed: the first time that can take a minute or two.` : " Their principal components are being computed.";
   if (typeof placed === "string") return ` Forces say where they lie: ${placed}`;
   const late = isScene(scene) && placed.at !== model.shown?.query.at ? `, those of ${scene.timeline.axis} ${counted(placed.at)}, the nearest that there is` : "";
   if (map) return ` They lie on a ${map} of who is next to whom${late}.`;

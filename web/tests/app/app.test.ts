@@ -509,7 +509,7 @@ describe("a map of neighbours", () => {
     source.map = () => new Promise(() => undefined);
     const { text } = await opened(source, "#layout=tsne");
     expect(last("places")).toBeNull();
-    expect(text(".lead")).toContain("The t-SNE map is being computed: the first time that can take up to a minute.");
+    expect(text(".lead")).toContain("The t-SNE map is being computed: the first time that can take a minute or two.");
   });
 });
 
