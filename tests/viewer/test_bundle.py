@@ -61,7 +61,8 @@ def test_a_bundle_shows_the_trainings_graphs_within_its_error(trained, links):
 def test_charts_are_of_some_moments_and_of_the_last(trained, monkeypatch):
     monkeypatch.setattr("surfeit.viewer.bundles.bundle._CHART_SECONDS", 0.004)
     header, arrays = decode(bundle(trained, ["fc1"], dataset=load("digits")))
-    charts = [(chart["kind"], chart["at"]) for chart in header["charts"]]
+    drawn = [chart for chart in header["charts"] if chart["kind"] != "pictures"]
+    charts = [(chart["kind"], chart["at"]) for chart in drawn]
     steps = trained.steps()
     assert {at for _, at in charts} <= set(steps)
     assert 1 < len({at for _, at in charts}) < len(steps)

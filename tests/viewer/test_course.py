@@ -1,4 +1,4 @@
-"""Groups and scales of a layer over a whole run, in the server and in a bundle."""
+"""Groups of a layer over a whole run, in the server and in a bundle."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import torch
 from surfeit.core import StoreError, Streams
 from surfeit.data import load
 from surfeit.models import mlp
-from surfeit.similarity import carried, divide, update_directions, updates
+from surfeit.similarity import carried, divide, update_directions
 from surfeit.store import Store
 from surfeit.train import Recipe, train
 from surfeit.viewer.bundles.bundle import FILM_ARRAYS, bundle
@@ -62,25 +62,11 @@ def test_units_are_divided_at_the_end_and_followed_back(timelines):
         expected = carried(rows[place], expected)
         assert np.array_equal(labels[place], told(expected))
     assert (labels[0] == 255).all()  # nothing was added yet
-    assert header["kept"][0] is None
     there = labels[-1] != 255  # one unit is never active, and nothing is added to it
     assert there.sum() == 39
-    share = (labels[1:-1] == labels[2:])[:, there].mean(axis=1)
-    np.testing.assert_allclose(header["kept"][1:], share)
-    assert share.mean() > 0.85
+    assert (labels[1:-1] == labels[2:])[:, there].mean() > 0.85
     assert header["own_cosine"][0] is None
     assert header["own_cosine"][-1] > header["random_cosine"][-1] + 0.1
-
-
-def test_sizes_have_one_scale_over_all_moments_and_units(timelines):
-    timeline = timelines[0]
-    header, _ = read(course_frame(timeline, "fc1", timeline.steps(), [ActiveUnits(None)]).packed())
-    weights = [timeline.weights("fc1", at)[0] for at in timeline.steps()]
-    norms = np.concatenate([weight.norm(dim=1) for weight in weights])
-    moved = np.concatenate([updates(weight, weights[0].clone()).norm(dim=1) for weight in weights])
-    assert header["norm"] == pytest.approx(np.quantile(norms, 0.99), rel=1e-5)
-    assert header["moved"] == pytest.approx(np.quantile(moved, 0.99), rel=1e-5)
-    assert (norms <= header["norm"]).mean() == pytest.approx(0.99, abs=0.01)
 
 
 def test_server_and_bundle_say_the_same(store, timelines):
@@ -137,10 +123,6 @@ def test_merged_runs_are_divided_together(store, timelines):
     header, labels = read(pictures.course(Query(first.id, "fc1", merged=second.id)))
     assert (header["units"], header["own"]) == (80, 40)
     assert labels.shape == (len(first.steps()), 80)
-    alone, _ = read(pictures.course(Query(second.id, "fc1")))
-    assert header["norm"] == pytest.approx(
-        max(alone["norm"], read(pictures.course(Query(first.id, "fc1")))[0]["norm"]), rel=0.1
-    )
 
 
 def test_silent_units_have_no_group(timelines, monkeypatch):
@@ -161,7 +143,7 @@ def test_a_run_with_one_snapshot_is_divided_by_its_weight_vectors(written):
     header, labels = read(
         course_frame(timeline, "fc1", timeline.steps(), [ActiveUnits(None)]).packed()
     )
-    assert (header["source"], header["moved"], header["kept"]) == ("weights", None, [])
+    assert header["source"] == "weights"
     assert set(labels[0].tolist()) == {0, 1}
     assert header["note"] == "movement is unknown: the run has a single snapshot"
 

@@ -51,17 +51,15 @@ def test_floor_is_above_one_where_nothing_is_complete():
     assert graph_frame(units_of(torch.ones(50, 3)), links=10).floor > 1
 
 
-def test_neighbours_are_the_nearest_five_with_their_distances():
+def test_neighbours_are_the_nearest_ten_with_their_distances():
     weight = draw(20, 7)
     frame = graph_frame(units_of(weight), links=3)
     products = products_of(weight)
     np.fill_diagonal(products, -np.inf)
-    np.testing.assert_array_equal(frame.nearest, np.argsort(-products, axis=1)[:, :5])
-    assert frame.neighbours == 5
     np.testing.assert_array_equal(frame.near_units, np.argsort(-products, axis=1)[:, :10])
-    np.testing.assert_array_equal(frame.near_apart[:, :5], frame.nearest_apart)
-    best = np.take_along_axis(products, frame.nearest.astype(int), 1)
-    np.testing.assert_allclose(inner_product_of(frame.nearest_apart), best, atol=1.01 / STEPS)
+    assert frame.near == 10
+    best = np.take_along_axis(products, frame.near_units.astype(int), 1)
+    np.testing.assert_allclose(inner_product_of(frame.near_apart), best, atol=1.01 / STEPS)
 
 
 def test_units_without_a_direction_have_no_links_and_are_nobodys_neighbours():
@@ -72,9 +70,9 @@ def test_units_without_a_direction_have_no_links_and_are_nobodys_neighbours():
     gone = {2, 5, 7}
     assert not gone & set(frame.source.tolist() + frame.target.tolist())
     assert frame.floor == -1
-    assert frame.nearest[2].tolist() == [2] * 5
+    assert frame.near_units[2].tolist() == [2] * 8
     for unit in set(range(9)) - gone:
-        assert not gone & set(frame.nearest[unit].tolist())
+        assert not gone & set(frame.near_units[unit].tolist())
     assert frame.note == "3 units have no direction: all weights are zero"
     assert np.isnan(frame.angle[[2, 5, 7]]).all()
 
@@ -114,8 +112,8 @@ def test_where_too_few_have_a_direction_a_unit_stands_for_no_neighbour():
     weight = torch.zeros(8, 3)
     weight[1], weight[4] = 1, -1
     frame = graph_frame(units_of(weight))
-    assert frame.nearest[1].tolist() == [4, 1, 1, 1, 1]
-    assert frame.nearest_apart[1].tolist() == [STEPS] * 5
+    assert frame.near_units[1].tolist() == [4, *[1] * 6]
+    assert frame.near_apart[1].tolist() == [STEPS] * 7
     assert (frame.source.tolist(), frame.target.tolist()) == ([1], [4])
 
 
@@ -124,7 +122,7 @@ def test_layers_without_pairs_have_no_links(weight):
     header, arrays = decode(graph_frame(units_of(weight)).packed())
     assert header["floor"] == -1
     assert len(arrays["apart"]) == 0
-    assert header["neighbours"] == len(weight) - 1
+    assert header["near"] == len(weight) - 1
 
 
 def test_what_is_known_of_units_is_that_of_the_measurements():
@@ -160,7 +158,7 @@ def test_layers_of_other_inputs_cannot_be_merged():
 def test_the_pack_holds_what_the_page_reads():
     frame = graph_frame(units_of(draw(8, 3), level=0.5), own=4, note="a note")
     header, arrays = decode(frame.packed())
-    links = {"level": 0.5, "level_apart": 16384, "floor": -1, "neighbours": 5, "near": 7}
+    links = {"level": 0.5, "level_apart": 16384, "floor": -1, "near": 7}
     mean = header.pop("mean")
     assert mean == pytest.approx(float(pairwise_products(normalised(draw(8, 3))).mean()), abs=1e-6)
     assert header == {"units": 8, "own": 4, **links, "note": "a note"}
@@ -173,12 +171,10 @@ def test_the_pack_holds_what_the_page_reads():
         "source": "uint16",
         "target": "uint16",
         "apart": "uint16",
-        "nearest": "uint16",
-        "nearest_apart": "uint16",
         "near_units": "uint16",
         "near_apart": "uint16",
     }
-    np.testing.assert_array_equal(arrays["nearest"], frame.nearest.reshape(-1))
+    np.testing.assert_array_equal(arrays["near_units"], frame.near_units.reshape(-1))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from surfeit.train import Recipe, train
 from surfeit.viewer.frames.activity import activity_frame, example_pictures, pictured
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.pictures import Pictures, Query
-from surfeit.viewer.frames.weight_pictures import weight_pictures
+from surfeit.viewer.frames.weight_pictures import weight_pictures, why_no_pictures
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.networks import Network
 from surfeit.viewer.wire import decode
@@ -132,10 +132,50 @@ def test_weight_vectors_of_what_reads_the_image_are_pictures():
     expected = weight / weight.abs().amax(1, keepdim=True) * 127
     np.testing.assert_allclose(found.weight, expected, atol=0.51)
     np.testing.assert_allclose(found.update, found.weight, atol=1)
+    np.testing.assert_allclose(found.weight_largest, weight.abs().amax(1))
+    np.testing.assert_allclose(found.update_largest, weight.abs().amax(1) / 2)
+    assert found.pooled == 1
     second = weight_pictures(
         model.fc2.weight.detach(), None, network=network, layer="fc2", examples=examples
     )
     assert (second.shape, second.why) == (None, "the layer does not read the image itself")
+
+
+@pytest.mark.parametrize(("most", "side"), [(240, 1), (239, 2), (60, 2), (59, 3), (1, 6)])
+def test_too_many_numbers_are_means_of_squares_of_pixels(most, side):
+    examples = classes_of(draw(4, 1, 4, 6))
+    model = mlp((5,), input_shape=(1, 4, 6), classes=3)
+    network = followed(model, examples)
+    weight = model.fc1.weight.detach()
+    found = weight_pictures(
+        weight, None, network=network, layer="fc1", examples=examples, most=most
+    )
+    assert found.pooled == side
+    expected = [
+        [
+            float(picture[top : top + side, left : left + side].mean())
+            for top in range(0, 4, side)
+            for left in range(0, 6, side)
+        ]
+        for picture in weight.reshape(5, 4, 6)
+    ]
+    assert found.shape == (1, -(-4 // side), -(-6 // side))
+    largest = np.abs(expected).max(axis=1, keepdims=True)
+    np.testing.assert_allclose(found.weight_largest, largest[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(found.weight, expected / largest * 127, atol=0.51)
+    assert len(found.update) == len(found.update_largest) == 0
+
+
+def test_halves_and_empty_units_are_pictures_and_empty_ones_are_blank():
+    examples = classes_of(draw(4, 1, 2, 2))
+    network = followed(mlp((3,), input_shape=(1, 2, 2), classes=3), examples)
+    weight = draw(3, 4).half()
+    weight[1] = 0
+    found = weight_pictures(weight, weight, network=network, layer="fc1", examples=examples)
+    assert not found.weight[1].any()
+    assert found.weight_largest[1] == 0
+    assert found.weight_largest.dtype == np.float32
+    assert np.abs(found.weight[[0, 2]]).max(axis=1).tolist() == [127, 127]
 
 
 class Turned(nn.Module):
@@ -176,6 +216,7 @@ def test_what_is_no_picture_says_why(model, layer, channels, why):
     found = weight_pictures(weight, None, network=network, layer=layer, examples=examples)
     assert found.shape is None
     assert why in str(found.why)
+    assert why_no_pictures(network, layer, examples) == found.why
 
 
 def test_filters_of_images_are_pictures_and_bad_weights_are_none():
@@ -207,9 +248,14 @@ def test_they_are_served_of_a_run_at_each_moment(tmp_path):
             arrays["weight"].reshape(7, 64), weight / largest * 127, atol=0.51
         )
         assert bool(arrays["update"].any()) == (at > 0)
+        np.testing.assert_allclose(arrays["weight_largest"], largest[:, 0])
+    assert pictures.pictured(Query(run.key, "fc1")) == {"why": None}
+    why = "the layer does not read the image itself"
+    assert pictures.pictured(Query(run.key, "fc2")) == {"why": why}
     header, _ = decode(pictures.examples(run.key))
     assert header["count"] == len(load("digits").validation)
     bare = Pictures(Library(store), Cache(None))
     for ask in (bare.activity, bare.weight_pictures):
         with pytest.raises(ValueError, match="are not given"):
             ask(Query(run.key, "fc1"))
+    assert "are not given" in bare.pictured(Query(run.key, "fc1"))["why"]

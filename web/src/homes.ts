@@ -90,6 +90,11 @@ function later(coming: Promise<Source>): Source {
     plane: async (query, signal) => (await coming).plane(query, signal),
     map: async (query, method, signal) => (await coming).map(query, method, signal),
     scales: async (query, signal) => (await coming).scales(query, signal),
+    pictures: {
+      driving: null,
+      weights: async (query, signal) => (await coming).pictures!.weights(query, signal),
+      why: async (query, signal) => (await coming).pictures!.why(query, signal),
+    },
   };
 }
 

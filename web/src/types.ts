@@ -217,17 +217,35 @@ export type Shape = readonly [number, number, number];
 /** Weight vectors as pictures, [units * channels * height * width], -127 to 127 of a unit's largest. */
 export interface WeightPictures {
   shape: Shape | null;
+  /** A pixel is the mean of so many by so many weights. */
+  pooled: number;
   weight: Int8Array;
+  /** What 127 stands for, [units]. */
+  weightLargest: Float32Array;
   /** What training added; empty where it is not known. */
   update: Int8Array;
+  updateLargest: Float32Array;
   why: string | null;
+  /** The moment that they are of, where that is another than was asked for. */
+  at?: number;
+}
+
+/** Units as small pictures on one scale, [units * channels * height * width], -127 to 127. */
+export interface Thumbnails {
+  shape: Shape;
+  pixels: Int8Array;
 }
 
 /** What tells what single units are. Of a query that names a merged timeline they are that one's. */
 export interface UnitPictures {
-  activity(query: Query, signal?: AbortSignal): Promise<Activity>;
-  examples(timeline: string, signal?: AbortSignal): Promise<Examples>;
+  /** What drives units; null where nobody can run the network. */
+  driving: {
+    activity(query: Query, signal?: AbortSignal): Promise<Activity>;
+    examples(timeline: string, signal?: AbortSignal): Promise<Examples>;
+  } | null;
   weights(query: Query, signal?: AbortSignal): Promise<WeightPictures>;
+  /** Why a layer's weight vectors are no pictures, a clause; null where they are. */
+  why(query: Query, signal?: AbortSignal): Promise<string | null>;
 }
 
 /** What a network is worth without some units, in sentences; there are figures besides. */
@@ -358,6 +376,9 @@ export type ColourBy = "group" | "class" | "cluster" | "norm" | "moved" | "movem
 /** What the area of a unit's mark tells. */
 export type SizeBy = "norm" | "moved";
 
+/** What a unit is drawn as: a disc, or a picture of its weights or of what training added to them. */
+export type MarksBy = "discs" | "weights" | "updates";
+
 /** How moments lie on the slider: evenly, by their step, or by the step's logarithm. */
 export type SliderBy = "moment" | "step" | "log";
 
@@ -382,6 +403,7 @@ export interface ViewState {
   sigma: number;
   colour: ColourBy | null;
   size: SizeBy | null;
+  marks: MarksBy;
   criterion: string;
   forces: Forces;
   selected: readonly number[];
@@ -435,6 +457,8 @@ export interface GraphView {
    * with the square of the distance. */
   setLinks(options: { maxApart: number; sigma: number; twins: boolean; level?: number; squared?: boolean }): void;
   setAppearance(appearance: Appearance): void;
+  /** Pictures that units are drawn as where they are large enough; null: discs. */
+  setThumbnails(thumbnails: Thumbnails | null): void;
   setForces(forces: Forces): void;
   /** Places that units go to in place of what forces give; null: forces again. */
   setPlaces(places: Places | null): void;
@@ -512,6 +536,9 @@ export interface Legend {
   note?: string | null;
   /** What sizes mean: marks of some norms, radii in pixels at zoom 1. */
   sizes?: { title: string; marks: { label: string; radius: number }[] };
+  /** What pictures of units show: their colours from least to greatest, or why there are none.
+   * `when`: the moment that they are of, or nothing. */
+  pictures?: { title: string; when: string; scale: Legend["scale"]; note: string } | null;
 }
 
 /** What a chart may ask of the viewer. */

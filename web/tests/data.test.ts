@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { bundleSource } from "../src/data/bundle";
-import { graphFrame, learningOf, removalFrame, scalesOfRun, spectrumFrame } from "../src/data/frames";
+import { courseFrame, graphFrame, learningOf, removalFrame, scalesOfRun, spectrumFrame, weightPicturesOf } from "../src/data/frames";
 import { httpSource } from "../src/data/http";
 import { gunzip, unpack } from "../src/data/unpack";
 import { arrayOf, decode } from "../src/data/wire";
@@ -365,4 +365,32 @@ describe("layouts that a page carries", () => {
     expect([whole.units, part.units, part.products.length]).toEqual([12, 6, 36]);
     expect(part.products[6 * 2 + 5]).toBe(whole.products[12 * 2 + 5]);
   });
+});
+
+describe("pictures of units", () => {
+  const query: Query = { timeline: "x", layer: "fc1", source: "weights", at: 25, merged: null };
+
+  it("are not in a page that was written without them, which says so", async () => {
+    const source = bundleSource(file("bundle.bin"));
+    const [timeline] = (await source.catalog()).timelines;
+    const own = { ...query, timeline: timeline!.id };
+    const words = "This page does not hold pictures of these units: `surfeit view` shows them.";
+    await expect(source.pictures!.weights(own)).rejects.toThrow(words);
+    await expect(source.pictures!.why(own)).rejects.toThrow(words);
+    expect(source.pictures!.driving).toBe(null);
+  });
+
+  it("have the numbers that Python sends", async () => {
+    const kinds = { weight: "i1", weight_largest: "f4", update: "i1", update_largest: "f4" };
+    const found = weightPicturesOf(pack({ shape: [1, 4, 6], pooled: 2, why: null }, kinds));
+    expect(found).toMatchObject({ shape: [1, 4, 6], pooled: 2, why: null, weightLargest: new Float32Array(0) });
+  });
+});
+
+it("opens groups and graphs of an older Surfeit, which hold more", () => {
+  const more = { kept: [0.9], norm: 2, moved: null };
+  const header = { source: "updates", units: 2, own: 2, at: [0], groups: 1, own_cosine: [null], random_cosine: [null], note: null };
+  expect(courseFrame(pack({ ...header, ...more }, { labels: "u1" })).groups).toBe(1);
+  const old = withHeader(file("graph.bin"), { neighbours: 5 });
+  expect(graphFrame(old).neighbours).toBe(graphFrame(file("graph.bin")).neighbours);
 });

@@ -38,7 +38,7 @@ export function frameOf(units: number, links: number, seed = 1): GraphFrame {
 export function stateOf(changes: Partial<Choices> = {}): Choices {
   return {
     ...{ run: "first", merged: null, layer: "fc1", source: "weights", at: null, cut: null, sigma: 0.5 },
-    ...{ colour: "cluster", size: "norm", criterion: "magnitude", selected: [], pinned: [], twins: false, frozen: false },
+    ...{ colour: "cluster", size: "norm", marks: "discs", criterion: "magnitude", selected: [], pinned: [], twins: false, frozen: false },
     ...{ nearest: 0, trails: false, slider: "moment", layout: "force", mapping: "cosine" },
     forces: { charge: -30, gravity: 0.05, length: 30, strength: 1, collision: 1 },
     ...{ hidden: [], speed: 5, loop: true },

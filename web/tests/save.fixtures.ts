@@ -43,6 +43,7 @@ export const STATE: ViewState = {
   sigma: 0.5,
   colour: "cluster",
   size: "norm",
+  marks: "discs",
   layout: "force",
   mapping: "cosine",
   criterion: "magnitude",

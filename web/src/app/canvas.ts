@@ -102,6 +102,8 @@ function createTelling(graph: GraphView): (view: View) => void {
     const placed = typeof view.placed === "string" ? null : view.placed;
     if (changed("placed", placed)) graph.setPlaces(placed && { places: placed.places, bounds: placed.bounds });
     if (changed("appearance", view.appearance)) graph.setAppearance(view.appearance);
+    const thumbnails = view.thumbed?.thumbnails ?? null;
+    if (changed("thumbnails", thumbnails)) graph.setThumbnails(thumbnails);
     const within = (unit: number): boolean => unit < frame.units;
     if (changed("selected", state.selected)) graph.setSelected(state.selected.filter(within));
     if (changed("found", view.found)) graph.setFound(typeof view.found === "object" && view.found ? unitsOf(view.found) : []);

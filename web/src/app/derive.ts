@@ -13,6 +13,7 @@ import { placingSubjectOf, subjectOf } from "./measured";
 import { queryOf, sceneOf, type Scene } from "./scene";
 import { search } from "./search";
 import { DEFAULT_STATE } from "./state";
+import { thumbedOf, type Thumbed } from "./thumbnails";
 import { remember } from "./store";
 import { choicesOf } from "./usual";
 import { SIMILARITY } from "./words";
@@ -57,6 +58,8 @@ export interface View {
   /** The scale of all moments of these units. */
   scales: Scales | null;
   appearance: Appearance | null;
+  /** What units are drawn as in place of discs; null: discs. */
+  thumbed: Thumbed | null;
   legend: Legend | null;
 }
 
@@ -77,6 +80,8 @@ export function createDerive(): (model: Model) => View {
     search(text, { ...from, places: ranks, selected: state.selected, pinned: state.pinned }),
   );
   const looks = remember(lookOf);
+  const thumbs = remember(thumbedOf);
+  const legends = remember(withPictures);
   // Only what a scene depends on, so that it stays the same one while colours change.
   const wishes = remember((run: string | null, merged: string | null, layer: string | null, at: number | null) => ({ run, merged, layer, at }));
   return (model) => {
@@ -103,14 +108,16 @@ export function createDerive(): (model: Model) => View {
     const grouping = shown && frame && (state.colour === "group" || state.colour === "class" || state.layout === "matrix") ? groupings(model.course, subjectOf(shown.query), groupedAt(model, state, shown), frame.units) : null;
     const placed = shown && frame && isPlacing(state.layout) ? placings(model.placing, placingSubjectOf(shown.query, state.layout), shown.query.at, frame.units) : null;
     const whole = state.layout === "matrix" ? model.matrix?.subject === JSON.stringify(shown?.query) : !isPlacing(state.layout) || placed !== null;
-    const picture = frame && appearances(frame, look, level, state.colour === "removal" ? order : null, model.dark, scales, grouping);
+    const pictured = shown && model.pictured && sameLayer(model.pictured.query, shown.query) ? model.pictured : null;
+    const thumbed = shown && frame && names ? thumbs(state.layout === "matrix" ? "discs" : state.marks, pictured, names.timeline, names.merged !== null, shown.query.at, scales, names.layer.inputs, model.dark) : null;
+    const picture = frame && appearances(frame, look, level, state.colour === "removal" ? order : null, model.dark, scales, grouping, Boolean(thumbed?.thumbnails));
     return {
       model,
       state,
       scene,
       frame,
       carried,
-      current: frame !== null && isScene(scene) && shown?.query.at === scene.moment.at && !model.waiting && whole,
+      current: frame !== null && isScene(scene) && shown?.query.at === scene.moment.at && !model.waiting && whole && !thumbed?.waiting,
       maxApart,
       reportSigma: report,
       level,
@@ -128,7 +135,8 @@ export function createDerive(): (model: Model) => View {
       placed,
       scales,
       appearance: picture?.appearance ?? null,
-      legend: frame && state.layout === "matrix" ? tables(frame.units, grouping, SIMILARITY[state.source].measure, model.dark) : (picture?.legend ?? null),
+      thumbed,
+      legend: frame && state.layout === "matrix" ? tables(frame.units, grouping, SIMILARITY[state.source].measure, model.dark) : picture && legends(picture.legend, thumbed),
     };
   };
 }
@@ -166,7 +174,12 @@ export function cutoffOf(layer: Layer | null, state: Pick<Choices, "cut" | "sigm
 
 /** The units of a picture painted for paper, which is light. */
 export function paperAppearance(view: View): { appearance: Appearance; legend: Legend } | null {
-  return view.frame && appearanceOf(view.frame, view.look, { level: view.level, order: view.order, dark: false, scales: view.scales, grouping: view.grouping });
+  const { frame, scene, model, thumbed } = view;
+  if (!frame) return null;
+  const { appearance, legend } = appearanceOf(frame, view.look, { level: view.level, order: view.order, dark: false, scales: view.scales, grouping: view.grouping, pictured: Boolean(thumbed?.thumbnails) });
+  if (!thumbed || !isScene(scene) || !model.shown) return { appearance, legend };
+  const light = thumbedOf(view.state.marks, model.pictured, scene.timeline, scene.merged !== null, model.shown.query.at, view.scales, scene.layer.inputs, false);
+  return { appearance, legend: withPictures(legend, light) };
 }
 
 function lookOf(
@@ -180,10 +193,18 @@ function lookOf(
   return { ...choicesOf(DEFAULT_STATE, null), colour, size, criterion, hidden, run, merged };
 }
 
-type Painting = [frame: GraphFrame, look: Choices, level: number, order: Uint16Array | null, dark: boolean, scales: Scales | null, grouping: Grouping | string | null];
+function withPictures(legend: Legend, thumbed: Thumbed | null): Legend {
+  return thumbed ? { ...legend, pictures: thumbed.legend } : legend;
+}
 
-function paint(...[frame, look, level, order, dark, scales, grouping]: Painting) {
-  return appearanceOf(frame, look, { level, order, dark, scales, grouping });
+function sameLayer(one: Query, other: Query): boolean {
+  return one.timeline === other.timeline && one.layer === other.layer;
+}
+
+type Painting = [frame: GraphFrame, look: Choices, level: number, order: Uint16Array | null, dark: boolean, scales: Scales | null, grouping: Grouping | string | null, pictured: boolean];
+
+function paint(...[frame, look, level, order, dark, scales, grouping, pictured]: Painting) {
+  return appearanceOf(frame, look, { level, order, dark, scales, grouping, pictured });
 }
 
 function orderOf(removal: RemovalFrame | string | null, criterion: string): Uint16Array | null {

@@ -17,6 +17,8 @@ const READING =
   "others push each other apart: only who is joined with whom has a meaning, not where on the sheet a unit lies. Placed by their " +
   "principal components, units lie as their vectors do in two of many directions; the matrix shows all pairs, opposite ones too. On a t-SNE or UMAP map only who stands beside whom means something. " +
   "Groups divide units by what training added at the end and are followed back in time: a way to follow units, not a discovery. " +
+  "Where a layer reads images, units may be drawn as pictures of their weights or of what training added: orange is positive, blue " +
+  "negative, on one scale for all units and moments, so that faint is small; the area still tells the norm. " +
   "Move the slider to see how training changes the picture, and select units to see in the charts what they cost to remove.";
 
 const MEASURES =

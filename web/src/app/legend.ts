@@ -1,6 +1,7 @@
 // What the colours and shapes mean. Entries of a run switch it off and on.
 
 import { css } from "../graph/colour";
+import { isPictured } from "../graph/thumbnails";
 import type { Legend } from "../types";
 import type { Actions } from "./actions";
 import { h } from "./dom";
@@ -16,27 +17,36 @@ type Entry = Legend["entries"][number];
 export function createLegend(actions: Actions): Part {
   const element = h("section", { class: "legend", "aria-label": "Legend" });
   const draw = remember((text: string) => {
-    const given = text === "" ? null : (JSON.parse(text) as { legend: Legend; hidden: number[]; zoom: number });
+    const given = text === "" ? null : (JSON.parse(text) as Given);
     element.hidden = given === null;
-    element.classList.toggle("wide", (given?.legend.entries.length ?? 0) > MANY || Boolean(given?.legend.note));
+    element.classList.toggle("wide", (given?.legend.entries.length ?? 0) > MANY || Boolean(given?.legend.note) || Boolean(given?.legend.pictures));
     const focused = element.querySelector<HTMLElement>(":focus")?.dataset["model"];
-    if (given) element.replaceChildren(...contents(given.legend, given.hidden, given.zoom, actions));
+    if (given) element.replaceChildren(...contents(given, actions));
     if (focused !== undefined) element.querySelector<HTMLElement>(`[data-model="${focused}"]`)?.focus();
   });
   return {
     element,
-    update({ legend, state, model }) {
-      draw(legend ? JSON.stringify({ legend, hidden: state.hidden, zoom: model.zoom }) : "");
+    update({ legend, appearance, state, model: { zoom } }) {
+      const small = Boolean(legend?.pictures?.scale) && (appearance?.radius.some((radius) => radius > 0 && !isPictured(radius * zoom)) ?? false);
+      draw(legend ? JSON.stringify({ legend, hidden: state.hidden, zoom, small } satisfies Given) : "");
     },
   };
 }
 
-function contents(legend: Legend, hidden: readonly number[], zoom: number, actions: Actions): Node[] {
+interface Given {
+  legend: Legend;
+  hidden: readonly number[];
+  zoom: number;
+  /** Whether some units are too small for a picture. */
+  small: boolean;
+}
+
+function contents({ legend, hidden, zoom, small }: Given, actions: Actions): Node[] {
   const entries = h("ul", {}, ...legend.entries.map((entry) => h("li", {}, entryOf(entry, hidden, actions))));
   const sizes = legend.sizes && legend.sizes.marks.length > 0 ? [sizesOf(legend.sizes, zoom)] : [];
   const note = legend.note ? [h("p", { class: "name wrapped" }, legend.note)] : [];
   entries.classList.toggle("many", legend.entries.length > MANY);
-  return [h("h2", {}, legend.title), ...(legend.scale ? [scaleOf(legend.scale)] : []), ...(legend.entries.length > 0 ? [entries] : []), ...note, ...sizes];
+  return [h("h2", {}, legend.title), ...(legend.scale ? [scaleOf(legend.scale)] : []), ...(legend.entries.length > 0 ? [entries] : []), ...note, ...sizes, ...(legend.pictures ? picturesOf(legend.pictures, small) : [])];
 }
 
 function entryOf(entry: Entry, hidden: readonly number[], actions: Actions): HTMLElement {
@@ -46,6 +56,13 @@ function entryOf(entry: Entry, hidden: readonly number[], actions: Actions): HTM
     type: "button", class: "entry", "data-model": model, title: "Show or hide the units of this run",
     "aria-pressed": !hidden.includes(model) ? "true" : "false", onclick: () => actions.toggleModel(model),
   }, markOf(entry), entry.label);
+}
+
+/** What the pictures show, or why there are none. */
+function picturesOf({ title, when, scale, note }: NonNullable<Legend["pictures"]>, small: boolean): Node[] {
+  const zoom = small ? " Units too small for a picture are circles: zoom in." : "";
+  const colours = scale && h("div", { class: "scale" }, h("span", {}, scale.low), blocksOf(scale), h("span", {}, scale.high));
+  return [h("div", { class: "shades" }, h("h2", {}, when === "" ? title : `${title}, ${when}`), colours), h("p", { class: "name wrapped" }, note + zoom)];
 }
 
 /** Marks of some norms, as large as the graph draws them now. */
@@ -71,6 +88,10 @@ function markOf({ colour, shape }: Entry): SVGElement {
 }
 
 function scaleOf(scale: NonNullable<Legend["scale"]>): HTMLElement {
+  return h("div", { class: "scale" }, blocksOf(scale), h("p", {}, h("span", {}, scale.low), h("span", {}, scale.high)));
+}
+
+function blocksOf(scale: NonNullable<Legend["scale"]>): SVGElement {
   const width = 140;
   const each = width / scale.colours.length;
   const blocks = scale.colours.map((colour, at) => {
@@ -79,7 +100,7 @@ function scaleOf(scale: NonNullable<Legend["scale"]>): HTMLElement {
     for (const [name, value] of Object.entries(places)) block.setAttribute(name, String(value));
     return block;
   });
-  return h("div", { class: "scale" }, picture(width, 10, ...blocks), h("p", {}, h("span", {}, scale.low), h("span", {}, scale.high)));
+  return picture(width, 10, ...blocks);
 }
 
 function picture(width: number, height: number, ...children: Element[]): SVGElement {

@@ -1,11 +1,12 @@
 // Brings in what the state asks for: the graph of the moment, the moments that play comes to next,
 // and the pictures beside it. What is no longer wanted is called back.
 
-import type { Course, GraphFrame, LayoutBy, Matrix, Plane, Query, Source, UnitMap, ViewState } from "../types";
+import type { Course, GraphFrame, LayoutBy, Matrix, Plane, Query, Source, UnitMap, ViewState, WeightPictures } from "../types";
 import { isPlacing } from "./course";
 import { isGone, sentenceOf } from "./failures";
+import { createLatest } from "./latest";
 import { createBeside } from "./panels";
-import { measuredWith, placingSubjectOf, subjectOf } from "./measured";
+import { layerSubjectOf, measuredWith, placingSubjectOf, subjectOf } from "./measured";
 import type { Model } from "./model";
 import { distinct, queryOf, sceneOf, unreadOf, type Scene } from "./scene";
 import { calledBack, createShelf } from "./shelf";
@@ -14,6 +15,7 @@ import { choicesOf } from "./usual";
 
 const FRAMES_KEPT = 48;
 const FETCHED_AHEAD = 3;
+const PICTURES_KEPT = 24;
 
 export interface Loader {
   /** Reads the catalog; again, where the server had gone. */
@@ -101,7 +103,7 @@ function createUnread(store: Store<Model>, source: Source) {
 function createFrames(store: Store<Model>, source: Source) {
   const shelf = createShelf<GraphFrame>(FRAMES_KEPT);
   const scales = createScales(store, source);
-  const wholes = [createCourses(store, source), createPlacings(store, source), createMatrices(store, source)];
+  const wholes = [createCourses(store, source), createPlacings(store, source), createMatrices(store, source), createPictured(store, source), createPictures(store, source)];
   let wanted = "";
   let scene: Scene | null = null;
 
@@ -239,6 +241,46 @@ function createMatrices(store: Store<Model>, source: Source) {
     known: () => store.get().matrix?.subject,
     tell: (found) => found && store.set({ matrix: { subject: found.subject, matrix: found.value } }),
   });
+}
+
+/** Whether weights of the layer are pictures: choices are offered by it. */
+function createPictured(store: Store<Model>, source: Source) {
+  const { pictures } = source;
+  return createWhole<{ why: string | null }>(store, {
+    wanted: ({ timeline }) => pictures !== undefined && timeline.withoutData === null,
+    subjectOf: layerSubjectOf,
+    load: async (query, signal) => ({ why: await pictures!.why({ ...query, source: "weights", merged: null }, signal) }),
+    known: () => store.get().unpicturable?.subject,
+    // Whoever cannot say it offers nothing, and the picture itself will say more.
+    tell: (found) => store.set({ unpicturable: found && { subject: found.subject, why: typeof found.value === "string" ? found.value : found.value.why } }),
+  });
+}
+
+/** Pictures of the moment that is shown, where units are drawn as such; those of another one stand
+ * until they come. */
+function createPictures(store: Store<Model>, source: Source) {
+  const latest = createLatest<Query, { query: Query; pictures: WeightPictures }>({
+    load: async (query, signal) => ({ query, pictures: await source.pictures!.weights(query, signal) }),
+    keyOf: (query) => JSON.stringify(query),
+    alike: (old, next) => layerSubjectOf(old) === layerSubjectOf(next),
+    tell: (found) => {
+      if (typeof found !== "string") store.set({ pictured: found });
+      else if (wished) store.set({ pictured: { query: wished, pictures: found } });
+    },
+    failed: sentenceOf,
+    pause: () => 0,
+    room: PICTURES_KEPT,
+  });
+  let wished: Query | null = null;
+  return {
+    want(scene: Scene): void {
+      const { state } = store.get();
+      if (source.pictures === undefined || state.marks === "discs" || state.layout === "matrix" || scene.merged !== null) return;
+      wished = { ...queryOf(scene, state), source: "weights", merged: null };
+      latest.want(wished);
+    },
+    end: latest.destroy,
+  };
 }
 
 /** What changes as soon as a run has another moment. */

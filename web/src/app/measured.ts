@@ -17,6 +17,11 @@ export function subjectOf({ timeline, layer, merged }: Query): string {
   return JSON.stringify([timeline, layer, merged]);
 }
 
+/** The units of the first run alone. */
+export function layerSubjectOf({ timeline, layer }: Pick<Query, "timeline" | "layer">): string {
+  return JSON.stringify([timeline, layer]);
+}
+
 /** The same by what likeness rests on and what places units. */
 export function placingSubjectOf(query: Query, layout: LayoutBy): string {
   return JSON.stringify([subjectOf(query), query.source, layout]);

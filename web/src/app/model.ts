@@ -1,6 +1,6 @@
 // All that the page is drawn from: the state in the address and what has come in for it.
 
-import type { Catalog, Course, GraphFrame, Learning, Matrix, Plane, Query, RemovalFrame, SecondRun, SpectrumFrame, UnitMap, ViewState } from "../types";
+import type { Catalog, Course, GraphFrame, Learning, Matrix, Plane, Query, RemovalFrame, SecondRun, SpectrumFrame, UnitMap, ViewState, WeightPictures } from "../types";
 import type { Measured } from "./measured";
 import { DEFAULT_STATE } from "./state";
 
@@ -8,6 +8,12 @@ import { DEFAULT_STATE } from "./state";
 export interface Shown {
   query: Query;
   frame: GraphFrame;
+}
+
+/** Pictures of a layer's weights and what was asked for; a sentence: why there are none. */
+export interface Pictured {
+  query: Query;
+  pictures: WeightPictures | string;
 }
 
 export interface Model {
@@ -25,6 +31,10 @@ export interface Model {
   placing: { subject: string; placing: Plane | UnitMap | string } | null;
   /** All pairs of units at a moment; likewise. */
   matrix: { subject: string; matrix: Matrix | string } | null;
+  /** Pictures of these units' weights, where units are drawn as such. */
+  pictured: Pictured | null;
+  /** Why weights of this layer are no pictures, a clause; null where they are. */
+  unpicturable: { subject: string; why: string | null } | null;
   /** Whether the scale of all moments is still on its way. */
   spanning: boolean;
   /** Why the wanted picture cannot be shown, a sentence. */
@@ -62,6 +72,8 @@ export function firstModel(state: ViewState = DEFAULT_STATE): Model {
     course: null,
     placing: null,
     matrix: null,
+    pictured: null,
+    unpicturable: null,
     spanning: false,
     failure: null,
     learning: null,

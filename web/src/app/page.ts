@@ -53,7 +53,7 @@ export function createPage({ actions, graph, address, again, live, read, trial, 
   const save = createSaveMenu(actions, graph, address);
   const help = createHelp();
   const picker = createPicker(actions, read);
-  const toolbar = createToolbar(actions, live, picker.show);
+  const toolbar = createToolbar(actions, live, pictures !== null, picker.show);
   const differing = createDiffering();
   const lead = createLead();
   const timebar = createTimebar(actions);

@@ -1,13 +1,10 @@
 // Pixels of images and of weight vectors, whose channels lie behind one another.
 
 import { mixed, OKABE_ITO } from "../graph/colour";
+import type { Image } from "../graph/thumbnails";
 import type { Shape } from "../types";
 
-export interface Image {
-  width: number;
-  height: number;
-  rgba: Uint8ClampedArray<ArrayBuffer>;
-}
+export type { Image };
 
 const WHITE = 0xffffff;
 const LARGEST = 127;

@@ -132,7 +132,8 @@ async function saveView(view: View, graph: GraphView): Promise<string> {
   const text = toView(await savingOf(view, graph), state, formatState(state));
   const name = `${fileName(view)}.json`;
   download(new Blob([text], { type: "application/json" }), name);
-  return `Saved. Draw it with: surfeit figure ${name}`;
+  const discs = view.thumbed?.thumbnails ? " It draws circles in place of pictures." : "";
+  return `Saved. Draw it with: surfeit figure ${name}${discs && `.${discs}`}`;
 }
 
 function copyLink(view: View, linkOf: (hash: string) => string): Promise<string> {
@@ -162,6 +163,7 @@ async function savingOf(view: View, graph: GraphView, several = false): Promise<
     title: pictureTitle(view),
     subtitle: [linksOf(view), placesOf(view)].filter((words) => words !== "").join(". "),
     selected: view.state.selected,
+    thumbnails: view.thumbed?.thumbnails ?? null,
   };
 }
 

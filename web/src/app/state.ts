@@ -2,12 +2,13 @@
 // are out of range are brought into it, and what is not known is passed over.
 
 import { DEFAULT_FORCES, RANGES } from "../graph/forces";
-import type { ColourBy, Forces, LayoutBy, SizeBy, SliderBy, SourceOfSimilarity, ViewState } from "../types";
+import type { ColourBy, Forces, LayoutBy, MarksBy, SizeBy, SliderBy, SourceOfSimilarity, ViewState } from "../types";
 import { DEFAULT_SIGMA, DEFAULT_SPEED, MOST_UNITS, NEAREST, SIGMA, SPEED, within } from "./limits";
 import { formatNumbers, parseNumbers } from "./numbers";
 
 export const COLOURS: readonly ColourBy[] = ["group", "class", "cluster", "norm", "moved", "movement", "removal", "model", "kept"];
 export const SIZES: readonly SizeBy[] = ["norm", "moved"];
+export const MARKS: readonly MarksBy[] = ["discs", "weights", "updates"];
 export const SLIDERS: readonly SliderBy[] = ["moment", "step", "log"];
 export const LAYOUTS: readonly LayoutBy[] = ["force", "plane", "tsne", "umap", "matrix"];
 const SOURCES: readonly SourceOfSimilarity[] = ["weights", "updates", "outputs"];
@@ -23,6 +24,7 @@ export const DEFAULT_STATE: ViewState = {
   sigma: DEFAULT_SIGMA,
   colour: null,
   size: null,
+  marks: "discs",
   criterion: "magnitude",
   forces: DEFAULT_FORCES,
   selected: [],
@@ -65,6 +67,7 @@ export function parseState(hash: string): ViewState {
     sigma,
     colour: COLOURS.find((name) => name === given.get("colour")) ?? usual.colour,
     size: SIZES.find((name) => name === given.get("size")) ?? usual.size,
+    marks: MARKS.find((name) => name === given.get("marks")) ?? "discs",
     criterion: given.get("by") || DEFAULT_STATE.criterion,
     forces: parseForces(given),
     selected: parseNumbers(given.get("sel") ?? "", MOST_UNITS),
@@ -94,6 +97,7 @@ export function formatState(state: ViewState): string {
     ["sigma", state.sigma === DEFAULT_SIGMA ? null : brief(state.sigma)],
     ["colour", state.colour],
     ["size", state.size],
+    ["marks", state.marks === "discs" ? null : state.marks],
     ["by", state.criterion === DEFAULT_STATE.criterion ? null : state.criterion],
     ...FORCES.map((name): [string, string | null] => [name, forceText(state.forces, name)]),
     ["sel", formatNumbers(state.selected) || null],

@@ -1,14 +1,16 @@
 // The choices above the graph: run, layer, what likeness rests on, a second run, colours.
 
 import { layerName } from "../layers";
-import type { Catalog, ColourBy, Layer, LayoutBy, SizeBy, SourceOfSimilarity, Timeline } from "../types";
+import type { Catalog, ColourBy, Layer, LayoutBy, MarksBy, SizeBy, SourceOfSimilarity, Timeline } from "../types";
 import type { Actions } from "./actions";
 import { isScene, type View } from "./derive";
 import { field, fillSelect, h } from "./dom";
 import type { Part } from "./part";
 import { sentenceOf } from "./failures";
+import { layerSubjectOf } from "./measured";
 import { mergeable, momentsIn, type Scene } from "./scene";
 import { remember } from "./store";
+import { BESIDE } from "./thumbnails";
 import { withoutUpdates } from "./usual";
 import { CRITERIA, criterionName, plural, SIMILARITY } from "./words";
 
@@ -26,6 +28,8 @@ const COLOUR_NAMES: Record<ColourBy, string> = {
 
 const SIZE_NAMES: Record<SizeBy, string> = { moved: "update", norm: "weight vector" };
 
+const MARK_NAMES: Record<MarksBy, string> = { discs: "none", weights: "weights", updates: "updates" };
+
 const LAYOUT_NAMES: Record<LayoutBy, string> = {
   force: "forces",
   plane: "principal components",
@@ -34,8 +38,9 @@ const LAYOUT_NAMES: Record<LayoutBy, string> = {
   matrix: "matrix by group",
 };
 
-/** The row of choices. A page that is not live carries one run, and perhaps one to show beside it. */
-export function createToolbar(actions: Actions, live: boolean, browse: () => void): Part {
+/** The row of choices. A page that is not live carries one run, and perhaps one to show beside it;
+ * `pictured`: somebody knows whether weights are pictures. */
+export function createToolbar(actions: Actions, live: boolean, pictured: boolean, browse: () => void): Part {
   const choice = (chosen: (value: string) => void): HTMLSelectElement =>
     h("select", { onchange: (event: Event) => chosen((event.target as HTMLSelectElement).value) });
   const run = choice(actions.chooseRun);
@@ -45,6 +50,8 @@ export function createToolbar(actions: Actions, live: boolean, browse: () => voi
   const size = choice((value) => actions.change({ size: value as SizeBy }));
   const merged = choice((value) => actions.chooseMerged(value || null));
   const colour = choice((value) => actions.chooseColour(value as ColourBy));
+  const marks = choice((value) => actions.change({ marks: value as MarksBy }));
+  const marksField = field("pictures", marks);
   const criterion = choice((value) => actions.change({ criterion: value }));
   const twins = h("input", { type: "checkbox", onchange: () => actions.change({ twins: twins.checked }) });
   const joined = h("label", { class: "check", title: "Joins each unit to the unit of the same number in the other run" }, twins, "join twins");
@@ -56,7 +63,7 @@ export function createToolbar(actions: Actions, live: boolean, browse: () => voi
   const runOptions = remember((catalog: Catalog | null) => (catalog?.timelines ?? []).slice(0, live ? undefined : 1).map(runOption));
   const mergedOptions = remember(besideOptions);
   const element = h("div", { class: "toolbar", role: "group", "aria-label": "What is shown" },
-    runField, browser, field("layer", layer), source.element, mergedField, joined, field("colour", colour), criterionField, field("size by", size), field("layout", layout));
+    runField, browser, field("layer", layer), source.element, mergedField, joined, field("colour", colour), criterionField, field("size by", size), marksField, field("layout", layout));
   return {
     element,
     update(view) {
@@ -68,6 +75,10 @@ export function createToolbar(actions: Actions, live: boolean, browse: () => voi
       fillSelect(layout, layouts(catalog, live), view.state.layout);
       layout.title = Object.values(catalog?.withoutLayouts ?? {}).join(" ");
       fillSelect(size, sizes(scene), view.state.size);
+      const lack = scene ? withoutPictures(view, scene) : null;
+      fillSelect(marks, marksOptions(scene, lack), view.state.marks);
+      marksField.title = lack === null ? "Draws each unit as a small picture of its weights, or of what training added to them" : `No pictures of units: ${lack}.`;
+      marksField.hidden = !pictured || view.state.layout === "matrix";
       fillSelect(merged, mergedOptions(scene && catalog, scene?.timeline ?? null, scene?.layer ?? null), scene?.merged?.id ?? "");
       fillSelect(colour, colours(view), view.state.colour);
       browser.hidden = !live || run.options.length < 2;
@@ -78,6 +89,7 @@ export function createToolbar(actions: Actions, live: boolean, browse: () => voi
       mergedField.hidden = merged.options.length < 2;
       mergedField.classList.toggle("roomy", Boolean(scene?.merged));
       joined.hidden = !scene?.merged;
+      element.classList.toggle("single", !scene?.merged && view.state.colour !== "removal");
       twins.checked = view.state.twins;
       criterionField.hidden = view.state.colour !== "removal";
     },
@@ -134,6 +146,22 @@ function lackOf(scene: Scene, source: SourceOfSimilarity): string | null {
 function sizes(scene: Scene | null) {
   const known = scene !== null && withoutUpdates(scene) === null;
   return (Object.keys(SIZE_NAMES) as SizeBy[]).map((value) => ({ value, label: SIZE_NAMES[value], disabled: value === "moved" && !known }));
+}
+
+/** Why units cannot be drawn as pictures, a clause; null where they can, or that is not known yet. */
+function withoutPictures({ model }: View, scene: Scene): string | null {
+  const { timeline, layer, merged } = scene;
+  if (merged !== null) return BESIDE;
+  if (timeline.withoutData !== null) return timeline.withoutData.replace(/\.$/, "");
+  const known = model.unpicturable;
+  return known?.subject === layerSubjectOf({ timeline: timeline.id, layer: layer.name }) ? known.why : null;
+}
+
+/** Those that cannot be drawn stay in sight: the title says why. */
+function marksOptions(scene: Scene | null, lack: string | null) {
+  const added = scene !== null && withoutUpdates(scene) === null;
+  const disabled: Record<MarksBy, boolean> = { discs: false, weights: lack !== null, updates: lack !== null || !added };
+  return (Object.keys(MARK_NAMES) as MarksBy[]).map((value) => ({ value, label: MARK_NAMES[value], disabled: disabled[value] }));
 }
 
 function besideOptions(catalog: Catalog | null, timeline: Timeline | null, layer: Layer | null) {

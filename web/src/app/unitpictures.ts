@@ -10,7 +10,7 @@ import { imageOf, weightImageOf, type Image } from "./pixels";
 import { unitQueryOf } from "./scene";
 import { calledBack, createShelf } from "./shelf";
 import { unitName } from "./unitwords";
-import { short } from "./words";
+import { momentName, short } from "./words";
 
 /** Milliseconds that a view stands before pictures are asked for: not while a slider is pulled. */
 const PAUSE = 150;
@@ -22,11 +22,13 @@ interface Subject {
   /** As its own run numbers it. */
   unit: number;
   name: string;
+  /** What a moment is called. */
+  moment(at: number): string;
 }
 
 interface Known {
-  activity: Activity;
-  examples: Examples;
+  /** Null where nobody can run the network. */
+  driven: { activity: Activity; examples: Examples } | null;
   weights: WeightPictures;
 }
 
@@ -41,14 +43,14 @@ export function createUnitPictures(source: UnitPictures | null): Part {
   let shown = "";
   let timer: ReturnType<typeof setTimeout> | null = null;
 
-  async function load(query: Query, from: UnitPictures, signal: AbortSignal): Promise<Known> {
+  async function load(query: Query, { driving, weights }: UnitPictures, signal: AbortSignal): Promise<Known> {
     const timeline = query.merged ?? query.timeline;
-    const [activity, weights, examples] = await Promise.all([
-      from.activity(query, signal),
-      from.weights(query, signal),
-      samples.fetch(timeline, (one) => from.examples(timeline, one)),
+    const [activity, pictures, examples] = await Promise.all([
+      driving?.activity(query, signal) ?? null,
+      weights(query, signal),
+      driving ? samples.fetch(timeline, (one) => driving.examples(timeline, one)) : null,
     ]);
-    return { activity, weights, examples };
+    return { driven: activity && examples ? { activity, examples } : null, weights: pictures };
   }
 
   async function show(subject: Subject): Promise<void> {
@@ -94,16 +96,24 @@ function subjectOf(view: View): Subject | null {
     query: unitQueryOf(scene, state, beside),
     unit: beside ? unit - facts.own : unit,
     name: unitName(view, unit),
+    moment: (at) => momentName(scene.timeline, scene.timeline.moments.find((one) => one.at === at) ?? { at, epoch: null, run: "" }),
   };
 }
 
-function drawn({ activity, examples, weights }: Known, { unit, name }: Subject): Node[] {
+function drawn({ driven, weights }: Known, { unit, name, moment }: Subject): Node[] {
+  if (driven === null) return [...weightFigures(weights, unit, name), h("p", { class: "hint" }, `${whenWords(weights, moment)}What drives it, and its answers by class, \`surfeit view\` shows.`)];
+  const { activity, examples } = driven;
   return [
     ...weightFigures(weights, unit, name),
     ...drivingFigures(activity, examples, unit, name),
     ...classBars(activity, unit, name),
     ...(activity.note === null ? [] : [h("p", { class: "hint" }, `${activity.note[0]!.toUpperCase()}${activity.note.slice(1)}.`)]),
   ];
+}
+
+/** Of which moment pictures are, where that is not the one that is shown. */
+function whenWords({ at, shape }: WeightPictures, moment: (at: number) => string): string {
+  return at === undefined || shape === null ? "" : `These are of ${moment(at)}, the nearest that this page holds. `;
 }
 
 function weightFigures({ shape, weight, update, why }: WeightPictures, unit: number, name: string): Node[] {

@@ -1,9 +1,9 @@
 // Pictures that the page carries itself: what surfeit.viewer.bundles.bundle wrote.
 import { layerName } from "../layers";
-import type { Catalog, Course, GraphFrame, Query, Scales, Source, SourceOfSimilarity, Spread, Timeline } from "../types";
+import type { Catalog, Course, GraphFrame, Query, Scales, Source, SourceOfSimilarity, Spread, Timeline, WeightPictures } from "../types";
 import { heldLayouts } from "./bundleLayouts";
 import { openFilm, type Film, type FilmHeader } from "./film";
-import { courseFrame, learningOf, removalFrame, spectrumFrame } from "./frames";
+import { courseFrame, learningOf, removalFrame, spectrumFrame, weightPicturesOf } from "./frames";
 import { arrayOf, decode, type Pack } from "./wire";
 
 interface Chart {
@@ -59,6 +59,11 @@ export function bundleSource(bytes: ArrayBuffer): Source {
     plane: async (query) => layouts.plane(query),
     map: async (query, method) => layouts.map(query, method),
     scales: async (query) => scalesOf(header, films, query),
+    pictures: {
+      driving: null,
+      weights: async (query) => picturesOf(header, pack, query),
+      why: async (query) => picturesOf(header, pack, query).why,
+    },
   };
 }
 
@@ -140,6 +145,17 @@ function courseOf(header: Header, pack: Pack, query: Query): Course {
   return { ...course, units, labels: cut(course.labels), classes: course.classes && cut(course.classes) };
 }
 
+/** Pictures of the first run's units at the nearest moment that has some. */
+function picturesOf(header: Header, pack: Pack, query: Query): WeightPictures {
+  requireOwn(header, query.timeline);
+  if (query.merged !== null || !header.charts.some(({ kind, layer }) => kind === "pictures" && layer === query.layer)) {
+    throw new Error("This page does not hold pictures of these units: `surfeit view` shows them.");
+  }
+  const { chart, at } = chartOf(header, "pictures", query);
+  const found = weightPicturesOf(nested(pack, chart));
+  return at === query.at ? found : { ...found, at };
+}
+
 /** The scale of all moments of the film that carries these units. */
 function scalesOf(header: Header, films: readonly Film[], query: Query): Scales {
   requireOwn(header, query.timeline);
@@ -179,7 +195,7 @@ function noteOf(header: Header, film: FilmHeader, moment: number): string {
 }
 
 /** The chart at the moment nearest to the one asked for, and what to say if that is another. */
-function chartOf(header: Header, kind: string, query: Query): { chart: string; instead: string | null } {
+function chartOf(header: Header, kind: string, query: Query): { chart: string; at: number; instead: string | null } {
   requireOwn(header, query.timeline);
   const there = header.charts.map((chart, number) => ({ ...chart, number }));
   const own = there.filter((chart) => chart.kind === kind && chart.layer === query.layer);
@@ -189,7 +205,7 @@ function chartOf(header: Header, kind: string, query: Query): { chart: string; i
     throw new Error(`This page holds no such chart of ${layerOf(query)}.`);
   }
   const instead = `this chart is of ${nameOf(header.timeline, best.at)}, the nearest that the page holds`;
-  return { chart: `chart_${best.number}`, instead: best.at === query.at ? null : instead };
+  return { chart: `chart_${best.number}`, at: best.at, instead: best.at === query.at ? null : instead };
 }
 
 /** "epoch 12", "step 300", "level 4". */

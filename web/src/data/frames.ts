@@ -63,8 +63,11 @@ export function weightPicturesOf(bytes: ArrayBuffer): WeightPictures {
   const pack = decode(bytes);
   return {
     shape: (pack.header["shape"] as Shape | null) ?? null,
+    pooled: numberOf(pack, "pooled"),
     weight: arrayOf(pack, "weight", "i1"),
+    weightLargest: arrayOf(pack, "weight_largest", "f4"),
     update: arrayOf(pack, "update", "i1"),
+    updateLargest: arrayOf(pack, "update_largest", "f4"),
     why: (pack.header["why"] as string | null) ?? null,
   };
 }

@@ -29,8 +29,11 @@ export function httpSource(base: string, token: string): Source {
     plane: async (query, signal) => planeFrame(await bytes(pathOf("plane", query), signal)),
     map: async (query, method, signal) => mapFrame(await bytes(pathOf(method, query), signal)),
     pictures: {
-      activity: async (query, signal) => activityOf(await bytes(pathOf("activity", query), signal)),
-      examples: async (timeline, signal) => examplesOf(await bytes(`timelines/${encodeURIComponent(timeline)}/examples`, signal)),
+      driving: {
+        activity: async (query, signal) => activityOf(await bytes(pathOf("activity", query), signal)),
+        examples: async (timeline, signal) => examplesOf(await bytes(`timelines/${encodeURIComponent(timeline)}/examples`, signal)),
+      },
+      why: async (query, signal) => ((await (await ask(pathOf("pictured", query), signal)).json()) as { why: string | null }).why,
       weights: async (query, signal) => weightPicturesOf(await bytes(pathOf("weights", query), signal)),
     },
     trial: async (query, units, signal) =>

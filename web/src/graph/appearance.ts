@@ -15,6 +15,8 @@ export interface Extra {
   dark: boolean;
   /** The scale over all moments; if not given, that of this moment. */
   scales?: Scales | null;
+  /** Units are pictures, which have to be larger than discs. */
+  pictured?: boolean;
   /** The units' groups; a sentence: why there are none, null: not there yet. */
   grouping?: Grouping | string | null;
 }
@@ -28,6 +30,8 @@ const CIRCLE = 0;
 const SQUARE = 1;
 const RING = 2;
 const UNKNOWN: Kinds[number] = { label: "not known here", colour: GREY, shape: CIRCLE };
+// Of a picture's radius to a disc's: of what is smaller nothing is seen.
+const PICTURED = 1.5;
 // Components of fewer units are not told apart by colour.
 const SMALL = 3;
 const COMPONENT_COLOURS = [
@@ -70,10 +74,12 @@ export function appearanceOf(
   if (legend.scale && shown.some((here, unit) => here && colour[unit] === GREY)) entries.push(UNKNOWN);
   if (merged) entries.push(...modelKinds(frame, state, extra.dark));
   const spread = scales[state.size];
-  const radius = frame[state.size].map((size, unit) => (shown[unit] ? radiusOf(size, spread) : 0));
+  const larger = extra.pictured ? PICTURED : 1;
+  const radius = frame[state.size].map((size, unit) => (shown[unit] ? larger * radiusOf(size, spread) : 0));
+  const marks = sizeMarks(spread).map(({ label, radius }) => ({ label, radius: larger * radius }));
   return {
     appearance: { colour, radius, opacity, shape },
-    legend: { ...legend, entries, sizes: { title: `area: ${SIZES[state.size]}`, marks: sizeMarks(spread) } },
+    legend: { ...legend, entries, sizes: { title: `area: ${SIZES[state.size]}`, marks } },
   };
 }
 

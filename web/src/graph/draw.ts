@@ -1,6 +1,7 @@
 // Draws a scene: faint links beneath, units upon them, what is selected on top.
 import { css } from "./colour.ts";
 import { drawLinksOf, type Screen } from "./drawLinks.ts";
+import { type Atlas, drawThumbnail, hasPicture, traceThumbnail } from "./drawThumbnails.ts";
 import { DIMMED, FAINT, HALF_SIDE } from "./emphasis.ts";
 import type { Scene } from "./scene.ts";
 import { twinPairs } from "./scene.ts";
@@ -34,8 +35,9 @@ export function screenOf(scene: Scene): Screen {
   return screen;
 }
 
-/** Clears the canvas and draws all; `links` draws the faint ones, directly or from memory. */
-export function draw(context: Context, scene: Scene, screen: Screen, links: (faint: number) => void): void {
+/** Clears the canvas and draws all; `links` draws the faint ones, directly or from memory. With an
+ * atlas units are pictures. */
+export function draw(context: Context, scene: Scene, screen: Screen, links: (faint: number) => void, atlas: Atlas | null = null): void {
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.globalAlpha = 1;
   context.clearRect(0, 0, scene.width * scene.ratio, scene.height * scene.ratio);
@@ -45,9 +47,9 @@ export function draw(context: Context, scene: Scene, screen: Screen, links: (fai
   if (scene.twins > 0) drawTwins(context, scene, screen);
   if (chosen || scene.hovered !== null) drawLinksOf(context, scene, screen, highlighted(scene));
   if (scene.trails) drawTrails(context, scene);
-  drawUnits(context, scene, screen);
-  drawFound(context, scene, screen);
-  drawRings(context, scene, screen);
+  drawUnits(context, scene, screen, atlas);
+  drawFound(context, scene, screen, atlas);
+  drawRings(context, scene, screen, atlas);
   if (scene.area !== null) drawArea(context, scene);
 }
 
@@ -75,13 +77,20 @@ function drawTwins(context: Context, scene: Scene, screen: Screen): void {
 }
 
 /** Units of one look one after another: discs by themselves are drawn faster than in one path. */
-function drawUnits(context: Context, scene: Scene, screen: Screen): void {
+function drawUnits(context: Context, scene: Scene, screen: Screen, atlas: Atlas | null): void {
   const { order, appearance, selected, found } = scene;
+  let stale = true; // whether the look that is set is another unit's
   for (let place = 0; place < order.length; place++) {
     const unit = order[place];
     const dimmed = selected.size > 0 && !selected.has(unit) && !found.has(unit) && unit !== scene.hovered;
     context.globalAlpha = appearance.opacity[unit] * (dimmed ? DIMMED : 1);
-    if (place === 0 || !sameLook(scene, order[place - 1], unit)) setLook(context, scene, unit);
+    if (hasPicture(atlas, scene, unit)) {
+      drawThumbnail(context, scene, screen, atlas, unit, css(appearance.colour[unit]));
+      stale = true;
+      continue;
+    }
+    if (stale || !sameLook(scene, order[place - 1], unit)) setLook(context, scene, unit);
+    stale = false;
     drawUnit(context, scene, screen, unit);
   }
   context.globalAlpha = 1;
@@ -160,13 +169,14 @@ function drawTrails(context: Context, scene: Scene): void {
 }
 
 /** A bright ring around what a search means, large enough to be seen from afar. */
-function drawFound(context: Context, scene: Scene, screen: Screen): void {
+function drawFound(context: Context, scene: Scene, screen: Screen, atlas: Atlas | null): void {
   const { found, bodies, camera, ratio, dark } = scene;
   if (found.size === 0) return;
   context.beginPath();
   for (const unit of found) {
     if (!(bodies.radius[unit] > 0)) continue;
-    trace(context, 0, screen.x[unit], screen.y[unit], Math.max(bodies.radius[unit] * camera.zoom + FOUND_GAP, LEAST_FOUND) * ratio);
+    if (hasPicture(atlas, scene, unit)) traceThumbnail(context, scene, screen, atlas, unit, FOUND_GAP);
+    else trace(context, 0, screen.x[unit], screen.y[unit], Math.max(bodies.radius[unit] * camera.zoom + FOUND_GAP, LEAST_FOUND) * ratio);
   }
   context.strokeStyle = paperOf(scene);
   context.lineWidth = 4.5 * ratio;
@@ -177,14 +187,15 @@ function drawFound(context: Context, scene: Scene, screen: Screen): void {
 }
 
 /** Rings around what is selected and hovered, a dot in what is pinned. */
-function drawRings(context: Context, scene: Scene, screen: Screen): void {
+function drawRings(context: Context, scene: Scene, screen: Screen, atlas: Atlas | null): void {
   const ink = scene.dark ? "#ffffff" : "#000000";
   const outline = (units: Iterable<number>, gap: number, width: number): void => {
     context.beginPath();
     for (const unit of units) {
       if (!(scene.bodies.radius[unit] > 0)) continue;
       const radius = (scene.bodies.radius[unit] * scene.camera.zoom + gap) * scene.ratio;
-      trace(context, 0, screen.x[unit], screen.y[unit], radius);
+      if (hasPicture(atlas, scene, unit)) traceThumbnail(context, scene, screen, atlas, unit, gap + 1);
+      else trace(context, 0, screen.x[unit], screen.y[unit], radius);
     }
     context.strokeStyle = ink;
     context.lineWidth = width * scene.ratio;

@@ -57,6 +57,9 @@ function change(state: State, asked: Change, wake: () => void): void {
     case "appearance":
       setAppearance(state, asked.appearance);
       break;
+    case "thumbnails":
+      scene.thumbnails = asked.thumbnails;
+      break;
     case "forces":
       state.forces = asked.forces;
       reheat(state, WARM);

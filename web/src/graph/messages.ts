@@ -1,5 +1,5 @@
 // What the page and the engine say to each other, through a worker or directly.
-import type { Appearance, Forces, GraphFrame, GraphStatus, Places, Snapshot } from "../types.ts";
+import type { Appearance, Forces, GraphFrame, GraphStatus, Places, Snapshot, Thumbnails } from "../types.ts";
 
 /** From the page. Those that are states are remembered, in case a worker is lost. */
 export type Command =
@@ -7,6 +7,7 @@ export type Command =
   | { kind: "frame"; frame: GraphFrame; fresh: boolean; moved?: boolean }
   | { kind: "links"; maxApart: number; sigma: number; twins: boolean; level?: number; squared?: boolean }
   | { kind: "appearance"; appearance: Appearance }
+  | { kind: "thumbnails"; thumbnails: Thumbnails | null }
   | { kind: "forces"; forces: Forces }
   | { kind: "places"; places: Places | null }
   | { kind: "selected"; units: number[] }

@@ -2,6 +2,7 @@
 // at units does not draw them all again.
 import { draw, screenOf, type Context } from "./draw.ts";
 import { drawLinks } from "./drawLinks.ts";
+import { createAtlas } from "./drawThumbnails.ts";
 import type { Scene } from "./scene.ts";
 
 /** A canvas of the page or of a worker. */
@@ -18,6 +19,7 @@ export function createPainter(canvas: Canvas, canvasOf: () => Canvas): Painter {
   const context = contextOf(canvas);
   const memory = canvasOf();
   const remembered = contextOf(memory);
+  const atlasOf = createAtlas(canvasOf);
   let known = -1;
   return {
     moving(scene, limit) {
@@ -27,7 +29,7 @@ export function createPainter(canvas: Canvas, canvasOf: () => Canvas): Painter {
       draw(context, scene, screen, (faint) => {
         context.globalAlpha = faint;
         drawLinks(context, scene, screen, limit);
-      });
+      }, atlasOf(scene));
     },
     resting(scene, version) {
       scene.moving = false;
@@ -43,7 +45,7 @@ export function createPainter(canvas: Canvas, canvasOf: () => Canvas): Painter {
       draw(context, scene, screen, (faint) => {
         context.globalAlpha = faint;
         if (memory.width > 0 && memory.height > 0) context.drawImage(memory, 0, 0);
-      });
+      }, atlasOf(scene));
     },
   };
 }

@@ -1,5 +1,5 @@
 // All that a picture is drawn from.
-import type { Appearance } from "../types.ts";
+import type { Appearance, Thumbnails } from "../types.ts";
 import type { Bodies } from "./bodies.ts";
 import { type Buckets } from "./buckets.ts";
 import type { Camera } from "./camera.ts";
@@ -22,6 +22,8 @@ export interface Scene {
   /** The first so many links are drawn apart from the others; 0: none is. */
   strong: number;
   appearance: Appearance;
+  /** Pictures that units are drawn as; null: they are discs. */
+  thumbnails: Thumbnails | null;
   /** Units in the order in which they are drawn: by look, which is then set once. */
   order: Uint16Array;
   selected: ReadonlySet<number>;

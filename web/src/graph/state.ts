@@ -72,6 +72,7 @@ export function createState(): State {
       springs: NO_SPRINGS,
       buckets: bucketsOf(NO_SPRINGS.apart, 1),
       appearance,
+      thumbnails: null,
       order: new Uint16Array(0),
       selected: new Set(),
       found: new Set(),

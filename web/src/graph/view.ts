@@ -47,6 +47,7 @@ export function createGraphView(options: { worker?: boolean; within?: boolean } 
     setFrame: (frame, { fresh, moved = false }) => send({ kind: "frame", frame, fresh, moved }),
     setLinks: (links) => send({ kind: "links", ...links }),
     setAppearance: (appearance) => send({ kind: "appearance", appearance }),
+    setThumbnails: (thumbnails) => send({ kind: "thumbnails", thumbnails }),
     setPlaces: (places) => send({ kind: "places", places }),
     setForces: (forces) => send({ kind: "forces", forces }),
     setSelected: (units) => send({ kind: "selected", units: [...units] }),

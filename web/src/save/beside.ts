@@ -28,7 +28,9 @@ export function besideEachOther(panels: readonly Panel[], heading: string, words
   const head = HEAD + LINE * lines.length;
   const grid = head + rows * (TITLE + height + GAP);
   const { saving } = panels[panels.length - 1]!;
-  const { legend } = saving;
+  const last = saving.legend;
+  // Each panel's pictures are of its own moment.
+  const legend = last.pictures ? { ...last, pictures: { ...last.pictures, when: "" } } : last;
   const zoom = "matrix" in saving ? 1 : saving.snapshot.zoom;
   const total = grid + legendHeight(legend, whole - 2 * MARGIN, zoom) + 16;
   const laid = panels.map(({ title }, place) => ({

@@ -1,5 +1,6 @@
 // Pictures on a canvas: what PNG, film and moments side by side are made of.
 
+import type { Image } from "../graph/thumbnails";
 import { FONT, INK, type Picture, type Shape } from "./shapes";
 
 export type Pen = CanvasRenderingContext2D;
@@ -52,6 +53,7 @@ export function paintPicture(pen: Pen, picture: Picture): void {
 
 function paintShape(pen: Pen, shape: Shape): void {
   if (shape.kind === "text") return paintText(pen, shape);
+  if (shape.kind === "thumbnail") return paintThumbnail(pen, shape);
   if (shape.kind === "image") {
     pen.imageSmoothingEnabled = false; // each pair keeps its own square
     return pen.drawImage(shape.source, shape.x, shape.y, shape.width, shape.height);
@@ -71,6 +73,21 @@ function paintShape(pen: Pen, shape: Shape): void {
     pen.stroke();
   }
   pen.globalAlpha = 1;
+}
+
+function paintThumbnail(pen: Pen, { image, x, y, width, height, opacity }: Extract<Shape, { kind: "thumbnail" }>): void {
+  pen.globalAlpha = opacity;
+  pen.imageSmoothingEnabled = pen.getTransform().a * width < image.width;
+  pen.drawImage(canvasOf(image), x, y, width, height);
+  pen.globalAlpha = 1;
+}
+
+/** The image on a canvas of its own. */
+export function canvasOf({ width, height, rgba }: Image): HTMLCanvasElement {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [width, height];
+  canvas.getContext("2d")?.putImageData(new ImageData(rgba, width, height), 0, 0);
+  return canvas;
 }
 
 function paintLines(pen: Pen, { points, colour, width, dash }: Extract<Shape, { kind: "line" }>): void {

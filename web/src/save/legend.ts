@@ -18,7 +18,7 @@ interface Placed {
 /** The height that the legend takes within this width. */
 export function legendHeight(legend: Legend, width: number, zoom = 1): number {
   const rows = placesOf(legend, width).reduce((most, { row }) => Math.max(most, row + 1), 1);
-  return ROW * (rows + (legend.scale && legend.entries.length > 0 ? 1 : 0)) + sizesHeight(legend, zoom);
+  return ROW * (rows + (legend.scale && legend.entries.length > 0 ? 1 : 0)) + sizesHeight(legend, zoom) + picturesHeight(legend, width);
 }
 
 /** Title and entries from left to right in rows; a scale in the first. */
@@ -33,8 +33,9 @@ export function legendShapes(legend: Legend, width: number, left: number, top: n
     shapes.push(markAt(cx, cy, shape, { ...paintOf(shape, colour, 5.5), opacity: 1 }));
     shapes.push(text(label, cx + 10, cy + 4));
   });
-  const under = top + legendHeight(legend, width, zoom) - sizesHeight(legend, zoom);
-  return [...shapes, ...sizeShapes(legend, left, under, zoom)];
+  const last = top + legendHeight(legend, width, zoom) - picturesHeight(legend, width);
+  const under = last - sizesHeight(legend, zoom);
+  return [...shapes, ...sizeShapes(legend, left, under, zoom), ...pictureShapes(legend, width, left, last)];
 }
 
 /** The row of sizes is as high as its largest mark. */
@@ -59,7 +60,31 @@ function sizeShapes(legend: Legend, left: number, top: number, zoom: number): Sh
   return shapes;
 }
 
-function begin({ title }: Legend): number {
+/** A row of title and colours, and as many of words as they take. */
+function picturesHeight({ pictures }: Legend, width: number): number {
+  return pictures ? ROW * (1 + linesOf(pictures.note, width).length) : 0;
+}
+
+function pictureShapes({ pictures }: Legend, width: number, left: number, top: number): Shape[] {
+  if (!pictures) return [];
+  const { when, scale, note } = pictures;
+  const title = when === "" ? pictures.title : `${pictures.title}, ${when}`;
+  const words = linesOf(note, width).map((line, row) => text(line, left, top + ROW * (row + 1) + 12));
+  return [text(title, left, top + 12, true), ...(scale ? scaleShapes(scale, left + begin({ title }), top) : []), ...words];
+}
+
+/** Words in lines of about this width. */
+function linesOf(words: string, width: number): string[] {
+  const lines = [""];
+  for (const word of words.split(" ")) {
+    const line = lines[lines.length - 1];
+    if (line !== "" && (line.length + 1 + word.length) * LETTER > width) lines.push(word);
+    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
+  }
+  return lines;
+}
+
+function begin({ title }: Pick<Legend, "title">): number {
   return title.length * LETTER * 1.1 + 14;
 }
 

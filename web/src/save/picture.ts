@@ -23,7 +23,7 @@ export function pictureOf(saving: Saving | SavingMatrix): Picture {
   if ("matrix" in saving) return framed(saving, matrixPlot(saving), 1);
   const { snapshot } = saving;
   const drawn = drawnOf(saving);
-  const graph = [...linkShapes(snapshot, drawn), ...twinShapes(snapshot, drawn), ...trailShapes(snapshot, drawn), ...nodeShapes(snapshot, drawn, saving.selected)];
+  const graph = [...linkShapes(snapshot, drawn), ...twinShapes(snapshot, drawn), ...trailShapes(snapshot, drawn), ...nodeShapes(saving, drawn)];
   return framed(saving, { width: snapshot.width, height: snapshot.height, graph }, snapshot.zoom);
 }
 

@@ -1,6 +1,7 @@
 // What a saved picture is made of.
 
-import type { Legend, Matrix, Snapshot } from "../types";
+import type { Image } from "../graph/thumbnails";
+import type { Legend, Matrix, Snapshot, Thumbnails } from "../types";
 
 /** All that a saved picture shows. */
 export interface Saving {
@@ -9,6 +10,8 @@ export interface Saving {
   title: string;
   subtitle: string;
   selected: readonly number[];
+  /** Pictures that units are drawn as, where they are large enough. */
+  thumbnails?: Thumbnails | null;
 }
 
 /** The same where the matrix stands in place of the graph. */
@@ -37,6 +40,7 @@ export type Shape =
   | { kind: "line"; points: number[]; colour: string; width: number; opacity: number; dash?: number[] }
   | { kind: "circle"; x: number; y: number; radius: number; opacity: number; unit?: number } & Paint
   | { kind: "rect"; x: number; y: number; width: number; height: number; opacity: number; unit?: number } & Paint
+  | { kind: "thumbnail"; x: number; y: number; width: number; height: number; opacity: number; unit: number; image: Image }
   | { kind: "image"; x: number; y: number; width: number; height: number; source: HTMLCanvasElement }
   | { kind: "text"; x: number; y: number; text: string; size: number; bold: boolean; anchor: "start" | "end" };
 

@@ -1,5 +1,6 @@
 // The view as one SVG file that needs nothing else: no style sheet, no font, no script.
 
+import { canvasOf } from "./canvas";
 import { pictureOf } from "./picture";
 import { FONT, INK, type Picture, type Saving, type SavingMatrix, type Shape } from "./shapes";
 
@@ -36,6 +37,8 @@ function element(shape: Shape): string {
       return `<circle cx="${number(shape.x)}" cy="${number(shape.y)}" r="${number(shape.radius)}" ${paint(shape)}/>`;
     case "rect":
       return `<rect x="${number(shape.x)}" y="${number(shape.y)}" width="${number(shape.width)}" height="${number(shape.height)}" ${paint(shape)}/>`;
+    case "thumbnail":
+      return thumbnail(shape);
     case "image":
       return image(shape);
     case "text":
@@ -54,6 +57,14 @@ function lines({ points, colour, width, opacity, dash }: Extract<Shape, { kind: 
     path += `M${number(points[at])} ${number(points[at + 1])}L${number(points[at + 2])} ${number(points[at + 3])}`;
   const dashes = dash ? ` stroke-dasharray="${dash.join(" ")}"` : "";
   return `<path d="${path}" fill="none" stroke="${colour}" stroke-width="${number(width)}" stroke-opacity="${number(opacity)}"${dashes}/>`;
+}
+
+/** The picture as a PNG within the file; where it is drawn larger, its pixels stay squares. */
+function thumbnail({ x, y, width, height, opacity, unit, image }: Extract<Shape, { kind: "thumbnail" }>): string {
+  const faded = opacity < 1 ? ` opacity="${number(opacity)}"` : "";
+  const squares = width > image.width ? ` image-rendering="pixelated"` : "";
+  const address = canvasOf(image).toDataURL("image/png");
+  return `<image id="unit-${unit}" x="${number(x)}" y="${number(y)}" width="${number(width)}" height="${number(height)}" preserveAspectRatio="none"${squares}${faded} href="${address}"/>`;
 }
 
 function paint(shape: Extract<Shape, { kind: "circle" | "rect" }>): string {

@@ -201,6 +201,7 @@ export function standIn(): StandIn {
     setLinks: note("links"),
     setAppearance: note("appearance"),
     setForces: note("forces"),
+    setThumbnails: note("thumbnails"),
     setPlaces: note("places"),
     setSelected: note("selected"),
     setFound: note("found"),

@@ -24,6 +24,7 @@ function someState(draw: () => number): ViewState {
     sigma,
     colour: COLOURS[whole(COLOURS.length)]!,
     size: maybe("moved", null as never),
+    marks: (["discs", "weights", "updates"] as const)[whole(3)]!,
     criterion: maybe("magnitude", "frame_potential"),
     forces: maybe(forces, DEFAULT_STATE.forces),
     selected: parseNumbers(formatNumbers([...new Set(Array.from({ length: whole(40) }, () => whole(60)))]), 4096),

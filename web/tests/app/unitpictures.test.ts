@@ -18,14 +18,17 @@ const ACTIVITY: Activity = {
   note: null,
 };
 const EXAMPLES: Examples = { count: 3, shape: [1, 2, 2], pixels: Uint8Array.from({ length: 12 }, (_, place) => place), labels: Uint16Array.of(7, 8, 9) };
-const WEIGHTS: WeightPictures = { shape: [1, 2, 2], weight: new Int8Array(24), update: new Int8Array(24), why: null };
+const WEIGHTS: WeightPictures = {
+  ...{ shape: [1, 2, 2], pooled: 1, why: null },
+  ...{ weight: new Int8Array(24), weightLargest: new Float32Array(6), update: new Int8Array(24), updateLargest: new Float32Array(6) },
+};
 
 function pictured(change: Partial<UnitPictures> = {}) {
   const asked: Query[] = [];
   const source: UnitPictures = {
-    activity: async (query) => (asked.push(query), ACTIVITY),
-    examples: async () => EXAMPLES,
+    driving: { activity: async (query) => (asked.push(query), ACTIVITY), examples: async () => EXAMPLES },
     weights: async () => WEIGHTS,
+    why: async () => null,
     ...change,
   };
   const part = createUnitPictures(source);
@@ -74,7 +77,7 @@ describe("what a unit is", () => {
   it("says why there is no picture, and why nothing is known", async () => {
     const bare = pictured({ weights: async () => ({ ...WEIGHTS, shape: null, why: "a filter of 64 channels is no picture" }) });
     expect(await bare.show("#sel=1")).toContain("No picture of its weights: a filter of 64 channels is no picture.");
-    const failing = pictured({ activity: () => Promise.reject(new Error("the data are not given")) });
+    const failing = pictured({ driving: { activity: () => Promise.reject(new Error("the data are not given")), examples: async () => EXAMPLES } });
     expect(await failing.show("#sel=1")).toBe("The data are not given.");
   });
 

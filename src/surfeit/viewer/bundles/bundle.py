@@ -12,6 +12,7 @@ from surfeit.core import Split, StoreError
 from surfeit.data import Dataset
 from surfeit.viewer.bundles.film import Film, Filming, Scale, drift_of, scale_of
 from surfeit.viewer.bundles.layouts import layout_packs
+from surfeit.viewer.bundles.pictured import pictured
 from surfeit.viewer.bundles.private import without_folders
 from surfeit.viewer.bundles.reel import Reel, Shot, Take, ahead
 from surfeit.viewer.bundles.series import series
@@ -64,7 +65,9 @@ def bundle(
     layer, `surfeit.viewer.frames.course`, and what other layouts need,
     `surfeit.viewer.bundles.layouts`. Spectra and removal orders are those
     of up to 10 moments, evenly spaced, as 0.3 seconds allow, the last one always; what removals
-    cost is of the last one. A moment that cannot be read is left out, and the page says why.
+    cost is of the last one. With data, pictures of the units' weights go with them, of moments that
+    `surfeit.viewer.bundles.pictured` chooses. A moment that cannot be read is left out, and the
+    page says why.
 
     Args:
         timeline: a run or tickets.
@@ -116,7 +119,10 @@ def bundle(
         made.add_course(layer, course)
         for about, pack in layout_packs(shown, layer, there, sources, active=active, maps=maps):
             made.add_chart(about, pack)
-        made.add_charts([Place(timeline, layer, at) for at in there], examples)
+        places = [Place(timeline, layer, at) for at in there]
+        made.add_charts(places, examples)
+        if examples is not None:
+            made.add_pictures(places, examples)
     beside = None
     if merged is not None:
         used = {merged.moment_beside(timeline, moment) for moment in moments}
@@ -237,8 +243,15 @@ class _Made:
             for kind, data in found.items():
                 self.add_chart({"kind": kind, "layer": place.layer, "at": place.at}, data)
 
+    def add_pictures(self, places: Sequence[Place], examples: Split) -> None:
+        """Adds pictures of the units' weights at the last place and, of small layers, at others."""
+        for place, found in pictured(places, examples):
+            said = found.why and without_folders(found.why, self.folders)
+            about = {"kind": "pictures", "layer": place.layer, "at": place.at}
+            self.add_chart(about, replace(found, why=said).packed())
+
     def add_course(self, layer: str, course: CourseFrame) -> None:
-        """Adds the groups of a layer's units over time, and the scale of their sizes."""
+        """Adds the groups of a layer's units over time."""
         said = course.note and without_folders(course.note, self.folders)
         about = {"kind": "course", "layer": layer, "at": course.at[-1]}
         self.add_chart(about, replace(course, note=said).packed())

@@ -1,9 +1,8 @@
-"""A layer over a whole run: groups of units that keep their identity, and the scale of sizes."""
+"""A layer over a whole run: groups of units that keep their identity."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -15,13 +14,11 @@ from surfeit.similarity import (
     carried,
     divide,
     group_count,
-    labels_kept,
     own_cosine,
     random_cosine,
 )
 from surfeit.viewer.frames.active import ActiveUnits
 from surfeit.viewer.frames.moments import Read, begins, beside, units_over
-from surfeit.viewer.frames.scales import spread_of
 from surfeit.viewer.timelines.timeline import Timeline
 from surfeit.viewer.wire import encode
 
@@ -40,13 +37,9 @@ class CourseFrame:
         at: the moments, ascending.
         groups: how many groups there are at the last moment.
         labels: uint8 [moments, units], from 0 by falling size at the last moment; 255: no group.
-        kept: [moments − 1], the share of units that keep their group to the next moment, of those
-            that have one at both; None where there are none.
         own_cosine: [moments], the mean cosine of units to their group's mean direction; None
             without groups.
         random_cosine: [moments], the same of random groups of the same sizes.
-        norm: the 99th percentile of weight vectors' lengths over all moments and units.
-        moved: the same of what training added; None where that is unknown.
         classes: uint8 [moments, units], the class that each unit answers to most; 255: it is
             silent. None where there are no classes, or no data.
         note: what is to be known of it, a sentence, or None.
@@ -58,18 +51,15 @@ class CourseFrame:
     at: list[int]
     groups: int
     labels: np.ndarray
-    kept: list[float | None]
     own_cosine: list[float | None]
     random_cosine: list[float | None]
-    norm: float
-    moved: float | None
     classes: np.ndarray | None
     note: str | None
 
     def packed(self) -> bytes:
         """The frame in the bytes that `surfeit.viewer.wire` describes."""
-        names = ("source", "units", "own", "at", "groups", "kept", "own_cosine", "random_cosine")
-        header = {name: getattr(self, name) for name in (*names, "norm", "moved", "note")}
+        names = ("source", "units", "own", "at", "groups", "own_cosine", "random_cosine")
+        header = {name: getattr(self, name) for name in (*names, "note")}
         arrays = {"labels": self.labels}
         if self.classes is not None:
             arrays["classes"] = self.classes
@@ -142,11 +132,8 @@ def course_of(
         at=[moment.at for moment in found],
         groups=int(labels[-1].max()) + 1,
         labels=np.where(labels == NO_GROUP, _NONE, labels).astype(np.uint8),
-        kept=_known([labels_kept(one.labels, next.labels) for one, next in pairwise(found)]),
         own_cosine=_known([moment.own_cosine for moment in found]),
         random_cosine=_known([moment.random_cosine for moment in found]),
-        norm=_scale([moment.norm for moment in found]) or 0.0,
-        moved=_scale([moment.moved for moment in found]),
         classes=_stacked([classes(moment.at) for moment in found]),
         note=found[-1].note,
     )
@@ -199,8 +186,6 @@ class _Moment:
     labels: Tensor
     own_cosine: float
     random_cosine: float
-    norm: np.ndarray
-    moved: np.ndarray
 
 
 def _followed(read: Iterable[Read], generator: torch.Generator) -> Iterator[_Moment]:
@@ -218,8 +203,6 @@ def _followed(read: Iterable[Read], generator: torch.Generator) -> Iterator[_Mom
             labels=labels,
             own_cosine=own_cosine(rows, labels),
             random_cosine=random_cosine(rows, labels, generator, draws=_DRAWS),
-            norm=one.values["norm"],
-            moved=one.values["moved"],
         )
 
 
@@ -230,8 +213,3 @@ def _stacked(classes: Sequence[np.ndarray | None]) -> np.ndarray | None:
 
 def _known(values: Sequence[float]) -> list[float | None]:
     return [None if math.isnan(value) else value for value in values]
-
-
-def _scale(sizes: Sequence[np.ndarray]) -> float | None:
-    spread = spread_of(np.concatenate(sizes))
-    return spread and spread.q99

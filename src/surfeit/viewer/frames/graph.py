@@ -11,11 +11,8 @@ from surfeit.viewer.frames.quantised import STEPS, apart_of, inner_product_of, l
 from surfeit.viewer.frames.units import Units
 from surfeit.viewer.wire import encode
 
-NEIGHBOURS = 5
-"""Of each unit, that a page lists."""
-
 LAYOUT_NEIGHBOURS = 10
-"""Of each unit, that a page may lay out by."""
+"""Of each unit, that a page lists and may lay out by."""
 
 _FEW, _MANY = (512, 20_000), (4_096, 100_000)
 _MOST_UNITS = 2**16
@@ -23,7 +20,7 @@ _MOST_UNITS = 2**16
 
 _ARRAYS = (
     *("norm", "moved", "angle", "kept", "source", "target", "apart"),
-    *("nearest", "nearest_apart", "near_units", "near_apart"),
+    *("near_units", "near_apart"),
 )
 
 
@@ -41,12 +38,10 @@ class GraphFrame:
         apart: uint16 [links], quantised distance of each pair, ascending. Those up to
             `limit_of(level)` are the pairs from the level on, to the link.
         floor: links are complete from this inner product on; −1 if all pairs are there.
-        neighbours: how many there are of each unit.
-        nearest: uint16 [units, neighbours], nearest first; a unit's own number stands where there
-            is none: it has no direction, or too few others have.
-        nearest_apart: uint16 [units, neighbours].
-        near: how many more there are of each unit, for the layout.
-        near_units, near_apart: uint16 [units, near], as `nearest` and `nearest_apart`.
+        near: how many nearest neighbours there are of each unit.
+        near_units: uint16 [units, near], nearest first; a unit's own number stands where there is
+            none: it has no direction, or too few others have.
+        near_apart: uint16 [units, near].
         note: what is to be known of the picture, a sentence, or None.
     """
 
@@ -62,9 +57,6 @@ class GraphFrame:
     target: np.ndarray
     apart: np.ndarray
     floor: float
-    neighbours: int
-    nearest: np.ndarray
-    nearest_apart: np.ndarray
     near: int
     near_units: np.ndarray
     near_apart: np.ndarray
@@ -76,7 +68,6 @@ class GraphFrame:
             "units": self.units,
             "own": self.own,
             "floor": self.floor,
-            "neighbours": self.neighbours,
             "near": self.near,
             "level": self.level,
             "mean": self.mean,
@@ -115,7 +106,6 @@ def graph_frame(
     pairs, apart = live[pairs].numpy(), apart_of(products.numpy(), level=units.level)
     complete = len(apart) == len(live) * (len(live) - 1) // 2
     near_units, near_apart = _neighbours(rows, live, count)
-    listed = min(NEIGHBOURS, near_units.shape[1])
     return GraphFrame(
         units=count,
         own=count if own is None else own,
@@ -129,9 +119,6 @@ def graph_frame(
         target=pairs[1].astype(np.uint16),
         apart=apart,
         floor=-1.0 if complete else _floor(apart),
-        neighbours=listed,
-        nearest=near_units[:, :listed],
-        nearest_apart=near_apart[:, :listed],
         near=near_units.shape[1],
         near_units=near_units,
         near_apart=near_apart,

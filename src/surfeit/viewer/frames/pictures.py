@@ -28,7 +28,7 @@ from surfeit.viewer.timelines.replicates import band_of
 from surfeit.viewer.timelines.rows import Row, packed_rows
 from surfeit.viewer.timelines.timeline import Learning, Timeline, chosen_moments
 
-SEMANTICS = 8
+SEMANTICS = 9
 """Goes up when a picture of the same weights changes, so that older ones are not shown."""
 
 SOURCES = ("weights", "updates", "outputs")
@@ -233,8 +233,20 @@ class Pictures:
         name = self._name("weight pictures", [place], sample.digest, place.moves)
         return self._cache.get(name, lambda: place.weight_pictures(sample.split).packed())
 
+    def pictured(self, query: Query) -> dict[str, Any]:
+        """Whether weight vectors of a layer are pictures: why they are not, or None, as `why`.
+
+        The query's source and moment are of no account.
+        """
+        place = self._resolved(replace(query, at=None))
+        try:
+            sample = self.library.sample(place.timeline, place.at)
+            return {"why": place.why_no_pictures(sample.split)}
+        except (StoreError, ValueError) as error:
+            return {"why": str(error)}
+
     def course(self, query: Query) -> bytes:
-        """Groups and scales of one layer over its moments, up to 201 of them.
+        """Groups of one layer over its moments, up to 201 of them.
 
         The query's source and moment are of no account.
         """

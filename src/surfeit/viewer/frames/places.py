@@ -25,7 +25,12 @@ from surfeit.viewer.frames.removal import Measuring, RemovalFrame, removal_frame
 from surfeit.viewer.frames.spectrum import SpectrumFrame, spectrum_frame
 from surfeit.viewer.frames.trial import trial_answer
 from surfeit.viewer.frames.units import Units, note_of, units_of
-from surfeit.viewer.frames.weight_pictures import WeightPictures, weight_pictures
+from surfeit.viewer.frames.weight_pictures import (
+    MOST_NUMBERS,
+    WeightPictures,
+    weight_pictures,
+    why_no_pictures,
+)
 from surfeit.viewer.timelines.describing import chance_of
 from surfeit.viewer.timelines.networks import objective_of
 from surfeit.viewer.timelines.records import Weights
@@ -221,8 +226,8 @@ class Place:
         note = output_note(network.structure, self.layer)
         return activity_frame(network, self.layer, examples, note=note)
 
-    def weight_pictures(self, examples: Split) -> WeightPictures:
-        """The weight vectors as pictures: see `weight_pictures`.
+    def weight_pictures(self, examples: Split, *, most: int = MOST_NUMBERS) -> WeightPictures:
+        """The weight vectors as pictures, of at most so many numbers: see `weight_pictures`.
 
         Raises:
             ValueError: if the network cannot be followed.
@@ -235,7 +240,17 @@ class Place:
             network=self.timeline.network(self.at, examples),
             layer=self.layer,
             examples=examples,
+            most=most,
         )
+
+    def why_no_pictures(self, examples: Split) -> str | None:
+        """Why the weight vectors are no pictures: see `why_no_pictures`.
+
+        Raises:
+            ValueError: if the network cannot be followed.
+            StoreError: if it cannot be read.
+        """
+        return why_no_pictures(self.timeline.network(self.at, examples), self.layer, examples)
 
     def _measuring(self, examples: Split) -> Measuring:
         run, _ = self.timeline.place(self.at)

@@ -129,6 +129,9 @@ def _api(pictures: "Pictures") -> list[BaseRoute]:
             raise ValueError("units is missing: the address says units=3,17-20")
         return _compressed(request, pictures.trial(query, units))
 
+    def pictured(request: Request) -> Response:
+        return _compressed(request, pictures.pictured(query_of(request)))
+
     def picture(draw: Callable[[Query], bytes]) -> Work:
         return lambda request: _packed(draw(query_of(request)))
 
@@ -146,6 +149,7 @@ def _api(pictures: "Pictures") -> list[BaseRoute]:
         "/timelines/{id}/activity": picture(pictures.activity),
         "/timelines/{id}/examples": examples,
         "/timelines/{id}/weights": picture(pictures.weight_pictures),
+        "/timelines/{id}/pictured": pictured,
         "/timelines/{id}/trial": trial,
     }
     # Maps take up to a minute: one after another, beside the turns of all else.
