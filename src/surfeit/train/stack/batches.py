@@ -29,9 +29,8 @@ class StackBatches:
         """Place in the epochs' orders, inputs [places, rows, ...], targets [places, n, ...]."""
         first = self._batches[0]
         if first.augments:
-            found = [one.at(step) for one in self._batches]
-            inputs, targets = (torch.stack([one[place] for one in found]) for place in (1, 2))
-            return found[0][0], self._filled(inputs), targets
+            places, inputs, targets = zip(*(one.at(step) for one in self._batches), strict=True)
+            return places[0], self._filled(torch.stack(inputs)), torch.stack(targets)
         epoch, position = divmod(step, first.per_epoch)
         self._draw(epoch)
         begin = position * first.batch_size
