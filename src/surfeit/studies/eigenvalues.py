@@ -154,10 +154,11 @@ def figure(table: pa.Table) -> Figure:
                 number = np.arange(1, len(values) + 1)
                 panel.plot(number, values, color=color, label=label if first else None)
         edge = where(table, stage="start")["upper"][0].as_py()
+        least = min(values[-1] for values in _spectra(table, "end").values())
         panel.axhline(edge, color=BLACK, linewidth=0.9, linestyle="--", label="edge of the noise")
         panel.set(
             yscale="log",
-            ylim=(edge * 1e-3, None),
+            ylim=(max(edge * 1e-3, least / 2), None),
             xlabel="eigenvalue of W Wᵀ, from the largest",
             ylabel="its size, in n σ² (logarithmic axis)",
         )
