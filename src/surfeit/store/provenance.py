@@ -4,6 +4,7 @@ import platform
 import shlex
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,18 +39,26 @@ def environment() -> dict[str, Any]:
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(sys.argv),
-        "versions": {
-            "surfeit": surfeit.__version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in _LIBRARIES},
-        },
+        "versions": dict(_versions()),
         "commit": _commit(),
-        "machine": {
-            "host": platform.node(),
-            "system": platform.platform(),
-            "cpu": _cpu(),
-            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        },
+        "machine": dict(_machine()),
+    }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Of the libraries that this process has loaded; looking them up takes 20 ms."""
+    found = {name: version(name) for name in _LIBRARIES}
+    return {"surfeit": surfeit.__version__, "python": platform.python_version(), **found}
+
+
+@cache
+def _machine() -> dict[str, str | None]:
+    return {
+        "host": platform.node(),
+        "system": platform.platform(),
+        "cpu": _cpu(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
 
 
