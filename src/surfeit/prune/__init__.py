@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     )
     from surfeit.prune.table import removal_table, scoring_examples
     from surfeit.prune.tally import RemovalCurve
+    from surfeit.prune.together import Gone, WithoutTogether
     from surfeit.prune.trial import RemovalTrial, removal_trial
     from surfeit.prune.unit_scores import UNIT_SCORES, UnitScore, unit_score_named, unit_score_names
     from surfeit.prune.unit_selection import unit_mask_from_scores
@@ -95,6 +96,7 @@ __all__ = [
     "Coverage",
     "Criterion",
     "Evidence",
+    "Gone",
     "Mask",
     "Overlap",
     "Overlaps",
@@ -102,6 +104,7 @@ __all__ = [
     "RemovalCurve",
     "RemovalTrial",
     "UnitScore",
+    "WithoutTogether",
     "accepted_rise",
     "activation_correlation",
     "alive_units",

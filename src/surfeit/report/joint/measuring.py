@@ -7,12 +7,11 @@ from typing import Any
 import torch
 
 from surfeit.core import EXAMPLES_AT_ONCE, Split, Streams, one_thread
-from surfeit.prune import CanGo, Removal, RemovalCurve, units_that_can_go
+from surfeit.prune import CanGo, Gone, Removal, RemovalCurve, WithoutTogether, units_that_can_go
 from surfeit.prune.tally import Tally
 from surfeit.report.config import ReportConfig
 from surfeit.report.joint.costs import costs_without, whole_costs
 from surfeit.report.joint.path import Path, path_of
-from surfeit.report.joint.without import Gone, WithoutTogether
 from surfeit.report.network import Network
 from surfeit.report.subject import FEWEST_IMAGES, Subject
 from surfeit.report.topics.removal.measuring import accepted_losses

@@ -5,8 +5,7 @@ import torch
 from torch import nn
 
 from surfeit.models import Structure, conv_2, mlp
-from surfeit.prune import Removal, outputs_without
-from surfeit.report.joint.without import WithoutTogether
+from surfeit.prune import Removal, WithoutTogether, outputs_without
 
 
 def _drawn(units, share, seed):

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from surfeit.core import converted_, copied
 from surfeit.models import Structure
 from surfeit.models.structure import tensor
-from surfeit.prune import Removal
-from surfeit.prune.removal import Place
+from surfeit.prune.removal import Place, Removal
 from surfeit.prune.rerun import Rerun
 from surfeit.prune.without import own_tensors, silenced
 
 Gone = Mapping[str, Bool[Tensor, " units"]]
+"""By layer, which units are removed."""
 
 
 class WithoutTogether:
