@@ -13,7 +13,7 @@ import pytest
 import surfeit.execute
 import surfeit.procedures.tickets
 import surfeit.tables.figures
-from surfeit.cli.ticket_answer import complaint, rows, sentences
+from surfeit.cli.ticket_answer import _accuracy, _step, complaint, rows, sentences
 from surfeit.data import load
 from surfeit.execute import Active, InProcess, Status
 from surfeit.procedures.tickets.table import SCHEMA
@@ -301,6 +301,19 @@ def test_the_answer_of_one_replicate_has_no_interval():
     assert "are 1.00 points of test accuracy above" not in dense
     assert "(one replicate, so no interval)" in against
     assert "±" not in str(rows(planted(seeds=(1,))))
+
+
+@pytest.mark.parametrize(
+    ("mean", "upper", "text"),
+    [
+        (0.971, 0.9735, "97.10 ± 0.25 %"),
+        (0.9903, 1.0079, "99.03 (97.27 to 100) %"),
+        (0.01, 0.03, "1.00 (0 to 3.00) %"),
+    ],
+)
+def test_intervals_stay_within_what_is_possible(mean, upper, text):
+    assert _accuracy({"mean": mean, "upper": upper}) == text
+    assert _step({"mean": 534.0, "upper": 1373.0}) == "534 (0 to 1,373)"
 
 
 def test_the_answer_counts_steps_in_plain_words():

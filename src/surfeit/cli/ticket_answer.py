@@ -1,5 +1,6 @@
 """What a search for tickets found, in plain sentences and as a table for people."""
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def _accuracy(row: dict | None) -> str:
         return _NONE
     if row["upper"] is None:
         return f"{100 * row['mean']:.2f} %{_equal(row)}"
-    return f"{100 * row['mean']:.2f} ± {100 * (row['upper'] - row['mean']):.2f} %"
+    return f"{_interval(row, 100, 2, most=100)} %"
 
 
 def _step(row: dict | None) -> str:
@@ -176,7 +177,20 @@ def _step(row: dict | None) -> str:
         return _NONE
     if row["upper"] is None:
         return f"{row['mean']:,.0f}{_equal(row)}"
-    return f"{row['mean']:,.0f} ± {row['upper'] - row['mean']:,.0f}"
+    return _interval(row, 1, 0, most=math.inf)
+
+
+def _interval(row: dict, times: int, digits: int, *, most: float) -> str:
+    """ "97.10 ± 0.25"; where Student's interval goes beyond what is possible, "99.0 (97.3 to 100)"."""
+    mean, upper = times * row["mean"], times * row["upper"]
+    lower = 2 * mean - upper
+    if lower >= 0 and upper <= most:
+        return f"{mean:,.{digits}f} ± {upper - mean:,.{digits}f}"
+    low, high = (
+        f"{bound:,.0f}" if bound in (0, most) else f"{bound:,.{digits}f}"
+        for bound in (max(lower, 0), min(upper, most))
+    )
+    return f"{mean:,.{digits}f} ({low} to {high})"
 
 
 def _equal(row: dict) -> str:
