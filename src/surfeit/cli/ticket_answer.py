@@ -181,7 +181,7 @@ def _step(row: dict | None) -> str:
 
 
 def _interval(row: dict, times: int, digits: int, *, most: float) -> str:
-    """ "97.10 ± 0.25"; where Student's interval goes beyond what is possible, "99.0 (97.3 to 100)"."""
+    """ "97.10 ± 0.25", and "99.0 (97.3 to 100)" where that goes beyond what is possible."""
     mean, upper = times * row["mean"], times * row["upper"]
     lower = 2 * mean - upper
     if lower >= 0 and upper <= most:
