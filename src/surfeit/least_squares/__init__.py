@@ -1,0 +1,54 @@
+"""Linear models fitted by least squares: solutions, exact risks, random features, conditioning."""
+
+from typing import TYPE_CHECKING
+
+from surfeit.core.fronts import lazy_front
+
+if TYPE_CHECKING:
+    from surfeit.least_squares.descent import (
+        condition_number,
+        descent_steps,
+        limiting_condition_number,
+        limiting_descent_steps,
+    )
+    from surfeit.least_squares.draws import (
+        bias_and_variance,
+        random_feature_error,
+        weak_feature_errors,
+    )
+    from surfeit.least_squares.features import FEATURES, RandomFeatures
+    from surfeit.least_squares.linear_risks import (
+        Risk,
+        ridge_risk,
+        ridgeless_risk,
+        weak_feature_quantile,
+        weak_feature_risk,
+    )
+    from surfeit.least_squares.random_feature_risk import random_feature_risk
+    from surfeit.least_squares.solution import minimum_norm
+    from surfeit.least_squares.widths import Fit, check_fits, check_widths, fits_by_width
+
+__all__ = [
+    "FEATURES",
+    "Fit",
+    "RandomFeatures",
+    "Risk",
+    "bias_and_variance",
+    "check_fits",
+    "check_widths",
+    "condition_number",
+    "descent_steps",
+    "fits_by_width",
+    "limiting_condition_number",
+    "limiting_descent_steps",
+    "minimum_norm",
+    "random_feature_error",
+    "random_feature_risk",
+    "ridge_risk",
+    "ridgeless_risk",
+    "weak_feature_errors",
+    "weak_feature_quantile",
+    "weak_feature_risk",
+]
+
+lazy_front(__name__)
