@@ -51,6 +51,11 @@ def test_an_empty_store_tells_nothing(lab, job):
     )
 
 
+def test_a_study_that_trains_nothing_says_so(lab):
+    assert planned({}, lab.store) == []
+    assert estimate([], Local(2)) == "it trains nothing"
+
+
 def test_runs_of_the_same_shape_tell_seconds_a_step(lab, job):
     run = lab.train({"a": job()})["a"]
     seconds_of(lab, run, 44.0)

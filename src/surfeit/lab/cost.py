@@ -143,6 +143,8 @@ def estimate(plan: list[Planned], engine: Engine | None) -> str:
     >>> estimate(plan, Local())
     'about 9 min on 2 cores for the trainings: 21 to do, 12 in the store'
     """
+    if not plan:
+        return "it trains nothing"
     counts = {state: sum(one.state == state for one in plan) for state in _WORDS}
     parts = [f"{counts[state]} {words}" for state, words in _WORDS.items() if counts[state]]
     todo = [one for one in plan if one.state != "done"]

@@ -141,6 +141,36 @@ class Lab:
             )
             for name, runs in of.items()
         }
+        return self._rows(function, measurements)
+
+    def compute(
+        self,
+        function: Callable[..., Iterable[Row]],
+        of: Mapping[Any, Mapping[str, Any]],
+        dataset: Dataset | None = None,
+        **arguments: Any,
+    ) -> dict[Any, list[dict[str, Any]]]:
+        """The rows that a function gives for each set of arguments, computed once: of no run.
+
+        >>> lab.compute(drawn, {seed: {"seed": seed} for seed in config.seeds}, draws=100)
+
+        Args:
+            function: as of `measure`, called with `dataset`, if one is given, and the arguments.
+            of: by any name the arguments that are its own, such as the seed.
+            dataset: what to compute on.
+            arguments: those that all share.
+        """
+        measurements: dict[Hashable, Measurement] = {
+            name: Measurement(
+                function=function, runs=(), dataset=dataset, arguments={**arguments, **own}
+            )
+            for name, own in of.items()
+        }
+        return self._rows(function, measurements)
+
+    def _rows(
+        self, function: Callable[..., Iterable[Row]], measurements: dict[Hashable, Measurement]
+    ) -> dict[Any, list[dict[str, Any]]]:
         told = partial(self._measuring, f"measuring {function.__name__}")
         return measure_many(measurements, store=self.store, engine=self.engine, progress=told)
 
