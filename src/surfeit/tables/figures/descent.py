@@ -1,0 +1,279 @@
+"""Double descent: points that were measured on lines that are formulas."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+from surfeit.tables.figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    VERMILLION,
+    Stroke,
+    panels,
+    percent_axis,
+    plain,
+    style,
+)
+
+Rows = list[dict[str, Any]]
+
+_MEAN = Stroke(color=BLUE, marker="o")
+_MEDIAN = Stroke(color=VERMILLION, linestyle="--", marker="s")
+_RIDGE = Stroke(color=GREEN, linestyle="-.", marker="^")
+_BIAS = Stroke(color=BLUE, linestyle="-", marker="o")
+_VARIANCE = Stroke(color=ORANGE, linestyle="--", marker="s")
+_NOISE = Stroke(color=GREY, linestyle=":")
+_KINDS = {
+    "relu": ("ReLU features", Stroke(color=BLUE, marker="o")),
+    "fourier": ("Fourier features", Stroke(color=VERMILLION, linestyle="--", marker="s")),
+}
+
+
+def linear_figure(table: pa.Table) -> Figure:
+    """The error of linear models by width, its parts, its limit, and descent by surplus.
+
+    Args:
+        table: as of the study `linear_descent`: `part`, `of`, `place`, `seed` and what is measured.
+    """
+    with style():
+        drawing, axes = panels(2, rows=2, height=6.0)
+        weak = _part(table, "weak")
+        _errors(axes[0][0], weak)
+        _parts(axes[0][1], weak)
+        _limit(axes[1][0], _part(table, "isotropic"))
+        _systems(axes[1][1], _part(table, "systems"))
+    return drawing
+
+
+def _errors(axes: Axes, rows: Rows) -> None:
+    """Means where they have a variance, medians where they have none, and the ridge."""
+    peak = _peak(rows)
+    for column, stroke, label in (
+        ("error", _MEAN, "mean"),
+        ("median", _MEDIAN, "median"),
+        ("ridge", _RIDGE, "mean, with ridge"),
+    ):
+        _formula(axes, rows, column, stroke, label)
+    _points(axes, rows, "error", _MEAN, lambda place: abs(place - peak) > 3)
+    _points(axes, rows, "median", _MEDIAN, lambda place: abs(place - peak) <= 3)
+    _points(axes, rows, "ridge", _RIDGE)
+    _at(axes, peak, "p = n")
+    axes.set(title="Weak features", xlabel="features p", ylabel="prediction error", yscale="log")
+    _plain_axis(axes)
+    axes.legend()
+
+
+def _parts(axes: Axes, rows: Rows) -> None:
+    peak = _peak(rows)
+    _formula(axes, rows, "error", Stroke(color=BLACK), "all together")
+    for column, stroke, label in (
+        ("variance", _VARIANCE, "variance"),
+        ("bias", _BIAS, "bias²"),
+        ("noise", _NOISE, "noise"),
+    ):
+        _formula(axes, rows, column, stroke, label)
+        _points(axes, rows, column, stroke, lambda place: abs(place - peak) > 3)
+    _at(axes, peak, "p = n")
+    axes.set(title="Its parts", xlabel="features p", yscale="log")
+    # Beyond it the mean alone goes on: the parts would lie in the lowest tenth.
+    axes.set_ylim(0.02, 60)
+    _plain_axis(axes)
+    axes.legend()
+
+
+def _limit(axes: Axes, rows: Rows) -> None:
+    _formula(axes, rows, "error", _MEAN, "ridgeless limit")
+    _points(axes, rows, "error", _MEAN)
+    _at(axes, 1.0, "p = n")
+    axes.set(title="All features fitted", xlabel="p/n", ylabel="excess error")
+    axes.set(xscale="log", yscale="log")
+    largest = max(row["error"] for row in rows if row["of"] == "drawn")
+    axes.set_ylim(None, 10 * largest)
+    _ratio_axis(axes, rows)
+    _plain_axis(axes)
+    axes.legend()
+
+
+def _systems(axes: Axes, rows: Rows) -> None:
+    solvable = [row for row in rows if row["place"] >= 1]
+    for column, stroke, label in (
+        ("steps", _MEDIAN, "steps of gradient descent"),
+        ("condition", _MEAN, "condition number"),
+    ):
+        _formula(axes, solvable, column, stroke, label)
+        # A square system has medians alone: a few seeds' mean is that of the worst one.
+        square = [row for row in solvable if row["place"] == 1 and row["of"] == "drawn"]
+        middle = np.median([row[column] for row in square if row[column] is not None] or [np.nan])
+        axes.plot(1, middle, color=stroke.color, marker=stroke.marker, markersize=3.5)
+        _points(axes, solvable, column, stroke, lambda place: place > 1)
+    axes.set(title="m equations, n unknowns", xlabel="n/m", xscale="log", yscale="log")
+    _ratio_axis(axes, solvable)
+    axes.legend()
+
+
+def random_feature_figure(table: pa.Table) -> Figure:
+    """The error on ReLU features of a sphere by N/n; on images error, squared error and norm.
+
+    Args:
+        table: as of the study `random_features`: `part`, `of`, `place`, `seed` and what was
+            measured.
+    """
+    with style():
+        drawing, axes = panels(2, rows=2, height=6.4)
+        _sphere(axes[0][0], _part(table, "sphere"))
+        images = {kind: _part(table, kind) for kind in _KINDS if _part(table, kind)}
+        name = next(rows[0]["data"] for rows in images.values())
+        for panel, column, title in (
+            (axes[0][1], "error", f"Wrong on {name}"),
+            (axes[1][0], "loss", f"Squared error on {name}"),
+            (axes[1][1], "norm", "Norm of the solution"),
+        ):
+            _images(panel, images, column)
+            panel.set_title(title)
+        percent_axis(axes[0][1])
+        drawing.legend(*axes[0][1].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        for panel in (axes[1][0], axes[1][1]):
+            panel.set_yscale("log")
+            _plain_axis(panel)
+    return drawing
+
+
+def _sphere(axes: Axes, rows: Rows) -> None:
+    _formula(axes, rows, "error", _MEAN, "limit of high dimension")
+    _points(axes, rows, "error", _MEAN, lambda place: place != 1)
+    drawn = [row for row in rows if row["of"] == "drawn"]
+    middle = np.median([row["error"] for row in drawn if row["place"] == 1] or [np.nan])
+    stroke = _MEDIAN.options() | {"linestyle": ""}
+    axes.plot(1, middle, markersize=3.5, label="median at N = n", **stroke)
+    axes.set(title="ReLU features on a sphere", xlabel="N/n", ylabel="excess error")
+    axes.set(xscale="log", yscale="log")
+    formula = [row["error"] for row in rows if row["of"] == "formula" and row["error"] is not None]
+    axes.set_ylim(min(formula) / 2, 10 * max(np.nan_to_num(middle), 1.0))
+    _ratio_axis(axes, rows)
+    _plain_axis(axes)
+    axes.legend(loc="upper left")
+
+
+def _images(axes: Axes, images: Mapping[str, Rows], column: str) -> None:
+    """A column of each kind of features, a dot a seed; of errors and losses training's, too."""
+    for kind, rows in images.items():
+        label, stroke = _KINDS[kind]
+        name = column if column == "norm" else f"test_{column}"
+        places, middles = _medians(rows, name)
+        axes.plot(places, middles, label=f"{label}, test", **stroke.options())
+        across, up = zip(*((row["place"], row[name]) for row in rows), strict=True)
+        axes.plot(across, up, ".", color=stroke.color, alpha=0.5, markersize=4)
+        if column == "norm":
+            continue
+        # From N = n on the training loss is nothing but rounding, which a logarithm would show.
+        left = [row for row in rows if row["place"] < 1 or column == "error"]
+        trained = _medians(left, f"train_{column}")
+        axes.plot(*trained, color=stroke.color, linestyle=":", label=f"{label}, training")
+    _at(axes, 1.0, "N = n")
+    axes.set(xlabel="N/n", xscale="log", ylabel="median of seeds")
+    _ratio_axis(axes, [row for rows in images.values() for row in rows])
+
+
+def _medians(rows: Rows, column: str) -> tuple[list[float], list[float]]:
+    """Places and medians over replicates: at N = n a mean is that of the worst one."""
+    places = sorted({row["place"] for row in rows})
+    at = ([row[column] for row in rows if row["place"] == place] for place in places)
+    return places, [float(np.median(values)) for values in at]
+
+
+def _part(table: pa.Table, part: str) -> Rows:
+    return [row for row in table.to_pylist() if row["part"] == part]
+
+
+def _peak(rows: Rows) -> float:
+    """Where p = n: in the middle of the places where the formula has no mean."""
+    infinite = [row["place"] for row in rows if row["of"] == "formula" and row["error"] is None]
+    return float(np.mean(infinite))
+
+
+def _formula(axes: Axes, rows: Rows, column: str, stroke: Stroke, label: str) -> None:
+    """The closed form as a line, with a gap where it is infinite."""
+    exact = sorted(
+        (row["place"], np.nan if row[column] is None else row[column])
+        for row in rows
+        if row["of"] == "formula"
+    )
+    places, values = zip(*exact, strict=True)
+    options = stroke.options() | {"marker": ""}
+    axes.plot(places, values, label=label, **options)
+
+
+def _points(axes: Axes, rows: Rows, column: str, stroke: Stroke, shown: Any = None) -> None:
+    """Means of what was drawn, with two standard errors on each side."""
+    drawn = [row for row in rows if row["of"] == "drawn" and row[column] is not None]
+    places, means, errors = _over(drawn, column)
+    kept = [at for at, place in enumerate(places) if shown is None or shown(place)]
+    axes.errorbar(
+        [places[at] for at in kept],
+        [means[at] for at in kept],
+        yerr=[2 * errors[at] for at in kept],
+        color=stroke.color,
+        marker=stroke.marker,
+        linestyle="",
+        markersize=3.5,
+        capsize=2,
+        elinewidth=1,
+    )
+
+
+def _over(
+    rows: Iterable[Mapping[str, Any]], column: str
+) -> tuple[list[float], list[float], list[float]]:
+    """Places, means over replicates and their standard errors."""
+    values: dict[float, list[float]] = {}
+    for row in rows:
+        values.setdefault(row["place"], []).append(row[column])
+    places = sorted(values)
+    errors = [
+        float(np.std(values[place], ddof=1)) / len(values[place]) ** 0.5
+        if len(values[place]) > 1
+        else 0.0
+        for place in places
+    ]
+    return places, [float(np.mean(values[place])) for place in places], errors
+
+
+def _at(axes: Axes, place: float, words: str) -> None:
+    axes.axvline(place, color=GREY, linewidth=0.8, linestyle=":")
+    axes.annotate(
+        words,
+        (place, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(3, -9),
+        textcoords="offset points",
+        color=GREY,
+        fontsize=8,
+    )
+
+
+def _ratio_axis(axes: Axes, rows: Rows) -> None:
+    ticks: Sequence[float] = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 4, 8]
+    least, most = (end(row["place"] for row in rows) for end in (min, max))
+    axes.xaxis.set_major_locator(FixedLocator([one for one in ticks if least <= one <= most]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+
+
+def _plain_axis(axes: Axes) -> None:
+    """Numbers without exponents on a logarithmic axis; between the powers of ten where few are."""
+    numbers = FuncFormatter(lambda value, _: plain(value))
+    axes.yaxis.set_major_formatter(numbers)
+    low, high = axes.get_ylim()
+    if high < 1000 * low:
+        axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        axes.yaxis.set_minor_formatter(numbers)
+    else:
+        axes.yaxis.set_minor_formatter(NullFormatter())
