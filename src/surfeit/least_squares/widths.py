@@ -116,10 +116,10 @@ def check_fits(
 def bytes_needed(
     examples: int, widths: Sequence[int], *, others: int, inputs: int, outputs: int
 ) -> int:
-    """What `fits_by_width` takes at its peak, in bytes.
+    """What `fits_by_width` takes at its peak, in bytes, at most.
 
-    Three matrices [n, n] above n, or [n, M] up to it; a block of features and the inputs of all
-    examples; features' weights and coefficients.
+    Two matrices [n, n] above n, or [n, M] up to it, and room for a third; a block of features and
+    the inputs of all examples; features' weights and coefficients.
     """
     narrow = max((width for width in widths if width <= examples), default=0)
     square = examples * (examples if max(widths) > examples else narrow)
@@ -239,7 +239,9 @@ def _wide(
             f"matrix is solved in float64 up to a condition of {_MOST_CONDITION:.0e}: leave out "
             "duplicates among the examples, or take widths farther above their number"
         )
-    dual = torch.cholesky_solve(targets, root)
+    # Not by torch.cholesky_solve, which copies the root.
+    half = torch.linalg.solve_triangular(root, targets, upper=False)
+    dual = torch.linalg.solve_triangular(root.T, half, upper=True)
     train, other = torch.zeros_like(targets), targets.new_zeros(len(others), targets.shape[1])
     square = targets.new_zeros(())
     for start, stop in _blocks(0, width):

@@ -148,10 +148,10 @@ PAPER = Config()
 LAPTOP = replace(PAPER, draws=1000, isotropic_examples=400, equations=300, systems=4)
 QUICK = replace(
     PAPER,
-    draws=120,
+    draws=200,
     isotropic_examples=200,
-    isotropic_draws=4,
-    equations=120,
+    isotropic_draws=8,
+    equations=150,
     systems=4,
     seeds=tuple(range(10)),
 )
