@@ -26,7 +26,7 @@ def about(width):
 
 
 def uniform(n, p, whole, noise):
-    """Theorem 1 as it is printed: p of D features drawn uniformly, coefficients of norm 1."""
+    """As it is printed: p of D features drawn uniformly, coefficients of norm 1."""
     if p <= n - 2:
         return ((1 - p / whole) + noise) * (1 + p / (n - p - 1))
     inner = 1 - (n / whole) * (2 - (whole - n - 1) / (p - n - 1))

@@ -94,7 +94,7 @@ def random_feature_error(
     Raises:
         ValueError: if a size is below its least, or signal or noise is negative or not finite.
 
-    Source: Mei and Montanari 2019 (1908.05355), section 1.1; U is the arc-cosine kernel of Cho and
+    Source: Mei and Montanari 2019 (1908.05355); U is the arc-cosine kernel of Cho and
     Saul 2009.
 
     Cost: O(N n min(N, n) + N² d): 60 ms at d = 100, n = 300, N = 600 on one core.

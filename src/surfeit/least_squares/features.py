@@ -59,7 +59,7 @@ class RandomFeatures:
             ValueError: if the kind is unknown, a size is below 1, the bandwidth not above 0, or of
                 a thousand features none is above 0 on any example.
 
-        Source: Rahimi and Recht 2007; Belkin et al. 2019 (1812.11118), appendix B.
+        Source: Rahimi and Recht 2007; Belkin et al. 2019 (1812.11118).
         """
         if kind not in FEATURES:
             raise unknown("kind of random features", kind, FEATURES)

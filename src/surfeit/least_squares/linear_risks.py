@@ -66,7 +66,7 @@ def weak_feature_risk(
     Raises:
         ValueError: if a size is below 1, or a squared norm or the noise is negative or not finite.
 
-    Source: Belkin, Hsu and Xu 2019 (1903.07571), theorem 1; its parts by `E[X⁺X] = (n/p) I`.
+    Source: Belkin, Hsu and Xu 2019 (1903.07571); its parts by `E[X⁺X] = (n/p) I`.
     """
     spread = _checked(examples, chosen, inside, outside, noise)
     n, p = examples, chosen
@@ -109,7 +109,7 @@ def weak_feature_quantile(
 
     Source: for p ≤ n `β̂_T − β_T` is a multivariate t variable, since `(XᵀX)⁻¹` is inverse Wishart;
     for p > n `ηᵀη / ηᵀ(XXᵀ)⁻¹η` is chi squared of p − n + 1 degrees of freedom whatever η, and the
-    row space is independent of `XXᵀ` and uniform (Muirhead 1982, theorems 3.2.12 and 3.2.13).
+    row space is independent of `XXᵀ` and uniform (Muirhead 1982, section 3.2).
     """
     spread = _checked(examples, chosen, inside, outside, noise)
     if not 0 < level < 1:
@@ -178,7 +178,7 @@ def ridge_risk(
     Raises:
         ValueError: as `weak_feature_risk`, or if there is nothing inside to be learned.
 
-    Source: Hastie et al. 2019 (1903.08560), corollary 6 with the law of Marchenko and Pastur.
+    Source: Hastie et al. 2019 (1903.08560), the optimal ridge, with the law of Marchenko and Pastur.
     """
     spread = _checked(examples, chosen, inside, outside, noise)
     check_positive("inside", inside)

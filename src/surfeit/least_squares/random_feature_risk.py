@@ -34,7 +34,7 @@ def random_feature_risk(
     Raises:
         ValueError: if a ratio is not above 0, or signal or noise is negative or not finite.
 
-    Source: Mei and Montanari 2019 (1908.05355), definition 1 and theorem 3, the limit of λ → 0.
+    Source: Mei and Montanari 2019 (1908.05355), the limit of no ridge.
     """
     check_positive("features", features)
     check_positive("examples", examples)
