@@ -178,7 +178,7 @@ def ridge_risk(
     Raises:
         ValueError: as `weak_feature_risk`, or if there is nothing inside to be learned.
 
-    Source: Hastie et al. 2019 (1903.08560), the optimal ridge, with the law of Marchenko and Pastur.
+    Source: Hastie et al. 2019 (1903.08560), the best ridge, with the law of Marchenko and Pastur.
     """
     spread = _checked(examples, chosen, inside, outside, noise)
     check_positive("inside", inside)

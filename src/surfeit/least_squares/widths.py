@@ -1,7 +1,7 @@
 """Least-norm fits on the first N of many random features, for many N at the cost of one or two."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -72,7 +72,7 @@ def fits_by_width(
         SurfeitError: if for a width above n the examples are linearly dependent, or nearly so.
 
     Cost: n M² for the largest width M up to n, n² N for the largest N above, n³/3 for each width
-    above n, and (n + others) · inputs · N for the predictions of each; bytes as of `bytes_needed`.
+    above n, and 2 (n + others) · inputs · N for the features; bytes as of `bytes_needed`.
     """
     _check(features, inputs, targets, others, widths)
     check_fits(
@@ -178,14 +178,9 @@ def _fits(
     narrow = [width for width in widths if width <= len(inputs)]
     if narrow:
         yield from _narrow(features, inputs, targets, others, narrow)
-    gram, done = None, 0
-    for width in widths[len(narrow) :]:
-        if gram is None:
-            gram = inputs.new_zeros(len(inputs), len(inputs))
-        _add_(gram, features, inputs, done, width)
-        done = width
-        with one_thread():
-            yield _wide(features, inputs, targets, others, gram, width)
+    if wide := widths[len(narrow) :]:
+        duals = _duals(features, inputs, targets, wide)
+        yield from _wide(features, inputs, others, duals)
 
 
 @one_thread()
@@ -200,61 +195,102 @@ def _narrow(
         kept[:width] = seen[:width]
         trains.append(torch.ormqr(reflected, scales, kept))
     triangle = reflected[: widths[-1]].triu_()  # the reflectors are not needed any more
-    fits = []
-    for width, train in zip(widths, trains, strict=True):
+    solved: dict[int, Tensor] = {}
+    conditions = []
+    for at, width in enumerate(widths):
         part = triangle[:width, :width]
         if _independent(part.diagonal(), len(inputs)):
-            found = torch.linalg.solve_triangular(part, seen[:width], upper=True)
-            condition = _condition(part, upper=True)
+            solved[width] = torch.linalg.solve_triangular(part, seen[:width], upper=True)
+            conditions.append(_condition(part, upper=True))
         else:  # no part of one decomposition says which solution is of least norm
-            found = minimum_norm(_matrix(features, inputs, width), targets)
-            train, condition = _predicted(features, inputs, found), math.inf
-        norm = float(found.norm()) * width**0.5
-        other = _predicted(features, others, found)
-        fits.append(Fit(width=width, norm=norm, condition=condition, train=train, other=other))
-    return fits
+            solved[width] = minimum_norm(_matrix(features, inputs, width), targets)
+            trains[at] = _predicted(features, inputs, {width: solved[width]})[width]
+            conditions.append(math.inf)
+    predicted = _predicted(features, others, solved)
+    return [
+        Fit(
+            width=width,
+            norm=float(solved[width].norm()) * width**0.5,
+            condition=condition,
+            train=train,
+            other=predicted[width],
+        )
+        for width, condition, train in zip(widths, conditions, trains, strict=True)
+    ]
 
 
-def _predicted(features: RandomFeatures, inputs: Tensor, coefficients: Tensor) -> Tensor:
-    predicted = coefficients.new_zeros(len(inputs), coefficients.shape[1])
-    for start, stop in _blocks(0, len(coefficients)):
-        predicted.addmm_(features.of(inputs, start, stop), coefficients[start:stop])
+def _predicted(
+    features: RandomFeatures, inputs: Tensor, solved: dict[int, Tensor]
+) -> dict[int, Tensor]:
+    """What the coefficients of each width predict; each feature is made once for all of them."""
+    outputs = next(iter(solved.values())).shape[1]
+    predicted = {width: inputs.new_zeros(len(inputs), outputs) for width in solved}
+    for start, stop in _blocks_to(solved):
+        block = features.of(inputs, start, stop)
+        for width in (one for one in solved if one >= stop):
+            predicted[width].addmm_(block, solved[width][start:stop])
     return predicted
 
 
-def _wide(
-    features: RandomFeatures,
-    inputs: Tensor,
-    targets: Tensor,
-    others: Tensor,
-    gram: Tensor,
-    width: int,
-) -> Fit:
-    root, failed = torch.linalg.cholesky_ex(gram)
-    condition = math.inf if int(failed) else _condition(root, upper=False)
-    if condition > _MOST_CONDITION:
-        known = "are linearly dependent" if int(failed) else f"have a condition of {condition:.2g}"
-        raise SurfeitError(
-            f"the {len(inputs):,} examples {known} on {width:,} random features, and their Gram "
-            f"matrix is solved in float64 up to a condition of {_MOST_CONDITION:.0e}: leave out "
-            "duplicates among the examples, or take widths farther above their number"
-        )
-    # Not by torch.cholesky_solve, which copies the root.
-    half = torch.linalg.solve_triangular(root, targets, upper=False)
-    dual = torch.linalg.solve_triangular(root.T, half, upper=True)
-    train, other = torch.zeros_like(targets), targets.new_zeros(len(others), targets.shape[1])
-    square = targets.new_zeros(())
-    for start, stop in _blocks(0, width):
-        block = features.of(inputs, start, stop)
-        found = block.T @ dual
-        square += found.square().sum()
-        train.addmm_(block, found)
-        other.addmm_(features.of(others, start, stop), found)
-    norm = float(square.sqrt()) * width**0.5
-    return Fit(width=width, norm=norm, condition=condition, train=train, other=other)
+@one_thread()
+def _duals(
+    features: RandomFeatures, inputs: Tensor, targets: Tensor, widths: list[int]
+) -> dict[int, tuple[Tensor, float]]:
+    """For each width the solution of `Φ Φᵀ c = y`, and the condition of Φ."""
+    gram, done = inputs.new_zeros(len(inputs), len(inputs)), 0
+    duals = {}
+    for width in widths:
+        _add_(gram, features, inputs, done, width)
+        done = width
+        root, failed = torch.linalg.cholesky_ex(gram)
+        condition = math.inf if int(failed) else _condition(root, upper=False)
+        if condition > _MOST_CONDITION:
+            known = (
+                "are linearly dependent" if int(failed) else f"have a condition of {condition:.2g}"
+            )
+            raise SurfeitError(
+                f"the {len(inputs):,} examples {known} on {width:,} random features, and their "
+                f"Gram matrix is solved in float64 up to a condition of {_MOST_CONDITION:.0e}: "
+                "leave out duplicates among the examples, or take widths farther above their number"
+            )
+        # Not by torch.cholesky_solve, which copies the root.
+        half = torch.linalg.solve_triangular(root, targets, upper=False)
+        duals[width] = torch.linalg.solve_triangular(root.T, half, upper=True), condition
+        del root
+    return duals
 
 
 @one_thread()
+def _wide(
+    features: RandomFeatures,
+    inputs: Tensor,
+    others: Tensor,
+    duals: dict[int, tuple[Tensor, float]],
+) -> list[Fit]:
+    """The fits with coefficients `Φᵀ c`: each feature is made once for all widths."""
+    outputs = next(iter(duals.values()))[0].shape[1]
+    trains = {width: inputs.new_zeros(len(inputs), outputs) for width in duals}
+    predicted = {width: inputs.new_zeros(len(others), outputs) for width in duals}
+    squares = dict.fromkeys(duals, 0.0)
+    for start, stop in _blocks_to(duals):
+        block, other = features.of(inputs, start, stop), features.of(others, start, stop)
+        for width in (one for one in duals if one >= stop):
+            found = block.T @ duals[width][0]
+            squares[width] += float(found.square().sum())
+            trains[width].addmm_(block, found)
+            predicted[width].addmm_(other, found)
+    return [
+        Fit(
+            width=width,
+            norm=(squares[width] * width) ** 0.5,
+            condition=condition,
+            train=trains[width],
+            other=predicted[width],
+        )
+        for width, (_, condition) in duals.items()
+    ]
+
+
 def _add_(gram: Tensor, features: RandomFeatures, inputs: Tensor, start: int, stop: int) -> None:
     """Adds `Φ Φᵀ` of some features to the lower triangle, strip by strip: the other half is it."""
     for first, last in _blocks(start, stop):
@@ -274,6 +310,14 @@ def _matrix(features: RandomFeatures, inputs: Tensor, width: int) -> Tensor:
 def _blocks(start: int, stop: int) -> Iterator[tuple[int, int]]:
     for first in range(start, stop, _BLOCK):
         yield first, min(first + _BLOCK, stop)
+
+
+def _blocks_to(widths: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Blocks up to the largest width, none of which lies across another."""
+    done = 0
+    for width in sorted(widths):
+        yield from _blocks(done, width)
+        done = width
 
 
 def _condition(triangle: Tensor, *, upper: bool, rounds: int = 30) -> float:

@@ -101,7 +101,7 @@ class Config:
 
 SIZES = ("dimension", "draws", "data", "examples", "seeds")
 PAPER = Config()
-LAPTOP = replace(PAPER, dimension=150, draws=10)
+LAPTOP = replace(PAPER, dimension=150, draws=10, seeds=(0, 1, 2, 3))
 QUICK = replace(PAPER, dimension=80, draws=6, data=POOL_DATA, examples=400, seeds=tuple(range(8)))
 
 
