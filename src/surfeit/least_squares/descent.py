@@ -151,7 +151,8 @@ def _where_small(share: np.ndarray, parts: np.ndarray, tolerance: float) -> floa
     def over(log_steps: float) -> float:
         return _residual(math.exp(log_steps), share, parts) - tolerance
 
-    return math.exp(float(brentq(over, -20.0, 60.0)))
+    root = brentq(over, -20.0, 60.0)
+    return math.exp(float(root))  # pyright: ignore[reportArgumentType]
 
 
 def _residual(steps: float, share: np.ndarray, parts: np.ndarray) -> float:

@@ -130,7 +130,8 @@ def weak_feature_quantile(
     most = inside + spread * smaller / free * float(fdtri(smaller, free, (1 + level) / 2))
     while below(most) < 0:
         most *= 2
-    return spread + float(brentq(below, 0.0, most, rtol=1e-10))
+    root = brentq(below, 0.0, most)
+    return spread + float(root)  # pyright: ignore[reportArgumentType]
 
 
 def ridgeless_risk(ratio: float, *, signal: float, noise: float) -> Risk:

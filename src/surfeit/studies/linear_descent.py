@@ -3,7 +3,7 @@
 Source: Belkin, Hsu and Xu 2019 (1903.07571); Hastie, Montanari, Rosset and Tibshirani 2019
 (1903.08560), theorem 1; Livni, Shalev-Shwartz and Shamir 2014 (1410.1141) for gradient descent on
 more unknowns than equations.
-Cost: quick 6 s, laptop 2 min (two cores).
+Cost: quick 8 s, laptop 2 min (two cores).
 """
 
 import math

@@ -2,7 +2,7 @@
 
 Source: Mei and Montanari 2019 (1908.05355); Belkin, Hsu, Ma and Mandal 2019 (1812.11118): Fourier
 and ReLU features on 10,000 images of MNIST.
-Cost: quick 15 s, laptop about 25 min (two cores).
+Cost: quick 10 s, laptop about 25 min (two cores).
 """
 
 from collections.abc import Callable, Iterator
