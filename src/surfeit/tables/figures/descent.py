@@ -151,7 +151,7 @@ def _sphere(axes: Axes, rows: Rows) -> None:
     _points(axes, rows, "error", _MEAN, lambda place: place != 1)
     drawn = [row for row in rows if row["of"] == "drawn"]
     middle = np.median([row["error"] for row in drawn if row["place"] == 1] or [np.nan])
-    stroke = _MEDIAN.options() | {"linestyle": ""}
+    stroke: dict[str, Any] = _MEDIAN.options() | {"linestyle": ""}
     axes.plot(1, middle, markersize=3.5, label="median at N = n", **stroke)
     axes.set(title="ReLU features on a sphere", xlabel="N/n", ylabel="excess error")
     axes.set(xscale="log", yscale="log")
@@ -207,7 +207,7 @@ def _formula(axes: Axes, rows: Rows, column: str, stroke: Stroke, label: str) ->
         if row["of"] == "formula"
     )
     places, values = zip(*exact, strict=True)
-    options = stroke.options() | {"marker": ""}
+    options: dict[str, Any] = stroke.options() | {"marker": ""}
     axes.plot(places, values, label=label, **options)
 
 
