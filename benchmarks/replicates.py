@@ -114,7 +114,7 @@ def on_both(way: Callable[[str, range], float], name: str, pool: ProcessPoolExec
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--only", choices=SIZES)
     given = parser.parse_args()

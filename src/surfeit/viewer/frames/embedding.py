@@ -151,21 +151,22 @@ def _tsne(rows: Tensor, start: Tensor | None) -> np.ndarray:
     if start is None:
         first = principal_plane(rows)[0]
         width = float(first[:, 0].std(correction=0))
-        init, options = first * (_FIRST_WIDTH / (width or 1.0)), {"max_iter": _FIRST_STEPS}
+        init, steps, exaggeration = first * (_FIRST_WIDTH / (width or 1.0)), _FIRST_STEPS, 12.0
     else:
-        init, options = start, {"max_iter": _NEXT_STEPS, "early_exaggeration": 1.0}
+        init, steps, exaggeration = start, _NEXT_STEPS, 1.0
     map_ = TSNE(
         perplexity=perplexity_of(len(rows)),
-        init=init.float().numpy(),
+        init=init.float().numpy(),  # pyright: ignore[reportArgumentType]  # an array is taken too
+        max_iter=steps,
+        early_exaggeration=exaggeration,
         random_state=0,
         n_jobs=1,
-        **options,
     )
     return map_.fit_transform(rows.float().numpy())
 
 
 def _umap(rows: Tensor, start: Tensor | None) -> np.ndarray:
-    import umap
+    import umap  # pyright: ignore[reportMissingImports]  # an extra
 
     init = principal_plane(rows)[0] if start is None else start
     map_ = umap.UMAP(
