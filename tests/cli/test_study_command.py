@@ -55,6 +55,13 @@ def test_the_answer_comes_first_in_one_line_a_verdict(mine, root, capsys):
     assert "Traceback" not in printed.err
 
 
+def test_a_quick_run_is_called_no_evidence(mine, root, capsys):
+    call("study", mine(*TINY), "--on", "here", "--root", root)
+    assert "so small a run is no evidence for or against a claim" in capsys.readouterr().err
+    call("study", mine(*TINY), "--on", "here", "--root", root, "--quiet")
+    assert "no evidence" not in capsys.readouterr().err
+
+
 def test_in_a_terminal_a_verdict_is_a_sentence(mine, root, capsys, terminal):
     terminal()
     assert call("study", mine(*TINY), "--on", "here", "--root", root, "--quiet") == 0

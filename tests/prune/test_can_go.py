@@ -226,8 +226,8 @@ def test_sentences_claim_what_was_shown(bounds, words):
 def test_a_sentence_on_too_few_images_says_so():
     found = can_go_sentence(answer(0, 170, examples=360), whose="fc1", price="a point of accuracy")
     assert found.endswith(
-        "360 test images): so few could not show it, since with none of 360 images lost 1.02 "
-        "points remain possible"
+        "360 test images): so few images cannot show it: with none of 360 lost 1.02 points remain "
+        "possible"
     )
 
 
@@ -254,7 +254,7 @@ def test_estimates_are_called_so():
     [
         ((118, 147), "at least 118 and at most 147 of 300 units"),
         ((118, 300), "at least 118 of 300 units"),
-        ((0, 9), "at most 9 of 300 units"),
+        ((0, 9), "none shown, at most 9 of 300 units"),
         ((0, 300), "nothing was shown of 300 units"),
         ((0, 0), "none of 300 units"),
         ((300, 300), "300 of 300 units"),

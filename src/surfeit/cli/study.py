@@ -91,6 +91,10 @@ def study(
                 teller.say(f"{chosen.name}, {budget} budget: {words}")
             result = run_study(chosen, budget, lab=lab, seeds=seeds, out=out)
     _answer(result)
+    if budget == "quick" and not quiet:
+        teller.say(
+            "quick tries the study out: so small a run is no evidence for or against a claim"
+        )
     _say_where(result, teller)
 
 

@@ -54,9 +54,11 @@ def can_go_briefly(answer: CanGo, *, whose: str = "") -> str:
         return f"about {answer.estimate} of {units}, an estimate"
     if bounds.lower == bounds.upper:
         return f"{bounds.lower or 'none'} of {units}"
-    parts = [f"at least {bounds.lower}"] * (bounds.lower > 0)
-    parts += [f"at most {bounds.upper}"] * (bounds.upper < answer.units)
-    return f"{' and '.join(parts)} of {units}" if parts else f"nothing was shown of {units}"
+    if bounds.lower == 0:
+        at_most = f"none shown, at most {bounds.upper} of"
+        return f"{at_most if bounds.upper < answer.units else 'nothing was shown of'} {units}"
+    at_most = f" and at most {bounds.upper}" * (bounds.upper < answer.units)
+    return f"at least {bounds.lower}{at_most} of {units}"
 
 
 def too_few(bounds: Bounds, noun: str) -> str:
@@ -65,7 +67,7 @@ def too_few(bounds: Bounds, noun: str) -> str:
     if possible <= bounds.loss:
         return ""
     return (
-        f"so few could not show it, since with none of {bounds.examples:,} {noun} lost "
+        f"so few {noun} cannot show it: with none of {bounds.examples:,} lost "
         f"{100 * possible:.3g} points remain possible"
     )
 

@@ -177,7 +177,7 @@ def train_together(
     results: dict[str, Run | Exception] = {}
     with ExitStack() as leases:
         entries = {}
-        for job in jobs:
+        for job in jobs if jobs[0].numerics.stack > 1 else ():
             if (entry := _entry(job, store, conduct, leases)) is not None:
                 entries[job.key] = (job, *entry)
         if entries:

@@ -381,6 +381,12 @@ def test_what_cannot_be_stacked_is_refused_in_a_sentence(tmp_path):
             train_together([job, other], store=store)
 
 
+def test_a_stack_of_one_is_the_training_alone(tmp_path):
+    jobs = [job_of("sgd", numerics=Numerics())]
+    (run,) = train_together(jobs, store=Store(tmp_path / "together"))
+    assert all_of(run) == all_of(train_job(jobs[0], store=Store(tmp_path / "alone")))
+
+
 def test_a_check_is_made_of_each(tmp_path):
     jobs = [job_of("sgd", seed=seed, check=_refuse_seed_one) for seed in range(2)]
     runs = train_together(jobs, store=Store(tmp_path))
