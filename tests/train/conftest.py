@@ -64,6 +64,23 @@ def content(run: Run) -> dict[str, str]:
     return digests | {"metrics": (run.path / "metrics.jsonl").read_text()}
 
 
+def half_of(builder, seed: int = 0) -> dict[str, torch.Tensor]:
+    """A mask of about half of each weight."""
+    return {
+        name: torch.rand(value.shape, generator=Streams(seed).get(name)) > 0.5
+        for name, value in builder().named_parameters()
+        if value.dim() > 1
+    }
+
+
+def all_of(run: Run) -> tuple:
+    """What two runs must have in common, to the last bit."""
+    sums = {name: found for name, found in run.done["files"].items() if name != "run.json"}
+    said = {name: run.done[name] for name in ("steps", "best", "stopped_early")}
+    masks = {name: digest(dict(run.mask_at(step))) for step in run.steps() for name in [str(step)]}
+    return content(run), sums, said, masks
+
+
 def rows(run: Run) -> list[dict]:
     return [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
 

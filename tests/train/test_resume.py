@@ -11,28 +11,18 @@ import signal
 import time
 
 import pytest
-import torch
 
-from surfeit.core import NumericsError, Streams, digest
+from surfeit.core import NumericsError, digest
 from surfeit.prune.schedules import cubic
 from surfeit.store import Store
 from surfeit.store import files as files_module
 from surfeit.train import Conduct, Numerics, Pruning, Recipe, Snapshots, train
 from surfeit.train.state import Update
 
-from .conftest import content, make_dataset, normalised, small
+from .conftest import all_of, content, half_of, make_dataset, normalised, small
 
 CONTEXT = multiprocessing.get_context("fork")
 LONGEST = 120  # seconds: against hanging, never a measure of anything
-
-
-def half_of(builder):
-    """A mask of about half of each weight."""
-    return {
-        name: torch.rand(value.shape, generator=Streams(0).get(name)) > 0.5
-        for name, value in builder().named_parameters()
-        if value.dim() > 1
-    }
 
 
 CASES = {
@@ -122,14 +112,6 @@ def start(target, *arguments):
 
 def checkpointed(root):
     return list(root.rglob("checkpoint.safetensors"))
-
-
-def all_of(run):
-    """What two runs must have in common, to the last bit."""
-    sums = {name: found for name, found in run.done["files"].items() if name != "run.json"}
-    said = {name: run.done[name] for name in ("steps", "best", "stopped_early")}
-    masks = {name: digest(dict(run.mask_at(step))) for step in run.steps() for name in [str(step)]}
-    return content(run), sums, said, masks
 
 
 def killed_at_random(folder, case, kills, moments):

@@ -26,8 +26,6 @@ _MOMENTS = {
     "rmsprop": ("square", "momentum"),
 }
 
-_FUSED = ("sgd", "adam", "adamw")
-
 
 class Optimiser:
     """A recipe's optimiser with its state over a fixed list of parameters.
@@ -65,6 +63,8 @@ class Optimiser:
         }
         count = torch.zeros((), dtype=torch.float32, device=self._params[0].device)
         self._count = put("count", count)
+        # Torch asks for a number a parameter; networks of a stack have made equally many updates.
+        self._counts = [self._count.view(-1)[0]] * len(self._params)
         self._update = getattr(self, f"_{recipe.optimizer}")
 
     def step_(self, grads: Sequence[Tensor], lr: float) -> None:
@@ -127,7 +127,7 @@ class Optimiser:
             self._moments["mean"],
             self._moments["square"],
             [],
-            self._counts(),
+            self._counts,
             lr=lr,
             beta1=self._recipe.beta1,
             beta2=self._recipe.beta2,
@@ -168,13 +168,9 @@ class Optimiser:
             centered=False,
         )
 
-    def _counts(self) -> list[Tensor]:
-        """The updates made, one number a parameter; networks of a stack have made equally many."""
-        return [self._count.view(-1)[0]] * len(self._params)
-
     def _own_counts(self) -> list[Tensor]:
         """As `_counts` before the update, to be added to: torch's unfused updates do."""
-        counts = [count.clone() for count in self._counts()]
+        counts = [count.clone() for count in self._counts]
         self._count.add_(1)
         return counts
 

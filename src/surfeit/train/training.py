@@ -138,10 +138,7 @@ def train_job(job: Job, *, store: Store | None = None, conduct: Conduct | None =
         SurfeitError, ValueError: as `train`, and what the job's check raises.
     """
     _check_kinds(conduct, store)
-    conduct = conduct or Conduct()
-    if conduct.role is None and job.role is not None:
-        conduct = replace(conduct, role=job.role)
-    run = _found_or_trained(job, store or Store(), conduct)
+    run = _found_or_trained(job, store or Store(), _in_role(conduct or Conduct(), job))
     if job.check is not None:
         job.check(job, run)
     return run
@@ -177,7 +174,7 @@ def train_together(
     results: dict[str, Run | Exception] = {}
     with ExitStack() as leases:
         entries = {}
-        for job in jobs if jobs[0].numerics.stack > 1 else ():
+        for job in jobs:
             if (entry := _entry(job, store, conduct, leases)) is not None:
                 entries[job.key] = (job, *entry)
         if entries:
@@ -191,7 +188,7 @@ def _check_together(jobs: Sequence[Job]) -> None:
     if not jobs:
         raise ValueError("a stack needs at least one training, got none")
     stack = jobs[0].numerics.stack
-    if not len(jobs) <= stack:
+    if len(jobs) > stack:
         raise ValueError(f"{len(jobs)} trainings do not fit into a stack of {stack}")
     if len({job.key for job in jobs}) < len(jobs):
         raise ValueError("two of the trainings are the same: each can be trained once")
@@ -205,19 +202,22 @@ def _check_together(jobs: Sequence[Job]) -> None:
 def _entry(
     job: Job, store: Store, conduct: Conduct, leases: ExitStack
 ) -> tuple[list[int], RunWriter] | None:
-    """What a stack needs to train a job; None where it is done, begun elsewhere, or to repair."""
+    """What a stack needs to train a job; None where it is done, begun elsewhere, or to repair.
+
+    And where it is for no stack, but for a training alone.
+    """
     folder = store.path_of(job.key)
-    if stored_run(job, store) is not None or (folder / "DONE.json").is_file():
+    done = folder / "DONE.json"
+    if job.numerics.stack == 1 or done.is_file():
         return None
     try:
         lease = leases.enter_context(Lease(make_folder(folder), wait=False))
     except BusyError:
         return None
-    if (folder / "DONE.json").is_file():
+    if done.is_file():
         return None
     clear_temporary(folder)
-    conduct = conduct if conduct.role is not None else replace(conduct, role=job.role)
-    return _wanted(job), _writer(job, folder, conduct, lease)
+    return _wanted(job), _writer(job, folder, _in_role(conduct, job), lease)
 
 
 def _settled(
@@ -359,6 +359,11 @@ def _unthinned(folder: Path, steps: list[int], snapshots: Snapshots) -> list[int
         return steps
     gone = thinned_steps(Run(folder)) - set(snapshots.at)
     return [step for step in steps if step not in gone]
+
+
+def _in_role(conduct: Conduct, job: Job) -> Conduct:
+    """The conduct with the job's role, unless it has one of its own."""
+    return conduct if conduct.role is not None else replace(conduct, role=job.role)
 
 
 def _role(conduct: Conduct) -> dict[str, Any]:

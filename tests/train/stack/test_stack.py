@@ -35,20 +35,11 @@ from surfeit.train import (
 from surfeit.train.stack.loop import StackLoop
 from surfeit.train.stack.update import StackUpdate
 
-from ..conftest import content, make_dataset, normalised, small
+from ..conftest import all_of, half_of, make_dataset, normalised, small
 
 FOUR = Numerics(stack=4)
 EXACT = Numerics(dtype="float64")
 RECIPE = Recipe(lr=0.05, momentum=0.9, steps=50, batch_size=12)
-
-
-def halved(builder, seed=0):
-    """A mask of about half of each weight."""
-    return {
-        name: torch.rand(value.shape, generator=Streams(seed).get(name)) > 0.5
-        for name, value in builder().named_parameters()
-        if value.dim() > 1
-    }
 
 
 CASES = {
@@ -90,7 +81,7 @@ CASES = {
         Recipe(optimizer="rmsprop", lr=0.003, momentum=0.5, clip_norm=0.3, steps=50, batch_size=16),
         {},
     ),
-    "mask, clipped": (small, replace(RECIPE, clip_norm=0.2), {"mask": halved(small)}),
+    "mask, clipped": (small, replace(RECIPE, clip_norm=0.2), {"mask": half_of(small)}),
     "squared error": (small, replace(RECIPE, lr=0.02), {"objective": squared_error}),
     "hinge": (small, RECIPE, {"objective": hinge}),
     "augmented": (small, replace(RECIPE, augmentation="crop-flip"), {}),
@@ -112,7 +103,7 @@ CASES = {
         replace(RECIPE, batch_size=16),
         {},
     ),
-    "convolution, mask": (normalised, RECIPE, {"mask": halved(normalised)}),
+    "convolution, mask": (normalised, RECIPE, {"mask": half_of(normalised)}),
 }
 
 
@@ -122,12 +113,6 @@ def job_of(case, *, seed=0, numerics=FOUR, **changes):
     recipe = options.pop("recipe", recipe)
     dataset = options.pop("dataset", None) or make_dataset()
     return Job(builder, dataset, recipe, seed, numerics=numerics, **options)
-
-
-def all_of(run):
-    """What two runs must have in common, to the last bit."""
-    sums = {name: found for name, found in run.done["files"].items() if name != "run.json"}
-    return content(run), sums, {n: run.done[n] for n in ("steps", "best", "stopped_early")}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -205,7 +190,7 @@ def test_each_keeps_its_own_mask_rate_schedule_decay_labels_and_end(tmp_path):
             noisy if place == 2 else make_dataset(),
             recipe,
             place,
-            mask=halved(small, place),
+            mask=half_of(small, place),
             numerics=FOUR,
             snapshots=Snapshots(every_epochs=place),
         )
@@ -234,7 +219,7 @@ def test_a_training_that_diverges_ends_alone_and_in_words(tmp_path):
 
 
 def test_a_masked_weight_that_comes_back_to_life_is_found(tmp_path, monkeypatch):
-    jobs = [job_of("sgd", seed=seed, mask=halved(small, seed)) for seed in range(2)]
+    jobs = [job_of("sgd", seed=seed, mask=half_of(small, seed)) for seed in range(2)]
     step = StackUpdate._step
 
     def revived(self, at):
@@ -372,7 +357,7 @@ def test_what_cannot_be_stacked_is_refused_in_a_sentence(tmp_path):
     others = [
         job_of("sgd", seed=1, recipe=replace(RECIPE, batch_size=13)),
         job_of("sgd", seed=1, objective=squared_error),
-        job_of("sgd", seed=1, mask=halved(small)),
+        job_of("sgd", seed=1, mask=half_of(small)),
         job_of("convolution, mask", seed=1, mask=None),
         job_of("sgd", seed=1, dataset=make_dataset(count=51)),
     ]

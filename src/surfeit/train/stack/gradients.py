@@ -3,13 +3,14 @@
 Networks of other kinds are asked for theirs one by one, see `surfeit.train.stack.update`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from surfeit.core import Objective, cross_entropy, hinge, squared_error
 from surfeit.core import binary_cross_entropy as binary
+from surfeit.train.stack.layers import StackLayers
 from surfeit.train.stack.memory import StackMemory, aligned
 
 Slope = Callable[[Tensor, Tensor], Tensor]
@@ -24,33 +25,27 @@ class StackedDense:
     on.
 
     Args:
-        names: the layers' names, first to last.
+        layers: of the networks.
         objective: one whose mean loss is that of its examples, each alone.
-        memory: of the stack; parameters under their names, gradients under "gradient/" and them.
+        memory: of the stack; gradients lie under "gradient/" and the parameters' names.
     """
 
-    def __init__(self, names: Sequence[str], objective: Objective, memory: StackMemory) -> None:
+    def __init__(self, layers: StackLayers, objective: Objective, memory: StackMemory) -> None:
         self._slope = slope_of(objective)
-        self._weights = [memory.of(f"{name}.weight") for name in names]
-        self._biases = [memory.of(f"{name}.bias") for name in names]
-        self._grads = [memory.of(f"gradient/{name}.weight") for name in names]
-        self._of_biases = [memory.of(f"gradient/{name}.bias") for name in names]
-        self._places = memory.places
-        inputs, size = self._weights[0].shape[2], self._weights[0].element_size()
-        self._widths, self._size = [inputs, *(weight.shape[1] for weight in self._weights)], size
+        self._weights, self._biases = layers.weights, layers.biases
+        self._grads = [memory.of(f"gradient/{name}.weight") for name in layers.names]
+        self._of_biases = [memory.of(f"gradient/{name}.bias") for name in layers.names]
+        self._places = layers.places
         # Products write whole tensors alone: those of shorter batches have memory of their own.
         self._room: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
-
-    def rows(self, count: int) -> int:
-        """How many rows are computed for so many examples."""
-        return aligned(count, self._widths, self._size)
 
     @torch.no_grad()
     def __call__(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Fills the gradients; gives the outputs [places, n, ...].
 
         Args:
-            inputs: [places, rows, ...], of which the first n count.
+            inputs: [places, rows, ...], as many rows as `StackLayers.rows` says, of which the
+                first n count.
             targets: [places, n, ...].
         """
         fed, deltas = self._memory(inputs.shape[1])

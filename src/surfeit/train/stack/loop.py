@@ -30,7 +30,8 @@ class StackLoop:
     def __init__(self, entries: Sequence[Entry], conduct: Conduct) -> None:
         first = entries[0][0]
         self._memory = StackMemory(first.numerics.stack)
-        splits = {job.dataset.fingerprint: splits_of(job) for job, _, _ in entries}
+        of_data = {job.dataset.fingerprint: job for job, _, _ in entries}
+        splits = {data: splits_of(job) for data, job in of_data.items()}
         self._open = {
             place: Course(
                 job,
@@ -121,26 +122,20 @@ class StackLoop:
     def _still_open(self, places: Sequence[int]) -> list[int]:
         return [place for place in places if place in self._open]
 
-    def _let(self, place: int, what: Callable[[Course], None]) -> None:
-        """Lets a training do what is due; it alone ends where that fails."""
+    def _let(self, place: int, what: Callable[[Course], Run | None]) -> None:
+        """Lets a training do what is due; it ends with its run, or alone with whatever fails."""
         try:
-            what(self._open[place])
-        except Exception as error:
-            self._end(place, error)
+            result = what(self._open[place])
+        except Exception as error:  # the others go on
+            result = error
+        if result is not None:
+            self._results[place] = result
+            del self._open[place]
+            self._memory.clear(place)
 
     def _end_if_done(self, place: int) -> None:
-        course = self._open.get(place)
-        if course is None or course.open:
-            return
-        try:
-            self._end(place, course.finish())
-        except Exception as error:
-            self._end(place, error)
-
-    def _end(self, place: int, result: Run | Exception) -> None:
-        self._results[place] = result
-        del self._open[place]
-        self._memory.clear(place)
+        if place in self._open and not self._open[place].open:
+            self._let(place, Course.finish)
 
 
 def _check_mask(course: Course) -> None:

@@ -1,5 +1,6 @@
 """The scores of all networks of a stack at a measurement, in batched products."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -8,7 +9,7 @@ from torch.func import vmap
 
 from surfeit.core import Objective, Score, Split
 from surfeit.core.evaluation import explained_of
-from surfeit.train.stack.memory import StackMemory, aligned
+from surfeit.train.stack.layers import StackLayers
 
 _NUMBERS_AT_ONCE = 2**20  # of a hidden layer of all networks: it stays in a core's cache
 
@@ -17,15 +18,12 @@ class StackScores:
     """What an objective says of all of a stack's fully connected ReLU networks on a split.
 
     Args:
-        names: the layers' names, first to last.
+        layers: of the networks.
         objective: one whose mean loss is that of its examples, each alone.
-        memory: of the stack.
     """
 
-    def __init__(self, names: Sequence[str], objective: Objective, memory: StackMemory) -> None:
-        self._objective = objective
-        self._weights = [memory.of(f"{name}.weight") for name in names]
-        self._biases = [memory.of(f"{name}.bias") for name in names]
+    def __init__(self, layers: StackLayers, objective: Objective) -> None:
+        self._layers, self._objective = layers, objective
 
     @torch.no_grad()
     def on(self, splits: Sequence[Split]) -> list[Score]:
@@ -33,8 +31,8 @@ class StackScores:
 
         Those that several places share are held once.
         """
-        widest = max(bias.shape[1] for bias in self._biases)
-        rows = self._rows(max(_NUMBERS_AT_ONCE // (len(splits) * widest), 1))
+        widest = max(self._layers.widths[1:])
+        rows = self._layers.rows(max(_NUMBERS_AT_ONCE // (len(splits) * widest), 1))
         parts = [
             self._outputs(_stacked([one.inputs[begin : begin + rows] for one in splits]))
             for begin in range(0, len(splits[0]), rows)
@@ -50,26 +48,21 @@ class StackScores:
         if right is not None:
             accuracies = right.view(len(losses), -1).double().mean(1).tolist()
         return [
-            Score(losses[place], accuracies[place], self._explained(outputs[place], targets[place]))
-            if finite[place]
-            else Score(float("nan"))
-            for place in range(len(losses))
+            Score(loss, accuracy, explained_of(own, theirs, self._objective))
+            if known
+            else Score(math.nan)
+            for known, loss, accuracy, own, theirs in zip(
+                finite, losses, accuracies, outputs, targets, strict=True
+            )
         ]
 
-    def _explained(self, outputs: Tensor, targets: Tensor) -> float | None:
-        return explained_of(outputs, targets, self._objective)
-
     def _outputs(self, inputs: Tensor) -> Tensor:
-        count, below = inputs.shape[1], _filled(inputs.flatten(2), self._rows(inputs.shape[1]))
-        for weight, bias in zip(self._weights[:-1], self._biases[:-1], strict=True):
+        count = inputs.shape[1]
+        below = _filled(inputs.flatten(2), self._layers.rows(count))
+        weights, biases = self._layers.weights, self._layers.biases
+        for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
             below = torch.baddbmm(bias[:, None], below, weight.transpose(1, 2)).relu_()
-        bias, weight = self._biases[-1][:, None], self._weights[-1]
-        return torch.baddbmm(bias, below, weight.transpose(1, 2))[:, :count]
-
-    def _rows(self, count: int) -> int:
-        first = self._weights[0]
-        widths = [first.shape[2], *(weight.shape[1] for weight in self._weights)]
-        return aligned(count, widths, first.element_size())
+        return torch.baddbmm(biases[-1][:, None], below, weights[-1].transpose(1, 2))[:, :count]
 
 
 def _filled(inputs: Tensor, rows: int) -> Tensor:

@@ -12,6 +12,7 @@ from surfeit.train.job import Job
 from surfeit.train.optimisers import Optimiser, rate
 from surfeit.train.stack.batches import StackBatches
 from surfeit.train.stack.gradients import StackedDense, is_by_example
+from surfeit.train.stack.layers import StackLayers
 from surfeit.train.stack.memory import StackMemory
 from surfeit.train.stack.scores import StackScores
 from surfeit.train.state import Update
@@ -42,11 +43,12 @@ class StackUpdate:
         names = dense_layers(first.model)
         self._dense = None
         if names is not None and _is_closed(first, names):
-            self._dense = StackedDense(names, first.job.objective, memory)
-            self._scores = StackScores(names, first.job.objective, memory)
+            layers = StackLayers(names, memory)
+            self._dense = StackedDense(layers, first.job.objective, memory)
+            self._scores = StackScores(layers, first.job.objective)
             self._everywhere = [courses.get(place, first) for place in range(memory.places)]
             batches = [course.batches for course in self._everywhere]
-            self._batches = StackBatches(batches, self._dense.rows)
+            self._batches = StackBatches(batches, layers.rows)
             self._outputs = memory.of("outputs")
         else:
             self._updates = {
