@@ -6,10 +6,12 @@ import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 TOKEN = "the-token"
+AXE = Path(__file__).parents[3] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
     "--no-sandbox",
@@ -141,6 +143,14 @@ def address(built, chromium, runs):
     store, keys = runs
     with viewing(*keys, "--root", store.root) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """axe-core's program; skips where it is not installed."""
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed: 'npm ci' in web/ does it")
+    return AXE.read_text(encoding="utf-8")
 
 
 @pytest.fixture

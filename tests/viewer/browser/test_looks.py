@@ -1,7 +1,6 @@
 """How the page looks to those who see it dark, small, or not at all: colours and axe-core."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +10,10 @@ from surfeit.data import load
 from surfeit.store import Run
 from surfeit.viewer.export import export
 
-from .viewing import Viewer
+from .viewing import Viewer, violations
 
 pytestmark = pytest.mark.browser
 LINKED = "#v=1&cut=.06&frozen=1"
-AXE = Path(__file__).parents[3] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 COLOURS = """(element) => {
   const look = getComputedStyle(element);
   let ground = element;
@@ -25,26 +23,6 @@ COLOURS = """(element) => {
   }
   return [look.color, getComputedStyle(ground).backgroundColor];
 }"""
-
-
-@pytest.fixture(scope="module")
-def axe():
-    if not AXE.is_file():
-        pytest.skip("axe-core is not installed: 'npm ci' in web/ does it")
-    return AXE.read_text(encoding="utf-8")
-
-
-def violations(page, axe):
-    """What axe-core finds that is serious or critical, a line each."""
-    page.evaluate(axe)
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    assert len(found["passes"]) > 10, "axe-core has looked at nothing"
-    return [
-        f"{one['impact']}: {one['help']}: {node['target']} {node.get('failureSummary', '')}"
-        for one in found["violations"]
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]
 
 
 def opened(page, address):

@@ -9,8 +9,7 @@ from surfeit.data import load
 from surfeit.viewer.export import export
 
 from .test_keyboard import NAME
-from .test_looks import axe, violations  # noqa: F401 (a fixture)
-from .viewing import Viewer
+from .viewing import Viewer, violations
 
 pytestmark = pytest.mark.browser
 SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -37,7 +36,7 @@ def selected(viewer, address):
 
 
 @SCHEMES
-def test_what_a_unit_is_and_what_if_these_go(new_page, address, axe, scheme):  # noqa: F811
+def test_what_a_unit_is_and_what_if_these_go(new_page, address, axe, scheme):
     viewer = selected(Viewer(new_page(color_scheme=scheme)), address)
     assert violations(viewer.page, axe) == []
 
@@ -52,7 +51,7 @@ def test_what_a_unit_is_and_what_if_these_go(new_page, address, axe, scheme):  #
         ("pictures", "updates"),
     ],
 )
-def test_layouts_groups_and_pictures(new_page, address, axe, scheme, control, option):  # noqa: F811
+def test_layouts_groups_and_pictures(new_page, address, axe, scheme, control, option):
     viewer = Viewer(new_page(color_scheme=scheme)).open(f"{address}#v=2&frozen=1")
     viewer.choose(control, option)
     if option.startswith("matrix"):
@@ -63,14 +62,14 @@ def test_layouts_groups_and_pictures(new_page, address, axe, scheme, control, op
     assert violations(viewer.page, axe) == []
 
 
-def test_all_of_them_on_a_telephone(new_page, address, axe):  # noqa: F811
+def test_all_of_them_on_a_telephone(new_page, address, axe):
     viewer = Viewer(new_page(viewport={"width": 390, "height": 900}))
     viewer.open(address + "#v=2&marks=weights&sel=3&frozen=1")
     expect(viewer.legend).to_contain_text("Pictures: weights")
     assert violations(viewer.page, axe) == []
 
 
-def test_moments_that_are_being_taken(viewer, address, axe):  # noqa: F811
+def test_moments_that_are_being_taken(viewer, address, axe):
     viewer.open(address + "#v=2&marks=updates")
     viewer.page.get_by_text("Save", exact=True).click()
     viewer.page.get_by_role("button", name="Moments side by side (PNG)").click()
@@ -82,7 +81,7 @@ def test_moments_that_are_being_taken(viewer, address, axe):  # noqa: F811
     expect(viewer.page.get_by_text("Stopped; nothing is saved.")).to_be_visible()
 
 
-def test_pictures_in_an_export(new_page, built, runs, axe, tmp_path):  # noqa: F811
+def test_pictures_in_an_export(new_page, built, runs, axe, tmp_path):
     store, (first, _) = runs
     out = export(store.find(first), "fc1", tmp_path / "one.html", dataset=load("digits"))
     viewer = Viewer(new_page(offline=True)).open(out.as_uri() + "#v=2&marks=weights&sel=3")

@@ -7,8 +7,7 @@ import pytest
 import torch
 from playwright.sync_api import expect
 
-from .test_looks import axe, violations  # noqa: F401 (a fixture)
-from .viewing import Viewer
+from .viewing import Viewer, violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("built")]
 
@@ -87,7 +86,7 @@ def test_a_run_is_shown_or_put_beside_and_what_differs_is_said(picker, viewer, s
     expect(viewer.page.locator(".differing")).to_be_hidden()
 
 
-def test_the_picker_works_by_keyboard_and_axe_finds_nothing_serious(picker, viewer, axe):  # noqa: F811
+def test_the_picker_works_by_keyboard_and_axe_finds_nothing_serious(picker, viewer, axe):
     assert violations(viewer.page, axe) == []
     viewer.page.keyboard.type("ticket 1")
     expect(picker.locator("tbody tr")).to_have_count(1)

@@ -157,3 +157,16 @@ def is_ringed(view: dict, unit: int, picture: np.ndarray) -> bool:
     paper = np.median(picture.reshape(-1, 3), axis=0).mean()
     ink = colours.mean(axis=1) < 0.35 if paper > 0.5 else colours.mean(axis=1) > 0.75
     return bool(ink.mean() > 0.7)
+
+
+def violations(page, axe):
+    """What axe-core finds that is serious or critical, a line each."""
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    assert len(found["passes"]) > 10, "axe-core has looked at nothing"
+    return [
+        f"{one['impact']}: {one['help']}: {node['target']} {node.get('failureSummary', '')}"
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
