@@ -60,8 +60,8 @@ def export(
         DiskError: if `out` is a folder or cannot be written; found before anything is computed.
         BuildError: if the viewer was not built; the message says how it is.
 
-    Cost: 512 units over 100 epochs with 20,000 links each: under 1 MB and about a second; with maps
-    10 s and 0.4 MB more.
+    Cost: 512 units over 100 epochs with 20,000 links each: under 1 MB and 1.7 s of one core; maps
+    come on top, some tenths of a second each.
     """
     target = _writable(Path(out))
     viewer = viewer_script()

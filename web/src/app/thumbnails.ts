@@ -1,6 +1,6 @@
 // Units as pictures of their weights: on one scale of colours, and what the legend says of them.
 
-import { weightColour } from "../graph/thumbnails";
+import { FULL, weightColour } from "../graph/thumbnails";
 import type { Legend, MarksBy, Scales, Spread, Thumbnails, Timeline, WeightPictures } from "../types";
 import type { Pictured } from "./model";
 import { momentName, short } from "./words";
@@ -8,7 +8,6 @@ import { momentName, short } from "./words";
 /** Full colour, in root mean squares of the weights of a unit with a large norm: the 99th percentile
  * over all units and moments, to which marks are sized too. */
 const FULL_AT = 3;
-const FULL = 127;
 const STEPS = 15;
 
 /** Pictures of units; without them the legend says why. */
