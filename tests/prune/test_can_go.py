@@ -177,6 +177,8 @@ def test_tables_of_losses_and_older_tables_give_estimates():
 def test_errors_say_what_is_missing():
     with pytest.raises(ValueError, match="no criterion orders the units"):
         units_that_can_go({}, lambda name: FLAT)
+    with pytest.raises(ValueError, match="one layer's units, all of them, got curves of 2, 3 rem"):
+        units_that_can_go({"steep": STEEP}, lambda name: curve([0, 1, 2]))
     table = removal_table(
         network(), "0", {"test": splits(20)["test"]}, streams=Streams(0), repeats=1
     )

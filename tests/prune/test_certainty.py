@@ -142,6 +142,8 @@ def test_errors_say_what_is_allowed():
         removal_bounds(counts(0, 6), counts(0, 6), examples=10)
     with pytest.raises(ValueError, match=r"certain must be a number of removals, 0 to 1, got 2"):
         removal_bounds(good, good, examples=10, certain=2)
+    with pytest.raises(ValueError, match=r"first 1 removals are given as certain to change no an"):
+        removal_bounds(counts(0, 6), counts(0, 0), examples=10, certain=1)
     with pytest.raises(ValueError, match=r"loss must be a fraction between 0 and 1"):
         examples_needed(1.0)
     with pytest.raises(ValueError, match=r"examples must be at least 1, got 0"):

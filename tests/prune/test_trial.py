@@ -95,6 +95,8 @@ def test_units_of_no_weight_cost_nothing_and_beat_all_draws():
         split = Split(split.inputs, model(split.inputs).argmax(1))
     trial = removal_trial(model, "fc1", torch.tensor([4, 1]), split)
     assert trial.change == 0
+    assert trial.chosen.certain == 1
+    assert removal_trial(model, "fc1", torch.tensor([4, 2]), split).chosen.certain == 0
     assert trial.as_good == sum(value == 1 for value in trial.random_values)
     assert len(trial.random) == 39
 

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from surfeit.core.printable import printable
     from surfeit.core.split import Split, Task, check_split, check_splits, describe_inputs
     from surfeit.core.streams import Streams, check_seeds
+    from surfeit.core.tango import tango_score
     from surfeit.core.threads import one_thread, threads
     from surfeit.core.ties import Tie, tie_, ties
     from surfeit.core.wrappers import check_module, unwrapped
@@ -124,6 +125,7 @@ __all__ = [
     "skeleton",
     "squared_error",
     "suiting",
+    "tango_score",
     "tensors_of",
     "threads",
     "tie_",

@@ -33,7 +33,7 @@ class Streams:
             raise ValueError(f"seed must be an integer >= 0, got {self.seed!r}")
 
     def get(self, *name: str | int) -> torch.Generator:
-        """A fresh CPU generator at the start of the stream called `name`, e.g. `("order", 3)`."""
+        """A fresh CPU generator at the start of the stream of that name, e.g. `get("order", 3)`."""
         generator = torch.Generator()
         generator.manual_seed(self.seed_of(*name))
         return generator

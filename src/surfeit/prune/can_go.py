@@ -69,8 +69,8 @@ def units_that_can_go(
         answers, which do not err independently, and where nothing at all may be lost.
 
     Raises:
-        ValueError: if there is no criterion, or as `removable`, `removable_by_loss` and
-            `removal_bounds`.
+        ValueError: if there is no criterion, curves differ in length, or as `removable`,
+            `removable_by_loss` and `removal_bounds`.
 
     Cost: that of `removal_bounds`.
     """
@@ -81,6 +81,12 @@ def units_that_can_go(
     }
     criterion = max(estimates, key=lambda name: estimates[name])
     curve = test(criterion)
+    points = {len(one.points) for one in (*validation.values(), curve)}
+    if len(points) > 1:
+        raise ValueError(
+            "all curves must be of one layer's units, all of them, got curves of "
+            f"{', '.join(str(number - 1) for number in sorted(points))} removals"
+        )
     why = _why_no_bounds(curve, loss)
     bounds = None
     if curve.lost is not None and curve.gained is not None and why is None:

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from surfeit.core import check_tensor
-from surfeit.prune.tango import tango_score, threshold
+from surfeit.core import check_tensor, tango_score
+from surfeit.prune.tango import threshold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ def removal_bounds(
 
     Of the population that the examples are drawn from, K* is the largest k such that no k' ≤ k
     removals cost more than δ. With `z_k` Tango's score of the examples lost and gained by k
-    removals (`surfeit.prune.tango`), and α = (1 − confidence) / 2 a side:
+    removals (`surfeit.core.tango_score`), and α = (1 − confidence) / 2 a side:
 
     - lower: the last k before the first with `z_k > −z_L`. It exceeds K* only if the step K* + 1,
       a single one, is passed wrongly: `P(lower > K*) ≤ α` without a correction for many steps.
@@ -78,7 +78,8 @@ def removal_bounds(
 
     Raises:
         ValueError: if the counts are no int64 [removals + 1], not between 0 and the examples, or
-            do not begin with 0, or a number is out of range.
+            do not begin with 0, a number is out of range, or removals that are certain changed
+            an answer.
 
     Source: Angelopoulos et al. 2021, "Learn then Test", section 4 (fixed-sequence testing); Tango
     1998. Measured coverage of each bound at α = 0.05, δ = 0.01 and 300 removals, over 66 planted
@@ -94,6 +95,11 @@ def removal_bounds(
     removals = len(b) - 1
     if not 0 <= certain <= removals:
         raise ValueError(f"certain must be a number of removals, 0 to {removals}, got {certain}")
+    if b[: certain + 1].any() or c[: certain + 1].any():
+        raise ValueError(
+            f"the first {certain} removals are given as certain to change no answer, and some of "
+            "these examples are lost or gained by them: one of the two is not of this curve"
+        )
     alpha = (1 - confidence) / 2
     scores = tango_score(b, c, examples=examples, loss=loss)
     shown = scores <= -threshold(examples, loss, alpha, "lower")

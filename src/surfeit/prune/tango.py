@@ -1,4 +1,4 @@
-"""Tango's score of a paired difference, and thresholds of it whose size is exact."""
+"""Thresholds of Tango's score of a paired difference whose size is exact."""
 
 from functools import lru_cache
 from statistics import NormalDist
@@ -7,44 +7,13 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float64
 
+from surfeit.core import tango_score
+
 Side = Literal["lower", "upper"]
 
 _SHARES = 200  # of gained images that are tried, denser towards none
 _SPREADS = 7.0  # standard deviations of the gained: beyond lies a chance below 1e-11
 _EXACT = 1e-7  # to which a threshold is found; always from above
-
-
-def tango_score(
-    lost: Float64[np.ndarray, " n"] | float,
-    gained: Float64[np.ndarray, " n"] | float,
-    *,
-    examples: int,
-    loss: float,
-) -> Float64[np.ndarray, " n"]:
-    """How far a fall of accuracy lies above `loss`, in standard deviations.
-
-    With b examples lost and c gained of n, and the fall δ that is supposed,
-
-        `B = −b − c + (2n − b + c) δ`,
-        `q̃ = (√(B² + 8 n c δ (1 − δ)) − B) / 4n`, the likeliest share of gained examples,
-        `z = (b − c − n δ) / √(n (2 q̃ + δ (1 − δ)))`.
-
-    Args:
-        lost: how many right answers have become wrong; any shape.
-        gained: how many wrong answers have become right.
-        examples: n, of both.
-        loss: δ, a fraction in (0, 1).
-
-    Returns:
-        the scores: negative where less is lost than δ.
-
-    Source: Tango 1998, equations 9 to 12, for p = lost and q = gained.
-    """
-    b, c, n = np.asarray(lost, dtype=float), np.asarray(gained, dtype=float), examples
-    spread = loss * (1 - loss)
-    B = -b - c + (2 * n - b + c) * loss
-    q = (np.sqrt(B * B + 8 * n * c * spread) - B) / (4 * n)
-    return (b - c - n * loss) / np.sqrt(n * (2 * q + spread))
 
 
 @lru_cache(maxsize=256)

@@ -125,7 +125,11 @@ def removal_trial(
         for part, front in without.fronts(split, objective, memory):
             for tally, order in zip(tallies, orders, strict=True):
                 tally.add(_without_all(without, front, order), part.targets)
-    first, *others = [tally.curve(split.targets.device, certain=0) for tally in tallies]
+        read = without.read_units()
+    first, *others = [
+        tally.curve(split.targets.device, certain=int(not bool(read[order].any())))
+        for tally, order in zip(tallies, orders, strict=True)
+    ]
     return RemovalTrial(removed=len(chosen), units=len(members), chosen=first, random=tuple(others))
 
 

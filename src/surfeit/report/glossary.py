@@ -31,7 +31,7 @@ _AFTER = {
     ),
     "95 % interval": (
         "Would cover the true value in 95 of 100 such measurements. Of one accuracy: Wilson 1927. "
-        "Of a change: paired, over the same {examples}, Agresti and Min 2005."
+        "Of a change: paired, over the same {examples}, Tango 1998."
     ),
 }
 OF_LOSSES = {

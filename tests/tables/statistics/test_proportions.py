@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from surfeit.tables import (
     counted_interval,
@@ -47,15 +47,53 @@ def test_paired_interval_covers_the_truth_as_often_as_it_says():
     assert 0.935 < covered < 0.985
 
 
-def test_paired_interval_equals_padded_wald_written_out():
-    before, after = _right(170, 6, 2, 2)
-    cells = np.array([170.5, 6.5, 2.5, 2.5]) / 182
-    change = cells[2] - cells[1]
-    half = stats.norm.ppf(0.975) * math.sqrt((cells[1] + cells[2] - change**2) / 182)
+def test_paired_interval_of_shares_equals_padded_wald_written_out():
+    before, after = (side.astype(float) for side in _right(170, 6, 2, 2))
+    after[-1] = 0.5  # a share: no answer is wholly right or wrong there
+    changes = after - before
+    change = changes.sum() / 182
+    half = stats.norm.ppf(0.975) * math.sqrt(((changes**2).sum() + 1) / 182 - change**2)
+    half /= math.sqrt(182)
     found = paired_interval(before, after)
-    assert found.estimate == pytest.approx(-4 / 180)
+    assert found.estimate == pytest.approx(changes.mean())
     assert found.lower == pytest.approx(change - half)
     assert found.upper == pytest.approx(change + half)
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "n"), [(6, 2, 180), (0, 0, 360), (9, 0, 360), (0, 4, 50), (50, 0, 50)]
+)
+def test_paired_interval_ends_where_the_score_test_stops_rejecting(lost, gained, n):
+    """The likeliest share gained, given the change, maximises the likelihood: found by search."""
+
+    def score(change: float) -> float:
+        least = max(0.0, change) + 1e-12
+        shares = np.linspace(least, min((1 + change) / 2, 1) - 1e-12, 400_001)
+        likelihood = (
+            special.xlogy(gained, shares)
+            + special.xlogy(lost, shares - change)
+            + special.xlogy(n - lost - gained, 1 - 2 * shares + change)
+        )
+        share = shares[likelihood.argmax()]
+        return (gained - lost - n * change) / math.sqrt(n * (2 * share - change - change**2))
+
+    found, z = counted_interval(lost, gained, n), stats.norm.ppf(0.975)
+    assert -1 <= found.lower <= found.estimate <= found.upper <= 1
+    for end, expected in ((found.lower, z), (found.upper, -z)):
+        if abs(end) < 1:
+            assert score(end) == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize(("n", "lost"), [(360, 0.02), (2000, 0.005), (2000, 0.02)])
+def test_paired_interval_covers_the_truth_where_nothing_is_gained(n, lost):
+    """Wald's, with half an image added to each cell, covers 92.3 and 92.6 % of the first two."""
+    chances = stats.binom.pmf(range(n // 8), n, lost)
+    covered = 0.0
+    for count, chance in enumerate(chances):
+        if chance > 1e-9:
+            found = counted_interval(count, 0, n)
+            covered += chance * (found.lower <= -lost <= found.upper)
+    assert 0.94 < covered < 0.98
 
 
 def test_counted_interval_is_the_paired_one_of_the_same_counts():
