@@ -198,10 +198,25 @@ def test_other_types_are_divided_alike(dtype):
 
 def test_what_cannot_be_divided_is_refused():
     rows = normalised(draw(5, 3))
-    with pytest.raises(ValueError, match="groups and starts must be at least 1, got 0 and 10"):
-        divide(rows, stream(), groups=0)
-    with pytest.raises(ValueError, match=r"labels must be \[5\], one for each unit, got \[4\]"):
-        carried(rows, torch.zeros(4, dtype=torch.int64))
+    for groups in (0, 2.5, True):
+        with pytest.raises(ValueError, match="groups must be a whole number from 1 on, got"):
+            divide(rows, stream(), groups=groups)
+    with pytest.raises(ValueError, match="starts must be a whole number from 1 on, got 0"):
+        divide(rows, stream(), starts=0)
+    with pytest.raises(ValueError, match="draws must be a whole number from 1 on, got 0"):
+        random_cosine(rows, torch.zeros(5, dtype=torch.int64), stream(), draws=0)
+    with pytest.raises(ValueError, match=r"units must be a whole number from 0 on, got 40\.0"):
+        group_count(40.0)
+    short, there = torch.zeros(4, dtype=torch.int64), torch.zeros(5, dtype=torch.int64)
+    for refused in (
+        lambda: carried(rows, short),
+        lambda: own_cosine(rows, short),
+        lambda: random_cosine(rows, short, stream()),
+        lambda: labels_kept(there, short),
+        lambda: own_cosine(rows, there.float()),
+    ):
+        with pytest.raises(ValueError, match=r"labels must be int64 \[5\], one for each unit, got"):
+            refused()
     rows[0, 0] = math.nan
     with pytest.raises(ValueError, match="directions must be finite, got 1 NaN"):
         divide(rows, stream())

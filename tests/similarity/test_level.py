@@ -234,6 +234,17 @@ def test_one_pair_passes_the_level_drawn_from_its_own_kind(dimensions):
     assert np.mean(counts) == pytest.approx(1, abs=0.6)
 
 
+@pytest.mark.parametrize("ratio", [1, 4, 25, 31, 40])
+def test_the_error_of_a_drawn_level_covers_the_true_one(ratio):
+    """In 3 dimensions 1 − t of the level is 2 / pairs; also where its tail is hardly continued."""
+    covered, pairs, generator = 0, 500, Streams(0).get("covering", ratio)
+    for _ in range(200):
+        drawn = 2 * torch.rand(pairs * ratio, generator=generator, dtype=torch.float64) - 1
+        found = level_of_chance(drawn, pairs=pairs)
+        covered += abs(found.value - (1 - 2 / pairs)) <= found.error
+    assert covered / 200 > 0.85
+
+
 def test_few_pairs_leave_no_level_from_chance():
     drawn = torch.linspace(0, 0.9, 1_000)
     assert level_of_chance(drawn, pairs=44).value == 1.0

@@ -115,6 +115,16 @@ def test_the_plane_of_plane_vectors_is_wholly_true():
     assert faithfulness(rows, rows) == (10, 1.0, 1.0)
 
 
+def test_places_that_are_none_and_rows_without_a_direction_are_refused():
+    rows, _ = clustered(12)
+    for places in (torch.zeros(11, 2), torch.zeros(12, 3), torch.full((12, 2), torch.nan)):
+        with pytest.raises(ValueError, match=r"places must be finite \[12, 2\], got"):
+            faithfulness(rows, places)
+    for wrong in (torch.zeros_like(rows), torch.full_like(rows, torch.nan)):
+        with pytest.raises(ValueError, match="directions must have length 1"):
+            faithfulness(wrong, torch.zeros(12, 2))
+
+
 @pytest.mark.parametrize("units", [0, 1, 2])
 def test_of_fewer_than_three_units_nothing_can_be_false(units):
     rows, _ = clustered(units)

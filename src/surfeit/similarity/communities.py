@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from surfeit.core import check_finite, full_precision, one_thread, weight_matrix
+from surfeit.core import check_finite, check_tensor, full_precision, one_thread, weight_matrix
 
 GROUPS = 10
 NO_GROUP = -1
@@ -27,7 +27,12 @@ def group_count(units: int) -> int:
 
     Ten of 40 units or more; of fewer a group for every four, so that few stand alone, and two at
     least.
+
+    Raises:
+        ValueError: if `units` is no whole number from 0 on.
     """
+    if isinstance(units, bool) or not isinstance(units, int) or units < 0:
+        raise ValueError(f"units must be a whole number from 0 on, got {units!r}")
     return max(2, min(GROUPS, units // _UNITS_A_GROUP))
 
 
@@ -54,13 +59,13 @@ def divide(
         int64 [units]: the group of each unit, numbered by falling size; −1 for zero rows.
 
     Raises:
-        ValueError: if groups or starts are fewer than 1, or an entry is not finite.
+        ValueError: if groups or starts are no whole numbers from 1 on, or an entry is not finite.
 
     Source: Dhillon and Modha 2001; Arthur and Vassilvitskii 2007 for the beginnings.
     Cost: O(starts · rounds · units · columns · groups); 0.5 s for 512 units of 784 inputs.
     """
-    if groups < 1 or starts < 1:
-        raise ValueError(f"groups and starts must be at least 1, got {groups} and {starts}")
+    _check_count("groups", groups)
+    _check_count("starts", starts)
     rows, live = _live(rows)
     labels = torch.full((len(rows),), NO_GROUP, device=rows.device)
     if not len(live):
@@ -100,10 +105,7 @@ def carried(
     Cost: O(rounds · units · columns · groups); 10 ms for 512 units of 784 inputs.
     """
     rows, live = _live(rows)
-    if labels.shape != rows.shape[:1]:
-        raise ValueError(
-            f"labels must be [{len(rows)}], one for each unit, got {list(labels.shape)}"
-        )
+    _check_labels(labels, len(rows))
     found = torch.full_like(labels, NO_GROUP)
     there = rows[live]
     known = labels[live] != NO_GROUP
@@ -118,7 +120,11 @@ def own_cosine(rows: Float[Tensor, "units columns"], labels: Int64[Tensor, " uni
     """The mean cosine of units to their own group's mean direction, `Σ_g ‖Σ_{i in g} r_i‖ / n`.
 
     NaN where no unit has a group. Groups of few units come out high, even at random.
+
+    Raises:
+        ValueError: if there is not one label a unit.
     """
+    _check_labels(labels, len(rows))
     inside = labels != NO_GROUP
     count = int(inside.sum())
     return _agreement(rows[inside], labels[inside]) / count if count else math.nan
@@ -132,7 +138,13 @@ def random_cosine(
     *,
     draws: int = _DRAWS,
 ) -> float:
-    """`own_cosine` of random groups of the same sizes: the null, as a mean over some draws."""
+    """`own_cosine` of random groups of the same sizes: the null, as a mean over some draws.
+
+    Raises:
+        ValueError: if there is not one label a unit, or `draws` is less than 1.
+    """
+    _check_labels(labels, len(rows))
+    _check_count("draws", draws)
     inside = labels != NO_GROUP
     there, own = rows[inside], labels[inside]
     if not len(own):
@@ -145,9 +157,29 @@ def random_cosine(
 
 
 def labels_kept(before: Int64[Tensor, " units"], after: Int64[Tensor, " units"]) -> float:
-    """The share of units that keep their group, of those that have one at both; NaN of none."""
+    """The share of units that keep their group, of those that have one at both; NaN of none.
+
+    Raises:
+        ValueError: if the two are not labels of the same units.
+    """
+    _check_labels(before, len(before))
+    _check_labels(after, len(before))
     both = (before != NO_GROUP) & (after != NO_GROUP)
     return float((before == after)[both].double().mean()) if bool(both.any()) else math.nan
+
+
+def _check_count(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be a whole number from 1 on, got {value!r}")
+
+
+def _check_labels(labels: Tensor, units: int) -> None:
+    check_tensor("labels", labels)
+    if labels.dtype != torch.int64 or list(labels.shape) != [units]:
+        raise ValueError(
+            f"labels must be int64 [{units}], one for each unit, got {labels.dtype} "
+            f"{list(labels.shape)}"
+        )
 
 
 def _live(rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -158,12 +158,12 @@ def level_of_pairs(
         return ChanceLevel(
             value=1.0, dimensions=math.nan, median=math.nan, pairs=pairs, drawn=drawn, error=0.0
         )
-    middle = (drawn + 1) // 2 - 1
+    middle = (drawn - 1) // 2  # of an even number the lower of two
     # The order statistics that hold the median of all pairs between them, where some are drawn.
     spread = math.ceil(_SURE * math.sqrt(drawn)) if drawn < pairs else 0
     ranks = [max(middle - spread, 0), middle, min(middle + spread, drawn - 1)]
     sizes = cosines.abs().cpu().numpy()
-    median = order_statistic(sizes, ranks[1])
+    median = (order_statistic(sizes, middle) + order_statistic(sizes, drawn // 2)) / 2
     dimensions = min(_dimensions(median), float(columns))
     error = 0.0
     if drawn < pairs:
@@ -189,8 +189,9 @@ def level_of_chance(products: Float[Tensor, " drawn"], *, pairs: int) -> ChanceL
     with random weight vectors in the place of its own, reading the same inputs. With `r` pairs
     drawn for each one of the layer, the level is the r-th largest inner product. Where `r` is less
     than 32 the tail is continued: `y = −ln(1 − t²)` of the level is `x + e ln(32 / r)`, with `x`
-    the 32nd largest `y` and `e` the mean excess over it. For random directions in any number of
-    dimensions this `y` falls exponentially, but for a slowly varying factor.
+    the 32nd largest `y` and `e` the mean excess of the 31 larger ones over it. For random
+    directions in any number of dimensions this `y` falls exponentially, but for a slowly varying
+    factor.
 
     Args:
         products: inner products of drawn pairs.
@@ -212,8 +213,10 @@ def level_of_chance(products: Float[Tensor, " drawn"], *, pairs: int) -> ChanceL
         at, spread = math.log(tail / rank), 2 * _SURE
         if at > 0:
             excess = -torch.log1p(-largest[:tail].clamp(0, 1 - 1e-12).square())
-            mean = float(excess.mean() - excess[-1])
-            middle, off = float(excess[-1]) + mean * at, spread * mean * at / math.sqrt(tail)
+            mean = float((excess - excess[-1]).sum()) / (tail - 1)
+            # Of an exponential tail the threshold and the mean excess err independently.
+            off = spread * mean * math.sqrt(1 / tail + at**2 / (tail - 1))
+            middle = float(excess[-1]) + mean * at
             value, low, high = (
                 math.sqrt(-math.expm1(-max(y, 0.0))) for y in (middle, middle - off, middle + off)
             )

@@ -35,6 +35,7 @@ _FIRST_EPOCHS, _NEXT_EPOCHS = 500, 100
 _FIRST_WIDTH = 1e-4  # of the beginning, as scikit-learn has it
 _APART = 1e-3  # what begins at one place must not stay there
 _PAIRS = 2**23  # compared at once
+_LENGTH = 1e-3  # of a direction: by so much half precision is off
 
 
 def has_umap() -> bool:
@@ -111,10 +112,18 @@ def faithfulness(
     Returns:
         k, T in [0, 1], the share in [0, 1]; 0 and None of fewer than 3 units.
 
+    Raises:
+        ValueError: if there is not one place a unit, a place is not finite, or a row has not
+            length 1.
+
     Source: Venna and Kaski (2001).
     Cost: O(units² · (columns + k)).
     """
     units = len(rows)
+    if places.shape != (units, 2) or not bool(places.isfinite().all()):
+        raise ValueError(f"places must be finite [{units}, 2], got {list(places.shape)}")
+    if not bool(((rows.norm(dim=1) - 1).abs() < _LENGTH).all()):  # NaN neither
+        raise ValueError("directions must have length 1: leave out units that have none")
     k = min(MOST_NEIGHBOURS, (units - 1) // 2)
     if k < 1:
         return 0, None, None
