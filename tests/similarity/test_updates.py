@@ -13,6 +13,7 @@ from surfeit.similarity import (
     cosine_graph,
     movement,
     normalised,
+    start_left,
     update_directions,
     updates,
 )
@@ -153,3 +154,57 @@ def test_what_cannot_be_compared_is_refused():
         update_directions(broken, initial)
     with pytest.raises(ValueError, match="outputs must be finite"):
         activity(torch.full((2, 3), math.inf))
+
+
+def decayed(share, *, rank=12, units=60, inputs=80, size=1.0, seed="decayed"):
+    """A start of which a share is left, and what was added: of few dimensions, as training is."""
+    initial = draw(units, inputs, name=f"{seed} start")
+    added = draw(units, rank, name=f"{seed} units") @ draw(rank, inputs, name=f"{seed} inputs")
+    added *= size * initial.norm() / added.norm()
+    return share * initial + added, initial, added
+
+
+@pytest.mark.parametrize("share", [0.05, 0.24, 0.6, 0.9])
+def test_what_is_left_of_a_decayed_start_is_found_and_its_directions_with_it(share):
+    weight, initial, added = decayed(share)
+    left = start_left(weight, initial)
+    assert left == pytest.approx(share, abs=4 / math.sqrt(initial.numel()))
+    true = normalised(added)
+    found = (update_directions(weight, left * initial) * true).sum(dim=1)
+    assert found.min() > 0.99
+    if share < 0.5:  # what is missing of the start hides what was added
+        assert (update_directions(weight, initial) * true).sum(dim=1).median() < 0.9
+
+
+def test_without_decay_the_start_is_whole():
+    for trial in range(200):
+        weight, initial, _ = decayed(1.0, seed=f"whole {trial}")
+        assert start_left(weight, initial) == 1.0
+
+
+def test_units_and_inputs_that_stand_show_that_nothing_decays():
+    weight, initial, _ = decayed(0.5)
+    assert start_left(weight, initial) < 0.6
+    for stands in ((3, slice(None)), (slice(None), 7)):
+        other = weight.clone()
+        other[stands] = initial[stands]
+        assert start_left(other, initial) == 1.0
+    zero = initial.clone()
+    zero[3], weight[3] = 0, 0  # a unit that began at zero says nothing
+    assert start_left(weight, zero) < 0.6
+
+
+def test_what_is_left_is_counted_within_a_mask():
+    weight, initial, _ = decayed(0.3)
+    mask = draw(60, 80, name="mask") > 0
+    assert start_left(weight * mask, initial, mask=mask) == pytest.approx(0.3, abs=0.1)
+    assert start_left(weight * mask, initial) < 0.2
+
+
+def test_a_start_of_zeros_and_one_that_is_reversed_stay_within_bounds():
+    weight, initial, _ = decayed(0.3)
+    assert start_left(weight, torch.zeros(60, 80)) == 1.0
+    assert start_left(-initial, initial) == 0.0
+    assert start_left(torch.zeros(60, 80), initial) == 0.0
+    with pytest.raises(ValueError, match="mask must be bool"):
+        start_left(weight, initial, mask=torch.ones(60, 80))

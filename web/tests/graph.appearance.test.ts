@@ -127,7 +127,7 @@ describe("one scale for all moments", () => {
 
   it("is told in two or three sizes", () => {
     const { sizes } = appearanceOf(planted(), stateOf(), { ...ALL, scales }).legend;
-    expect(sizes?.title).toBe("area: norm of the weight vector");
+    expect(sizes?.title).toBe("area: norm of the weight vector, on one scale for all moments");
     expect(sizes?.marks.map(({ label }) => label)).toEqual(["8", "3.7", "1"]);
     for (const { label, radius } of sizes?.marks ?? []) expect(radius).toBeCloseTo(Math.max(9 * Math.sqrt(Number(label) / 8), 2), 5);
   });

@@ -41,7 +41,13 @@ if TYPE_CHECKING:
     from surfeit.similarity.pairs import ends_of, pairwise_products
     from surfeit.similarity.selection import order_statistic
     from surfeit.similarity.strongest import strongest_links
-    from surfeit.similarity.updates import LEAST_ACTIVITY, activity, update_directions, updates
+    from surfeit.similarity.updates import (
+        LEAST_ACTIVITY,
+        activity,
+        start_left,
+        update_directions,
+        updates,
+    )
 
 __all__ = [
     "GROUPS",
@@ -83,6 +89,7 @@ __all__ = [
     "pairwise_products",
     "random_cosine",
     "similarity_blocks",
+    "start_left",
     "strongest_links",
     "total_frame_potential",
     "update_directions",

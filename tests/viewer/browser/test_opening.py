@@ -23,7 +23,7 @@ def test_it_opens_with_what_training_added_and_each_units_nearest(viewer, addres
         "vectors."
     )
     expect(lead(viewer)).to_have_text(
-        re.compile(r"(above chance, inner product 0\.\d+).*be it by chance\.$")
+        re.compile(r"(usual among this layer’s updates, inner product 0\.\d+).*be it by chance\.$")
     )
     expect(viewer.likeness("what training added")).to_have_attribute("aria-pressed", "true")
     expect(viewer.legend).to_contain_text("area: norm of what training added")

@@ -12,7 +12,7 @@ import { createLoader } from "./loader";
 import { firstModel, type Model } from "./model";
 import { createPage } from "./page";
 import { createPlayer } from "./player";
-import { formatState, parseState } from "./state";
+import { formatState, parseState, unknownIn } from "./state";
 import { createStore, type Store } from "./store";
 import style from "./style.css?inline";
 import { titleOf } from "./words";
@@ -32,7 +32,7 @@ export interface Mounted {
 /** Shows what a source has within an element. */
 export function mountViewer(element: HTMLElement, source: Source, options: MountOptions = {}): Mounted {
   const address = options.address ?? noAddress();
-  const store = createStore<Model>(firstModel(parseState(address.read())));
+  const store = createStore<Model>({ ...firstModel(), ...readAddress(address.read()) });
   const root = element.shadowRoot ?? element.attachShadow({ mode: "open" });
   const graph = createGraphView({ within: !options.whole });
   const actions = createActions(store);
@@ -56,7 +56,7 @@ export function mountViewer(element: HTMLElement, source: Source, options: Mount
     writer.stop,
     address.listen((hash) => {
       writer.changed();
-      store.set({ state: parseState(hash) });
+      store.set(readAddress(hash));
     }),
     createPlayer(store, actions.goToIndex),
     follow(store, source, loader),
@@ -80,6 +80,11 @@ export function mountViewer(element: HTMLElement, source: Source, options: Mount
       page.destroy();
     },
   };
+}
+
+/** The state that an address tells of, and a word on what in it is not known. */
+function readAddress(hash: string): Pick<Model, "state" | "word"> {
+  return { state: parseState(hash), word: unknownIn(hash).join(" ") || null };
 }
 
 /** A page that carries a second run was made to show both. */

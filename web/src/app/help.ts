@@ -12,7 +12,7 @@ export interface Help {
 const READING =
   "Each mark stands for one unit of the layer; its area is proportional to the norm of what training added to the unit’s weight " +
   "vector, or of the weight vector itself, on one scale for the whole training, so that what grows is seen to grow. Each unit is " +
-  "joined with those nearest to it; dark links are above chance, faint ones show who is nearest, be it by chance. Or two units are " +
+  "joined with those nearest to it; dark links are above what is usual among the layer’s updates, faint ones show who is nearest, be it by chance. Or two units are " +
   "joined wherever their likeness reaches the cutoff, which begins where chance ends. Joined units pull each other close, all " +
   "others push each other apart: only who is joined with whom has a meaning, not where on the sheet a unit lies. Placed by their " +
   "principal components, units lie as their vectors do in two of many directions; the matrix shows all pairs, opposite ones too. On a t-SNE or UMAP map only who stands beside whom means something. " +

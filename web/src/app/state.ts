@@ -12,6 +12,9 @@ export const MARKS: readonly MarksBy[] = ["discs", "weights", "updates"];
 export const SLIDERS: readonly SliderBy[] = ["moment", "step", "log"];
 export const LAYOUTS: readonly LayoutBy[] = ["force", "plane", "tsne", "umap", "matrix"];
 const SOURCES: readonly SourceOfSimilarity[] = ["weights", "updates", "outputs"];
+const MAPPINGS: readonly ViewState["mapping"][] = ["cosine", "report"];
+/** What an address chooses among names, by what it calls that. */
+const CHOICES: Readonly<Record<string, readonly string[]>> = { source: SOURCES, colour: COLOURS, size: SIZES, marks: MARKS, map: MAPPINGS, layout: LAYOUTS, slider: SLIDERS };
 const FORCES = Object.keys(DEFAULT_FORCES) as (keyof Forces)[];
 
 export const DEFAULT_STATE: ViewState = {
@@ -73,7 +76,7 @@ export function parseState(hash: string): ViewState {
     selected: parseNumbers(given.get("sel") ?? "", MOST_UNITS),
     pinned: parseNumbers(given.get("pin") ?? "", MOST_UNITS),
     twins: given.get("twins") === "1",
-    mapping: given.get("map") === "report" ? "report" : "cosine",
+    mapping: MAPPINGS.find((name) => name === given.get("map")) ?? "cosine",
     layout: LAYOUTS.find((name) => name === given.get("layout")) ?? "force",
     nearest: nearest === null ? usual.nearest : Math.round(within(nearest, NEAREST)),
     trails: given.get("trails") === "1",
@@ -83,6 +86,16 @@ export function parseState(hash: string): ViewState {
     speed: within(number(given, "speed") ?? DEFAULT_SPEED, SPEED),
     loop: given.get("loop") === "1",
   };
+}
+
+/** What an address asks for that is not known, a sentence each: it is shown as by default. */
+export function unknownIn(hash: string): string[] {
+  const given = entries(hash);
+  return Object.entries(CHOICES).flatMap(([name, known]) => {
+    const asked = given.get(name);
+    if (!asked || known.includes(asked)) return [];
+    return [`The address asks for ${name}=${asked}, which is not known: it can be ${known.join(", ")}.`];
+  });
 }
 
 /** The hash that tells of a state, beginning with `#`; empty where all is as by default. */

@@ -56,7 +56,7 @@ export function createToolbar(actions: Actions, live: boolean, pictured: boolean
   const twins = h("input", { type: "checkbox", onchange: () => actions.change({ twins: twins.checked }) });
   const joined = h("label", { class: "check", title: "Joins each unit to the unit of the same number in the other run" }, twins, "join twins");
   const runField = field("run", run, "field roomy");
-  const browser = h("button", { type: "button", title: "Filter and group all runs, and see what differs between two", onclick: browse }, "Browse…");
+  const browser = h("button", { type: "button", class: "square", "aria-label": "Browse…", title: "Browse: filter and group all runs, and see what differs between two", onclick: browse }, "…");
   const mergedField = field("beside", merged);
   const criterionField = field("by", criterion);
   // Of thousands of runs, made anew only where they have changed.

@@ -40,7 +40,7 @@ export const SIMILARITY: Record<SourceOfSimilarity, { label: string; alike: stri
 
 /** What the picture is, in one sentence. */
 export function leadOf(view: View): string {
-  if (!isScene(view.scene)) return view.scene === null ? "Reading what there is to see…" : "";
+  if (!isScene(view.scene)) return view.scene === null && view.model.failure === null && !view.model.gone ? "Reading what there is to see…" : "";
   const { layer, timeline, merged } = view.scene;
   const marks = merged
     ? `Each mark is a unit of ${layerName(layer.name)}: circles of ${timeline.name}, squares of ${merged.name}${elsewhere(view.scene)}`
@@ -114,10 +114,15 @@ function nearestWords({ state }: View): string {
 function strongOf({ facts, innerProduct, state, chance }: View): string {
   if (!facts) return "";
   const { measure } = SIMILARITY[state.source];
-  const level = `${chance && state.cut === null ? "chance" : "the cutoff"}, ${measure} ${short(innerProduct)}`;
-  if (facts.strong === 0) return facts.drawn === 0 ? "" : ` No link is above ${level}: faint ones show who is nearest, be it by chance.`;
+  const usual = state.source === "updates" ? "what is usual among this layer’s updates" : "chance";
+  const byChance = chance && state.cut === null;
+  const level = `${byChance ? usual : "the cutoff"}, ${measure} ${short(innerProduct)}`;
+  const faint = "faint ones show who is nearest, be it by chance.";
+  // Few links are no sign of little redundancy: units that share some of what they learned can go too.
+  const question = byChance ? " How many units can go is another question, which “Removing units” answers." : "";
+  if (facts.strong === 0) return facts.drawn === 0 ? "" : ` No link is above ${level}; ${faint}${question}`;
   const dark = facts.strong === 1 ? "Dark is the one link" : `Dark are the ${counted(facts.strong)} links`;
-  return ` ${dark} above ${level}; faint ones show who is nearest, be it by chance.`;
+  return ` ${dark} above ${level}; ${faint}`;
 }
 
 /** Where the second run has nothing at this moment: which of its moments is shown. */

@@ -79,7 +79,7 @@ export function appearanceOf(
   const marks = sizeMarks(spread).map(({ label, radius }) => ({ label, radius: larger * radius }));
   return {
     appearance: { colour, radius, opacity, shape },
-    legend: { ...legend, entries, sizes: { title: `area: ${SIZES[state.size]}`, marks } },
+    legend: { ...legend, entries, sizes: { title: `area: ${SIZES[state.size]}${extra.scales ? ", on one scale for all moments" : ""}`, marks } },
   };
 }
 

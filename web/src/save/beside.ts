@@ -27,10 +27,14 @@ export function besideEachOther(panels: readonly Panel[], heading: string, words
   const lines = wrapped(words, Math.floor((whole - 2 * MARGIN) / LETTER));
   const head = HEAD + LINE * lines.length;
   const grid = head + rows * (TITLE + height + GAP);
-  const { saving } = panels[panels.length - 1]!;
+  const { saving, title: of } = panels[panels.length - 1]!;
   const last = saving.legend;
-  // Each panel's pictures are of its own moment.
-  const legend = last.pictures ? { ...last, pictures: { ...last.pictures, when: "" } } : last;
+  // What is counted is of one moment, and each panel's pictures are of its own.
+  const legend = {
+    ...last,
+    title: last.entries.length > 0 ? `${last.title}, as of ${of}` : last.title,
+    ...(last.pictures ? { pictures: { ...last.pictures, when: "" } } : {}),
+  };
   const zoom = "matrix" in saving ? 1 : saving.snapshot.zoom;
   const total = grid + legendHeight(legend, whole - 2 * MARGIN, zoom) + 16;
   const laid = panels.map(({ title }, place) => ({

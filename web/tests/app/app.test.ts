@@ -174,7 +174,7 @@ describe("sizes", () => {
   it("are told in the legend as large as they are drawn", async () => {
     const { root, text } = await opened(planted([timeline(KEY)]));
     const across = (): number[] => [...root.querySelectorAll(".sizes circle")].map((mark) => Number(mark.getAttribute("r")));
-    expect(text(".sizes .name")).toBe("area: norm of the weight vector");
+    expect(text(".sizes .name")).toBe("area: norm of the weight vector, on one scale for all moments");
     expect(across()[0]).toBeCloseTo(9);
     graph.heard.status!({ settled: true, drawn: 60, links: 4, zoom: 2, worker: true });
     await wait(50);
@@ -281,7 +281,7 @@ describe("links to the nearest", () => {
 
   it("say so where none is above chance", async () => {
     const { text } = await opened(planted([timeline(KEY)]), "#k=1&cut=1");
-    expect(text(".lead")).toContain("No link is above the cutoff, inner product 1.00: faint ones show who is nearest, be it by chance.");
+    expect(text(".lead")).toContain("No link is above the cutoff, inner product 1.00; faint ones show who is nearest, be it by chance.");
   });
 
   it("say where not enough of them are carried", async () => {
@@ -300,7 +300,7 @@ describe("the picture that a training opens with", () => {
     const { source, text, root, address } = await opened(everyday());
     expect(source.asked.map((query) => query.source)).toEqual(["updates"]);
     expect(text(".lead")).toMatch(/each is joined with the 3 units nearest to it by what training added to their weight vectors\. Dark are/);
-    expect(text(".sizes .name")).toBe("area: norm of what training added");
+    expect(text(".sizes .name")).toBe("area: norm of what training added, on one scale for all moments");
     expect(likeness(root, "updates").getAttribute("aria-pressed")).toBe("true");
     expect(address.hash).toBe("");
   });
@@ -372,7 +372,7 @@ describe("the picture that a training opens with", () => {
 
   it("draws sizes by the norm of the weight vector on request", async () => {
     const { text } = await opened(everyday(), "#size=norm");
-    expect(text(".sizes .name")).toBe("area: norm of the weight vector");
+    expect(text(".sizes .name")).toBe("area: norm of the weight vector, on one scale for all moments");
   });
 });
 

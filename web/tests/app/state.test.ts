@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { COLOURS, DEFAULT_STATE, formatState, leastCut, parseState } from "../../src/app/state";
+import { COLOURS, DEFAULT_STATE, formatState, leastCut, parseState, unknownIn } from "../../src/app/state";
 import { formatNumbers, parseNumbers } from "../../src/app/numbers";
 import { RANGES } from "../../src/graph/forces";
 import type { Forces, ViewState } from "../../src/types";
@@ -43,6 +43,16 @@ function someState(draw: () => number): ViewState {
 }
 
 describe("the address", () => {
+  it("tells what it asks for and nobody knows, and nothing else", () => {
+    expect(unknownIn("#v=2&source=weight&layout=spiral&colour=group&sel=3")).toEqual([
+      "The address asks for source=weight, which is not known: it can be weights, updates, outputs.",
+      "The address asks for layout=spiral, which is not known: it can be force, plane, tsne, umap, matrix.",
+    ]);
+    const draw = random(8);
+    for (let trial = 0; trial < 100; trial += 1) expect(unknownIn(formatState(someState(draw)))).toEqual([]);
+    expect(unknownIn("")).toEqual([]);
+  });
+
   it("holds every state and gives it back", () => {
     const draw = random(7);
     for (let trial = 0; trial < 300; trial += 1) {

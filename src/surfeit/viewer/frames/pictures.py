@@ -28,7 +28,7 @@ from surfeit.viewer.timelines.replicates import band_of
 from surfeit.viewer.timelines.rows import Row, packed_rows
 from surfeit.viewer.timelines.timeline import Learning, Timeline, chosen_moments
 
-SEMANTICS = 9
+SEMANTICS = 10
 """Goes up when a picture of the same weights changes, so that older ones are not shown."""
 
 SOURCES = ("weights", "updates", "outputs")
@@ -154,14 +154,16 @@ class Pictures:
     def removal(self, query: Query) -> bytes:
         """Removal orders of one layer at one moment and, with data, what removals cost.
 
-        At the last moment of a training it says how many units can go, too.
+        At the last moment of a training, and so at each level of tickets, it says how many units
+        can go, too.
         """
         place, sample, note = self._resolved(query), None, None
         try:
             sample = self.library.sample(place.timeline, place.at)
         except ValueError as error:
             note = f"removals are not measured: {error}"
-        last = place.timeline.axis == "step" and place.at == place.timeline.moment()
+        run, step = place.timeline.place(place.at)
+        last = step == run.steps()[-1]
         name = self._name("removal", [place], sample and sample.digest, note, last)
         split = sample and sample.split
 

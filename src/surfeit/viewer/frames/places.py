@@ -13,6 +13,7 @@ from surfeit.similarity import (
     judged_pairs,
     normalised,
     output_directions,
+    start_left,
     update_directions,
     updates,
 )
@@ -33,7 +34,7 @@ from surfeit.viewer.frames.weight_pictures import (
 )
 from surfeit.viewer.timelines.describing import chance_of
 from surfeit.viewer.timelines.networks import objective_of
-from surfeit.viewer.timelines.records import Weights
+from surfeit.viewer.timelines.records import Weights, decays
 from surfeit.viewer.timelines.timeline import Timeline
 
 
@@ -55,6 +56,32 @@ class Origin:
     def note(self) -> str | None:
         """The same as a sentence on movement."""
         return None if self.why is None else f"movement is unknown: {self.why}"
+
+
+@dataclass(frozen=True)
+class Start:
+    """What weight decay left of the random start: what training added is counted from there.
+
+    Args:
+        weight: [units, inputs].
+        left: the share, in [0, 1]; 1 where nothing decays.
+    """
+
+    weight: Tensor
+    left: float
+
+    def added(self, weights: Weights) -> Tensor:
+        """What training added to each weight vector."""
+        weight, mask = weights
+        return updates(weight, self.weight, mask=mask)
+
+    @property
+    def note(self) -> str | None:
+        """A sentence where the start is not what it was."""
+        share = f"{100 * self.left:.0f}"
+        if share == "100":
+            return None
+        return f"weights decay: {share} % of the random start is left, and updates count from there"
 
 
 @dataclass(frozen=True)
@@ -128,11 +155,12 @@ class Place:
         """
         weight, mask = weights
         shape = self.timeline.layer(self.layer)
+        start = self._start(weights, origin)
         level, said, rows, products = None, None, None, None
         if source == "weights":
             level = chance_of(shape)
         elif source == "updates":
-            rows, said = self.update_rows(weights, origin, active)
+            rows, said = self._update_rows(weights, origin, start, active)
             if judged:
                 found, products = judged_pairs(rows, groups=shape.groups)
                 level = found.value
@@ -146,33 +174,37 @@ class Place:
             known = units_of(
                 weight,
                 origin=origin.directions,
-                moved=self._moved(weight, mask, origin),
+                moved=None if start is None else start.added(weights).norm(dim=1),
                 kept=None if mask is None else shape.kept_shares(mask),
             )
         rows = known.rows if rows is None else rows
         units = replace(known, rows=rows, level=level, products=products)
         return units, ". ".join(filter(None, (origin.note, said))) or None
 
-    def update_rows(
-        self, weights: Weights, origin: Origin, active: ActiveUnits
+    def _update_rows(
+        self, weights: Weights, origin: Origin, start: "Start | None", active: ActiveUnits
     ) -> tuple[Float[Tensor, "units inputs"], str | None]:
         """The directions of what training added, 0 for silent units; what is to be said of them.
 
         Raises:
             ValueError: if it is unknown what training began with, or a weight is not finite.
         """
-        if origin.weight is None:
+        if start is None:
             why = origin.why or "the run's first snapshot was not kept"
             raise ValueError(f"updates are unknown: {why}")
-        (weight, mask), start = weights, origin.weight
+        weight, mask = weights
         active_units, said = active.of(self.timeline, self.layer, self.at)
-        return update_directions(weight, start, mask=mask, active=active_units), said
+        said = ". ".join(filter(None, (start.note, said))) or None
+        return update_directions(weight, start.weight, mask=mask, active=active_units), said
 
-    @staticmethod
-    def _moved(weight: Tensor, mask: Tensor | None, origin: Origin) -> Tensor | None:
+    def _start(self, weights: Weights, origin: Origin) -> "Start | None":
+        """What is left of the beginning at this moment; None where that is unknown."""
         if origin.weight is None:
             return None
-        return updates(weight, origin.weight, mask=mask).norm(dim=1)
+        weight, mask = weights
+        run, _ = self.timeline.place(self.at)
+        left = start_left(weight, origin.weight, mask=mask) if decays(run) else 1.0
+        return Start(origin.weight * left, left)
 
     def spectrum(self) -> SpectrumFrame:
         """The layer's eigenvalues.
@@ -233,10 +265,11 @@ class Place:
             ValueError: if the network cannot be followed.
             StoreError: if it cannot be read.
         """
-        (weight, mask), start = self.weights(), self.origin().weight
+        weights = self.weights()
+        start = self._start(weights, self.origin())
         return weight_pictures(
-            weight,
-            None if start is None else updates(weight, start, mask=mask),
+            weights[0],
+            None if start is None else start.added(weights),
             network=self.timeline.network(self.at, examples),
             layer=self.layer,
             examples=examples,

@@ -12,7 +12,7 @@ from surfeit.similarity import angles, normalised, output_directions
 
 _WITHOUT = {
     "weights": "no direction: all weights are zero",
-    "updates": "no part in the links: silent, or nothing was added to the weights",
+    "updates": "no part in the links",
     "outputs": "no correlation with others: outputs are the same for all examples",
 }
 
@@ -113,4 +113,14 @@ def note_of(units: Units, source: str) -> str | None:
     if source == "updates" and not bool((units.moved > 0).any()):
         return "there are no updates to compare yet: training began here"
     who = "1 unit has" if without == 1 else f"{without} units have"
-    return f"{who} {_WITHOUT[source]}"
+    return f"{who} {_WITHOUT[source]}{_why(units, without) if source == 'updates' else ''}"
+
+
+def _why(units: Units, without: int) -> str:
+    """Why units have no part in the links of updates."""
+    unmoved = int((units.moved == 0).sum())
+    if unmoved == 0:
+        return ": silent"
+    if unmoved >= without:
+        return ": nothing was added to the weights"
+    return f": {without - unmoved} silent, to {unmoved} nothing was added"

@@ -50,6 +50,20 @@ class LayerShape:
         return mask.sum(dim=1) / (self.inputs // self.groups)
 
 
+def decays(run: Run) -> bool:
+    """Whether weight decay, or an L1 penalty, may have shrunk the start of a training.
+
+    True of a loop of the user's own, which does not say.
+
+    Raises:
+        StoreError: if the record is damaged.
+    """
+    recipe = run.config.get("recipe")
+    if not isinstance(recipe, Mapping):
+        return True
+    return any(recipe.get(name) != 0 for name in ("weight_decay", "l1"))
+
+
 def layer_shapes(run: Run) -> list[LayerShape]:
     """The layers as a run's record describes them.
 
