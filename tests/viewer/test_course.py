@@ -7,7 +7,7 @@ import torch
 from surfeit.core import StoreError, Streams
 from surfeit.data import load
 from surfeit.models import mlp
-from surfeit.similarity import carried, divide, update_directions
+from surfeit.similarity import carried, divide, start_left, update_directions, updates
 from surfeit.store import Store
 from surfeit.train import Recipe, train
 from surfeit.viewer.bundles.bundle import FILM_ARRAYS, bundle
@@ -188,6 +188,24 @@ def test_merged_updates_have_the_first_runs_level_and_the_same_links(store, time
     apart = apart_of(film.lowest + (last - 1.0) * film.step)
     export = int(((last > 0) & (apart <= about["level_apart"][-1])).sum())
     assert export == (arrays["apart"] <= header["level_apart"]).sum()
+
+
+def test_what_training_added_is_counted_from_what_weight_decay_left_of_the_start(tmp_path):
+    store = Store(tmp_path)
+    recipe = Recipe(epochs=6, lr=0.3, batch_size=60, weight_decay=0.01)
+    model = mlp((40,), input_shape=(1, 8, 8), classes=10)
+    run = train(model, load("digits"), recipe, store=store)
+    pictures = Pictures(Library(store, [run.path]), Cache(None))
+    header, arrays = decode(pictures.graph(Query(run.key, "fc1", "updates")))
+    first, last = run.weights("fc1", [0, run.steps()[-1]])
+    left = start_left(last, first)
+    assert left == pytest.approx((1 - 0.3 * 0.01) ** run.steps()[-1], abs=0.15)
+    expected = updates(last, left * first).norm(dim=1)
+    np.testing.assert_allclose(arrays["moved"], expected, rtol=1e-5)
+    assert f"weights decay: {100 * left:.0f} % of the random start is left" in header["note"]
+    beginning, arrays = decode(pictures.graph(Query(run.key, "fc1", "updates", at=0)))
+    assert not arrays["moved"].any()
+    assert "decay" not in (beginning["note"] or "")
 
 
 def test_masked_weights_are_no_updates(writing):
