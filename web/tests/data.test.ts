@@ -140,7 +140,7 @@ describe("a bundle", () => {
       expect(frame.floor).toBeCloseTo(film.floor[moment]!, 5);
       film.norm[moment]!.forEach((norm, unit) => expect(frame.norm[unit]).toBeCloseTo(norm, 5));
       film.angle[moment]!.forEach((angle, unit) => expect(frame.angle[unit]).toBeCloseTo(angle ?? NaN, 5));
-      expect(frame.note).toMatch(/^inner products are rounded, by up to 0\.\d{4}$/);
+      expect(frame.note).toMatch(/^inner products are rounded, by up to 0\.\d{4}, norms and angles by 0\.2 % of their range$/);
     }
   });
 
