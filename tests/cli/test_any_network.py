@@ -88,6 +88,15 @@ def test_a_network_that_no_record_can_build_is_built_by_a_function(own, stream, 
     assert pq.read_table(out / "removal-back.parquet")["units"][0].as_py() == 6
 
 
+def test_a_run_tells_which_function_built_its_network(own, tmp_path, capsys):
+    root = tmp_path / "runs"
+    trained = ["--model", f"{own}:stream", "--data", "digits", "--steps", "10", "--root", root]
+    assert call("train", *trained, "--quiet") == 0
+    key = capsys.readouterr().out.split()[-1]
+    assert call("inspect", key, "--root", root, "--quiet") == 1
+    assert f"network: --model {own}:stream, as when it was trained, " in capsys.readouterr().err
+
+
 def test_what_builds_no_network_is_said(own, stream, tmp_path, capsys):
     arguments = ["--layer", "stem", "--out", tmp_path / "out"]
     assert call("prune", stream, *arguments) == 1

@@ -41,10 +41,15 @@ def _printed_part(architecture: dict[str, Any]) -> dict[str, str] | None:
 
 
 def builder_advice(architecture: dict[str, Any]) -> str:
-    """What to do about an architecture that is not rebuildable: a sentence."""
+    """What to do about an architecture that is not rebuildable: a sentence.
+
+    Where the record names the function that built the network, under `builder`, so does this.
+    """
     place, _, name = architecture["class"].rpartition(".")
     own = not place.startswith("torch.") and place != "__main__" and "<" not in place
     example = f"--model {place}:{name} (where that needs no arguments), " if own else ""
+    if builder := architecture.get("builder"):
+        example = f"--model {builder}, as when it was trained, "
     return (
         f"Name what builds the network: {example}--model package.module:function or --model "
         "path/to/file.py:function; in Python pass a network that the weights go into, "

@@ -84,12 +84,18 @@ class Run:
     def architecture(self) -> dict[str, Any]:
         """What is known of the network, for `surfeit.models.rebuild`.
 
+        Of one that only its own code builds that has, as `builder`, the function's name if known.
+
         Raises:
             StoreError: if nothing is.
         """
+        from surfeit.models import is_rebuildable
+
         for said in (self.about, self.config):
             if "architecture" in said:
-                return said["architecture"]
+                found, builder = said["architecture"], self.about.get("builder")
+                foreign = not is_rebuildable(found) and isinstance(builder, str)
+                return {**found, "builder": builder} if foreign else found
         raise StoreError(f"{self.path}/run.json is damaged: it has no architecture. {DISCARD}")
 
     @property

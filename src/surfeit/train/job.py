@@ -28,7 +28,15 @@ from surfeit.core import (
 from surfeit.core.importing import named_object, reference
 from surfeit.core.objective import objective_from_json, objective_to_json
 from surfeit.data import Dataset, receive_dataset, send_dataset
-from surfeit.models import Builder, Structure, initialise_, is_rebuildable, key_form, name_of
+from surfeit.models import (
+    Builder,
+    OwnBuilder,
+    Structure,
+    initialise_,
+    is_rebuildable,
+    key_form,
+    name_of,
+)
 from surfeit.store import SCHEMA, Objects, Run, canonical, canonical_json, key_of
 from surfeit.train.building import (
     Drawn,
@@ -261,7 +269,8 @@ class Job:
             name = getattr(builder, "__name__", type(builder).__name__).replace("_", "-")
             model = "-".join([name, *map(str, widths)])
         frozen = {"frozen": self.frozen} if self.frozen else {}
-        return {"model": model, "data": self.dataset.name, **frozen}
+        own = {"builder": self.model.function} if isinstance(self.model, OwnBuilder) else {}
+        return {"model": model, "data": self.dataset.name, **own, **frozen}
 
     def _is_drawn(self) -> bool:
         """Whether the initial weights are those that the seed's stream gives, whoever drew them."""

@@ -74,7 +74,11 @@ def new_page(browser, complaints):
     contexts = []
 
     def open_one(**options):
-        options = {"viewport": {"width": 1200, "height": 800}, "reduced_motion": "reduce", **options}
+        options = {
+            "viewport": {"width": 1200, "height": 800},
+            "reduced_motion": "reduce",
+            **options,
+        }
         context = browser.new_context(**options)
         context.set_default_timeout(20_000)
         contexts.append(context)
