@@ -18,7 +18,7 @@ from surfeit.store import Store
 from surfeit.train import Recipe, train
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.pictures import Pictures
-from surfeit.viewer.frames.pictures import Query as PictureQuery
+from surfeit.viewer.frames.query import Query as PictureQuery
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.wire import decode
 

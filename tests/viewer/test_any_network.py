@@ -26,7 +26,8 @@ from surfeit.train import Recipe, Recorder, train
 from surfeit.viewer.bundles.bundle import bundle
 from surfeit.viewer.bundles.contents import contents, opened, still
 from surfeit.viewer.frames.cache import Cache
-from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.frames.pictures import Pictures
+from surfeit.viewer.frames.query import Query
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.networks import Networks, objective_of
 from surfeit.viewer.timelines.run import RunTimeline

@@ -12,8 +12,9 @@ from surfeit.viewer.bundles import pictured as chosen
 from surfeit.viewer.bundles.bundle import bundle
 from surfeit.viewer.bundles.pictured import pictured
 from surfeit.viewer.frames.cache import Cache
-from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.frames.pictures import Pictures
 from surfeit.viewer.frames.places import Place
+from surfeit.viewer.frames.query import Query
 from surfeit.viewer.timelines.library import Library, some_examples
 from surfeit.viewer.timelines.run import RunTimeline
 from surfeit.viewer.wire import decode

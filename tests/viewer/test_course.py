@@ -15,8 +15,9 @@ from surfeit.viewer.bundles.film import Film, levels
 from surfeit.viewer.frames.active import ActiveUnits, favourite_class
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.course import course_frame
-from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.frames.pictures import Pictures
 from surfeit.viewer.frames.quantised import apart_of
+from surfeit.viewer.frames.query import Query
 from surfeit.viewer.timelines.library import Library, some_examples
 from surfeit.viewer.timelines.run import RunTimeline
 from surfeit.viewer.wire import decode

@@ -15,7 +15,8 @@ from surfeit.viewer.bundles.bundle import FILM_ARRAYS, bundle
 from surfeit.viewer.bundles.film import Film, levels
 from surfeit.viewer.bundles.series import Series, values_of
 from surfeit.viewer.frames.cache import Cache
-from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.frames.pictures import Pictures
+from surfeit.viewer.frames.query import Query
 from surfeit.viewer.frames.spectrum import spectrum_frame
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.run import RunTimeline

@@ -21,9 +21,10 @@ from surfeit.viewer.fallback import still_view
 from surfeit.viewer.frames.active import MOST_MEASURED, ActiveUnits, measured_at
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.graph import graph_frame
-from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.frames.pictures import Pictures
 from surfeit.viewer.frames.places import Place
 from surfeit.viewer.frames.quantised import STEPS, apart_of, cut_of, inner_product_of, limit_of
+from surfeit.viewer.frames.query import Query
 from surfeit.viewer.frames.units import units_of
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.run import RunTimeline

@@ -20,7 +20,8 @@ from surfeit.viewer.frames.active import ActiveUnits
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.embedding import embedded, faithfulness
 from surfeit.viewer.frames.maps import chosen_for, map_frame, seconds_of
-from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.frames.pictures import Pictures
+from surfeit.viewer.frames.query import Query
 from surfeit.viewer.serving.serve import serving
 from surfeit.viewer.serving.server import application
 from surfeit.viewer.timelines.library import Library

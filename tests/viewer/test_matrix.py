@@ -8,7 +8,8 @@ from surfeit.similarity import normalised
 from surfeit.store import Store
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.matrix import NONE, matrix_frame
-from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.frames.pictures import Pictures
+from surfeit.viewer.frames.query import Query
 from surfeit.viewer.frames.units import units_of
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.wire import decode

@@ -16,8 +16,9 @@ from surfeit.store import Store
 from surfeit.train import Recipe, train
 from surfeit.viewer.frames.cache import Cache
 from surfeit.viewer.frames.outputs import sampled_outputs
-from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.frames.pictures import Pictures
 from surfeit.viewer.frames.quantised import inner_product_of
+from surfeit.viewer.frames.query import Query
 from surfeit.viewer.timelines.library import Library, UnknownTimelineError
 from surfeit.viewer.wire import decode
 

@@ -8,8 +8,9 @@ from surfeit.core import StoreError
 from surfeit.similarity import updates
 from surfeit.store import Store
 from surfeit.viewer.frames.cache import Cache
-from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.frames.pictures import Pictures
 from surfeit.viewer.frames.plane import plane_frame, principal_plane
+from surfeit.viewer.frames.query import Query
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.run import RunTimeline
 from surfeit.viewer.wire import decode

@@ -8,7 +8,8 @@ from surfeit.core import StoreError
 from surfeit.similarity import angles, normalised, updates
 from surfeit.store import Store
 from surfeit.viewer.frames.cache import Cache
-from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.frames.pictures import Pictures
+from surfeit.viewer.frames.query import Query
 from surfeit.viewer.frames.scales import scales_frame, spread_of
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.run import RunTimeline

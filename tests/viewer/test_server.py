@@ -20,7 +20,8 @@ from surfeit.store import Run, Store
 from surfeit.train import Recipe, Recorder, train
 from surfeit.viewer import assets
 from surfeit.viewer.frames.cache import Cache
-from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.frames.pictures import Pictures
+from surfeit.viewer.frames.query import Query
 from surfeit.viewer.serving.guard import is_our_name
 from surfeit.viewer.serving.serve import serving
 from surfeit.viewer.serving.server import application

@@ -13,7 +13,8 @@ from surfeit.tables import counted_interval
 from surfeit.train import Recipe, train
 from surfeit.viewer.frames import trial
 from surfeit.viewer.frames.cache import Cache
-from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.frames.pictures import Pictures
+from surfeit.viewer.frames.query import Query
 from surfeit.viewer.frames.removal import Measuring
 from surfeit.viewer.frames.trial import trial_answer, units_in
 from surfeit.viewer.timelines.library import Library

@@ -13,7 +13,8 @@ from surfeit.store import Store
 from surfeit.train import Recipe, train
 from surfeit.viewer.frames.activity import activity_frame, example_pictures, pictured
 from surfeit.viewer.frames.cache import Cache
-from surfeit.viewer.frames.pictures import Pictures, Query
+from surfeit.viewer.frames.pictures import Pictures
+from surfeit.viewer.frames.query import Query
 from surfeit.viewer.frames.weight_pictures import weight_pictures, why_no_pictures
 from surfeit.viewer.timelines.library import Library
 from surfeit.viewer.timelines.networks import Network

@@ -4,10 +4,10 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
-from surfeit.core import DataError, Split, StoreError, SurfeitError, unknown
+from surfeit.core import DataError, Split, StoreError, SurfeitError
 from surfeit.viewer.frames.active import ActiveUnits, measured_at
 from surfeit.viewer.frames.activity import example_pictures
 from surfeit.viewer.frames.cache import Cache
@@ -19,6 +19,7 @@ from surfeit.viewer.frames.maps import map_frame
 from surfeit.viewer.frames.matrix import matrix_frame
 from surfeit.viewer.frames.places import Place, joined
 from surfeit.viewer.frames.plane import plane_frame
+from surfeit.viewer.frames.query import Query
 from surfeit.viewer.frames.scales import scales_frame
 from surfeit.viewer.frames.trial import units_in
 from surfeit.viewer.frames.units import Units
@@ -31,36 +32,8 @@ from surfeit.viewer.timelines.timeline import Learning, Timeline, chosen_moments
 SEMANTICS = 10
 """Goes up when a picture of the same weights changes, so that older ones are not shown."""
 
-SOURCES = ("weights", "updates", "outputs")
-
 # Of these a catalog tells everything: a page opens one of the first, as a rule.
 _MOST_WHOLE, _MOST_MOMENTS = 20, 2_000
-
-
-@dataclass(frozen=True)
-class Query:
-    """Which picture is asked for.
-
-    Args:
-        timeline: its name.
-        layer: dotted name; "" for a network that is a single layer.
-        source: what units are compared by: "weights", "updates" or "outputs".
-        at: a moment, a step or a level; the last one if not given.
-        merged: another timeline whose units of the same layer are added.
-
-    Raises:
-        ValueError: if the source is none of these.
-    """
-
-    timeline: str
-    layer: str
-    source: Literal["weights", "updates", "outputs"] = "weights"
-    at: int | None = None
-    merged: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.source not in SOURCES:
-            raise unknown("source of similarity", self.source, SOURCES)
 
 
 class Pictures:

@@ -28,7 +28,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from surfeit.core import StoreError, SurfeitError, lacks_memory
 from surfeit.viewer import assets
-from surfeit.viewer.frames.pictures import Query
+from surfeit.viewer.frames.query import Query
 from surfeit.viewer.serving.guard import NO_TOKEN, Guard, TokenNeeded, has_token, same
 from surfeit.viewer.serving.turns import GoneError, Turns
 from surfeit.viewer.timelines.library import UnknownTimelineError
