@@ -175,13 +175,9 @@ def figure(table: pa.Table) -> Figure:
         left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18))
         dots(right, groups)
         right.axvline(STABLE, color=GREY, linestyle="--")
-        right.annotate("stable below", (STABLE, len(groups) - 0.6), **_LEFT)
-        right.set(title="Barrier", xlabel="worst error less that of the ends")
+        right.set(title="Barrier (dashed: stable below)", xlabel="worst on the line less the ends")
         dots_legend(right)
     return drawing
-
-
-_LEFT: dict[str, Any] = {"xytext": (-3, 0), "textcoords": "offset points", "ha": "right"}
 
 
 def _kinds(table: pa.Table) -> list[tuple[str, int]]:
