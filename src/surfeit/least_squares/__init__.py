@@ -1,4 +1,4 @@
-"""Linear models fitted by least squares: solutions, exact risks, random features, conditioning."""
+"""Linear models fitted by least squares: solutions, exact risks, random features, descent."""
 
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,13 @@ if TYPE_CHECKING:
         weak_feature_risk,
     )
     from surfeit.least_squares.random_feature_risk import random_feature_risk
+    from surfeit.least_squares.sgd import (
+        best_rate,
+        critical_batch,
+        expected_losses,
+        noise_floor,
+        simulated_losses,
+    )
     from surfeit.least_squares.solution import minimum_norm
     from surfeit.least_squares.widths import Fit, check_fits, check_widths, fits_by_width
 
@@ -33,19 +40,24 @@ __all__ = [
     "Fit",
     "RandomFeatures",
     "Risk",
+    "best_rate",
     "bias_and_variance",
     "check_fits",
     "check_widths",
     "condition_number",
+    "critical_batch",
     "descent_steps",
+    "expected_losses",
     "fits_by_width",
     "limiting_condition_number",
     "limiting_descent_steps",
     "minimum_norm",
+    "noise_floor",
     "random_feature_error",
     "random_feature_risk",
     "ridge_risk",
     "ridgeless_risk",
+    "simulated_losses",
     "weak_feature_errors",
     "weak_feature_quantile",
     "weak_feature_risk",

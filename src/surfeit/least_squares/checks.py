@@ -2,6 +2,9 @@
 
 import math
 
+import torch
+from torch import Tensor
+
 
 def check_size(name: str, value: int, least: int = 1) -> None:
     """Says so if a number of features, examples or draws is no whole number of at least `least`."""
@@ -19,3 +22,22 @@ def check_positive(name: str, value: float) -> None:
     """Says so if a ratio or a squared norm is not above 0 and finite."""
     if not 0 < value < math.inf:
         raise ValueError(f"{name} must be above 0 and finite, got {value}")
+
+
+def check_numbers(name: str, values: Tensor, shape: tuple[int | None, ...]) -> None:
+    """Says so if a tensor has another shape, no entry, or one that is not real and finite.
+
+    Args:
+        name: in words, in the plural.
+        values: the tensor.
+        shape: its sizes; None where any but 0 will do.
+    """
+    fits = len(values.shape) == len(shape) and all(
+        size > 0 if wanted is None else size == wanted
+        for size, wanted in zip(values.shape, shape, strict=True)
+    )
+    if not fits:
+        sizes = ", ".join("any" if one is None else str(one) for one in shape)
+        raise ValueError(f"{name} must be of shape [{sizes}], got {list(values.shape)}")
+    if values.is_complex() or not bool(torch.isfinite(values).all()):
+        raise ValueError(f"{name} must be real and finite: some are not")
