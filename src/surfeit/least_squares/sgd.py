@@ -20,6 +20,8 @@ from surfeit.least_squares.checks import check_numbers, check_positive, check_si
 from surfeit.least_squares.free_memory import check_memory, free_memory
 
 _EPS = torch.finfo(torch.float64).eps
+_AT_ONCE = 2**17
+"""Errors that are kept before their losses are taken: a megabyte."""
 
 
 @one_thread()
@@ -70,16 +72,14 @@ def expected_losses(
     moment, noise = torch.outer(mean, mean), rate**2 * _per_batch(batch)
     shrinks = 1 - rate * values
     both = torch.outer(shrinks, shrinks) - noise * torch.outer(values, values)
-    scaled, squared = noise / len(examples) * examples, left**2
-    losses = values.new_full((steps + 1,), math.inf)
+    scaled, squared = noise / len(examples) * examples.T, left**2
+    variances = values.new_empty(steps + 1, len(values))
     for step in range(steps + 1):
-        loss = float(values @ moment.diagonal()) / 2
-        if not math.isfinite(loss):
-            break
-        losses[step] = loss
+        variances[step] = moment.diagonal()
         errors = ((examples @ moment) * examples).sum(1) - 2 * left * (examples @ mean) + squared
-        moment, mean = both * moment + (scaled.T * errors) @ examples, shrinks * mean
-    return losses
+        moment.mul_(both).addmm_(scaled * errors, examples)
+        mean = shrinks * mean
+    return _overflown(variances @ values / 2)
 
 
 @one_thread()
@@ -168,20 +168,17 @@ def simulated_losses(
     check_size("runs", runs)
     check_numbers("the start", start, (inputs.shape[1],))
     given, wanted, begin = (one.detach().cpu().double() for one in (inputs, targets, start))
-    count = len(given)
-    weights, columns = begin.repeat(runs, 1), given.T.contiguous()
-    shares = given.new_full((runs, count), 1 / count)
+    weights, count = begin.repeat(runs, 1), len(given)
     losses = given.new_empty(steps + 1, runs)
-    for step in range(steps + 1):
-        errors = weights @ columns - wanted
-        losses[step] = (errors + system.left).square().sum(1) / (2 * count)
-        if batch is not None:
-            drawn = torch.randint(count, (runs, batch), generator=generator)
-            each = given.new_full((runs, batch), 1 / batch)
-            shares = torch.zeros_like(shares).scatter_add_(1, drawn, each)
-        weights = weights - rate * (shares * errors) @ given
-    # What overflowed is infinite, and an example that is not drawn makes 0 times that, NaN.
-    return losses.T.nan_to_num(nan=math.inf, posinf=math.inf).contiguous()
+    # Many steps at once but for the two products: of small matrices all else is overhead.
+    for some in torch.arange(steps + 1).split(max(1, _AT_ONCE // (runs * count))):
+        shares = _shares(len(some), runs, count, batch, generator)
+        errors = torch.empty_like(shares)
+        for share, error in zip(shares, errors, strict=True):
+            torch.addmm(-wanted, weights, given.T, out=error)
+            weights.addmm_(share * error, given, alpha=-rate)
+        losses[some] = (errors + system.left).square().sum(2) / (2 * count)
+    return _overflown(losses.T.contiguous())
 
 
 @one_thread()
@@ -267,6 +264,22 @@ def _pairs(system: _System, rate: float, batch: int | None) -> Tensor:
     weights = rate * noise / len(examples) / (one + other - rate * (1 - noise) * one * other)
     weights = torch.where(first == second, weights, 2 * weights)
     return examples[:, first] * examples[:, second] * weights.sqrt()
+
+
+def _shares(
+    steps: int, runs: int, examples: int, batch: int | None, generator: Generator
+) -> Tensor:
+    """What each example is of each batch, [steps, runs, examples]."""
+    if batch is None:
+        return torch.full((steps, runs, examples), 1 / examples, dtype=torch.float64)
+    drawn = torch.randint(examples, (steps, runs, batch), generator=generator)
+    each = torch.full(drawn.shape, 1 / batch, dtype=torch.float64)
+    return torch.zeros(steps, runs, examples, dtype=torch.float64).scatter_add_(2, drawn, each)
+
+
+def _overflown(losses: Tensor) -> Tensor:
+    """What overflowed is infinite: a difference of two such numbers, or 0 times one, is NaN."""
+    return losses.nan_to_num(nan=math.inf, posinf=math.inf, neginf=math.inf)
 
 
 def _pole(system: _System, batch: int | None) -> float:
