@@ -193,4 +193,6 @@ def crossing(losses: Tensor, tolerance: float) -> float | None:
         return None
     at = int(reached[0])
     before, after = float(logs[at - 1]), float(logs[at])
+    if after == -math.inf:  # solved at once
+        return float(at)
     return at - 1 + (math.log(tolerance) - before) / (after - before)

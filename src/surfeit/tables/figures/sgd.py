@@ -42,8 +42,8 @@ def _losses(axes: Axes, wide: Rows, narrow: Rows) -> None:
     ):
         steps = _places(rows)
         _line(axes, steps, _geometric(rows, "exact"), stroke, label)
-        # Half of them alone: all would be a band.
-        shown = [at for at, step in enumerate(steps) if step % 200 == 0]
+        # Those of the start would lie on each other.
+        shown = [at for at, step in enumerate(steps) if step % 100 == 0]
         means = _geometric(rows, "measured")
         _dots(axes, [steps[at] for at in shown], [means[at] for at in shown], stroke)
     axes.set(title="Loss by step", xlabel="step", ylabel="excess loss, of the start's")
