@@ -238,6 +238,7 @@ def test_the_best_rate_contracts_at_least_as_the_bound_says(batch):
         assert rate == pytest.approx(1 / values[-1])
     else:
         assert rate == pytest.approx(batch / (longest + (batch - 1) * values[-1]))
+    assert noise_floor(inputs, targets, rate=rate, batch=batch) == 0  # and is not refused
     found = expected_losses(inputs, targets, torch.zeros(20), rate=rate, batch=batch, steps=900)
     # The bound is one of the squared distance, which by then falls as the loss does.
     assert (found[800] / found[700]) ** 0.01 < 1 - rate * values[0] + 1e-12

@@ -21,7 +21,7 @@ from surfeit.least_squares.free_memory import check_memory, free_memory
 
 _EPS = torch.finfo(torch.float64).eps
 _AT_ONCE = 2**17
-"""Errors that are kept before their losses are taken: a megabyte."""
+"""Errors, and examples that are drawn, of as many steps as are computed together: a megabyte."""
 
 
 @one_thread()
@@ -171,7 +171,8 @@ def simulated_losses(
     weights, count = begin.repeat(runs, 1), len(given)
     losses = given.new_empty(steps + 1, runs)
     # Many steps at once but for the two products: of small matrices all else is overhead.
-    for some in torch.arange(steps + 1).split(max(1, _AT_ONCE // (runs * count))):
+    at_once = max(1, _AT_ONCE // (runs * max(count, batch or 0)))
+    for some in torch.arange(steps + 1).split(at_once):
         shares = _shares(len(some), runs, count, batch, generator)
         errors = torch.empty_like(shares)
         for share, error in zip(shares, errors, strict=True):
@@ -196,7 +197,7 @@ def best_rate(inputs: Float[Tensor, "examples features"], batch: int | None) -> 
 
     Cost: O(n N min(n, N)), of singular values.
     """
-    check_batch(batch)
+    _check_batch(batch)
     longest, largest = _scales(inputs)
     return 1 / largest if batch is None else batch / (longest + (batch - 1) * largest)
 
@@ -214,12 +215,6 @@ def critical_batch(inputs: Float[Tensor, "examples features"]) -> float:
     """
     longest, largest = _scales(inputs)
     return longest / largest + 1
-
-
-def check_batch(batch: int | None) -> None:
-    """Says so if a batch is no whole number of at least 1, nor None."""
-    if batch is not None:
-        check_size("batch", batch)
 
 
 @dataclass(frozen=True)
@@ -324,5 +319,10 @@ def _per_batch(batch: int | None) -> float:
 
 def _check_run(rate: float, batch: int | None, steps: int) -> None:
     check_positive("rate", rate)
-    check_batch(batch)
+    _check_batch(batch)
     check_size("steps", steps, 0)
+
+
+def _check_batch(batch: int | None) -> None:
+    if batch is not None:
+        check_size("batch", batch)

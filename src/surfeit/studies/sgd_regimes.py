@@ -35,14 +35,14 @@ CLAIMS = (
     ),
     Claim(
         id="E12b",
-        says="Where it does not, SGD with the same fixed step stops falling, at the floor of the "
-        "fixed point.",
+        says="Where it does not, the loss of SGD with the same fixed step stops falling, at the "
+        "exact floor of its expectation.",
         source=_MOMENTS,
     ),
     Claim(
         id="E12c",
-        says="The floor falls with the rate: half the rate leaves of it what the fixed point "
-        "says, about a half where the rate is small.",
+        says="The floor falls with the rate: half the rate leaves the exact share of it, about a "
+        "half where the rate is small.",
         source=_MOMENTS,
     ),
     Claim(
