@@ -293,7 +293,7 @@ def _diverges(system: _System, rate: float, batch: int | None) -> ValueError:
     high = min(rate, _pole(system, batch) * (1 - 1e-9))
     largest = high
     if batch is not None and log_norm(high) > 0:
-        root = brentq(log_norm, high * 1e-9, high, rtol=1e-9)
+        root = brentq(log_norm, high * 1e-9, high)
         largest = float(root)  # pyright: ignore[reportArgumentType]
     size = "all examples" if batch is None else f"batches of {batch:,}"
     return ValueError(

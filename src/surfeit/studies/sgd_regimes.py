@@ -60,12 +60,6 @@ CLAIMS = (
         published="saturation: a step is nearly one of gradient descent for m > m*",
         source=_SOURCE,
     ),
-    Claim(
-        id="E12f",
-        says="From the critical batch on SGD needs fewer than twice the steps of gradient descent.",
-        published="at most (β + (m − 1) λ_1) / (m λ_1) times by the bounds, 2 − λ_1/β at m*",
-        source=f"{_SOURCE}, if steps were in the ratio of the bounds",
-    ),
 )
 
 _JUDGED: dict[str, Any] = {"comparisons": len(CLAIMS)}
@@ -235,7 +229,6 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
         _falling_floor(seen, config),
         _worth(seen, config),
         _saturation(seen, config),
-        _factor(seen),
     )
 
 
@@ -369,19 +362,5 @@ def _saturation(seen: _Seen, config: Config) -> Verdict:
         ),
         says=f"SGD needs so many times the {full.mean():.1f} steps of gradient descent: "
         f"{at_critical.mean():.2f} at the critical batch, {words}.",
-        **_JUDGED,
-    )
-
-
-def _factor(seen: _Seen) -> Verdict:
-    critical, full = seen.values("critical", "critical"), seen.values("critical", "full")
-    times, size = seen.values("critical", "measured") / full, np.ceil(critical)
-    bounds = (critical - 1 + size - 1) / size
-    return exceeds(
-        "E12f",
-        2 - times,
-        unit="times gradient descent's steps below two",
-        says=f"At the critical batch SGD needs {times.mean():.2f} times the steps of gradient "
-        f"descent; the bounds are {bounds.mean():.2f} to one.",
         **_JUDGED,
     )
