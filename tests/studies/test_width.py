@@ -119,7 +119,7 @@ def test_the_figure_has_a_dot_a_seed_both_means_and_the_narrowest_that_fits(plan
 
 @pytest.mark.parametrize("widths", [(0, 4), (4,), (16, 4), (4, 4, 8), (4, 8.0), (True, 4), (-4, 4)])
 def test_widths_that_are_none_are_refused(widths):
-    with pytest.raises(ValueError, match="widths must be two or more whole numbers above 0"):
+    with pytest.raises(ValueError, match="widths must be 2 or more whole numbers above 0"):
         replace(CONFIG, widths=widths)
 
 

@@ -26,16 +26,17 @@ def examples(dataset: Dataset, count: int, seed: int) -> Dataset:
     return subset(dataset, count, Streams(seed).get("subset"))
 
 
-def check_ascending(name: str, values: Sequence[int]) -> None:
-    """Says so if sizes are not at least two whole numbers above 0, each larger than the last.
+def check_ascending(name: str, values: Sequence[int], *, fewest: int = 2) -> None:
+    """Says so if sizes are not so many whole numbers above 0, each larger than the last.
 
     Raises:
         ValueError: then.
     """
     whole = all(type(value) is int and value > 0 for value in values)
-    if len(values) < 2 or not whole or list(values) != sorted(set(values)):
+    if len(values) < fewest or not whole or list(values) != sorted(set(values)):
         raise ValueError(
-            f"{name} must be two or more whole numbers above 0 in ascending order, got {values}"
+            f"{name} must be {fewest} or more whole numbers above 0 in ascending order, "
+            f"got {values}"
         )
 
 

@@ -1,0 +1,318 @@
+"""Does a network learn from labels most of which are wrong?
+
+Source: Rolnick et al. 2017 (1705.10694), with convolutional networks on MNIST, CIFAR-10 and
+ImageNet. Networks and how they are trained are our choice; here every noisy label has an image of
+its own.
+Cost: quick 3 s, laptop about 4 min (two cores).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from surfeit.core import Streams
+from surfeit.data import Dataset, with_label_noise
+from surfeit.data.change import NoiseKind
+from surfeit.lab import POOL_DATA, POOL_RECIPE, Claim, Lab, Verdict, all_of, exceeds
+from surfeit.studies._fitting import check_ascending, examples
+from surfeit.tables.figures.lines import mean_line
+from surfeit.tables.figures.style import (
+    BLUE,
+    GREY,
+    VERMILLION,
+    Stroke,
+    panels,
+    percent_axis,
+    style,
+)
+from surfeit.train import Job, Recipe, Snapshots
+
+_SOURCE = "Rolnick et al. 2017, abstract"
+CLAIMS = (
+    Claim(
+        id="E2a",
+        says="Where four labels of five are wrong, more than half of the test images are right, by "
+        "both definitions of label noise.",
+        published="MNIST: above 90 % with 100 random labels for each clean one",
+        source=_SOURCE,
+    ),
+    Claim(
+        id="E2b",
+        says="Noisy labels beside the clean ones cost less than half a point of test accuracy for "
+        "each point of wrong labels, at every level and by both definitions.",
+        source=_SOURCE,
+    ),
+    Claim(
+        id="E2c",
+        says="Where four labels of five are wrong, a larger training set of the same noise gives a "
+        "higher test accuracy, by both definitions.",
+        source=_SOURCE,
+    ),
+)
+_COMPARISONS = len(CLAIMS)
+_KINDS: tuple[NoiseKind, ...] = ("uniform", "wrong")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One network on clean labels, beside each of which there are α noisy ones.
+
+    A share of α/(1 + α) of the labels is noisy. Of ten classes, labels drawn from all of them
+    (`uniform`) are wrong in nine of ten cases, those of other classes (`wrong`) always: α = 8 of
+    the former make as many labels wrong as α = 4 of the latter, 80 %. Validation labels have the
+    same noise, and where their loss is least the network is tested.
+    """
+
+    data: str = "mnist"
+    clean: tuple[int, ...] = (1_500, 3_000, 6_000)  # clean labels; the most of them but for E2c
+    uniform: tuple[int, ...] = (1, 2, 4, 8)  # α, labels drawn from all classes
+    wrong: tuple[int, ...] = (1, 2, 4)  # α, labels drawn from the other classes
+    model: str = "mlp-256"
+    recipe: Recipe = Recipe(optimizer="adam", lr=1e-3, batch_size=256, epochs=30, patience=5)
+    seeds: tuple[int, ...] = tuple(range(10))
+    margin: float = 50.0  # % of the test images
+    slope_margin: float = 0.5  # points of test accuracy for a point of wrong labels
+
+    def __post_init__(self) -> None:
+        check_ascending("clean", self.clean)
+        for kind in _KINDS:
+            check_ascending(kind, getattr(self, kind), fewest=1)
+
+    @property
+    def settings(self) -> list["Setting"]:
+        """Every training of a seed: noise (`none` for α = 0), α, clean labels."""
+        most = self.clean[-1]
+        found: list[Setting] = [("none", 0, most)]
+        for kind in _KINDS:
+            levels = getattr(self, kind)
+            found += [(kind, alpha, most) for alpha in levels]
+            found += [(kind, levels[-1], clean) for clean in self.clean[:-1]]
+        return found
+
+
+Setting = tuple[str, int, int]
+Values = Callable[..., np.ndarray]
+
+SIZES = ("data", "clean", "model", "recipe", "seeds")
+PAPER = Config()
+LAPTOP = replace(PAPER, seeds=(0, 1, 2, 3, 4))
+QUICK = replace(
+    PAPER,
+    data=POOL_DATA,
+    clean=(25, 100),
+    model="mlp-64",
+    recipe=replace(POOL_RECIPE, epochs=40, patience=5),
+    seeds=(0, 1, 2),
+)
+
+
+def noisy(dataset: Dataset, setting: Setting, seed: int) -> Dataset:
+    """A seed's images with their labels: `clean` of them untouched, α times as many noisy.
+
+    Raises:
+        ValueError: if there are too few images, or if no label is likelier to be right than wrong.
+    """
+    kind, alpha, clean = setting
+    images, there = clean * (1 + alpha), len(dataset.train)
+    if images > there:
+        raise ValueError(
+            f"{clean:,} clean labels with {alpha} noisy ones each need {images:,} images, and "
+            f"{dataset.name} trains on {there:,}: take fewer clean ones, or less noise"
+        )
+    if kind == "wrong" and alpha >= dataset.classes - 1:
+        raise ValueError(
+            f"with {alpha} labels of other classes for each clean one no label of "
+            f"{dataset.classes} classes tells the right one: take wrong below {dataset.classes - 1}"
+        )
+    drawn = examples(dataset, images, seed)
+    if kind == "none":
+        return drawn
+    (noise,) = (one for one in _KINDS if one == kind)
+    share, labels = alpha / (1 + alpha), Streams(seed).get("labels")
+    return with_label_noise(drawn, share, labels, kind=noise, validation=True)
+
+
+def jobs(config: Config, lab: Lab) -> dict[str, Job]:
+    """A training for each noise, number of clean labels, and seed."""
+    whole = lab.data(config.data)
+    return {
+        name_of(setting, seed): lab.job(
+            config.model,
+            noisy(whole, setting, seed),
+            config.recipe,
+            seed=seed,
+            snapshots=Snapshots(every_epochs=0),
+        )
+        for setting in config.settings
+        for seed in config.seeds
+    }
+
+
+def name_of(setting: Setting, seed: int) -> str:
+    """What a training is called."""
+    kind, alpha, clean = setting
+    return f"{clean:,} clean labels, {alpha} noisy ones each ({kind}), seed {seed}"
+
+
+def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:
+    """One row a training: `kind, alpha, clean, seed, wrong, accuracy, step, run`.
+
+    `wrong` is the fraction of training labels that are wrong, `accuracy` that of test images that
+    are right at `step`, where the loss on noisy validation labels is least.
+    """
+    trainings = jobs(config, lab)
+    runs = lab.train(trainings)
+    whole = lab.data(config.data)
+    for setting in config.settings:
+        kind, alpha, clean = setting
+        for seed in config.seeds:
+            name = name_of(setting, seed)
+            right = examples(whole, clean * (1 + alpha), seed).train.labels
+            best = runs[name].done["best"]
+            yield {
+                "kind": kind,
+                "alpha": alpha,
+                "clean": clean,
+                "seed": seed,
+                "wrong": (trainings[name].dataset.train.labels != right).double().mean().item(),
+                "accuracy": best["test_accuracy"],
+                "step": best["step"],
+                "run": runs[name].key,
+            }
+
+
+_STROKES = {
+    "uniform": ("drawn from all classes", Stroke(color=BLUE, marker="o")),
+    "wrong": (
+        "drawn from other classes",
+        Stroke(color=VERMILLION, linestyle="--", marker="s"),
+    ),
+}
+
+
+def figure(table: pa.Table) -> Figure:
+    """Test accuracy by the share of wrong labels, and at the heaviest noise by clean labels."""
+    drawn = table.to_pylist()
+    most = max(row["clean"] for row in drawn)
+    with style():
+        drawing, ((left, right),) = panels(2, height=3.3, sharey=True)
+        for kind, (label, stroke) in _STROKES.items():
+            by_noise = [r for r in drawn if r["kind"] in ("none", kind) and r["clean"] == most]
+            mean_line(left, _at_levels(by_noise), "wrong", "accuracy", stroke, f"noise {label}")
+            mean_line(right, _heaviest(drawn, kind), "clean", "accuracy", stroke)
+        left.plot([0, 1], [1, 0], color=GREY, linestyle=":", label="share of right labels")
+        left.set(title=f"{most:,} clean labels", xlabel="wrong labels", ylabel="test accuracy")
+        left.set(xlim=(-0.03, 1.03), ylim=(0, 1.02))
+        left.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+        percent_axis(left)
+        left.legend(loc="lower left")
+        _clean_axis(right, sorted({row["clean"] for row in drawn}))
+    return drawing
+
+
+def _clean_axis(axes: Axes, counts: list[int]) -> None:
+    axes.set(title="The heaviest noise", xlabel="clean labels (logarithmic axis)", xscale="log")
+    axes.set_xticks(counts, [f"{count:,}" for count in counts])
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _at_levels(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with the mean share of wrong labels of their level: draws differ a little."""
+    shares: dict[int, list[float]] = {}
+    for row in rows:
+        shares.setdefault(row["alpha"], []).append(row["wrong"])
+    return [{**row, "wrong": fmean(shares[row["alpha"]])} for row in rows]
+
+
+def _heaviest(rows: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    of_kind = [row for row in rows if row["kind"] == kind]
+    level = max(row["alpha"] for row in of_kind)
+    return [row for row in of_kind if row["alpha"] == level]
+
+
+def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
+    """E2a to E2c in points of test accuracy, E2b and E2c paired by seed; each for both kinds."""
+    seen = {
+        (row["kind"], row["alpha"], row["clean"], row["seed"]): row for row in table.to_pylist()
+    }
+
+    def values(setting: Setting, name: str = "accuracy") -> np.ndarray:
+        found = [seen[*setting, seed][name] for seed in config.seeds]
+        return 100 * np.array(found, dtype=np.float64)  # what is missing is NaN
+
+    few, most = config.clean[0], config.clean[-1]
+    kinds = [(kind, getattr(config, kind)) for kind in _KINDS]
+    return (
+        all_of(
+            "E2a",
+            *(_stays(values, (kind, levels[-1], most), config) for kind, levels in kinds),
+            comparisons=_COMPARISONS,
+        ),
+        _slowly(values, config),
+        all_of(
+            "E2c",
+            *(_gains(values, (kind, levels[-1]), (few, most)) for kind, levels in kinds),
+            comparisons=_COMPARISONS,
+        ),
+    )
+
+
+def _stays(values: Values, setting: Setting, config: Config) -> Verdict:
+    """Whether so many test images are right at the heaviest noise of a kind."""
+    accuracy, wrong = values(setting), values(setting, "wrong")
+    return exceeds(
+        _STROKES[setting[0]][0],
+        accuracy,
+        margin=config.margin,
+        comparisons=_COMPARISONS,
+        unit="% of the test images right",
+        says=f"With {setting[1]} labels {_STROKES[setting[0]][0]} for each clean one, "
+        f"{wrong.mean():.1f} % of the labels are wrong, {accuracy.mean():.1f} % of the test images "
+        "right.",
+        signed=False,
+    )
+
+
+def _slowly(values: Values, config: Config) -> Verdict:
+    """Whether accuracy falls by less than so many points for a point of wrong labels, anywhere."""
+    clean = values(("none", 0, config.clean[-1]))
+    parts, slopes = [], []
+    for kind in _KINDS:
+        for alpha in getattr(config, kind):
+            setting = kind, alpha, config.clean[-1]
+            lost, wrong = clean - values(setting), values(setting, "wrong")
+            slopes.append((lost / wrong).mean())
+            parts.append(
+                exceeds(
+                    f"{alpha} labels {_STROKES[kind][0]} for each clean one",
+                    config.slope_margin * wrong - lost,
+                    comparisons=_COMPARISONS,
+                    unit="points to spare",
+                )
+            )
+    said = f"A point of wrong labels costs {min(slopes):.2f} to {max(slopes):.2f} points of test "
+    said += f"accuracy, which is {clean.mean():.1f} % where none are noisy."
+    if not np.isfinite(slopes).all():
+        said = ""
+    return all_of("E2b", *parts, says=said, comparisons=_COMPARISONS)
+
+
+def _gains(values: Values, noise: tuple[str, int], clean: tuple[int, int]) -> Verdict:
+    """Whether accuracy is higher with the most clean labels than with the fewest."""
+    few, most = ((*noise, count) for count in clean)
+    gained = values(most) - values(few)
+    return exceeds(
+        _STROKES[noise[0]][0],
+        gained,
+        comparisons=_COMPARISONS,
+        unit="points",
+        says=f"With {clean[1]:,} clean labels and {noise[1]} {_STROKES[noise[0]][0]} for each, "
+        f"accuracy is {gained.mean():+.1f} points from that with {clean[0]:,}.",
+    )
