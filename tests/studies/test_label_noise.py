@@ -125,8 +125,8 @@ def test_the_figure_has_both_definitions_at_their_shares_of_wrong_labels(planted
 def test_labels_are_noisy_in_training_and_validation_alone(kind, wrong):
     digits = load(POOL_DATA)
     alpha = 0 if kind == "none" else 8
-    data = study.noisy(digits, (kind, alpha, 100), 3)
-    clean = study.examples(digits, 100 * (1 + alpha), 3)
+    clean = study.images(digits, (kind, alpha, 100))
+    data = study.noisy(clean, (kind, alpha, 100), 3)
     assert len(data.train) == 100 * (1 + alpha)
     assert torch.equal(data.train.inputs, clean.train.inputs)
     assert torch.equal(data.test.targets, digits.test.targets)
@@ -140,9 +140,18 @@ def test_the_untouched_labels_are_as_many_as_are_called_clean():
     """Of noise that is always wrong they can be counted."""
     digits = load(POOL_DATA)
     for alpha, clean in ((1, 333), (2, 77), (4, 100)):
-        data = study.noisy(digits, ("wrong", alpha, clean), 0)
-        right = study.examples(digits, clean * (1 + alpha), 0).train.targets
-        assert int((data.train.targets == right).sum()) == clean
+        images = study.images(digits, ("wrong", alpha, clean))
+        data = study.noisy(images, ("wrong", alpha, clean), 0)
+        assert int((data.train.targets == images.train.targets).sum()) == clean
+
+
+def test_seeds_share_images_and_draw_labels(tmp_path):
+    lab = Lab(Store(tmp_path), engine=InProcess())
+    jobs = study.jobs(replace(study.QUICK, seeds=(0, 1)), lab)
+    names = [study.name_of(("uniform", 8, 100), seed) for seed in (0, 1)]
+    one, other = (jobs[name].dataset for name in names)
+    assert one.train.inputs.data_ptr() == other.train.inputs.data_ptr()  # in memory once
+    assert not torch.equal(one.train.targets, other.train.targets)
 
 
 def test_a_row_has_the_test_accuracy_where_validation_loss_is_least(tmp_path):

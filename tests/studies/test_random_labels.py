@@ -11,7 +11,8 @@ from surfeit.execute import InProcess
 from surfeit.lab import POOL_DATA, POOL_MODEL, POOL_RECIPE, Lab
 from surfeit.store import Store
 from surfeit.studies import random_labels as study
-from surfeit.train import Snapshots
+from surfeit.studies._fitting import examples, labelled
+from surfeit.train import Recipe, Snapshots
 
 CONFIG = study.PAPER
 SEEDS = len(CONFIG.seeds)
@@ -119,8 +120,8 @@ def test_the_figure_marks_what_is_not_fitted(planted, late):
 
 def test_random_labels_are_a_seeds_own_and_those_of_training_images_alone():
     digits = load(POOL_DATA)
-    one, again, other = (study.labelled(digits, "random", seed) for seed in (1, 1, 2))
-    assert study.labelled(digits, "true", 1) is digits
+    one, again, other = (labelled(digits, "random", seed) for seed in (1, 1, 2))
+    assert labelled(digits, "true", 1) is digits
     assert torch.equal(one.train.targets, again.train.targets)
     assert not torch.equal(one.train.targets, other.train.targets)
     assert torch.equal(one.train.inputs, digits.train.inputs)
@@ -128,6 +129,29 @@ def test_random_labels_are_a_seeds_own_and_those_of_training_images_alone():
         assert torch.equal(one.splits[name].targets, digits.splits[name].targets)
     right = (one.train.targets == digits.train.targets).double().mean().item()
     assert right == pytest.approx(0.1, abs=4 * (0.09 / len(digits.train)) ** 0.5)
+
+
+def test_errors_are_those_of_the_labels_that_a_run_was_trained_on(tmp_path):
+    lab = Lab(Store(tmp_path), engine=InProcess())
+    recipe = Recipe(optimizer="adam", lr=3e-3, batch_size=60, epochs=20)
+    config = replace(study.QUICK, images=120, model="mlp-16", recipe=recipe, seeds=(0, 1))
+    table = list(study.rows(config, lab))
+    assert [(row["labels"], row["seed"]) for row in table] == [
+        ("true", 0),
+        ("true", 1),
+        ("random", 0),
+        ("random", 1),
+    ]
+    digits = lab.data(POOL_DATA)
+    for row in table:
+        seed = row["seed"]
+        data = labelled(examples(digits, 120, seed), row["labels"], seed)
+        network = lab.store.find(row["run"]).model()
+        for split, name in ((data.train, "train_error"), (data.test, "test_error")):
+            wrong = (network(split.inputs).argmax(1) != split.targets).double().mean().item()
+            assert row[name] == pytest.approx(wrong)
+        assert row["chance"] == 0.1
+    assert min(row["train_error"] for row in table if row["labels"] == "random") > 0.1
 
 
 def test_fitted_is_the_end_of_the_first_epoch_that_was_right_as_it_came(tmp_path):

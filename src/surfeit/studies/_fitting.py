@@ -1,14 +1,13 @@
 """What studies of networks that fit their training set share: its examples, and the errors left."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 from surfeit.core import Streams, evaluate
-from surfeit.data import Dataset, subset
-from surfeit.execute import Row
-from surfeit.lab import Lab
+from surfeit.data import Dataset, subset, with_label_noise
 from surfeit.store import Run
-from surfeit.train import Job
+
+Labels = Literal["true", "random"]
 
 
 def examples(dataset: Dataset, count: int, seed: int) -> Dataset:
@@ -40,29 +39,29 @@ def check_ascending(name: str, values: Sequence[int], *, fewest: int = 2) -> Non
         )
 
 
-def wrong(run: Run, dataset: Dataset) -> Iterator[dict[str, Any]]:
-    """The shares of the training and of the test images that are misclassified at the end."""
-    right = evaluate(run.model(), run.tensors(), dataset.train).accuracy
+def labelled(dataset: Dataset, labels: Labels, seed: int) -> Dataset:
+    """The data with its own training labels (`true`), or with a seed's draw of all (`random`)."""
+    if labels == "true":
+        return dataset
+    return with_label_noise(dataset, 1.0, Streams(seed).get("labels"), kind="uniform")
+
+
+def wrong(
+    run: Run, dataset: Dataset, images: int, labels: Labels = "true"
+) -> Iterator[dict[str, Any]]:
+    """The shares of the training and of the test images that are misclassified at the end.
+
+    Args:
+        run: trained on so many images of the data set, as its seed draws them.
+        dataset: the whole one: it is sent once for all runs.
+        images: how many.
+        labels: which of `labelled` it was trained on.
+    """
+    seed = run.config["seed"]
+    trained_on = labelled(examples(dataset, images, seed), labels, seed).train
+    right = evaluate(run.model(), run.tensors(), trained_on).accuracy
     assert right is not None  # classes have an accuracy, and a run that diverged is none
     yield {
         "train_error": 1 - right,
         "test_error": 1 - run.metrics()["test_accuracy"][-1].as_py(),
     }
-
-
-def measured(
-    lab: Lab,
-    function: Callable[..., Iterable[Row]],
-    runs: Mapping[str, Run],
-    jobs: Mapping[str, Job],
-) -> dict[str, dict[str, Any]]:
-    """The one row that a function measures of each run, on the data that it was trained on."""
-    names: dict[str, list[str]] = {}
-    for name, job in jobs.items():
-        names.setdefault(job.dataset.fingerprint, []).append(name)
-    found: dict[str, dict[str, Any]] = {}
-    for alike in names.values():
-        dataset = jobs[alike[0]].dataset
-        rows = lab.measure(function, {name: runs[name] for name in alike}, dataset)
-        found |= {name: row for name, (row,) in rows.items()}
-    return found

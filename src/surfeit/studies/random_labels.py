@@ -15,11 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from surfeit.core import Streams
-from surfeit.data import Dataset, with_label_noise
 from surfeit.lab import POOL_DATA, POOL_RECIPE, Claim, Lab, Verdict, equals, faster, succeeds
 from surfeit.store import Run
-from surfeit.studies._fitting import examples, measured, wrong
+from surfeit.studies._fitting import Labels, examples, labelled, wrong
 from surfeit.tables.figures.dots import dots
 from surfeit.tables.figures.style import BLACK, BLUE, GREY, VERMILLION, panels, style
 from surfeit.tables.tables import where
@@ -48,7 +46,7 @@ CLAIMS = (
     ),
 )
 _COMPARISONS = len(CLAIMS)
-_LABELS = ("true", "random")
+_LABELS: tuple[Labels, ...] = ("true", "random")
 _STEPS_AN_EPOCH = 352  # of 45,000 images: the published rate falls by 5 % an epoch
 
 
@@ -94,13 +92,6 @@ QUICK = replace(
 )
 
 
-def labelled(dataset: Dataset, labels: str, seed: int) -> Dataset:
-    """The data with its own training labels (`true`), or with a seed's draw of all (`random`)."""
-    if labels == "true":
-        return dataset
-    return with_label_noise(dataset, 1.0, Streams(seed).get("labels"), kind="uniform")
-
-
 def jobs(config: Config, lab: Lab) -> dict[str, Job]:
     """A training on true labels and one on random labels for each seed."""
     whole = lab.data(config.data)
@@ -143,21 +134,20 @@ def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:
     Errors and chance are fractions; `steps` are those until the images were fitted, all of them if
     they were not (`fitted`).
     """
-    trainings = jobs(config, lab)
-    runs = lab.train(trainings)
-    errors = measured(lab, wrong, runs, trainings)
+    runs, whole = lab.train(jobs(config, lab)), lab.data(config.data)
     for labels in _LABELS:
-        for seed in config.seeds:
-            name = name_of(labels, seed)
-            steps, whether = fitted(runs[name], config.margin)
+        alike = {seed: runs[name_of(labels, seed)] for seed in config.seeds}
+        errors = lab.measure(wrong, alike, whole, images=config.images, labels=labels)
+        for seed, run in alike.items():
+            steps, whether = fitted(run, config.margin)
             yield {
                 "labels": labels,
                 "seed": seed,
-                "chance": 1 / trainings[name].dataset.classes,
-                **errors[name],
+                "chance": 1 / whole.classes,
+                **errors[seed][0],
                 "steps": steps,
                 "fitted": whether,
-                "run": runs[name].key,
+                "run": run.key,
             }
 
 

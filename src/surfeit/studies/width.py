@@ -28,7 +28,7 @@ from surfeit.lab import (
     not_worse,
     succeeds,
 )
-from surfeit.studies._fitting import check_ascending, examples, measured, wrong
+from surfeit.studies._fitting import check_ascending, examples, wrong
 from surfeit.tables.figures.lines import mean_line
 from surfeit.tables.figures.style import BLUE, GREY, ORANGE, Stroke, error_axis, panels, style
 from surfeit.train import Job, Recipe, Snapshots
@@ -112,13 +112,12 @@ def name_of(width: int, seed: int) -> str:
 
 def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:
     """One row a training: `width, seed`, the fractions `train_error` and `test_error`, `run`."""
-    trainings = jobs(config, lab)
-    runs = lab.train(trainings)
-    errors = measured(lab, wrong, runs, trainings)
+    runs = lab.train(jobs(config, lab))
+    errors = lab.measure(wrong, runs, lab.data(config.data), images=config.images)
     for width in config.widths:
         for seed in config.seeds:
             name = name_of(width, seed)
-            yield {"width": width, "seed": seed, **errors[name], "run": runs[name].key}
+            yield {"width": width, "seed": seed, **errors[name][0], "run": runs[name].key}
 
 
 _ERRORS = {
