@@ -8,7 +8,7 @@ Cost: quick 3 s, laptop about 4 min (two cores).
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -56,7 +56,14 @@ CLAIMS = (
     ),
 )
 _COMPARISONS = len(CLAIMS)
-_KINDS: tuple[NoiseKind, ...] = ("uniform", "wrong")
+
+
+class Setting(NamedTuple):
+    """What a seed trains on: a definition of noise (`none` for α = 0), α, and clean labels."""
+
+    kind: Literal["none"] | NoiseKind
+    alpha: int
+    clean: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,22 +89,25 @@ class Config:
 
     def __post_init__(self) -> None:
         check_ascending("clean", self.clean)
-        for kind in _KINDS:
-            check_ascending(kind, getattr(self, kind), fewest=1)
+        for kind, alphas in self.noise.items():
+            check_ascending(kind, alphas, fewest=1)
 
     @property
-    def settings(self) -> list["Setting"]:
-        """Every training of a seed: noise (`none` for α = 0), α, clean labels."""
+    def noise(self) -> dict[NoiseKind, tuple[int, ...]]:
+        """The α of each definition."""
+        return {"uniform": self.uniform, "wrong": self.wrong}
+
+    @property
+    def settings(self) -> list[Setting]:
+        """Every training of a seed."""
         most = self.clean[-1]
-        found: list[Setting] = [("none", 0, most)]
-        for kind in _KINDS:
-            levels = getattr(self, kind)
-            found += [(kind, alpha, most) for alpha in levels]
-            found += [(kind, levels[-1], clean) for clean in self.clean[:-1]]
+        found = [Setting("none", 0, most)]
+        for kind, alphas in self.noise.items():
+            found += [Setting(kind, alpha, most) for alpha in alphas]
+            found += [Setting(kind, alphas[-1], clean) for clean in self.clean[:-1]]
         return found
 
 
-Setting = tuple[str, int, int]
 Values = Callable[..., np.ndarray]
 
 SIZES = ("data", "clean", "model", "recipe", "seeds")
@@ -139,9 +149,8 @@ def noisy(dataset: Dataset, setting: Setting, seed: int) -> Dataset:
     kind, alpha, _ = setting
     if kind == "none":
         return dataset
-    (noise,) = (one for one in _KINDS if one == kind)
     share, labels = alpha / (1 + alpha), Streams(seed).get("labels")
-    return with_label_noise(dataset, share, labels, kind=noise, validation=True)
+    return with_label_noise(dataset, share, labels, kind=kind, validation=True)
 
 
 def jobs(config: Config, lab: Lab) -> dict[str, Job]:
@@ -166,7 +175,7 @@ def _trainings(config: Config, lab: Lab, sets: dict[Setting, Dataset]) -> dict[s
 def _sets(config: Config, lab: Lab) -> dict[Setting, Dataset]:
     """The images of each setting; those of equally many are held once."""
     whole = lab.data(config.data)
-    drawn = {setting: setting[2] * (1 + setting[1]) for setting in config.settings}
+    drawn = {setting: setting.clean * (1 + setting.alpha) for setting in config.settings}
     by_count = {drawn[setting]: images(whole, setting) for setting in config.settings}
     return {setting: by_count[count] for setting, count in drawn.items()}
 
@@ -264,18 +273,17 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
         found = [seen[*setting, seed][name] for seed in config.seeds]
         return 100 * np.array(found, dtype=np.float64)  # what is missing is NaN
 
-    few, most = config.clean[0], config.clean[-1]
-    kinds = [(kind, getattr(config, kind)) for kind in _KINDS]
+    heaviest = [Setting(kind, each[-1], config.clean[-1]) for kind, each in config.noise.items()]
     return (
         all_of(
             "E2a",
-            *(_stays(values, (kind, levels[-1], most), config) for kind, levels in kinds),
+            *(_stays(values, setting, config) for setting in heaviest),
             comparisons=_COMPARISONS,
         ),
         _slowly(values, config),
         all_of(
             "E2c",
-            *(_gains(values, (kind, levels[-1]), (few, most)) for kind, levels in kinds),
+            *(_gains(values, setting, config.clean[0]) for setting in heaviest),
             comparisons=_COMPARISONS,
         ),
     )
@@ -283,27 +291,28 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
 
 def _stays(values: Values, setting: Setting, config: Config) -> Verdict:
     """Whether so many test images are right at the heaviest noise of a kind."""
-    accuracy, wrong = values(setting), values(setting, "wrong")
+    words, accuracy = _STROKES[setting.kind][0], values(setting)
     return exceeds(
-        _STROKES[setting[0]][0],
+        words,
         accuracy,
         margin=config.margin,
         comparisons=_COMPARISONS,
         unit="% of the test images right",
-        says=f"With {setting[1]} labels {_STROKES[setting[0]][0]} for each clean one, "
-        f"{wrong.mean():.1f} % of the labels are wrong, {accuracy.mean():.1f} % of the test images "
-        "right.",
+        says=f"With {setting.alpha} labels {words} for each clean one, "
+        f"{values(setting, 'wrong').mean():.1f} % of the labels are wrong, {accuracy.mean():.1f} % "
+        "of the test images right.",
         signed=False,
     )
 
 
 def _slowly(values: Values, config: Config) -> Verdict:
     """Whether accuracy falls by less than so many points for a point of wrong labels, anywhere."""
-    clean = values(("none", 0, config.clean[-1]))
+    most = config.clean[-1]
+    clean = values(Setting("none", 0, most))
     parts, slopes = [], []
-    for kind in _KINDS:
-        for alpha in getattr(config, kind):
-            setting = kind, alpha, config.clean[-1]
+    for kind, alphas in config.noise.items():
+        for alpha in alphas:
+            setting = Setting(kind, alpha, most)
             lost, wrong = clean - values(setting), values(setting, "wrong")
             slopes.append((lost / wrong).mean())
             parts.append(
@@ -321,15 +330,15 @@ def _slowly(values: Values, config: Config) -> Verdict:
     return all_of("E2b", *parts, says=said, comparisons=_COMPARISONS)
 
 
-def _gains(values: Values, noise: tuple[str, int], clean: tuple[int, int]) -> Verdict:
-    """Whether accuracy is higher with the most clean labels than with the fewest."""
-    few, most = ((*noise, count) for count in clean)
-    gained = values(most) - values(few)
+def _gains(values: Values, setting: Setting, few: int) -> Verdict:
+    """Whether accuracy is higher with all clean labels than with few, of equal noise."""
+    kind, alpha, most = setting
+    gained = values(setting) - values(setting._replace(clean=few))
     return exceeds(
-        _STROKES[noise[0]][0],
+        _STROKES[kind][0],
         gained,
         comparisons=_COMPARISONS,
         unit="points",
-        says=f"With {clean[1]:,} clean labels and {noise[1]} {_STROKES[noise[0]][0]} for each, "
-        f"accuracy is {gained.mean():+.1f} points from that with {clean[0]:,}.",
+        says=f"With {most:,} clean labels and {alpha} {_STROKES[kind][0]} for each, accuracy is "
+        f"{gained.mean():+.1f} points from that with {few:,}.",
     )
