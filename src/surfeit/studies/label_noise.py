@@ -46,7 +46,7 @@ CLAIMS = (
         id="E2b",
         says="Noisy labels beside the clean ones cost less than half a point of test accuracy for "
         "each point of wrong labels, at every level and by both definitions.",
-        source=_SOURCE,
+        source="Rolnick et al. 2017",
     ),
     Claim(
         id="E2c",
