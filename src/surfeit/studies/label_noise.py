@@ -235,7 +235,7 @@ def figure(table: pa.Table) -> Figure:
             mean_line(right, _heaviest(drawn, kind), "clean", "accuracy", stroke)
         left.plot([0, 1], [1, 0], color=GREY, linestyle=":", label="share of right labels")
         left.set(title=f"{most:,} clean labels", xlabel="wrong labels", ylabel="test accuracy")
-        left.set(xlim=(-0.03, 1.03), ylim=(0, 1.02))
+        left.set(xlim=(-0.03, 0.97), ylim=(0, 1.02))
         left.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
         percent_axis(left)
         left.legend(loc="lower left")

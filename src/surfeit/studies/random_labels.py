@@ -14,6 +14,7 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
 
 from surfeit.lab import POOL_DATA, POOL_RECIPE, Claim, Lab, Verdict, equals, faster, succeeds
 from surfeit.store import Run
@@ -164,7 +165,7 @@ def figure(table: pa.Table) -> Figure:
             for name, split in (("train", "training"), ("test", "test"))
         }
         dots(left, accuracies)
-        left.axvline(table["chance"][0].as_py(), color=GREY, linestyle="--")
+        left.axvline(table["chance"][0].as_py(), color=GREY, linestyle="--", zorder=1)
         left.set(title="What is right at the end", xlabel="accuracy", xlim=(-0.03, 1.03))
         _draw_steps(right, table)
         drawing.legend(handles=_legend(table), loc="outside lower center", ncols=4)
@@ -180,6 +181,7 @@ def _draw_steps(axes: Axes, table: pa.Table) -> None:
         axes.plot(late, [place] * len(late), **_LATE)
     axes.set(title="How long fitting takes", xlabel="steps until fitted")
     axes.set_xlim(0, None)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
 _LATE: dict[str, Any] = {

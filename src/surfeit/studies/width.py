@@ -136,7 +136,9 @@ def figure(table: pa.Table) -> Figure:
             mean_line(axes, drawn, "width", name, stroke, label, bands=False)
         least = narrowest(table)
         if least is not None:
-            axes.axvline(least, color=GREY, linestyle=":", label="narrowest that fits all")
+            axes.axvline(
+                least, color=GREY, linestyle=":", zorder=1, label="narrowest that fits all"
+            )
         axes.set_xscale("log")
         axes.set_xticks(widths, [f"{width:,}" for width in widths])
         axes.xaxis.set_minor_locator(NullLocator())
