@@ -175,6 +175,7 @@ def test_the_slider_can_go_by_the_logarithm_of_steps(viewer, address):
     viewer.page.keyboard.press("Home")
     expect(viewer.status).to_contain_text("epoch 0 of 8")
     assert "epoch 0" in viewer.slider.get_attribute("aria-valuetext")
+    viewer.expect_state(slider="log")  # the address is written a little later
     again = Viewer(viewer.page.context.new_page()).open(viewer.page.url)
     expect(again.choice("slider")).to_have_value("log")
     again.page.get_by_role("button", name="Play").click()
