@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 from torch import Generator, Tensor
 
 from surfeit.core import one_thread
@@ -293,8 +293,7 @@ def _diverges(system: _System, rate: float, batch: int | None) -> ValueError:
     high = min(rate, _pole(system, batch) * (1 - 1e-9))
     largest = high
     if batch is not None and log_norm(high) > 0:
-        root = brentq(log_norm, high * 1e-9, high)
-        largest = float(root)  # pyright: ignore[reportArgumentType]
+        largest = float(root_scalar(log_norm, bracket=(high * 1e-9, high)).root)
     size = "all examples" if batch is None else f"batches of {batch:,}"
     return ValueError(
         f"rate must be below {largest:.6g}, from where on SGD with {size} diverges in mean square "

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 from scipy.special import betaincinv, ndtri
 
 from surfeit.core import tango_score
@@ -189,7 +189,9 @@ def counted_interval(lost: int, gained: int, n: int, *, confidence: float = 0.95
         least, most = -1 + _NEXT, 1 - _NEXT
         if beyond(least) <= 0:
             return -1.0
-        return 1.0 if beyond(most) >= 0 else float(brentq(beyond, least, most, xtol=_NEXT))
+        if beyond(most) >= 0:
+            return 1.0
+        return float(root_scalar(beyond, bracket=(least, most), xtol=_NEXT).root)
 
     return Interval((gained - lost) / n, -end(-limit), -end(limit), n, confidence)
 
