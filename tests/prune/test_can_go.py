@@ -228,8 +228,8 @@ def test_sentences_claim_what_was_shown(bounds, words):
 def test_a_sentence_on_too_few_images_says_so():
     found = can_go_sentence(answer(0, 170, examples=360), whose="fc1", price="a point of accuracy")
     assert found.endswith(
-        "360 test images): so few images cannot show it: with none of 360 lost 1.02 points remain "
-        "possible"
+        "360 test images): so few images cannot show it: even with none of 360 lost, a loss of "
+        "1.02 points would remain possible"
     )
 
 

@@ -67,8 +67,8 @@ def too_few(bounds: Bounds, noun: str) -> str:
     if possible <= bounds.loss:
         return ""
     return (
-        f"so few {noun} cannot show it: with none of {bounds.examples:,} lost "
-        f"{100 * possible:.3g} points remain possible"
+        f"so few {noun} cannot show it: even with none of {bounds.examples:,} lost, a loss of "
+        f"{100 * possible:.3g} points would remain possible"
     )
 
 

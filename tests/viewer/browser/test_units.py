@@ -336,7 +336,7 @@ def test_each_unit_can_be_joined_with_its_nearest(viewer, address):
     )
     expect(viewer.status).to_have_text(
         re.compile(
-            r"\d+ linked units?, \d+ isolated · \d+ links? from 0.\d+, \d+ more to the nearest"
+            r"\d+ units? with dark links, \d+ without · \d+ dark links? from 0.\d+, \d+ faint"
         )
     )
     view = viewer.at_rest()

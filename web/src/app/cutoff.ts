@@ -77,6 +77,7 @@ function defaultWords(view: View): string {
   if (!isScene(view.scene)) return "";
   const value = short(view.usual);
   if (view.state.mapping === "report" && view.carried?.mean == null && view.carried) return "The mean distance is not known here: back to the default";
-  const level = view.chance ? `${view.state.source === "weights" ? "this layer’s" : "this moment’s"} chance level, ${value}` : `the default, ${value}`;
+  const levels = { weights: "this layer’s chance level", outputs: "this moment’s chance level", updates: "what is usual among this moment’s updates" };
+  const level = `${view.chance ? levels[view.state.source] : "the default"}, ${value}`;
   return view.state.cut === null && view.reportSigma === null ? `This is ${level}` : `Back to ${level}`;
 }

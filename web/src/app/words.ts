@@ -178,10 +178,9 @@ export function linksOf(view: View): string {
   if (!view.facts) return "";
   const { linked, isolated, drawn } = view.facts;
   const from = `${SIMILARITY[view.state.source].measure} ${short(view.innerProduct)}`;
-  const units = `${plural(linked, "linked unit")}, ${counted(isolated)} isolated`;
-  if (view.state.nearest === 0 || view.reportSigma !== null) return `${units} · ${plural(drawn, "link")} from ${from}`;
+  if (view.state.nearest === 0 || view.reportSigma !== null) return `${plural(linked, "linked unit")}, ${counted(isolated)} isolated · ${plural(drawn, "link")} from ${from}`;
   const { strong } = view.facts;
-  return `${units} · ${plural(strong, "link")} from ${short(view.innerProduct)}, ${counted(drawn - strong)} more to the nearest`;
+  return `${plural(linked, "unit")} with dark links, ${counted(isolated)} without · ${plural(strong, "dark link")} from ${short(view.innerProduct)}, ${counted(drawn - strong)} faint`;
 }
 
 /** What a screen reader is told when the moment or the links change. */

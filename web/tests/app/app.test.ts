@@ -274,7 +274,7 @@ describe("links to the nearest", () => {
     await wait(300);
     expect((last("frame") as [GraphFrame, object])[0].apart.length).toBe(5);
     expect((last("frame") as [GraphFrame, object])[1]).toEqual({ fresh: false, moved: false });
-    expect(text(".links")).toBe("5 linked units, 1 isolated · 4 links from 0.25, 1 more to the nearest");
+    expect(text(".links")).toBe("5 units with dark links, 1 without · 4 dark links from 0.25, 1 faint");
     expect(text(".lead")).toContain("each is joined with the unit nearest to it by the direction of their weight vectors. Dark are the 4 links above chance, inner product 0.25;");
     expect(root.querySelector(".note:not([hidden])")).toBeNull();
   });

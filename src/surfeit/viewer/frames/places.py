@@ -81,7 +81,10 @@ class Start:
         share = f"{100 * self.left:.0f}"
         if share == "100":
             return None
-        return f"weights decay: {share} % of the random start is left, and updates count from there"
+        return (
+            f"weights decay: {share} % of the random start is left, and what is beyond that counts "
+            "as added"
+        )
 
 
 @dataclass(frozen=True)
