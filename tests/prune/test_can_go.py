@@ -256,7 +256,7 @@ def test_estimates_are_called_so():
     [
         ((118, 147), "at least 118 and at most 147 of 300 units"),
         ((118, 300), "at least 118 of 300 units"),
-        ((0, 9), "none shown, at most 9 of 300 units"),
+        ((0, 9), "none for sure, at most 9 of 300 units"),
         ((0, 300), "nothing was shown of 300 units"),
         ((0, 0), "none of 300 units"),
         ((300, 300), "300 of 300 units"),

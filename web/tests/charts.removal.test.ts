@@ -66,12 +66,12 @@ it("marks how many can go: the bounds, or an estimate by the pressed criterion",
   const canGo = { criterion: "magnitude", least: 2, most: 4, confidence: 0.95 };
   const shown = (change: Partial<typeof canGo>): Element => made({ removal: { ...removal(), canGo: { ...canGo, ...change } } }).element;
   expect(bounds(shown({}))).toEqual([place(2), place(4)].map(Math.round));
-  expect(words(shown({}))).toBe("can go: 2 to 4");
-  expect(words(shown({ least: 0 }))).toBe("can go: none shown, at most 4");
-  expect(words(shown({ most: UNITS }))).toBe("can go: 2 or more");
-  expect(words(shown({ least: 0, most: UNITS }))).toBe("can go: not known");
-  expect(words(shown({ least: 4 }))).toBe("can go: 4");
-  expect(words(shown({ least: 0, most: 0 }))).toBe("can go: none");
+  expect(words(shown({}))).toBe("can go (test): 2 to 4");
+  expect(words(shown({ least: 0 }))).toBe("can go (test): none for sure, at most 4");
+  expect(words(shown({ most: UNITS }))).toBe("can go (test): 2 or more");
+  expect(words(shown({ least: 0, most: UNITS }))).toBe("can go (test): not known");
+  expect(words(shown({ least: 4 }))).toBe("can go (test): 4");
+  expect(words(shown({ least: 0, most: 0 }))).toBe("can go (test): none");
   const { element } = made();
   expect(words(element)).toBe("estimate: 3");
   expect(bounds(element)).toEqual([Math.round(place(3))]);

@@ -55,7 +55,7 @@ def can_go_briefly(answer: CanGo, *, whose: str = "") -> str:
     if bounds.lower == bounds.upper:
         return f"{bounds.lower or 'none'} of {units}"
     if bounds.lower == 0:
-        at_most = f"none shown, at most {bounds.upper} of"
+        at_most = f"none for sure, at most {bounds.upper} of"
         return f"{at_most if bounds.upper < answer.units else 'nothing was shown of'} {units}"
     at_most = f" and at most {bounds.upper}" * (bounds.upper < answer.units)
     return f"at least {bounds.lower}{at_most} of {units}"

@@ -52,7 +52,7 @@ export function drawCanGo(layer: SVGElement, frame: RemovalFrame, criterion: Rem
   const { top, bottom } = area;
   if (canGo) mark(group, "rect", { class: "chart-between", x: x(canGo.least), y: top, width: Math.max(x(most) - x(canGo.least), 1), height: bottom - top });
   for (const removed of canGo ? [canGo.least, most] : [most]) mark(group, "line", { class: "chart-bound", x1: x(removed), x2: x(removed), y1: top, y2: bottom });
-  const text = canGo ? `can go: ${between(canGo, frame.units)}` : `estimate: ${most}`;
+  const text = canGo ? `can go (test): ${between(canGo, frame.units)}` : `estimate: ${most}`;
   const width = text.length * LETTER + 8;
   const place = area.right - x(most) > width ? { x: x(most) + 4, "text-anchor": "start" }
     : x(most) - area.left > width ? { x: x(most) - 4, "text-anchor": "end" }
@@ -64,7 +64,7 @@ export function drawCanGo(layer: SVGElement, frame: RemovalFrame, criterion: Rem
 function between({ least, most }: NonNullable<RemovalFrame["canGo"]>, units: number): string {
   if (least === most) return least === 0 ? "none" : String(least);
   if (most === units) return least === 0 ? "not known" : `${least} or more`;
-  return least === 0 ? `none shown, at most ${most}` : `${least} to ${most}`;
+  return least === 0 ? `none for sure, at most ${most}` : `${least} to ${most}`;
 }
 
 /** How many units go by an order before it costs too much; null where nothing is measured. */
