@@ -72,7 +72,7 @@ def test_what_was_not_shown_together_is_not_claimed(summary, joint):
     joint["together"]["bounds"] |= {"lower": 0, "examples": 360}
     text = joint_sentences(summary)
     assert text.startswith("It was not shown that units of all these layers together can go")
-    assert "cannot show it: with none of" in text
+    assert "cannot show it: even with none of" in text
     assert "about 5 of 20 by an estimate from the validation images" in text
     assert "Without those 5, 1,400 of 2,000 parameters" in text
 

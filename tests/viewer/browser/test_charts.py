@@ -18,7 +18,11 @@ def test_removal_curves_are_read_against_random_orders_and_what_can_go(viewer, a
     viewer.open(address)
     chart = viewer.chart_words("removal")
     least, most = found.bounds.lower, found.bounds.upper
-    words = f"can go (test): none for sure, at most {most}" if least == 0 else f"can go (test): {least} to {most}"
+    words = (
+        f"can go (test): none for sure, at most {most}"
+        if least == 0
+        else f"can go (test): {least} to {most}"
+    )
     expect(chart.locator(".chart-can-go text")).to_have_text(words)
     expect(chart.locator(".chart-legend")).to_contain_text("random")
     band, accepted = (chart.locator(name).first for name in ("path.chart-band", ".chart-accepted"))
