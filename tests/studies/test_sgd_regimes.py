@@ -247,7 +247,7 @@ def test_the_wide_model_interpolates_and_the_narrow_one_keeps_a_floor():
     assert wide[2]["typical"] < wide[2]["measured"] < wide[2]["largest"]
     inputs, _ = drawing.problem(1, 40, 160, 0.25)
     least = np.linalg.eigvalsh((inputs @ inputs.T).numpy() / 40)[0]
-    rate = drawing.common_rate(1, 40, 10, 160, 0.25, 8)
+    rate = drawing.common_rate([drawing.problem(1, 40, 10, 0.25)[0], inputs], 8)
     assert rate <= best_rate(inputs, 8)
     assert wide[0]["contraction"] == pytest.approx(-math.log(1 - rate * least))
 
@@ -257,7 +257,7 @@ def test_floors_are_of_the_least_loss():
     rows = list(drawing.drawn("rates", 0, settings))
     inputs, targets = drawing.problem(0, 40, 10, 0.25)
     left = np.linalg.lstsq(inputs.numpy(), targets.numpy(), rcond=None)[1][0] / 80
-    rate = drawing.common_rate(0, 40, 10, 160, 0.25, 8)
+    rate = drawing.common_rate([inputs, drawing.problem(0, 40, 160, 0.25)[0]], 8)
     for row in rows:
         floor = noise_floor(inputs, targets, rate=row["place"] * rate, batch=8)
         assert row["exact"] == pytest.approx(floor / left)

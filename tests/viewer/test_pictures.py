@@ -4,6 +4,8 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -145,6 +147,22 @@ def test_removal_has_accuracies_with_data_and_a_note_without(pictures, runs, roo
     assert "accuracy_0" not in arrays
     with pytest.raises(ValueError, match="are not given"):
         without.graph(Query(runs[0], "fc1", "outputs"))
+
+
+def test_a_level_of_tickets_has_the_answer_of_its_run_alone(pictures, runs, root, tmp_path):
+    rows = [
+        {"replicate": 0, "level": level, "arm": "ticket", "density": 1.0, "run": key}
+        for level, key in enumerate(runs[:2])
+    ]
+    table = tmp_path / "tickets.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), table)
+    library = Library(Store(root), [table], dataset_of=lambda _: load("digits"))
+    levels = Pictures(library, Cache(None))
+    (timeline,) = library.reload()
+    for level, key in enumerate(runs[:2]):
+        found, _ = decode(levels.removal(Query(timeline.id, "fc1", at=level)))
+        alone, _ = decode(pictures.removal(Query(key, "fc1")))
+        assert (found["answer"], found["can_go"]) == (alone["answer"], alone["can_go"])
 
 
 def test_the_last_moment_says_how_many_units_can_go(pictures, runs, root, monkeypatch):

@@ -1,7 +1,7 @@
 """What the study `sgd_regimes` draws: beside it, so that judging anew computes nothing anew."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -42,7 +42,7 @@ def descents(
     """
     sizes = {"narrow": narrow, "wide": wide}
     problems = {name: problem(seed, examples, size, noise) for name, size in sizes.items()}
-    rate = common_rate(seed, examples, narrow, wide, noise, batch)
+    rate = common_rate([inputs for inputs, _ in problems.values()], batch)
     for name, (inputs, targets) in problems.items():
         start = torch.zeros(inputs.shape[1])
         about: dict[str, Any] = {"rate": rate, "batch": batch, "steps": max(places)}
@@ -84,7 +84,7 @@ def rates(
     is smaller.
     """
     inputs, targets = problem(seed, examples, narrow, noise)
-    rate = common_rate(seed, examples, narrow, wide, noise, batch)
+    rate = common_rate([inputs, problem(seed, examples, wide, noise)[0]], batch)
     left = targets - inputs @ minimum_norm(inputs, targets[:, None])[:, 0]
     least = float(left.square().mean()) / 2
     for share in shares:
@@ -157,11 +157,8 @@ def problem(seed: int, examples: int, features: int, noise: float) -> tuple[Tens
     return inputs, inputs @ coefficients + noise**0.5 * errors
 
 
-def common_rate(
-    seed: int, examples: int, narrow: int, wide: int, noise: float, batch: int
-) -> float:
-    """The smaller of the best rates of both widths."""
-    both = (problem(seed, examples, size, noise)[0] for size in (narrow, wide))
+def common_rate(both: Sequence[Tensor], batch: int) -> float:
+    """The smaller of the best rates of two widths' inputs."""
     return min(best_rate(inputs, batch) for inputs in both)
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from surfeit.tables.figures.style import (
     BLACK,
@@ -19,8 +18,9 @@ from surfeit.tables.figures.style import (
     Stroke,
     panels,
     percent_axis,
-    plain,
+    plain_axis,
     style,
+    ticks_at,
 )
 
 Rows = list[dict[str, Any]]
@@ -67,7 +67,7 @@ def _errors(axes: Axes, rows: Rows) -> None:
     _points(axes, rows, "ridge", _RIDGE)
     _at(axes, peak, "p = n")
     axes.set(title="Weak features", xlabel="features p", ylabel="prediction error", yscale="log")
-    _plain_axis(axes)
+    plain_axis(axes)
     axes.legend()
 
 
@@ -85,7 +85,7 @@ def _parts(axes: Axes, rows: Rows) -> None:
     axes.set(title="Its parts", xlabel="features p", yscale="log")
     # Beyond it the mean alone goes on: the parts would lie in the lowest tenth.
     axes.set_ylim(0.02, 60)
-    _plain_axis(axes)
+    plain_axis(axes)
     axes.legend()
 
 
@@ -98,7 +98,7 @@ def _limit(axes: Axes, rows: Rows) -> None:
     largest = max(row["error"] for row in rows if row["of"] == "drawn")
     axes.set_ylim(None, 10 * largest)
     _ratio_axis(axes, rows)
-    _plain_axis(axes)
+    plain_axis(axes)
     axes.legend()
 
 
@@ -142,7 +142,7 @@ def random_feature_figure(table: pa.Table) -> Figure:
         drawing.legend(*axes[0][1].get_legend_handles_labels(), loc="outside lower center", ncols=2)
         for panel in (axes[1][0], axes[1][1]):
             panel.set_yscale("log")
-            _plain_axis(panel)
+            plain_axis(panel)
     return drawing
 
 
@@ -158,7 +158,7 @@ def _sphere(axes: Axes, rows: Rows) -> None:
     formula = [row["error"] for row in rows if row["of"] == "formula" and row["error"] is not None]
     axes.set_ylim(min(formula) / 2, 10 * max(np.nan_to_num(middle), 1.0))
     _ratio_axis(axes, rows)
-    _plain_axis(axes)
+    plain_axis(axes)
     axes.legend(loc="upper left")
 
 
@@ -262,18 +262,4 @@ def _at(axes: Axes, place: float, words: str) -> None:
 def _ratio_axis(axes: Axes, rows: Rows) -> None:
     ticks: Sequence[float] = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 4, 8]
     least, most = (end(row["place"] for row in rows) for end in (min, max))
-    axes.xaxis.set_major_locator(FixedLocator([one for one in ticks if least <= one <= most]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
-
-
-def _plain_axis(axes: Axes) -> None:
-    """Numbers without exponents on a logarithmic axis; between the powers of ten where few are."""
-    numbers = FuncFormatter(lambda value, _: plain(value))
-    axes.yaxis.set_major_formatter(numbers)
-    low, high = axes.get_ylim()
-    if high < 1000 * low:
-        axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
-        axes.yaxis.set_minor_formatter(numbers)
-    else:
-        axes.yaxis.set_minor_formatter(NullFormatter())
+    ticks_at(axes, [one for one in ticks if least <= one <= most])

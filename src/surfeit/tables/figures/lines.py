@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from surfeit.tables.figures.style import (
     BLACK,
@@ -18,6 +17,7 @@ from surfeit.tables.figures.style import (
     SKY,
     VERMILLION,
     Stroke,
+    ticks_at,
 )
 from surfeit.tables.statistics import Mean, over_replicates
 from surfeit.tables.tickets import percent
@@ -123,9 +123,7 @@ def density_axis(axes: Axes, densities: Sequence[float]) -> None:
     """A logarithmic axis of densities (fractions) that falls from left to right, in percent."""
     found = sorted(set(densities), reverse=True)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(FixedLocator(labelled(found)))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))
+    ticks_at(axes, labelled(found), say=percent)
     axes.set_xlabel("density: weights kept (%)")
     if found:
         factor = max((found[0] / found[-1]) ** 0.04, 1.02)

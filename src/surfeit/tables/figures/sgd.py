@@ -6,9 +6,19 @@ import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import LogLocator, NullFormatter
 
-from surfeit.tables.figures.style import BLUE, GREEN, GREY, VERMILLION, Stroke, panels, plain, style
+from surfeit.tables.figures.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    VERMILLION,
+    Stroke,
+    panels,
+    plain_axis,
+    style,
+    ticks_at,
+)
 
 Rows = list[dict[str, Any]]
 
@@ -62,8 +72,8 @@ def _floors(axes: Axes, rows: Rows) -> None:
     _line(axes, shares, [slope * share for share in shares], _LIMIT, "proportional to the rate")
     axes.set(title="Floor by rate", xlabel="rate, of the best", ylabel="excess, of the least loss")
     axes.set(xscale="log", yscale="log")
-    _ticks(axes, shares)
-    _plain_axis(axes)
+    ticks_at(axes, shares)
+    plain_axis(axes)
     axes.legend(loc="upper left")
 
 
@@ -117,8 +127,8 @@ def _batch_axis(axes: Axes, rows: Rows) -> None:
         color=GREY,
         fontsize=8.5,
     )
-    _ticks(axes, _places(rows)[::2])
-    _plain_axis(axes)
+    ticks_at(axes, _places(rows)[::2])
+    plain_axis(axes)
 
 
 def _part(table: pa.Table, part: str) -> Rows:
@@ -177,17 +187,3 @@ def _errors(
         capsize=2,
         elinewidth=1,
     )
-
-
-def _ticks(axes: Axes, places: list[float]) -> None:
-    axes.xaxis.set_major_locator(FixedLocator(places))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
-
-
-def _plain_axis(axes: Axes) -> None:
-    """Numbers without exponents on a logarithmic axis, also between the powers of ten."""
-    numbers = FuncFormatter(lambda value, _: plain(value))
-    axes.yaxis.set_major_formatter(numbers)
-    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
-    axes.yaxis.set_minor_formatter(numbers)

@@ -1,6 +1,6 @@
 """One look for all figures: colours that survive colour blindness, strokes that survive grey."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from surfeit.store import make_folder, write_atomically
 
@@ -135,6 +135,28 @@ def error_axis(axes: Axes, values: np.ndarray) -> None:
     axes.yaxis.set_major_locator(FixedLocator([0.0, *shown] if low == 0 else shown))
     axes.yaxis.set_minor_locator(FixedLocator([]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{plain(100 * value)} %"))
+
+
+def plain_axis(axes: Axes) -> None:
+    """Numbers without exponents on a logarithmic axis; between the powers of ten where few are."""
+    numbers = FuncFormatter(lambda value, _: plain(value))
+    axes.yaxis.set_major_formatter(numbers)
+    low, high = axes.get_ylim()
+    if high < 1000 * low:
+        axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        axes.yaxis.set_minor_formatter(numbers)
+    else:
+        axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def ticks_at(
+    axes: Axes, places: Sequence[float], *, say: Callable[[float], str] | None = None
+) -> None:
+    """Ticks of the horizontal axis at these places alone; numbers without exponents by default."""
+    words = say or plain
+    axes.xaxis.set_major_locator(FixedLocator(places))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: words(value)))
 
 
 def plain(value: float) -> str:

@@ -39,26 +39,6 @@ from surfeit.viewer.timelines.timeline import Timeline
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Where the weight vectors of a training began.
-
-    Args:
-        weight: [units, inputs]; None where unknown.
-        directions: the same, of length 1 or 0; None where unknown.
-        why: why they are unknown although they should not be, or None.
-    """
-
-    weight: Tensor | None
-    directions: Tensor | None
-    why: str | None = None
-
-    @property
-    def note(self) -> str | None:
-        """The same as a sentence on movement."""
-        return None if self.why is None else f"movement is unknown: {self.why}"
-
-
-@dataclass(frozen=True)
 class Start:
     """What weight decay left of the random start: what training added is counted from there.
 
@@ -85,6 +65,36 @@ class Start:
             f"weights decay: {share} % of the random start is left, and what is beyond that counts "
             "as added"
         )
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the weight vectors of a training began.
+
+    Args:
+        weight: [units, inputs]; None where unknown.
+        directions: the same, of length 1 or 0; None where unknown.
+        why: why they are unknown although they should not be, or None.
+        decays: whether the training may have shrunk them.
+    """
+
+    weight: Tensor | None
+    directions: Tensor | None
+    why: str | None = None
+    decays: bool = False
+
+    @property
+    def note(self) -> str | None:
+        """The same as a sentence on movement."""
+        return None if self.why is None else f"movement is unknown: {self.why}"
+
+    def left_at(self, weights: Weights) -> Start | None:
+        """What is left of it where the weights are these; None where it is unknown."""
+        if self.weight is None:
+            return None
+        weight, mask = weights
+        left = start_left(weight, self.weight, mask=mask) if self.decays else 1.0
+        return Start(self.weight if left == 1 else self.weight * left, left)
 
 
 @dataclass(frozen=True)
@@ -136,7 +146,8 @@ class Place:
         try:
             initial = self.timeline.initial(self.layer, self.at)
             directions = None if initial is None else normalised(initial)
-            return Origin(initial, directions)
+            run, _ = self.timeline.place(self.at)
+            return Origin(initial, directions, decays=decays(run))
         except (StoreError, ValueError) as error:
             return Origin(None, None, str(error))
 
@@ -158,7 +169,8 @@ class Place:
         """
         weight, mask = weights
         shape = self.timeline.layer(self.layer)
-        start = self._start(weights, origin)
+        # Of units that are known already, what was added counts for their updates alone.
+        start = origin.left_at(weights) if known is None or source == "updates" else None
         level, said, rows, products = None, None, None, None
         if source == "weights":
             level = chance_of(shape)
@@ -185,7 +197,7 @@ class Place:
         return units, ". ".join(filter(None, (origin.note, said))) or None
 
     def _update_rows(
-        self, weights: Weights, origin: Origin, start: "Start | None", active: ActiveUnits
+        self, weights: Weights, origin: Origin, start: Start | None, active: ActiveUnits
     ) -> tuple[Float[Tensor, "units inputs"], str | None]:
         """The directions of what training added, 0 for silent units; what is to be said of them.
 
@@ -199,15 +211,6 @@ class Place:
         active_units, said = active.of(self.timeline, self.layer, self.at)
         said = ". ".join(filter(None, (start.note, said))) or None
         return update_directions(weight, start.weight, mask=mask, active=active_units), said
-
-    def _start(self, weights: Weights, origin: Origin) -> "Start | None":
-        """What is left of the beginning at this moment; None where that is unknown."""
-        if origin.weight is None:
-            return None
-        weight, mask = weights
-        run, _ = self.timeline.place(self.at)
-        left = start_left(weight, origin.weight, mask=mask) if decays(run) else 1.0
-        return Start(origin.weight * left, left)
 
     def spectrum(self) -> SpectrumFrame:
         """The layer's eigenvalues.
@@ -269,7 +272,7 @@ class Place:
             StoreError: if it cannot be read.
         """
         weights = self.weights()
-        start = self._start(weights, self.origin())
+        start = self.origin().left_at(weights)
         return weight_pictures(
             weights[0],
             None if start is None else start.added(weights),
