@@ -1,7 +1,11 @@
 """What all tests share: one thread each, and no trace in the user's own folders."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+
+# Before NumPy and SciPy are loaded: they take threads of their own beside torch's.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 import torch

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.linalg import eigh
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from surfeit.core import StoreError, one_thread
@@ -47,6 +48,7 @@ class PlaneFrame:
 
 
 @one_thread()
+@threadpool_limits.wrap(limits=1, user_api="blas")  # SciPy's eigenvectors take their own threads
 def plane_frame(
     timeline: Timeline,
     layer: str,
