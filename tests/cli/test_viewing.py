@@ -291,7 +291,7 @@ def test_a_saved_matrix_is_drawn_too(tmp_path, capsys):
     out = tmp_path / "matrix.svg"
     assert call("figure", SAVED.with_name("saved_matrix.json"), "--out", out) == 0
     assert capsys.readouterr().out == f"{out}\n"
-    assert "Inner product of two units" in out.read_text()
+    assert "Cosine of two units" in out.read_text()
 
 
 def test_export_is_named_after_the_run_and_can_hold_two(root, runs, tmp_path, monkeypatch, capsys):

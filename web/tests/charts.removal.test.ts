@@ -36,8 +36,8 @@ it("marks each selected unit at its own place in each order", () => {
 
 it("says how many can go, and when the selection does", () => {
   expect(reading(made().element)).toBe("By magnitude, 3 of 10 units go at a cost of 1 point of accuracy at most, an estimate (1,000 validation examples).");
-  const answer = "at least 2 of 10 units of fc1 can go for at most a point of accuracy; more than 4 cannot";
-  expect(reading(made({ removal: { ...removal(), answer } }).element)).toMatch(/^At least 2 of 10 units of fc1 can go .* cannot\. By magnitude, 3/);
+  const answer = "at least 2 of 10 units of fc1 can go for at most a point of accuracy; more than 4 cannot in this order";
+  expect(reading(made({ removal: { ...removal(), answer } }).element)).toMatch(/^At least 2 of 10 units of fc1 can go .* cannot in this order\. By magnitude, 3/);
   expect(reading(made({ selected: [4] }).element)).toContain("Unit 4 goes 5th.");
   expect(reading(made({ selected: [8, 2] }).element)).toContain("The 2 selected units go 3rd to 9th.");
 });

@@ -70,7 +70,7 @@ it("scales the noise to the eigenvalues that it explains: no spikes, none of dea
 
 it("says of which moment it is where it is another one", () => {
   const { element } = made({ spectrum: spectrum({ instead: "this chart is of epoch 5, the nearest that the page holds" }) });
-  expect(reading(element)).toBe("This chart is of epoch 5, the nearest that the page holds. 2 of 10 eigenvalues stand above the noise.");
+  expect(reading(element)).toBe("This chart is of epoch 5, the nearest that the page holds. 2 of 10 eigenvalues stand above the noise: directions in which the weights vary more than independent random ones do.");
 });
 
 it("draws all eigenvalues, the noise, and a mark for each spike", () => {
@@ -79,7 +79,7 @@ it("draws all eigenvalues, the noise, and a mark for each spike", () => {
   expect(counts.reduce((sum, number) => sum + number, 0)).toBe(10);
   expect(element.querySelector(".chart-noise")?.getAttribute("d")).toMatch(/^M/);
   expect(element.querySelectorAll("[data-spike]")).toHaveLength(2);
-  expect(reading(element)).toBe("2 of 10 eigenvalues stand above the noise.");
+  expect(reading(element)).toBe("2 of 10 eigenvalues stand above the noise: directions in which the weights vary more than independent random ones do.");
 });
 
 it("selects the carriers of a spike that is clicked, and nothing beside it", () => {
@@ -109,7 +109,7 @@ it("shows what share of each spike lies on the selection", () => {
   const { element } = made({ selected: [0, 2] });
   const shares = [...element.querySelectorAll("[data-share]")].map((bar) => Number(bar.getAttribute("data-share")));
   expect(shares).toEqual([0.5, 0]);
-  expect(reading(element)).toBe("2 of 10 eigenvalues stand above the noise. The 2 selected units carry 50 % of the largest eigenvalue’s direction.");
+  expect(reading(element)).toBe("2 of 10 eigenvalues stand above the noise: directions in which the weights vary more than independent random ones do. The 2 selected units carry 50 % of the largest eigenvalue’s direction.");
   expect(reading(made({ selected: [1] }).element)).toContain("Unit 1 carries 30 % of the largest eigenvalue’s direction.");
 });
 

@@ -140,7 +140,7 @@ describe("a bundle", () => {
       expect(frame.floor).toBeCloseTo(film.floor[moment]!, 5);
       film.norm[moment]!.forEach((norm, unit) => expect(frame.norm[unit]).toBeCloseTo(norm, 5));
       film.angle[moment]!.forEach((angle, unit) => expect(frame.angle[unit]).toBeCloseTo(angle ?? NaN, 5));
-      expect(frame.note).toMatch(/^inner products are rounded, by up to 0\.\d{4}, norms and angles by 0\.2 % of their range$/);
+      expect(frame.note).toMatch(/^cosines are rounded, by up to 0\.\d{4}, norms and angles by 0\.2 % of their range$/);
     }
   });
 
@@ -184,7 +184,7 @@ describe("a bundle", () => {
   it("says at every moment how many snapshots were left out", async () => {
     const thinned = bundleSource(withHeader(file("bundle.bin"), { thinned: "6 of 60 snapshots" }));
     const frame = await thinned.graph(await query());
-    expect(frame.note).toMatch(/^this page holds 6 of 60 snapshots, evenly spaced\. inner products are rounded/);
+    expect(frame.note).toMatch(/^this page holds 6 of 60 snapshots, evenly spaced\. cosines are rounded/);
   });
 
   it("tells layers apart", async () => {

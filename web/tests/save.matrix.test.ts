@@ -17,7 +17,7 @@ export const MATRIX: SavingMatrix = {
   matrix: { units: 4, products: Int8Array.of(127, -40, -128, 9, -40, 127, -128, 64, -128, -128, -128, -128, 9, 64, -128, 127) },
   order: ORDER,
   labels: LABELS,
-  legend: matrixLegend(4, GROUPING, "inner product", false),
+  legend: matrixLegend(4, GROUPING, "cosine", false),
   title: `a "run" & its <twin>'s matrix`,
   selected: [3, 1, 9],
   subtitle: "Rows and columns are the units of fc1, ordered by group; colour is the cosine of their weight vectors: violet where they are alike, orange where they are opposite.",
@@ -38,7 +38,7 @@ it("joins units of one group to one bar, those of none in grey", () => {
 
 it("says what cells and bars are", () => {
   const { title, scale, entries, note } = MATRIX.legend;
-  expect([title, scale!.low, scale!.high, scale!.colours.length]).toEqual(["Inner product of two units", "−1", "1", 21]);
+  expect([title, scale!.low, scale!.high, scale!.colours.length]).toEqual(["Cosine of two units", "−1", "1", 21]);
   expect([scale!.colours[0], scale!.colours[10], scale!.colours[20]]).toEqual([0xb35806, 0xffffff, 0x542788]);
   expect(entries.map(({ label }) => label)).toEqual(["1: 2", "2: 1", "none: 1"]);
   expect(note).toMatch(/^Bars: groups of units by what training added\. A way to follow units/);
@@ -59,7 +59,7 @@ it("is one image with bars along two sides, and its words are text", () => {
   const words = [...root.querySelectorAll("#words text")].map((one) => one.textContent);
   expect(words[0]).toBe(MATRIX.title);
   expect(words.slice(1, 3).join(" ")).toBe(MATRIX.subtitle);
-  expect(words).toEqual(expect.arrayContaining(["Inner product of two units", "−1", "1", "1: 2", "none: 1"]));
+  expect(words).toEqual(expect.arrayContaining(["Cosine of two units", "−1", "1", "1: 2", "none: 1"]));
 });
 
 it("is painted without smoothing", () => {

@@ -13,9 +13,9 @@ class ReportConfig:
         layers: names of the layers to measure; None: every layer but the output layer.
         loss: the accuracy that may be lost, a fraction in [0, 1): 0.01 is one point.
         repeats: random removals that the criteria are compared with, at least 2.
-        link: the inner product from which two units are joined, in (0, 1]; None: the largest that
+        link: the cosine from which two units are joined, in (0, 1]; None: the largest that
             chance alone would give among as many random directions, a layer at a time.
-        cluster: the inner product from which units count as nearly equal, in (0, 1].
+        cluster: the cosine from which units count as nearly equal, in (0, 1].
         ranks: the ranks to project on, ascending; those above a layer's own are left out.
         convolution_images: for convolution layers, at most this many images of each split.
         work: multiplications that the removals and projections of a layer may take, about; beyond,
@@ -46,7 +46,7 @@ class ReportConfig:
             )
         for name, value in (("link", self.link), ("cluster", self.cluster)):
             if value is not None and not 0 < value <= 1:
-                raise ValueError(f"{name} must be an inner product in (0, 1], got {value}")
+                raise ValueError(f"{name} must be a cosine in (0, 1], got {value}")
         if not self.ranks or min(self.ranks) < 1 or list(self.ranks) != sorted(set(self.ranks)):
             raise ValueError(f"ranks must be ascending and at least 1, got {self.ranks}")
         if not self.work > 0:

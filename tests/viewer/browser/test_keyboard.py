@@ -42,7 +42,7 @@ CONTROLS = (
     "Show all units",
     "Links",
     "join units",
-    "inner product",
+    "cosine",
     "link weight",
     "sigma",
     "Selection",
@@ -102,7 +102,7 @@ def test_keys_of_time_work_from_anywhere_on_the_page(viewer, address):
 
 def test_brackets_move_the_cutoff(viewer, address):
     viewer.open(address + LINKED)
-    weight = viewer.page.get_by_label("inner product, as a number")
+    weight = viewer.page.get_by_label("cosine, as a number")
     before = float(weight.input_value())
     viewer.page.keyboard.press("]")
     until(lambda: abs(float(weight.input_value()) - before - 0.01) < 0.002, weight.input_value)

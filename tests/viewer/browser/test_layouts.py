@@ -150,7 +150,7 @@ def test_a_matrix_is_saved_as_picture_drawing_and_file(viewer, address, tmp_path
     assert cells.get("href", "").startswith("data:image/png;base64,")
     words = " ".join(filter(None, (text.text for text in drawn.iter(f"{SVG}text"))))
     assert "Rows and columns are the units of fc1" in words
-    assert "Inner product of two units" in words
+    assert "Cosine of two units" in words
     path = tmp_path / "matrix.json"
     path.write_bytes(viewer.download("File for surfeit figure (JSON)"))
     view = read_view(path)

@@ -23,7 +23,7 @@ def test_it_opens_with_what_training_added_and_each_units_nearest(viewer, addres
         "vectors."
     )
     expect(lead(viewer)).to_have_text(
-        re.compile(r"(usual among this layer’s updates, inner product 0\.\d+).*be it by chance\.$")
+        re.compile(r"(usual among this layer’s updates, cosine 0\.\d+).*be it by chance\.$")
     )
     expect(viewer.likeness("what training added")).to_have_attribute("aria-pressed", "true")
     expect(viewer.legend).to_contain_text("area: norm of what training added")
@@ -138,7 +138,7 @@ def test_links_can_be_those_of_the_reports_program(viewer, address, runs):
     viewer.choose("join units", "as the report’s program")
     viewer.expect_state(map="report", source="weights")
     expect(lead(viewer)).to_contain_text(f"σ the mean distance {sigma:.2f} and cutoff 0.37")
-    expect(viewer.status).to_contain_text(f"{joined} links from inner product")
+    expect(viewer.status).to_contain_text(f"{joined} links from cosine")
     assert len(viewer.saved()["links"]["source"]) == joined
     viewer.page.get_by_role("button", name="Back to this layer’s chance level").click()
     viewer.expect_state(map=None, source="weights")
@@ -158,8 +158,8 @@ def test_a_matrix_shows_all_pairs_by_group_and_reads_them_out(viewer, address, r
     assert box is not None
     middle = box["x"] + box["width"] / 2
     viewer.page.mouse.move(middle + 40, box["y"] + 200)
-    told = viewer.page.get_by_text(re.compile(r"^units \d+ and \d+: inner product -?\d"))
-    found = re.search(r"units (\d+) and (\d+): inner product (\S+)", told.inner_text())
+    told = viewer.page.get_by_text(re.compile(r"^units \d+ and \d+: cosine -?\d"))
+    found = re.search(r"units (\d+) and (\d+): cosine (\S+)", told.inner_text())
     assert found is not None
     one, other = int(found[1]), int(found[2])
     assert float(found[3]) == pytest.approx(float(rows[one] @ rows[other]), abs=0.01)

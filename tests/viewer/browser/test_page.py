@@ -24,7 +24,7 @@ def test_opening_draws_the_graph_and_says_what_it_shows(viewer, address):
     viewer.open(address + LINKED)
     view = viewer.at_rest()
     expect(viewer.page.get_by_role("heading", level=1)).to_have_text(
-        re.compile(r"^Each mark is a unit of fc1; joined are units .* inner product at least 0\.")
+        re.compile(r"^Each mark is a unit of fc1; joined are units .* cosine at least 0\.")
     )
     expect(viewer.status).to_have_text(
         re.compile(r"^epoch 8 of 8 · step \d+ · \d+ linked units, \d+ isolated · \d+ links from")

@@ -14,7 +14,7 @@ from .viewing import Viewer
 pytestmark = pytest.mark.browser
 PANELS = {
     "Charts": "Moment of the learning curve",
-    "Links": "inner product",
+    "Links": "cosine",
     "Selection": "trail their way over the last moments",
     "Forces": "charge",
     "Units": "Units",

@@ -210,7 +210,7 @@ def test_likeness_of_updates_has_its_own_level_on_the_server_and_in_a_file(
         Viewer(page).open(exported.as_uri() + "#v=1&source=updates"),
         Viewer(new_page()).open(address + "#v=1&source=updates"),
     ]
-    said = re.compile(r"whose weight vectors training changed in .*inner product at least (0\.\d+)")
+    said = re.compile(r"whose weight vectors training changed in .*cosine at least (0\.\d+)")
     levels = []
     for view in views:
         lead = view.page.get_by_role("heading", level=1)
@@ -218,7 +218,7 @@ def test_likeness_of_updates_has_its_own_level_on_the_server_and_in_a_file(
         levels.append(said.search(lead.inner_text())[1])
         expect(view.likeness("what training added")).to_have_attribute("aria-pressed", "true")
     weights = Viewer(new_page()).open(address + "#source=weights")
-    expect(weights.page.get_by_role("heading", level=1)).to_contain_text("inner product at least")
+    expect(weights.page.get_by_role("heading", level=1)).to_contain_text("cosine at least")
     assert levels[0] == levels[1]
     assert levels[0] not in weights.page.get_by_role("heading", level=1).inner_text()
 

@@ -18,14 +18,14 @@ const JOINS: Record<string, Partial<ViewState>> = {
   report: { mapping: "report", cut: null },
 };
 
-const REPORT_TITLE = "Heitmann 2020: a link weighs exp(−d² / σ²) with d = (1 − inner product) / 2, σ the mean of d over all pairs; links of 0.37 and more are kept";
+const REPORT_TITLE = "Heitmann 2020: a link weighs exp(−d² / σ²) with d = (1 − cosine) / 2, σ the mean of d over all pairs; links of 0.37 and more are kept";
 
 export function createCutoff(actions: Actions): Part {
   const inner = createNumberField({
-    label: "inner product",
+    label: "cosine",
     range: { min: -0.2, max: 1, step: 0.005 },
     places: 3,
-    title: "Units whose inner product is at least this are joined",
+    title: "Units whose cosine is at least this are joined",
     changed: actions.setInnerProduct,
   });
   const weight = createNumberInput("link weight", actions.setWeight);
@@ -33,7 +33,7 @@ export function createCutoff(actions: Actions): Part {
     label: "sigma",
     range: SIGMA,
     places: 2,
-    title: "A link weighs exp(−(1 − inner product) / sigma²)",
+    title: "A link weighs exp(−(1 − cosine) / sigma²)",
     changed: actions.setSigma,
   });
   const joins = h("select", { onchange: () => actions.change(JOINS[joins.value]!) },

@@ -22,10 +22,10 @@ const READING =
   "Move the slider to see how training changes the picture, and select units to see in the charts what they cost to remove.";
 
 const MEASURES =
-  "The inner product is that of two weight vectors brought to length 1, the cosine of the angle between them: 1 is the same " +
+  "The cosine is that of the angle between two weight vectors, the inner product of both brought to length 1: 1 is the same " +
   "direction, 0.5 an angle of 60°, 0 a right angle. Of what training added, the weight vectors less those before training, it is the " +
   "same; a link says that two units’ changes are more alike than this layer’s usually are, not that the labels did it. Of unit outputs it is their correlation over the same examples: 1 where they " +
-  "rise and fall together, 0 where they know nothing of each other. A link weighs exp(−(1 − inner product) / sigma²). Sigma changes " +
+  "rise and fall together, 0 where they know nothing of each other. A link weighs exp(−(1 − cosine) / sigma²). Sigma changes " +
   "only how fast weaker links fade and pull less, not which links there are.";
 
 const GESTURES =

@@ -53,7 +53,7 @@ function contents(view: View, unit: number): Node[] {
   const near = view.carried ? neighboursOf(view.carried, unit).slice(0, NEAREST) : [];
   const words = near.map((one) => `${unitMark(view, one.unit)} (${short(one.innerProduct)})`).join(", ");
   const { measure } = SIMILARITY[view.state.source];
-  facts.append(h("dt", {}, `nearest (${measure === "inner product" ? "cosine" : measure})`), h("dd", {}, words || "none is known"));
+  facts.append(h("dt", {}, `nearest (${measure})`), h("dd", {}, words || "none is known"));
   return [h("p", { class: "title" }, unitName(view, unit)), facts];
 }
 

@@ -23,7 +23,7 @@ export function listsOf({ scene, state, facts }: View): UnitList[] {
   });
 }
 
-const HEADINGS = ["run", "unit", "norm", "angle_moved_degrees", "links", "component", "weights_kept", "removal_place", "selected"];
+const HEADINGS = ["run", "unit", "norm", "update_norm", "angle_moved_degrees", "links", "component", "weights_kept", "removal_place", "selected"];
 
 /** The rows as comma-separated values, RFC 4180; empty where a value is not known. */
 export function csvOf(view: View, rows: readonly Row[]): string {
@@ -34,7 +34,7 @@ export function csvOf(view: View, rows: readonly Row[]): string {
     const second = row.unit >= own;
     const run = (second ? scene?.merged?.id : scene?.timeline.id) ?? "";
     const component = row.links === 0 ? NaN : row.cluster;
-    const numbers = [second ? row.unit - own : row.unit, row.norm, row.moved, row.links, component, row.kept / 100, row.place, selected.has(row.unit) ? 1 : 0];
+    const numbers = [second ? row.unit - own : row.unit, row.norm, row.update, row.angle, row.links, component, row.kept / 100, row.place, selected.has(row.unit) ? 1 : 0];
     return [run, ...numbers.map((value) => (Number.isFinite(value) ? String(Number(value.toPrecision(7))) : ""))].join(",");
   });
   return [HEADINGS.join(","), ...lines, ""].join("\r\n");

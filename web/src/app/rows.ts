@@ -5,8 +5,10 @@ import { degrees, type Facts } from "./facts";
 export interface Row {
   unit: number;
   norm: number;
-  /** Degrees. */
-  moved: number;
+  /** Norm of what training added; NaN where unknown. */
+  update: number;
+  /** From the initial weight vector, degrees; NaN where unknown. */
+  angle: number;
   links: number;
   /** 0: not drawn. */
   cluster: number;
@@ -32,11 +34,12 @@ interface ColumnWords {
 export const COLUMNS: Record<Column, ColumnWords> = {
   unit: { label: "unit", title: "Number of the unit", text: (row) => String(row.unit) },
   norm: { label: "norm", title: "Norm of its weight vector", text: (row) => row.norm.toPrecision(3) },
-  moved: { label: "moved", title: "Angle from its initial weight vector", text: (row) => known(row.moved, "°") },
-  links: { label: "links", title: "Links at this cutoff", text: (row) => String(row.links) },
+  update: { label: "update", title: "Norm of what training added to its weight vector", text: (row) => (Number.isFinite(row.update) ? row.update.toPrecision(3) : "–") },
+  angle: { label: "angle", title: "Angle between its weight vector and its initial one", text: (row) => known(row.angle, "°") },
+  links: { label: "links", title: "Links from the cutoff on, the dark ones where others are faint", text: (row) => String(row.links) },
   cluster: {
-    label: "comp.",
-    title: "Component, 1 the largest; isolated units have none",
+    label: "part",
+    title: "Component: the part of the graph that it hangs together with by these links, 1 the largest; isolated units have none",
     text: (row) => (row.links === 0 ? "–" : String(row.cluster)),
   },
   kept: { label: "kept", title: "Weights that the mask keeps", text: (row) => known(row.kept, " %") },
@@ -54,7 +57,8 @@ export function rowsOf(facts: Facts, places: Uint16Array | null): Row[] {
     rows.push({
       unit,
       norm: facts.norm[unit]!,
-      moved: degrees(facts.angle[unit]!),
+      update: facts.moved[unit]!,
+      angle: degrees(facts.angle[unit]!),
       links: facts.links[unit]!,
       cluster: facts.cluster[unit]!,
       kept: 100 * facts.kept[unit]!,
@@ -79,7 +83,8 @@ export function sorted(rows: readonly Row[], { column, descending }: Order, foun
 /** The columns worth showing. */
 export function columnsOf(facts: Facts, places: Uint16Array | null): Column[] {
   const all: Column[] = ["unit", "norm", "links", "cluster"];
-  if (facts.angle.some(Number.isFinite)) all.splice(2, 0, "moved");
+  if (facts.angle.some(Number.isFinite)) all.splice(2, 0, "angle");
+  if (facts.moved.some(Number.isFinite)) all.splice(2, 0, "update");
   if (facts.kept.some((kept) => kept < 1)) all.push("kept");
   if (places) all.push("place");
   return all;

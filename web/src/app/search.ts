@@ -14,12 +14,13 @@ type Condition = (unit: number) => boolean;
 type Quantity = (from: Searched) => (unit: number) => number;
 
 export const SEARCH_WORDS =
-  "a number (17), a range (3-10), norm<0.3, moved>60, links>=5, kept<50%, place<=20, component 1, isolated, linked, selected or pinned; of two runs shown together, run 2";
+  "a number (17), a range (3-10), norm<0.3, update>0.5, angle>60, links>=5, kept<50%, place<=20, component 1, isolated, linked, selected or pinned; of two runs shown together, run 2";
 
 const QUANTITIES: Record<string, Quantity> = {
   unit: numberOf,
   norm: (from) => (unit) => from.norm[unit]!,
-  moved: (from) => (unit) => degrees(from.angle[unit]!),
+  update: (from) => (unit) => from.moved[unit]!,
+  angle: (from) => (unit) => degrees(from.angle[unit]!),
   links: (from) => (unit) => from.links[unit]!,
   kept: (from) => (unit) => from.kept[unit]!,
   place: (from) => (unit) => from.places?.[unit] || NaN,
@@ -28,8 +29,8 @@ const QUANTITIES: Record<string, Quantity> = {
 };
 
 const OTHER_NAMES: Record<string, string> = {
-  angle: "moved",
-  movement: "moved",
+  moved: "angle",
+  movement: "angle",
   removal: "place",
   component: "cluster",
   degree: "links",

@@ -21,7 +21,7 @@ export function plural(number: number, one: string, many = `${one}s`): string {
   return `${counted(number)} ${number === 1 ? one : many}`;
 }
 
-/** An inner product or a norm in two places after the point, three where it is small. */
+/** A cosine or a norm in two places after the point, three where it is small. */
 export function short(value: number): string {
   if (value === 0) return "0";
   if (Math.abs(value) < 0.001) return value.toExponential(1);
@@ -31,10 +31,10 @@ export function short(value: number): string {
 /** What likeness rests on, what is said of units that are alike, and what measures it. */
 export const SIMILARITY: Record<SourceOfSimilarity, { label: string; alike: string; measure: string; by: string }> = {
   updates: {
-    label: "what training added", alike: "whose weight vectors training changed in the same direction", measure: "inner product",
+    label: "what training added", alike: "whose weight vectors training changed in the same direction", measure: "cosine",
     by: "what training added to their weight vectors",
   },
-  weights: { label: "weight vectors", alike: "whose weight vectors point the same way", measure: "inner product", by: "the direction of their weight vectors" },
+  weights: { label: "weight vectors", alike: "whose weight vectors point the same way", measure: "cosine", by: "the direction of their weight vectors" },
   outputs: { label: "unit outputs", alike: "whose outputs on the same examples go together", measure: "correlation", by: "the correlation of their outputs" },
 };
 
@@ -173,7 +173,7 @@ export function momentName(timeline: Timeline, moment: Moment): string {
   return moment.epoch === null ? `step ${counted(moment.at)}` : `epoch ${counted(moment.epoch)}`;
 }
 
-/** "210 linked units, 90 isolated · 4,312 links from inner product 0.21". */
+/** "210 linked units, 90 isolated · 4,312 links from cosine 0.21". */
 export function linksOf(view: View): string {
   if (!view.facts) return "";
   const { linked, isolated, drawn } = view.facts;

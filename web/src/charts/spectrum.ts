@@ -175,9 +175,10 @@ function drawNoise(paper: Paper, frame: SpectrumFrame, area: Area, x: (value: nu
   const upright = { y1: area.top - 3, y2: area.bottom };
   mark(paper.base, "line", { class: "chart-edge", x1: x(fit.upper), x2: x(fit.upper), ...upright });
   mark(paper.base, "line", { class: "chart-threshold", x1: x(fit.threshold), x2: x(fit.threshold), ...upright });
-  const room = x(fit.threshold) < area.right - 110;
-  const words = { x: x(fit.threshold) + (room ? -4 : 4), y: area.top - 6, "text-anchor": room ? "start" : "end" };
-  mark(paper.base, "text", { class: "chart-words", ...words }, "a spike must pass this");
+  const room = x(fit.threshold) < area.right - 75;
+  const above = { class: "chart-words", y: area.top - 6 };
+  if (room) mark(paper.base, "text", { ...above, x: x(fit.upper) + 2, "text-anchor": "end" }, "noise ends");
+  mark(paper.base, "text", { ...above, x: x(fit.threshold) + (room ? 2 : 4), "text-anchor": room ? "start" : "end" }, room ? "spikes begin" : "noise ends, spikes begin");
 }
 
 /** Each spike as a stem beneath; with a selection, how much of it lies there. */
@@ -223,7 +224,7 @@ function reading(frame: SpectrumFrame, selected: readonly number[]): string {
   const number = frame.eigenvalues.length;
   const verb = fit?.spikes === 1 ? "stands" : "stand";
   const first = fit
-    ? `${fit.spikes} of ${count(number, "eigenvalue")} ${verb} above the noise${fit.fits ? "" : ", which fits badly here"}.`
+    ? `${fit.spikes} of ${count(number, "eigenvalue")} ${verb} above the noise${fit.fits ? ": directions in which the weights vary more than independent random ones do" : ", which fits badly here"}.`
     : `${count(number, "eigenvalue")}. ${sentence(note ?? "No noise could be fitted to them.")}`;
   const share = sharesOf(frame, selected)[0];
   if (share === undefined) return first;

@@ -190,7 +190,7 @@ function layerOf({ layer }: Query): string {
 
 function noteOf(header: Header, film: FilmHeader, moment: number): string {
   // Values of units are a byte each: half a step of 254 is a fifth of a percent.
-  const rounded = `inner products are rounded, by up to ${(Math.ceil(film.error * 1e4) / 1e4).toFixed(4)}, norms and angles by 0.2 % of their range`;
+  const rounded = `cosines are rounded, by up to ${(Math.ceil(film.error * 1e4) / 1e4).toFixed(4)}, norms and angles by 0.2 % of their range`;
   const thinned = header.thinned ? `this page holds ${header.thinned}, evenly spaced` : null;
   return [film.notes[moment] ?? null, thinned, rounded].filter((words) => words !== null).join(". ");
 }

@@ -66,8 +66,8 @@ const last = (name: string): unknown => graph.calls.filter(([called]) => called 
 describe("the page", () => {
   it("says what it shows", async () => {
     const { text, address } = await opened(planted([timeline(KEY)]));
-    expect(text(".lead")).toBe("Each mark is a unit of fc1; joined are units whose weight vectors point the same way, inner product at least 0.25. Weight vectors are compared since what training added is not known: the run has a single snapshot.");
-    expect(text(".status")).toBe("epoch 4 of 4 · step 400 · 5 linked units, 1 isolated · 4 links from inner product 0.25");
+    expect(text(".lead")).toBe("Each mark is a unit of fc1; joined are units whose weight vectors point the same way, cosine at least 0.25. Weight vectors are compared since what training added is not known: the run has a single snapshot.");
+    expect(text(".status")).toBe("epoch 4 of 4 · step 400 · 5 linked units, 1 isolated · 4 links from cosine 0.25");
     expect(address.hash).toBe("");
   });
 
@@ -102,7 +102,7 @@ describe("the page", () => {
     expect(address.hash).toBe("#v=2&t=0");
     press("]");
     await wait(300);
-    expect(text(".links")).toContain("from inner product 0.26");
+    expect(text(".links")).toContain("from cosine 0.26");
   });
 
   it("follows the address", async () => {
@@ -275,18 +275,18 @@ describe("links to the nearest", () => {
     expect((last("frame") as [GraphFrame, object])[0].apart.length).toBe(5);
     expect((last("frame") as [GraphFrame, object])[1]).toEqual({ fresh: false, moved: false });
     expect(text(".links")).toBe("5 units with dark links, 1 without · 4 dark links from 0.25, 1 faint");
-    expect(text(".lead")).toContain("each is joined with the unit nearest to it by the direction of their weight vectors. Dark are the 4 links above chance, inner product 0.25;");
+    expect(text(".lead")).toContain("each is joined with the unit nearest to it by the direction of their weight vectors. Dark are the 4 links above chance, cosine 0.25;");
     expect(root.querySelector(".note:not([hidden])")).toBeNull();
   });
 
   it("say so where none is above chance", async () => {
     const { text } = await opened(planted([timeline(KEY)]), "#k=1&cut=1");
-    expect(text(".lead")).toContain("No link is above the cutoff, inner product 1.00; faint ones show who is nearest, be it by chance.");
+    expect(text(".lead")).toContain("No link is above the cutoff, cosine 1.00; faint ones show who is nearest, be it by chance.");
   });
 
   it("say where not enough of them are carried", async () => {
     const { text } = await opened(planted([timeline(KEY)]), "#k=4");
-    expect(text(".lead")).toContain("Dark are the 4 links above chance, inner product 0.25;");
+    expect(text(".lead")).toContain("Dark are the 4 links above chance, cosine 0.25;");
     expect(text(".note:not([hidden])")).toBe("Of 6 units fewer than 4 nearest are carried; what is missing is not drawn.");
   });
 });
@@ -391,7 +391,7 @@ describe("the report's own mapping", () => {
     expect([links.sigma, links.squared]).toEqual([0.4, true]);
     // exp(-(d / 0.4)^2) >= 0.37, d = apart / 65535
     expect(links.maxApart / 65535).toBeCloseTo(0.4 * Math.sqrt(-Math.log(0.37)), 4);
-    expect(text(".lead")).toContain("joined as in the report’s program, with σ the mean distance 0.40 and cutoff 0.37, are units whose weight vectors point the same way, inner product at least 0.20.");
+    expect(text(".lead")).toContain("joined as in the report’s program, with σ the mean distance 0.40 and cutoff 0.37, are units whose weight vectors point the same way, cosine at least 0.20.");
     find<HTMLButtonElement>("button.link").click();
     await wait(300);
     expect(address.hash).toBe("");
@@ -400,7 +400,7 @@ describe("the report's own mapping", () => {
 
   it("says where the mean distance is not known", async () => {
     const { text } = await opened(planted([timeline(KEY)]), "#map=report");
-    expect(text(".lead")).toContain("inner product at least 0.25.");
+    expect(text(".lead")).toContain("cosine at least 0.25.");
     expect(text("button.link")).toBe("The mean distance is not known here: back to the default");
   });
 });
@@ -425,7 +425,7 @@ describe("the matrix", () => {
     expect(text(".lead")).toContain("Bars show the groups. This is the matrix of epoch 4, the only one that this page holds.");
     // Of the first moment they would be 2, 3 and 1 without a group.
     expect(text(".legend")).toContain("1: 4");
-    expect(text(".legend")).toContain("Inner product of two units");
+    expect(text(".legend")).toContain("Cosine of two units");
   });
 
   it("says why it cannot be had", async () => {

@@ -28,9 +28,9 @@ describe("the table as CSV", () => {
     const view = viewOf("#sel=5");
     const rows = sorted(rowsOf(view.facts!, Uint16Array.of(3, 4, 2, 6, 1, 5)), { column: "norm", descending: true });
     const lines = csvOf(view, rows).split("\r\n");
-    expect(lines[0]).toBe("run,unit,norm,angle_moved_degrees,links,component,weights_kept,removal_place,selected");
-    expect(lines[1]).toBe("one,3,4,22.91831,1,2,1,6,0");
-    expect(lines[2]).toBe("one,5,3,,0,,1,5,1");
+    expect(lines[0]).toBe("run,unit,norm,update_norm,angle_moved_degrees,links,component,weights_kept,removal_place,selected");
+    expect(lines[1]).toBe("one,3,4,0.8,22.91831,1,2,1,6,0");
+    expect(lines[2]).toBe("one,5,3,0.6,,0,,1,5,1");
     expect(lines).toHaveLength(8);
     expect(lines[7]).toBe("");
   });

@@ -98,12 +98,12 @@ describe("the table", () => {
     const order = (column: Parameters<typeof sorted>[1]["column"], descending: boolean): number[] => sorted(rows, { column, descending }).map(({ unit }) => unit);
     expect(order("norm", false)).toEqual([4, 2, 0, 1, 5, 3]);
     expect(order("norm", true)).toEqual([3, 5, 1, 0, 2, 4]);
-    expect(order("moved", false)).toEqual([0, 1, 2, 3, 4, 5]);
-    expect(order("moved", true)).toEqual([4, 3, 2, 1, 0, 5]);
+    expect(order("angle", false)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(order("angle", true)).toEqual([4, 3, 2, 1, 0, 5]);
     expect(order("cluster", false)).toEqual([0, 1, 2, 3, 4, 5]);
     expect(order("place", false)).toEqual([4, 2, 0, 1, 5, 3]);
     const partly = rowsOf({ ...facts, angle: Float32Array.of(NaN, 3, NaN, 1, 2, 0) }, null);
-    const moved = (descending: boolean): number[] => sorted(partly, { column: "moved", descending }).map(({ unit }) => unit);
+    const moved = (descending: boolean): number[] => sorted(partly, { column: "angle", descending }).map(({ unit }) => unit);
     expect(moved(false)).toEqual([5, 3, 4, 1, 0, 2]);
     expect(moved(true)).toEqual([1, 4, 3, 5, 0, 2]);
   });
@@ -111,8 +111,8 @@ describe("the table", () => {
   it("lists what the search means before the rest, and the columns that say something", () => {
     const found = Uint8Array.of(0, 1, 0, 0, 1, 0);
     expect(sorted(rowsOf(facts, null), { column: "norm", descending: true }, found).map(({ unit }) => unit)).toEqual([1, 4, 3, 5, 0, 2]);
-    expect(columnsOf(facts, null)).toEqual(["unit", "norm", "moved", "links", "cluster"]);
-    expect(columnsOf({ ...facts, kept: Float32Array.of(0.5), angle: Float32Array.of(NaN) }, places)).toEqual(["unit", "norm", "links", "cluster", "kept", "place"]);
+    expect(columnsOf(facts, null)).toEqual(["unit", "norm", "update", "angle", "links", "cluster"]);
+    expect(columnsOf({ ...facts, kept: Float32Array.of(0.5), angle: Float32Array.of(NaN), moved: Float32Array.of(NaN) }, places)).toEqual(["unit", "norm", "links", "cluster", "kept", "place"]);
   });
 });
 

@@ -23,7 +23,7 @@ const far = { ...frame(), apart: Uint16Array.of(30000, 30000, 30000, 30000, 3000
 
 it("says where chance ends that no two units are alike, and what would show more", () => {
   const words = leadOf(view({}, far));
-  expect(words).toContain("inner product at least 0.25. No two point the same way more than chance would have it: the nearest two reach 0.084.");
+  expect(words).toContain("cosine at least 0.25. No two point the same way more than chance would have it: the nearest two reach 0.084.");
   expect(words).toMatch(/Lower the cutoff to join them all the same\.$/);
   expect(leadOf(view({ cut: 0.9 }, far))).toMatch(/No two are that near: the nearest two reach 0\.084\. Lower the cutoff to join them\.$/);
   expect(leadOf(view({}, frame()))).toMatch(/at least 0\.25\.$/);

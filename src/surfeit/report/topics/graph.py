@@ -182,7 +182,7 @@ def _clusters(layer: Numbers) -> Finding | None:
     final = graph["final"]
     if final is None:
         return None
-    linked, same = layer["units"] - final["isolated"], f"inner product from {graph['cluster']:.2g}"
+    linked, same = layer["units"] - final["isolated"], f"cosine from {graph['cluster']:.2g}"
     answer, members = "No cluster of nearly equal units", ""
     if final["clusters"]:
         answer = f"{words.counted(final['clusters'], 'cluster')} of nearly equal units"
@@ -213,7 +213,7 @@ def _table(name: str, summary: Numbers, tables: Tables) -> str:
         for stage in ("initial", "final")
         if (found := graph[stage]) is not None
     ]
-    caption = f"{words.layer_name(name)}: joined from an inner product of {graph['link']:.2f} on"
+    caption = f"{words.layer_name(name)}: joined from a cosine of {graph['link']:.2f} on"
     head = ("", "Linked units", "Isolated units", "Largest component", "Clusters of near equals")
     return html.table(caption, head, rows, stacked=True) if rows else ""
 
@@ -230,13 +230,13 @@ def _clusters_cell(layer: Numbers, worth: Quantity) -> str:
 
 def _glossary(summary: Numbers) -> list[Entry]:
     meanings = {
-        "Inner product": "Of two directions: 1 if they are the same, 0 if at right angles.",
+        "Cosine": "Of the angle between two directions: 1 if they are the same, 0 at right angles.",
         "Hardly moved": (
-            "The weight vector after training still points where it did at the start: the inner "
-            "product of the two directions is 0.9 or more. Its length may have changed."
+            "The weight vector after training still points where it did at the start: the cosine "
+            "of the two directions is 0.9 or more. Its length may have changed."
         ),
         "Isolated": "Joined with no other unit in the graph.",
-        "Cluster": "Two or more units that are joined by inner products of {cluster} or more.",
+        "Cluster": "Two or more units that are joined by cosines of {cluster} or more.",
     }
     return [Entry(word=word, meaning=meaning) for word, meaning in meanings.items()]
 
@@ -245,10 +245,10 @@ def _settings(summary: Numbers) -> list[tuple[str, str]]:
     link, cluster = summary["settings"]["link"], summary["settings"]["cluster"]
     return [
         (
-            "Units are joined from an inner product of",
+            "Units are joined from a cosine of",
             "the largest that chance gives, each layer its own" if link is None else f"{link:g}",
         ),
-        ("Units are nearly equal from an inner product of", f"{cluster:g}"),
+        ("Units are nearly equal from a cosine of", f"{cluster:g}"),
     ]
 
 
@@ -259,7 +259,7 @@ GRAPH = Topic(
     about="Which units’ weight vectors point in nearly the same direction, before and after.",
     introduction=(
         "Each mark is a unit, as large as its weight vector is long. Two units are joined if "
-        "their weight vectors point in nearly the same direction: if their inner product "
+        "their weight vectors point in nearly the same direction: if their cosine "
         "passes a threshold, by default the largest that chance would bring about among as "
         "many random directions. It differs from layer to layer, since random directions "
         "come closer to each other where units are many and their weights few. Only who is "

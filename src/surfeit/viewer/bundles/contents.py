@@ -159,7 +159,7 @@ def _still_of_weights(place: Place, scales: ScalesFrame) -> "View":
         weight,
         title=_title(place),
         subtitle=(
-            f"{place.timeline.axis} {place.at:,}; weight vectors: links from the inner product "
+            f"{place.timeline.axis} {place.at:,}; weight vectors: links from the cosine "
             "that chance does not reach on"
         ),
         kept=None if mask is None else shape.kept_shares(mask),
