@@ -33,8 +33,8 @@ interface ColumnWords {
 
 export const COLUMNS: Record<Column, ColumnWords> = {
   unit: { label: "unit", title: "Number of the unit", text: (row) => String(row.unit) },
-  norm: { label: "norm", title: "Norm of its weight vector", text: (row) => row.norm.toPrecision(3) },
-  update: { label: "update", title: "Norm of what training added to its weight vector", text: (row) => (Number.isFinite(row.update) ? row.update.toPrecision(3) : "–") },
+  norm: { label: "norm", title: "Norm of its weight vector", text: (row) => row.norm.toPrecision(2) },
+  update: { label: "update", title: "Norm of what training added to its weight vector", text: (row) => (Number.isFinite(row.update) ? row.update.toPrecision(2) : "–") },
   angle: { label: "angle", title: "Angle between its weight vector and its initial one", text: (row) => known(row.angle, "°") },
   links: { label: "links", title: "Links from the cutoff on, the dark ones where others are faint", text: (row) => String(row.links) },
   cluster: {
