@@ -1,8 +1,10 @@
 """Training: from a network, data and a recipe to a stored run."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,7 @@ from surfeit.train.loop import Loop
 from surfeit.train.pruning import Pruning
 from surfeit.train.recipe import Recipe
 from surfeit.train.snapshots import Snapshots
-from surfeit.train.stack import StackLoop, shape_of
+from surfeit.train.stack import AT_ONCE, StackLoop, shape_of
 
 
 def train(
@@ -173,10 +175,10 @@ def train_together(
     store, conduct = store or Store(), conduct or Conduct()
     results: dict[str, Run | Exception] = {}
     with ExitStack() as leases:
-        entries = {}
-        for job in jobs:
-            if (entry := _entry(job, store, conduct, leases)) is not None:
-                entries[job.key] = (job, *entry)
+        begin = partial(_entry, store=store, conduct=conduct, leases=leases)
+        with ThreadPoolExecutor(AT_ONCE) as threads:  # the disk answers several as fast as one
+            begun = zip(jobs, threads.map(begin, jobs), strict=True)
+            entries = {job.key: (job, *entry) for job, entry in begun if entry is not None}
         if entries:
             with jobs[0].numerics.in_force(), _advice_on_disk_errors():
                 runs = StackLoop(list(entries.values()), conduct).run()

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from surfeit.core.fronts import lazy_front
 
 if TYPE_CHECKING:
-    from surfeit.train.stack.loop import StackLoop
+    from surfeit.train.stack.loop import AT_ONCE, StackLoop
     from surfeit.train.stack.shape import shape_of
 
-__all__ = ["StackLoop", "shape_of"]
+__all__ = ["AT_ONCE", "StackLoop", "shape_of"]
 
 lazy_front(__name__)

@@ -1,7 +1,8 @@
 """The loop of a stack: many trainings of one shape, each with its own course and its own end."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from surfeit.core import Params
@@ -13,6 +14,9 @@ from surfeit.train.stack.memory import StackMemory
 from surfeit.train.stack.update import StackUpdate
 
 Entry = tuple[Job, Sequence[int], RunWriter]
+
+AT_ONCE = 16
+"""Runs that are begun or ended at once: a disk flushes several as fast as one."""
 
 
 class StackLoop:
@@ -53,7 +57,7 @@ class StackLoop:
         with held_interrupts() as self._interrupted:
             for place in list(self._open):
                 self._let(place, Course.begin)
-                self._end_if_done(place)
+            self._end_done(list(self._open))
             self._passed = time.monotonic()
             while self._open:
                 self._advance()
@@ -91,8 +95,7 @@ class StackLoop:
                 self._let(place, partial(Course.arrive, scores=scores.get(place)))
         stop = self._interrupted()
         self._pass_by(self._still_open(places), save=stop)
-        for place in places:
-            self._end_if_done(place)
+        self._end_done(places)
         if stop:
             raise KeyboardInterrupt
 
@@ -119,23 +122,43 @@ class StackLoop:
         for place in places:
             self._open[place].pass_by(seconds, save=save)
 
-    def _still_open(self, places: Sequence[int]) -> list[int]:
+    def _still_open(self, places: Iterable[int]) -> list[int]:
         return [place for place in places if place in self._open]
 
     def _let(self, place: int, what: Callable[[Course], Run | None]) -> None:
         """Lets a training do what is due; it ends with its run, or alone with whatever fails."""
-        try:
-            result = what(self._open[place])
-        except Exception as error:  # the others go on
-            result = error
+        result = _result(self._open[place], what)
         if result is not None:
-            self._results[place] = result
-            del self._open[place]
-            self._memory.clear(place)
+            self._end(place, result)
 
-    def _end_if_done(self, place: int) -> None:
-        if place in self._open and not self._open[place].open:
-            self._let(place, Course.finish)
+    def _end(self, place: int, result: Run | Exception) -> None:
+        self._results[place] = result
+        del self._open[place]
+        self._memory.clear(place)
+
+    def _end_done(self, places: Iterable[int]) -> None:
+        """Finishes those of these that have no update left."""
+        done = {place: self._open[place] for place in self._still_open(places)}
+        done = {place: course for place, course in done.items() if not course.open}
+        if not done:
+            return
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            results = threads.map(_finished, done.values())
+            for place, result in zip(done, results, strict=True):
+                self._end(place, result)
+
+
+def _result(course: Course, what: Callable[[Course], Run | None]) -> Run | Exception | None:
+    try:
+        return what(course)
+    except Exception as error:  # the others go on
+        return error
+
+
+def _finished(course: Course) -> Run | Exception:
+    result = _result(course, Course.finish)
+    assert result is not None
+    return result
 
 
 def _check_mask(course: Course) -> None:
