@@ -158,6 +158,22 @@ def test_a_dry_run_lists_the_trainings_and_does_none(mine, root, capsys):
     assert not root.exists()
 
 
+def test_many_small_networks_are_planned_as_stacks_unless_that_is_turned_off(mine, root, capsys):
+    path = mine(*TINY)
+
+    def keys(seeds, *flags):
+        seeds = ",".join(map(str, range(seeds)))
+        assert call("study", path, "--seeds", seeds, "--dry-run", *flags, "--root", root) == 0
+        lines = capsys.readouterr().out.splitlines()[1:]
+        return {name: key for name, key, *_ in (line.split("\t") for line in lines)}
+
+    # Two trainings a seed.
+    few, many, alone = keys(7), keys(8), keys(8, "--no-stacks")
+    assert few.items() <= alone.items()
+    assert many.keys() == alone.keys()
+    assert not set(many.values()) & set(alone.values())
+
+
 def test_an_estimate_comes_before_anything_is_trained(mine, root, capsys):
     path = mine(*TINY)
     assert call("study", path, "--on", "here", "--root", root) == 0

@@ -173,7 +173,7 @@ def test_checks_are_made_of_stored_runs_too(made, store, engine):
             },
             "wait for each other in a circle",
         ),
-        ({"a": 7}, "work must be a Job, a Derived or a Measurement"),
+        ({"a": 7}, "work must be a Job, a Derived, a Together or a Measurement"),
     ],
 )
 def test_jobs_that_do_not_fit_together_are_refused(jobs, words, store, engine):

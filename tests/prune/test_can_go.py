@@ -203,19 +203,20 @@ def answer(lower, upper, *, units=300, examples=5000, why=None):
 
 
 PRICE = "can go for at most a point of accuracy"
+CANNOT = "cannot in this order"
 TEST = "(95\N{NO-BREAK SPACE}% confidence, 5,000 test images)"
 
 
 @pytest.mark.parametrize(
     ("bounds", "words"),
     [
-        ((118, 147), f"at least 118 of 300 units of fc1 {PRICE}; more than 147 cannot in this order {TEST}"),
+        ((118, 147), f"at least 118 of 300 units of fc1 {PRICE}; more than 147 {CANNOT} {TEST}"),
         ((118, 300), f"at least 118 of 300 units of fc1 {PRICE} {TEST}"),
         ((300, 300), f"all 300 units of fc1 {PRICE} {TEST}"),
         ((0, 0), f"none of 300 units of fc1 {PRICE} {TEST}"),
         (
             (0, 9),
-            f"it was not shown that any unit of fc1 {PRICE}; more than 9 of 300 cannot in this order {TEST}",
+            f"it was not shown that any unit of fc1 {PRICE}; more than 9 of 300 {CANNOT} {TEST}",
         ),
         ((0, 300), f"it was not shown that any unit of fc1 {PRICE} {TEST}"),
     ],

@@ -131,8 +131,8 @@ def test_headline_of_many_layers_of_which_nothing_was_shown_names_none(summary):
 def test_headline_of_one_layer_is_one_claim_with_its_confidence(summary):
     summary["layers"].pop("fc2")
     assert findings.headline(summary).startswith(
-        "At least 6 of 12 units of fc1 can go for at most a point of accuracy; more than 8 cannot in this order "
-        f"({TEST}, 400 test images). Accuracy on the test images is"
+        "At least 6 of 12 units of fc1 can go for at most a point of accuracy; more than 8 cannot "
+        f"in this order ({TEST}, 400 test images). Accuracy on the test images is"
     )
 
 

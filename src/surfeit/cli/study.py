@@ -41,6 +41,7 @@ def study(
     seeds: WholeNumbers | None = None,
     on: EngineName = "local",
     dry_run: Annotated[bool, Parameter(negative=())] = False,
+    stacks: bool = True,
     out: Out | None = None,
     quiet: Quiet = False,
     places: Places = _PLACES,
@@ -61,6 +62,9 @@ def study(
         In place of the budget's own: one replicate each.
     dry_run
         List the trainings with their steps and what they will take, and do nothing.
+    stacks
+        Train sixteen and more of one small network together, twice as fast; they are other runs
+        than those of trainings alone, equal up to rounding.
     out
         The folder of results; by default 'results' in the store.
     quiet
@@ -80,6 +84,7 @@ def study(
             data_root=places.data_dir,
             progress=teller.trainings,
             stage=teller.stage,
+            stacks=stacks,
         )
         result = result_of(chosen, budget, config, lab=lab, out=out)
         if dry_run:
@@ -133,10 +138,14 @@ def studies(
 
 def _plan(study: "Study", config: object, lab: "Lab") -> "list[Planned] | None":
     """The trainings and where they stand; None of a study that does not list them."""
+    from surfeit.execute import in_stacks
     from surfeit.lab.checks import jobs_of
     from surfeit.lab.cost import planned
 
-    return None if study.jobs is None else planned(jobs_of(study, config, lab), lab.store)
+    if study.jobs is None:
+        return None
+    jobs = jobs_of(study, config, lab)
+    return planned(in_stacks(jobs) if lab.stacks else jobs, lab.store)
 
 
 def _estimate(study: "Study", plan: "list[Planned] | None", engine: "Engine") -> str:

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from surfeit.execute.queue import TaskQueue
     from surfeit.execute.ray import Ray
     from surfeit.execute.slurm import Slurm
+    from surfeit.execute.stacks import in_stacks
     from surfeit.execute.task import Context, Task, Work
-    from surfeit.execute.work import Derived, Measurement, Row
+    from surfeit.execute.work import Derived, Measurement, Row, Together
 
 __all__ = [
     "ENGINES",
@@ -56,11 +57,13 @@ __all__ = [
     "Status",
     "Task",
     "TaskQueue",
+    "Together",
     "UnsendableError",
     "Work",
     "cores",
     "engine_named",
     "failed_in_words",
+    "in_stacks",
     "measure_many",
     "perform",
     "perform_message",

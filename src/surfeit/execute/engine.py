@@ -34,7 +34,7 @@ class Status:
     Args:
         done: tasks that are done.
         failed: tasks that failed, or were not run because one that they build on failed.
-        total: all tasks.
+        total: all tasks but stacks, whose trainings are tasks of their own.
         active: those that are being done, in the order of the tasks.
         ended: those that are done or failed since the report before. One that failed has no key;
             of one whose run was in the store already, nothing was begun, `steps` is 0.

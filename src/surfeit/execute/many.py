@@ -11,6 +11,7 @@ from surfeit.execute.local import Local
 from surfeit.execute.measuring import measurement_key, stored_rows
 from surfeit.execute.messages import UnsendableError
 from surfeit.execute.rows import check_call
+from surfeit.execute.stacks import in_stacks, stack_tasks
 from surfeit.execute.task import Task
 from surfeit.execute.work import Derived, Measurement
 from surfeit.store import Run, Store
@@ -25,6 +26,7 @@ def train_many(
     engine: Engine | None = None,
     progress: Progress | None = None,
     conduct: Conduct | None = None,
+    stacks: bool = True,
 ) -> dict[str, Run]: ...
 @overload
 def train_many(
@@ -34,6 +36,7 @@ def train_many(
     engine: Engine | None = None,
     progress: Progress | None = None,
     conduct: Conduct | None = None,
+    stacks: bool = True,
 ) -> list[Run]: ...
 def train_many(
     jobs: Mapping[str, Job | Derived] | Sequence[Job],
@@ -42,6 +45,7 @@ def train_many(
     engine: Engine | None = None,
     progress: Progress | None = None,
     conduct: Conduct | None = None,
+    stacks: bool = True,
 ) -> dict[str, Run] | list[Run]:
     """Trains all, each once its parents are done; what the store has is not trained again.
 
@@ -54,6 +58,8 @@ def train_many(
             for a single job and for what no other process can have.
         progress: called now and then, and at each training's end, with where all trainings stand.
         conduct: checkpoints, waiting; its progress is called in this process alone.
+        stacks: whether many trainings of one small network are trained together, twice as fast
+            and as other runs than those of trainings alone: see `surfeit.execute.in_stacks`.
 
     Returns:
         the runs by name, or in the order of the jobs.
@@ -66,7 +72,9 @@ def train_many(
     """
     named = jobs if isinstance(jobs, Mapping) else {str(n): job for n, job in enumerate(jobs)}
     store = store or Store()
-    outcome = train_outcome(named, store=store, engine=engine, progress=progress, conduct=conduct)
+    outcome = train_outcome(
+        named, store=store, engine=engine, progress=progress, conduct=conduct, stacks=stacks
+    )
     _check(outcome, "training")
     runs = {name: Run(store.path_of(outcome.keys[name])) for name in named}
     return runs if isinstance(jobs, Mapping) else list(runs.values())
@@ -79,6 +87,7 @@ def train_outcome(
     engine: Engine | None = None,
     progress: Progress | None = None,
     conduct: Conduct | None = None,
+    stacks: bool = True,
 ) -> Outcome:
     """As `train_many`, but what failed is an answer, not an error.
 
@@ -90,16 +99,24 @@ def train_outcome(
         for parent in job.parents if isinstance(job, Derived) else ():
             if parent not in jobs:
                 raise unknown(f"training that {name!r} waits for", parent, jobs)
+    stacked = in_stacks(jobs) if stacks else jobs
+    of_stacks = stack_tasks(stacked, given)
     tasks = [
-        Task(
-            name=name,
-            work=job,
-            parents=job.parents if isinstance(job, Derived) else (),
-            conduct=given,
-        )
-        for name, job in jobs.items()
+        Task(name=name, work=job, parents=_parents(job, of_stacks.get(name)), conduct=given)
+        for name, job in stacked.items()
     ]
-    return _run(tasks, (store or Store()).root, engine, progress)
+    firsts = {task.name: task for task in of_stacks.values()}
+    outcome = _run([*firsts.values(), *tasks], (store or Store()).root, engine, progress)
+    return Outcome(
+        {name: key for name, key in outcome.keys.items() if name in jobs},
+        {name: why for name, why in outcome.failures.items() if name in jobs},
+    )
+
+
+def _parents(job: Job | Derived, stack: Task | None) -> tuple[str, ...]:
+    if isinstance(job, Derived):
+        return job.parents
+    return () if stack is None else (stack.name,)
 
 
 def measure_many(

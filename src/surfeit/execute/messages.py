@@ -16,7 +16,7 @@ from surfeit.core.importing import code_path
 from surfeit.execute.arguments import decoded, encoded
 from surfeit.execute.performance import Failure, failure_of, perform
 from surfeit.execute.task import Context, Task
-from surfeit.execute.work import Derived, Measurement
+from surfeit.execute.work import Derived, Measurement, Together
 from surfeit.store import Objects, sending_objects
 from surfeit.train import Conduct, Job
 
@@ -109,9 +109,11 @@ def _message(task: Task, objects: Objects) -> dict[str, Any]:
         raise UnsendableError(f"{task.name}: {error}") from error
 
 
-def _work(work: Job | Derived | Measurement, objects: Objects) -> dict[str, Any]:
+def _work(work: Job | Derived | Together | Measurement, objects: Objects) -> dict[str, Any]:
     if isinstance(work, Job):
         return {"job": encoded(work, objects)}
+    if isinstance(work, Together):
+        return {"together": encoded(list(work.jobs), objects)}
     if isinstance(work, Derived):
         return {"derive": encoded(work.derive, objects)}
     return {
@@ -122,9 +124,13 @@ def _work(work: Job | Derived | Measurement, objects: Objects) -> dict[str, Any]
     }
 
 
-def _received(record: Mapping[str, Any], objects: Objects) -> Job | Derived | Measurement:
+def _received(
+    record: Mapping[str, Any], objects: Objects
+) -> Job | Derived | Together | Measurement:
     if "job" in record:
         return decoded(record["job"], objects)
+    if "together" in record:
+        return Together(jobs=tuple(decoded(record["together"], objects)))
     if "derive" in record:
         return Derived(derive=decoded(record["derive"], objects), parents=())
     return Measurement(

@@ -9,9 +9,9 @@ from surfeit.core import DiskError, SurfeitError
 from surfeit.core.own_code import place_of, told
 from surfeit.execute.measuring import measured, measurement_key, stored_rows
 from surfeit.execute.task import Context, Task, work_of
-from surfeit.execute.work import Derived, Measurement
+from surfeit.execute.work import Derived, Measurement, Together
 from surfeit.store import Run, Store
-from surfeit.train import Conduct, Job, Moment, stored_run, train_job
+from surfeit.train import Conduct, Job, Moment, stored_run, train_job, train_together
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,14 @@ def perform(task: Task, context: Context) -> str | Failure:
 
 
 def found(task: Task, store: Store) -> str | Failure | None:
-    """What a job's or a measurement's task comes to if the store has it; None if it has not."""
+    """What a task of jobs or a measurement comes to if the store has it; None if it has not."""
     try:
         if isinstance(task.work, Measurement):
             key = measurement_key(task.work)
             return None if stored_rows(key, store) is None else key
+        if isinstance(task.work, Together):
+            jobs = task.work.jobs
+            return jobs[0].key if all(stored_run(job, store) for job in jobs) else None
         if not isinstance(task.work, Job) or stored_run(task.work, store) is None:
             return None
         return train_job(task.work, store=store, conduct=task.conduct).key  # its check is made
@@ -82,8 +85,12 @@ def _done(task: Task, context: Context) -> str:
         if not isinstance(job, Job):
             raise ValueError(f"derive must return a Job, got {job!r:.200}")
         work = job
+    conduct = _announcing(task.conduct, context)
     if isinstance(work, Job):
-        return train_job(work, store=store, conduct=_announcing(task.conduct, context)).key
+        return train_job(work, store=store, conduct=conduct).key
+    if isinstance(work, Together):
+        train_together(work.jobs, store=store, conduct=conduct)
+        return work.jobs[0].key
     return work_of(task)(task.config, context)
 
 

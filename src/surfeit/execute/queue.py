@@ -8,7 +8,7 @@ from surfeit.execute.derivations import Derivations
 from surfeit.execute.engine import Outcome
 from surfeit.execute.performance import Failure, found
 from surfeit.execute.task import Task, check_tasks
-from surfeit.execute.work import Derived
+from surfeit.execute.work import Derived, Together
 from surfeit.store import Store
 
 _SETBACKS = 2
@@ -34,6 +34,7 @@ class TaskQueue:
         self.keys: dict[str, str] = {}
         self.failures: dict[str, str] = {}
         self._derivations: Derivations | None = None
+        self._store: Store | None = None
         self._setbacks = dict.fromkeys(self.tasks, 0)
 
     def find_done(self, store: Path) -> None:
@@ -44,12 +45,9 @@ class TaskQueue:
 
         Cost: a look at each run's folder; nothing has to be sent for them.
         """
-        self._derivations = Derivations(store)
-        for name, task in self.tasks.items():
-            result = found(task, Store(store))
-            if result is not None:
-                self.active[name] = ("", 0)
-                self.end(name, result)
+        self._derivations, self._store = Derivations(store), Store(store)
+        for name in self.tasks:
+            self._find(name)
         self._find_derived()
 
     @property
@@ -90,6 +88,9 @@ class TaskQueue:
         if isinstance(result, str):
             self.keys[name] = result
             self._remember(name)
+            if isinstance(self.tasks[name].work, Together):
+                for other in [one.name for one in self.waiting if name in one.parents]:
+                    self._find(other)
             return
         self._setbacks[name] += 1
         if result.passing and self._setbacks[name] < _SETBACKS:
@@ -104,6 +105,13 @@ class TaskQueue:
             {name: self.keys[name] for name in self.tasks if name in self.keys},
             {name: self.failures[name] for name in self.tasks if name in self.failures},
         )
+
+    def _find(self, name: str) -> None:
+        """Ends a task if the store has what it comes to."""
+        result = None if self._store is None else found(self.tasks[name], self._store)
+        if result is not None:
+            self.active[name] = ("", 0)
+            self.end(name, result)
 
     def _find_derived(self) -> None:
         """Ends the derived jobs that are remembered, parents before those that build on them."""

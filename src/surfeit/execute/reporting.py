@@ -7,6 +7,7 @@ from typing import Any
 from surfeit.core import StoreError
 from surfeit.execute.engine import Active, Progress, Status
 from surfeit.execute.queue import TaskQueue
+from surfeit.execute.work import Together
 from surfeit.store import Store
 from surfeit.store.files import open_regular
 from surfeit.store.parsing import parse_json
@@ -49,12 +50,16 @@ class Reporter:
         active = tuple(
             self._active(name, *queue.active[name]) for name in queue.tasks if name in queue.active
         )
+        # A stack's trainings count, each as a task of its own; the stack does not.
+        counted = [name for name, task in queue.tasks.items() if type(task.work) is not Together]
         ended = tuple(
             self._active(name, queue.keys.get(name, ""), queue.begun.get(name, 0))
-            for name in queue.tasks
+            for name in counted
             if name in new
         )
-        return Status(len(queue.keys), len(queue.failures), len(queue.tasks), active, ended)
+        done = sum(name in queue.keys for name in counted)
+        failed = sum(name in queue.failures for name in counted)
+        return Status(done, failed, len(counted), active, ended)
 
     def _active(self, name: str, key: str, steps: int) -> Active:
         if not (key and steps):

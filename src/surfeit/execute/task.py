@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from surfeit.core import unknown
-from surfeit.execute.work import Derived, Measurement
+from surfeit.execute.work import Derived, Measurement, Together
 from surfeit.train import Conduct, Job
 
+_WORKS = (Job, Derived, Together, Measurement)
 _KIND = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 
@@ -26,7 +27,8 @@ class Task:
 
     Args:
         name: what to call it, unlike any other of the same call.
-        work: a job, a job derived from the parents' runs, or a measurement.
+        work: a job, a job derived from the parents' runs, jobs that are one stack, or a
+            measurement.
         kind: instead of it, a function `package.module:function`, a `Work`. It is imported where
             the task is done, so it cannot stand in the script that is being run.
         config: the function's configuration, of what JSON has; it is copied, and tuples become
@@ -40,7 +42,7 @@ class Task:
     """
 
     name: str
-    work: Job | Derived | Measurement | None = None
+    work: Job | Derived | Together | Measurement | None = None
     kind: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
     parents: tuple[str, ...] = ()
@@ -51,10 +53,10 @@ class Task:
             raise ValueError(f"a task's name must be a text, got {self.name!r}")
         if self.work is None:
             _check_kind(self.name, self.kind)
-        elif self.kind or self.config or not isinstance(self.work, Job | Derived | Measurement):
+        elif self.kind or self.config or not isinstance(self.work, _WORKS):
             raise ValueError(
-                f"task {self.name!r}: work must be a Job, a Derived or a Measurement, and kind and "
-                f"config be left out then, got {self.work!r:.200}"
+                f"task {self.name!r}: work must be a Job, a Derived, a Together or a Measurement, "
+                f"and kind and config be left out then, got {self.work!r:.200}"
             )
         if not isinstance(self.config, Mapping):
             raise ValueError(f"task {self.name!r}: config must be a dict, got {self.config!r}")

@@ -1,4 +1,5 @@
-"""What a task can be besides a job: a training that others must precede, and a measurement."""
+"""What a task can be besides a job: a training that others must precede, trainings that are one
+stack, and a measurement."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -39,6 +40,19 @@ class Derived:
         if isinstance(self.parents, str):
             raise ValueError(f"parents must be a tuple of names, got {self.parents!r}")
         object.__setattr__(self, "parents", tuple(self.parents))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Together:
+    """Trainings that are trained as one stack, see `surfeit.train.train_together`.
+
+    Such a task comes to the key of the first of them. Of one that fails alone its own task tells.
+
+    Args:
+        jobs: of one shape, with `numerics.stack` at least their number.
+    """
+
+    jobs: tuple[Job, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

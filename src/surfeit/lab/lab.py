@@ -54,6 +54,8 @@ class Lab:
         data_root: the folder of data sets.
         progress: called with where all trainings stand.
         stage: called with what is measured, how many are done, and of how many.
+        stacks: whether many trainings of one small network are trained together, see
+            `surfeit.execute.in_stacks`.
     """
 
     def __init__(
@@ -64,9 +66,11 @@ class Lab:
         data_root: Path | None = None,
         progress: Progress | None = None,
         stage: Stage | None = None,
+        stacks: bool = True,
     ) -> None:
         self.store = store or Store()
         self.engine, self.progress, self._stage = engine, progress, stage
+        self.stacks = stacks
         self._data_root = data_root
         self._data: dict[str, Dataset] = {}
         self.used = Used()
@@ -112,7 +116,13 @@ class Lab:
         Raises:
             SurfeitError: once all others have ended, if one failed: a sentence for each.
         """
-        runs = train_many(jobs, store=self.store, engine=self.engine, progress=self.progress)
+        runs = train_many(
+            jobs,
+            store=self.store,
+            engine=self.engine,
+            progress=self.progress,
+            stacks=self.stacks,
+        )
         self.used.runs.update(dict.fromkeys(run.key for run in runs.values()))
         return runs
 
