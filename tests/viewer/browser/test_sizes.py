@@ -1,5 +1,7 @@
 """Sizes and colours in a real browser: one scale for the whole run, told by the legend."""
 
+import csv
+
 import numpy as np
 import pytest
 from playwright.sync_api import expect
@@ -10,10 +12,11 @@ pytestmark = pytest.mark.browser
 
 
 def norms_and_areas(viewer):
-    """The norms of the table and the drawn areas over pi, pixels² at zoom 1, by unit."""
-    rows = viewer.page.get_by_role("grid", name="Units").get_by_role("row").all()[1:]
-    cells = [row.locator("td").all_inner_texts() for row in rows]
-    norms = {int(cell[0]): float(cell[1]) for cell in cells}
+    """The table's norms and the drawn areas over pi, pixels² at zoom 1, by unit."""
+    with viewer.page.expect_download() as coming:
+        viewer.page.get_by_role("button", name="Save as CSV").click()
+    rows = csv.DictReader(coming.value.path().read_text().splitlines())
+    norms = {int(row["unit"]): float(row["norm"]) for row in rows}
     saved = viewer.saved()
     radius = np.array(saved["nodes"]["radius"]) / saved["zoom"]
     return np.array([norms[unit] for unit in range(len(radius))]), radius**2
