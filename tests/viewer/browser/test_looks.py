@@ -10,7 +10,7 @@ from surfeit.data import load
 from surfeit.store import Run
 from surfeit.viewer.export import export
 
-from .viewing import Viewer, violations
+from .viewing import Viewer, in_both_schemes, violations
 
 pytestmark = pytest.mark.browser
 LINKED = "#v=1&cut=.06&frozen=1"
@@ -32,13 +32,17 @@ def opened(page, address):
     return viewer
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{}, {"color_scheme": "dark"}, {"viewport": {"width": 420, "height": 900}}],
-    ids=["light", "dark", "narrow"],
-)
-def test_axe_finds_nothing_serious(new_page, address, axe, options):
-    viewer = opened(new_page(**options), address)
+def test_axe_finds_nothing_serious_and_words_stand_out_from_their_ground(new_page, address, axe):
+    viewer = opened(new_page(), address)
+    for _ in in_both_schemes(viewer.page):
+        assert violations(viewer.page, axe) == []
+        for name, element in worded(viewer).items():
+            ink, ground = element.evaluate(COLOURS)
+            assert contrast(ink, ground) >= 4.5, f"{name}: {ink} on {ground}"
+
+
+def test_axe_finds_nothing_serious_where_it_is_narrow(new_page, address, axe):
+    viewer = opened(new_page(viewport={"width": 420, "height": 900}), address)
     assert violations(viewer.page, axe) == []
 
 
@@ -50,12 +54,12 @@ def test_axe_finds_nothing_serious_with_two_runs_and_open_menus(new_page, addres
     assert violations(page, axe) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious_in_the_help(new_page, address, axe, scheme):
-    viewer = Viewer(new_page(color_scheme=scheme)).open(address)
+def test_axe_finds_nothing_serious_in_the_help(new_page, address, axe):
+    viewer = Viewer(new_page()).open(address)
     viewer.page.keyboard.press("?")
     expect(viewer.page.get_by_role("dialog")).to_be_visible()
-    assert violations(viewer.page, axe) == []
+    for _ in in_both_schemes(viewer.page):
+        assert violations(viewer.page, axe) == []
 
 
 def test_axe_finds_nothing_serious_in_an_export(new_page, built, runs, axe, tmp_path):
@@ -77,20 +81,15 @@ def contrast(first, second):
     return (max(lights) + 0.05) / (min(lights) + 0.05)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_words_stand_out_from_their_ground(new_page, address, scheme):
-    viewer = opened(new_page(color_scheme=scheme), address)
-    page = viewer.page
-    words = {
-        "lead": page.get_by_role("heading", level=1),
+def worded(viewer):
+    """Words of all parts of the page."""
+    return {
+        "lead": viewer.page.get_by_role("heading", level=1),
         "status": viewer.status,
         "chart": viewer.chart_words("learning").get_by_role("paragraph").last,
         "legend": viewer.legend.get_by_role("listitem").first,
-        "button": page.get_by_role("button", name="Lay out anew"),
+        "button": viewer.page.get_by_role("button", name="Lay out anew"),
     }
-    for name, element in words.items():
-        ink, ground = element.evaluate(COLOURS)
-        assert contrast(ink, ground) >= 4.5, f"{name}: {ink} on {ground}"
 
 
 def test_dark_is_dark_follows_the_system_and_saves_light(new_page, address):

@@ -161,6 +161,14 @@ def is_ringed(view: dict, unit: int, picture: np.ndarray) -> bool:
     return bool(ink.mean() > 0.7)
 
 
+def in_both_schemes(page):
+    """The page as it is, in light, and then in dark: "light", "dark"."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        expect(page.locator(".viewer.dark")).to_have_count(int(scheme == "dark"))
+        yield scheme
+
+
 def violations(page, axe):
     """What axe-core finds that is serious or critical, a line each."""
     page.evaluate(axe)
