@@ -149,6 +149,8 @@ export interface SpectrumFrame {
   note: string | null;
   /** Which other moment this is of, a sentence, where the one asked for is not to be had. */
   instead?: string | null;
+  /** The moment that was asked for: while another one's is on its way, this may stand. */
+  of?: number;
 }
 
 /** Removal orders of one layer at one moment and, with data, what they cost. */
@@ -173,6 +175,7 @@ export interface RemovalFrame {
   canGo?: { criterion: string; least: number; most: number; confidence: number } | null;
   /** As of a spectrum. */
   instead?: string | null;
+  of?: number;
 }
 
 export interface RemovalOrder {

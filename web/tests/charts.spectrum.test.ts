@@ -12,7 +12,7 @@ function made(changes: Partial<ChartModel> = {}) {
   const actions = recorder();
   const chart = createSpectrumChart(actions);
   chart.update(model(changes));
-  return { actions, element: chart.element };
+  return { actions, chart, element: chart.element };
 }
 
 const reading = (element: Element): string => element.querySelector(".chart-reading")?.textContent ?? "";
@@ -142,4 +142,11 @@ it("says so where the noise fits badly, and where nothing is left", () => {
   expect(reading(made({ spectrum: spectrum({ fit }) }).element)).toContain("which fits badly here");
   const { element } = made({ spectrum: spectrum({ eigenvalues: new Float32Array(3), fit: null }) });
   expect(element.querySelector(".chart-message")?.textContent).toContain("no weights left");
+});
+
+it("says that it is of a moment before while that of the present one is computed", () => {
+  const still = made({ at: 200, spectrum: spectrum({ of: 100 }) });
+  expect(reading(still.element)).toMatch(/^Still of epoch 1, while that of epoch 2 is computed\. 2 of 10 eigenvalues/);
+  still.chart.update(model({ at: 100, spectrum: spectrum({ of: 100 }) }));
+  expect(reading(still.element)).toMatch(/^2 of 10 eigenvalues/);
 });

@@ -5,7 +5,7 @@ import { apartOf, FARTHEST, innerProductOf, maxApartOf, REPORT_CUT, reportSigma,
 import { appearanceOf } from "../graph/appearance";
 import { matrixLegend } from "../graph/matrix";
 import { nearestLinks } from "../graph/nearestLinks";
-import type { Appearance, Choices, GraphFrame, Layer, Legend, Query, RemovalFrame, Scales, SourceOfSimilarity, ViewState } from "../types";
+import type { Appearance, Choices, GraphFrame, Layer, Legend, Query, Scales, SourceOfSimilarity, ViewState } from "../types";
 import { groupingOf, isPlacing, placesAt, type Grouping, type Placed } from "./course";
 import { factsOf, placesOf, type Facts } from "./facts";
 import type { Model, Shown } from "./model";
@@ -96,7 +96,7 @@ export function createDerive(): (model: Model) => View {
     const near = carried && state.nearest > 0 && report === null ? joined(carried, state.nearest, level) : null;
     const frame = near?.frame ?? carried;
     const maxApart = near ? FARTHEST : level;
-    const order = orderOf(model.removal, state.criterion);
+    const order = orderOf(model, state.criterion, isScene(scene) ? scene.moment.at : null);
     const names = isScene(scene) ? scene : null;
     // What a single run hides, no legend brings back.
     const hidden = names?.merged ? state.hidden : NONE;
@@ -207,8 +207,10 @@ function paint(...[frame, look, level, order, dark, scales, grouping, pictured]:
   return appearanceOf(frame, look, { level, order, dark, scales, grouping, pictured });
 }
 
-function orderOf(removal: RemovalFrame | string | null, criterion: string): Uint16Array | null {
+/** The order at this moment; while time goes on that of a moment before may stand, no number rests on it. */
+function orderOf({ removal, playing }: Model, criterion: string, at: number | null): Uint16Array | null {
   if (removal === null || typeof removal === "string") return null;
+  if (removal.of !== undefined && removal.of !== at && !playing) return null;
   return removal.criteria.find(({ name }) => name === criterion)?.order ?? null;
 }
 

@@ -45,12 +45,12 @@ function createPanels(store: Store<Model>, source: Source, tell: (patch: Partial
   const common = { keyOf: (query: Query) => JSON.stringify(query), alike: sameLayer, failed, pause, room: KEPT };
   const spectrum = createLatest<Query, SpectrumFrame>({
     ...common,
-    load: (query, signal) => source.spectrum(query, signal),
+    load: async (query, signal) => ({ ...(await source.spectrum(query, signal)), of: query.at }),
     tell: (value) => tell({ spectrum: value }),
   });
   const removal = createLatest<Query, RemovalFrame>({
     ...common,
-    load: (query, signal) => source.removal(query, signal),
+    load: async (query, signal) => ({ ...(await source.removal(query, signal)), of: query.at }),
     tell: (value) => tell({ removal: value }),
   });
   const learning = createLatest<{ id: string; moments: number }, Learning>({

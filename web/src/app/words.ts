@@ -187,7 +187,10 @@ export function linksOf(view: View): string {
 export function spokenOf(view: View): string {
   if (!isScene(view.scene) || !view.facts || !view.current) return "";
   const { timeline, moment } = view.scene;
-  return `${momentName(timeline, moment)}: ${plural(view.facts.drawn, "link")}, ${plural(view.facts.isolated, "isolated unit")}`;
+  const { drawn, strong, linked, isolated } = view.facts;
+  const name = momentName(timeline, moment);
+  if (view.state.nearest === 0 || view.reportSigma !== null) return `${name}: ${plural(drawn, "link")}, ${plural(isolated, "isolated unit")}`;
+  return `${name}: ${plural(strong, "dark link")} among ${plural(linked, "unit")}, ${counted(drawn - strong)} faint`;
 }
 
 /** What is left out of the picture at this cutoff, or null. */

@@ -71,7 +71,7 @@ function removalParts(paper: Paper, actions: ChartActions): Parts {
     message: ({ removal }) => messageOf(removal),
     bare: ({ removal }) => removal !== null && typeof removal !== "string" && removal.bare === true,
     depends: (model) => [model.removal, secondOf(model, "removal"), state.active],
-    follows: ({ selected, hovered, second }) => [selected, hovered, second?.name],
+    follows: ({ selected, hovered, second, at }) => [selected, hovered, second?.name, at],
     draw(_, next) {
       const frame = next.removal as RemovalFrame;
       state.active = Math.min(state.active, frame.criteria.length - 1);
@@ -85,7 +85,7 @@ function removalParts(paper: Paper, actions: ChartActions): Parts {
       state.model = next;
       retrace();
     },
-    reading: (model) => told((model.removal as RemovalFrame).instead, reading(model.removal as RemovalFrame, model.selected, state.active) + besideWords(model, state.active)),
+    reading: (model) => told(model.removal as RemovalFrame, model, reading(model.removal as RemovalFrame, model.selected, state.active) + besideWords(model, state.active)),
     after: keys.refresh,
     stop() {
       stopPointer();

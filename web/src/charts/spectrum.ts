@@ -53,7 +53,7 @@ function spectrumParts(paper: Paper, actions: ChartActions): Parts {
     title: "Eigenvalues of W Wᵀ",
     message: ({ spectrum }) => messageOf(spectrum),
     depends: (model) => [model.spectrum, secondOf(model, "spectrum")],
-    follows: ({ selected, second }) => [selected, second?.name],
+    follows: ({ selected, second, at }) => [selected, second?.name, at],
     draw(_, model) {
       state.shown = drawSpectrum(paper, model.spectrum as SpectrumFrame, secondOf(model, "spectrum"));
       state.cursor = 0;
@@ -62,7 +62,7 @@ function spectrumParts(paper: Paper, actions: ChartActions): Parts {
       state.selected = model.selected;
       retrace();
     },
-    reading: (model) => told((model.spectrum as SpectrumFrame).instead, reading(model.spectrum as SpectrumFrame, model.selected) + besideWords(model)),
+    reading: (model) => told(model.spectrum as SpectrumFrame, model, reading(model.spectrum as SpectrumFrame, model.selected) + besideWords(model)),
     after: keys.refresh,
     stop() {
       stopPointer();

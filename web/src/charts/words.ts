@@ -58,8 +58,10 @@ export function sentence(note: string): string {
 }
 
 /** What a chart tells, after which other moment it stands for, if it does. */
-export function told(instead: string | null | undefined, reading: string): string {
-  return instead ? `${sentence(instead)} ${reading}` : reading;
+export function told(frame: { instead?: string | null; of?: number }, model: ChartModel, reading: string): string {
+  if (frame.instead) return `${sentence(frame.instead)} ${reading}`;
+  if (frame.of === undefined || frame.of === model.at) return reading;
+  return `Still of ${placeWords(model.timeline, frame.of)}, while that of ${moment(model)} is computed. ${reading}`;
 }
 
 /** Where the viewer stands: "epoch 12", "step 300" or "level 4". */

@@ -5,7 +5,7 @@ import { createDerive, type View } from "../../src/app/derive";
 import { coverWords } from "../../src/app/messages";
 import { firstModel } from "../../src/app/model";
 import { DEFAULT_STATE } from "../../src/app/state";
-import { leadOf, titleOf } from "../../src/app/words";
+import { leadOf, spokenOf, titleOf } from "../../src/app/words";
 import type { GraphFrame, Timeline, ViewState } from "../../src/types";
 import { frame, timeline } from "./planted";
 
@@ -68,4 +68,18 @@ it("hides nothing of a run that is shown alone", () => {
 it("says that masks have left nothing", () => {
   expect(coverWords(view({}, { ...frame(), kept: new Float32Array(6) }))).toBe("The masks have left no unit of this layer any weight.");
   expect(coverWords(view({}, frame()))).toBeNull();
+});
+
+it("tells who listens of dark links and faint ones apart", () => {
+  expect(spokenOf(view({ nearest: 0 }, frame()))).toMatch(/^epoch 4: 3 links, 1 isolated unit$/);
+  expect(spokenOf(view({ nearest: 2 }, frame()))).toMatch(/^epoch 4: \d+ dark links? among \d+ units?, \d+ faint$/);
+});
+
+it("has no removal order of another moment, but while time goes on", () => {
+  const removal = { units: 6, examples: 0, objective: "cross_entropy", split: "validation", criteria: [{ name: "magnitude", order: Uint16Array.of(0, 1, 2, 3, 4, 5), accuracy: null, loss: null, note: null }], note: null };
+  const orderOf = (of: number | undefined, playing = false): boolean => {
+    const { model } = view({ at: 400 }, frame());
+    return createDerive()({ ...model, playing, removal: { ...removal, of } as never }).places !== null;
+  };
+  expect([orderOf(400), orderOf(undefined), orderOf(300), orderOf(300, true)]).toEqual([true, true, false, true]);
 });

@@ -23,7 +23,7 @@ from surfeit.viewer.timelines.timeline import Timeline
 from surfeit.viewer.wire import encode
 
 _NONE = 255
-_DRAWS = 4  # random groups a moment: their mean differs little from draw to draw
+_DRAWN = 6_000  # units in random groups a moment: their mean is then known to 0.002
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -202,7 +202,7 @@ def _followed(read: Iterable[Read], generator: torch.Generator) -> Iterator[_Mom
             note=one.note,
             labels=labels,
             own_cosine=own_cosine(rows, labels),
-            random_cosine=random_cosine(rows, labels, generator, draws=_DRAWS),
+            random_cosine=random_cosine(rows, labels, generator, draws=-(-_DRAWN // max(len(rows), 1))),
         )
 
 
