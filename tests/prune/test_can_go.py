@@ -203,7 +203,7 @@ def answer(lower, upper, *, units=300, examples=5000, why=None):
 
 
 PRICE = "can go for at most a point of accuracy"
-CANNOT = "cannot in this order"
+CANNOT = "cannot, removed by magnitude"
 TEST = "(95\N{NO-BREAK SPACE}% confidence, 5,000 test images)"
 
 

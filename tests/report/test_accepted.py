@@ -27,8 +27,8 @@ def test_each_loss_has_its_answer_in_the_words_of_the_headline(summary):
     assert set(choices["answers"]) == {"0", "1"}
     answer = choices["answers"]["0"][2]
     assert answer["text"] == (
-        "At least 7 of 12 units of fc1 can go for at most 2 points of accuracy; more than 9 cannot "
-        f"in this order (95{SPACE}% confidence, 400 test images)."
+        "At least 7 of 12 units of fc1 can go for at most 2 points of accuracy; more than 9 "
+        f"cannot, removed by magnitude (95{SPACE}% confidence, 400 test images)."
     )
     assert (answer["lower"], answer["upper"], answer["estimate"]) == (7, 9, 8)
     assert answer["bounded"]

@@ -91,9 +91,9 @@ TEST = "95\N{NO-BREAK SPACE}% confidence"
 
 def test_headline_bounds_what_can_go_of_every_layer_beside_as_many_at_random(summary):
     assert findings.headline(summary) == (
-        "One layer at a time, for at most a point of accuracy can go: at least 6 and at most 8 of "
-        f"12 units of fc1; none of 8 units of fc2 ({TEST} for each, 400 test images). Accuracy on "
-        "the test images is 97.0\N{NO-BREAK SPACE}% with 6 units of fc1 removed, "
+        "What can go one layer at a time, for at most a point of accuracy: at least 6 and at most "
+        f"8 of 12 units of fc1; none of 8 units of fc2 ({TEST} for each, 400 test images). "
+        "Accuracy on the test images is 97.0\N{NO-BREAK SPACE}% with 6 units of fc1 removed, "
         "57.0 ± 10.0\N{NO-BREAK SPACE}% with as many at random."
     )
 
@@ -112,10 +112,10 @@ def test_headline_of_many_layers_names_those_of_which_most_was_shown(summary):
     bounds = [(0, 4), (5, 8), (0, 0), (2, 12), (7, 9), (0, 12), (4, 4)]
     summary["layers"] = {f"l{at}": _bounded(layer, *pair) for at, pair in enumerate(bounds)}
     assert findings.headline(summary).startswith(
-        "One layer at a time, for at most a point of accuracy can go: at least 5 and at most 8 of "
-        "12 units of l1; at least 7 and at most 9 of 12 units of l4; 4 of 12 units of l6; smaller "
-        "shares of 1 other layer; no unit of 1 other layer; nothing was shown of 2 other layers "
-        f"({TEST} for each, 400 test images). Accuracy on the test images is"
+        "What can go one layer at a time, for at most a point of accuracy: at least 5 and at most "
+        "8 of 12 units of l1; at least 7 and at most 9 of 12 units of l4; 4 of 12 units of l6; "
+        "smaller shares of 1 other layer; no unit of 1 other layer; nothing was shown of 2 other "
+        f"layers ({TEST} for each, 400 test images). Accuracy on the test images is"
     )
 
 
@@ -123,7 +123,7 @@ def test_headline_of_many_layers_of_which_nothing_was_shown_names_none(summary):
     layer = summary["layers"].pop("fc1")
     summary["layers"] = {f"l{at}": _bounded(layer, 0, 9) for at in range(5)}
     assert findings.headline(summary).startswith(
-        "One layer at a time, for at most a point of accuracy can go: nothing was shown of 5 "
+        "What can go one layer at a time, for at most a point of accuracy: nothing was shown of 5 "
         f"layers ({TEST} for each, 400 test images)."
     )
 
@@ -131,8 +131,8 @@ def test_headline_of_many_layers_of_which_nothing_was_shown_names_none(summary):
 def test_headline_of_one_layer_is_one_claim_with_its_confidence(summary):
     summary["layers"].pop("fc2")
     assert findings.headline(summary).startswith(
-        "At least 6 of 12 units of fc1 can go for at most a point of accuracy; more than 8 cannot "
-        f"in this order ({TEST}, 400 test images). Accuracy on the test images is"
+        "At least 6 of 12 units of fc1 can go for at most a point of accuracy; more than 8 cannot, "
+        f"removed by magnitude ({TEST}, 400 test images). Accuracy on the test images is"
     )
 
 

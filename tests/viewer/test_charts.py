@@ -205,7 +205,16 @@ def test_what_is_accepted_is_a_point_of_accuracy_or_of_r2():
     first = float(arrays["loss_0"][0])
     rise = accepted_rise(first, real.targets, squared_error, loss=0.01)
     assert header["accepted"] == pytest.approx(first + rise, rel=1e-5)
+    assert header["guess"] is None
     assert arrays["random_low"].min() >= 0
+
+
+def test_always_naming_the_commonest_class_is_a_guess():
+    split = images()
+    header, _ = measured(chain(), "fc1", split)
+    assert header["guess"] == max(split.targets.tolist().count(one) for one in range(3)) / len(
+        split
+    )
 
 
 def test_without_a_network_there_are_orders_alone():

@@ -165,6 +165,8 @@ export interface RemovalFrame {
   note: string | null;
   /** The least accuracy, or the greatest loss, that is accepted. */
   accepted?: number | null;
+  /** The share that always naming one class would have right. */
+  guess?: number | null;
   /** Nothing is measured at any moment, and never will be: there are orders alone. */
   bare?: boolean;
   /** Random orders: one standard deviation below their mean and above, after 0, 1, ..., units removals. */

@@ -196,3 +196,11 @@ it("says with whose units the layer's go", () => {
   const { element } = made({ removal: removal({ note: "each unit goes together with those of 'conv2'" }) });
   expect(reading(element)).toMatch(/validation examples\)\. Each unit goes together with those of 'conv2'\.$/);
 });
+
+it("says that a network that guesses has nothing to lose, and marks nothing", () => {
+  const first = removal().criteria[0]!.accuracy![0]!;
+  const guessing = made({ removal: { ...removal(), guess: first - 0.01 } }).element;
+  expect(reading(guessing)).toMatch(/^With all units [\d.]+ % are right, no more than by always naming one class \([\d.]+ %\): there is nothing to lose\./);
+  expect(guessing.textContent).not.toContain("estimate");
+  expect(reading(made({ removal: { ...removal(), guess: 0.1 } }).element)).toContain("By magnitude, 3 of 10 units go");
+});

@@ -139,7 +139,7 @@ it("says why there is no noise, and draws the eigenvalues all the same", () => {
 
 it("says so where the noise fits badly, and where nothing is left", () => {
   const fit = { lower: 0.5, upper: 2, threshold: 2.5, spikes: 2, fits: false };
-  expect(reading(made({ spectrum: spectrum({ fit }) }).element)).toContain("which fits badly here");
+  expect(reading(made({ spectrum: spectrum({ fit }) }).element)).toContain("the noise drawn fits badly here");
   const { element } = made({ spectrum: spectrum({ eigenvalues: new Float32Array(3), fit: null }) });
   expect(element.querySelector(".chart-message")?.textContent).toContain("no weights left");
 });

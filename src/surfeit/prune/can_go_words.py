@@ -9,8 +9,9 @@ _SPACE = "\N{NO-BREAK SPACE}"
 def can_go_sentence(answer: CanGo, *, whose: str, price: str, noun: str = "images") -> str:
     """The answer for one layer, without a capital at the beginning and a stop at the end.
 
-    "at least 118 of 300 units of fc1 can go for at most a point of accuracy; more than 147 cannot
-    in this order (95 % confidence, 5,000 test images)". Never an estimate that looks like a fact.
+    "at least 118 of 300 units of fc1 can go for at most a point of accuracy; more than 147 cannot,
+    removed by magnitude (95 % confidence, 5,000 test images)". Never an estimate that looks like a
+    fact.
 
     Args:
         answer: of the layer.
@@ -27,21 +28,18 @@ def can_go_sentence(answer: CanGo, *, whose: str, price: str, noun: str = "image
             f"{count} of {answer.units} units of {whose} can go for at most {price}, {how} from "
             f"the validation {noun}: {answer.why_no_bounds}"
         )
+    cannot = f"cannot, removed by {answer.criterion.replace('_', ' ')}"
     test = f"({confidence_words(bounds)}, {bounds.examples:,} test {noun})"
     if bounds.lower == bounds.upper == 0:
         return f"none of {answer.units} units of {whose} can go for at most {price} {test}"
     if bounds.lower:
         what = "all" if bounds.lower == answer.units else f"at least {bounds.lower} of"
-        more = (
-            f"; more than {bounds.upper} cannot in this order"
-            if bounds.upper < answer.units
-            else ""
-        )
+        more = f"; more than {bounds.upper} {cannot}" if bounds.upper < answer.units else ""
         return f"{what} {answer.units} units of {whose} can go for at most {price}{more} {test}"
     shown = "was not shown that any unit" if answer.units > 1 else "was not shown that the unit"
     first = f"it {shown} of {whose} can go for at most {price}"
     if bounds.upper < answer.units:
-        first += f"; more than {bounds.upper} of {answer.units} cannot in this order"
+        first += f"; more than {bounds.upper} of {answer.units} {cannot}"
     few = too_few(bounds, noun)
     return f"{first} {test}{f': {few}' if few else ''}"
 

@@ -1,6 +1,7 @@
 // The rows of the table of units and their order.
 
 import { degrees, type Facts } from "./facts";
+import { short } from "./words";
 
 export interface Row {
   unit: number;
@@ -33,8 +34,8 @@ interface ColumnWords {
 
 export const COLUMNS: Record<Column, ColumnWords> = {
   unit: { label: "unit", title: "Number of the unit", text: (row) => String(row.unit) },
-  norm: { label: "norm", title: "Norm of its weight vector", text: (row) => row.norm.toPrecision(2) },
-  update: { label: "update", title: "Norm of what training added to its weight vector", text: (row) => (Number.isFinite(row.update) ? row.update.toPrecision(2) : "–") },
+  norm: { label: "norm", title: "Norm of its weight vector", text: (row) => short(row.norm) },
+  update: { label: "update", title: "Norm of what training added to its weight vector", text: (row) => (Number.isFinite(row.update) ? short(row.update) : "–") },
   angle: { label: "angle", title: "Angle between its weight vector and its initial one", text: (row) => known(row.angle, "°") },
   links: { label: "links", title: "Links from the cutoff on, the dark ones where others are faint", text: (row) => String(row.links) },
   cluster: {
@@ -42,7 +43,7 @@ export const COLUMNS: Record<Column, ColumnWords> = {
     title: "Component: the part of the graph that it hangs together with by these links, 1 the largest; isolated units have none",
     text: (row) => (row.links === 0 ? "–" : String(row.cluster)),
   },
-  kept: { label: "kept", title: "Weights that the mask keeps", text: (row) => known(row.kept, " %") },
+  kept: { label: "kept", title: "Share of the weights that the mask keeps", text: (row) => known(row.kept, "%") },
   place: { label: "order", title: "Place in the removal order, first to go is 1", text: (row) => known(row.place, "") },
 };
 

@@ -32,6 +32,8 @@ const OTHER_NAMES: Record<string, string> = {
   moved: "angle",
   movement: "angle",
   removal: "place",
+  order: "place",
+  part: "cluster",
   component: "cluster",
   degree: "links",
   model: "run",

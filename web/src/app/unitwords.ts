@@ -27,12 +27,13 @@ export function unitFacts(view: View, unit: number): [string, string][] {
   if (Number.isFinite(angle)) told.push(["angle moved", `${degrees(angle).toFixed(1)}°`]);
   if (places?.[unit]) told.push([`removal by ${criterionName(state.criterion)}`, `${places[unit]} of ${view.order?.length ?? 0}`]);
   if (facts.kept[unit]! < 1) told.push(["weights kept", `${(100 * facts.kept[unit]!).toFixed(1)} %`]);
-  told.push(["component", clusterWords(facts.cluster[unit]!, facts.sizes, facts.links[unit]!)]);
+  const alone = state.nearest > 0 ? "no dark link" : "isolated";
+  told.push(["component", clusterWords(facts.cluster[unit]!, facts.sizes, facts.links[unit]!, alone)]);
   return told;
 }
 
-function clusterWords(cluster: number, sizes: number[], links: number): string {
+function clusterWords(cluster: number, sizes: number[], links: number, alone: string): string {
   if (cluster === 0) return "not drawn";
-  if (links === 0) return "isolated";
+  if (links === 0) return alone;
   return `${cluster} (${plural(sizes[cluster - 1] ?? 0, "unit")}), ${plural(links, "link")}`;
 }

@@ -51,6 +51,7 @@ export function leadOf(view: View): string {
   const end = placedOf(view) + insteadOf(view);
   if (view.state.layout === "matrix") return matrixWords(view) + insteadOf(view);
   if (view.reportSigma !== null) return `${marks}; joined as in the report’s program, with σ the mean distance ${short(view.reportSigma)} and cutoff ${REPORT_CUT}, are units ${alike}, ${measure} at least ${short(view.innerProduct)}.${end}`;
+  if (view.state.nearest > 0 && view.facts?.drawn === 0) return `${marks}; none are joined.${end}`;
   if (view.state.nearest > 0) return `${marks}; each is joined with the ${nearestWords(view)} by ${by}.${strongOf(view)}${end}`;
   return `${marks}; joined are units ${alike}, ${measure} at least ${short(view.innerProduct)}.${noneOf(view) || fewOf(view)}${end}`;
 }

@@ -12,7 +12,7 @@ import { drawDots, type Point } from "./points";
 import { drawSecond, drawSquares, secondOf } from "./second";
 import { watchPointer, type Place, type PointerListener } from "./pointer";
 import { legendEntry, line, strokeOf } from "./series";
-import { bearableOf, drawAccepted, drawCanGo, drawRandom, randomEntry } from "./removalMarks";
+import { bearableOf, drawAccepted, drawCanGo, drawRandom, isGuessing, randomEntry } from "./removalMarks";
 import { createChart, type Paper, type Parts } from "./shell";
 import { count, lossName, ordinal, percent, plain, sentence, spoken, told } from "./words";
 
@@ -286,13 +286,15 @@ function reading(frame: RemovalFrame, selected: readonly number[], active: numbe
 function besideWords(model: ChartModel, active: number): string {
   const [frame, second] = [model.removal as RemovalFrame, secondOf(model, "removal")];
   const criterion = second?.criteria.find(({ name }) => name === frame.criteria[Math.min(active, frame.criteria.length - 1)]?.name);
-  if (!second || !criterion || !curveOf(criterion)) return "";
-  return ` ${model.second!.name}: ${bearableOf(second, criterion)!.toLocaleString("en")} of ${second.units.toLocaleString("en")}.`;
+  const bearable = second && criterion ? bearableOf(second, criterion) : null;
+  if (!second || bearable === null) return "";
+  return ` ${model.second!.name}: ${bearable.toLocaleString("en")} of ${second.units.toLocaleString("en")}.`;
 }
 
 /** How many units a curve lets go, and what it is measured on: an estimate. */
 function costWords(frame: RemovalFrame, criterion: RemovalOrder): string {
   const { accuracy, loss, name } = criterion;
+  if (isGuessing(frame, criterion)) return `With all units ${percent(accuracy![0]!)} are right, no more than by always naming one class (${percent(frame.guess!)}): there is nothing to lose.`;
   const bearable = bearableOf(frame, criterion) ?? 0;
   const price = accuracy ? "at a cost of 1 point of accuracy at most" : lossWords(frame, loss?.[0] ?? NaN);
   const on = `${frame.examples.toLocaleString("en")} ${frame.split} example${frame.examples === 1 ? "" : "s"}`;

@@ -69,6 +69,7 @@ function between({ least, most }: NonNullable<RemovalFrame["canGo"]>, units: num
 
 /** How many units go by an order before it costs too much; null where nothing is measured. */
 export function bearableOf(frame: RemovalFrame, criterion: RemovalOrder): number | null {
+  if (isGuessing(frame, criterion)) return null;
   const curve = criterion.accuracy ?? criterion.loss;
   const accepted = acceptedOf(frame, criterion);
   if (!curve || accepted === null) return null;
@@ -77,6 +78,12 @@ export function bearableOf(frame: RemovalFrame, criterion: RemovalOrder): number
   let last = 0;
   while (last + 1 < curve.length && bears(curve[last + 1])) last += 1;
   return last;
+}
+
+/** Whether the whole layer is no better than always naming one class, by two standard errors: then nothing can be lost. */
+export function isGuessing({ guess, examples }: RemovalFrame, { accuracy }: RemovalOrder): boolean {
+  if (guess == null || !accuracy) return false;
+  return accuracy[0]! <= guess + 2 * Math.sqrt((guess * (1 - guess)) / Math.max(examples, 1));
 }
 
 /** The accuracy or the loss that is still accepted: as Python says or, of older pages, about the same. */

@@ -177,7 +177,7 @@ function drawNoise(paper: Paper, frame: SpectrumFrame, area: Area, x: (value: nu
   mark(paper.base, "line", { class: "chart-threshold", x1: x(fit.threshold), x2: x(fit.threshold), ...upright });
   const room = x(fit.threshold) < area.right - 75;
   const above = { class: "chart-words", y: area.top - 6 };
-  if (room) mark(paper.base, "text", { ...above, x: x(fit.upper) + 2, "text-anchor": "end" }, "noise ends");
+  if (room && x(fit.upper) > area.left + 90) mark(paper.base, "text", { ...above, x: x(fit.upper) + 2, "text-anchor": "end" }, "noise ends");
   mark(paper.base, "text", { ...above, x: x(fit.threshold) + (room ? 2 : 4), "text-anchor": room ? "start" : "end" }, room ? "spikes begin" : "noise ends, spikes begin");
 }
 
@@ -224,7 +224,7 @@ function reading(frame: SpectrumFrame, selected: readonly number[]): string {
   const number = frame.eigenvalues.length;
   const verb = fit?.spikes === 1 ? "stands" : "stand";
   const first = fit
-    ? `${fit.spikes} of ${count(number, "eigenvalue")} ${verb} above the noise${fit.fits ? ": directions in which the weights vary more than independent random ones do" : ", which fits badly here"}.`
+    ? `${fit.spikes} of ${count(number, "eigenvalue")} ${verb} above the noise${fit.fits ? ": directions in which the weights vary more than independent random ones do" : "; the noise drawn fits badly here, so that their number is not to be relied on"}.`
     : `${count(number, "eigenvalue")}. ${sentence(note ?? "No noise could be fitted to them.")}`;
   const share = sharesOf(frame, selected)[0];
   if (share === undefined) return first;

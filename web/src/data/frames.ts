@@ -204,6 +204,7 @@ export function removalFrame(bytes: ArrayBuffer): RemovalFrame {
     criteria,
     note: noteOf(pack),
     accepted: numberOrNull(pack.header["accepted"]),
+    guess: numberOrNull(pack.header["guess"] ?? null),
     random: pack.arrays.has("random_low") ? { low: arrayOf(pack, "random_low", "f4"), high: arrayOf(pack, "random_high", "f4") } : null,
     answer: (pack.header["answer"] as string | null | undefined) ?? null,
     canGo: (pack.header["can_go"] as RemovalFrame["canGo"]) ?? null,

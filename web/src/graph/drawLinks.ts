@@ -59,7 +59,7 @@ function strokeRange(context: Context, scene: Scene, screen: Screen, start: numb
   context.stroke();
 }
 
-/** The links that end at one of the given units, emphasised. */
+/** The links that end at one of the given units, emphasised; not black, as those above the level are. */
 export function drawLinksOf(context: Context, scene: Scene, screen: Screen, units: Uint8Array): void {
   const { source, target, count } = scene.springs;
   let lines = 0;
@@ -72,7 +72,7 @@ export function drawLinksOf(context: Context, scene: Scene, screen: Screen, unit
     context.lineTo(screen.x[b], screen.y[b]);
     lines += 1;
   }
-  context.strokeStyle = scene.dark ? "#ffffff" : "#000000";
+  context.strokeStyle = scene.dark ? "#6cb6ff" : "#0b63b0";
   context.lineWidth = scene.ratio;
   context.globalAlpha = strengthOf(lines);
   context.stroke();

@@ -83,3 +83,9 @@ it("has no removal order of another moment, but while time goes on", () => {
   };
   expect([orderOf(400), orderOf(undefined), orderOf(300), orderOf(300, true)]).toEqual([true, true, false, true]);
 });
+
+it("claims no links where none are drawn", () => {
+  const none = { ...frame(), source: new Uint16Array(0), target: new Uint16Array(0), apart: new Uint16Array(0) };
+  expect(leadOf(view({ nearest: 2 }, none))).toBe("Each mark is a unit of fc1; none are joined.");
+  expect(leadOf(view({ nearest: 2 }, frame()))).toContain("each is joined with");
+});

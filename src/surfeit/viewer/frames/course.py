@@ -202,7 +202,9 @@ def _followed(read: Iterable[Read], generator: torch.Generator) -> Iterator[_Mom
             note=one.note,
             labels=labels,
             own_cosine=own_cosine(rows, labels),
-            random_cosine=random_cosine(rows, labels, generator, draws=-(-_DRAWN // max(len(rows), 1))),
+            random_cosine=random_cosine(
+                rows, labels, generator, draws=-(-_DRAWN // max(len(rows), 1))
+            ),
         )
 
 

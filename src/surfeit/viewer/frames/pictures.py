@@ -29,7 +29,7 @@ from surfeit.viewer.timelines.replicates import band_of
 from surfeit.viewer.timelines.rows import Row, packed_rows
 from surfeit.viewer.timelines.timeline import Learning, Timeline, chosen_moments
 
-SEMANTICS = 10
+SEMANTICS = 11
 """Goes up when a picture of the same weights changes, so that older ones are not shown."""
 
 # Of these a catalog tells everything: a page opens one of the first, as a rule.

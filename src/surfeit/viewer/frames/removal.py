@@ -49,6 +49,8 @@ class RemovalFrame:
         losses: the same of losses, where there are no classes; else empty.
         accepted: the least accuracy or the greatest loss that is a point worse than at first, as
             `surfeit.prune.removable` and `accepted_rise` take it; None without examples.
+        guess: the share of the examples that always naming one class would have right; None where
+            there are no classes.
         random: float32 [2, units + 1]: accuracies or losses of random orders, from one standard
             deviation below their mean to one above; None where they are not measured.
         note: why nothing was measured, or what goes along with the units, a sentence, or None.
@@ -62,6 +64,7 @@ class RemovalFrame:
     accuracies: dict[str, np.ndarray]
     losses: dict[str, np.ndarray]
     accepted: float | None
+    guess: float | None
     random: np.ndarray | None
     note: str | None
     answer: Answer | None = None
@@ -77,6 +80,7 @@ class RemovalFrame:
             "note": self.note,
             "criteria": names,
             "accepted": self.accepted,
+            "guess": self.guess,
         }
         if self.answer is not None:
             header |= {"answer": self.answer.words, "can_go": self._marks(self.answer)}
@@ -148,7 +152,7 @@ def removal_frame(
             notes.append(f"removals are not measured: {error}")
     if frame is None:
         orders = {name: removal_order(weight, criterion_named(name)) for name in criteria}
-        frame = _Curves(orders, {}, {}, 0, None, None)
+        frame = _Curves(orders, {}, {}, 0, None, None, None)
     return RemovalFrame(
         units=len(weight),
         examples=frame.examples,
@@ -157,6 +161,7 @@ def removal_frame(
         accuracies=frame.accuracies,
         losses=frame.losses,
         accepted=frame.accepted,
+        guess=frame.guess,
         random=frame.random,
         note="; ".join(notes) or None,
     )
@@ -169,6 +174,7 @@ class _Curves:
     losses: dict[str, np.ndarray]
     examples: int
     accepted: float | None
+    guess: float | None
     random: np.ndarray | None
 
 
@@ -181,7 +187,7 @@ def _measured(layer: str, measuring: Measuring, criteria: Sequence[str]) -> _Cur
     own = {name: _own_order(order, removal.members[layer]) for name, order in orders.items()}
     own_orders = {name: units for name, (units, _) in own.items()}
     if measuring.examples is None:
-        return _Curves(own_orders, {}, {}, 0, None, None)
+        return _Curves(own_orders, {}, {}, 0, None, None, None)
     examples = _affordable(network, removal, measuring.examples, len(criteria))
     random = _random_orders(network, removal, layer, examples)
     curves = removal_curves(
@@ -204,7 +210,8 @@ def _measured(layer: str, measuring: Measuring, criteria: Sequence[str]) -> _Cur
     ]
     accepted = _accepted(curves[0], examples, measuring.objective)
     band = _band(drawn, fractions=bool(accuracies)) if drawn else None
-    return _Curves(own_orders, accuracies, losses, len(examples), accepted, band)
+    guess = _guess(examples.targets) if accuracies else None
+    return _Curves(own_orders, accuracies, losses, len(examples), accepted, guess, band)
 
 
 def _random_orders(network: Network, removal: Removal, layer: str, examples: Split) -> list[Tensor]:
@@ -229,6 +236,13 @@ def _accepted(curve: RemovalCurve, examples: Split, objective: Objective) -> flo
     if curve.accuracy is not None:
         return first - LOSS
     return first + accepted_rise(first, examples.targets, objective, loss=LOSS)
+
+
+def _guess(targets: Tensor) -> float | None:
+    """The share of the commonest class; None where a target is no class."""
+    if targets.dim() != 1 or targets.is_floating_point() or not len(targets):
+        return None
+    return float(targets.unique(return_counts=True)[1].max()) / len(targets)
 
 
 def _band(curves: Sequence[Tensor], *, fractions: bool) -> np.ndarray:

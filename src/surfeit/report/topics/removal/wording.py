@@ -55,7 +55,7 @@ def _each(removals: Numbers, summary: Numbers) -> str:
     parts = [can_go_briefly(answers[name], whose=_whose(name, removals[name])) for name in shown]
     others = {name: answers[name] for name in answers if name not in shown}
     parts += _others(others, among=bool(shown))
-    text = f"One layer at a time, for at most {price} can go: {'; '.join(parts)}{tested}."
+    text = f"What can go one layer at a time, for at most {price}: {'; '.join(parts)}{tested}."
     fewest = min(bounds, key=lambda found: found.examples, default=None)
     few = "" if fewest is None else too_few(fewest, noun)
     if few and any(found.lower == 0 for found in bounds):
