@@ -2,9 +2,9 @@
 
     python benchmarks/teachers.py [--turns 3] [--steps 4000]
 
-Of each size both ways take turns in one run, on one core; the ratio of the medians counts. Steps
-are fewer than a study's, whose time grows with them alone. That both ways end with the same bits is
-checked, too.
+Of each size both ways take turns in one run, on one core; the ratio of the medians counts. Seconds
+are the processor's, so that what else the machine does counts less. Steps are fewer than a study's,
+whose time grows with them alone. That both ways end with the same bits is checked, too.
 """
 
 import argparse
@@ -48,7 +48,7 @@ SIZES = {
         inputs=LAPTOP.inputs,
         both=True,
     ),
-    "both layers, as published": Size(
+    "both layers, paper budget": Size(
         activation="relu",
         units=PAPER.hard_widths[1],
         teacher=PAPER.hard_teacher,
@@ -78,10 +78,10 @@ def trained(size: Size, seeds: range, steps: int) -> torch.Tensor:
 
 
 def timed(size: Size, seeds: list[range], steps: int) -> tuple[float, torch.Tensor]:
-    """Seconds that these take one after another, and all weights."""
-    begin = time.perf_counter()
+    """Processor seconds that these take one after another, and all weights."""
+    begin = time.process_time()
     weights = [trained(size, some, steps) for some in seeds]
-    return time.perf_counter() - begin, torch.cat(weights)
+    return time.process_time() - begin, torch.cat(weights)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from tests.teachers.drawn import networks
+from tests.teachers.drawn import generators, networks
 
 from surfeit.teachers import (
     ERF,
@@ -10,8 +10,10 @@ from surfeit.teachers import (
     RELU,
     Activation,
     Networks,
+    drawn_networks,
     first_order_error,
     generalisation_error,
+    learn_online,
     linear_error,
     overlaps_of,
     shared_error,
@@ -59,7 +61,7 @@ def test_an_activation_of_ones_own_needs_its_squared_slope_alone():
 
 @pytest.mark.parametrize("activation", [ERF, LINEAR], ids=lambda one: one.name)
 def test_it_is_the_trace_of_the_hessian_at_the_solution(activation):
-    teacher = networks(1, 2, 150)
+    teacher = networks(1, 2, 100)
 
     def error(weights):
         return generalisation_error(
@@ -70,13 +72,13 @@ def test_it_is_the_trace_of_the_hessian_at_the_solution(activation):
     (slope,) = torch.autograd.grad(error(weights), weights, create_graph=True)
     trace = sum(
         float(torch.autograd.grad(slope.flatten()[at], weights, retain_graph=True)[0].flatten()[at])
-        for at in range(300)
+        for at in range(200)
     )
     found = first_order_error(
         activation, overlaps_of(teacher, teacher).variances, teacher.outputs, **ABOUT
     )
     # Inputs along a unit's own weights are one of N.
-    assert float(found) == pytest.approx(SCALE / 4 * trace, rel=0.01)
+    assert float(found) == pytest.approx(SCALE / 4 * trace, rel=0.015)
 
 
 def test_the_second_layer_adds_its_own_noise():
@@ -142,6 +144,46 @@ def test_the_shared_error_is_that_at_a_solution_that_shares(activation, units):
     assert float(found[0]) == pytest.approx(float(own[0]))
 
 
+@pytest.mark.parametrize("activation", [RELU, LINEAR], ids=lambda one: one.name)
+def test_outer_weights_shrink_as_the_noise_lengthens_inner_ones(activation):
+    teacher = networks(1, 1, 40)
+    overlaps = overlaps_of(teacher, teacher)
+    length, slope = float(overlaps.teacher[0]) ** 0.5, 0.5 if activation is RELU else 1.0
+    lead, steps, time = 0.0, 20_000, 300.0  # of Q over v²
+    for _ in range(steps):
+        outer = (math.sqrt(lead**2 + 4 * length**2) - lead) / 2
+        lead += SCALE * slope * outer * time / steps
+    outer = (math.sqrt(lead**2 + 4 * length**2) - lead) / 2
+    assert outer < 0.8 * length
+    found = shared_error(activation, overlaps.teacher, 3, inputs=40, time=time, **ABOUT)
+    wanted = SCALE / 4 * slope * (outer + (outer + lead) / 40)
+    assert float(found[0]) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_linear_students_drift_as_far_as_the_formula_says():
+    streams = generators(32, "teacher")
+    teacher = drawn_networks(2, 20, streams)
+    student = drawn_networks(3, 20, generators(32, "start"), deviation=0.05, output=0.05)
+    about = {"rate": 0.1, "noise": 0.3}
+    lessons = learn_online(
+        student,
+        teacher,
+        activation=LINEAR,
+        steps=[12_000],
+        generators=generators(32),
+        both_layers=True,
+        **about,
+    )
+    end = lessons.overlaps.at(0)
+    own = first_order_error(LINEAR, end.variances, end.outputs, both_layers_of=20, **about)
+    shared = [
+        shared_error(LINEAR, end.teacher, 3, inputs=20, time=time, **about).mean()
+        for time in (0.0, 60.0)
+    ]
+    assert float(own.mean() / shared[1]) == pytest.approx(1, abs=0.06)
+    assert float(own.mean() / shared[0]) < 0.9
+
+
 def test_only_students_as_wide_as_their_teachers_share():
     teacher = torch.eye(3)
     words = "a student must have at least its teacher's 3 units to be equal to it, got 2"
@@ -155,6 +197,8 @@ def test_only_students_as_wide_as_their_teachers_share():
         product=lambda one, other, both: both,
         squared_slope=torch.ones_like,
     )
+    with pytest.raises(ValueError, match=r"time must be at least 0 and finite, got -1\.0"):
+        shared_error(RELU, teacher, 3, inputs=9, time=-1.0, **ABOUT)
     with pytest.raises(ValueError, match="known of erf, relu and linear, got sine"):
         shared_error(other, teacher, 3, inputs=9, **ABOUT)
 

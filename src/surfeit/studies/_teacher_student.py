@@ -25,6 +25,8 @@ from surfeit.teachers import (
 
 _RECORDS = 200
 """Moments of a training at which the error is measured, equally far apart."""
+_MIDDLE = 7 / 8
+"""Of the last quarter of a training, as a share of the whole."""
 _PICTURES = (0.0, 0.01, 0.05, 0.2, 1.0)
 """Shares of a training at which the example's overlaps are kept."""
 
@@ -79,7 +81,7 @@ def both_layers(
     """A row a seed: the error of a student that starts small and trains both layers.
 
     `error` is the mean over the last quarter, `formula` the first order in the rate of a student
-    that shares its teacher out, `own` that at the weights it really has.
+    that shares its teacher out, `own` that of the weights it really has.
     """
     function = activation_named(activation)
     teacher = drawn_networks(teacher_units, inputs, _of(seeds, "teacher"))
@@ -98,7 +100,12 @@ def both_layers(
         **about,
     )
     shared = shared_error(
-        function, overlaps_of(teacher, teacher).teacher, units, inputs=inputs, **about
+        function,
+        overlaps_of(teacher, teacher).teacher,
+        units,
+        inputs=inputs,
+        time=time * _MIDDLE,
+        **about,
     )
     settled = lessons.errors[last].mean(0)
     for place, seed in enumerate(seeds):

@@ -2,7 +2,8 @@
 
 Source: Goldt, Advani, Saxe, Krzakala and Zdeborová 2019 (1906.08632) for the final errors; Livni,
 Shalev-Shwartz and Shamir 2014 (1410.1141) for the success of wide students; Tian, Jiang, Gong and
-Morcos 2019 (1905.13405) for lucky units. Sizes are ours: the papers' were not at hand.
+Morcos 2019 (1905.13405) for lucky units. Sizes, rates
+and noise are ours: only the abstracts could be read.
 Cost: quick 6 s, laptop 4 min (two cores), paper about 3 hours, estimated.
 """
 
@@ -111,7 +112,8 @@ class Config:
         for name in ("inputs", "teacher", "hard_teacher"):
             check_size(name, getattr(self, name))
         check_noise(self.noise)
-        for name in ("noise", "time", "both_start", "hard_time", "hard_start", "near"):
+        margins = "halving_margin", "exact_margin", "constant_margin"
+        for name in (*margins, *("noise", "time", "both_start", "hard_time", "hard_start", "near")):
             check_positive(name, getattr(self, name))
         if self.near >= 1:
             raise ValueError(f"near must be below 1, the error of predicting zero, got {self.near}")

@@ -58,6 +58,9 @@ class Overlaps:
 def overlaps_of(student: Networks, teacher: Networks) -> Overlaps:
     """The overlaps of each replicate's student and teacher, in float64.
 
+    They are summed entry by entry, so that no bit depends on what is beside a replicate: `bmm`
+    takes other instructions at other places.
+
     Raises:
         ValueError: if replicates or inputs differ in number.
 
@@ -66,9 +69,9 @@ def overlaps_of(student: Networks, teacher: Networks) -> Overlaps:
     check_alike(student, teacher)
     weights, wanted = student.weights.double(), teacher.weights.double()
     return Overlaps(
-        student=weights @ weights.mT / student.inputs,
-        cross=weights @ wanted.mT / student.inputs,
-        teacher=wanted @ wanted.mT / student.inputs,
+        student=_inner_products(weights, weights),
+        cross=_inner_products(weights, wanted),
+        teacher=_inner_products(wanted, wanted),
         outputs=student.outputs.double(),
         teacher_outputs=teacher.outputs.double(),
     )
@@ -116,6 +119,12 @@ def check_alike(student: Networks, teacher: Networks) -> None:
             "student and teacher must have as many replicates and inputs, got "
             f"{student.replicates} and {teacher.replicates}, {student.inputs} and {teacher.inputs}"
         )
+
+
+def _inner_products(first: Tensor, second: Tensor) -> Tensor:
+    """`a_i·b_j/N`, [replicates, units, units]."""
+    sums = [(unit[:, None] * second).sum(-1) for unit in first.unbind(1)]
+    return torch.stack(sums, 1) / first.shape[-1]
 
 
 def _own(matrices: Tensor) -> Tensor:

@@ -1,7 +1,10 @@
 """Where online learning from a noisy teacher ends: errors that noise and rate keep up."""
 
+import math
+
 import torch
 from jaxtyping import Float
+from scipy.special import wrightomega
 from torch import Tensor
 
 from surfeit.teachers.activations import ERF, LINEAR, RELU, Activation
@@ -62,16 +65,20 @@ def shared_error(
     rate: float,
     noise: float,
     inputs: int,
+    time: float = 0.0,
 ) -> Float[Tensor, "*of"]:
-    """The stationary error of a student of both layers that shares its teacher out, to first order.
+    """The error of a settled student of both layers that shares its teacher out, to first order.
 
     It is `first_order_error` at a solution of K ≥ M units, for a teacher with v* = 1:
 
     - erf: K/M units stand in for each teacher unit, each with `v = M/K`, and average the noise:
       `(ησ²/4) Σ_m ((M/K) ⟨g'(λ*_m)²⟩ + (K/MN) ⟨g(λ*_m)²⟩)`. Unequal shares leave a larger error.
-    - ReLU: `v_k² − Q_kk` stays as it is, so that from a small start `v_k² = Q_kk` at the end, and
-      the shares `v_k √Q_kk` of a unit add up to `√T_mm`: `(ησ²/8) (1 + 1/N) Σ_m √T_mm`, at every K.
-    - linear: likewise with one direction, `(ησ²/4) (1 + 1/N) √(Σ_mn T_mn)`, at every K.
+    - ReLU: `v_k² − Q_kk` is kept by the gradient, so that from a small start `v_k² = Q_kk` where it
+      settles, and the shares `v_k √Q_kk` of a unit add up to `√T_mm`. From there on the noise
+      lengthens the inner weights, `d(Q_kk − v_k²)/dτ = ησ² v_k² ⟨g'²⟩` with `τ = η · steps / N`,
+      and shortens the outer ones: `v_k²` is `h = ω(1 + 2ησ²⟨g'²⟩τ)^(−1/2)` of the share, ω Wright's
+      function. So the error is `(ησ²/8) (h + 1/(hN)) Σ_m √T_mm`, at every K.
+    - linear: likewise with one direction, `(ησ²/4) (h + 1/(hN)) √(Σ_mn T_mn)`, at every K.
 
     Args:
         activation: `ERF`, `RELU` or `LINEAR`.
@@ -80,17 +87,20 @@ def shared_error(
         rate: η of the first layer; the second's is η/N.
         noise: σ.
         inputs: N.
+        time: τ since it settled, without effect on erf.
 
     Raises:
         ValueError: if the student is narrower than its teacher, the activation is another, or an
             argument is out of range.
 
     Source: that sigmoidal students share units and average, and others do not, is Goldt et al.
-    2019 (1906.08632); the errors are `first_order_error` at what they find.
+    2019 (1906.08632); the errors are `first_order_error` at what they find, and the drift is ours.
     """
     check_rate(rate)
     check_noise(noise)
     check_size("inputs", inputs)
+    if not 0 <= time < math.inf:
+        raise ValueError(f"time must be at least 0 and finite, got {time}")
     wanted = teacher.shape[-1]
     check_wide_enough(units, wanted)
     scale, own = rate * noise**2 / 4, teacher.diagonal(dim1=-2, dim2=-1)
@@ -98,11 +108,19 @@ def shared_error(
         slopes, values = activation.squared_slope(own), activation.product(own, own, own)
         copies = units / wanted
         return scale * (slopes / copies + values * copies / inputs).sum(-1)
-    if activation is RELU:
-        return scale / 2 * (1 + 1 / inputs) * own.sqrt().sum(-1)
-    if activation is LINEAR:
-        return scale * (1 + 1 / inputs) * teacher.sum((-2, -1)).clamp(min=0).sqrt()
-    raise ValueError(f"what students share is known of erf, relu and linear, got {activation.name}")
+    if activation not in (RELU, LINEAR):
+        raise ValueError(
+            f"what students share is known of erf, relu and linear, got {activation.name}"
+        )
+    slope = float(activation.squared_slope(torch.ones(())))
+    left = float(wrightomega(1 + 2 * rate * noise**2 * slope * time)) ** -0.5
+    lengths = own.sqrt().sum(-1) if activation is RELU else _whole(teacher).sqrt()
+    return scale * slope * (left + 1 / (left * inputs)) * lengths
+
+
+def _whole(teacher: Tensor) -> Tensor:
+    """The squared length of the sum of all units' weights, over N."""
+    return teacher.sum((-2, -1)).clamp(min=0)
 
 
 def linear_error(units: int, *, rate: float, noise: float, inputs: int | None = None) -> float:

@@ -49,15 +49,15 @@ def teacher_figure(table: pa.Table) -> Figure:
         parts: Any = drawing.subfigures(2, 1, height_ratios=(5.6, 2.6))
         axes = parts[0].subplots(2, 2)
         _errors(axes[0][0], _part(table, "first"), "First layer trained")
-        _errors(axes[0][1], _part(table, "both"), "Both layers trained")
+        _errors(axes[0][1], _part(table, "both"), "Both layers trained", above=0.4)
         _success(axes[1][0], _part(table, "success"))
         _luck(axes[1][1], _part(table, "luck"))
         _matches(parts[1], _part(table, "overlap"))
     return drawing
 
 
-def _errors(axes: Axes, rows: Rows, title: str) -> None:
-    """A line an activation, and points on or off it."""
+def _errors(axes: Axes, rows: Rows, title: str, *, above: float = 0.0) -> None:
+    """A line an activation, and points on or off it; so much of the height is free above them."""
     for name, stroke in _STROKES.items():
         own = [row for row in rows if row["activation"] == name]
         rates = sorted({row["rate"] for row in own})
@@ -81,9 +81,9 @@ def _errors(axes: Axes, rows: Rows, title: str) -> None:
                 elinewidth=1,
             )
     axes.set(title=title, xlabel="student's units K", ylabel="final error / (ησ²/4)")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, (1 + above) * axes.get_ylim()[1])
     axes.set_xticks(sorted({row["units"] for row in rows}))
-    axes.legend(handles=_handles(rows), loc="best", fontsize=7.5)
+    axes.legend(handles=_handles(rows), loc="upper left", fontsize=7.5)
 
 
 def _handles(rows: Rows) -> list[Line2D]:
