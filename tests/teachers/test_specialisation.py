@@ -8,7 +8,7 @@ from surfeit.teachers import (
     RELU,
     Networks,
     drawn_networks,
-    found,
+    found_units,
     lucky_shares,
     lucky_units,
     matches,
@@ -45,7 +45,7 @@ def test_the_specialist_is_the_unit_that_carries_most():
     overlaps = planted([1e-3, 1.0, 0.5, 1.0], [0, 1, 0, 1], outputs=[1.0, 0.5, 1.0, 2.0])
     assert specialists(overlaps, RELU).tolist() == [2, 3]
     assert lucky_units(overlaps, RELU).tolist() == [0, 1]
-    assert found(overlaps, RELU).tolist() == [True, True]
+    assert found_units(overlaps, RELU).tolist() == [True, True]
 
 
 def test_a_teacher_unit_that_nobody_matches_is_not_found():
@@ -53,11 +53,11 @@ def test_a_teacher_unit_that_nobody_matches_is_not_found():
     student.weights[0, 1] = 2 * teacher.weights[0, 1]
     student.outputs[0, 1] = teacher.outputs[0, 1]
     overlaps = overlaps_of(student, teacher)
-    assert found(overlaps, RELU).tolist() == [[False, True]]
-    assert found(overlaps, RELU, least=1e-9)[0, 1]
+    assert found_units(overlaps, RELU).tolist() == [[False, True]]
+    assert found_units(overlaps, RELU, least=1e-9)[0, 1]
     for least in (0.0, 1.1):
         with pytest.raises(ValueError, match=rf"least must be a cosine in \(0, 1\], got {least}"):
-            found(overlaps, RELU, least=least)
+            found_units(overlaps, RELU, least=least)
 
 
 def test_the_lucky_share_counts_units_that_were_best_from_the_start():

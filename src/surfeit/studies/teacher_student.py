@@ -2,9 +2,9 @@
 
 Source: Goldt, Advani, Saxe, Krzakala and Zdeborová 2019 (1906.08632) for the final errors; Livni,
 Shalev-Shwartz and Shamir 2014 (1410.1141) for the success of wide students; Tian, Jiang, Gong and
-Morcos 2019 (1905.13405) for lucky units. Sizes, rates
-and noise are ours: only the abstracts could be read.
-Cost: quick 6 s, laptop 4 min (two cores), paper about 3 hours, estimated.
+Morcos 2019 (1905.13405) for lucky units. Only the abstracts could be read: sizes, rates, noise and
+starts are ours.
+Cost: quick 6 s, laptop 3 min (two cores), paper 1 hour, estimated.
 """
 
 from collections.abc import Iterator
@@ -163,7 +163,7 @@ SIZES = (
     *("inputs", "widths", "time", "both_widths", "both_times", "hard_widths", "hard_time", "seeds"),
 )
 PAPER = Config()
-LAPTOP = replace(PAPER, inputs=50)
+LAPTOP = replace(PAPER, inputs=100)
 QUICK = replace(
     LAPTOP,
     inputs=10,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         overlaps_of,
     )
     from surfeit.teachers.specialisation import (
-        found,
+        found_units,
         lucky_shares,
         lucky_units,
         matches,
@@ -43,7 +43,7 @@ __all__ = [
     "drawn_networks",
     "error_of_zero",
     "first_order_error",
-    "found",
+    "found_units",
     "generalisation_error",
     "learn_online",
     "linear_error",

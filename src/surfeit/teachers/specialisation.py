@@ -17,7 +17,7 @@ def matches(overlaps: Overlaps, activation: Activation) -> Float[Tensor, "*of K 
     return overlaps.cosines * (signs if activation.odd else signs.clamp(min=0))
 
 
-def found(
+def found_units(
     overlaps: Overlaps, activation: Activation, *, least: float = 0.9
 ) -> Bool[Tensor, "*of M"]:
     """Whether a student unit matches each teacher unit at least so far.
