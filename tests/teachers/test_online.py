@@ -156,6 +156,8 @@ def test_one_that_diverges_is_said_to_and_disturbs_nobody(activation):
     assert not lessons.errors.isnan().any()
     assert lessons.errors.isinf().tolist() == [[False] * 3] * 2 + [[False, True, False]]
     assert lessons.overlaps.student[2, 1].isinf().all()
+    assert lessons.student.weights.isinf().flatten(1).all(1).tolist() == [False, True, False]
+    assert not lessons.student.weights.isnan().any()
     sound = [0, 2]
     alone = learn_online(
         Networks(student.weights[sound], student.outputs[sound]),

@@ -33,7 +33,7 @@ class Lessons:
             replicate diverged.
         diverged: for each replicate the step at which its error was no number or too large for one,
             None where it never was.
-        student: as the last step left it.
+        student: as the last step left it, infinite where it diverged.
     """
 
     activation: Activation
@@ -87,8 +87,8 @@ def learn_online(
 
     Source: Goldt et al. 2019 (1906.08632), section 1; Saad and Solla 1995.
 
-    Cost: O(replicates (K + M) N) a step; at K = 4, M = 2, N = 100 some 60 µs for 32 replicates and
-    25 µs for one, on one core, of which drawing x takes 0.4 µs a replicate.
+    Cost: O(replicates (K + M) N) a step; at K = 4, M = 2, N = 100 40 µs for 32 replicates and 23 µs
+    for one, on one core, of which drawing x takes 0.3 µs a replicate.
     """
     _check(student, teacher, generators)
     check_rate(rate)
@@ -165,8 +165,15 @@ class _Stack:
 
     @property
     def student(self) -> Networks:
-        """The students as they are, copied."""
-        return Networks(self._own.clone(), self._own_outputs.clone())
+        """The students as they are, copied; infinite where they are known to have diverged."""
+        weights, outputs = self._own.clone(), self._own_outputs.clone()
+        for values in (weights, outputs):
+            values[self._gone] = torch.inf
+        return Networks(weights, outputs)
+
+    @property
+    def _gone(self) -> Tensor:
+        return torch.tensor([one is not None for one in self._diverged])
 
     def learn_(self, inputs: Tensor, noise: Tensor, *, at: int) -> None:
         """One example for each replicate: `x/√N` [replicates, 1, N] and `σζ` [replicates, 1]."""
@@ -187,10 +194,9 @@ class _Stack:
     def overlaps(self, step: int) -> Overlaps:
         """Those after so many steps, infinite of what has diverged."""
         self._look(step)
-        gone = torch.tensor([one is not None for one in self._diverged])
         found = overlaps_of(self.student, self._teacher)
         for values in (found.student, found.cross, found.outputs):
-            values[gone | ~_finite(values)] = torch.inf
+            values[self._gone | ~_finite(values)] = torch.inf
         return found
 
     def diverged(self, step: int) -> tuple[int | None, ...]:
