@@ -5,6 +5,8 @@ import json
 import os
 import secrets
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -274,6 +276,27 @@ def test_source_and_merged_run_of_the_address_reach_the_picture(client, pictures
     assert (header["units"], header["own"]) == (24, 12)
     asked = Query(trained.key, "fc1", source="outputs", at=step, merged=trained.key)
     assert client.get(path, params=merged).content == pictures.graph(asked)
+
+
+@pytest.mark.parametrize("slow", ["removal", "trial", "map"])
+def test_a_page_opens_while_what_takes_long_is_computed(pictures, trained, monkeypatch, slow):
+    done, begun = threading.Event(), threading.Event()
+
+    def work(*_):
+        begun.set()
+        done.wait(10)
+        return b""
+
+    monkeypatch.setattr(pictures, slow, work)
+    kind = "tsne" if slow == "map" else slow
+    path = f"/api/timelines/{trained.key}/{kind}?layer=fc1&at=0&units=1"
+    with serving(application(pictures, TOKEN)) as server, ThreadPoolExecutor(6) as threads:
+        waiting = [threads.submit(raw, server.port, path) for _ in range(6)]
+        assert begun.wait(10)
+        status, _ = raw(server.port, "/api/catalog")
+        early = sum(one.done() for one in waiting)
+        done.set()
+    assert (status, early) == (200, 0)
 
 
 @pytest.mark.parametrize(

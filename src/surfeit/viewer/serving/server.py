@@ -145,10 +145,13 @@ def _api(pictures: "Pictures") -> list[BaseRoute]:
         "/timelines/{id}/plane": picture(pictures.plane),
         "/timelines/{id}/scales": picture(pictures.scales),
         "/timelines/{id}/spectrum": picture(pictures.spectrum),
+        "/timelines/{id}/weights": picture(pictures.weight_pictures),
+    }
+    # What runs the network on data takes seconds to a minute: a page that opens does not wait.
+    measured: dict[str, Work] = {
         "/timelines/{id}/removal": picture(pictures.removal),
         "/timelines/{id}/activity": picture(pictures.activity),
         "/timelines/{id}/examples": examples,
-        "/timelines/{id}/weights": picture(pictures.weight_pictures),
         "/timelines/{id}/pictured": pictured,
         "/timelines/{id}/trial": trial,
     }
@@ -159,7 +162,7 @@ def _api(pictures: "Pictures") -> list[BaseRoute]:
     }
     return [
         Route(path, _answering(work, turns))
-        for kind, turns in ((works, Turns()), (maps, Turns(1)))
+        for kind, turns in ((works, Turns()), (measured, Turns()), (maps, Turns(1)))
         for path, work in kind.items()
     ]
 
