@@ -1,0 +1,35 @@
+"""Capacity of two-layer networks: norms of weights and of what training added to them."""
+
+from typing import TYPE_CHECKING
+
+from surfeit.core.fronts import lazy_front
+
+if TYPE_CHECKING:
+    from surfeit.capacity.measures import (
+        MEASURES,
+        frobenius,
+        max_l1,
+        parameter_count,
+        spectral_frobenius,
+        spectral_l12,
+        unit_wise,
+    )
+    from surfeit.capacity.norms import mixed_norm, spectral_norm
+    from surfeit.capacity.two_layer import TwoLayer, unit_capacity, unit_impact
+
+__all__ = [
+    "MEASURES",
+    "TwoLayer",
+    "frobenius",
+    "max_l1",
+    "mixed_norm",
+    "parameter_count",
+    "spectral_frobenius",
+    "spectral_l12",
+    "spectral_norm",
+    "unit_capacity",
+    "unit_impact",
+    "unit_wise",
+]
+
+lazy_front(__name__)
