@@ -39,6 +39,14 @@ if TYPE_CHECKING:
     from surfeit.similarity.movement import Movement, angles, hardly_moved, movement
     from surfeit.similarity.outputs import output_directions
     from surfeit.similarity.pairs import ends_of, pairwise_products
+    from surfeit.similarity.redundancy import (
+        class_selectivity,
+        correlated_others,
+        explained_by_others,
+        live_units,
+        principal_components,
+        shuffled,
+    )
     from surfeit.similarity.selection import order_statistic
     from surfeit.similarity.strongest import strongest_links
     from surfeit.similarity.updates import (
@@ -62,13 +70,16 @@ __all__ = [
     "carried",
     "chance_inner_product",
     "chance_level",
+    "class_selectivity",
     "clusters",
     "components",
     "contributions",
+    "correlated_others",
     "cosine_graph",
     "cutoff_of",
     "divide",
     "ends_of",
+    "explained_by_others",
     "force_layout",
     "group_count",
     "hardly_moved",
@@ -79,6 +90,7 @@ __all__ = [
     "labels_kept",
     "level_of_chance",
     "level_of_pairs",
+    "live_units",
     "movement",
     "nearest_neighbours",
     "neighbour_pairs",
@@ -87,7 +99,9 @@ __all__ = [
     "output_directions",
     "own_cosine",
     "pairwise_products",
+    "principal_components",
     "random_cosine",
+    "shuffled",
     "similarity_blocks",
     "start_left",
     "strongest_links",
