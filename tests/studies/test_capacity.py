@@ -153,7 +153,8 @@ def test_equal_test_errors_leave_correlations_undecided():
 def test_correlations_are_told_with_the_others():
     found = _judged("E3b")
     assert found.says.startswith("The rank correlation with test error is +")
-    assert " and -" in found.says
+    assert ", +" in found.says
+    assert found.says.endswith("-0.90 for the others.")
 
 
 def test_one_seed_decides_nothing():
