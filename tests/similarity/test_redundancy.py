@@ -136,6 +136,14 @@ def test_components_of_planted_directions():
     assert principal_components(basis * torch.tensor([[10.0], [1.0], [1.0]]), share=0.95) == 1
 
 
+@pytest.mark.parametrize("units", range(2, 9))
+def test_components_of_equal_variance_are_as_many_as_the_share_says(units):
+    drawing = drawn(50, units, seed=units)
+    rows = torch.linalg.qr(drawing - drawing.mean(dim=0)).Q.T
+    counts = range(1, units + 1)
+    assert [principal_components(rows, share=k / units) for k in counts] == list(counts)
+
+
 def selectivity(row, labels):
     pairs = list(zip(row, labels, strict=True))
     means = {k: np.mean([value for value, one in pairs if one == k]) for k in {*labels}}
