@@ -147,9 +147,8 @@ def principal_components(outputs: Float[Tensor, "units examples"], *, share: flo
     if not len(rows):
         return 0
     values = torch.linalg.eigvalsh(rows @ rows.T).flip(0).clamp(min=0)
-    held = values.cumsum(0) / values.sum()
-    # Of equal eigenvalues the sum may be a rounding below the share that they make up.
-    return int((held < share - 1e-9).sum()) + 1
+    held = values.cumsum(0)
+    return int((held / held[-1] < share).sum()) + 1
 
 
 def class_selectivity(
