@@ -100,7 +100,7 @@ QUICK = replace(
     PAPER,
     data=POOL_DATA,
     images=1_077,
-    widths=(8, 16, 32, 64, 128),
+    widths=(16, 32, 64, 128),
     recipe=replace(PAPER.recipe, lr=0.05, epochs=60),
     seeds=(0, 1, 2),
 )

@@ -107,6 +107,7 @@ QUICK = replace(
     widths=by_width.QUICK.widths[1:],
     recipe=by_width.QUICK.recipe,
     seeds=(0, 1, 2),
+    orders=2,
 )
 
 
