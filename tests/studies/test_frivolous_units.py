@@ -52,6 +52,7 @@ def _row(width, seed, state, shares):
         "others": 0.1 * (live - 1),
         "partnered": shares["partnered"] * live,
         "combined": shares["combined"] * live,
+        "explained": shares["combined"],
         "selectivity": 0.4,
         **(kept if state != "shuffled" else dict.fromkeys(kept)),
         **{f"right_{sixth}": 0.5 if state == "trained" else None for sixth in range(7)},
@@ -145,7 +146,7 @@ def test_where_no_width_is_beyond_the_one_that_fits_nothing_is_judged():
 
 def test_a_layer_of_dead_units_is_undecided():
     rows = _table().to_pylist()
-    dead = {"live": 0.0, "dead": 40, "others": None, "selectivity": None}
+    dead = {"live": 0.0, "dead": 40, "others": None, "selectivity": None, "explained": None}
     rows = [row | dead if row["width"] == 40 and row["seed"] == 1 else row for row in rows]
     table = pa.Table.from_pylist(rows)
     found = {one.claim: one for one in study.verdicts(table, CONFIG)}
@@ -156,8 +157,8 @@ def test_a_layer_of_dead_units_is_undecided():
 
 def test_the_figure_has_a_panel_for_each_measure_with_its_nulls():
     drawing = study.figure(_table())
-    assert [axes.get_title(loc="left") for axes in drawing.axes[:-1]] == [*study._PANELS.values()]
-    labels = [text.get_text() for text in drawing.axes[-1].get_legend().get_texts()]
+    assert [axes.get_title(loc="left") for axes in drawing.axes] == [*study._PANELS.values()]
+    labels = [text.get_text() for text in drawing.legends[0].get_texts()]
     assert labels == [
         "after training",
         "before training",
@@ -167,7 +168,7 @@ def test_the_figure_has_a_panel_for_each_measure_with_its_nulls():
     ]
     heights = {
         line.get_label(): line.get_ydata().tolist()
-        for line in drawing.axes[2].lines
+        for line in drawing.axes[7].lines
         if line.get_marker() not in (".", "None")
     }
     assert heights["before training"] == pytest.approx([0.2] * 4)
@@ -230,6 +231,11 @@ def test_redundancy_is_that_of_the_hidden_layers_outputs(trained):
         held = np.cumsum(values) / values.sum()
         assert row["components_95"] == 1 + (held < 0.95).sum()
         assert row["components_80"] == 1 + (held < 0.8).sum()
+        inverse = np.linalg.inv(np.corrcoef(outputs[live]))
+        count, images = live.sum(), outputs.shape[1]
+        explained = 1 - (images - 1) / (images - count) / np.diag(inverse)
+        assert row["explained"] == pytest.approx(explained.mean(), rel=1e-4)
+        assert row["combined"] == (explained >= 0.95).sum()
 
 
 def test_knock_outs_are_full_passes_without_the_units(trained):
@@ -289,7 +295,7 @@ def test_dead_units_are_counted_apart():
     assert found | {"dead": 0} == same
     nothing = measuring.redundant(0 * outputs, labels, correlated=0.5, explained=0.95)
     assert (nothing["live"], nothing["dead"], nothing["components_95"]) == (0, 6, 0)
-    assert nothing["others"] is nothing["selectivity"] is None
+    assert nothing["others"] is nothing["selectivity"] is nothing["explained"] is None
     assert nothing["partnered"] == nothing["combined"] == 0
 
 

@@ -85,7 +85,7 @@ def redundant(
     count = int(live.sum())
     chance = chance_inner_product(max(count, 2), outputs.shape[1] - 1, level=_LEVEL / 2)
     others = correlated_others(outputs, least=max(correlated, chance))[live]
-    combined = explained_by_others(outputs)[live] >= explained
+    variance = explained_by_others(outputs)[live]
     selectivity = class_selectivity(outputs, labels)[live]
     return {
         "live": count,
@@ -94,7 +94,8 @@ def redundant(
         "components_80": principal_components(outputs, share=0.8),
         "others": others.mean().item() if count else None,
         "partnered": int((others >= 1).sum()),
-        "combined": int(combined.sum()),
+        "combined": int((variance >= explained).sum()),
+        "explained": variance.mean().item() if count else None,
         "selectivity": selectivity.mean().item() if count else None,
     }
 

@@ -165,21 +165,23 @@ SHARES: dict[str, Callable[[Row], float | None]] = {
     "redundant_95": _directions("components_95"),
     "redundant_80": _directions("components_80"),
     "combined": _of_live("combined"),
+    "explained": lambda row: row["explained"],
     "partnered": _of_live("partnered"),
     "others": _others,
     "selectivity": lambda row: row["selectivity"],
 }
-"""What is drawn and judged, as shares: dead units count as units that can go, and as no others."""
+"""What is drawn and judged: of live units, but for units that can go, which are of all."""
 
 _PANELS = {
     "robustness": "Answers that stay",
     "can_go": "Units that can go",
-    "combined": "Units that others explain",
+    "selectivity": "Class selectivity",
     "redundant_95": "Directions beyond 95 %",
     "redundant_80": "Directions beyond 80 %",
     "partnered": "Correlated with another",
     "others": "Others correlated with one",
-    "selectivity": "Class selectivity",
+    "combined": "Units that others explain",
+    "explained": "Variance others explain",
 }
 _STATES = {
     "trained": ("after training", Stroke(color=BLUE, marker="o")),
@@ -199,7 +201,7 @@ def figure(table: pa.Table) -> Figure:
     ]
     least, widths = by_width.narrowest(table), sorted({row["width"] for row in rows})
     with style():
-        drawing, grid = panels(3, rows=3, height=6.8)
+        drawing, grid = panels(3, rows=3, height=7.0)
         for axes, (name, title) in zip(grid.flat, _PANELS.items(), strict=False):
             for state, (label, stroke) in _STATES.items():
                 of_state = [row for row in shares if row["state"] == state]
@@ -211,10 +213,9 @@ def figure(table: pa.Table) -> Figure:
                 )
             _by_width(axes, title, widths, least)
         for axes in grid[2]:
-            axes.set_xlabel("hidden units")
-        last = grid.flat[-1]
-        last.axis("off")
-        last.legend(*grid.flat[1].get_legend_handles_labels(), loc="center")
+            axes.set_xlabel("hidden units (logarithmic)")
+        labels = grid.flat[1].get_legend_handles_labels()
+        drawing.legend(*labels, ncols=3, loc="outside lower center")
     return drawing
 
 
@@ -297,8 +298,9 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
             {"combinations": seen.beyond("combined")},
             margin=margin,
             unit="of the units",
-            says=f"{seen.span()} others explain {seen.ends('combined')} of the units; before "
-            f"training {seen.ends('combined', 'start')}.",
+            says=f"{seen.span()} others explain {seen.ends('combined')} of the units to at least "
+            f"{100 * config.explained:g} %, and in the mean {seen.ends('explained')} of the variance; "
+            f"before training {seen.ends('explained', 'start')}.",
         ),
         _grows(
             "E5e",
