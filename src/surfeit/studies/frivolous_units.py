@@ -3,7 +3,7 @@
 Source: Casper et al. 2021 (1912.04783), and what its authors' program computes, of AlexNet, ResNet
 and Inception, and of networks on synthetic data. Networks and how they are trained are our choice:
 those of the study `width`, whose trainings it shares.
-Cost: quick 6 s, laptop about 7 min (two cores).
+Cost: quick 6 s, laptop about 3 min (two cores).
 """
 
 from collections.abc import Callable, Iterator
@@ -299,8 +299,8 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
             margin=margin,
             unit="of the units",
             says=f"{seen.span()} others explain {seen.ends('combined')} of the units to at least "
-            f"{100 * config.explained:g} %, and in the mean {seen.ends('explained')} of the variance; "
-            f"before training {seen.ends('explained', 'start')}.",
+            f"{100 * config.explained:g} %, and in the mean {seen.ends('explained')} of a unit's "
+            f"variance; before training {seen.ends('explained', 'start')}.",
         ),
         _grows(
             "E5e",
