@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from surfeit.core.calibration import calibration_error
     from surfeit.core.calling import call
     from surfeit.core.copies import converted_, copied, skeleton
+    from surfeit.core.derivatives import differentiable
     from surfeit.core.errors import (
         BusyError,
         CollapseError,
@@ -103,6 +104,7 @@ __all__ = [
     "copied",
     "cross_entropy",
     "describe_inputs",
+    "differentiable",
     "digest",
     "evaluate",
     "fast_path_off",

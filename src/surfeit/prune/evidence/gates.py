@@ -7,14 +7,13 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from surfeit.core import Params, Split, check_kind, copied, ties
+from surfeit.core import Params, Split, check_kind, copied, differentiable, ties
 from surfeit.models import Structure
 from surfeit.models.structure import Layer
 from surfeit.prune.evidence.evidence import Evidence
 from surfeit.prune.evidence.loss import (
     all_finite,
     batches,
-    differentiable,
     mean_gradients,
     real_parameters,
 )

@@ -1,16 +1,13 @@
 """The mean loss over a split, its gradients, their squares and Hessian-vector products."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.modules.rnn import RNNBase
 
-from surfeit.core import Objective, Params, Split, call, own_parameters
+from surfeit.core import Objective, Params, Split, call, differentiable, own_parameters
 from surfeit.prune.evidence.normalising import normalised_by_batch
 
 # What a batch adds to the sum over examples, by the leaves that the loss was computed from.
@@ -129,20 +126,6 @@ def judged(network: nn.Module, leaves: Params, batch: Split, objective: Objectiv
     outputs = call(network, leaves, batch.inputs)
     objective.check(outputs.detach() if isinstance(outputs, Tensor) else outputs, batch.targets)
     return outputs
-
-
-@contextmanager
-def differentiable(network: nn.Module) -> Iterator[None]:
-    """Chooses kernels that have first and second derivatives in evaluation mode, too.
-
-    Fused attention has no second derivative, and cuDNN's recurrent layers none in evaluation mode.
-    """
-    recurrent = any(isinstance(module, RNNBase) for module in network.modules())
-    with ExitStack() as stack:
-        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
-        if recurrent and next(network.parameters()).is_cuda:
-            stack.enter_context(torch.backends.cudnn.flags(enabled=False))
-        yield
 
 
 def real_parameters(network: nn.Module) -> list[str]:

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from surfeit.core import Objective, Params, Split, cross_entropy, squared_error
+from surfeit.core import Objective, Params, Split, cross_entropy, differentiable, squared_error
 from surfeit.prune.evidence import Evidence
-from surfeit.prune.evidence.loss import all_finite, batches, differentiable, judged
+from surfeit.prune.evidence.loss import all_finite, batches, judged
 from surfeit.prune.scores.inputs import scored_layers, weight_of
 from surfeit.prune.scores.watching import Module, input_rows, output_rows, watched
 
