@@ -7,10 +7,33 @@ from surfeit.core.fronts import lazy_front
 if TYPE_CHECKING:
     from surfeit.curvature.coordinates import Coordinates
     from surfeit.curvature.dense import dense
+    from surfeit.curvature.density import Density, spectral_density
+    from surfeit.curvature.eigenpairs import Eigenpairs, eigenpairs
+    from surfeit.curvature.estimate import Estimate
+    from surfeit.curvature.krylov import Krylov, Ritz
     from surfeit.curvature.operator import Operator
     from surfeit.curvature.products import gauss_newton, hessian
     from surfeit.curvature.surface import LossSurface, Mode
+    from surfeit.curvature.trace import Traces, hutch_plus_plus, hutchinson
 
-__all__ = ["Coordinates", "LossSurface", "Mode", "Operator", "dense", "gauss_newton", "hessian"]
+__all__ = [
+    "Coordinates",
+    "Density",
+    "Eigenpairs",
+    "Estimate",
+    "Krylov",
+    "LossSurface",
+    "Mode",
+    "Operator",
+    "Ritz",
+    "Traces",
+    "dense",
+    "eigenpairs",
+    "gauss_newton",
+    "hessian",
+    "hutch_plus_plus",
+    "hutchinson",
+    "spectral_density",
+]
 
 lazy_front(__name__)
