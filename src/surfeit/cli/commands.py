@@ -39,6 +39,10 @@ COMMANDS = {
         "surfeit.cli.pruning:prune",
         "Remove a layer's units one by one, by every criterion and at random; no retraining.",
     ),
+    "curvature": (
+        "surfeit.cli.curvature:curvature",
+        "Measure how the loss bends around a network's weights: the eigenvalues of its Hessian.",
+    ),
     "tickets": (
         "surfeit.cli.tickets:tickets",
         "Find lottery tickets, level by level, and train the controls that they are judged by.",

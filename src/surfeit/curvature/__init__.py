@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from surfeit.curvature.eigenpairs import Eigenpairs, eigenpairs
     from surfeit.curvature.estimate import Estimate
     from surfeit.curvature.krylov import Krylov, Ritz
+    from surfeit.curvature.measure import Curvature, curvature
     from surfeit.curvature.operator import Operator
     from surfeit.curvature.products import gauss_newton, hessian
     from surfeit.curvature.surface import LossSurface, Mode
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Coordinates",
+    "Curvature",
     "Density",
     "Eigenpairs",
     "Estimate",
@@ -27,6 +29,7 @@ __all__ = [
     "Operator",
     "Ritz",
     "Traces",
+    "curvature",
     "dense",
     "eigenpairs",
     "gauss_newton",

@@ -3,6 +3,7 @@
 from surfeit.tables.figures import (
     anatomy,
     criteria,
+    curvature,
     graph,
     learning,
     line,
@@ -17,6 +18,7 @@ from surfeit.tables.figures.style import save, save_as
 __all__ = [
     "anatomy",
     "criteria",
+    "curvature",
     "graph",
     "learning",
     "line",
