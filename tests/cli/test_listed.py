@@ -66,7 +66,16 @@ ADDED = {
         add_data_set,
         Added(
             "toy-digits",
-            (*TRAINING, "inspect", "prune", "view", "export", "structure", "data fetch"),
+            (
+                *TRAINING,
+                "inspect",
+                "prune",
+                "curvature",
+                "view",
+                "export",
+                "structure",
+                "data fetch",
+            ),
             "train --model mlp-4 --data toy-digit",
             "train --data toy",
         ),
@@ -79,7 +88,7 @@ ADDED = {
         adding_to(objectives._ENTRIES),
         Added(
             "toy_loss",
-            ("train", "inspect", "prune"),
+            ("train", "inspect", "prune", "curvature"),
             "train --model mlp-4 --objective toy_los",
             "prune --objective toy",
         ),

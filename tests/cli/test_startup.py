@@ -127,6 +127,8 @@ def test_a_run_is_shown_without_torch(folder):
         "supermasks --model lenet",
         "study ticket_sise",
         "prune nothing --layer fc1 --root nowhere",
+        "curvature nothing --root nowhere",
+        "curvature nothing --probes 1",
     ],
 )
 def test_a_refusal_imports_nothing_heavy(command, tmp_path):

@@ -87,7 +87,7 @@ def eigenpairs(
         most: products at most.
         block: starting vectors; equal eigenvalues are seen as often.
         generator: a CPU generator, for the starting vectors.
-        progress: told products done and `most` after each.
+        progress: told products done and `most` after each; at the end, that all are done.
 
     Raises:
         ValueError: if more eigenvalues are asked for than there are, none is, `most` products could
@@ -104,6 +104,8 @@ def eigenpairs(
             progress(space.products, most)
         if space.products >= wanted and _enough(space, largest, smallest, tolerance):
             break
+    if progress is not None:
+        progress(space.products, space.products)
     ritz = space.ritz()
     chosen = _ends(ritz, largest, smallest)
     return Eigenpairs(

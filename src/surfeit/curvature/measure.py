@@ -83,7 +83,7 @@ def curvature(
     operator: Operator,
     *,
     largest: int = 10,
-    smallest: int = 2,
+    smallest: int = 1,
     tolerance: float = 1e-4,
     probes: int = 10,
     steps: int = STEPS,

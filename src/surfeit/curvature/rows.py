@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 _FIRST = 16
-_COLUMNS = 2**16  # taken at a time in float64
+_COLUMNS = 2**14  # taken at a time in float64: a hundred rows of them stay in the cache
 DEPENDENT = 64
 """Roundings of the longest vector: what is left of another beyond the rows is noise below that."""
 

@@ -36,12 +36,17 @@ def figure(eigenvalues: pa.Table, density: pa.Table, *, matrix: str, size: int) 
             linewidth=0,
             label="two standard errors over the probes",
         )
-        panel.plot(x, np.maximum(y, low), color=BLUE, label="density, smoothed")
+        panel.plot(
+            x,
+            np.maximum(y, low),
+            color=BLUE,
+            label="density, smoothed over a hundredth of the range",
+        )
         _outliers(panel, eigenvalues, low)
         panel.set(yscale="log", xlim=(x[0], x[-1]), ylim=(low, 3 * y.max()))
-        panel.set(xlabel=f"eigenvalue of the {matrix}", ylabel="share of all eigenvalues a unit")
+        panel.set(xlabel=f"eigenvalue of the {matrix}", ylabel="density of eigenvalues")
         panel.set_title(f"The {size:,} eigenvalues of the {matrix}")
-        drawing.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        drawing.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return drawing
 
 
