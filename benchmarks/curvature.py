@@ -2,10 +2,10 @@
 
 Run as `SURFEIT_TEST_DATA=<data root> python benchmarks/curvature.py`. It trains the network for
 five epochs, then asks for the eigenvalues of the Hessian of its mean loss over 1,000 and over 5,000
-training images, on one thread, in seconds of the processor. Beside it stand PyHessian and curvlinops with SciPy's `eigsh`, where
-they can be imported (`pip install --no-deps --target FOLDER pyhessian curvlinops-for-pytorch
-backpack-for-pytorch einops einconv linear_operator opt-einsum tqdm`, and FOLDER in PYTHONPATH). The
-residuals of all are computed anew by one operator.
+training images, on one thread; seconds are the processor's. Beside it stand PyHessian and
+curvlinops with SciPy's `eigsh`, where they can be imported (`pip install --no-deps --target FOLDER
+pyhessian curvlinops-for-pytorch backpack-for-pytorch einops einconv linear_operator opt-einsum
+tqdm`, and FOLDER in PYTHONPATH). The residuals of all are computed anew by one operator.
 """
 
 import os
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,7 +45,7 @@ def ours(operator: Operator, model: nn.Module, split: Split, seed: int) -> Found
 def with_pyhessian(operator: Operator, model: nn.Module, split: Split, seed: int) -> Found:
     """PyHessian as its documentation has it: power iteration with deflation, tolerance 1e-3."""
     del operator
-    theirs = import_module("pyhessian.hessian")
+    theirs: Any = import_module("pyhessian.hessian")
 
     products = 0
     product = theirs.hessian_vector_product
@@ -70,13 +71,13 @@ def with_pyhessian(operator: Operator, model: nn.Module, split: Split, seed: int
 
 def with_curvlinops(operator: Operator, model: nn.Module, split: Split, seed: int) -> Found:
     """curvlinops' Hessian under SciPy's `eigsh`, tolerance 1e-4."""
-    from curvlinops import HessianLinearOperator
     from scipy.sparse.linalg import LinearOperator, eigsh
 
-    linear = HessianLinearOperator(
+    theirs: Any = import_module("curvlinops")
+    linear = theirs.HessianLinearOperator(
         model,
         nn.CrossEntropyLoss(),
-        dict(model.named_parameters()),
+        list(model.parameters()),
         [(split.inputs, split.targets)],
         check_deterministic=False,
     ).to_scipy()
@@ -87,9 +88,11 @@ def with_curvlinops(operator: Operator, model: nn.Module, split: Split, seed: in
         products += 1
         return linear @ vector.astype(np.float32)
 
-    counting = LinearOperator((operator.size,) * 2, matvec=counted, dtype=np.float32)
+    make: Any = LinearOperator  # what its type says is of its metaclass
+    counting = make((operator.size,) * 2, matvec=counted, dtype=np.float32)
     start = np.random.default_rng(seed).standard_normal(operator.size).astype(np.float32)
-    values, vectors = eigsh(counting, k=K, which="LA", tol=1e-4, v0=start)
+    solve: Any = eigsh
+    values, vectors = solve(counting, k=K, which="LA", tol=1e-4, v0=start)
     return values, torch.from_numpy(vectors.T.copy()), products
 
 

@@ -211,7 +211,7 @@ def test_density_is_that_of_the_eigenvalues_within_its_error():
 
 def test_shares_of_eigenvalues_are_counted():
     values = np.array([*np.linspace(-3, -2, 50), *np.linspace(1, 2, 150)])
-    density = spectral_density(with_spectrum(values), probes=20, steps=40, generator=stream())
+    density = spectral_density(with_spectrum(values), probes=10, steps=20, generator=stream())
     share = density.share_above(0.0)
     assert abs(share.value - 0.75) <= 4 * share.standard_error + 1e-3
     with_known = eigenpairs(with_spectrum(values), largest=1, generator=stream())
@@ -247,11 +247,11 @@ def estimates(operator, times):
 
 
 def test_standard_errors_cover_at_the_nominal_rate():
-    """Student's 95 % interval of 10 probes; of 300 repeats 95 ± 1.3 % (one standard error)."""
+    """Student's 95 % interval of 10 probes; of 200 repeats 95 ± 1.5 % (one standard error)."""
     values = np.linspace(-1, 1, 60)
     truth = {"trace": values.sum(), "frobenius": math.sqrt((values**2).sum())}
     inside = {}
-    for found in estimates(with_spectrum(values), 300):
+    for found in estimates(with_spectrum(values), 200):
         for name, one in found.items():
             for what, true in truth.items():
                 estimate = getattr(one, what)
@@ -259,7 +259,7 @@ def test_standard_errors_cover_at_the_nominal_rate():
                 hit = abs(estimate.value - true) <= 2.262 * estimate.standard_error
                 inside.setdefault((name, what), []).append(hit)
     for key, hits in inside.items():
-        assert 0.91 <= np.mean(hits) <= 0.985, key
+        assert 0.90 <= np.mean(hits) <= 0.99, key
 
 
 def test_hutchinson_has_the_variance_of_its_closed_form():
