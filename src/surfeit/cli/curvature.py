@@ -65,7 +65,7 @@ def curvature(
     smallest
         How many of the smallest ones, which of a Hessian are negative.
     matrix
-        hessian, or gauss-newton for what of it is due to the objective alone.
+        hessian, or gauss-newton, its part without the second derivatives of the network itself.
     tolerance
         An eigenvalue has converged when its residual is at most so much of it.
     probes
