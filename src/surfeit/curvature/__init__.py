@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from surfeit.curvature.measure import Curvature, curvature
     from surfeit.curvature.operator import Operator
     from surfeit.curvature.products import gauss_newton, hessian
+    from surfeit.curvature.sharpness import BoxSharpness, adaptive, box_sharpness
     from surfeit.curvature.surface import LossSurface, Mode
     from surfeit.curvature.trace import Traces, hutch_plus_plus, hutchinson
 
 __all__ = [
+    "BoxSharpness",
     "Coordinates",
     "Curvature",
     "Density",
@@ -29,6 +31,8 @@ __all__ = [
     "Operator",
     "Ritz",
     "Traces",
+    "adaptive",
+    "box_sharpness",
     "curvature",
     "dense",
     "eigenpairs",

@@ -172,18 +172,28 @@ class LossSurface:
 
         Cost: one forward and one backward pass over the examples.
         """
+        return self.loss_and_gradient(vector)[1]
+
+    def loss_and_gradient(
+        self, vector: Float[Tensor, " size"] | None = None
+    ) -> tuple[float, Float[Tensor, " size"]]:
+        """L and ∇L, in float64, at the network's own parameters or at another point.
+
+        Cost: one forward and one backward pass over the examples.
+        """
         point = self.coordinates.point if vector is None else self._placed(vector)
-        total = torch.zeros(self.size, dtype=torch.float64, device=self.coordinates.like.device)
+        slope = torch.zeros(self.size, dtype=torch.float64, device=self.coordinates.like.device)
+        total = 0.0
         for chunk in self.chunks():
             leaves = leaves_at(point)
-            with torch.enable_grad():
+            with torch.enable_grad(), differentiable(self.network):
                 loss = self.chunk_loss(leaves, chunk)
+                total += float(loss.detach().double())
                 if not loss.requires_grad:
                     continue
-                with differentiable(self.network):
-                    found = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
-            total += self.coordinates.flat(dict(zip(leaves, found, strict=True))).double()
-        return total
+                found = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
+            slope += self.coordinates.flat(dict(zip(leaves, found, strict=True))).double()
+        return total, slope
 
     def _placed(self, vector: Tensor) -> Params:
         """The parameters at a point: what a mask removes stays as it is."""
