@@ -93,6 +93,24 @@ def test_out_has_a_figure_and_tables(root, tmp_path, capsys):
     assert "of 50 validation examples" in capsys.readouterr().err
 
 
+def test_weights_that_a_mask_removed_are_left_out(tmp_path, capsys):
+    kept = torch.rand(6, 64, generator=Streams(0).get("mask")) < 0.5
+    recipe = Recipe(lr=0.1, epochs=1)
+    run = train(
+        partial(mlp, (6,)),
+        load("digits"),
+        recipe,
+        mask={"fc1.weight": kept},
+        store=Store(tmp_path),
+    )
+    options = ["--examples", "20", "--k", "1", "--json", "--root", tmp_path]
+    assert call("curvature", run.key, *options) == 0
+    record = json.loads(capsys.readouterr().out)
+    removed = int((~kept).sum())
+    assert record["parameters"] == 460 - removed
+    assert record["remarks"][0] == f"left out, as a mask removes them: {removed} weights"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -307,6 +307,14 @@ def test_what_is_no_function_of_the_parameters_alone_is_refused(layer, mode, mes
         LossSurface.of(model, vectors(), mode=mode, chunk=6)
 
 
+def test_batch_normalisation_is_refused_also_where_a_first_chunk_does_not_show_it():
+    """Of a, b, a, b the halves have the statistics of the whole."""
+    model = settled(nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)))
+    order = torch.tensor([0, 1, 0, 1, 2, 3])
+    with pytest.raises(ValueError, match=r"batch normalisation \(1\) normalises or mixes"):
+        LossSurface.of(model, vectors()[order], mode="training", chunk=4)
+
+
 class Once(torch.autograd.Function):
     """A square whose backward cannot be derived again, but whose forward derivative is known."""
 

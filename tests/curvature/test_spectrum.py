@@ -232,6 +232,17 @@ def test_known_outliers_make_the_trace_more_certain():
     assert abs(beside.frobenius.value - frobenius) <= 4 * beside.frobenius.standard_error + 1e-6
 
 
+def test_sums_are_exact_beside_rough_eigenpairs_where_one_direction_is_left():
+    """What a rough eigenvector is sent to beside itself counts, too."""
+    operator = with_spectrum([5.0, 4.0, 1.0])
+    rough = eigenpairs(operator, largest=2, most=2, tolerance=0.99, generator=stream())
+    assert rough.converged.all()
+    assert (rough.residuals > 0.01).any()
+    found = spectral_density(operator, beside=rough, probes=2, steps=2, generator=stream("one"))
+    assert found.trace.value == pytest.approx(10, rel=1e-12)
+    assert found.frobenius.value == pytest.approx(math.sqrt(42), rel=1e-12)
+
+
 def estimates(operator, times):
     """Each way to a trace, many times, from different streams; the last beside what is known."""
     known = eigenpairs(operator, largest=3, generator=stream())

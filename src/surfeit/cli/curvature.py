@@ -86,7 +86,7 @@ def curvature(
     judge = objective_of(objective, found, dataset)
     into = places.network_of(model, dataset)
 
-    from surfeit.core import Streams
+    from surfeit.core import Streams, converted_
     from surfeit.curvature import LossSurface, gauss_newton, hessian
     from surfeit.curvature import curvature as measured
     from surfeit.curvature.measure import STEPS
@@ -100,7 +100,7 @@ def curvature(
         say_if_other_data(found, dataset, teller)
         chosen = dataset.splits[split].some(examples, Streams(seed).get("curvature", "examples"))
         surface = LossSurface.of(
-            found.model(step, into=into).to(machine.device),
+            converted_(found.model(step, into=into), machine.device),
             chosen.to(machine.device),
             judge,
             mask=found.mask_at(step),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.optimize import Bounds, minimize
+from scipy.optimize import minimize
 
 from surfeit.core import one_thread
 from surfeit.curvature.operator import Operator
@@ -108,7 +108,7 @@ def box_sharpness(
     spent = evaluations = stopped = 0
     for place in range(starts):
         begin = own if place == 0 else own + reach * _within(len(own), generator)
-        ended = _climb(surface, begin, Bounds(own - reach, own + reach), iterations)
+        ended = _climb(surface, begin, (own - reach, own + reach), iterations)
         best = max(best, -float(ended.fun))
         spent, evaluations = spent + int(ended.nit), evaluations + int(ended.nfev)
         stopped += int(ended.nit) >= iterations
@@ -127,7 +127,12 @@ def _within(size: int, generator: torch.Generator) -> np.ndarray:
     return (2 * torch.rand(size, generator=generator, dtype=torch.float64) - 1).numpy()
 
 
-def _climb(surface: LossSurface, begin: np.ndarray, bounds: Bounds, iterations: int) -> Any:
+def _climb(
+    surface: LossSurface,
+    begin: np.ndarray,
+    box: tuple[np.ndarray, np.ndarray],
+    iterations: int,
+) -> Any:
     like = surface.coordinates.like
 
     def descend(point: np.ndarray) -> tuple[float, np.ndarray]:
@@ -138,6 +143,6 @@ def _climb(surface: LossSurface, begin: np.ndarray, bounds: Bounds, iterations: 
             )
         return -value, -slope.cpu().numpy()
 
-    return minimize(
-        descend, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": iterations}
-    )
+    solve: Any = minimize  # its type takes no array of bounds
+    bounds, most = np.stack(box, axis=1), {"maxiter": iterations}
+    return solve(descend, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=most)
