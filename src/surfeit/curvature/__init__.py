@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from surfeit.curvature.estimate import Estimate
     from surfeit.curvature.krylov import Krylov, Ritz
     from surfeit.curvature.measure import Curvature, curvature
+    from surfeit.curvature.nonuniformity import deviation
     from surfeit.curvature.operator import Operator
     from surfeit.curvature.products import gauss_newton, hessian
     from surfeit.curvature.sharpness import BoxSharpness, adaptive, box_sharpness
@@ -35,6 +36,7 @@ __all__ = [
     "box_sharpness",
     "curvature",
     "dense",
+    "deviation",
     "eigenpairs",
     "gauss_newton",
     "hessian",

@@ -68,9 +68,7 @@ def hessian(surface: LossSurface) -> Operator:
     chunk = next(surface.chunks())
     with _said("the loss has no second derivative here ({}): " + _REMAINS):
         _try_out(surface, chunk)
-        _Graph.of(surface, chunk[:2]).along(
-            surface, surface.coordinates.like.new_ones(surface.size)
-        )
+        Graph.of(surface, chunk[:2]).along(surface, surface.coordinates.like.new_ones(surface.size))
     return _operator(surface, _HessianPart())
 
 
@@ -131,10 +129,10 @@ def _products(
 class _HessianPart:
     """What a chunk adds to Hessian products; the graph of the only chunk is kept for the next."""
 
-    kept: "_Graph | None" = None
+    kept: "Graph | None" = None
 
     def __call__(self, surface: LossSurface, chunk: Split, rows: Tensor) -> Iterator[Tensor]:
-        graph = self.kept or _Graph.of(surface, chunk)
+        graph = self.kept or Graph.of(surface, chunk)
         if len(surface.split) <= surface.chunk:
             self.kept = graph
         for row in rows:
@@ -142,18 +140,20 @@ class _HessianPart:
 
 
 @dataclass(frozen=True, eq=False)
-class _Graph:
-    """The gradient of a chunk's loss, as it was computed from the parameters."""
+class Graph:
+    """The gradient of what a chunk adds to L, as it was computed from the parameters."""
 
     leaves: Params
     slopes: tuple[Tensor, ...]
 
     @staticmethod
-    def of(surface: LossSurface, chunk: Split) -> "_Graph":
+    def of(surface: LossSurface, chunk: Split) -> "Graph":
+        """The graph of a chunk."""
         leaves = leaves_at(surface.coordinates.point)
-        return _Graph(leaves, _slopes(surface.chunk_loss(leaves, chunk), list(leaves.values())))
+        return Graph(leaves, _slopes(surface.chunk_loss(leaves, chunk), list(leaves.values())))
 
-    def along(self, surface: LossSurface, row: Tensor) -> Tensor:
+    def along(self, surface: LossSurface, row: Tensor) -> Float[Tensor, " size"]:
+        """What the chunk adds to H v, in float64."""
         direction = list(surface.coordinates.tensors(row).values())
         found = _slopes_along(self.slopes, direction, list(self.leaves.values()))
         return _flat(surface, self.leaves, found)
