@@ -403,6 +403,13 @@ def test_a_backward_that_autograd_cannot_see_through_is_found_out(dtype):
     torch.testing.assert_close(found, dense(hessian(LossSurface.of(truth, vectors()))), **close)
 
 
+def test_kinks_beside_a_function_of_ones_own_are_not_taken_for_its_fault():
+    layers = [nn.Linear(4, 300), nn.ReLU(), nn.Linear(300, 300), nn.ReLU(), nn.Linear(300, 5)]
+    for name in range(5):
+        model = settled(nn.Sequential(*layers, Applied(Own), nn.Linear(5, 3)), f"init {name}")
+        hessian(LossSurface.of(model, vectors()))
+
+
 def rough(outputs, targets):
     return Once.apply(outputs - targets).sum(1).mean()
 

@@ -20,7 +20,7 @@ from surfeit.core import (
     one_thread,
 )
 from surfeit.curvature.operator import Operator
-from surfeit.curvature.own_functions import check_own_functions
+from surfeit.curvature.own_functions import check_own_functions, own_functions
 from surfeit.curvature.surface import LossSurface, leaves_at
 
 _Part = Callable[[LossSurface, Split, Tensor], Iterator[Tensor]]
@@ -37,6 +37,7 @@ _LACKING = (
     "double backward",
     "does not require grad",
 )
+_TRIED = 8  # examples on which derivatives are tried out
 _REMAINS = "products with the Gauss-Newton matrix, gauss_newton(surface), need none of the network"
 _NEEDS = (
     "the objective must have a second derivative in the outputs, and the network one in forward "
@@ -48,9 +49,9 @@ def hessian(surface: LossSurface) -> Operator:
     """The Hessian `H = ∇²L` of a loss surface, by its products.
 
     `H v = ∇⟨∇L, v⟩`, reverse over reverse, exact. A chunk's graph serves all vectors of a call, an
-    only chunk's all calls. A ReLU or a hinge has a kink, where torch takes one of
-    the two slopes; beside it the second derivative is zero, and so H is that of the piece on which
-    each example lies.
+    only chunk's all calls. A ReLU or a hinge has a kink, where torch takes one of the two slopes;
+    beside it the second derivative is zero, and so H is that of the piece on which each example
+    lies.
 
     Args:
         surface: where it is taken, and in which coordinates.
@@ -63,12 +64,12 @@ def hessian(surface: LossSurface) -> Operator:
             that is tried out, for autograd takes what it does not see for constant.
 
     Source: Pearlmutter 1994. Cost: a product takes some 2.2 gradients over all examples (measured
-    on LeNet-300-100), 1.1 where all are in one chunk or for each further vector of a call.
+    on LeNet-300-100), 1.2 where all are in one chunk or for each further vector of a call.
     """
-    chunk = next(surface.chunks())
+    chunk = next(surface.chunks())[:_TRIED]
     with _said("the loss has no second derivative here ({}): " + _REMAINS):
         _try_out(surface, chunk)
-        Graph.of(surface, chunk[:2]).along(surface, surface.coordinates.like.new_ones(surface.size))
+        Graph.of(surface, chunk).along(surface, surface.coordinates.like.new_ones(surface.size))
     return _operator(surface, _HessianPart())
 
 
@@ -94,11 +95,11 @@ def gauss_newton(surface: LossSurface) -> Operator:
 
     Source: Schraudolph 2002, section 3. Cost: a product takes some 2.4 gradients over all examples.
     """
-    chunk = next(surface.chunks())
+    chunk = next(surface.chunks())[:_TRIED]
     with _said("the Gauss-Newton matrix has no products here ({}): " + _NEEDS):
         _try_out_objective(surface, chunk)
         rows = surface.coordinates.like.new_ones(1, surface.size)
-        next(_gauss_newton_part(surface, chunk[:2], rows))
+        next(_gauss_newton_part(surface, chunk, rows))
     return _operator(surface, _gauss_newton_part)
 
 
@@ -244,16 +245,18 @@ def _said(words: str) -> Iterator[None]:
 
 def _try_out(surface: LossSurface, chunk: Split) -> None:
     """The check of functions of one's own, in float64, over all of the network and the loss."""
+    point = surface.coordinates.point
+    with torch.enable_grad():
+        if not own_functions(surface.chunk_loss(leaves_at(point), chunk)):
+            return
     wide = replace(surface, network=converted_(copied(surface.network), torch.float64))
     inputs = chunk.inputs.double() if chunk.inputs.is_floating_point() else chunk.inputs
-    names = list(surface.coordinates.point)
 
     def loss(values: Sequence[Tensor]) -> Tensor:
-        tensors = dict(zip(names, values, strict=True))
+        tensors = dict(zip(point, values, strict=True))
         return wide.chunk_loss(tensors, Split(inputs, chunk.targets))
 
-    with fast_path_off(), differentiable(wide.network):
-        check_own_functions(loss, [v.double() for v in surface.coordinates.point.values()])
+    check_own_functions(loss, [value.double() for value in point.values()])
 
 
 def _try_out_objective(surface: LossSurface, chunk: Split) -> None:
