@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from surfeit.data.root import data_root
     from surfeit.data.sent import receive_dataset, send_dataset
     from surfeit.data.status import DatasetStatus, status
+    from surfeit.data.xord import xord_data
 
 __all__ = [
     "SOURCES",
@@ -45,6 +46,7 @@ __all__ = [
     "subset",
     "with_label_noise",
     "write_dataset",
+    "xord_data",
 ]
 
 lazy_front(__name__)
