@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from surfeit.core.fronts import lazy_front
 
 if TYPE_CHECKING:
+    from surfeit.similarity.centres import centre_angles, chance_centre_angles
     from surfeit.similarity.communities import (
         GROUPS,
         NO_GROUP,
@@ -68,6 +69,8 @@ __all__ = [
     "activity",
     "angles",
     "carried",
+    "centre_angles",
+    "chance_centre_angles",
     "chance_inner_product",
     "chance_level",
     "class_selectivity",
