@@ -6,6 +6,7 @@ from surfeit.core.fronts import lazy_front
 
 if TYPE_CHECKING:
     from surfeit.similarity.centres import centre_angles, chance_centre_angles
+    from surfeit.similarity.collapse import within_over_between
     from surfeit.similarity.communities import (
         GROUPS,
         NO_GROUP,
@@ -111,6 +112,7 @@ __all__ = [
     "total_frame_potential",
     "update_directions",
     "updates",
+    "within_over_between",
 ]
 
 lazy_front(__name__)
