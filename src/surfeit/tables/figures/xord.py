@@ -68,10 +68,11 @@ def _widths(axes: Axes, rows: Rows) -> None:
         _shares(axes, known, lambda row: row["missed"] == 0, stroke, label)
     axes.set(title="Networks by width", xlabel="filters for each output sign", xscale="log")
     axes.set_ylabel("of the networks")
-    axes.set_ylim(-0.03, 1.03)
+    axes.set_ylim(-0.03, 1.5)  # room for the legend
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     ticks_at(axes, sorted({row["width"] for row in rows}))
     percent_axis(axes)
-    axes.legend(loc="center right", bbox_to_anchor=(1.0, 0.58))
+    axes.legend(loc="upper left")
 
 
 def _shares(
@@ -99,8 +100,8 @@ def _shares(
 def _angles(axes: Axes, rows: Rows, title: str) -> None:
     """Histograms of all seeds' filters, in degrees, as shares."""
     values = {name: [row[name] for row in rows if row[name] is not None] for name in _ANGLES}
-    highest = max(max(one, default=0.0) for one in values.values()) or 1.0
-    edges = np.linspace(0, highest, 25).tolist()
+    every = [value for one in values.values() for value in one] or [0.0, 1.0]
+    edges = np.linspace(min(every), max(every), 25).tolist()
     for name, (label, stroke) in _ANGLES.items():
         if values[name]:
             weights = np.full(len(values[name]), 1 / len(values[name]))
@@ -122,11 +123,15 @@ def _angles(axes: Axes, rows: Rows, title: str) -> None:
 
 
 def _collapse(axes: Axes, rows: Rows) -> None:
-    """A line a seed, from the first epoch without a training error to the last."""
+    """A line a seed, from the first epoch without a training error to the last, beside a half."""
     known = [row for row in rows if row["first"] is not None and row["last"] is not None]
     for row in known:
         pair = [row["first"], row["last"]]
         axes.plot([0, 1], pair, color=GREEN, marker="o", alpha=0.7, linewidth=1)
+    if known:
+        first = np.exp(np.mean(np.log([row["first"] for row in known])))
+        axes.plot([0, 1], [first, first / 2], color=GREY, linestyle=":", label="a half of it left")
+        axes.legend(loc="upper right")
     axes.set_xticks([0, 1], ["first epoch without\na training error", "last epoch"])
     axes.set_xlim(-0.3, 1.3)
     axes.set(title="Collapse of outputs, images", ylabel="spread within / between classes")
@@ -134,8 +139,8 @@ def _collapse(axes: Axes, rows: Rows) -> None:
 
 
 def _decades(axes: Axes, values: Sequence[float]) -> None:
-    """A logarithmic axis from below the least to above the largest, with room for a half."""
+    """A logarithmic axis from below a half of the least to above the largest."""
     if values and min(values) > 0:
         axes.set_yscale("log")
-        axes.set_ylim(min(values) / 1.5, max(values) * 1.5)
+        axes.set_ylim(min(values) / 2.5, max(values) * 1.6)
         plain_axis(axes)
