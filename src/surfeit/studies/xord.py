@@ -66,13 +66,13 @@ CLAIMS = (
     ),
     Claim(
         id="E6d",
-        says="So it does the filters of a small convolutional network of images.",
+        says="Training gathers the filters of a small convolutional network of images likewise.",
         source=_SOURCE,
     ),
     Claim(
         id="E6e",
         says="After the first epoch without a training error the outputs of the last hidden layer "
-        "collapse on: their spread within classes, beside that between them, halves at least.",
+        "collapse: their spread within classes, beside that between them, at least halves.",
         source="Papyan, Han and Donoho 2020",
     ),
     Claim(
