@@ -83,6 +83,13 @@ def test_what_is_not_there_is_told(text, words):
         study_named(text)
 
 
+def test_a_file_that_is_no_python_is_told(tmp_path, monkeypatch):
+    (tmp_path / "mine.txt").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"mine.txt is no Python file: give .* such as ./mine.py"):
+        study_named("mine.txt")
+
+
 @pytest.mark.parametrize("name", ["my-study.py", "3.py", "mine.txt/x.py"])
 def test_a_file_has_the_name_of_a_variable(mine, name, tmp_path):
     if "/" in name:

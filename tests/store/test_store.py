@@ -18,9 +18,11 @@ def test_find_by_key_beginning_and_folder(store, finished):
 
 
 def test_find_tells_what_is_wrong(store, finished):
-    with pytest.raises(StoreError, match=r"no run 'abcd' in .*store: 'surfeit runs' lists"):
-        store.find("abcd")
+    with pytest.raises(StoreError, match=r"no run 'abcd': there is no folder .*; give --root"):
+        Store(store.root / "nowhere").find("abcd")
     run = finished()
+    with pytest.raises(StoreError, match=r"no run 'xyzw' in .*store: 'surfeit runs' lists"):
+        store.find("xyzw")
     with pytest.raises(StoreError, match="give at least four digits"):
         store.find(run.key[:3])
     other = run.key[:5] + "0" * 59

@@ -57,6 +57,8 @@ def study_named(text: str | Path) -> "Study":
         if Path(f"{target}.py").is_file():
             raise ValueError(f"the library has no study {target!r}: did you mean ./{target}.py?")
         raise unknown("study", target, study_names())
+    if module and not file and Path(target).is_file():
+        raise ValueError(f"{target} is no Python file: give the study's file, such as ./mine.py")
     from surfeit.lab.protocol import study_of
 
     if file:

@@ -90,6 +90,8 @@ class Store:
         keys = {path: key for path, key in self._keys() if key.startswith(prefix)}
         paths = called or list(keys)
         if not paths or (not called and len(prefix) < _SHORTEST_PREFIX):
+            if not self.root.is_dir():
+                raise StoreError(f"no run {prefix!r}: there is no folder {self.root}; give --root")
             few = " (give at least four digits)" if len(prefix) < _SHORTEST_PREFIX else ""
             raise StoreError(
                 f"no run {prefix!r} in {self.root}{few}: 'surfeit runs' lists those that are there"
