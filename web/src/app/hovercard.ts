@@ -9,7 +9,7 @@ import { short, SIMILARITY } from "./words";
 
 const NEAREST = 3;
 /** Of what is known of a unit; the selection tells the rest. */
-const TOLD = ["norm", "angle moved", "weights kept"];
+const TOLD = ["norm", "update", "angle moved", "weights kept"];
 /** Pixels between the pointer and the card. */
 const AWAY = 14;
 

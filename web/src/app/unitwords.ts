@@ -23,6 +23,8 @@ export function unitFacts(view: View, unit: number): [string, string][] {
   const { facts, places, state } = view;
   if (!facts || unit >= facts.units) return [];
   const told: [string, string][] = [["norm", short(facts.norm[unit]!)]];
+  const update = facts.moved[unit]!;
+  if (Number.isFinite(update)) told.push(["update", short(update)]);
   const angle = facts.angle[unit]!;
   if (Number.isFinite(angle)) told.push(["angle moved", `${degrees(angle).toFixed(1)}°`]);
   if (places?.[unit]) told.push([`removal by ${criterionName(state.criterion)}`, `${places[unit]} of ${view.order?.length ?? 0}`]);

@@ -5,6 +5,7 @@ import { createDerive, type View } from "../../src/app/derive";
 import { coverWords } from "../../src/app/messages";
 import { firstModel } from "../../src/app/model";
 import { DEFAULT_STATE } from "../../src/app/state";
+import { unitFacts } from "../../src/app/unitwords";
 import { leadOf, spokenOf, titleOf } from "../../src/app/words";
 import type { GraphFrame, Timeline, ViewState } from "../../src/types";
 import { frame, timeline } from "./planted";
@@ -88,4 +89,11 @@ it("claims no links where none are drawn", () => {
   const none = { ...frame(), source: new Uint16Array(0), target: new Uint16Array(0), apart: new Uint16Array(0) };
   expect(leadOf(view({ nearest: 2 }, none))).toBe("Each mark is a unit of fc1; none are joined.");
   expect(leadOf(view({ nearest: 2 }, frame()))).toContain("each is joined with");
+});
+
+it("tells of a unit what the area shows, and where it stands alone", () => {
+  const moved = { ...frame(), moved: Float32Array.of(0.5, 1, 1, 1, 1, 1) };
+  expect(unitFacts(view({ nearest: 0 }, moved), 0)).toContainEqual(["update", "0.50"]);
+  expect(unitFacts(view({ nearest: 0 }, moved), 5)).toContainEqual(["component", "isolated"]);
+  expect(unitFacts(view({ nearest: 2 }, moved), 5)).toContainEqual(["component", "no dark link"]);
 });
