@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from surfeit.core import Streams, digest
-from surfeit.data import only_classes, subset, with_label_noise
+from surfeit.data import from_tensors, only_classes, pooled, subset, with_label_noise
 from surfeit.data.fingerprint import fingerprint_of
 
 
@@ -177,3 +177,35 @@ def test_changes_on_a_gpu_equal_those_on_the_cpu(small):
         there, here = change(small.to("cuda")), change(small)
         assert there.fingerprint == here.fingerprint
         assert torch.equal(there.train.labels.cpu(), here.train.labels)
+
+
+def test_pooled_images_are_means_of_squares():
+    """4 x 6 pixels, by hand."""
+    image = torch.arange(24.0).view(1, 1, 4, 6)
+    split = (image, torch.tensor([0]))
+    data = from_tensors("one", train=split, validation=split, test=split)
+    found = pooled(data, 2)
+    assert found.input_shape == (1, 2, 3)
+    assert found.test.inputs[0, 0].tolist() == [[3.5, 5.5, 7.5], [15.5, 17.5, 19.5]]
+    assert found.name == "one-pooled-2"
+    assert len({found.fingerprint, data.fingerprint, subset(found, 1).fingerprint}) == 2
+
+
+def test_pooling_keeps_labels_and_a_side_of_one_changes_nothing(small):
+    assert pooled(small, 1) is small
+    found = pooled(small, 3)
+    assert torch.equal(found.train.labels, small.train.labels)
+    assert torch.allclose(found.train.images.flatten(1), small.train.images.mean((2, 3)))
+
+
+@pytest.mark.parametrize("side", [0, 2, 1.5, True])
+def test_a_side_that_does_not_divide_the_image_is_refused(small, side):
+    with pytest.raises(ValueError, match="that divides the 3 x 3 pixels of small, got"):
+        pooled(small, side)
+
+
+def test_pooling_needs_images():
+    split = (torch.rand(6, 4), torch.arange(6) % 2)
+    data = from_tensors("rows", train=split, validation=split, test=split)
+    with pytest.raises(ValueError, match="pooling needs images, got Dataset"):
+        pooled(data, 2)

@@ -6,7 +6,7 @@ from surfeit.core.fronts import lazy_front
 
 if TYPE_CHECKING:
     from surfeit.data.catalog import SOURCES, load
-    from surfeit.data.change import only_classes, subset, with_label_noise
+    from surfeit.data.change import only_classes, pooled, subset, with_label_noise
     from surfeit.data.collected import Examples, from_dataset
     from surfeit.data.dataset import Dataset, check_dataset
     from surfeit.data.download import Progress
@@ -39,6 +39,7 @@ __all__ = [
     "kept_data",
     "load",
     "only_classes",
+    "pooled",
     "read_dataset",
     "receive_dataset",
     "send_dataset",

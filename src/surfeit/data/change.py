@@ -1,4 +1,4 @@
-"""Data sets made from others: noisy labels, fewer examples, fewer classes."""
+"""Data sets made from others: noisy labels, fewer examples, fewer classes, smaller images."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from surfeit.core import Split, digest, unknown
 from surfeit.data.dataset import Dataset, check_dataset
@@ -146,6 +147,44 @@ def only_classes(dataset: Dataset, classes: Sequence[int]) -> Dataset:
         name=f"{dataset.name}-classes-{'-'.join(map(str, chosen))}",
         class_names=tuple(names[label] for label in chosen),
         fingerprint=_derived(dataset, "only_classes", classes=torch.tensor(chosen)),
+        **splits,
+    )
+
+
+def pooled(dataset: Dataset, side: int) -> Dataset:
+    """The data set with smaller images: each pixel is the mean of `side` x `side` of the old ones.
+
+    The normalisation stays what it was: it is linear, and so is the mean.
+
+    >>> pooled(load("mnist"), 4).input_shape
+    (1, 7, 7)
+
+    Args:
+        side: pixels along a side that become one, at least 1; it divides height and width.
+
+    Raises:
+        ValueError: if the inputs are no images, or the side is no number that divides theirs.
+    """
+    check_dataset(dataset)
+    shape = dataset.input_shape
+    if not dataset.train.holds_images:
+        raise ValueError(f"pooling needs images, got {dataset}")
+    whole = type(side) is int and side >= 1
+    if not whole or shape[1] % side or shape[2] % side:
+        raise ValueError(
+            f"the side of a pool must be a whole number that divides the {shape[1]} x {shape[2]} "
+            f"pixels of {dataset.name}, got {side!r}"
+        )
+    if side == 1:
+        return dataset
+    splits = {
+        name: Split(avg_pool2d(split.inputs, side), split.targets)
+        for name, split in dataset.splits.items()
+    }
+    return replace(
+        dataset,
+        name=f"{dataset.name}-pooled-{side}",
+        fingerprint=fingerprint_of(dataset.fingerprint, "pooled", side),
         **splits,
     )
 
