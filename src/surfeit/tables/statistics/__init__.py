@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     )
     from surfeit.tables.statistics.bootstrap import bootstrap_interval
     from surfeit.tables.statistics.censored import Orders, Stops, difference_bounds, stop_orders
+    from surfeit.tables.statistics.crossing import crossing
     from surfeit.tables.statistics.equivalence import Equivalence, equivalence_test
     from surfeit.tables.statistics.intervals import (
         Interval,
@@ -52,6 +53,7 @@ __all__ = [
     "bootstrap_interval",
     "common_range",
     "counted_interval",
+    "crossing",
     "difference_bounds",
     "difference_interval",
     "digits_for",
