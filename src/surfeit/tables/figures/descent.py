@@ -8,12 +8,15 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from surfeit.tables.figures.lines import mean_line
 from surfeit.tables.figures.style import (
     BLACK,
     BLUE,
     GREEN,
     GREY,
     ORANGE,
+    PURPLE,
+    SKY,
     VERMILLION,
     Stroke,
     panels,
@@ -263,3 +266,92 @@ def _ratio_axis(axes: Axes, rows: Rows) -> None:
     ticks: Sequence[float] = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 4, 8]
     least, most = (end(row["place"] for row in rows) for end in (min, max))
     ticks_at(axes, [one for one in ticks if least <= one <= most])
+
+
+_NOISES = (
+    Stroke(color=BLUE, marker="o"),
+    Stroke(color=ORANGE, linestyle="-.", marker="^"),
+    Stroke(color=VERMILLION, linestyle="--", marker="s"),
+)
+_WAYS = (
+    ("at the end", Stroke(color=VERMILLION, linestyle="--", marker="s")),
+    ("with weight decay", Stroke(color=PURPLE, linestyle=":", marker="D")),
+    ("stopped early", Stroke(color=GREEN, marker="o")),
+)
+_EACH_WIDTH = (
+    Stroke(color=SKY, marker="o"),
+    Stroke(color=BLACK, linestyle="--", marker="s"),
+    Stroke(color=GREEN, linestyle="-.", marker="^"),
+)
+
+
+def deep_descent_figure(table: pa.Table, *, just_fits: int | None) -> Figure:
+    """Test and training error by width, what lowers the peak, and test error by epoch.
+
+    Args:
+        table: as of the study `deep_descent`: `noise`, `decay`, `width`, `epoch`, `best`, and the
+            errors, fractions; at most three noises.
+        just_fits: the width at which the dotted line of panels by width stands, or None.
+    """
+    rows = table.to_pylist()
+    noise, last = (max(row[name] for row in rows) for name in ("noise", "epoch"))
+    ends = [row for row in rows if row["epoch"] == last]
+    heavy = [row for row in rows if row["noise"] == noise]
+    with style():
+        drawing, axes = panels(2, rows=2, height=6.0)
+        _by_width(axes[0][0], ends, "test_error", "Test error at the end")
+        _by_width(axes[0][1], ends, "train_error", "Training error at the end")
+        axes[0][0].set_ylabel("misclassified test images")
+        axes[0][1].set_ylabel("misclassified training images")
+        _by_way(axes[1][0], heavy, last)
+        axes[1][0].set(title=f"What lowers the peak ({100 * noise:g} % noise)")
+        _by_epoch(axes[1][1], [row for row in heavy if not row["decay"]], just_fits)
+        axes[1][1].set(title=f"In the course of training ({100 * noise:g} % noise)")
+        for panel in (axes[0][0], axes[0][1], axes[1][0]):
+            _width_axis(panel, sorted({row["width"] for row in rows}))
+            if just_fits is not None:
+                panel.axvline(just_fits, color=GREY, linestyle=":", zorder=1)
+        for panel in axes.flat:
+            percent_axis(panel)
+            panel.set_ylim(bottom=0)
+            panel.legend()
+    return drawing
+
+
+def _by_width(axes: Axes, ends: Rows, column: str, title: str) -> None:
+    noises = sorted({row["noise"] for row in ends})
+    for share, stroke in zip(noises, _NOISES, strict=False):
+        chosen = [row for row in ends if row["noise"] == share and not row["decay"]]
+        label = f"{100 * share:g} % wrong labels" if share else "right labels"
+        mean_line(axes, chosen, "width", column, stroke, label, bands=False)
+    axes.set(title=title)
+
+
+def _by_way(axes: Axes, heavy: Rows, last: int) -> None:
+    ways = (
+        [row for row in heavy if not row["decay"] and row["epoch"] == last],
+        [row for row in heavy if row["decay"] and row["epoch"] == last],
+        [row for row in heavy if not row["decay"] and row["best"]],
+    )
+    for chosen, (label, stroke) in zip(ways, _WAYS, strict=True):
+        mean_line(axes, chosen, "width", "test_error", stroke, label, bands=False)
+    axes.set_ylabel("misclassified test images")
+
+
+def _by_epoch(axes: Axes, rows: Rows, just_fits: int | None) -> None:
+    widths = sorted({row["width"] for row in rows})
+    shown = sorted({widths[0], widths[-1], just_fits or widths[-1]})
+    for width, stroke in zip(shown, _EACH_WIDTH, strict=False):
+        chosen = [row for row in rows if row["width"] == width]
+        just = ", just fits" if width == just_fits else ""
+        label = f"{width:,} units{just}"
+        mean_line(axes, chosen, "epoch", "test_error", stroke, label, bands=False)
+    axes.set(xscale="log", xlabel="epochs (logarithmic axis)")
+    axes.set_ylabel("misclassified test images")
+    powers = [10**power for power in range(6)]
+    ticks_at(axes, [power for power in powers if power <= max(row["epoch"] for row in rows)])
+
+
+def _width_axis(axes: Axes, widths: Sequence[int]) -> None:
+    axes.set(xscale="log", xlabel="hidden units (logarithmic axis)")
+    ticks_at(axes, widths)
