@@ -226,6 +226,9 @@ def test_the_figure_has_each_noise_each_way_and_three_widths_by_epoch():
     assert labels[3] == ["8 units", "64 units, just fits", "256 units"]
     dotted = [line for one in axes[:3] for line in one.lines if line.get_linestyle() == ":"]
     assert [line.get_xdata()[0] for line in dotted if len(set(line.get_xdata())) == 1] == [64] * 3
+    right, light, heavy = (axes[0].lines[at].get_ydata() for at in (0, 2, 4))
+    for drawn, arm in ((right, CLEAN), (light, LIGHT), (heavy, HEAVY)):
+        assert drawn == pytest.approx([value / 100 for value in TEST[arm]], rel=0.02)
     stopped = axes[2].lines[4].get_ydata()
     assert stopped == pytest.approx([value / 100 for value in STOPPED], rel=0.02)
 
@@ -284,9 +287,8 @@ def test_a_training_watches_the_first_images_alone():
 def test_rows_have_the_errors_of_each_epoch_kept(tmp_path):
     lab = Lab(Store(tmp_path), engine=InProcess())
     recipe = replace(CONFIG.recipe, lr=1e-2, epochs=4)
-    config = replace(
-        study.QUICK, images=200, widths=(2, 3, 24), noise=(0.0, 0.3), recipe=recipe, seeds=(5,)
-    )
+    sizes = {"images": 200, "widths": (2, 3, 24), "recipe": recipe, "seeds": (5,)}
+    config = replace(study.QUICK, **sizes, noise=(0.0, 0.3), fitted=0.5)
     table = list(study.rows(config, lab))
     assert [row["epoch"] for row in table] == [1, 2, 3, 4] * 9
     of = {(Arm(row["noise"], row["decay"]), row["width"], row["epoch"]): row for row in table}
@@ -303,4 +305,5 @@ def test_rows_have_the_errors_of_each_epoch_kept(tmp_path):
     least = min(row["validation_error"] for row in each)
     assert [row["best"] for row in each].count(True) == 1
     assert next(row for row in each if row["best"])["validation_error"] == least
-    assert all(row["fits"] == (row["train_error"] <= config.fitted) for row in table)
+    assert all(row["fits"] == (row["train_error"] <= 0.5) for row in table)
+    assert {row["fits"] for row in table} == {True, False}
