@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from surfeit.execute import Engine, InProcess, Local
+from surfeit.execute import Engine, InProcess, Local, in_stacks
 from surfeit.lab import BUDGETS, Lab, run_study, study_named, study_names
 from surfeit.lab.cost import planned
 from surfeit.store import Store
@@ -51,7 +51,7 @@ def test_a_quick_budget_trains_what_it_plans_and_run_again_does_nothing(
     assert bool(first.runs) == trains
     assert set(first.runs) <= {run.key for run in store.runs()}
     if study.jobs is not None:  # else it trains step by step, and cannot be planned
-        plan = planned(study.jobs(study.budgets["quick"], lab), store)
+        plan = planned(in_stacks(study.jobs(study.budgets["quick"], lab)), store)
         assert {one.state for one in plan} <= {"done", "follows"}
         assert {one.key for one in plan if one.key} <= set(first.runs)
     before = kept(store.root)
