@@ -2,7 +2,7 @@
 
 Source: Nakkiran et al. 2019 (1912.02292), on ResNet18(k) and CIFAR-10, which at all widths is a day
 on one H200. Two-layer networks, small images and how they are trained are our choice.
-Cost: quick 5 s, laptop 14 min at most (two cores, which others used too).
+Cost: quick 4 s, laptop 11 to 14 min (two cores, which others used too).
 """
 
 import math
