@@ -177,8 +177,8 @@ function drawNoise(paper: Paper, frame: SpectrumFrame, area: Area, x: (value: nu
   mark(paper.base, "line", { class: "chart-threshold", x1: x(fit.threshold), x2: x(fit.threshold), ...upright });
   const room = x(fit.threshold) < area.right - 75;
   const above = { class: "chart-words", y: area.top - 6 };
-  if (room && x(fit.upper) > area.left + 90) mark(paper.base, "text", { ...above, x: x(fit.upper) + 2, "text-anchor": "end" }, "noise ends");
-  mark(paper.base, "text", { ...above, x: x(fit.threshold) + (room ? 2 : 4), "text-anchor": room ? "start" : "end" }, room ? "spikes begin" : "noise ends, spikes begin");
+  if (room && x(fit.upper) > area.left + 90) mark(paper.base, "text", { ...above, x: x(fit.upper) - 3, "text-anchor": "end" }, "noise ends");
+  mark(paper.base, "text", { ...above, x: x(fit.threshold) + (room ? 3 : 4), "text-anchor": room ? "start" : "end" }, room ? "spikes begin" : "noise ends, spikes begin");
 }
 
 /** Each spike as a stem beneath; with a selection, how much of it lies there. */
