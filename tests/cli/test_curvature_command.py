@@ -78,7 +78,7 @@ def test_json_has_all_numbers(root, truth, capsys):
 def test_out_has_a_figure_and_tables(root, tmp_path, capsys):
     (run,) = Store(root).runs()
     out = tmp_path / "out"
-    arguments = ["--examples", "50", "--probes", "2", "--matrix", "gauss-newton"]
+    arguments = ["--examples", "50", "--probes", "2", "--matrix", "gauss-newton", "--block", "2"]
     options = ["--split", "validation", "--step", "0", "--k", "1", "--smallest", "0"]
     assert call("curvature", run.key, *arguments, *options, "--out", out, "--root", root) == 0
     assert {path.name for path in out.iterdir()} == {
@@ -90,7 +90,9 @@ def test_out_has_a_figure_and_tables(root, tmp_path, capsys):
     }
     assert "eigenvalue of the Gauss-Newton matrix" in (out / "curvature.svg").read_text()
     assert pq.read_table(out / "eigenvalues.parquet").num_rows == 1
-    assert "of 50 validation examples" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "of 50 validation examples" in said
+    assert "equal eigenvalues are seen at most 2 times" in said
 
 
 def test_weights_that_a_mask_removed_are_left_out(tmp_path, capsys):
@@ -118,6 +120,7 @@ def test_weights_that_a_mask_removed_are_left_out(tmp_path, capsys):
         (["--probes", "1"], "probes must be at least 2, for there to be an error, got 1"),
         (["--k", "-1"], "largest must be a whole number of at least 0, got -1"),
         (["--k", "461"], "between 1 and 460 eigenvalues can be asked for"),
+        (["--block", "0"], "block must be a whole number of at least 1, got 0"),
         (["--tolerance", "2"], "tolerance must be between 0 and 1, got 2"),
         (["--step", "7"], "has no snapshot at step 7"),
         (["--split", "test"], "--split"),

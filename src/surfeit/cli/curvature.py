@@ -33,6 +33,7 @@ def curvature(
     smallest: Whole = 1,
     matrix: Literal["hessian", "gauss-newton"] = "hessian",
     tolerance: float = 1e-4,
+    block: Whole = 1,
     probes: Whole = 10,
     seed: Seed = 0,
     out: Out | None = None,
@@ -68,6 +69,9 @@ def curvature(
         hessian, or gauss-newton, its part without the second derivatives of the network itself.
     tolerance
         An eigenvalue has converged when its residual is at most so much of it.
+    block
+        Vectors that the search begins with; of equal eigenvalues at most as many are seen. Each
+        takes products of its own.
     probes
         Random vectors for all other eigenvalues; four times as many halve the standard errors.
     seed
@@ -111,6 +115,7 @@ def curvature(
             largest=k,
             smallest=smallest,
             tolerance=tolerance,
+            block=block,
             probes=probes,
             steps=2 if out is None else STEPS,
             streams=Streams(seed),

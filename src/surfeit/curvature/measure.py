@@ -85,6 +85,7 @@ def curvature(
     largest: int = 10,
     smallest: int = 1,
     tolerance: float = 1e-4,
+    block: int = 1,
     probes: int = 10,
     steps: int = STEPS,
     streams: Streams,
@@ -97,7 +98,7 @@ def curvature(
 
     Args:
         operator: symmetric, such as `hessian(surface)`.
-        largest, smallest, tolerance: as of `eigenpairs`.
+        largest, smallest, tolerance, block: as of `eigenpairs`.
         probes, steps: as of `spectral_density`; 2 steps are enough for trace and norm alone.
         streams: for the starting vectors.
         progress: told a stage, products done in it, and how many there are at most.
@@ -112,6 +113,7 @@ def curvature(
         largest=largest,
         smallest=smallest,
         tolerance=tolerance,
+        block=block,
         generator=streams.get("curvature", "start"),
         progress=_stage(progress, "eigenvalues"),
     )
