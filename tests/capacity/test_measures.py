@@ -220,3 +220,16 @@ def test_what_are_no_two_layers_is_refused(change, words):
 def test_indices_of_no_norm_are_refused(outer, inner, words):
     with pytest.raises(ValueError, match=words):
         mixed_norm(torch.ones(2, 2), outer, inner)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-7, 1e4, 1e200])
+@pytest.mark.parametrize("index", [1.0, 2.0, 100.0, 1000.0, math.inf])
+def test_mixed_norms_neither_overflow_nor_vanish(size, index):
+    weight = torch.tensor([[3.0, 4.0], [6.0, -6.0]], dtype=torch.float64)
+    found = mixed_norm(size * weight, index, index)
+    assert float(found) == pytest.approx(size * float(mixed_norm(weight, index, index)), rel=1e-12)
+    assert float(found) >= 6 * size
+
+
+def test_the_mixed_norm_of_no_weight_is_nothing():
+    assert float(mixed_norm(torch.zeros(2, 3), 1, 2)) == 0

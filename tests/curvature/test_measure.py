@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from surfeit.core import Streams
-from surfeit.curvature import LossSurface, curvature, dense, hessian
+from surfeit.curvature import LossSurface, Operator, curvature, dense, hessian
 
 from .conftest import mlp, vectors
 
@@ -44,6 +44,15 @@ def test_density_has_the_whole_spectrum_and_integrates_to_one(operator, found):
     truth = torch.linalg.eigvalsh(dense(operator)).numpy()
     assert at[0] < truth[0] < truth[-1] < at[-1]
     assert (table["standard_error"].to_numpy() >= 0).all()
+
+
+@pytest.mark.parametrize("value", [3.0, -3.0, 1e-8, 0.0])
+def test_density_of_a_spectrum_of_one_value_integrates_to_one(value):
+    one = Operator.of_matrix(value * torch.eye(40, dtype=torch.float64))
+    table = curvature(one, largest=1, smallest=1, probes=3, steps=5, streams=Streams(0))
+    at, density = (table.density_table()[name].to_numpy() for name in ("eigenvalue", "density"))
+    assert np.trapezoid(density, at) == pytest.approx(1, abs=1e-3)
+    assert at[0] < value < at[-1]
 
 
 def test_stages_are_told(operator):

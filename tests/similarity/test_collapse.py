@@ -72,3 +72,23 @@ def test_scale_rotation_shift_dead_units_and_order_change_nothing():
 def test_what_has_no_ratio_is_refused(outputs, labels, words):
     with pytest.raises(ValueError, match=words):
         within_over_between(outputs, labels)
+
+
+def test_an_offset_of_all_outputs_changes_nothing():
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(400) % 10
+    outputs = (
+        torch.randn(400, 64, generator=generator)
+        + 0.3 * torch.randn(10, 64, generator=generator)[labels]
+    )
+    found = within_over_between(outputs.double(), labels)
+    assert within_over_between(outputs.double() + 1_000, labels) == pytest.approx(found, rel=1e-6)
+    constant = torch.cat([outputs.double(), torch.full((400, 1), 3.7)], 1)
+    assert within_over_between(constant, labels) == pytest.approx(found, rel=1e-9)
+
+
+def test_equal_means_beside_a_large_offset_are_refused():
+    half = torch.randn(50, 8, generator=torch.Generator().manual_seed(0)).double()
+    outputs = torch.cat([half, half.flip(0)]) + 100
+    with pytest.raises(ValueError, match="all classes have one mean"):
+        within_over_between(outputs, torch.arange(2).repeat_interleave(50))

@@ -262,3 +262,22 @@ def test_outputs_that_are_not_finite_are_refused(value):
 def test_what_says_nothing_is_refused(measure, words):
     with pytest.raises(ValueError, match=words):
         measure(answering())
+
+
+@pytest.mark.parametrize("least", [0.9999999, 1.0])
+def test_no_unit_counts_itself_however_its_own_correlation_is_rounded(least):
+    outputs = torch.randn(200, 100, generator=Streams(0).get("rounding")).relu()
+    outputs[7] = 3 * outputs[5] + 1
+    counts = correlated_others(outputs.double(), least=least)
+    assert counts[[5, 7]].tolist() == [1, 1]
+    assert counts.sum() == 2
+
+
+def test_copies_among_the_others_take_nothing_from_what_they_explain():
+    found = []
+    for draw in range(200):
+        outputs = torch.randn(10, 40, generator=Streams(draw).get("copies"), dtype=torch.float64)
+        layer = torch.cat([outputs, outputs[:1].expand(15, -1)])
+        found.append(explained_by_others(layer)[1:10])
+    mean, spread = torch.stack(found).mean(), torch.stack(found).mean(1).std()
+    assert abs(float(mean)) < 4 * float(spread) / 200**0.5

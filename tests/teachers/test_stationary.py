@@ -219,6 +219,9 @@ def test_what_cannot_be_is_refused(change, words):
         linear_error(2, **about)
     with pytest.raises(ValueError, match=words):
         shared_error(ERF, torch.eye(1), 1, inputs=3, **about)
+    for wrong in (-1.0, math.nan):
+        with pytest.raises(ValueError, match="variances must be at least 0 and finite, got"):
+            first_order_error(ERF, torch.tensor([1.0, wrong]), **ABOUT)
     with pytest.raises(ValueError, match="units must be a whole number of at least 1, got 0"):
         linear_error(0, **ABOUT)
     with pytest.raises(ValueError, match="inputs must be a whole number of at least 1, got 0"):

@@ -35,7 +35,12 @@ def mixed_norm(
         if not index >= 1:
             raise ValueError(f"the {name} norm's index must be at least 1, got {index}")
     rows = finite_matrix(weight).double()
-    return torch.linalg.vector_norm(torch.linalg.vector_norm(rows, inner, dim=1), outer)
+    largest = rows.abs().max() if rows.numel() else rows.new_zeros(())
+    if not float(largest) > 0:
+        return largest
+    # Of numbers up to 1, whose powers neither overflow nor all vanish.
+    inner_norms = torch.linalg.vector_norm(rows / largest, inner, dim=1)
+    return largest * torch.linalg.vector_norm(inner_norms, outer)
 
 
 def spectral_norm(weight: Float[Tensor, "units inputs"]) -> Float[Tensor, ""]:

@@ -57,7 +57,11 @@ class Density:
         return known + np.mean(curves, axis=0), _error(curves)
 
     def share_above(self, threshold: float) -> Estimate:
-        """The share of the eigenvalues that are larger than a threshold."""
+        """The share of the eigenvalues that are larger than a threshold.
+
+        Its error is that of the probes alone: how coarsely a few nodes place the threshold within
+        the bulk comes on top, and can be larger.
+        """
         rest = 1 - len(self.known) / self.size
         shares = [
             rest * float(weights[nodes > threshold].sum())

@@ -26,6 +26,7 @@ DENSITY = pa.schema(
 
 STEPS = 30  # of each probe's quadrature; two are enough for sums alone
 _POINTS = 600
+_SAME = 1e-9  # of an eigenvalue: nearer ones are one
 _WIDTHS = 100  # of the smoothing in the range of the spectrum
 
 Told = Callable[[str, int, int], None]
@@ -72,7 +73,10 @@ class Curvature:
         """
         ends = np.concatenate([self.pairs.values, *self.density.nodes])
         low, high = float(ends.min()), float(ends.max())
-        width = (high - low or abs(high) or 1.0) / _WIDTHS
+        span = high - low
+        if span <= _SAME * max(abs(low), abs(high)):  # one value, but for rounding
+            span = abs(high) or 1.0
+        width = span / _WIDTHS
         at = np.linspace(low - 5 * width, high + 5 * width, _POINTS)
         values, errors = self.density.curve(at, width=width)
         columns = {"eigenvalue": at, "density": values, "standard_error": errors}

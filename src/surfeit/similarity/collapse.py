@@ -6,6 +6,8 @@ from torch import Tensor
 
 from surfeit.core import check_finite, check_tensor
 
+_LEAST = 1e-12  # of the largest singular value: smaller ones are rounding
+
 
 def within_over_between(
     outputs: Float[Tensor, "examples units"], labels: Int64[Tensor, " examples"]
@@ -43,8 +45,11 @@ def within_over_between(
     means = members.T @ outputs
     between = means - means.mean(0)
     _, lengths, axes = torch.linalg.svd(between, full_matrices=False)
-    there = lengths > lengths[0] * max(between.shape) * torch.finfo(torch.float64).eps
-    if not float(lengths[0]) > 0:
+    # What rounding leaves of means beside their size is no direction, nor are C of C means.
+    rounding = float(means.abs().max()) * max(between.shape) * torch.finfo(torch.float64).eps
+    there = lengths > max(float(lengths[0]) * _LEAST, rounding)
+    there[len(classes) - 1 :] = False
+    if not there.any():
         raise ValueError("all classes have one mean: there is nothing between them")
     along = (outputs - means[place]) @ axes[there].T / lengths[there]
     # Σ_B⁺ is C V S⁻² Vᵀ, and Σ_W weighs an example by 1 / (C · size of its class).

@@ -65,22 +65,22 @@ def correlated_others(
         raise ValueError(f"least, a size of a correlation, must be in (0, 1], got {least}")
     directions = output_directions(outputs)
     live = directions.norm(dim=1) > 0
-    counts = [
-        ((part @ directions.T).abs() >= least - _ROUNDING).sum(dim=1)
-        for part in directions.split(_ROWS)
-    ]
-    others = torch.cat(counts).double() - 1  # each is one with itself
-    return others.masked_fill(~live, torch.nan)
+    counts = []
+    for begin in range(0, len(directions), _ROWS):
+        alike = (directions[begin : begin + _ROWS] @ directions.T).abs() >= least - _ROUNDING
+        alike.diagonal(begin).fill_(False)  # rounding alone decides whether it is one with itself
+        counts.append(alike.sum(dim=1))
+    return torch.cat(counts).double().masked_fill(~live, torch.nan)
 
 
 @one_thread()
 def explained_by_others(outputs: Float[Tensor, "units examples"]) -> Float[Tensor, " units"]:
     """For each unit, which share of its variance a linear combination of the others explains.
 
-    `R²_j = 1 − 1 / (C⁻¹)_jj` with C the correlations of the u live units, adjusted for their
-    number, `1 − (1 − R²) (n − 1) / (n − u)`: of independent normal outputs its mean is 0 whatever
-    u and n are, where R² itself would be `(u − 1)/(n − 1)`. Units that depend on others exactly
-    have 1. Where two units are alike both are explained, though one of them alone can go.
+    `R²_j = 1 − 1 / (C⁻¹)_jj` with C the correlations of the live units, adjusted for its rank u,
+    `1 − (1 − R²) (n − 1) / (n − u)`: of independent normal outputs its mean is 0 whatever u and n
+    are, also beside copies, where R² itself would be `(u − 1)/(n − 1)`. Units that depend on others
+    exactly have 1. Where two units are alike both are explained, though one of them alone can go.
 
     Args:
         outputs: one row a unit, with more examples n than units that are not dead.
@@ -105,20 +105,20 @@ def explained_by_others(outputs: Float[Tensor, "units examples"]) -> Float[Tenso
         )
     found = torch.full((len(live),), torch.nan, dtype=torch.float64, device=rows.device)
     if units:
-        left = _unexplained(rows / rows.norm(dim=1, keepdim=True))
-        found[live] = 1 - left * (examples - 1) / (examples - units)
+        left, rank = _unexplained(rows / rows.norm(dim=1, keepdim=True))
+        found[live] = 1 - left * (examples - 1) / (examples - rank)
     return found
 
 
-def _unexplained(directions: Tensor) -> Tensor:
-    """`1 / (C⁻¹)_jj`, which is 0 for units that take part in what C maps to 0."""
+def _unexplained(directions: Tensor) -> tuple[Tensor, int]:
+    """`1 / (C⁻¹)_jj`, 0 for units that take part in what C maps to 0; and the rank of C."""
     values, vectors = torch.linalg.eigh(directions @ directions.T)
     tolerance = len(values) * torch.finfo(values.dtype).eps * values[-1]
     null = values <= tolerance
     weights = vectors.square()
     left = 1 / (weights[:, ~null] / values[~null]).sum(dim=1)
     dependent = weights[:, null].sum(dim=1) > torch.finfo(values.dtype).eps ** 0.5
-    return left.masked_fill(dependent, 0.0).clamp(max=1)
+    return left.masked_fill(dependent, 0.0).clamp(max=1), int((~null).sum())
 
 
 @one_thread()

@@ -31,7 +31,9 @@ def found_units(
 
 
 def specialists(overlaps: Overlaps, activation: Activation) -> Int[Tensor, "*of M"]:
-    """For each teacher unit the student unit that carries most of it: of largest `v_i R_im`.
+    """For each teacher unit the student unit that carries most of it.
+
+    That of the largest `|v_i| ‖w_i‖` times its match, see `matches`.
 
     Of several that match a unit alike it is the one that counts most in the output, so that units
     which shrank to nothing are none, however well they match.

@@ -35,7 +35,7 @@ def first_order_error(
 
     Args:
         activation: g.
-        variances: `Q_kk` at the solution.
+        variances: `Q_kk` at the solution, at least 0.
         outputs: v; all 1 if not given.
         rate: η, above 0.
         noise: σ, a standard deviation.
@@ -48,6 +48,10 @@ def first_order_error(
     """
     check_rate(rate)
     check_noise(noise)
+    if not bool(((variances >= 0) & variances.isfinite()).all()):
+        raise ValueError(
+            f"variances must be at least 0 and finite, got {variances.tolist()!r:.200}"
+        )
     scales = torch.ones_like(variances) if outputs is None else outputs.square()
     trace = (scales * activation.squared_slope(variances)).sum(-1)
     if both_layers_of is not None:
