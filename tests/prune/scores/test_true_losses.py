@@ -5,6 +5,7 @@ is about zero wherever a network was trained to.
 """
 
 import os
+from dataclasses import replace
 
 import pytest
 import torch
@@ -119,8 +120,11 @@ def test_the_gate_stands_behind_batch_normalisation(tmp_path):
 @pytest.mark.skipif(not ROOT, reason="needs MNIST: set SURFEIT_TEST_DATA to a data root with it")
 def test_taylor_unit_ranks_a_lenet_s_units_on_mnist(tmp_path):
     data = load("mnist", ROOT)
-    recipe = Recipe(lr=0.1, batch_size=128, epochs=20)
-    run = train(lenet_300_100, data, recipe, store=Store(tmp_path))
+    few = replace(
+        data, train=data.train[:10_000], validation=data.validation[:500], test=data.test[:500]
+    )
+    recipe = Recipe(lr=0.1, batch_size=128, epochs=40)
+    run = train(lenet_300_100, few, recipe, store=Store(tmp_path))
     found, of_the_mean, norm = ranks(run, data.train[:5_000])
-    assert found > 0.85
-    assert max(of_the_mean, norm) < 0.75
+    assert found > 0.9
+    assert max(of_the_mean, norm) < found - 0.15
