@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from surfeit.curvature.operator import Operator
     from surfeit.curvature.products import gauss_newton, hessian
     from surfeit.curvature.sharpness import BoxSharpness, adaptive, box_sharpness
+    from surfeit.curvature.stability import expected_growth, largest_nonuniformity
     from surfeit.curvature.surface import LossSurface, Mode
     from surfeit.curvature.trace import Traces, hutch_plus_plus, hutchinson
 
@@ -38,10 +39,12 @@ __all__ = [
     "dense",
     "deviation",
     "eigenpairs",
+    "expected_growth",
     "gauss_newton",
     "hessian",
     "hutch_plus_plus",
     "hutchinson",
+    "largest_nonuniformity",
     "spectral_density",
 ]
 
