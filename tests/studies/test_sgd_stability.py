@@ -12,7 +12,7 @@ from surfeit.curvature import LossSurface, dense, deviation, hessian
 from surfeit.execute import InProcess
 from surfeit.lab import Lab
 from surfeit.store import Store
-from surfeit.studies import _sgd_stability as beside
+from surfeit.studies import _flatness as shared
 from surfeit.studies import sgd_stability as study
 from surfeit.studies._fitting import examples
 
@@ -202,10 +202,10 @@ def test_an_eigenvalue_that_has_not_converged_is_none(monkeypatch):
     from surfeit.curvature import Operator, eigenpairs
 
     matrix = torch.diag(torch.linspace(0.9, 1, 300, dtype=torch.float64))
-    assert beside.top(Operator.of_matrix(matrix)) == pytest.approx(1, rel=1e-2)
+    assert shared.top(Operator.of_matrix(matrix)) == pytest.approx(1, rel=1e-2)
 
     def few(operator, **about):
         return eigenpairs(operator, most=1, **{**about, "tolerance": 1e-9})
 
-    monkeypatch.setattr(beside, "eigenpairs", few)
-    assert beside.top(Operator.of_matrix(matrix)) is None
+    monkeypatch.setattr(shared, "eigenpairs", few)
+    assert shared.top(Operator.of_matrix(matrix)) is None

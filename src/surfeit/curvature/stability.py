@@ -26,7 +26,7 @@ def expected_growth(
     Raises:
         ValueError: if an argument is out of range.
 
-    Source: Wu, Ma and E 2018, section 3. They let batches be drawn independently of each other: a
+    Source: Wu, Ma and E 2018. They let batches be drawn independently of each other: a
     training that goes through its examples in epochs has less noise.
     """
     _check_nonnegative(nonuniformity)
@@ -46,7 +46,7 @@ def largest_nonuniformity(*, rate: float, batch: int, examples: int) -> float:
     Raises:
         ValueError: if an argument is out of range.
 
-    Source: Wu, Ma and E 2018, equation of section 3.
+    Source: Wu, Ma and E 2018.
     """
     share = _share(rate, batch, examples)
     return math.inf if share == 0 else 1 / (rate * math.sqrt(share))

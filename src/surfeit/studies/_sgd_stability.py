@@ -9,16 +9,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from surfeit.core import Streams, squared_error
+from surfeit.core import squared_error
 from surfeit.curvature import LossSurface as Surface
-from surfeit.curvature import Operator, deviation, eigenpairs, hessian
+from surfeit.curvature import deviation, hessian
 from surfeit.data import Dataset
 from surfeit.lab import Lab
 from surfeit.store import Run
 from surfeit.studies._fitting import examples
+from surfeit.studies._flatness import top
 from surfeit.train import Job, Origin, Recipe, Snapshots
-
-_TOLERANCE = 1e-2  # relative, of an eigenvalue; its root, s, is off by half of that
 
 
 def descent(lab: Lab, model: str, data: Dataset, recipe: Recipe, *, seed: int, scale: float) -> Job:
@@ -61,13 +60,6 @@ def curved(run: Run, dataset: Dataset, images: int) -> Iterator[dict[str, Any]]:
         "sharpness": top(hessian(surface)),
         "nonuniformity": None if square is None else math.sqrt(max(0.0, square)),
     }
-
-
-def top(operator: Operator) -> float | None:
-    """The largest eigenvalue, None if it has not converged."""
-    start = Streams(0).get("eigenpairs")
-    found = eigenpairs(operator, largest=1, tolerance=_TOLERANCE, generator=start)
-    return found.values[0].item() if found.converged[0] else None
 
 
 def highest_loss(run: Run) -> float:
