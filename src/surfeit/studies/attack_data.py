@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from matplotlib.figure import Figure
 
@@ -166,8 +167,9 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
     rows = {(r["attacks"], r["seed"]): r for r in every if r["labels"] == "wrong"}
     control = {(r["attacks"], r["seed"]): r for r in every if r["labels"] == "right"}
 
-    def values(name: str) -> list[list[float | None]]:
-        return [[rows[one, seed][name] for one in config.numbers] for seed in config.seeds]
+    def values(name: str) -> np.ndarray:
+        found = [[rows[one, seed][name] for one in config.numbers] for seed in config.seeds]
+        return np.array(found, dtype=float)  # None becomes NaN
 
     fits = [
         all(

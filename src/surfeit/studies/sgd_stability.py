@@ -186,9 +186,8 @@ def _row(
 ) -> dict[str, Any]:
     rate, batch, seed = which
     a, s = curvature["sharpness"], curvature["nonuniformity"]
-    known = a is not None and s is not None
     about: dict[str, Any] = {"rate": rate, "batch": batch, "examples": config.images}
-    growth = expected_growth(a, s, **about) if known else None
+    growth = None if a is None or s is None else expected_growth(a, s, **about)
     own = {"kind": kind, "seed": seed, "growth": growth, "rise": None, "run": key}
     return about | curvature | own
 
