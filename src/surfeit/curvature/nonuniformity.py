@@ -14,8 +14,9 @@ def deviation(surface: LossSurface) -> Operator:
     """`M = mean_i H_i² − H²`, the second moment of the examples' Hessians about their mean.
 
     The root of its largest eigenvalue is the non-uniformity s: SGD with rate r and batches of B of
-    n examples stays at a minimum only if `a ≤ 2 / r` and `s ≤ √(B (n − 1) / (n − B)) / r`, with a
-    the largest eigenvalue of H.
+    n examples stays at a minimum of one weight only if `a ≤ 2 / r` and
+    `s ≤ √(B (n − 1) / (n − B)) / r`, with a the largest eigenvalue of H. Of many weights it is a
+    criterion and no theorem: a and s need not belong to one direction.
 
     >>> pair = eigenpairs(deviation(surface), largest=1, generator=generator)
     >>> s = math.sqrt(max(0.0, pair.values[0]))
