@@ -63,7 +63,7 @@ def store(tmp_path):
     return Store(tmp_path / "store")
 
 
-def test_a_regression_shows_its_losses_and_what_is_explained(viewer, serve, store):
+def test_a_regression_shows_its_losses_and_what_is_explained(serve, viewer, store):
     data = dataset("line", line)
     network = nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1))
     train(network, data, Recipe(epochs=3, lr=0.1), objective=squared_error, store=store)
@@ -78,7 +78,7 @@ def test_a_regression_shows_its_losses_and_what_is_explained(viewer, serve, stor
     expect(removal).to_contain_text("60 validation examples")
 
 
-def test_a_residual_network_says_which_units_go_together(viewer, serve, store, tmp_path):
+def test_a_residual_network_says_which_units_go_together(serve, viewer, store, tmp_path):
     data = dataset("vectors", vectors)
     run = Recorder(Residual(), tmp_path / "run", data=data).finish()
     address = serve(store, run, dataset=data, model=Residual())
@@ -91,7 +91,7 @@ def test_a_residual_network_says_which_units_go_together(viewer, serve, store, t
     expect(viewer.page.get_by_text("as the layer leaves them")).to_be_visible()
 
 
-def test_a_network_on_tokens_shows_its_recurrent_units(viewer, serve, store, tmp_path):
+def test_a_network_on_tokens_shows_its_recurrent_units(serve, viewer, store, tmp_path):
     data = dataset("tokens", tokens)
     run = Recorder(Tagger(), tmp_path / "run", data=data).finish()
     viewer.open(f"{serve(store, run, dataset=data, model=Tagger())}#v=1&layer=lstm&source=outputs")
@@ -99,7 +99,7 @@ def test_a_network_on_tokens_shows_its_recurrent_units(viewer, serve, store, tmp
     expect(viewer.chart_words("removal")).to_contain_text("of 7 units go")
 
 
-def test_layers_of_any_name_can_be_chosen_and_shared(viewer, serve, store, tmp_path):
+def test_layers_of_any_name_can_be_chosen_and_shared(serve, viewer, store, tmp_path):
     model = nn.Sequential()
     model.add_module("first layer", nn.Linear(4, 5))
     model.add_module("block1/unit_1", nn.Linear(5, 6))
@@ -115,7 +115,7 @@ def test_layers_of_any_name_can_be_chosen_and_shared(viewer, serve, store, tmp_p
         expect(viewer.page.get_by_role("heading", level=1)).to_contain_text(f"a unit of {name};")
 
 
-def test_the_only_layer_without_a_name_is_the_network(viewer, serve, store, tmp_path):
+def test_the_only_layer_without_a_name_is_the_network(serve, viewer, store, tmp_path):
     run = Recorder(nn.Linear(12, 6), tmp_path / "run").finish()
     viewer.open(f"{serve(store, run)}#v=1&layer=")
     expect(viewer.page.get_by_role("heading", level=1)).to_contain_text("a unit of the network;")

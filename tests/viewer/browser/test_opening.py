@@ -98,7 +98,7 @@ def test_sizes_grow_with_what_training_added(viewer, address):
     expect(viewer.legend).to_contain_text("area: norm of the weight vector")
 
 
-def test_a_run_of_one_snapshot_shows_weight_vectors_and_says_why(page, serve, tmp_path):
+def test_a_run_of_one_snapshot_shows_weight_vectors_and_says_why(serve, page, tmp_path):
     from surfeit.core import parameters
     from surfeit.models import describe, mlp
     from surfeit.store import RunWriter, Store, key_of

@@ -122,7 +122,7 @@ def test_the_address_loses_the_token_and_keeps_the_view(new_page, address, compl
     complaints.clear()
 
 
-def test_one_run_of_many_is_read_when_it_is_chosen(new_page, serve, store, written):
+def test_one_run_of_many_is_read_when_it_is_chosen(serve, new_page, store, written):
     runs = [written(seed) for seed in range(23)]
     page = new_page()
     viewer = Viewer(page).open(serve(store))

@@ -1,7 +1,5 @@
 """Sizes and colours in a real browser: one scale for the whole run, told by the legend."""
 
-import csv
-
 import numpy as np
 import pytest
 from playwright.sync_api import expect
@@ -13,10 +11,9 @@ pytestmark = pytest.mark.browser
 
 def norms_and_areas(viewer):
     """The table's norms and the drawn areas over pi, pixels² at zoom 1, by unit."""
-    with viewer.page.expect_download() as coming:
-        viewer.page.get_by_role("button", name="Save as CSV").click()
-    rows = csv.DictReader(coming.value.path().read_text().splitlines())
-    norms = {int(row["unit"]): float(row["norm"]) for row in rows}
+    grid = viewer.page.get_by_role("grid", name="Units")
+    cells = grid.evaluate("(grid) => [...grid.tBodies[0].rows].map((row) => row.innerText)")
+    norms = {int(unit): float(norm) for unit, norm, *_ in map(str.split, cells)}
     saved = viewer.saved()
     radius = np.array(saved["nodes"]["radius"]) / saved["zoom"]
     return np.array([norms[unit] for unit in range(len(radius))]), radius**2
