@@ -3,13 +3,14 @@
 Networks of other kinds are asked for theirs one by one, see `surfeit.train.stack.update`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from surfeit.core import Objective, cross_entropy, hinge, squared_error
 from surfeit.core import binary_cross_entropy as binary
+from surfeit.train.job import Job
 from surfeit.train.stack.layers import StackLayers
 from surfeit.train.stack.memory import StackMemory, aligned
 
@@ -116,6 +117,13 @@ def slope_of(objective: Objective) -> Slope:
     return slope
 
 
-def is_by_example(objective: Objective) -> bool:
-    """Whether the mean loss is known to be that of the examples, each judged alone."""
-    return objective in _BY_EXAMPLE
+def is_closed(job: Job, names: Sequence[str]) -> bool:
+    """Whether the gradients of a network of dense layers have a closed form for a whole stack.
+
+    Its loss is the mean of the examples', each judged alone, and every step trains all of it.
+
+    Args:
+        names: of its layers, see `dense_layers`.
+    """
+    plain = not job.recipe.targeted_dropout and job.recipe.critical_share is None
+    return plain and job.objective in _BY_EXAMPLE and len(job.trained) == 2 * len(names)

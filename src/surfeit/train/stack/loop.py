@@ -138,8 +138,8 @@ class StackLoop:
 
     def _end_done(self, places: Iterable[int]) -> None:
         """Finishes those of these that have no update left."""
-        done = {place: self._open[place] for place in self._still_open(places)}
-        done = {place: course for place, course in done.items() if not course.open}
+        there = {place: self._open[place] for place in self._still_open(places)}
+        done = {place: course for place, course in there.items() if not course.open}
         if not done:
             return
         with ThreadPoolExecutor(AT_ONCE) as threads:

@@ -6,7 +6,7 @@ from surfeit.models import key_form
 from surfeit.train.gradients import dense_layers
 from surfeit.train.job import Job
 from surfeit.train.recipe import Recipe
-from surfeit.train.stack.gradients import is_by_example
+from surfeit.train.stack.gradients import is_closed
 
 # Larger networks keep a core busy alone: 64-300-100-10 gains a fifth, LeNet on MNIST nothing.
 _MOST_WEIGHTS = 60_000
@@ -47,14 +47,11 @@ def gains_from_stack(job: Job) -> bool:
 
     So it is for small fully connected ReLU networks on a CPU, whose gradients have a closed form.
     """
-    recipe, names = job.recipe, dense_layers(job.network)
+    names = dense_layers(job.network)
     return (
         names is not None
         and job.numerics.device == "cpu"
         and job.pruning is None
-        and not recipe.targeted_dropout
-        and recipe.critical_share is None
-        and is_by_example(job.objective)
-        and len(job.trained) == 2 * len(names)
+        and is_closed(job, names)
         and sum(value.numel() for value in job.network.parameters()) <= _MOST_WEIGHTS
     )

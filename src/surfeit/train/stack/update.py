@@ -11,7 +11,7 @@ from surfeit.train.gradients import dense_layers
 from surfeit.train.job import Job
 from surfeit.train.optimisers import Optimiser, rate
 from surfeit.train.stack.batches import StackBatches
-from surfeit.train.stack.gradients import StackedDense, is_by_example
+from surfeit.train.stack.gradients import StackedDense, is_closed
 from surfeit.train.stack.layers import StackLayers
 from surfeit.train.stack.memory import StackMemory
 from surfeit.train.stack.scores import StackScores
@@ -42,7 +42,8 @@ class StackUpdate:
         self._looked = 0
         names = dense_layers(first.model)
         self._dense = None
-        if names is not None and _is_closed(first, names):
+        flat = first.state.outputs.dim() == 2
+        if names is not None and flat and is_closed(first.job, names):
             layers = StackLayers(names, memory)
             self._dense = StackedDense(layers, first.job.objective, memory)
             self._scores = StackScores(layers, first.job.objective)
@@ -151,11 +152,3 @@ def _ranges(courses: Mapping[int, Course], places: int) -> Iterator[tuple[Job, i
     for _, run in groupby(range(places), key=lambda place: every[place].recipe):
         found = list(run)
         yield every[found[0]], found[0], found[-1] + 1
-
-
-def _is_closed(course: Course, names: Sequence[str]) -> bool:
-    """Whether the gradients have a closed form, for a whole stack at once."""
-    job, recipe = course.job, course.job.recipe
-    plain = not recipe.targeted_dropout and recipe.critical_share is None
-    flat = course.state.outputs.dim() == 2
-    return plain and flat and is_by_example(job.objective) and len(job.trained) == 2 * len(names)
