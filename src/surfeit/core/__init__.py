@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     )
     from surfeit.core.precision import check_finite, finite_matrix, full_precision, lift_
     from surfeit.core.printable import printable
+    from surfeit.core.ranges import check_positive, check_size
     from surfeit.core.split import Split, Task, check_split, check_splits, describe_inputs
     from surfeit.core.streams import Streams, check_seeds
     from surfeit.core.tango import tango_score
@@ -96,7 +97,9 @@ __all__ = [
     "check_mask_fits",
     "check_mask_kind",
     "check_module",
+    "check_positive",
     "check_seeds",
+    "check_size",
     "check_split",
     "check_splits",
     "check_tensor",

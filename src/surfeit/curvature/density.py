@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from surfeit.core import one_thread
+from surfeit.core import check_size, one_thread
 from surfeit.curvature.eigenpairs import Eigenpairs, Progress
 from surfeit.curvature.estimate import Estimate
 from surfeit.curvature.krylov import Krylov, directions
@@ -103,9 +103,8 @@ def spectral_density(
     Source: Lin, Saad and Yang 2016; Ghorbani, Krishnan and Xiao 2019. Cost: `probes · steps`
     products at most; `steps` vectors of memory.
     """
-    for name, value in (("probes", probes), ("steps", steps)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 2:
-            raise ValueError(f"{name} must be a whole number of at least 2, got {value!r}")
+    check_size("probes", probes, 2)
+    check_size("steps", steps, 2)
     kept = np.zeros(0, dtype=bool) if beside is None else beside.converged
     locked = None if beside is None or not kept.any() else beside.vectors[torch.from_numpy(kept)]
     known = np.zeros(0) if beside is None else beside.values[kept]

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from surfeit.core import one_thread
+from surfeit.core import check_size, one_thread
 from surfeit.curvature.krylov import Krylov, Ritz, directions
 from surfeit.curvature.operator import Operator
 
@@ -140,8 +140,7 @@ def _check(
 ) -> None:
     counts = {"largest": (largest, 0), "smallest": (smallest, 0), "block": (block, 1)}
     for name, (value, least) in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+        check_size(name, value, least)
     wanted = largest + smallest
     if not 1 <= wanted <= operator.size:
         raise ValueError(

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 
-from surfeit.core import one_thread
+from surfeit.core import check_positive, check_size, one_thread
 from surfeit.curvature.operator import Operator
 from surfeit.curvature.surface import LossSurface
 
@@ -97,11 +97,9 @@ def box_sharpness(
     Source: Keskar et al. 2017, metric 2.1 with A = I. Cost: some 1.3 gradients an iteration and
     start; 20 vectors of memory in float64.
     """
-    if not 0 < box < math.inf:
-        raise ValueError(f"box must be above 0 and finite, got {box}")
-    for name, value in (("iterations", iterations), ("starts", starts)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+    check_positive("box", box)
+    check_size("iterations", iterations)
+    check_size("starts", starts)
     own = surface.coordinates.flat(surface.coordinates.point).double().cpu().numpy()
     reach = box * (np.abs(own) + 1)
     loss, best = surface.loss, surface.loss

@@ -2,6 +2,8 @@
 
 import math
 
+from surfeit.core import check_positive
+
 
 def expected_growth(
     sharpness: float, nonuniformity: float, *, rate: float, batch: int, examples: int
@@ -54,8 +56,7 @@ def largest_nonuniformity(*, rate: float, batch: int, examples: int) -> float:
 
 def _share(rate: float, batch: int, examples: int) -> float:
     """`(n − B) / (B (n − 1))`: the variance of a batch's mean over that of single examples."""
-    if not 0 < rate < math.inf:
-        raise ValueError(f"rate must be above 0 and finite, got {rate}")
+    check_positive("rate", rate)
     if not 1 <= batch <= examples:
         raise ValueError(f"batch must be in [1, {examples}], the examples, got {batch}")
     return 0.0 if batch == examples else (examples - batch) / (batch * (examples - 1))

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from surfeit.core import one_thread
+from surfeit.core import check_size, one_thread
 from surfeit.curvature.estimate import Estimate
 from surfeit.curvature.krylov import directions
 from surfeit.curvature.operator import Operator
@@ -44,7 +44,7 @@ def hutchinson(operator: Operator, *, probes: int, generator: torch.Generator) -
 
     Source: Hutchinson 1990. Cost: `probes` products.
     """
-    _check_probes(probes)
+    check_size("probes", probes, 2)
     return _traces(operator, None, probes, generator)
 
 
@@ -69,8 +69,7 @@ def hutch_plus_plus(operator: Operator, *, products: int, generator: torch.Gener
     Source: Meyer, Musco, Musco and Woodruff 2021, algorithm 1. Cost: `products` products at most,
     a third of them vectors of memory.
     """
-    if isinstance(products, bool) or not isinstance(products, int) or products < 6:
-        raise ValueError(f"products must be a whole number of at least 6, got {products!r}")
+    check_size("products", products, 6)
     count = min(products // 3, operator.size)
     sketch = operator.times(directions(operator, count, generator))
     basis = orthonormal(sketch)
@@ -120,8 +119,3 @@ def _signs(
     operator: Operator, count: int, generator: torch.Generator
 ) -> Float[Tensor, "count size"]:
     return directions(operator, count, generator).sign()
-
-
-def _check_probes(probes: int) -> None:
-    if isinstance(probes, bool) or not isinstance(probes, int) or probes < 2:
-        raise ValueError(f"probes must be a whole number of at least 2, got {probes!r}")

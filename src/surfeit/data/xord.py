@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from surfeit.core import check_size
 from surfeit.data.own import from_tensors
 
 if TYPE_CHECKING:
@@ -76,9 +77,8 @@ def check_xord(pairs: int, examples: int, diverse: float) -> None:
     Raises:
         ValueError: then.
     """
-    for name, value in (("pairs", pairs), ("examples", examples)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 2:
-            raise ValueError(f"{name} must be a whole number of at least 2, got {value!r}")
+    check_size("pairs", pairs, 2)
+    check_size("examples", examples, 2)
     if isinstance(diverse, str) or not 0 < diverse <= 1:
         raise ValueError(
             f"the share of diverse examples must be in (0, 1], got {diverse}: without any no "

@@ -4,11 +4,16 @@ import math
 
 from torch import Tensor
 
+from surfeit.core import check_positive, check_size
 
-def check_size(name: str, value: int, least: int = 1) -> None:
-    """Says so if a number of units, inputs or steps is no whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+__all__ = [
+    "check_noise",
+    "check_positive",
+    "check_rate",
+    "check_shape",
+    "check_size",
+    "check_wide_enough",
+]
 
 
 def check_rate(rate: float) -> None:
@@ -21,12 +26,6 @@ def check_noise(noise: float) -> None:
     """Says so if the noise, a standard deviation, is below 0 or not finite."""
     if not 0 <= noise < math.inf:
         raise ValueError(f"noise must be a standard deviation, at least 0 and finite, got {noise}")
-
-
-def check_positive(name: str, value: float) -> None:
-    """Says so if a value is not above 0 and finite."""
-    if not 0 < value < math.inf:
-        raise ValueError(f"{name} must be above 0 and finite, got {value}")
 
 
 def check_shape(name: str, values: Tensor, shape: tuple[int, ...]) -> None:
