@@ -209,6 +209,18 @@ def test_density_is_that_of_the_eigenvalues_within_its_error():
     assert density.known.tolist() == known.values.tolist()
 
 
+def test_density_of_eigenvalues_that_are_all_known_has_no_error():
+    operator, at = with_spectrum([2.0, 1.0]), np.linspace(0, 3, 7)
+    found = spectral_density(
+        operator, beside=eigenpairs(operator, largest=2, generator=stream()), generator=stream()
+    )
+    density, error = found.curve(at, width=0.5)
+    assert found.products == 0
+    bumps = np.exp(-((at[:, None] - [2.0, 1.0]) ** 2) / 0.5) / (0.5 * math.sqrt(2 * math.pi))
+    np.testing.assert_allclose(density, bumps.mean(1), rtol=1e-8)
+    assert not error.any()
+
+
 def test_shares_of_eigenvalues_are_counted():
     values = np.array([*np.linspace(-3, -2, 50), *np.linspace(1, 2, 150)])
     density = spectral_density(with_spectrum(values), probes=10, steps=20, generator=stream())

@@ -5,7 +5,9 @@ import pyarrow as pa
 import pytest
 
 from surfeit.report.config import ReportConfig
+from surfeit.report.curvature import SCHEMAS as CURVATURE
 from surfeit.report.drawings import drawings
+from surfeit.report.joint import SCHEMAS as JOINT
 from surfeit.report.panels import Drawing
 from surfeit.report.schema import table
 from surfeit.report.summary import summarise
@@ -270,7 +272,7 @@ def planted_tables():
         "choices": _choices(),
         "orders": _orders(),
         "accepted": _accepted(),
-        **{name: table(name, []) for name in ("joint", "joint_path", "joint_answer", "costs")},
+        **{name: table(name, []) for name in (*JOINT, *CURVATURE)},
         "units": _units(),
         "edges": _edges(),
         "eigenvalues": eigenvalues,

@@ -14,6 +14,7 @@ from surfeit.report import ReportConfig
         ({"ranks": ()}, "ranks must be ascending"),
         ({"work": 0.0}, "work must be positive, got 0.0"),
         ({"convolution_images": 0}, "convolution_images must be positive, got 0"),
+        ({"curvature_examples": 0}, "curvature_examples must be positive, got 0"),
     ],
 )
 def test_config_refuses_what_is_out_of_range(options, message):

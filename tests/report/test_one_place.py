@@ -15,6 +15,7 @@ from surfeit.core import Split, Streams
 from surfeit.data import from_tensors
 from surfeit.models import mlp
 from surfeit.report import ReportConfig, html, words, write_report
+from surfeit.report.curvature import SCHEMAS as CURVATURE
 from surfeit.report.findings import headline, layer_findings
 from surfeit.report.glossary import glossary
 from surfeit.report.joint import SCHEMAS as JOINT
@@ -175,7 +176,7 @@ def test_a_report_of_it_alone_is_whole(run, dataset, tmp_path, alone):
     assert pq.read_table(tmp_path / "tables" / "signs.parquet").num_rows == 1
     assert {path.name for path in (tmp_path / "tables").iterdir()} == {
         f"{name}.parquet"
-        for name in ("layers", "dense", "choices", "notes", "signs", "learning", *JOINT)
+        for name in ("layers", "dense", "choices", "notes", "signs", "learning", *JOINT, *CURVATURE)
     }
     assert (tmp_path / "figures" / "signs-fc1.svg").exists()
     assert not (tmp_path / "figures" / "signs-fc2.svg").exists()

@@ -109,6 +109,7 @@ def inspect(
     model: ModelName = None,
     objective: ObjectiveName = None,
     loss: float = 0.01,
+    curvature: Annotated[bool, Parameter(negative=())] = False,
     seed: Seed = 0,
     open_page: OpenPage = None,
     threads: Whole = 1,
@@ -130,8 +131,11 @@ def inspect(
     loss
         What may be lost of accuracy, or of R² where real numbers are met by their squared error, a
         fraction: 0.01 is one point. Of any other loss, its rise as a share of itself.
+    curvature
+        Measure as well how the loss bends around the weights, on 1,000 training examples; see
+        surfeit curvature.
     seed
-        Of the random removals and the layouts.
+        Of the random removals, the layouts, and what the curvature is measured with.
     open_page
         Show the report in a browser; by default where there is a screen.
     threads
@@ -148,7 +152,7 @@ def inspect(
     from surfeit.report.config import ReportConfig
     from surfeit.report.write import headline_of, write_report
 
-    config = ReportConfig(seed=seed, layers=layers, loss=loss)
+    config = ReportConfig(seed=seed, layers=layers, loss=loss, curvature=curvature)
     with measured_anew(), telling(quiet) as teller, Machine(threads=threads).numerics.in_force():
         say_if_unfinished(found, teller)
         page = write_report(

@@ -49,6 +49,8 @@ class Density:
         if not width > 0:
             raise ValueError(f"width must be above 0, got {width}")
         known = _bumps(at, self.known, width).sum(1) / self.size
+        if not self.nodes:  # nothing was left to probe
+            return known, np.zeros_like(known)
         share = 1 - len(self.known) / self.size
         curves = [
             share * _bumps(at, nodes, width) @ weights

@@ -21,7 +21,9 @@ class ReportConfig:
         work: multiplications that the removals and projections of a layer may take, about; beyond,
             they are made on fewer images of each split, and where fewer than 100 were left without
             removals. Layers that are named are measured whatever it takes.
-        seed: draws the random removals and the layouts.
+        curvature: whether to measure how the loss bends around the weights.
+        curvature_examples: the training examples whose mean loss that is, at most, at least 1.
+        seed: draws the random removals, the layouts, and what the curvature is measured with.
 
     Raises:
         ValueError: if a value is out of range.
@@ -35,6 +37,8 @@ class ReportConfig:
     ranks: tuple[int, ...] = RANKS
     convolution_images: int = 500
     work: float = 1e12
+    curvature: bool = False
+    curvature_examples: int = 1000
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -51,5 +55,6 @@ class ReportConfig:
             raise ValueError(f"ranks must be ascending and at least 1, got {self.ranks}")
         if not self.work > 0:
             raise ValueError(f"work must be positive, got {self.work}")
-        if self.convolution_images < 1:
-            raise ValueError(f"convolution_images must be positive, got {self.convolution_images}")
+        for name in ("convolution_images", "curvature_examples"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")

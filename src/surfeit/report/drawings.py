@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 from matplotlib.figure import Figure
 
+from surfeit.report.curvature import NAME, curvature_figure
 from surfeit.report.summary import of_layer
 from surfeit.report.topics import TOPICS, Reference
 from surfeit.tables.figures import learning
@@ -18,7 +19,7 @@ def drawings(
     objective: str = "cross_entropy",
     examples: str = "images",
 ) -> Iterator[tuple[str, Figure]]:
-    """The figures with their names: "learning", then one a topic and layer, e.g. "graph-fc1".
+    """The figures with their names: "learning", "curvature", then e.g. "graph-fc1" of each topic.
 
     A figure whose table has no rows is left out.
 
@@ -36,6 +37,9 @@ def drawings(
             tables["learning"], objective=objective, judged="answers" if answers > 1 else examples
         )
         yield "learning", drawing
+    bend = curvature_figure(tables)
+    if bend is not None:
+        yield NAME, bend
     reference = Reference(loss=loss, classes=classes)
     for name in tables["layers"]["layer"].to_pylist():
         here = of_layer(tables, name)

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from surfeit.report import words
+from surfeit.report.curvature import curvature_entries
 from surfeit.report.joint import joint_entries
 from surfeit.report.topics import answering_first
 
@@ -89,7 +90,7 @@ def _filled(summary: Mapping[str, Any]) -> dict[str, str]:
 def _of_topics(summary: Mapping[str, Any]) -> dict[str, str]:
     """The words of all topics; what a word means in a role stands behind what it means at all."""
     entries = [entry for topic in answering_first() for entry in topic.glossary(summary)]
-    entries += joint_entries(summary)
+    entries += joint_entries(summary) + curvature_entries(summary)
     plain = {entry.word for entry in entries if not entry.as_a}
     meanings = {
         entry.word: entry.meaning for entry in entries if not entry.as_a or entry.word not in plain

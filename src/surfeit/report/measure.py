@@ -9,6 +9,7 @@ from surfeit.core import Objective
 from surfeit.data import Dataset
 from surfeit.report import words
 from surfeit.report.config import ReportConfig
+from surfeit.report.curvature import measure_curvature
 from surfeit.report.joint import measure_joint
 from surfeit.report.network import Network
 from surfeit.report.schema import SHARED, schemas, table
@@ -61,7 +62,8 @@ def measure(
             take the data's inputs, or the objective is not known or cannot judge its outputs.
 
     Cost: for each layer, 8 + repeats removal curves and 2 · ranks projections, on the validation
-    and the test split, and 32 passes with units of all layers removed together.
+    and the test split, and 32 passes with units of all layers removed together; the curvature, if
+    it is asked for, as `surfeit.report.curvature`.
     """
     tell = progress or silent
     network = Network.of(run, dataset, config, objective=objective, into=into)
@@ -82,6 +84,8 @@ def measure(
     for name, more in measure_joint(network, chosen, rows, config).items():
         rows[name] += more
     tell("measuring all layers together", 1, 1)
+    if config.curvature:
+        rows |= measure_curvature(network, config, mask=run.mask_at(None), tell=tell)
     return {name: table(name, found) for name, found in rows.items()} | {"learning": run.metrics()}
 
 

@@ -9,12 +9,13 @@ import pyarrow as pa
 
 from surfeit.report import findings, html, words
 from surfeit.report.accepted import data_block, losses_to_choose, slider
+from surfeit.report.curvature import ABOUT, NAME, curvature_section
 from surfeit.report.glossary import glossary, meanings_of
 from surfeit.report.joint import joint_section
 from surfeit.report.live import STILL, Live
 from surfeit.report.panels import Drawing
 from surfeit.report.provenance import provenance_block
-from surfeit.report.sections import data_of, learning_section, topic_section
+from surfeit.report.sections import data_of, file_links, learning_section, topic_section
 from surfeit.report.terms import marked
 from surfeit.report.topics import TOPICS, answering_first
 from surfeit.viewer.embed import data_script, module_script, plain_script, policy
@@ -26,6 +27,7 @@ _ABOUT = {
     "network": "How much of all layers can go together, and what is left of the network then.",
     "findings": "What was found, a layer at a time.",
     "learning": "Error and loss while the network was trained.",
+    NAME: ABOUT,
     "provenance": "The run, its data and settings, and the files beside this page.",
     "words": "All words of this page that have a meaning of their own.",
 }
@@ -41,8 +43,8 @@ def render(
 
     Args:
         summary: as `summarise` gives it; every number on the page is one of it or of the tables.
-        figures: by name: "learning", and each topic's name followed by "-LAYER"; what is
-            not there is left out, with a sentence where it is missed.
+        figures: by name: "learning", "curvature", and each topic's name followed by "-LAYER"; what
+            is not there is left out, with a sentence where it is missed.
         tables: the report's tables.
         live: the graphs that move; by default none does.
     """
@@ -57,6 +59,7 @@ def render(
             topic_section(topic, summary, figures, tables, live, choices)
             for topic in TOPICS.values()
         ),
+        curvature_section(summary, figures.get(NAME), file_links(NAME), words.examples(summary)),
         html.section(
             "provenance", "Where this comes from", provenance_block(summary, list(tables))
         ),
@@ -102,6 +105,7 @@ def _top(summary: Numbers, meanings: Mapping[str, str]) -> str:
         for name, text in [
             *_BEGIN,
             *((topic.name, topic.short) for topic in TOPICS.values()),
+            *([] if summary[NAME] is None else [(NAME, "Curvature")]),
             *_ENDS,
         ]
     )

@@ -126,7 +126,14 @@ def setting_words(summary: Numbers) -> list[tuple[str, str]]:
         ),
         ("Multiplications for a layer", f"about {settings['work']:,.0f} at most"),
         ("Seed of the random orders", str(settings["seed"])),
+        *_curvature_settings(settings),
     ]
+
+
+def _curvature_settings(settings: Numbers) -> list[tuple[str, str]]:
+    if not settings["curvature"]:
+        return []
+    return [("Training examples for the curvature", f"at most {settings['curvature_examples']:,}")]
 
 
 def _capital(text: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from surfeit.report.curvature import SCHEMAS as CURVATURE
 from surfeit.report.joint import SCHEMAS as JOINT
 from surfeit.report.topics import TOPICS
 
@@ -71,7 +72,7 @@ def schemas() -> dict[str, pa.Schema]:
         ValueError: if two topics have a table, or a column of "layers", of the same name.
     """
     columns = [column for topic in TOPICS.values() for column in topic.layer_columns]
-    tables = {"layers": _layers(columns), **_COMMON, **JOINT}
+    tables = {"layers": _layers(columns), **_COMMON, **JOINT, **CURVATURE}
     for topic in TOPICS.values():
         for name, schema in topic.schemas.items():
             if name in tables or name == "learning":

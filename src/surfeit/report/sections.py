@@ -32,7 +32,7 @@ def learning_section(
     else:
         label = _learning_label(summary)
         drawing = panelled(figures["learning"], prefix="learning-d", label=label)
-        body = html.figure(drawing, _learning_caption(summary, columns)) + _files("learning")
+        body = html.figure(drawing, _learning_caption(summary, columns)) + file_links("learning")
     return html.section("learning", "Learning curve", body)
 
 
@@ -83,7 +83,7 @@ def topic_section(
             body = _figure(topic, name, place, still, live)
             if topic.name == "removal" and choices is not None:
                 body = chosen(body, place, choices)
-            body += _files(file_name(topic.name, name))
+            body += file_links(file_name(topic.name, name))
         body += topic.table(name, summary, tables)
         body = "".join(html.paragraph(text) for text in _notes(tables, topic, name)) + body
         anchor = f"{topic.name}-{place}"
@@ -97,7 +97,7 @@ def topic_section(
     return html.section(topic.name, topic.title, introduction + "\n".join(blocks))
 
 
-def _files(figure: str) -> str:
+def file_links(figure: str) -> str:
     """Links to a figure's files."""
     links = " ".join(
         html.file_link(f"figures/{figure}.{kind}", kind.upper()) for kind in ("svg", "png", "pdf")

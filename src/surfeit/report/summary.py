@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from surfeit.report.config import ReportConfig
+from surfeit.report.curvature import curvature_numbers
 from surfeit.report.joint import joint_numbers
 from surfeit.report.quantities import QUANTITIES, Quantity
 from surfeit.report.topics import TOPICS
@@ -32,7 +33,8 @@ def summarise(tables: Tables, provenance: Mapping[str, Any], config: ReportConfi
     Returns:
         JSON values: `schema`, `run`, `settings`, `quantity` (what the network is judged by:
         "accuracy", "r2" or "loss"), under that name its value by split, `answers` an example,
-        `layers` by name, and `joint`, the network as a whole: see `joint_numbers`.
+        `layers` by name, `joint`, the network as a whole: see `joint_numbers`, and `curvature`,
+        None unless it was asked for: see `curvature_numbers`.
     """
     names = tables["layers"]["layer"].to_pylist()
     whole = tables["dense"].to_pylist()
@@ -47,6 +49,7 @@ def summarise(tables: Tables, provenance: Mapping[str, Any], config: ReportConfi
         quantity.name: {row["split"]: _whole(row, quantity) for row in whole},
         "layers": {name: layer_numbers(tables, name, quantity) for name in names},
         "joint": joint_numbers(tables),
+        "curvature": curvature_numbers(tables),
     }
 
 
