@@ -39,8 +39,10 @@ def add_data_set(monkeypatch, name, folder):
         load=lambda root: pytest.fail("it is not needed"),
         layouts=(Layout(folder="toys", files=("toys",)),),
     )
+    # The front takes its value from the room when it is first asked for: that is now.
+    every = (*surfeit.data.SOURCES, toy)
     for room in (data_sets, surfeit.data):
-        monkeypatch.setattr(room, "SOURCES", (*data_sets.SOURCES, toy))
+        monkeypatch.setattr(room, "SOURCES", every)
 
 
 def add_study(monkeypatch, name, folder):
