@@ -1,9 +1,11 @@
 """An architecture as plain JSON, and the module built from it again.
 
 A run stores this description instead of code: what it says is all that a `Sequential` of torch's
-own modules needs to be built anew, in any process, without pickle.
+own modules, and of the blocks of `models.blocks`, needs to be built anew, in any process, without
+pickle.
 """
 
+from collections import OrderedDict
 from typing import Any
 
 import torch
@@ -11,11 +13,13 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from surfeit.core import Tie, tie_, ties, unwrapped
+from surfeit.models.blocks import BLOCKS, CONTAINERS
 from surfeit.models.compound import COMPOUND, build, read_options, same_parts
 from surfeit.models.kinds import FIRST, OPTIONS, UNPRINTED, is_readable
 from surfeit.models.refusal import builder_advice, why_not_rebuildable
 
 _KINDS = {kind.__name__: kind for kind in OPTIONS}
+_HOLDING = {kind.__name__: kind for kind in CONTAINERS}
 _COMPOUND = {kind.__name__ for kind in COMPOUND}
 _HOOKED = "hooks or a forward of your own run with it"
 _Foreign = tuple[str, nn.Module, str]
@@ -25,8 +29,8 @@ def describe(model: nn.Module) -> dict[str, Any]:
     """The architecture as JSON values, the same for equal architectures.
 
     One of torch's own modules, or a (nested) `nn.Sequential` of them, is described whole and can be
-    built again by `rebuild`: a module at its second place is named by the first, and parameters
-    that are one are listed. Anything else is described by its class and its printed structure, by
+    built again by `rebuild`, and so are the blocks of `models.blocks`, wherever they stand: a
+    module at its second place is named by the first, and parameters that are one are listed. Anything else is described by its class and its printed structure, by
     what is shared within it, and by its first part that `rebuild` cannot build; that tells two
     architectures apart but cannot be built from. So is a module with hooks or a forward pass of its
     own, and one that was changed after it was made in a way that no option of its class says.
@@ -52,14 +56,16 @@ def describe(model: nn.Module) -> dict[str, Any]:
 def key_form(model: nn.Module) -> dict[str, Any]:
     """The description as keys have it: what could not be built at first is in its printed form.
 
-    So the keys of runs stand that were made before `rebuild` learnt to build a module.
+    So the keys of runs stand that were made before `rebuild` learnt to build a module. A network
+    with one of `models.blocks` is none of these.
 
     Raises:
         ValueError: as `describe`.
     """
     model = unwrapped(model)
     description = describe(model)
-    always = all(type(part) in FIRST or type(part) is nn.Sequential for part in model.modules())
+    kinds = {type(part) for part in model.modules()}
+    always = kinds <= FIRST.keys() | {nn.Sequential} or not kinds.isdisjoint(BLOCKS)
     return description if always and is_rebuildable(description) else _printed(model)
 
 
@@ -98,7 +104,9 @@ def _foreign_part(module: nn.Module, path: str = "") -> _Foreign | None:
     """The first part that cannot be built from its options: its dotted name, itself, and why."""
     if is_hooked(module):
         return path, module, _HOOKED
-    if type(module) is nn.Sequential:
+    if type(module) is nn.Sequential or type(module) in CONTAINERS:
+        if not _holds_its_own(module):
+            return path, module, "it is not as its class makes it"
         parts = (_foreign_part(part, _at(path, name)) for name, part in _places(module))
         return next((part for part in parts if part is not None), None)
     if type(module) in COMPOUND:
@@ -129,7 +137,7 @@ def _entangled(model: nn.Module, description: dict[str, Any]) -> _Foreign | None
 def _described(module: nn.Module, path: str, seen: dict[int, str]) -> dict[str, Any]:
     if type(module) in COMPOUND:
         return {"type": type(module).__name__, "options": read_options(module)}
-    if type(module) is not nn.Sequential:
+    if type(module) is not nn.Sequential and type(module) not in CONTAINERS:
         options = {name: _option(module, name) for name in OPTIONS[type(module)]}
         return {"type": type(module).__name__, "options": options}
     parts: list[dict[str, Any]] = []
@@ -139,24 +147,25 @@ def _described(module: nn.Module, path: str, seen: dict[int, str]) -> dict[str, 
         else:
             seen[id(part)] = _at(path, name)
             parts.append({"name": name} | _described(part, _at(path, name), seen))
-    return {"type": "Sequential", "parts": parts}
+    return {"type": type(module).__name__, "parts": parts}
 
 
 def _built(architecture: dict[str, Any], path: str, built: dict[str, nn.Module]) -> nn.Module:
     if architecture["type"] in _COMPOUND:
         return build(architecture["type"], architecture["options"])
-    if architecture["type"] != "Sequential":
+    holding = _HOLDING.get(architecture["type"])
+    if architecture["type"] != "Sequential" and holding is None:
         options = {name: _tupled(value) for name, value in architecture["options"].items()}
         return _KINDS[architecture["type"]](**options)
-    model = nn.Sequential()
+    parts: dict[str, nn.Module] = {}
     for part in architecture["parts"]:
         place = _at(path, part["name"])
         if "same_as" in part:
             built[place] = built[part["same_as"]]
         else:
             built[place] = _built(part, place, built)
-        model.add_module(part["name"], built[place])
-    return model
+        parts[part["name"]] = built[place]
+    return nn.Sequential(OrderedDict(parts)) if holding is None else holding(**parts)
 
 
 def _printed(model: nn.Module) -> dict[str, Any]:
@@ -208,6 +217,15 @@ def _unprinted(model: nn.Module) -> dict[str, Any]:
 def _class_name(module: nn.Module) -> str:
     kind = type(module)
     return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _holds_its_own(module: nn.Module) -> bool:
+    """Whether a block holds the networks that its class says, and nothing besides."""
+    names = CONTAINERS.get(type(module))
+    if names is None:
+        return True
+    own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+    return [name for name, _ in _places(module)] == list(names) and not own
 
 
 def _places(module: nn.Module) -> list[tuple[str, nn.Module]]:

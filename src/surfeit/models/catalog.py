@@ -6,46 +6,57 @@ from typing import TYPE_CHECKING
 
 from surfeit.core import unknown
 from surfeit.core.catalog import Catalog
+from surfeit.models.families import FAMILIES
 
 if TYPE_CHECKING:
     from surfeit.models.networks import Builder
 
 _ENTRIES: "dict[str, Builder | str]" = {
-    "lenet-300-100": "surfeit.models.networks:lenet_300_100",
-    "conv-2": "surfeit.models.networks:conv_2",
-    "conv-4": "surfeit.models.networks:conv_4",
-    "conv-6": "surfeit.models.networks:conv_6",
-    "vgg19-bn": "surfeit.models.networks:vgg19_bn",
+    "lenet-300-100": "surfeit.models.networks.dense:lenet_300_100",
+    "conv-2": "surfeit.models.networks.tickets:conv_2",
+    "conv-4": "surfeit.models.networks.tickets:conv_4",
+    "conv-6": "surfeit.models.networks.tickets:conv_6",
+    "vgg19-bn": "surfeit.models.networks.tickets:vgg19_bn",
 }
 MODELS: "Mapping[str, Builder]" = Catalog(_ENTRIES)
-"""The builders by name; `mlp-W1-W2-...` is there for all widths."""
+"""The builders by name; those of `FAMILIES` are there for all sizes."""
+
+EXAMPLES = tuple(family.example for family in FAMILIES)
+"""A name of each family."""
+
+FORMS = tuple(family.form for family in FAMILIES)
+"""How the names of each family are made."""
 
 
 def builder_named(name: str) -> "Builder":
-    """The network's builder: one of `MODELS`, or `mlp-W1-W2-...` for hidden layers of those widths.
+    """The network's builder: one of `MODELS`, or one of a family, as `FORMS` says.
 
     >>> builder_named("mlp-100-50")(input_shape=(1, 8, 8), classes=10)
+    >>> builder_named("resnet-56-plain")
 
     Raises:
-        ValueError: if there is none; the nearest are suggested.
+        ValueError: if there is none; the nearest, or the family's form, are suggested.
     """
     if name in MODELS:
         return MODELS[name]
-    kind, *widths = name.split("-")
-    if kind == "mlp" and widths and all(width.isdecimal() for width in widths):
-        from surfeit.models.networks import mlp
+    for family in FAMILIES:
+        if (builder := family.builder_of(name)) is not None:
+            return builder
+    error = unknown("model", name, [*MODELS, *EXAMPLES])
+    forms = [family.form for family in FAMILIES if name.partition("-")[0] == family.name]
+    raise ValueError(f"{error}. Such networks are called {' or '.join(forms)}") if forms else error
 
-        return partial(mlp, tuple(int(width) for width in widths))
-    raise unknown("model", name, [*MODELS, "mlp-100-50"])
+
+def has_form(name: str) -> bool:
+    """Whether a name is that of a network here, by its first word: its sizes may be refused."""
+    return name in MODELS or any(name.startswith(f"{family.name}-") for family in FAMILIES)
 
 
 def name_of(builder: object) -> str | None:
     """The name by which `builder_named` gives this builder; None if it is none of the library's."""
-    from surfeit.models.networks import mlp
-
     name = next((name for name, known in MODELS.items() if known is builder), None)
-    if name is not None or not isinstance(builder, partial) or builder.func is not mlp:
+    if name is not None:
         return name
-    widths = builder.args[0] if len(builder.args) == 1 and not builder.keywords else ()
-    whole = widths and all(type(width) is int and width > 0 for width in widths)
-    return "-".join(["mlp", *map(str, widths)]) if whole else None
+    function = builder.func if isinstance(builder, partial) else builder
+    family = next((one for one in FAMILIES if one.is_built_by(function)), None)
+    return None if family is None else family.name_of(builder)

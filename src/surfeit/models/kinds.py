@@ -1,8 +1,10 @@
-"""The modules of torch that can be built again from a few options, and which those are."""
+"""The modules that can be built again from a few options, and which those are: torch's and ours."""
 
 import math
 
 from torch import nn
+
+from surfeit.models.blocks import LEAVES
 
 _CONV = (
     "in_channels",
@@ -116,6 +118,7 @@ OPTIONS: dict[type[nn.Module], tuple[str, ...]] = FIRST | {
         ),
         ("padding",),
     ),
+    **LEAVES,
 }
 """The modules that can be built again, each with the options that do so."""
 
@@ -136,7 +139,7 @@ _ABSENT: dict[type[nn.Module], dict[str, object]] = {
 
 
 def is_readable(module: nn.Module) -> bool:
-    """Whether a module of torch's own says by its options all that it is."""
+    """Whether a module says by its options all that it is."""
     kind = type(module)
     if kind in FIRST:
         return True

@@ -11,7 +11,9 @@ from surfeit.models.structure import layers
 from surfeit.models.structure.call import mixes_units
 from surfeit.prune.prunable import prunable
 
-BIASES, NORMALISATION, EMBEDDINGS, OTHERS = "biases", "normalisation", "embeddings", "no layer's"
+BIASES, NORMALISATION, EMBEDDINGS = "biases", "normalisation", "embeddings"
+CENTRES, OTHERS = "centres", "no layer's"
+_WHO = {EMBEDDINGS: "embeddings", CENTRES: "centres and widths of radial basis units"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +23,9 @@ class Coverage:
     Args:
         prunable: entries of the parameters that may be masked, by parameter name.
         left_out: entries of those that may not, by kind and parameter name. Kinds are `biases`,
-            `normalisation`, `embeddings` and `no layer's`: parameters that a module holds itself,
-            as a class token, or weights that no layer is known to multiply with.
+            `normalisation`, `embeddings`, `centres` (of radial basis units, with their widths) and
+            `no layer's`: parameters that a module holds itself, as a class token, or weights that
+            no layer is known to multiply with.
     """
 
     prunable: Mapping[str, int]
@@ -65,7 +68,7 @@ def coverage(model: nn.Module, also: Iterable[str] = ()) -> Coverage:
     own, masked = own_parameters(model), set(prunable(model, also))
     kinds = _kinds(model)
     left_out: dict[str, dict[str, int]] = {}
-    for kind in (BIASES, NORMALISATION, EMBEDDINGS, OTHERS):
+    for kind in (BIASES, NORMALISATION, EMBEDDINGS, CENTRES, OTHERS):
         for name, value in own.items():
             if name not in masked and kinds.get(id(value), OTHERS) == kind:
                 left_out.setdefault(kind, {})[name] = value.numel()
@@ -82,6 +85,9 @@ def _kinds(model: nn.Module) -> dict[int, str]:
             found[id(own.get(part.tensor))] = BIASES
         if described.kind == "embedding":
             found |= {id(own.get(part.tensor)): EMBEDDINGS for part in described.weights}
+        if described.kind == "radial":
+            module = model.get_submodule(described.module)
+            found |= {id(value): CENTRES for value in module.parameters(recurse=False)}
     for module in model.modules():
         if isinstance(module, _NormBase) or mixes_units(module):
             found |= {id(value): NORMALISATION for value in module.parameters(recurse=False)}
@@ -92,5 +98,5 @@ def _words(kind: str, found: Mapping[str, int]) -> str:
     count = f"{sum(found.values()):,}"
     if kind in (BIASES, NORMALISATION):
         return f"{kind} ({count})"
-    who = "embeddings" if kind == EMBEDDINGS else "parameters of no layer"
+    who = _WHO.get(kind, "parameters of no layer")
     return f"{who} {', '.join(map(repr, found))} ({count})"

@@ -31,6 +31,8 @@ def companions(model: nn.Module, removal: Removal) -> Iterator[Owned]:
     """
     for member, numbers in removal.members.items():
         described = removal.structure.layer(member)
+        if described.kind == "radial":
+            continue  # with its centre at zero a unit answers all the same
         check_uncomputed(described)
         for part in (*described.weights, *described.biases):
             path, _, attribute = part.tensor.rpartition(".")

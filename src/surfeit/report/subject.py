@@ -123,7 +123,7 @@ def subjects(network: Network, config: ReportConfig) -> list[Subject]:
 
 
 def _usual(structure: Structure) -> list[str]:
-    weighed = [name for name, layer in structure.layers.items() if layer.kind != "embedding"]
+    weighed = [name for name, layer in structure.layers.items() if layer.multiplies]
     if structure.obstacle is not None:
         return weighed
     used = [name for name in weighed if name not in structure.unused]

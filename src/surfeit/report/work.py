@@ -101,7 +101,7 @@ def multiplications(model: nn.Module, structure: Structure, example: Any) -> dic
         weights = sum(
             structure.weights(name)
             for name, layer in structure.layers.items()
-            if structure.caller(name) == called and layer.kind != "embedding"
+            if structure.caller(name) == called and layer.multiplies
         )
 
         def count(

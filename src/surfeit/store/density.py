@@ -9,13 +9,13 @@ from surfeit.store.run import Run
 if TYPE_CHECKING:
     from torch import Tensor
 
-_EMBEDDINGS = ("Embedding", "EmbeddingBag")
+_UNMULTIPLIED = ("Embedding", "EmbeddingBag", "RadialBasis")
 
 
 def density_of(run: Run, mask: "Mapping[str, Tensor] | None" = None) -> float:
     """The fraction of the layers' weights that a mask keeps; 1 if it names none of them.
 
-    Of all that a mask may hold: embeddings do not count, unless it names them, and a tensor that
+    Of all that a mask may hold: embeddings and centres do not count, unless it names them, and a tensor that
     several layers' weights are in counts once.
 
     Args:
@@ -30,7 +30,7 @@ def density_of(run: Run, mask: "Mapping[str, Tensor] | None" = None) -> float:
     for layer in run.about["layers"]:
         names = [name for name in stored_names(layer) if name in kept_of]
         if not names:
-            size = 0 if layer.get("kind") in _EMBEDDINGS else math.prod(layer["shape"])
+            size = 0 if layer.get("kind") in _UNMULTIPLIED else math.prod(layer["shape"])
             kept, total = kept + size, total + size
         for name in set(names) - counted:
             kept += int(kept_of[name].sum())

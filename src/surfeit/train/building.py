@@ -6,7 +6,7 @@ where only its own code can build it, by its builder's name, `module:function`.
 
 import inspect
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -20,8 +20,12 @@ from surfeit.models import (
     OwnBuilder,
     Shape,
     builder_named,
+    DrawnAs,
+    Initial,
     describe,
+    drawn_as,
     foreign_part,
+    initial_of,
     initialise_,
     is_rebuildable,
     name_of,
@@ -39,10 +43,12 @@ class Drawn:
     Args:
         architecture: as from `surfeit.models.describe`.
         frozen: the parameters that are not trained.
+        initial: the law that the weights are drawn from.
     """
 
     architecture: Mapping[str, Any]
     frozen: tuple[str, ...] = ()
+    initial: Initial = field(default_factory=Initial)
 
     def __call__(
         self,
@@ -54,7 +60,7 @@ class Drawn:
         """The network; its shape is that of the description."""
         del input_shape, classes
         model = rebuild(dict(self.architecture))
-        model = initialise_(model, generator or Streams(0).get("init"))
+        model = initialise_(model, generator or Streams(0).get("init"), self.initial)
         return frozen_(model, self.frozen)
 
 
@@ -162,6 +168,12 @@ def built(model: nn.Module | Builder, dataset: Dataset, generator: torch.Generat
     return unwrapped(network)
 
 
+def draws_by_law(model: nn.Module | Builder) -> bool:
+    """Whether a builder draws all weights from its law, by `initialise_`, and in no other way."""
+    inner = model.builder if isinstance(model, DrawnAs) else model
+    return name_of(inner) is not None or isinstance(inner, Drawn)
+
+
 def is_redrawn(model: nn.Module | Builder, network: nn.Module, seed: int) -> bool:
     """Whether the described network, drawn from the seed, has the network's weights.
 
@@ -176,12 +188,12 @@ def is_redrawn(model: nn.Module | Builder, network: nn.Module, seed: int) -> boo
     own = tensors_of(network)
     if any(one.dtype != torch.float32 for one in own.values() if one.is_floating_point()):
         return False
-    if name_of(model) is not None or isinstance(model, Drawn):
+    if draws_by_law(model):
         return True
     architecture = describe(network)
     if not is_rebuildable(architecture):
         return False
-    drawn = initialise_(rebuild(architecture), Streams(seed).get("init"))
+    drawn = initialise_(rebuild(architecture), Streams(seed).get("init"), initial_of(model))
     return digest(tensors_of(drawn)) == digest(own)
 
 
@@ -205,19 +217,23 @@ def network_to_json(
     Raises:
         ValueError: if another process could not build it: a sentence.
     """
-    name = name_of(model)
+    law = initial_of(model)
+    said = isinstance(model, DrawnAs) or law != Initial()
+    initial = {"initial": asdict(law)} if said else {}
+    name = name_of(model.builder if isinstance(model, DrawnAs) else model)
     if drawn and name is not None:
-        return {"builder": name}
+        return {"builder": name} | initial
     if isinstance(model, Rewound):
         return {"run": model.run.key, "step": model.step}
     architecture = describe(network)
     if not is_rebuildable(architecture):
-        return _by_name(model, architecture)
+        inner = model.builder if isinstance(model, DrawnAs) else model
+        return _by_name(inner, architecture) | initial
     return {
         "architecture": architecture,
         "weights": None if drawn else objects.put(tensors_of(network)),
         "frozen": frozen,
-    }
+    } | (initial if drawn else {})
 
 
 def network_from_json(record: Mapping[str, Any], objects: Objects) -> nn.Module | Builder:
@@ -227,16 +243,17 @@ def network_from_json(record: Mapping[str, Any], objects: Objects) -> nn.Module 
         StoreError: if an object is missing or damaged.
         ValueError: if a function cannot be imported here.
     """
-    if "builder" in record:
-        return builder_named(record["builder"])
     if "run" in record:
         return Rewound(Run(Store(objects.root).path_of(record["run"])), record["step"])
-    if "own" in record:
-        return OwnBuilder(record["own"])
-    if "function" in record:
-        return named_object(record["function"])
+    law = Initial(**record.get("initial", {}))
+    if "builder" in record:
+        return drawn_as(builder_named(record["builder"]), law)
+    if "own" in record or "function" in record:
+        own = "own" in record
+        builder = OwnBuilder(record["own"]) if own else named_object(record["function"])
+        return drawn_as(builder, law) if "initial" in record else builder
     if record["weights"] is None:
-        return Drawn(record["architecture"], tuple(record["frozen"]))
+        return Drawn(record["architecture"], tuple(record["frozen"]), law)
     model = with_weights_(rebuild(record["architecture"]), objects.get(record["weights"]))
     return frozen_(model, record["frozen"])
 

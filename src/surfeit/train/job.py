@@ -30,8 +30,11 @@ from surfeit.core.objective import objective_from_json, objective_to_json
 from surfeit.data import Dataset, receive_dataset, send_dataset
 from surfeit.models import (
     Builder,
+    DrawnAs,
+    Initial,
     OwnBuilder,
     Structure,
+    initial_of,
     initialise_,
     is_rebuildable,
     key_form,
@@ -42,6 +45,7 @@ from surfeit.train.building import (
     Drawn,
     Origin,
     built,
+    draws_by_law,
     is_redrawn,
     network_from_json,
     network_to_json,
@@ -168,7 +172,7 @@ class Job:
         drawn = is_rebuildable(architecture) and self._is_drawn()
         config = {
             "architecture": architecture,
-            "initial": "glorot-normal" if drawn else digest(self.initial()),
+            "initial": initial_of(self.model).in_key() if drawn else digest(self.initial()),
             "recipe": self.recipe,
             "seed": self.seed,
         }
@@ -249,6 +253,14 @@ class Job:
         """
         return is_redrawn(self.model, self.network, self.seed)
 
+    @cached_property
+    def law(self) -> Initial | None:
+        """The law that other initial weights can be drawn from; None where it is not known.
+
+        Cost: as `is_redrawn`.
+        """
+        return initial_of(self.model) if self.is_redrawn() else None
+
     def first_mask(self) -> dict[str, torch.Tensor]:
         """What is kept at first, of all parameters that are or may come to be masked."""
         every = {}
@@ -263,23 +275,32 @@ class Job:
         elif isinstance(self.model, nn.Module):
             model = type(self.network).__name__
         else:
-            builder, widths = self.model, ()
-            if isinstance(builder, partial):  # mlp with its widths
-                builder, widths = builder.func, next(iter(builder.args), ())
-            name = getattr(builder, "__name__", type(builder).__name__).replace("_", "-")
-            model = "-".join([name, *map(str, widths)])
+            model = _builder_name(self.model)
         frozen = {"frozen": self.frozen} if self.frozen else {}
-        own = {"builder": self.model.function} if isinstance(self.model, OwnBuilder) else {}
+        builder = self.model.builder if isinstance(self.model, DrawnAs) else self.model
+        own = {"builder": builder.function} if isinstance(builder, OwnBuilder) else {}
         return {"model": model, "data": self.dataset.name, **own, **frozen}
 
     def _is_drawn(self) -> bool:
         """Whether the initial weights are those that the seed's stream gives, whoever drew them."""
-        if name_of(self.model) is not None or isinstance(self.model, Drawn):
-            return True  # they draw in no other way
-        drawn = initialise_(copied(self.network), self.streams.get("init"))
+        if draws_by_law(self.model):
+            return True
+        law = initial_of(self.model)
+        drawn = initialise_(copied(self.network), self.streams.get("init"), law)
         return digest(parameters(drawn) | buffers(drawn)) == digest(
             parameters(self.network) | buffers(self.network)
         )
+
+
+def _builder_name(builder: Builder) -> str:
+    """What a builder's networks are called in lists: by the catalog, or after its function."""
+    if isinstance(builder, DrawnAs):
+        return f"{_builder_name(builder.builder)}-{builder.initial.words}"
+    name = name_of(builder)
+    if name is not None:
+        return name
+    builder = builder.func if isinstance(builder, partial) else builder
+    return getattr(builder, "__name__", type(builder).__name__).replace("_", "-")
 
 
 def _received(record: Mapping[str, Any], objects: Objects) -> Job:

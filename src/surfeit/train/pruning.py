@@ -279,5 +279,5 @@ def _no_unit_scores(structure: Structure) -> dict[str, Tensor]:
     return {
         name: torch.zeros(layer.units)
         for name, layer in structure.layers.items()
-        if layer.kind != "embedding"
+        if layer.multiplies
     }

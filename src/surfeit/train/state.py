@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from surfeit.core import Params, converted_, copied, load_, own_parameters
-from surfeit.models import describe, is_rebuildable
+from surfeit.models import ShiftNoise, describe, is_rebuildable
 from surfeit.models.structure import computed_tensors
 from surfeit.train.batches import Batches
 from surfeit.train.gradients import gradient_of
@@ -19,7 +19,7 @@ from surfeit.train.memory import Put, own_memory
 from surfeit.train.optimisers import Optimiser, rate
 
 _SPLITS = ("validation_", "test_")
-_DRAWING = (_DropoutNd, nn.RReLU, nn.RNNBase, nn.MultiheadAttention)
+_DRAWING = (_DropoutNd, ShiftNoise, nn.RReLU, nn.RNNBase, nn.MultiheadAttention)
 
 
 class State:

@@ -11,11 +11,13 @@ from torch.nn.modules.rnn import RNNBase, RNNCellBase
 from torch.nn.utils.prune import BasePruningMethod
 from torch.utils import _pytree
 
+from surfeit.models.blocks import RadialBasis
+
 Kind = Literal["layer", "normalisation", "function", "watched"]
 
 _LAYERS = (
     *(nn.Linear, nn.Bilinear, _ConvNd, RNNBase, RNNCellBase, nn.MultiheadAttention),
-    *(nn.Embedding, nn.EmbeddingBag),
+    *(nn.Embedding, nn.EmbeddingBag, RadialBasis),
 )
 _MIXING = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 # What a subclass may have of its own and compute the same.

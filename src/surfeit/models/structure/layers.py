@@ -11,6 +11,7 @@ from torch.nn.modules.rnn import RNNBase, RNNCellBase
 from torch.nn.parameter import is_lazy
 
 from surfeit.core import unknown, unwrapped
+from surfeit.models.blocks import RadialBasis
 from surfeit.models.structure.call import UnfollowableError
 from surfeit.models.structure.effective import computed, has, is_computed
 from surfeit.models.structure.effective import tensor as tensor
@@ -26,7 +27,7 @@ class Layer:
             have the module's name and their own: `attention.q`, `lstm.l1_reverse`.
         module: the dotted name of the module that computes it.
         kind: `linear`, `convolution`, `transposed convolution`, `bilinear`, `recurrent`,
-            `attention` (one of its projections) or `embedding`.
+            `attention` (one of its projections), `embedding` or `radial`.
         units: how many there are.
         inputs: columns of the weight matrix: what a unit could read, groups included.
         groups: of a grouped convolution, else 1.
@@ -46,6 +47,11 @@ class Layer:
     biases: tuple[Part, ...]
     computed: tuple[str, ...] = ()
     heads: int = 1
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether inputs are multiplied with its weights: not those of a table, nor centres."""
+        return self.kind not in ("embedding", "radial")
 
     @property
     def label(self) -> str:
@@ -86,7 +92,7 @@ def layers(model: nn.Module) -> dict[str, Layer]:
 
     `Linear`, `Bilinear`, convolutions and transposed convolutions of 1 to 3 dimensions, recurrent
     layers and cells (of several levels or directions, each by itself), the projections of
-    `MultiheadAttention`, and embeddings. A module at several places is one layer, by its first.
+    `MultiheadAttention`, embeddings, and `RadialBasis`. A module at several places is one layer, by its first.
 
     >>> list(layers(lenet_300_100()))
     ['fc1', 'fc2', 'fc3']
@@ -130,8 +136,8 @@ def weight_matrix_of(model: nn.Module, name: str) -> Float[Tensor, "units inputs
 def prunable(model: nn.Module) -> list[str]:
     """The names of the parameters that hold layers' weights, in the order of the parameters.
 
-    Embeddings are tables that inputs are looked up in, no weights that inputs are multiplied with:
-    they are left out. A weight that two layers share has the first one's name.
+    Embeddings are tables that inputs are looked up in, and radial basis units have centres: no
+    weights that inputs are multiplied with. They are left out. A weight that two layers share has the first one's name.
 
     Raises:
         ValueError: if a layer computes its weight from other parameters.
@@ -140,7 +146,7 @@ def prunable(model: nn.Module) -> list[str]:
     held = {id(value): name for name, value in model.named_parameters()}
     weights: set[str] = set()
     for described in layers(model).values():
-        if described.kind == "embedding":
+        if not described.multiplies:
             continue
         check_uncomputed(described)
         for part in described.weights:
@@ -204,6 +210,8 @@ def _within(name: str, module: nn.Module) -> Iterator[Layer]:
         )
     elif isinstance(module, nn.MultiheadAttention):
         yield from _attention(name, module)
+    elif isinstance(module, RadialBasis):
+        yield _layer(name, name, module, "radial", module.units, ["weight"], [])
     elif isinstance(module, nn.Embedding | nn.EmbeddingBag):
         options = {"form": "columns"}
         yield _layer(

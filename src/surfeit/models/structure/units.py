@@ -59,7 +59,7 @@ def input_axis(module: nn.Module) -> int:
 
 
 def _units(module: nn.Module) -> int:
-    for name in ("out_features", "out_channels", "embedding_dim"):
+    for name in ("out_features", "out_channels", "embedding_dim", "units"):
         if hasattr(module, name):
             return int(getattr(module, name))
     return 0

@@ -4,12 +4,12 @@ import torch
 from torch import nn
 
 from surfeit.core import Params, copied, tensors_of
-from surfeit.models import initialise_
+from surfeit.models import Initial, initialise_
 from surfeit.prune.prunable import prunable
 
 
 def drawn_like(
-    model: nn.Module, initial: Params, generator: torch.Generator, *, known: bool
+    model: nn.Module, initial: Params, generator: torch.Generator, *, law: Initial | None
 ) -> Params:
     """A new network's parameters and buffers, of the law of the initial weights.
 
@@ -21,10 +21,10 @@ def drawn_like(
         model: the network.
         initial: the dense network's parameters and buffers at step 0.
         generator: what is drawn from.
-        known: whether the initial weights are of `initialise_`'s law.
+        law: that `initialise_` drew the initial weights from, or None where it did not.
     """
-    if known:
-        drawn = tensors_of(initialise_(copied(model), generator))
+    if law is not None:
+        drawn = tensors_of(initialise_(copied(model), generator, law))
         return {name: value.to(initial[name].dtype) for name, value in drawn.items()}
     dealt = dict(initial)
     for name in prunable(model):

@@ -10,7 +10,7 @@ from torch import nn
 from surfeit.core import Objective, check_seeds, cross_entropy
 from surfeit.data import Dataset
 from surfeit.execute import Derived, Engine, Progress, train_outcome
-from surfeit.models import Builder
+from surfeit.models import Builder, Initial
 from surfeit.procedures.tickets.arms import TICKET
 from surfeit.procedures.tickets.config import TicketConfig
 from surfeit.procedures.tickets.levels import dense_job, level_job, retraining
@@ -114,9 +114,9 @@ def find_tickets(
     check_levels(config, first.network, first.structure)
     retraining(recipe, config, len(dataset.train))
     rows = [row for seed in jobs for row in _rows(config, seed)]
-    known = {seed: job.is_redrawn() for seed, job in jobs.items()}
+    laws = {seed: job.law for seed, job in jobs.items()}
     trainings = {
-        row.name: _training(row, config, jobs[row.replicate], known[row.replicate]) for row in rows
+        row.name: _training(row, config, jobs[row.replicate], laws[row.replicate]) for row in rows
     }
     outcome = train_outcome(trainings, store=store, engine=engine, progress=progress)
     return ticket_table(rows, outcome, store, parameters=coverage(first.network).total)
@@ -129,13 +129,13 @@ def _rows(config: TicketConfig, seed: int) -> list[Row]:
     return [Row(seed, 0, TICKET), *later]
 
 
-def _training(row: Row, config: TicketConfig, base: Job, known: bool) -> Job | Derived:
+def _training(row: Row, config: TicketConfig, base: Job, law: Initial | None) -> Job | Derived:
     if row.level == 0:
         return dense_job(base, config)
     dense = Row(row.replicate, 0, TICKET).name
     # One-shot levels all come from the dense network.
     last = row.level - 1 if config.schedule == "iterative" else 0
     return Derived(
-        derive=partial(level_job, base, config, row.level, row.arm, known),
+        derive=partial(level_job, base, config, row.level, row.arm, law),
         parents=tuple(dict.fromkeys([dense, Row(row.replicate, last, TICKET).name])),
     )

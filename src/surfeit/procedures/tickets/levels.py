@@ -11,6 +11,7 @@ from functools import partial
 import torch
 
 from surfeit.core import Params, Streams, copied
+from surfeit.models import Initial
 from surfeit.procedures.tickets.arms import TICKET, arm_job
 from surfeit.procedures.tickets.config import TicketConfig
 from surfeit.procedures.tickets.controls import Mask, Ticket
@@ -40,7 +41,7 @@ def level_job(
     config: TicketConfig,
     level: int,
     arm: str,
-    known: bool,
+    law: Initial | None,
     dense: Run,
     before: Run | None = None,
 ) -> Job:
@@ -51,7 +52,7 @@ def level_job(
         config: the search.
         level: >= 1.
         arm: `ticket` or a control's name.
-        known: whether the initial weights are of `initialise_`'s law.
+        law: that `initialise_` drew the initial weights from, or None where it did not.
         dense: the dense run.
         before: the run that the level's mask comes from, if that is another: the ticket of the
             level before.
@@ -69,7 +70,7 @@ def level_job(
         weights=beginning(config, dense, before),
         initial=initial,
         kept=places_at(base, config, places, level, dense=dense, before=before),
-        draw=partial(drawn_like, base.network, initial, known=known),
+        draw=partial(drawn_like, base.network, initial, law=law),
         to_mask=places.to_mask,
         by_unit=places.of_mask if places.by_unit else None,
     )

@@ -52,7 +52,7 @@ class Places:
         """
         layers = self.structure.layers.items()
         return maskings(
-            self.structure, [name for name, layer in layers if layer.kind != "embedding"]
+            self.structure, [name for name, layer in layers if layer.multiplies]
         )
 
     @cached_property

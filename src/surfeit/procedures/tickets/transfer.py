@@ -12,6 +12,7 @@ from surfeit.core import Objective, Streams, copied, cross_entropy, ties
 from surfeit.data import Dataset
 from surfeit.execute import Derived, Engine, Progress, train_outcome
 from surfeit.models import (
+    Initial,
     Structure,
     blank,
     describe,
@@ -90,7 +91,7 @@ def transfer_tickets(
         key: _job(run, dataset, recipe, numerics or Numerics(), into, objective)
         for key, run in found_in.items()
     }
-    known = {key: _is_drawn(run) or jobs[key].is_redrawn() for key, run in found_in.items()}
+    laws = {key: _law_of(run) or jobs[key].law for key, run in found_in.items()}
     rows = {Row(at.replicate, at.level, arm): at for at in tickets for arm in _arms(at, arms)}
     trainings = {
         row.name: Derived(
@@ -103,7 +104,7 @@ def transfer_tickets(
                 level=row.level,
                 arm=row.arm,
                 scratch_cap=scratch_cap,
-                known=known[dense[at].key],
+                law=laws[dense[at].key],
             ),
             parents=(),
         )
@@ -142,8 +143,9 @@ def _rewound_to(ticket: Row, tickets: Mapping[Row, Run]) -> int:
     return tickets[ticket].config.get("first_step", max(steps, default=0))
 
 
-def _is_drawn(dense: Run) -> bool:
-    return dense.config["initial"] == "glorot-normal"
+def _law_of(dense: Run) -> Initial | None:
+    """The law that a run's initial weights were drawn from, if its key says so."""
+    return Initial.from_key(dense.config["initial"])
 
 
 def _job(
@@ -162,7 +164,8 @@ def _job(
     structure = Structure.of(model, dataset.train.inputs[:1])
     # Where it takes no such inputs, or cannot be followed, the job says what does not fit.
     if structure.obstacle is None and _width(model, structure.example) != dataset.outputs:
-        exchange_head_(model, dataset.outputs, Streams(seed).get("head"), structure=structure)
+        generator, law = Streams(seed).get("head"), _law_of(dense)
+        exchange_head_(model, dataset.outputs, generator, structure=structure, initial=law)
     return Job(
         *(model, dataset, recipe, seed),
         numerics=numerics,
@@ -204,6 +207,7 @@ def exchange_head_(
     generator: torch.Generator,
     *,
     structure: Structure | None = None,
+    initial: Initial | None = None,
 ) -> nn.Module:
     """Exchanges the output layer for a newly drawn one of so many outputs; returns the model.
 
@@ -212,6 +216,7 @@ def exchange_head_(
         outputs: how many units the new one has.
         generator: what its weights are drawn from.
         structure: of the model, if it is at hand.
+        initial: the law that they are drawn from, `Initial()` by default.
 
     Raises:
         ValueError: if the network cannot be followed, or has another output layer or several.
@@ -233,7 +238,7 @@ def exchange_head_(
             f"{reason}: build the network for these data and train it from the start"
         )
     new = blank(nn.Linear, old.in_features, outputs, bias=old.bias is not None)
-    new = initialise_(new, generator).to(old.weight.device, old.weight.dtype)
+    new = initialise_(new, generator, initial).to(old.weight.device, old.weight.dtype)
     model.set_submodule(name, new)
     return model
 

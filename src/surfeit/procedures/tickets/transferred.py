@@ -6,7 +6,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from surfeit.core import Params, tensors_of
-from surfeit.models import Structure
+from surfeit.models import Initial, Structure
 from surfeit.procedures.tickets.arms import arm_job, job_with
 from surfeit.procedures.tickets.config import Granularity
 from surfeit.procedures.tickets.controls import Mask, Ticket
@@ -28,7 +28,7 @@ def transferred_job(
     level: int,
     arm: str,
     scratch_cap: float | None,
-    known: bool,
+    law: Initial | None,
 ) -> Job:
     """The training of a ticket, of a control of it, or of the dense network, on other data.
 
@@ -40,7 +40,7 @@ def transferred_job(
         level: 0 for the dense network.
         arm: `ticket` or a control's name.
         scratch_cap: as of `TicketConfig`.
-        known: whether the initial weights are of `initialise_`'s law.
+        law: that `initialise_` drew the initial weights from, or None where it did not.
 
     Raises:
         ValueError: if the ticket is of another architecture.
@@ -60,7 +60,7 @@ def transferred_job(
         weights=weights,
         initial=initial,
         kept=places.of_mask(mask),
-        draw=partial(drawn_like, model, initial, known=known),
+        draw=partial(drawn_like, model, initial, law=law),
         to_mask=places.to_mask,
         by_unit=places.of_mask if places.by_unit else None,
     )

@@ -123,7 +123,7 @@ class Evidence:
         return {
             name: layer
             for name, layer in found.items()
-            if layer.kind != "embedding"
+            if layer.multiplies
             and any(own.get(part.tensor) in self.names for part in layer.weights)
         }
 

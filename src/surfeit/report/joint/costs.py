@@ -115,7 +115,7 @@ def _multiply_adds(network: Network, without: Mapping[str, Tensor]) -> int:
         layers = [
             layer
             for name, layer in structure.layers.items()
-            if structure.caller(name) == called and layer.kind != "embedding"
+            if structure.caller(name) == called and layer.multiplies
         ]
         weights = sum(structure.weights(layer.name) for layer in layers)
         parts = [part for layer in layers for part in layer.weights]
