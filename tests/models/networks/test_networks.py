@@ -7,7 +7,7 @@ from torch import nn
 from surfeit.core import Streams, digest, parameters
 from surfeit.models import conv_2, conv_4, conv_6, initialise_, lenet_300_100, mlp, vgg19_bn
 
-from ..modules import layers
+from ...modules import layers
 
 BUILDERS = [lenet_300_100, conv_2, conv_4, conv_6, vgg19_bn]
 
