@@ -140,7 +140,8 @@ class RadialBasis(nn.Module):
         self.inputs, self.units = inputs, units
         self.weight = nn.Parameter(torch.empty(units, inputs, device=device))
         self.width = nn.Parameter(torch.empty(units, device=device))
-        self.draw_()
+        if not self.weight.is_meta:  # to draw what has no values takes torch seconds of imports
+            self.draw_()
 
     @torch.no_grad()
     def draw_(self, generator: torch.Generator | None = None) -> None:

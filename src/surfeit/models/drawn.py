@@ -25,15 +25,16 @@ class DrawnAs:
     def __call__(
         self,
         *,
-        input_shape: Shape = (1, 28, 28),
-        classes: int = 10,
+        input_shape: Shape | None = None,
+        classes: int | None = None,
         generator: torch.Generator | None = None,
     ) -> nn.Module:
-        """The network; raises as the builder."""
+        """The network, of the builder's own shape where none is given; raises as the builder."""
         generator = generator or Streams(0).get("init")
         # The builder draws from the same beginning: the law, not the numbers, is what differs.
         beginning = torch.Generator().set_state(generator.get_state())
-        model = self.builder(input_shape=input_shape, classes=classes, generator=beginning)
+        given = {"input_shape": input_shape, "classes": classes, "generator": beginning}
+        model = self.builder(**{name: one for name, one in given.items() if one is not None})
         return initialise_(model, generator, self.initial)
 
 

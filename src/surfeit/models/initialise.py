@@ -55,16 +55,17 @@ class Initial:
             raise ValueError(f"the scale of initial weights must be above 0, got {self.scale!r}")
         object.__setattr__(self, "scale", float(self.scale))
 
-    def in_key(self) -> str | dict[str, Any]:
+    def in_key(self) -> str:
         """What keys say of the law: its name, and its scale where that is not 1."""
-        return self.kind if self.scale == 1 else {"kind": self.kind, "scale": self.scale}
+        return self.kind if self.scale == 1 else f"{self.kind} * {self.scale!r}"
 
     @staticmethod
-    def from_key(value: object) -> "Initial | None":
+    def from_key(text: str) -> "Initial | None":
         """The law that `in_key` wrote; None for anything else, such as weights' digest."""
-        if isinstance(value, dict):
-            return Initial(**value)
-        return Initial(value) if value in INITIALS else None  # pyright: ignore[reportArgumentType]
+        kind, _, scale = text.partition(" * ")
+        if kind not in INITIALS:
+            return None
+        return Initial(kind, float(scale or 1))  # pyright: ignore[reportArgumentType]
 
     @property
     def words(self) -> str:
