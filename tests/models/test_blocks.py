@@ -79,7 +79,10 @@ def test_radial_basis_units_answer_by_their_distance():
     with torch.no_grad():
         layer.width.copy_(torch.tensor([0.5, 1.0, 2.0, 3.0]))
     by_hand = [
-        [math.exp(-float(((row - c) ** 2).sum()) / float(s) ** 2) for c, s in zip(*units, strict=True)]
+        [
+            math.exp(-float(((row - c) ** 2).sum()) / float(s) ** 2)
+            for c, s in zip(*units, strict=True)
+        ]
         for row in x
         for units in [(layer.weight.detach(), layer.width.detach())]
     ]

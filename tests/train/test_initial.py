@@ -160,9 +160,7 @@ def test_a_redrawn_control_is_of_the_law_of_its_ticket():
     builder = drawn_as(partial(mlp, (400,)), Initial("normal", 0.01))
     model = builder()
     initial = tensors_of(model)
-    drawn = drawn_like(
-        model, initial, Streams(5).get("reinit"), law=Initial("normal", 0.01)
-    )
+    drawn = drawn_like(model, initial, Streams(5).get("reinit"), law=Initial("normal", 0.01))
     weight = drawn["fc1.weight"]
     assert not torch.equal(weight, initial["fc1.weight"])
     n = weight.numel()

@@ -13,7 +13,7 @@ from surfeit.cli.values import Flag, Seed, SomePath, Whole
 from surfeit.core import OBJECTIVES
 from surfeit.data import SOURCES
 from surfeit.execute import ENGINES
-from surfeit.models import MODELS
+from surfeit.models import EXAMPLES, FORMS, MODELS
 
 OWN = "package.module:function or path/to/file.py:function"
 """How a function of the user's own is named."""
@@ -40,6 +40,9 @@ def flag(kind: Any, *, help: str, name: str | None = None, **options: Any) -> An
     return Annotated[kind, Parameter(name=name, help=help, show_choices=False, **options)]
 
 
+SIZED = ", ".join(form.partition("[")[0] for form in FORMS)
+"""How networks of any size are named, without their options."""
+
 DATA_NAMES = [source.name for source in SOURCES]
 _DATA = [f"{one.name} (installed)" if one.embedded else one.name for one in SOURCES]
 _OBJECTIVES = dashed(OBJECTIVES)
@@ -55,9 +58,9 @@ if TYPE_CHECKING:
     ObjectiveName = str | None
 else:
     TrainedModel = flag(
-        open_text(MODELS),
+        open_text([*MODELS, *EXAMPLES]),
         name="--model",
-        help=f"{', '.join(MODELS)}, mlp-W1-W2-... for hidden layers of these widths, or {OWN}, a "
+        help=f"{', '.join(MODELS)}; by size {SIZED} (options: docs/networks.md); or {OWN}, a "
         "function of your own that builds the network; it may take input_shape, classes and "
         "generator.",
     )

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from surfeit.cli.flags import DATA_NAMES, OWN, flag, listed, open_text
+from surfeit.cli.flags import DATA_NAMES, OWN, SIZED, flag, listed, open_text
 from surfeit.cli.names import names_a_function
 from surfeit.cli.options import Places
 from surfeit.cli.table import print_table
-from surfeit.models import MODELS
+from surfeit.models import EXAMPLES, MODELS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     ExampleData = str | None
 else:
     Target = flag(
-        open_text(MODELS),
+        open_text([*MODELS, *EXAMPLES]),
         help="A run (its key, a unique beginning of it, or its folder), a built-in network "
-        f"({', '.join(MODELS)}, mlp-100-50 and the like), or a function that builds one: {OWN}.",
+        f"({', '.join(MODELS)}, {SIZED}), or a function that builds one: {OWN}.",
     )
     ExampleData = flag(
         open_text(DATA_NAMES) | None,
@@ -81,9 +81,9 @@ def _network(
     """The network that a target names, and an example for it; None if none is known."""
     from surfeit.core import StoreError
     from surfeit.data import kept_data, load
-    from surfeit.models import builder_named
+    from surfeit.models import builder_named, has_form
 
-    builder = target in MODELS or target.startswith("mlp-")
+    builder = has_form(target)
     function = names_a_function(target)
     if model is not None and (builder or function):
         raise ValueError(f"--model builds a run's network, and {target!r} is no run: leave it out")
@@ -101,10 +101,10 @@ def _network(
     try:
         run = places.store.find(target)
     except StoreError as error:
-        near = get_close_matches(target, MODELS, n=1)
+        near = get_close_matches(target, [*MODELS, *EXAMPLES], n=1)
         hint = f". Did you mean the network {near[0]!r}?" if near else "."
         raise StoreError(
-            f"{error}{hint} Networks that can be named are {', '.join(MODELS)} and mlp-100-50, and "
+            f"{error}{hint} Networks that can be named are {', '.join(MODELS)}, {SIZED}, and "
             "functions that build one: package.module:function"
         ) from error
     dataset = dataset or kept_data(run)

@@ -24,6 +24,7 @@ from surfeit.cli.flags import (
 )
 from surfeit.cli.folders import output_folder
 from surfeit.cli.names import published_recipe
+from surfeit.cli.initials import InitialOptions
 from surfeit.cli.options import Machine, Places, seeds_of
 from surfeit.cli.progress import Teller, telling
 from surfeit.cli.recipes import RecipeOptions
@@ -139,6 +140,7 @@ class Search:
 _EVALUATE_EVERY = 100  # steps
 _DEEPEST = 100  # level: those below it are as large
 _PLACES, _MACHINE, _OPTIONS, _SEARCH = Places(), Machine(), RecipeOptions(), Search()
+_INITIALS = InitialOptions()
 
 
 def tickets(
@@ -156,6 +158,7 @@ def tickets(
     quiet: Quiet = False,
     search: Search = _SEARCH,
     options: RecipeOptions = _OPTIONS,
+    initials: InitialOptions = _INITIALS,
     places: Places = _PLACES,
     machine: Machine = _MACHINE,
 ) -> None:
@@ -187,14 +190,14 @@ def tickets(
     published = replace(published_recipe(model, data), evaluate_every=_EVALUATE_EVERY)
     recipe = options.applied_to(published)
     check_names(model, data)
-    builder = trainable(model)
+    builder = initials.applied_to(trainable(model))
     from surfeit.core import Streams
     from surfeit.procedures.tickets import find_tickets
     from surfeit.train.building import built
 
     store, numerics = places.store, machine.numerics
     dataset = places.data_named(data, label_noise)
-    folder = out or folder_of("tickets", model, data, label_noise)
+    folder = out or folder_of("tickets", initials.named(model), data, label_noise)
     with output_folder(folder), telling(quiet) as teller:
         network = built(builder, dataset, Streams(seed).get("init"))
         size = replicates * _size(network, dataset, recipe, config)

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from surfeit.cli.builders import check_names, trainable
 from surfeit.cli.flags import LabelNoise, Quiet, TrainedData, TrainedModel, TrainedObjective
+from surfeit.cli.initials import InitialOptions
 from surfeit.cli.options import Carrying, Machine, Places
 from surfeit.cli.progress import telling, training_teller
 from surfeit.cli.recipes import RecipeOptions
@@ -15,6 +16,7 @@ from surfeit.cli.sizes import LARGE, in_words, say_if_large
 from surfeit.cli.values import Seed, Whole
 
 _PLACES, _MACHINE, _CARRYING, _OPTIONS = Places(), Machine(), Carrying(), RecipeOptions()
+_INITIALS = InitialOptions()
 
 
 def train(
@@ -29,6 +31,7 @@ def train(
     per_decade: Annotated[Whole, Parameter(name="--snapshots-per-decade")] = 0,
     quiet: Quiet = False,
     options: RecipeOptions = _OPTIONS,
+    initials: InitialOptions = _INITIALS,
     places: Places = _PLACES,
     machine: Machine = _MACHINE,
     carrying: Carrying = _CARRYING,
@@ -60,7 +63,7 @@ def train(
     base = report_recipe(model) if recipe == "report" else Recipe()
     chosen = options.applied_to(base)
     check_names(model, data)
-    minimised, builder = objective_named(objective), trainable(model)
+    minimised, builder = objective_named(objective), initials.applied_to(trainable(model))
     from surfeit.train import Snapshots
     from surfeit.train import train as train_run
     from surfeit.train.job import Job

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
         Residual,
         ShiftNoise,
     )
-    from surfeit.models.catalog import MODELS, builder_named, name_of
+    from surfeit.models.catalog import EXAMPLES, FORMS, MODELS, builder_named, has_form, name_of
     from surfeit.models.drawn import DrawnAs, drawn_as, initial_of
-    from surfeit.models.initialise import INITIALS, Initial, initialise_
+    from surfeit.models.initial import INITIALS, Initial
+    from surfeit.models.initialise import initialise_
     from surfeit.models.networks import (
         ACTIVATIONS,
         NORMALISATIONS,
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACTIVATIONS",
+    "EXAMPLES",
+    "FORMS",
     "INITIALS",
     "MODELS",
     "NORMALISATIONS",
@@ -73,6 +76,7 @@ __all__ = [
     "describe",
     "drawn_as",
     "foreign_part",
+    "has_form",
     "initial_of",
     "initialise_",
     "is_rebuildable",

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from surfeit.core import Streams
-from surfeit.models.initialise import Initial, initialise_
+from surfeit.models.initial import Initial
+from surfeit.models.initialise import initialise_
 from surfeit.models.networks import Builder, Shape
 
 

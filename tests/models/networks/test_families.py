@@ -50,7 +50,9 @@ NAMES = {
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_and_its_builder_say_the_same_network(name):
     shape = (3, 4, 4)
-    named, built = (make(input_shape=shape, classes=3) for make in (builder_named(name), NAMES[name]))
+    named, built = (
+        make(input_shape=shape, classes=3) for make in (builder_named(name), NAMES[name])
+    )
     assert describe(named) == describe(built)
     assert digest(tensors_of(named)) == digest(tensors_of(built))
     assert name_of(NAMES[name]) == name_of(builder_named(name)) == name

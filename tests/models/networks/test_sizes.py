@@ -177,7 +177,9 @@ def test_convolutions_before_a_batch_normalisation_have_no_bias():
 
 
 def test_options_of_mlp_stand_between_its_layers():
-    model = mlp((5, 4), activation="maxout", normalise="noisy-batch", dropout=0.5, input_dropout=0.2)
+    model = mlp(
+        (5, 4), activation="maxout", normalise="noisy-batch", dropout=0.5, input_dropout=0.2
+    )
     assert list(dict(model.named_children())) == [
         *("flatten", "dropout0", "fc1", "bn1", "noise1", "maxout1", "dropout1"),
         *("fc2", "bn2", "noise2", "maxout2", "dropout2", "fc3"),
@@ -216,7 +218,10 @@ def test_chain_is_an_mlp_of_equal_layers():
         (lambda: mlp((5,), normalise="nosy-batch"), "did you mean 'noisy-batch'"),
         (lambda: mlp((5,), dropout=1.0), r"dropout must be in \[0, 1\), got 1.0"),
         (lambda: mlp((5,), input_dropout=-0.1), r"input_dropout must be in \[0, 1\), got -0.1"),
-        (lambda: mlp((5,), activation="radial", normalise="batch"), "radial basis units have nothing"),
+        (
+            lambda: mlp((5,), activation="radial", normalise="batch"),
+            "radial basis units have nothing",
+        ),
     ],
 )
 def test_sizes_that_cannot_be_are_refused_in_words(build, words):

@@ -51,9 +51,7 @@ class Places:
             ValueError: if the network cannot be followed.
         """
         layers = self.structure.layers.items()
-        return maskings(
-            self.structure, [name for name, layer in layers if layer.multiplies]
-        )
+        return maskings(self.structure, [name for name, layer in layers if layer.multiplies])
 
     @cached_property
     def sizes(self) -> dict[str, int]:
