@@ -1,4 +1,4 @@
-"""Blocks of our own: what they compute, and that a description builds them again and nothing else."""
+"""Blocks of our own: what they compute, and that a description builds them and nothing else."""
 
 import hashlib
 import json

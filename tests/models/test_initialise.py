@@ -63,7 +63,7 @@ def test_weights_have_the_variance_of_their_law_within_its_standard_error(kind, 
         expected = 1.0 if kind == "normal" else 2 / FAN_IN[name]
     weight = drawn(name, kind, scale) / scale
     relative = weight.square().mean().item() / expected - 1
-    # The mean square of n draws: a Gaussian's has the relative variance 2 / n, a uniform one 0.8 / n.
+    # The mean square of n draws has the relative variance 2 / n if Gaussian, 0.8 / n if uniform.
     spread = 0.8 if kind.endswith("uniform") else 2.0
     assert abs(relative) < 4 * math.sqrt(spread / weight.numel())
     assert abs(weight.mean()) < 4 * math.sqrt(expected / weight.numel())

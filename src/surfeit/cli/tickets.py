@@ -23,8 +23,8 @@ from surfeit.cli.flags import (
     open_text,
 )
 from surfeit.cli.folders import output_folder
-from surfeit.cli.names import published_recipe
 from surfeit.cli.initials import InitialOptions
+from surfeit.cli.names import published_recipe
 from surfeit.cli.options import Machine, Places, seeds_of
 from surfeit.cli.progress import Teller, telling
 from surfeit.cli.recipes import RecipeOptions

@@ -30,10 +30,11 @@ def describe(model: nn.Module) -> dict[str, Any]:
 
     One of torch's own modules, or a (nested) `nn.Sequential` of them, is described whole and can be
     built again by `rebuild`, and so are the blocks of `models.blocks`, wherever they stand: a
-    module at its second place is named by the first, and parameters that are one are listed. Anything else is described by its class and its printed structure, by
-    what is shared within it, and by its first part that `rebuild` cannot build; that tells two
-    architectures apart but cannot be built from. So is a module with hooks or a forward pass of its
-    own, and one that was changed after it was made in a way that no option of its class says.
+    module at its second place is named by the first, and parameters that are one are listed.
+    Anything else is described by its class and its printed structure, by what is shared within it,
+    and by its first part that `rebuild` cannot build; that tells two architectures apart but cannot
+    be built from. So is a module with hooks or a forward pass of its own, and one that was changed
+    after it was made in a way that no option of its class says.
 
     Of a compiled or parallel network what is within is described.
 

@@ -96,7 +96,7 @@ class Family:
         return partial(self._function, *((numbers,) if self.many else numbers), **chosen)
 
     def name_of(self, builder: Any) -> str | None:
-        """The name of a builder, the family's function or a `partial` of it; None if it has none."""
+        """The name of a builder: the family's function or a `partial` of it; or None."""
         called = builder if isinstance(builder, partial) else partial(builder)
         signature = inspect.signature(self._function)
         try:

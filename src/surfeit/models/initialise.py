@@ -23,9 +23,9 @@ def initialise_(
 
     `w ~ N(0, 2 / (fan_in + fan_out))` unless another law is given, where a convolution's fans count
     its kernel's positions; biases are zero, normalisations start as the identity with fresh
-    statistics. Centres of radial basis units are of a law of their own, see `RadialBasis`. Layers of
-    other kinds (recurrent ones, attention's queries, keys and values, embeddings) keep the numbers
-    that they were built with, and so does a weight that others are computed into.
+    statistics. Centres of radial basis units are of a law of their own, see `RadialBasis`. Layers
+    of other kinds (recurrent ones, attention's queries, keys and values, embeddings) keep the
+    numbers that they were built with, and so does a weight that others are computed into.
 
     Args:
         model: any module, which is returned.

@@ -17,7 +17,8 @@ def prunable(model: nn.Module, also: Iterable[str] = ()) -> list[str]:
     Those of recurrent layers (`lstm.weight_ih_l0`, `lstm.weight_hh_l0`) and of attention
     (`attention.in_proj_weight`) among them. Biases and the parameters of normalisations never are
     unless named, nor are embeddings, tables that inputs are looked up in, centres of radial basis
-    units, and parameters that a module holds itself: `surfeit.prune.coverage` says which, and how much of the network that is.
+    units, and parameters that a module holds itself: `surfeit.prune.coverage` says which, and how
+    much of the network that is.
 
     >>> prunable(lenet_300_100())
     ['fc1.weight', 'fc2.weight', 'fc3.weight']

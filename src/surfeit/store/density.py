@@ -15,8 +15,8 @@ _UNMULTIPLIED = ("Embedding", "EmbeddingBag", "RadialBasis")
 def density_of(run: Run, mask: "Mapping[str, Tensor] | None" = None) -> float:
     """The fraction of the layers' weights that a mask keeps; 1 if it names none of them.
 
-    Of all that a mask may hold: embeddings and centres do not count, unless it names them, and a tensor that
-    several layers' weights are in counts once.
+    Of all that a mask may hold: embeddings and centres do not count, unless it names them, and a
+    tensor that several layers' weights are in counts once.
 
     Args:
         run: whose layers.

@@ -17,11 +17,11 @@ from surfeit.core.importing import absolute, named_object, reference
 from surfeit.data import Dataset
 from surfeit.models import (
     Builder,
+    DrawnAs,
+    Initial,
     OwnBuilder,
     Shape,
     builder_named,
-    DrawnAs,
-    Initial,
     describe,
     drawn_as,
     foreign_part,

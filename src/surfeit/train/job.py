@@ -42,7 +42,6 @@ from surfeit.models import (
 )
 from surfeit.store import SCHEMA, Objects, Run, canonical, canonical_json, key_of
 from surfeit.train.building import (
-    Drawn,
     Origin,
     built,
     draws_by_law,

@@ -1,4 +1,4 @@
-"""The library's networks, one family a file: each a plain `nn.Sequential` with readable layer names.
+"""The library's networks, a family a file: each a plain `nn.Sequential` with readable layer names.
 
 Every builder takes `input_shape`, `classes` (how many outputs) and a `generator`; without a
 generator the weights are those of seed 0. Fully connected networks take inputs of any shape,

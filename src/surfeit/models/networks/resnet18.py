@@ -50,8 +50,8 @@ def resnet18(
 
 
 def _block(channels: int, filters: int, stride: int) -> nn.Module:
-    before = OrderedDict(bn1=nn.BatchNorm2d(channels), relu1=nn.ReLU())
-    body = OrderedDict(
+    before: OrderedDict[str, nn.Module] = OrderedDict(bn1=nn.BatchNorm2d(channels), relu1=nn.ReLU())
+    body: OrderedDict[str, nn.Module] = OrderedDict(
         conv1=convolution(channels, filters, stride=stride, bias=False),
         bn2=nn.BatchNorm2d(filters),
         relu2=nn.ReLU(),
@@ -60,4 +60,5 @@ def _block(channels: int, filters: int, stride: int) -> nn.Module:
     if stride == 1 and channels == filters:
         return Residual(nn.Sequential(before | body))
     projection = convolution(channels, filters, 1, stride=stride, bias=False)
-    return nn.Sequential(before | {"sum": Residual(nn.Sequential(body), projection)})
+    before["sum"] = Residual(nn.Sequential(body), projection)
+    return nn.Sequential(before)

@@ -92,7 +92,8 @@ def layers(model: nn.Module) -> dict[str, Layer]:
 
     `Linear`, `Bilinear`, convolutions and transposed convolutions of 1 to 3 dimensions, recurrent
     layers and cells (of several levels or directions, each by itself), the projections of
-    `MultiheadAttention`, embeddings, and `RadialBasis`. A module at several places is one layer, by its first.
+    `MultiheadAttention`, embeddings, and `RadialBasis`. A module at several places is one layer, by
+    its first.
 
     >>> list(layers(lenet_300_100()))
     ['fc1', 'fc2', 'fc3']
@@ -137,7 +138,8 @@ def prunable(model: nn.Module) -> list[str]:
     """The names of the parameters that hold layers' weights, in the order of the parameters.
 
     Embeddings are tables that inputs are looked up in, and radial basis units have centres: no
-    weights that inputs are multiplied with. They are left out. A weight that two layers share has the first one's name.
+    weights that inputs are multiplied with. They are left out. A weight that two layers share has
+    the first one's name.
 
     Raises:
         ValueError: if a layer computes its weight from other parameters.
