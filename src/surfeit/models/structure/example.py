@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.rnn import RNNBase
 
+from surfeit.models.blocks import RadialBasis
 from surfeit.models.structure.as_found import as_found
 from surfeit.models.structure.calls import (
     Passes,
@@ -70,6 +71,8 @@ def _candidates(model: nn.Module, like: Tensor) -> Iterator[Tensor]:
     for module in model.modules():
         if isinstance(module, nn.Linear):
             yield drawn(1, module.in_features)
+        elif isinstance(module, RadialBasis):
+            yield drawn(1, module.inputs)
         elif isinstance(module, _ConvNd):
             for side in _SIDES:
                 yield drawn(1, module.in_channels, *[side] * len(module.kernel_size))
