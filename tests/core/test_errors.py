@@ -24,3 +24,9 @@ def test_busy_is_a_store_error_and_a_surfeit_error():
 
 def test_the_name_of_a_network_that_is_one_layer_is_seen():
     assert str(unknown("layer", "fc1", [""])) == "no layer 'fc1': one of \"\""
+
+
+def test_names_that_begin_with_what_was_given_are_suggested_first():
+    words = str(unknown("model", "lenet", ["resnet-20", "lenet-300-100"]))
+    assert "did you mean 'lenet-300-100' or 'resnet-20'?" in words
+    assert "did you mean" not in str(unknown("layer", "b", ["b-one", "b-two"]))

@@ -15,6 +15,7 @@ from surfeit.prune import (
 )
 
 SHAPE = (3, 6, 6)
+_MOST = 8  # layers of a network: the blocks of two stages
 
 
 def network(name: str) -> nn.Module:
@@ -73,7 +74,7 @@ def test_masks_and_outputs_without_units_are_those_of_a_full_pass(name):
     structure = Structure.of(model, x[:1])
     assert structure.outputs == [list(structure.layers)[-1]]
     assert len(structure.removable) == len(structure.layers) - 1
-    for layer in structure.removable:
+    for layer in structure.removable[:_MOST]:
         expected = without(model, layer, [0, 1], x)
         assert not torch.allclose(expected, model(x))
         found = outputs_without(model, layer, torch.tensor([0, 1]), x, structure=structure)

@@ -57,7 +57,9 @@ def unknown(kind: str, given: object, allowed: Iterable[str]) -> ValueError:
     ValueError("no data set 'minst': did you mean 'mnist'? (one of: mnist, digits)")
     """
     names = [name or '""' for name in allowed]  # "" is a network that is one layer
-    near = get_close_matches(str(given), names, n=3, cutoff=0.5)
+    begun = [name for name in names if len(str(given)) > 2 and name.startswith(f"{given}-")]
+    close = get_close_matches(str(given), names, n=3, cutoff=0.5)
+    near = list(dict.fromkeys([*begun, *close]))[:3]  # who types too little means the beginning
     hint = f": did you mean {' or '.join(repr(name) for name in near)}?" if near else ":"
     choices = f"(one of: {', '.join(names)})" if near else f"one of {', '.join(names) or 'none'}"
     return ValueError(f"no {kind} {str(given)!r}{hint} {choices}")
