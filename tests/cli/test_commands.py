@@ -84,6 +84,18 @@ def test_an_objective_that_cannot_be_minimised_is_told(root, capsys, name, words
     assert words in " ".join(capsys.readouterr().err.split())
 
 
+def test_train_draws_from_the_law_that_is_named(root, capsys):
+    plain = trained(root, capsys)
+    key = trained(root, capsys, "--initial", "normal", "--initial-scale", "0.01")
+    scaled = trained(root, capsys, "--initial-scale", "3")
+    assert trained(root, capsys, "--initial", "glorot-normal") == plain
+    run, first, larger = (Store(root).find(one) for one in (key, plain, scaled))
+    assert run.config["initial"] == "normal * 0.01"
+    assert run.tensors(0)["fc1.weight"].std() < 0.011 < first.tensors(0)["fc1.weight"].std()
+    ratio = larger.tensors(0)["fc1.weight"] / first.tensors(0)["fc1.weight"]
+    assert ratio.sub(3).abs().max() < 1e-5
+
+
 def test_train_takes_every_flag_of_the_recipe(root, capsys):
     flags = "--steps 12 --lr 0.05 --momentum 0.9 --nesterov --schedule steps --milestones 4 8"
     more = "--decay 0.5 --warmup-steps 2 --weight-decay 0.001 --l1 0.0001 --clip-norm 1"
@@ -117,6 +129,11 @@ def test_report_recipe_can_be_shortened(root, capsys):
     ("arguments", "words"),
     [
         (["train", "--model", "lenet"], "did you mean 'lenet-300-100'"),
+        (["train", "--model", "resnet-21"], "depth must be 6 n + 2, such as 20"),
+        (["train", "--model", "mlp-5-tahn"], "Such networks are called mlp-W1-W2-"),
+        (["train", "--initial", "he-nromal"], "did you mean 'he-normal'"),
+        (["train", "--initial-scale", "0"], "scale of initial weights must be above 0, got 0.0"),
+        (["tickets", "--initial", "he"], "no law of initial weights 'he'"),
         (["train", "--data", "minst"], "did you mean 'mnist'"),
         (["train", "--recipe", "repot"], "did you mean 'report'"),
         (["train", "--optimizer", "sdg"], "did you mean 'sgd'"),

@@ -204,6 +204,9 @@ def test_chain_is_an_mlp_of_equal_layers():
     [
         (lambda: resnet(21), r"depth must be 6 n \+ 2, such as .* got 21"),
         (lambda: resnet(2), "got 2"),
+        (lambda: resnet(600_002), "and at most 10,000, got 600002"),
+        (lambda: densenet(300_004, 1), "and at most 10,000, got 300004"),
+        (lambda: chain(10**12, 1), "at least 1 and at most 10,000, got 1000000000000"),
         (lambda: resnet(18), "or 18: resnet18"),
         (lambda: resnet(8, 0), r"every width must be at least 1, got \(0,\)"),
         (lambda: resnet(8, normalise="bacth"), "no normalisation 'bacth': did you mean 'batch'"),

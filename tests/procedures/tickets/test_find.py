@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import pyarrow.parquet as pq
@@ -11,7 +12,7 @@ from torch import nn
 
 from surfeit.core import CollapseError, Streams, digest, parameters
 from surfeit.execute import InProcess, Local
-from surfeit.models import lenet_300_100, mlp
+from surfeit.models import Initial, drawn_as, lenet_300_100, mlp
 from surfeit.procedures.tickets import CONTROLS, TicketConfig, failures, find_tickets
 from surfeit.procedures.tickets.table import SCHEMA
 from surfeit.prune import unit_densities
@@ -337,6 +338,22 @@ def test_a_module_of_ones_own_is_searched_in_this_process_and_left_alone(blobs, 
     kept = ticket.mask["first.weight"]
     assert set(dealt[kept].tolist()) <= set(own.flatten().tolist())
     assert not torch.equal(dealt[kept], own[kept])
+
+
+def test_controls_are_drawn_from_the_law_of_the_dense_network(blobs, store):
+    law = Initial("normal", 0.01)
+    builder = drawn_as(partial(mlp, (60,)), law)
+    table = find_tickets(
+        *(builder, blobs, RECIPE, TicketConfig(levels=1, controls=("reinit",))), store=store
+    )
+    dense, ticket, control = (store.find(key) for key in table["run"].to_pylist())
+    assert dense.config["initial"] == law.in_key()
+    kept = ticket.mask["fc1.weight"]
+    own, anew = (run.tensors(0)["fc1.weight"] for run in (dense, control))
+    assert not torch.equal(own[kept], anew[kept])
+    for value in (own, anew[kept]):
+        n = value.numel()
+        assert abs(value.square().mean() / 0.01**2 - 1) < 4 * (2 / n) ** 0.5
 
 
 def test_a_module_of_the_library_keeps_its_own_weights_in_every_replicate(blobs, store):

@@ -14,6 +14,9 @@ Shape = tuple[int, ...]
 """The shape of one input: (channels, height, width) of an image, (features,) of a vector."""
 
 
+_DEEPEST = 10_000  # ten times the deepest that was published; to build more takes minutes
+
+
 class Builder(Protocol):
     """A function that builds a network for the shape of a data set's inputs and its outputs."""
 
@@ -48,6 +51,23 @@ def check(widths: Sequence[int], input_shape: Shape, classes: int) -> None:
         )
     if classes < 1:
         raise ValueError(f"classes must be at least 1, got {classes}")
+
+
+def check_depth(depth: int, *, least: int, form: str, fits: bool = True) -> None:
+    """Says so if there is no network of a depth.
+
+    Args:
+        depth: layers.
+        least: the smallest.
+        form: what depths may be, in words.
+        fits: whether the depth is of that form.
+
+    Raises:
+        ValueError: with the form.
+    """
+    if not least <= depth <= _DEEPEST or not fits:
+        most = f" and at most {_DEEPEST:,}" if depth > _DEEPEST else ""
+        raise ValueError(f"depth must be {form}{most}, got {depth}")
 
 
 def check_images(widths: Sequence[int], input_shape: Shape, classes: int) -> None:

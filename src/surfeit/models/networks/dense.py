@@ -10,7 +10,7 @@ from torch import nn
 
 from surfeit.models.blank import blank
 from surfeit.models.blocks import RadialBasis
-from surfeit.models.networks.building import Shape, check, finish
+from surfeit.models.networks.building import Shape, check, check_depth, finish
 from surfeit.models.networks.parts import (
     MAXOUT_PIECES,
     Activation,
@@ -100,10 +100,9 @@ def chain(
         activation, normalise, input_shape, classes, generator: as in `mlp`.
 
     Raises:
-        ValueError: if the depth is not positive, and as `mlp`.
+        ValueError: if the depth is not positive or above 10,000, and as `mlp`.
     """
-    if depth < 1:
-        raise ValueError(f"depth must be at least 1, got {depth}")
+    check_depth(depth, least=1, form="at least 1")
     return mlp(
         (width,) * depth,
         activation=activation,

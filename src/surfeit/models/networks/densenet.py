@@ -7,7 +7,7 @@ from torch import nn
 
 from surfeit.models.blank import blank
 from surfeit.models.blocks import Concatenated
-from surfeit.models.networks.building import Shape, check_images, finish
+from surfeit.models.networks.building import Shape, check_depth, check_images, finish
 from surfeit.models.networks.parts import convolution
 
 _FIRST = 16  # filters of the first convolution
@@ -34,13 +34,12 @@ def densenet(
         input_shape, classes, generator: as in `mlp`.
 
     Raises:
-        ValueError: if the depth is of another form, a width, a side or the number of classes is
-            not positive, or the inputs are no images.
+        ValueError: if the depth is of another form or above 10,000, a width, a side or the number
+            of classes is not positive, or the inputs are no images.
 
     Source: Huang, Liu, van der Maaten and Weinberger 2017, section 3 and table 2.
     """
-    if depth < 7 or depth % 3 != 1:
-        raise ValueError(f"depth must be 3 n + 4, such as 22, 40 or 100, got {depth}")
+    check_depth(depth, least=7, form="3 n + 4, such as 22, 40 or 100", fits=depth % 3 == 1)
     check_images([growth], input_shape, classes)
     channels = _FIRST
     parts: OrderedDict[str, nn.Module] = OrderedDict()

@@ -8,7 +8,7 @@ from torch import nn
 
 from surfeit.models.blank import blank
 from surfeit.models.blocks import Residual
-from surfeit.models.networks.building import Shape, check_images, finish
+from surfeit.models.networks.building import Shape, check_depth, check_images, finish
 from surfeit.models.networks.parts import (
     Normalisation,
     Part,
@@ -46,16 +46,15 @@ def resnet(
         input_shape, classes, generator: as in `mlp`.
 
     Raises:
-        ValueError: if the depth is of another form, a width, a side or the number of classes is
-            not positive, the inputs are no images, or there is no normalisation of this name.
+        ValueError: if the depth is of another form or above 10,000, a width, a side or the number
+            of classes is not positive, the inputs are no images, or there is no normalisation of
+            this name.
 
     Source: He, Zhang, Ren and Sun 2016, "Deep residual learning for image recognition", section
     4.2 and table 6.
     """
-    if depth < 8 or depth % 6 != 2:
-        raise ValueError(
-            f"depth must be 6 n + 2, such as 20, 32, 44, 56 or 110 (or 18: resnet18), got {depth}"
-        )
+    form = "6 n + 2, such as 20, 32, 44, 56 or 110 (or 18: resnet18)"
+    check_depth(depth, least=8, form=form, fits=depth % 6 == 2)
     check_images([width], input_shape, classes)
     check_kinds(normalise=normalise)
     channels = width * _STAGES[0]
