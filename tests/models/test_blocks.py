@@ -172,6 +172,7 @@ def test_shift_noise_says_what_was_given(options, words):
 
 
 SHARED = nn.Linear(4, 4)
+TWICE = Residual(nn.Linear(4, 4))
 STREAM = nn.Sequential(
     nn.Linear(4, 4),
     Residual(nn.Sequential(SHARED, nn.Tanh(), nn.Sequential(nn.Linear(4, 4)))),
@@ -189,6 +190,7 @@ STREAM = nn.Sequential(
     [
         (STREAM, (5, 4)),
         (Residual(nn.Linear(4, 4)), (5, 4)),
+        (nn.Sequential(TWICE, nn.ReLU(), TWICE), (5, 4)),
         (Concatenated(Residual(nn.Conv2d(4, 4, 1))), (5, 4, 3, 3)),
         (RadialBasis(4, 2), (5, 4)),
         (nn.Sequential(Residual(nn.Sequential(), nn.Sequential(nn.BatchNorm1d(4)))), (5, 4)),
@@ -200,7 +202,7 @@ STREAM = nn.Sequential(
             (5, 4),
         ),
     ],
-    ids=["stream", "residual", "concatenated", "radial", "empty", "transformer"],
+    ids=["stream", "residual", "twice", "concatenated", "radial", "empty", "transformer"],
 )
 def test_rebuilt_blocks_give_the_same_outputs_and_description(model, shape, training):
     built, x = again(model), x_of(*shape)

@@ -108,7 +108,7 @@ class Family:
         given.apply_defaults()
         sizes = [given.arguments[size] for size in self.sizes]
         if self.many:
-            sizes = list(sizes[0])
+            sizes = list(sizes[0]) if isinstance(sizes[0], tuple | list) else []
         if (self.many and not sizes) or any(type(one) is not int or one < 1 for one in sizes):
             return None
         words = [str(size) for size in sizes]

@@ -84,6 +84,7 @@ def own(**options: object) -> nn.Module:
     [
         mlp,
         partial(mlp, ()),
+        partial(mlp, 5),
         partial(mlp, (0,)),
         partial(mlp, (5.0,)),
         partial(mlp, (5,), classes=3),
