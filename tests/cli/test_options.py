@@ -30,6 +30,17 @@ def test_options_of_a_recipe_reach_it(tmp_path):
     assert (recipe["targeted_share"], recipe["targeted_granularity"]) == (0.4, "unit")
 
 
+def test_noise_of_a_recipe_reaches_it_and_is_no_noise_of_the_data(tmp_path):
+    flags = "--input-noise 0.1 --weight-noise 0.2 --batch-label-noise 0.3 --drop-connect 0.4"
+    flags += " --max-norm 5 --model mlp-6 --steps 2 --quiet"
+    assert call("train", *flags.split(), "--root", tmp_path) == 0
+    (run,) = Store(tmp_path).runs()
+    recipe = run.identity["config"]["recipe"]
+    given = ("input_noise", "weight_noise", "label_noise", "drop_connect", "max_norm")
+    assert [recipe[name] for name in given] == [0.1, 0.2, 0.3, 0.4, 5.0]
+    assert run.about["data"] == "digits"
+
+
 @pytest.mark.parametrize("command", ["train", "tickets", "instability", "supermasks"])
 def test_help_names_all_models_and_data_sets(command, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")

@@ -83,6 +83,13 @@ def test_report_recipe_of_vgg_falls_by_ten_twice():
         ({"targeted_dropout": 0.5}, "needs both a rate and a share above 0"),
         ({"targeted_share": 0.5}, "got targeted_dropout=0.0 and targeted_share=0.5"),
         ({"targeted_granularity": "unit"}, "it needs its rate"),
+        ({"input_noise": -0.1}, "input_noise must be >= 0, got -0.1"),
+        ({"weight_noise": math.inf}, "weight_noise must be >= 0, got inf"),
+        ({"weight_noise": None}, "weight_noise must be >= 0, got None"),
+        ({"label_noise": 1.1}, r"label_noise must be in \[0, 1\], got 1.1"),
+        ({"drop_connect": 1.0}, r"drop_connect must be in \[0, 1\), got 1.0"),
+        ({"drop_connect": math.nan}, r"drop_connect must be in \[0, 1\), got nan"),
+        ({"max_norm": 0.0}, "max_norm must be > 0, got 0.0"),
     ],
 )
 def test_recipe_error_says_what_was_given_and_what_is_allowed(options, words):
@@ -118,6 +125,11 @@ CHANGES = {
     "targeted_dropout": 0.5,
     "targeted_share": 0.5,
     "targeted_granularity": "unit",
+    "input_noise": 0.1,
+    "weight_noise": 0.1,
+    "label_noise": 0.1,
+    "drop_connect": 0.5,
+    "max_norm": 2.0,
 }
 NEEDS = {
     "nesterov": {"momentum": 0.5},
@@ -139,9 +151,24 @@ def test_a_change_in_any_field_changes_the_key(name):
         assert canonical_json(changed) != canonical_json(Recipe(**needs))
 
 
-@pytest.mark.parametrize("name", ["critical_share", "targeted_dropout", "targeted_granularity"])
+LATER = ("critical_share", "targeted_dropout", "targeted_granularity", "input_noise")
+LATER += ("weight_noise", "label_noise", "drop_connect", "max_norm")
+
+
+@pytest.mark.parametrize("name", LATER)
 def test_options_that_came_later_are_not_in_the_keys_of_recipes_without_them(name):
     assert name not in canonical_json(Recipe())
+
+
+def test_the_key_of_a_recipe_is_what_it_was():
+    """As of version 0.1: whatever comes later must not change the keys of runs that are there."""
+    assert canonical_json(Recipe()) == (
+        '{"alpha":0.99,"augmentation":null,"augmentation_pixels":4,"batch_size":128,"beta1":0.9,'
+        '"beta2":0.999,"clip_norm":null,"decay":0.1,"decay_steps":null,"epochs":40,'
+        '"epsilon":1e-08,"l1":0.0,"lr":0.1,"milestones":[],"momentum":0.0,"nesterov":false,'
+        '"optimizer":"sgd","patience":null,"schedule":"constant","steps":null,"warmup_steps":0,'
+        '"weight_decay":0.0}'
+    )
 
 
 def test_steps_and_epochs_count_the_ragged_batch():

@@ -1,7 +1,7 @@
 """What may be changed of a recipe, as a group of flags."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 from cyclopts import Group, Parameter
 
@@ -84,6 +84,16 @@ class RecipeOptions:
     targeted_share: float | None = None
     "The share of the smallest weights or units, in [0, 1), that targeted dropout may drop."
     targeted_granularity: GranularityName | None = None
+    input_noise: float | None = None
+    "Standard deviation of Gaussian noise on each step's inputs."
+    weight_noise: float | None = None
+    "Standard deviation of Gaussian noise on the weights at which each gradient is taken."
+    label_noise: Annotated[float | None, Parameter(name="--batch-label-noise")] = None
+    "Share of each batch's labels drawn anew from all classes; its mean is label smoothing."
+    drop_connect: float | None = None
+    "The rate in [0, 1) at which each step leaves out each weight."
+    max_norm: float | None = None
+    "The largest norm of a unit's weight vector, to which longer ones are scaled after each step."
 
     def applied_to(self, base: "Recipe") -> "Recipe":
         """The recipe with the given options in place of its own.

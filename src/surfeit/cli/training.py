@@ -47,7 +47,7 @@ def train(
         'report' for the network's recipe in Heitmann 2020; without it SGD at 0.1, batch 128,
         40 epochs. The flags below change it.
     seed
-        Of initial weights, order, augmentation and dropout.
+        Of initial weights, order, augmentation, dropout and noise.
     keep_every
         Keep the weights at the end of every n-th epoch; 0 for the first and last step only.
     per_decade

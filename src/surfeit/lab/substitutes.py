@@ -19,6 +19,7 @@ from surfeit.train import Recipe
 METHOD = (
     *("optimizer", "momentum", "nesterov", "schedule", "weight_decay", "l1", "augmentation"),
     *("critical_share", "targeted_dropout"),
+    *("input_noise", "weight_noise", "label_noise", "drop_connect", "max_norm"),
 )
 """What of a recipe is method; rates, batches and lengths go with the size of a network."""
 

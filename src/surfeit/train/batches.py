@@ -1,4 +1,4 @@
-"""Which examples a step trains on, how their images are changed, and where they lie."""
+"""Which examples a step trains on, how inputs and labels are changed, and where they lie."""
 
 from collections.abc import Mapping
 
@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from surfeit.core import Split, Streams
+from surfeit.train.noise import noisy, relabelled
 from surfeit.train.recipe import Recipe
 
 _ALIGNMENT = 64  # bytes: where torch puts its own tensors
@@ -15,29 +16,38 @@ _ALIGNMENT = 64  # bytes: where torch puts its own tensors
 class Batches:
     """The training examples in each epoch's own order, batch by batch.
 
-    The order is drawn from (seed, epoch) and the augmentation from (seed, step): any step's batch
-    can be had at any time, which is all that a resumed run needs.
+    The order is drawn from (seed, epoch), augmentation and noise from (seed, step): any step's
+    batch can be had at any time, which is all that a resumed run needs.
 
     Args:
         split: the training examples, on the device.
         black: the normalised value of a black pixel, by channel; read where the recipe augments.
-        recipe: batch size and augmentation.
+        recipe: batch size, augmentation, and noise on inputs and labels.
         streams: the run's random streams.
+        classes: that labels are drawn from; read where the recipe replaces labels.
     """
 
     def __init__(
-        self, split: Split, black: Tensor | None, recipe: Recipe, streams: Streams
+        self,
+        split: Split,
+        black: Tensor | None,
+        recipe: Recipe,
+        streams: Streams,
+        classes: int | None = None,
     ) -> None:
-        self.split, self._black = split, black
+        self.split, self._black, self._classes = split, black, classes
         self._recipe, self._streams = recipe, streams
         self._epoch = -1
         self._order = self._targets = torch.empty(0, dtype=torch.int64)
         self.per_epoch = recipe.steps_per_epoch(len(split))
         self.batch_size = recipe.batch_size
-        self.augments = recipe.augmentation is not None
+        self.changes = bool(recipe.augmentation or recipe.input_noise or recipe.label_noise)
 
     def at(self, step: int) -> tuple[slice, Tensor, Tensor]:
-        """Place in the epoch's order, inputs and targets of the update after `step` updates."""
+        """Place in the epoch's order, inputs and targets of the update after `step` updates.
+
+        Both are as they are trained on: `targets_seen` and `drawn` have the data's own labels.
+        """
         epoch, position = divmod(step, self.per_epoch)
         self._draw(epoch)
         begin = position * self._recipe.batch_size
@@ -53,7 +63,16 @@ class Batches:
                 flip=self._recipe.augmentation == "crop-flip",
                 generator=self._streams.get("augmentation", step),
             )
-        return place, inputs, self._targets[place]
+        if deviation := self._recipe.input_noise:
+            inputs = noisy(inputs, deviation, self._streams.get("input noise", step))
+        return place, inputs, self._labels(place, step)
+
+    def _labels(self, place: slice, step: int) -> Tensor:
+        targets, share = self._targets[place], self._recipe.label_noise
+        if not share:
+            return targets
+        assert self._classes is not None
+        return relabelled(targets, share, self._classes, self._streams.get("label noise", step))
 
     def drawn(self, epoch: int) -> tuple[Tensor, Tensor]:
         """The epoch's order, int64 [examples], and all targets in it."""

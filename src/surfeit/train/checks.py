@@ -20,6 +20,8 @@ from surfeit.prune import check_alive
 from surfeit.train.building import Origin
 from surfeit.train.conduct import Numerics
 from surfeit.train.masking import targeted_layers
+from surfeit.train.max_norm import MaxNorm
+from surfeit.train.noise import is_weight
 from surfeit.train.pruning import Pruning
 from surfeit.train.recipe import Recipe
 from surfeit.train.snapshots import Snapshots
@@ -100,6 +102,9 @@ def check_fits(job: "Job") -> None:
         job.pruning.check(job.structure, job.network, job.first_mask(), job.objective)
     if job.recipe.targeted_dropout:
         targeted_layers(job.structure, job.trained)  # says so if there is none
+    _check_noise(job)
+    if job.recipe.max_norm is not None:
+        MaxNorm(job.network, job.trained, job.recipe.max_norm)  # says so if it has no layer
 
 
 def outputs_for_one(job: "Job", *, training: bool) -> torch.Tensor:
@@ -188,6 +193,28 @@ def _check_augmentation(job: "Job") -> None:
             f"{job.dataset.name} holds {describe_inputs(train)}: leave it None"
         )
     _ = job.dataset.black  # says so if it is not known
+
+
+def _check_noise(job: "Job") -> None:
+    """Says so if there is nothing that the recipe's noise could be put on."""
+    recipe, dataset = job.recipe, job.dataset
+    if recipe.label_noise and dataset.task != "classes":
+        raise ValueError(
+            f"label_noise draws labels anew, and the targets of {dataset.name} are real numbers: "
+            "leave it 0"
+        )
+    if recipe.input_noise and not dataset.train.inputs.is_floating_point():
+        raise ValueError(
+            f"input_noise adds real numbers to inputs, and those of {dataset.name} are of "
+            f"{str(dataset.train.inputs.dtype).removeprefix('torch.')}: leave it 0"
+        )
+    weights = any(is_weight(job.network.get_parameter(name)) for name in job.trained)
+    for name in ("weight_noise", "drop_connect"):
+        if getattr(recipe, name) and not weights:
+            raise ValueError(
+                f"{name} changes weights, parameters of more than one axis, and the network trains "
+                "none: leave it 0"
+            )
 
 
 def _check_fit(job: "Job") -> None:

@@ -53,7 +53,8 @@ class Course:
         self.splits = splits = splits or splits_of(job)
         black = job.dataset.black if job.recipe.augmentation else None
         black = None if black is None else black.to(job.numerics.device)
-        self.batches = Batches(splits["train"], black, job.recipe, job.streams)
+        classes = job.dataset.classes if job.dataset.task == "classes" else None
+        self.batches = Batches(splits["train"], black, job.recipe, job.streams, classes)
         self.model = skeleton(job.network).train()
         self._measure = Measure(job, self.model, splits, self.batches, self.state)
         self._metrics: dict[str, float] = {}

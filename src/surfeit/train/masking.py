@@ -79,6 +79,10 @@ class HeldMask:
         for stretch in self._stretches:
             stretch.flat.mul_(stretch.factor)
 
+    def within(self, params: Params) -> Params:
+        """Other values of the parameters with the removed weights at zero; they do not change."""
+        return without(params, self._kept)
+
     def of_gradients(self, grads: Sequence[Tensor]) -> list[Tensor]:
         """The gradients of the kept weights alone, so that no removed one counts in their norm."""
         masked = list(grads)

@@ -56,6 +56,21 @@ class Recipe:
             unit; see `surfeit.train.masking`. 0 for no targeted dropout.
         targeted_share: the share γ in [0, 1) of the smallest that are targeted.
         targeted_granularity: `weight` (of each unit) or `unit` (of each layer).
+        input_noise: the standard deviation of Gaussian noise that is added to each step's inputs,
+            >= 0, in their own unit: normalised images have about 1. After augmentation.
+        weight_noise: the standard deviation of Gaussian noise on the weights at which each step's
+            gradient is taken, >= 0; it moves the weights without the noise. Biases have none.
+        label_noise: the share, in [0, 1], of each step's labels that are replaced, afresh, by ones
+            drawn from all classes alike. Its mean is label smoothing, see
+            `surfeit.train.noise.relabelled`. Metrics of the training set are of the data's labels.
+        drop_connect: the rate in [0, 1) at which each step leaves out each weight; those that stay
+            are multiplied by 1 / (1 − rate). Biases stay.
+        max_norm: the largest Euclidean norm, > 0, of a unit's weight vector, to which longer ones
+            are scaled back after each step; None for no bound. See `surfeit.train.max_norm`.
+
+    What a step draws comes from (seed, step). Metrics of the training set are of the outputs as
+    they were trained on, with what disturbs them; weights that a mask removes have no noise, frozen
+    ones neither, nor are they left out.
 
     Raises:
         ValueError: if a value is out of its range, or an option is given that nothing would read.
@@ -88,6 +103,11 @@ class Recipe:
     targeted_dropout: float = field(default=0.0, metadata={NEUTRAL: 0.0})
     targeted_share: float = field(default=0.0, metadata={NEUTRAL: 0.0})
     targeted_granularity: Granularity = field(default="weight", metadata={NEUTRAL: "weight"})
+    input_noise: float = field(default=0.0, metadata={NEUTRAL: 0.0})
+    weight_noise: float = field(default=0.0, metadata={NEUTRAL: 0.0})
+    label_noise: float = field(default=0.0, metadata={NEUTRAL: 0.0})
+    drop_connect: float = field(default=0.0, metadata={NEUTRAL: 0.0})
+    max_norm: float | None = field(default=None, metadata={NEUTRAL: None})
 
     def __post_init__(self) -> None:
         if self.epochs is None and self.steps is None:
@@ -122,12 +142,14 @@ class Recipe:
         whole = ("epochs", "steps", "batch_size", "decay_steps", "patience", "augmentation_pixels")
         whole += ("evaluate_every",)
         _require(self, whole, lambda v: isinstance(v, int) and v >= 1, "an integer >= 1")
-        _require(self, ("lr", "epsilon", "clip_norm"), lambda v: 0 < v < float("inf"), "> 0")
-        fractions = ("momentum", "beta1", "beta2", "alpha", "targeted_share")
+        positive = ("lr", "epsilon", "clip_norm", "max_norm")
+        _require(self, positive, lambda v: 0 < v < float("inf"), "> 0")
+        fractions = ("momentum", "beta1", "beta2", "alpha", "targeted_share", "drop_connect")
         _require(self, fractions, lambda v: 0 <= v < 1, "in [0, 1)")
         _require(self, ("decay", "critical_share"), lambda v: 0 < v <= 1, "in (0, 1]")
-        _require(self, ("targeted_dropout",), lambda v: 0 <= v <= 1, "in [0, 1]")
-        _require(self, ("weight_decay", "l1"), lambda v: 0 <= v < float("inf"), ">= 0")
+        _require(self, ("targeted_dropout", "label_noise"), lambda v: 0 <= v <= 1, "in [0, 1]")
+        amounts = ("weight_decay", "l1", "input_noise", "weight_noise")
+        _require(self, amounts, lambda v: 0 <= v < float("inf"), ">= 0")
         warm = ("warmup_steps",)
         _require(self, warm, lambda v: isinstance(v, int) and v >= 0, "an integer >= 0")
         if self.epochs is not None and self.steps is not None:

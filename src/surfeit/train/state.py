@@ -15,7 +15,9 @@ from surfeit.train.batches import Batches
 from surfeit.train.gradients import gradient_of
 from surfeit.train.job import Job
 from surfeit.train.masking import HeldMask, TargetedDropout, of_critical, without
+from surfeit.train.max_norm import MaxNorm
 from surfeit.train.memory import Put, own_memory
+from surfeit.train.noise import WeightDisturbance
 from surfeit.train.optimisers import Optimiser, rate
 
 _SPLITS = ("validation_", "test_")
@@ -189,6 +191,8 @@ class Update:
         self._targeted = None
         if job.recipe.targeted_dropout:
             self._targeted = TargetedDropout(job.recipe, job.structure, job.trained, job.streams)
+        self._disturbance = WeightDisturbance(job.recipe, job.streams)
+        self._bound = bound_of(job)
         self._draws = may_draw(model)
 
     def __call__(self, state: State) -> None:
@@ -201,6 +205,8 @@ class Update:
         if self._recipe.clip_norm is not None:
             grads = state.mask.of_gradients(grads)
         state.optimiser.step_(grads, rate(self._recipe, state.step, self._job.total_steps))
+        if self._bound is not None:
+            self._bound.hold_(state.params)
         state.mask.hold_()
         state.mask.check()
         state.step += 1
@@ -217,9 +223,12 @@ class Update:
 
     def _of_batch(self, state: State) -> Sequence[Tensor]:
         place, inputs, targets = self._batches.at(state.step)
+        params = self._disturbance.noisy(state.params, state.step, state.mask.within)
         # What is dropped from a step has no gradient in it.
         kept = self._targeted.kept(state.params, state.step) if self._targeted else {}
-        params = without(state.params, kept) if kept else state.params
+        for name, factor in self._disturbance.factors(params, state.step).items():
+            kept[name] = factor * kept[name] if name in kept else factor
+        params = without(params, kept) if kept else params
         with self._global_draws(state):
             grads = self._gradient(params, state.buffers, inputs, targets, state.outputs[place])
         return _of_kept(params, grads, kept) if kept else grads
@@ -230,6 +239,12 @@ class Update:
             return nullcontext()
         seed = self._job.streams.seed_of("dropout", state.step)
         return _lent_seed(seed, state.outputs.device)
+
+
+def bound_of(job: Job) -> MaxNorm | None:
+    """What bounds the weight vectors of a job's units, if anything does; raises as `MaxNorm`."""
+    largest = job.recipe.max_norm
+    return None if largest is None else MaxNorm(job.network, job.trained, largest)
 
 
 def may_draw(model: nn.Module) -> bool:

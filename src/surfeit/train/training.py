@@ -79,7 +79,7 @@ def train(
         dataset: the train split is fitted, the validation split may stop the training, the test
             split is measured and decides nothing.
         recipe: how to train.
-        seed: an integer >= 0; of initial weights, order, augmentation and dropout.
+        seed: an integer >= 0; of initial weights, order, augmentation, dropout and noise.
         mask: bool tensors by parameter name, True = kept; removed weights are exactly zero after
             every step, which is checked: an eighth of them each step, all at each measurement and
             snapshot.

@@ -87,6 +87,22 @@ CASES = {
     "augmented": (small, replace(RECIPE, augmentation="crop-flip"), {}),
     "targeted dropout": (small, replace(RECIPE, targeted_dropout=0.5, targeted_share=0.5), {}),
     "critical weights": (small, replace(RECIPE, critical_share=0.6), {}),
+    "noise on inputs and labels": (
+        small,
+        replace(RECIPE, input_noise=0.3, label_noise=0.3),
+        {},
+    ),
+    "noise on weights, DropConnect, mask": (
+        small,
+        replace(RECIPE, weight_noise=0.1, drop_connect=0.3),
+        {"mask": half_of(small)},
+    ),
+    "max-norm": (small, replace(RECIPE, max_norm=0.6), {}),
+    "max-norm, mask, convolution": (
+        normalised,
+        replace(RECIPE, max_norm=0.6, batch_size=16),
+        {"mask": half_of(normalised)},
+    ),
     "pruned by and by": (
         small,
         RECIPE,

@@ -28,7 +28,7 @@ class StackBatches:
     def at(self, step: int) -> tuple[slice, Tensor, Tensor]:
         """Place in the epochs' orders, inputs [places, rows, ...], targets [places, n, ...]."""
         first = self._batches[0]
-        if first.augments:
+        if first.changes:
             places, inputs, targets = zip(*(one.at(step) for one in self._batches), strict=True)
             return places[0], self._filled(torch.stack(inputs)), torch.stack(targets)
         epoch, position = divmod(step, first.per_epoch)

@@ -120,10 +120,13 @@ def slope_of(objective: Objective) -> Slope:
 def is_closed(job: Job, names: Sequence[str]) -> bool:
     """Whether the gradients of a network of dense layers have a closed form for a whole stack.
 
-    Its loss is the mean of the examples', each judged alone, and every step trains all of it.
+    Its loss is the mean of the examples', each judged alone, and every step trains all of it at its
+    own weights.
 
     Args:
         names: of its layers, see `dense_layers`.
     """
-    plain = not job.recipe.targeted_dropout and job.recipe.critical_share is None
+    recipe = job.recipe
+    plain = not recipe.targeted_dropout and recipe.critical_share is None
+    plain = plain and not recipe.weight_noise and not recipe.drop_connect
     return plain and job.objective in _BY_EXAMPLE and len(job.trained) == 2 * len(names)

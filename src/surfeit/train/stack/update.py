@@ -15,7 +15,7 @@ from surfeit.train.stack.gradients import StackedDense, is_closed
 from surfeit.train.stack.layers import StackLayers
 from surfeit.train.stack.memory import StackMemory
 from surfeit.train.stack.scores import StackScores
-from surfeit.train.state import Update
+from surfeit.train.state import Update, bound_of
 
 
 class StackUpdate:
@@ -39,6 +39,7 @@ class StackUpdate:
         axes = {name: value.dim() for name, value in first.state.params.items()}
         self._ranges = [_Range(*found, axes, memory) for found in _ranges(courses, memory.places)]
         self._masked = memory.names("factor/")
+        self._bound = bound_of(first.job)
         self._looked = 0
         names = dense_layers(first.model)
         self._dense = None
@@ -108,6 +109,9 @@ class StackUpdate:
                 memory.row(f"gradient/{name}").mul_(memory.row(f"factor/{name}"))
         for one in self._ranges:
             one.step_(step)
+        if self._bound is not None:
+            for course in self._courses.values():
+                self._bound.hold_(course.state.params)
         for name in self._masked:
             memory.row(name).mul_(memory.row(f"factor/{name}"))
 
