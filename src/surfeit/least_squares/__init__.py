@@ -32,6 +32,13 @@ if TYPE_CHECKING:
         noise_floor,
         simulated_losses,
     )
+    from surfeit.least_squares.shrinkage import (
+        penalised_share,
+        penalty_of_steps,
+        soft_threshold,
+        sparse_solution,
+        stopped_share,
+    )
     from surfeit.least_squares.solution import minimum_norm
     from surfeit.least_squares.widths import Fit, check_fits, check_widths, fits_by_width
 
@@ -53,11 +60,16 @@ __all__ = [
     "limiting_descent_steps",
     "minimum_norm",
     "noise_floor",
+    "penalised_share",
+    "penalty_of_steps",
     "random_feature_error",
     "random_feature_risk",
     "ridge_risk",
     "ridgeless_risk",
     "simulated_losses",
+    "soft_threshold",
+    "sparse_solution",
+    "stopped_share",
     "weak_feature_errors",
     "weak_feature_quantile",
     "weak_feature_risk",
