@@ -1,6 +1,7 @@
 """Claims G18a to G18d on planted tables; averages over sub-networks against all of them."""
 
 from dataclasses import replace
+from functools import partial
 from itertools import product
 
 import pyarrow as pa
@@ -10,10 +11,12 @@ from torch import nn
 
 from surfeit.core import Streams
 from surfeit.data import load
+from surfeit.execute import InProcess
+from surfeit.lab import Lab
 from surfeit.models import mlp
 from surfeit.store import Store
 from surfeit.studies import dropout as study
-from surfeit.studies._dropout import adapted, averaged, dropout_mlp, masked_network
+from surfeit.studies._dropout import adapted, averaged, masked_network
 from surfeit.train import Recipe, train
 
 CONFIG = study.LAPTOP
@@ -90,12 +93,13 @@ def test_settings_that_make_no_sense_are_refused(change, words):
         replace(CONFIG, **change)
 
 
-def test_a_network_with_dropout_has_the_weights_that_it_has_without():
-    plain = mlp((5, 4), generator=Streams(3).get("init"))
-    dropped = dropout_mlp((5, 4), 0.3, generator=Streams(3).get("init"))
-    assert [type(part) for part in dropped].count(nn.Dropout) == 2
-    pairs = zip(plain.parameters(), dropped.parameters(), strict=True)
+def test_arms_differ_in_dropout_alone(tmp_path):
+    jobs = study.jobs(replace(study.QUICK, seeds=(3,)), Lab(Store(tmp_path), engine=InProcess()))
+    without, with_it = (jobs[f"{arm} dropout, seed 3"] for arm in study.ARMS)
+    assert [type(part) for part in with_it.network].count(nn.Dropout) == 2
+    pairs = zip(without.initial().values(), with_it.initial().values(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
+    assert without.recipe == with_it.recipe
 
 
 def test_scaled_weights_of_a_linear_softmax_layer_are_the_geometric_mean_exactly():
@@ -119,9 +123,7 @@ def test_scaled_weights_of_a_linear_softmax_layer_are_the_geometric_mean_exactly
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    def small(**options):
-        return dropout_mlp((4,), 0.5, **options)
-
+    small = partial(mlp, (4,), dropout=0.5)
     recipe = Recipe(optimizer="adam", lr=0.01, batch_size=60, epochs=6)
     return train(small, load("digits"), recipe, store=Store(tmp_path_factory.mktemp("runs")))
 

@@ -8,6 +8,7 @@ from torch.nn.utils import parametrizations
 
 from surfeit.core import Streams, parameters
 from surfeit.core.parameters import own_parameters
+from surfeit.models import RadialBasis
 from surfeit.models.structure import layers, weight_matrix_of
 from surfeit.train import Job, Numerics, Recipe, train
 from surfeit.train.max_norm import MaxNorm
@@ -74,8 +75,8 @@ def test_shared_weights_are_short_for_both_layers():
     assert params["0.weight"].norm(dim=1).max() > 0.1
 
 
-def test_embeddings_and_frozen_layers_are_left_alone():
-    model = nn.Sequential(nn.Embedding(5, 3), nn.Linear(3, 4), nn.Linear(4, 2))
+def test_embeddings_centres_and_frozen_layers_are_left_alone():
+    model = nn.Sequential(nn.Embedding(5, 3), nn.Linear(3, 4), nn.Linear(4, 2), RadialBasis(2, 3))
     model[1].weight.requires_grad_(False)
     trained = [name for name, value in model.named_parameters() if value.requires_grad]
     params = {name: value.clone() for name, value in parameters(model).items()}

@@ -1,7 +1,6 @@
-"""Networks with dropout, and what the study `dropout` measures of them."""
+"""What the study `dropout` measures: beside it, so that judging anew measures nothing anew."""
 
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -9,27 +8,8 @@ from torch import Generator, Tensor, nn
 
 from surfeit.core import Streams, one_thread
 from surfeit.data import Dataset
-from surfeit.models import Shape, mlp
 from surfeit.similarity import explained_by_others, output_directions, shuffled
 from surfeit.store import Run
-
-
-def dropout_mlp(
-    widths: Sequence[int],
-    rate: float,
-    *,
-    input_shape: Shape = (1, 28, 28),
-    classes: int = 10,
-    generator: Generator | None = None,
-) -> nn.Sequential:
-    """`mlp` with dropout behind each hidden layer, and the weights that it has without."""
-    plain = mlp(widths, input_shape=input_shape, classes=classes, generator=generator)
-    parts: OrderedDict[str, nn.Module] = OrderedDict()
-    for name, part in plain.named_children():
-        parts[name] = part
-        if isinstance(part, nn.ReLU):
-            parts[f"drop_{name}"] = nn.Dropout(rate)
-    return nn.Sequential(parts)
 
 
 @one_thread()

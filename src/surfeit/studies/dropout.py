@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from surfeit.lab import POOL_DATA, POOL_RECIPE, Claim, Lab, Verdict, all_of, exceeds
 from surfeit.models import mlp
-from surfeit.studies._dropout import adapted, averaged, dropout_mlp
+from surfeit.studies._dropout import adapted, averaged
 from surfeit.studies._fitting import examples
 from surfeit.tables.figures.dots import dots
 from surfeit.tables.figures.style import GREY, panels, style
@@ -112,7 +112,7 @@ def jobs(config: Config, lab: Lab) -> dict[str, Job]:
     whole = lab.data(config.data)
     builders = {
         "without": partial(mlp, config.widths),
-        "with": partial(dropout_mlp, config.widths, config.rate),
+        "with": partial(mlp, config.widths, dropout=config.rate),
     }
     return {
         name_of(arm, seed): Job(

@@ -18,7 +18,6 @@ from matplotlib.figure import Figure
 
 from surfeit.lab import POOL_DATA, Claim, Lab, Verdict, all_of, exceeds
 from surfeit.models import mlp
-from surfeit.studies._dropout import dropout_mlp
 from surfeit.studies._fitting import examples
 from surfeit.studies._regularisers import small_weights, solved
 from surfeit.tables import mean_interval
@@ -142,11 +141,9 @@ def jobs(config: Config, lab: Lab) -> dict[str, Job]:
     for seed in config.seeds:
         data = examples(whole, config.images, seed)
         for arm, change in config.changes.items():
-            builder = partial(mlp, config.widths)
-            if arm == "dropout":
-                builder = partial(dropout_mlp, config.widths, config.dropout)
+            dropout = config.dropout if arm == "dropout" else 0.0
             found[name_of(arm, seed)] = Job(
-                builder,
+                partial(mlp, config.widths, dropout=dropout),
                 data,
                 replace(config.recipe, **change),
                 seed,

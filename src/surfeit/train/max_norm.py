@@ -10,16 +10,14 @@ from surfeit.core import Params
 from surfeit.core.ties import Tie, ties
 from surfeit.models.structure import Part, check_uncomputed, layers
 
-_TABLE = "embedding"  # looked up in: nothing is multiplied with its columns
-
 
 class MaxNorm:
     """Scales the weight vectors of units back to a norm, after each step.
 
     A unit's `w ← w · min(1, c / ‖w‖)`, with `w` all weights that it reads by, its bias left out: a
     row of the layer's weight matrix. It is done in every layer, that of the outputs too, whose
-    weights are trained; frozen layers and embeddings are left alone. Weights that two layers share
-    are scaled for both: no scaling makes another unit's vector longer.
+    weights are trained; frozen layers, embeddings and centres of radial basis units are left alone.
+    Weights that two layers share are scaled for both: no scaling makes another's vector longer.
 
     Args:
         network: for its layers.
@@ -38,16 +36,16 @@ class MaxNorm:
         tied = ties(network)
         self._layers: list[list[_Place]] = []
         for described in layers(network).values():
-            places = [_Place(part, tied.get(part.tensor)) for part in described.weights]
-            if described.kind == _TABLE:
+            if not described.multiplies:
                 continue
             check_uncomputed(described)
+            places = [_Place(part, tied.get(part.tensor)) for part in described.weights]
             if places and all(place.name in trained for place in places):
                 self._layers.append(places)
         if not self._layers:
             raise ValueError(
                 "max_norm has no unit to bound: it takes the layers whose weights are trained, "
-                "and no embeddings"
+                "and multiply inputs with them"
             )
 
     @torch.no_grad()
