@@ -73,7 +73,7 @@ class _Place:
         return self.part.tensor if self.tie is None else self.tie.to
 
     def of(self, params: Params) -> Tensor:
-        """What the layer reads."""
+        """What the layer reads: the parameter, contiguous as it lies, or a view of it."""
         value = params[self.name]
         return value if self.tie is None else self.tie.of(value)
 
@@ -87,9 +87,5 @@ class _Place:
 
     def scale_(self, params: Params, factors: Tensor) -> None:
         """Multiplies each unit's weights, in place, by its factor [groups, units of a group]."""
-        value = self.of(params)
-        rows = self.by_unit(value)
+        rows = self.by_unit(self.of(params))
         rows.mul_(factors.view(*factors.shape, *[1] * (rows.dim() - 2)))
-        if self.tie is not None and self.tie.axes is not None:  # it may have been no view
-            whole = params[self.name]
-            whole.copy_(self.tie.inverse(value, whole.shape))
