@@ -189,9 +189,12 @@ def figure(table: pa.Table) -> Figure:
         end = fmean(row["loss"] for row in parts["unstopped"])
         right.axhline(end, color=GREY, linestyle=":", label="neither, to the end")
         right.set(title="Network", xscale="log", xlabel="steps", ylabel="loss on test images")
+        low, high = right.get_ylim()
+        right.set_ylim(low, high + 0.4 * (high - low))  # room for the legend
+        middle.legend(loc="upper left")
+        right.legend(loc="upper right")
         for axes, part in ((middle, "path"), (right, "stopped")):
             ticks_at(axes, sorted({row["steps"] for row in parts[part]}))
-            axes.legend(loc="upper right")
     return drawing
 
 
