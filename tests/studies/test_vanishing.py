@@ -21,11 +21,6 @@ FAILS = dict(zip(THREE, (0, SEEDS, SEEDS // 2), strict=True))
 """In how many seeds something fails."""
 
 
-def _scattered(planted, value, spread, seed):
-    """Values whose logarithms have a mean of exactly that of the value."""
-    return [math.exp(one) for one in planted(math.log(value), spread, SEEDS, seed=seed)]
-
-
 def _table(planted, shift=None, off=None, diverged=SEEDS, learned=SEEDS, cosine=0, turned=0.4):
     """Everything as by the closed forms.
 
@@ -44,14 +39,14 @@ def _table(planted, shift=None, off=None, diverged=SEEDS, learned=SEEDS, cosine=
                 share = 1 + (off or [1e-14] * SEEDS)[seed]
                 rows.append(_row("aligned", seed, f"{top:g}", depth, exact * share, exact))
     for at, (kind, chain) in enumerate(measuring.kinds(layers).items()):
-        exact = chain.gradients(layers)
-        typical = math.exp(layers * chains.typical_rate(CONFIG.units)) if kind == "linear" else None
+        exact = chain.typical_gradients(layers, CONFIG.units)
+        typical = layers * chains.typical_rate(CONFIG.units) if kind == "linear" else None
+        end = math.log(exact[layers]) if typical is None else typical
         more = (shift or {}).get(kind, planted(0, 0.001, SEEDS, seed=at))
         for seed in CONFIG.seeds:
             for place in (0, layers):
-                measured = typical or exact[place] ** 0.5
-                measured *= math.exp(place * more[seed])
-                rows.append(_row("random", seed, kind, place, measured, exact[place] ** 0.5))
+                measured = math.exp(place * (end / layers + more[seed]))
+                rows.append(_row("random", seed, kind, place, measured, exact[place]))
     turns = planted(turned, 0.02, SEEDS, seed=9)
     for seed in CONFIG.seeds:
         for step in (0, CONFIG.steps):
@@ -176,7 +171,7 @@ def test_gaussian_means_are_those_of_many_numbers(name, function):
     for values, is_slope in ((function(at), False), (slope, True)):
         squares = values.detach().square()
         error = float(squares.std() / len(squares) ** 0.5)
-        exact = chains._mean_square(name, 0.7, slope=is_slope)
+        exact = chains._mean(name, 0.7, power=2, slope=is_slope)
         assert abs(float(squares.mean()) - exact) < 4 * error
 
 
@@ -208,6 +203,33 @@ def test_the_typical_rate_of_linear_chains_is_exact_at_few_units():
     # The mean square is that of many units all the same.
     mean, spread = gradients[:, 2].mean(), gradients[:, 2].std() / 4000**0.5
     assert abs(mean - 0.9**4) < 4 * spread
+
+
+def test_typical_gradients_of_linear_chains_tend_to_the_exact_ones():
+    """What is left out falls as the square of 1 / units."""
+    chain = Chain(activation="linear", scale=0.9)
+    off = [
+        math.log(chain.typical_gradients(1, width)[-1]) - chains.typical_rate(width, 0.9)
+        for width in (20, 40)
+    ]
+    assert off[0] == pytest.approx(4 * off[1], rel=0.1)
+    assert abs(off[0]) < 1e-3
+
+
+@pytest.mark.parametrize("name", chains.ACTIVATIONS)
+@pytest.mark.parametrize("branch", [None, 1.0])
+def test_typical_gradients_are_the_geometric_means_of_chains(name, branch):
+    chain = Chain(activation=name, branch=branch)
+    ((_, gradients),) = chains.passed(
+        [chain], width=30, depth=6, draws=300, generator=Streams(4).get("chains")
+    )
+    logs = gradients[:, -1].log() / 2
+    error = float(logs.std() / len(logs) ** 0.5)
+    exact = math.log(chain.typical_gradients(6, 30)[-1])
+    # Six layers, each off by some 1 / units²: and the mean square is told apart from it.
+    assert abs(float(logs.mean()) - exact) < 4 * error + 0.02
+    if name == "relu" and branch is None:
+        assert abs(float(logs.mean())) > 4 * error
 
 
 def test_gradients_of_chains_are_products_of_jacobians():

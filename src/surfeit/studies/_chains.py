@@ -72,7 +72,7 @@ class Chain:
         """
         found = [1.0]
         for _ in range(depth):
-            through = self.variance * _mean_square(self.activation, found[-1], slope=False)
+            through = self.variance * _mean(self.activation, found[-1], power=2, slope=False)
             found.append(self._with_shortcut(found[-1], through))
         return found
 
@@ -85,27 +85,47 @@ class Chain:
 
         Source: Schoenholz et al. 2017, equation 5.
         """
-        squares, found = self.squares(depth), [1.0]
-        for square in reversed(squares[:-1]):
-            through = self.variance * _mean_square(self.activation, square, slope=True)
+        found = [1.0]
+        for square in reversed(self.squares(depth)[:-1]):
+            through = self.variance * _mean(self.activation, square, power=2, slope=True)
             found.append(found[-1] * self._with_shortcut(1.0, through))
+        return found
+
+    def typical_gradients(self, depth: int, width: int) -> list[float]:
+        """The geometric mean of the same gradient's length in n units, m = 0 to L.
+
+        The root of the mean square is larger, the more so the deeper: a layer's factor varies, and
+        the mean of its logarithm is less than that of its mean μ by half the relative variance, to
+        first order in 1/n. So a layer multiplies the length by `√μ exp(−s² / (4 μ²))`, where
+        `s² = (3 κ − 1) χ² / n` with `κ = E φ'⁴ / (E φ'²)²`, or with a shortcut
+        `s² = (4 β² χ + β⁴ (3 κ − 1) χ²) / n`.
+
+        Source: the expansion is our own; of linear chains see `typical_rate`, which is exact.
+        """
+        found, beta = [1.0], 1.0 if self.branch is None else self.branch
+        for square in reversed(self.squares(depth)[:-1]):
+            even = [_mean(self.activation, square, power=p, slope=True) for p in (2, 4)]
+            through = self.variance * even[0]
+            spread = beta**4 * (3 * even[1] / even[0] ** 2 - 1) * through**2
+            spread += 0 if self.branch is None else 4 * beta**2 * through
+            mean = self._with_shortcut(1.0, through)
+            found.append(found[-1] * mean**0.5 * math.exp(-spread / (4 * width * mean**2)))
         return found
 
     def _with_shortcut(self, passed: float, through: float) -> float:
         return through if self.branch is None else passed + self.branch**2 * through
 
 
-def _mean_square(activation: str, square: float, *, slope: bool) -> float:
-    """`E φ(√q z)²`, or of φ'; by Gauss and Hermite's rule where there is no closed form."""
-    if activation == "linear":
-        return 1.0 if slope else square
-    if activation == "relu":
-        return 0.5 if slope else square / 2
+def _mean(activation: str, square: float, *, power: int, slope: bool) -> float:
+    """`E φ(√q z)^power`, or of φ'; by Gauss and Hermite's rule where there is no closed form."""
+    if activation in ("linear", "relu"):
+        share = 1.0 if activation == "linear" else 0.5
+        return share if slope else share * square  # squares alone are asked for
     at = math.sqrt(square) * _POINTS
     values = np.tanh(at) if activation == "tanh" else expit(at)
     if slope:
         values = 1 - values**2 if activation == "tanh" else values * (1 - values)
-    return float((_WEIGHTS * values**2).sum())
+    return float((_WEIGHTS * values**power).sum())
 
 
 def typical_rate(width: int, scale: float = 1.0) -> float:

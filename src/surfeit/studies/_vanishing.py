@@ -97,8 +97,8 @@ def random(
 ) -> Iterator[dict[str, Any]]:
     """A row a kind of chain and number of layers that the gradient went back through.
 
-    `measured` is its length, a geometric mean over draws; `exact` is the root of the mean square in
-    the limit of many units.
+    `measured` is its length, a geometric mean over draws; `exact` is what that of many draws should
+    be, to first order in 1 / units.
     """
     chains = kinds(depth)
     found = passed(
@@ -109,13 +109,13 @@ def random(
         generator=Streams(seed).get("random"),
     )
     for (name, chain), (_, squares) in zip(chains.items(), found, strict=True):
-        typical, expected = (squares.log().mean(0) / 2).exp(), chain.gradients(depth)
+        typical, expected = (squares.log().mean(0) / 2).exp(), chain.typical_gradients(depth, width)
         for place in places:
             yield {
                 "kind": name,
                 "place": place,
                 "measured": float(typical[place]),
-                "exact": expected[place] ** 0.5,
+                "exact": expected[place],
             }
 
 

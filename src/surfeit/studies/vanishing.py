@@ -36,13 +36,14 @@ CLAIMS = (
     Claim(
         id="G16b",
         says="In random chains gradients fall by as much a layer as the product of Jacobians says, "
-        "for linear, ReLU, tanh and sigmoid units; sigmoids lose more than three quarters a layer.",
+        "to first order in 1 / units, for linear, ReLU, tanh and sigmoid units; sigmoids lose more "
+        "than three quarters a layer.",
         source="Schoenholz et al. 2017; Bengio, Simard and Frasconi 1994",
     ),
     Claim(
         id="G16c",
-        says="With shortcuts gradients do not vanish: they explode as (1 + χ)^(L/2), and stay "
-        "within a factor of e where branches are scaled by 1/√L, whatever the units.",
+        says="With shortcuts gradients do not vanish: they grow as the product of Jacobians says, "
+        "and stay within a factor of e where branches are scaled by 1/√L, for all four units.",
         source="He et al. 2016; De and Smith 2020",
     ),
     Claim(
@@ -75,7 +76,7 @@ class Config:
     seeds: tuple[int, ...] = tuple(range(20))
     rounding: float = 1e-9  # of a length, and of 1 less a cosine
     linear_margin: float = 0.003  # nats a layer, where the expectation is exact
-    margin: float = 0.02  # nats a layer, where it is that of many units
+    margin: float = 0.02  # nats a layer, where it is so to first order in 1 / units
     factor: float = 2.718281828  # that a gradient may fall or grow by with scaled branches
     learned: float = 0.05  # of the loss at the start
     diverged: float = 1e6  # times the loss at the start
@@ -263,7 +264,7 @@ class _Seen:
         return [log(value) / layers for value in self.values("random", kind, layers)]
 
     def exact_rate(self, kind: str) -> float:
-        """The same in the limit of many units."""
+        """The same by the closed form."""
         layers = self.config.layers
         return log(self.values("random", kind, layers, "exact")[0]) / layers
 
@@ -325,7 +326,7 @@ def _aligned(seen: _Seen, config: Config) -> Verdict:
 def _random(seen: _Seen, config: Config) -> Verdict:
     linear = typical_rate(config.units)
     words = ", ".join(
-        f"{exp(fmean(seen.rates(name))):.4g} ({name}; many units: {exp(seen.exact_rate(name)):.4g})"
+        f"{exp(fmean(seen.rates(name))):.4g} ({name}; should be {exp(seen.exact_rate(name)):.4g})"
         for name in ACTIVATIONS
     )
     return all_of(
