@@ -9,7 +9,7 @@ and, as inputs and outputs are as many, Glorot's of the others. h_0 is standard 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -137,6 +137,28 @@ def typical_rate(width: int, scale: float = 1.0) -> float:
     return math.log(scale) + (float(digamma(width / 2)) - math.log(width / 2)) / 2
 
 
+def propagated(
+    chains: Sequence[Chain], *, width: int, depth: int, draws: int, generator: torch.Generator
+) -> list[Float[Tensor, "draws layers"]]:
+    """The mean square of each layer's values in random chains that share their weights.
+
+    Args and the order of the layers are those of `passed`, which also has gradients and therefore
+    holds all weights: [draws, L + 1] for each chain, float64.
+
+    Cost: O(draws L n²) numbers drawn, one layer's held at a time.
+    """
+    _check(width, depth, draws)
+    drawn: Any = {"generator": generator, "dtype": torch.float64}
+    begin = torch.randn(draws, width, 1, **drawn)
+    values, squares = [begin for _ in chains], [[begin.square().mean((1, 2))] for _ in chains]
+    for _ in range(depth):
+        weight = torch.randn(draws, width, width, **drawn) / width**0.5
+        for at, chain in enumerate(chains):
+            values[at] = _next(chain, weight, values[at])
+            squares[at].append(values[at].square().mean((1, 2)))
+    return [torch.stack(one, 1) for one in squares]
+
+
 def passed(
     chains: Sequence[Chain], *, width: int, depth: int, draws: int, generator: torch.Generator
 ) -> list[tuple[Float[Tensor, "draws layers"], Float[Tensor, "draws layers"]]]:
@@ -156,24 +178,29 @@ def passed(
 
     Cost: O(draws L n²) numbers drawn, held until all gradients are there.
     """
-    for name, value in {"width": width, "depth": depth, "draws": draws}.items():
-        check_size(name, value)
-    drawn: dict[str, torch.Generator | torch.dtype] = {
-        "generator": generator,
-        "dtype": torch.float64,
-    }
-    weights = torch.randn(depth, draws, width, width, **drawn) / width**0.5  # pyright: ignore
-    begin = torch.randn(draws, width, 1, **drawn)  # pyright: ignore
-    end = torch.nn.functional.normalize(torch.randn(draws, width, 1, **drawn), dim=1)  # pyright: ignore
+    _check(width, depth, draws)
+    drawn: Any = {"generator": generator, "dtype": torch.float64}
+    weights = torch.randn(depth, draws, width, width, **drawn) / width**0.5
+    begin = torch.randn(draws, width, 1, **drawn)
+    end = torch.nn.functional.normalize(torch.randn(draws, width, 1, **drawn), dim=1)
     return [_passed(chain, weights, begin, end) for chain in chains]
 
 
 def _passed(chain: Chain, weights: Tensor, begin: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
     values = [begin.clone().requires_grad_()]
     for weight in weights:
-        through = chain.variance**0.5 * weight @ _APPLIED[chain.activation](values[-1])
-        branch = chain.branch
-        values.append(through if branch is None else values[-1] + branch * through)
+        values.append(_next(chain, weight, values[-1]))
     gradients = torch.autograd.grad(values[-1], values, end)
     squares = torch.stack([one.detach().square().mean((1, 2)) for one in values], 1)
     return squares, torch.stack([one.square().sum((1, 2)) for one in reversed(gradients)], 1)
+
+
+def _next(chain: Chain, weight: Tensor, values: Tensor) -> Tensor:
+    """The next layer's values, where weights have a variance of 1 / n."""
+    through = chain.variance**0.5 * (weight @ _APPLIED[chain.activation](values))
+    return through if chain.branch is None else values + chain.branch * through
+
+
+def _check(width: int, depth: int, draws: int) -> None:
+    for name, value in {"width": width, "depth": depth, "draws": draws}.items():
+        check_size(name, value)
