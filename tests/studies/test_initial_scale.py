@@ -10,8 +10,8 @@ from tests.studies.planted import rulings
 from surfeit.core import Streams
 from surfeit.execute import InProcess
 from surfeit.lab import Lab
+from surfeit.models import Initial, builder_named, drawn_as
 from surfeit.store import Store
-from surfeit.studies import _initial_scale as measuring
 from surfeit.studies import initial_scale as study
 from surfeit.studies._chains import Chain, passed, propagated
 
@@ -142,23 +142,23 @@ def test_homogeneous_chains_scale_exactly():
     assert torch.allclose(other, one * powers)
 
 
-@pytest.mark.parametrize(("activation", "factor"), [("relu", 2), ("tanh", 1)])
-def test_networks_have_weights_of_the_variance_and_the_same_draws_at_all_scales(activation, factor):
-    inputs = torch.zeros(1, 1, 20, 20)
-    about = {"activation": activation, "depth": 2, "width": 300, "seed": 0}
-    one = measuring.deep(inputs, scale=1.0, **about)
-    other = measuring.deep(inputs, scale=0.5, **about)
-    assert [type(part).__name__.lower() for part in one] == [
-        *("flatten", "linear", activation, "linear", activation, "linear"),
-    ]
-    for name, weight in one.named_parameters():
-        assert torch.allclose(other.get_parameter(name), 0.5 * weight)
-        if name.endswith("bias"):
-            assert not weight.any()
-    for layer in (one.fc1, one.fc2):
-        count = layer.weight.numel()
-        share = layer.weight.var().item() * layer.in_features / factor
-        assert abs(share - 1) < 4 * (2 / count) ** 0.5
+@pytest.mark.parametrize(("activation", "law"), [*study.LAWS.items()])
+def test_networks_are_drawn_from_the_law_and_by_the_same_draws_at_all_scales(
+    tmp_path, activation, law
+):
+    config = replace(study.QUICK, depths=(1, 2), scales=(0.5, 1.0), seeds=(4,))
+    jobs = study.jobs(config, Lab(Store(tmp_path), engine=InProcess()))
+    networks = {
+        scale: jobs[study._name(activation, 2, scale, 4)].network for scale in config.scales
+    }
+    kinds = [type(part).__name__.lower() for part in networks[1.0]]
+    assert kinds == ["flatten", "linear", activation, "linear", activation, "linear"]
+    usual = drawn_as(builder_named("chain-2-16"), Initial(law))(
+        input_shape=(1, 8, 8), classes=10, generator=Streams(4).get("init")
+    )
+    for name, weight in networks[1.0].named_parameters():
+        assert torch.equal(usual.get_parameter(name), weight)
+        assert torch.allclose(networks[0.5].get_parameter(name), 0.5 * weight)
 
 
 def test_rows_have_the_share_of_training_images_that_each_network_gets_right(tmp_path):
@@ -174,9 +174,7 @@ def test_rows_have_the_share_of_training_images_that_each_network_gets_right(tmp
         round(20 * row["measured"]) == pytest.approx(20 * row["measured"]) for row in trained
     )
     run = lab.store.find(trained[-1]["run"])
-    start = measuring.deep(
-        torch.zeros(1, 1, 8, 8), activation="tanh", depth=2, width=16, scale=1.0, seed=4
-    )
-    for name, weight in start.named_parameters():
+    name = study._name("tanh", 2, 1.0, 4)
+    for name, weight in study.jobs(config, lab)[name].network.named_parameters():
         assert torch.equal(run.tensors(0)[name], weight)
     assert len([row for row in rows if row["part"] == "chain"]) == 3 * 3 * 3

@@ -15,10 +15,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from surfeit.core import check_positive, check_size
+from surfeit.data import Dataset
 from surfeit.lab import POOL_DATA, Claim, Lab, Verdict, all_of, equals, exceeds, not_worse
+from surfeit.models import Initial, builder_named, drawn_as
+from surfeit.models.initial import Kind
 from surfeit.studies._chains import Activation
 from surfeit.studies._fitting import check_ascending, examples
-from surfeit.studies._initial_scale import deep, fitted, signals
+from surfeit.studies._initial_scale import fitted, signals
 from surfeit.tables.figures.lines import STROKES, mean_line
 from surfeit.tables.figures.style import panels, percent_axis, plain, style, ticks_at
 from surfeit.train import Job, Recipe, Snapshots
@@ -53,7 +56,9 @@ CLAIMS = (
     ),
 )
 _JUDGED: dict[str, Any] = {"comparisons": len(CLAIMS)}
-_TRAINED: tuple[Activation, ...] = ("relu", "tanh")
+LAWS: dict[Activation, Kind] = {"relu": "he-normal", "tanh": "glorot-normal"}
+"""The law that each activation's weights are drawn from, at k = 1."""
+
 _HALF = 0.5**0.5
 
 
@@ -61,8 +66,9 @@ _HALF = 0.5**0.5
 class Config:
     """Random chains, and trainings of shallow and deep networks by SGD with clipped gradients.
 
-    Clipping lets a training whose gradients explode go on, and keeps its loss finite. The scales of
-    a seed's trainings multiply the same weights.
+    Clipping lets a training whose gradients explode go on, and keeps its loss finite. ReLU networks
+    are drawn by He's law and tanh ones by Glorot's, times k; the scales of a seed's trainings
+    multiply the same weights.
     """
 
     width: int = 100  # n, of the chains
@@ -120,31 +126,25 @@ QUICK = replace(
 def jobs(config: Config, lab: Lab) -> dict[str, Job]:
     """A training for each activation, depth, scale and seed, whose images all of them share."""
     whole = lab.data(config.data)
-    found = {}
-    for seed in config.seeds:
-        data = examples(whole, config.images, seed)
-        for name in _TRAINED:
-            for depth in config.depths:
-                for scale in config.scales:
-                    network = deep(
-                        data.train.inputs,
-                        activation=name,
-                        depth=depth,
-                        width=config.units,
-                        scale=scale,
-                        seed=seed,
-                    )
-                    job = lab.job(
-                        f"mlp-{config.units}",
-                        data,
-                        config.recipe,
-                        seed=seed,
-                        snapshots=Snapshots(every_epochs=0),
-                    )
-                    found[_name(name, depth, scale, seed)] = replace(
-                        job, model=network, name=f"{name}-{depth}"
-                    )
-    return found
+    drawn = {seed: examples(whole, config.images, seed) for seed in config.seeds}
+    return {
+        _name(name, depth, scale, seed): _job(lab, config, drawn[seed], (name, depth, scale), seed)
+        for seed in config.seeds
+        for name in LAWS
+        for depth in config.depths
+        for scale in config.scales
+    }
+
+
+def _job(
+    lab: Lab, config: Config, data: Dataset, which: tuple[Activation, int, float], seed: int
+) -> Job:
+    name, depth, scale = which
+    words = f"chain-{depth}-{config.units}" + ("" if name == "relu" else f"-{name}")
+    # No snapshots but the first and the last: the networks at the end are measured.
+    job = lab.job(words, data, config.recipe, seed=seed, snapshots=Snapshots(every_epochs=0))
+    law = Initial(LAWS[name], scale)
+    return replace(job, model=drawn_as(builder_named(words), law), name=f"{words}, {law.words}")
 
 
 def _name(activation: str, depth: int, scale: float, seed: int) -> str:
@@ -161,7 +161,7 @@ def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:
     drawn = lab.compute(
         signals,
         {seed: {"seed": seed} for seed in config.seeds},
-        activations=("linear", *_TRAINED),
+        activations=("linear", *LAWS),
         scales=config.chain_scales,
         width=config.width,
         depth=config.layers,
@@ -174,7 +174,7 @@ def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:
     runs = lab.train(jobs(config, lab))
     right = lab.measure(fitted, runs, lab.data(config.data), images=config.images)
     for seed in config.seeds:
-        for name in _TRAINED:
+        for name in LAWS:
             for depth in config.depths:
                 for scale in config.scales:
                     which = _name(name, depth, scale, seed)
@@ -195,7 +195,7 @@ def figure(table: pa.Table) -> Figure:
         _draw_chains(
             axes[0][1], [row for row in chains if row["activation"] == "tanh"], "tanh chains"
         )
-        for place, name in zip(axes[1], _TRAINED, strict=True):
+        for place, name in zip(axes[1], LAWS, strict=True):
             _draw_trained(place, [row for row in trained if row["activation"] == name])
             place.set_title("Trained, ReLU" if name == "relu" else "Trained, tanh")
     return drawing
