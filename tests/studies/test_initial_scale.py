@@ -174,7 +174,7 @@ def test_rows_have_the_share_of_training_images_that_each_network_gets_right(tmp
         round(20 * row["measured"]) == pytest.approx(20 * row["measured"]) for row in trained
     )
     run = lab.store.find(trained[-1]["run"])
-    name = study._name("tanh", 2, 1.0, 4)
-    for name, weight in study.jobs(config, lab)[name].network.named_parameters():
+    last = study._name("tanh", 2, 1.0, 4)
+    for name, weight in study.jobs(config, lab)[last].network.named_parameters():
         assert torch.equal(run.tensors(0)[name], weight)
     assert len([row for row in rows if row["part"] == "chain"]) == 3 * 3 * 3

@@ -9,6 +9,7 @@ from surfeit.store import Run
 from surfeit.studies._chains import Activation, Chain, propagated
 from surfeit.studies._fitting import examples
 
+
 def signals(
     seed: int,
     activations: Sequence[Activation],
