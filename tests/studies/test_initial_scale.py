@@ -10,7 +10,7 @@ from tests.studies.planted import rulings
 from surfeit.core import Streams
 from surfeit.execute import InProcess
 from surfeit.lab import Lab
-from surfeit.models import Initial, builder_named, drawn_as
+from surfeit.models import builder_named, drawn_as
 from surfeit.store import Store
 from surfeit.studies import initial_scale as study
 from surfeit.studies._chains import Chain, passed, propagated
@@ -153,7 +153,7 @@ def test_networks_are_drawn_from_the_law_and_by_the_same_draws_at_all_scales(
     }
     kinds = [type(part).__name__.lower() for part in networks[1.0]]
     assert kinds == ["flatten", "linear", activation, "linear", activation, "linear"]
-    usual = drawn_as(builder_named("chain-2-16"), Initial(law))(
+    usual = drawn_as(builder_named("chain-2-16"), law)(
         input_shape=(1, 8, 8), classes=10, generator=Streams(4).get("init")
     )
     for name, weight in networks[1.0].named_parameters():

@@ -110,7 +110,7 @@ class Config:
 SIZES = ("layers", "draws", "steps", "seeds")
 PAPER = Config()
 LAPTOP = PAPER
-QUICK = replace(PAPER, layers=20, draws=10, steps=100, seeds=(0, 1, 2))
+QUICK = replace(PAPER, layers=20, draws=6, steps=40, seeds=(0, 1, 2))
 
 
 def jobs(config: Config, lab: Lab) -> dict[str, Job]:
