@@ -1,4 +1,4 @@
-"""The loss as a function of the weights: lines between networks."""
+"""The loss as a function of the weights: directions, lines, planes and surfaces through networks."""
 
 from typing import TYPE_CHECKING
 
@@ -6,8 +6,42 @@ from surfeit.core.fronts import lazy_front
 
 if TYPE_CHECKING:
     from surfeit.landscape.batch_statistics import batch_statistics
+    from surfeit.landscape.convexity import (
+        basin_share,
+        convexity_lost,
+        nonconvex_share,
+        plane_curvatures,
+    )
+    from surfeit.landscape.directions import (
+        difference,
+        random_direction,
+        trained_and_frozen,
+    )
+    from surfeit.landscape.heights import Height, heights
     from surfeit.landscape.line import along_line, between, error_barrier
+    from surfeit.landscape.plane import Plane, dot, spaced, through
+    from surfeit.landscape.trajectory import Trajectory, trajectory
 
-__all__ = ["along_line", "batch_statistics", "between", "error_barrier"]
+__all__ = [
+    "Height",
+    "Plane",
+    "Trajectory",
+    "along_line",
+    "basin_share",
+    "batch_statistics",
+    "between",
+    "convexity_lost",
+    "difference",
+    "dot",
+    "error_barrier",
+    "heights",
+    "nonconvex_share",
+    "plane_curvatures",
+    "random_direction",
+    "spaced",
+    "through",
+    "trained_and_frozen",
+    "trajectory",
+]
 
 lazy_front(__name__)
