@@ -1,6 +1,7 @@
 """Random directions and planes against brute force, closed forms and the faults of public tools."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -199,7 +200,7 @@ def test_grids_are_even_and_pass_exactly_through_zero():
     for points in (3, 11, 25, 51):
         found = spaced(-0.7, 0.7, points)
         assert found[points // 2] == 0
-        steps = [after - before for before, after in zip(found, found[1:], strict=False)]
+        steps = [after - before for before, after in pairwise(found)]
         assert steps == pytest.approx([1.4 / (points - 1)] * (points - 1))
     with pytest.raises(ValueError, match="at least 2 a side, got 1"):
         spaced(-1, 1, 1)

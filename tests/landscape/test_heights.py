@@ -1,4 +1,4 @@
-"""Losses on lines and planes against closed forms, brute force and what a picture must not change."""
+"""Losses on lines and planes against closed forms, brute force and twins."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The loss as a function of the weights: directions, lines, planes and surfaces through networks."""
+"""The loss as a function of the weights: directions, lines and planes through networks."""
 
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         random_direction,
         trained_and_frozen,
     )
-    from surfeit.landscape.heights import Height, heights
+    from surfeit.landscape.heights import Height, Statistics, check_statistics, heights
     from surfeit.landscape.line import along_line, between, error_barrier
     from surfeit.landscape.plane import Plane, dot, spaced, through
     from surfeit.landscape.trajectory import Trajectory, trajectory
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Height",
     "Plane",
+    "Statistics",
     "Trajectory",
     "along_line",
     "basin_share",
     "batch_statistics",
     "between",
+    "check_statistics",
     "convexity_lost",
     "difference",
     "dot",

@@ -86,11 +86,11 @@ def heights(
 
     Cost: a forward pass a place. With recomputed statistics one more over `statistics_from`, unless
     these are the split's own inputs and at most 1,000: then the pass that judges is the one that
-    recomputes (its variances are the examples' own, n / (n − 1) times smaller). Where a first Linear
+    recomputes (its variances are the examples' own, smaller by (n − 1) / n). Where a first Linear
     is shared, the rest of the network a place.
     """
     check_split(split)
-    _check_statistics(model, statistics)
+    check_statistics(model, statistics)
     structure = lift_(copied(model)).eval()
     plane = _lifted(plane)
     inputs = _lifted_inputs(split.inputs, plane)
@@ -115,7 +115,12 @@ def heights(
     return found
 
 
-def _check_statistics(model: nn.Module, statistics: Statistics | None) -> None:
+def check_statistics(model: nn.Module, statistics: Statistics | None) -> None:
+    """Says so if a network has batch normalisation and nobody chose how it is computed.
+
+    Raises:
+        ValueError: if that is so, or there is no such choice.
+    """
     if statistics is not None and statistics not in get_args(Statistics):
         raise unknown("kind of batch statistics", statistics, get_args(Statistics))
     names = list(normalisations(model))

@@ -1,7 +1,7 @@
 """A first layer that is linear, computed once for all points of a plane.
 
-On a plane `w0 + a d1 + b d2` the first layer's outputs are `z0 + a z1 + b z2`, so that three products
-serve every point, where the rest of the network has to run at each.
+On a plane `w0 + a d1 + b d2` the first layer's outputs are `z0 + a z1 + b z2`, so that three
+products serve every point, where the rest of the network has to run at each.
 """
 
 from dataclasses import dataclass
@@ -97,7 +97,7 @@ class SharedFirst:
 
 
 def _first(structure: nn.Module, tensors: Params, inputs: Tensor) -> tuple[str, Tensor] | None:
-    """The first module with parameters that is called, if it is a plain Linear, and what it read."""
+    """The first module with parameters that is called, if a plain Linear, and what it read."""
     calls: list[tuple[str, Tensor]] = []
     handles = []
     for name, module in structure.named_modules():

@@ -1,0 +1,345 @@
+"""A run's loss along lines and on planes, measured row by row, kept, and gone on with."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import pyarrow as pa
+from torch import nn
+
+from surfeit.core import Objective, check_size, unknown
+from surfeit.core.objective import objective_to_json
+from surfeit.data import Dataset
+from surfeit.execute import Engine, Measurement, Progress, measure_many
+from surfeit.landscape import Statistics, spaced
+from surfeit.models import describe, is_rebuildable
+from surfeit.models.structure import layers
+from surfeit.procedures.landscape_points import (
+    Chosen,
+    Scene,
+    convexity_rows,
+    height_rows,
+    scene_of,
+)
+from surfeit.store import Run, Store
+from surfeit.train import Numerics
+
+Directions = Literal["filter", "layer", "gaussian", "trajectory", "between"]
+_RANDOM = ("filter", "layer", "gaussian")
+_PARTS = 8  # into which a surface is cut where a pass is short, so that little is lost with one
+
+_KEYS = [("network", pa.int64()), ("run", pa.string())]
+_PLACE = [("first", pa.float64()), ("second", pa.float64())]
+HEIGHTS = pa.schema([*_KEYS, *_PLACE, ("loss", pa.float64()), ("accuracy", pa.float64())])
+CONVEXITY = pa.schema(
+    [
+        *_KEYS,
+        *_PLACE,
+        ("loss", pa.float64()),
+        *((name, pa.float64()) for name in ("largest", "smallest")),
+        ("converged", pa.bool_()),
+        *((name, pa.float64()) for name in ("plane_largest", "plane_smallest")),
+        *((name, pa.float64()) for name in ("convexity_lost", "plane_convexity_lost")),
+    ]
+)
+PATH = pa.schema([*_KEYS, ("step", pa.int64()), *_PLACE, ("off_plane", pa.float64())])
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandscapeConfig:
+    """Which points are measured, and how.
+
+    Args:
+        directions: `filter`, `layer`, `gaussian` (random, see `random_direction`), `trajectory`
+            (the plane of a training, by PCA) or `between` (the line through two runs, the plane
+            through three).
+        dimensions: 1, a line, or 2, a plane; of `trajectory` 2, of `between` one less than runs.
+        points: along each axis, at least 2.
+        extent: how far the grid reaches. Of random directions in each of their lengths, 1 by
+            default (of `gaussian`, whose length is 1, as far as the weights are long). Else the
+            share of the range that is added at both ends: 0.5 by default on a line, 0.25 on a
+            plane.
+        split: `train`, `validation` or `test`.
+        examples: at most so many of them.
+        seed: of the directions and the examples.
+        statistics: of batch normalisation, see `heights`; must be chosen where there is one.
+        curvature: points along each axis at which the Hessian's ends are measured; 0: none.
+        curvature_examples: at most so many for it.
+
+    Raises:
+        ValueError: if a value is out of range.
+    """
+
+    directions: Directions = "filter"
+    dimensions: int = 2
+    points: int = 25
+    extent: float | None = None
+    split: Literal["train", "validation", "test"] = "train"
+    examples: int = 1000
+    seed: int = 0
+    statistics: Statistics | None = None
+    curvature: int = 0
+    curvature_examples: int = 200
+
+    def __post_init__(self) -> None:
+        if self.directions not in get_args(Directions):
+            raise unknown("kind of directions", self.directions, get_args(Directions))
+        if self.dimensions not in (1, 2):
+            raise ValueError(f"dimensions must be 1 or 2, got {self.dimensions}")
+        if self.directions == "trajectory" and self.dimensions == 1:
+            raise ValueError("the directions of a trajectory span a plane: dimensions must be 2")
+        check_size("points", self.points, 2)
+        if self.extent is not None and not 0 < self.extent < 1e6:
+            raise ValueError(f"extent must be above 0 and below a million, got {self.extent}")
+        check_size("examples", self.examples, 1)
+        check_size("curvature_examples", self.curvature_examples, 1)
+        if self.curvature == 1 or self.curvature < 0:
+            raise ValueError(
+                f"curvature must be 0 or at least 2 points a side, got {self.curvature}"
+            )
+        if self.statistics is not None and self.statistics not in get_args(Statistics):
+            raise unknown("kind of batch statistics", self.statistics, get_args(Statistics))
+
+    @property
+    def random(self) -> bool:
+        """Whether the directions are drawn."""
+        return self.directions in _RANDOM
+
+    def checked(self, runs: int) -> None:
+        """Says so if so many runs make no picture of this kind.
+
+        Raises:
+            ValueError: if they do not.
+        """
+        if self.directions == "between":
+            if runs not in (2, 3):
+                raise ValueError(
+                    "the line between networks takes two runs and the plane through them three, "
+                    f"got {runs}"
+                )
+            if self.dimensions != runs - 1:
+                raise ValueError(
+                    f"between {runs} runs is a {'line' if runs == 2 else 'plane'}: dimensions must "
+                    f"be {runs - 1}"
+                )
+            if self.statistics == "running":
+                raise ValueError(
+                    "between networks running statistics are those of neither: statistics must be "
+                    "'recomputed'"
+                )
+        elif runs not in (1, 2):
+            raise ValueError(f"one or two runs make a picture of these directions, got {runs}")
+        if self.directions == "trajectory" and self.statistics == "running":
+            raise ValueError(
+                "along a training running statistics are those of its end alone: statistics must "
+                "be 'recomputed'"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Landscape:
+    """The points of one or more pictures.
+
+    Args:
+        config: what was asked for.
+        axes: the coordinates along each axis, in ascending order; those of a line have one.
+        heights: a row a point: `network` (0, 1: which picture), `run`, `first, second`
+            (coordinates; null on a line), `loss` (NaN: an output was not finite), `accuracy`
+            (fraction; null without classes).
+        convexity: a row a point of the coarse grid: the ends of the Hessian's spectrum in all
+            directions (`largest, smallest`, and whether both have `converged`) and in the picture's
+            own (`plane_largest, plane_smallest`), and what is lost by each, see `convexity_lost`.
+        path: a row a snapshot of the trajectory, with the share of it that lies `off_plane`; or a
+            row a run that the picture leads through, `step` null.
+        remarks: what a reader should know, a sentence each.
+    """
+
+    config: LandscapeConfig
+    axes: tuple[tuple[float, ...], ...]
+    heights: pa.Table
+    convexity: pa.Table
+    path: pa.Table
+    remarks: tuple[str, ...]
+
+
+def landscape(
+    runs: Sequence[Run],
+    dataset: Dataset,
+    config: LandscapeConfig | None = None,
+    *,
+    objective: Objective,
+    step: int | None = None,
+    into: nn.Module | None = None,
+    store: Store | None = None,
+    engine: Engine | None = None,
+    numerics: Numerics | None = None,
+    progress: Progress | None = None,
+) -> Landscape:
+    """The loss on a line or plane through a run's weights, or through several runs'.
+
+    Points are measured a few rows at a time, side by side where the engine can, and kept in the
+    store: stopped at any moment, the same call goes on with the rows that are missing.
+
+    >>> found = landscape([run], load("mnist"), objective=cross_entropy)
+    >>> found.heights, found.remarks
+
+    Args:
+        runs: one, or two that are drawn in one scale; with `between` the two or three ends.
+        dataset: whose split is measured on.
+        config: `LandscapeConfig()` by default.
+        objective: what judges the outputs.
+        step: the snapshot, the last if not given.
+        into: the network, as of `Run.model`; where only its own code can build it. Then nothing is
+            kept, and all is done in this process.
+        store, engine, numerics, progress: as of `measure_many`.
+
+    Raises:
+        ValueError: before anything is measured, if the runs and the configuration make no picture,
+            the networks are not of one architecture where they must be, or there is batch
+            normalisation and no mode was chosen.
+
+    Source: Li et al. 2018 (1712.09913); Goodfellow et al. 2015. Cost: a forward pass a point, see
+    `heights`, and with curvature some 60 products with the Hessian a point of the coarse grid.
+    """
+    config, numerics = config or LandscapeConfig(), numerics or Numerics()
+    config.checked(len(runs))
+    groups = [tuple(runs)] if config.directions == "between" else [(run,) for run in runs]
+    chosen = Chosen(
+        directions=config.directions,
+        dimensions=config.dimensions,
+        split=config.split,
+        seed=config.seed,
+        step=step,
+        statistics=config.statistics,
+    )
+    found = [scene_of(*group, chosen=chosen, into=into) for group in groups]
+    axes = _axes(found, config, config.points)
+    work = _Work(groups, dataset, chosen, objective, into, numerics)
+    places = _rows(axes)
+    slow = any(one.kind.endswith("convolution") for one in layers(found[0].model).values())
+    size = max(1, -(-len(places) // _PARTS)) if config.dimensions == 1 or not slow else 1
+    tasks = work.tasks(height_rows, places, size, examples=config.examples)
+    coarse = _rows(_axes(found, config, config.curvature)) if config.curvature else []
+    bent = work.tasks(convexity_rows, coarse, 1, examples=config.curvature_examples)
+    measured = work.measured(tasks | bent, store, engine, progress)
+    return Landscape(
+        config=config,
+        axes=axes,
+        heights=_table(measured, tasks, groups, HEIGHTS),
+        convexity=_table(measured, bent, groups, CONVEXITY),
+        path=_path(found, groups),
+        remarks=tuple(dict.fromkeys(words for one in found for words in one.remarks)),
+    )
+
+
+def _axes(
+    found: list[Scene], config: LandscapeConfig, points: int
+) -> tuple[tuple[float, ...], ...]:
+    """The coordinates along each axis, the same for all networks."""
+    if config.random:
+        reach = config.extent or _reach(found[0], config)
+        return (spaced(-reach, reach, points),) * config.dimensions
+    margin = config.extent or (0.5 if config.dimensions == 1 else 0.25)
+    marks = [place for one in found for place in one.marks]
+    ends = []
+    for axis in range(config.dimensions):
+        values = [place[axis] for place in marks]
+        low, high = min(values), max(values)
+        more = margin * (high - low)
+        ends.append(spaced(low - more, high + more, points))
+    return tuple(ends)
+
+
+def _reach(scene: Scene, config: LandscapeConfig) -> float:
+    return float(f"{scene.length:.2g}") if config.directions == "gaussian" else 1.0
+
+
+def _rows(axes: tuple[tuple[float, ...], ...]) -> list[list[list[float]]]:
+    """The places of a grid, a row along the second axis after another; of a line one by one."""
+    if len(axes) == 1:
+        return [[[a]] for a in axes[0]]
+    return [[[a, b] for b in axes[1]] for a in axes[0]]
+
+
+@dataclass(frozen=True, kw_only=False, eq=False)
+class _Work:
+    """What all measurements of a landscape have in common."""
+
+    groups: list[tuple[Run, ...]]
+    dataset: Dataset
+    chosen: Chosen
+    objective: Objective
+    into: nn.Module | None
+    numerics: Numerics
+
+    def tasks(
+        self, function: Any, rows: list[list[list[float]]], size: int, *, examples: int
+    ) -> dict[Hashable, Measurement]:
+        """A measurement for so many rows of each network, by network, function and place."""
+        judge = objective_to_json(self.objective)
+        return {
+            (number, function.__name__, start): Measurement(
+                function=function,
+                runs=group,
+                dataset=self.dataset,
+                arguments={
+                    "chosen": self.chosen,
+                    "examples": examples,
+                    "places": [place for row in rows[start : start + size] for place in row],
+                    "objective": judge,
+                    "numerics": self.numerics,
+                },
+            )
+            for number, group in enumerate(self.groups)
+            for start in range(0, len(rows), size)
+        }
+
+    def measured(
+        self,
+        tasks: dict[Hashable, Measurement],
+        store: Store | None,
+        engine: Engine | None,
+        progress: Progress | None,
+    ) -> dict[Hashable, list[dict[str, Any]]]:
+        if self.into is None or is_rebuildable(describe(self.into)):
+            return measure_many(tasks, store=store, engine=engine, progress=progress)
+        return {
+            name: list(one.function(*one.runs, one.dataset, **one.arguments, into=self.into))
+            for name, one in tasks.items()
+        }
+
+
+def _table(
+    measured: dict[Hashable, list[dict[str, Any]]],
+    tasks: dict[Hashable, Measurement],
+    groups: list[tuple[Run, ...]],
+    schema: pa.Schema,
+) -> pa.Table:
+    rows = []
+    for name in tasks:
+        assert isinstance(name, tuple)
+        number = name[0]
+        for row in measured[name]:
+            # None is kept for a loss that is not finite: rows in the store hold no NaN.
+            loss = float("nan") if row["loss"] is None else row["loss"]
+            rows.append({"network": number, "run": groups[number][0].key, **row, "loss": loss})
+    return pa.Table.from_pylist(rows, schema)
+
+
+def _path(found: list[Scene], groups: list[tuple[Run, ...]]) -> pa.Table:
+    rows = []
+    for number, (scene, group) in enumerate(zip(found, groups, strict=True)):
+        for place, mark in enumerate(scene.marks):
+            ends = len(scene.steps) == 0
+            off = None if ends else scene.off_plane[place]
+            rows.append(
+                {
+                    "network": number,
+                    "run": (group[place] if ends and len(group) > 1 else group[0]).key,
+                    "step": None if ends else scene.steps[place],
+                    "first": mark[0],
+                    "second": mark[1] if len(mark) > 1 else None,
+                    "off_plane": None if off is None or off != off else off,
+                }
+            )
+    return pa.Table.from_pylist(rows, PATH)
