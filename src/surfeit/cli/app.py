@@ -63,7 +63,16 @@ def application(words: Sequence[str] = ()) -> App:
 
 
 _REFUSED, _INTERRUPTED = 1, 130
-_GOES_ON = ("train", "demo", "tickets", "instability", "supermasks", "study", "data")
+_GOES_ON = (
+    "train",
+    "demo",
+    "landscape",
+    "tickets",
+    "instability",
+    "supermasks",
+    "study",
+    "data",
+)
 
 
 def main(arguments: list[str] | None = None) -> None:

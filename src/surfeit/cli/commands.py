@@ -43,6 +43,10 @@ COMMANDS = {
         "surfeit.cli.curvature:curvature",
         "Measure how the loss bends around a network's weights: the eigenvalues of its Hessian.",
     ),
+    "landscape": (
+        "surfeit.cli.landscape:landscape",
+        "Draw the loss around a network's weights, along its training, or between networks.",
+    ),
     "tickets": (
         "surfeit.cli.tickets:tickets",
         "Find lottery tickets, level by level, and train the controls that they are judged by.",
