@@ -138,7 +138,7 @@ def _alternative(name: str, one: Numbers, found: Landscape) -> str:
 def _seen(found: Landscape, every: Sequence[Numbers]) -> str:
     words = "All networks in one scale. " if len(every) > 1 else ""
     if len(found.axes) == 2:
-        words += "Above or left the contours, beside them the same surface. "
+        words += "Contours, and the same surface from one side. "
     return words + "Hatched: not finite." if any(one.holes for one in every) else words.strip()
 
 

@@ -44,7 +44,7 @@
     const tilt = (view.tilt * Math.PI) / 180;
     const [cosine, sine] = [Math.cos(turn), Math.sin(turn)];
     const [up, lean] = [Math.sin(tilt), Math.cos(tilt)];
-    const size = 0.31 * Math.min(canvas.width, canvas.height * 1.25) * view.near;
+    const size = 0.29 * Math.min(canvas.width, canvas.height * 1.25) * view.near;
     return (x, y, z) => {
       const right = x * cosine - y * sine;
       const back = x * sine + y * cosine;
@@ -52,7 +52,7 @@
       const scale = size / (1 + 0.12 * depth);
       return [
         canvas.width / 2 + right * scale,
-        canvas.height / 2 - (back * up + (1.1 * z - 0.55) * lean) * scale,
+        0.45 * canvas.height - (back * up + (1.1 * z - 0.55) * lean) * scale,
         depth,
       ];
     };
@@ -261,10 +261,10 @@
       ]) {
         for (const t of [-1, 0, 1]) {
           const value = axis[0] + ((t + 1) / 2) * (axis[axis.length - 1] - axis[0]);
-          const [x, y] = at(0.94 * t, far - 0.06);
+          const [x, y] = at(0.92 * t, far - 0.07);
           label(words(Math.abs(value) < 1e-12 ? 0 : value), x, y, soft, ratio);
         }
-        const [x, y] = at(0, far + 0.14);
+        const [x, y] = at(0, far + 0.18);
         label(name, x, y, soft, ratio);
       }
       context.textAlign = "start";

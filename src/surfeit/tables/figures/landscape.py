@@ -203,7 +203,7 @@ def _surface(
     solid.tick_params(labelsize=6, pad=-2)
     for axis in (solid.xaxis, solid.yaxis, solid.zaxis):
         axis.set_major_locator(MaxNLocator(5))
-    solid.set_box_aspect(None, zoom=0.88)
+    solid.set_box_aspect(None, zoom=0.8)
     solid.view_init(elev=32, azim=-58)
     ends = [np.log10(one) if logarithmic else one for one in (norm.vmin, norm.vmax)]
     solid.set_zlim(*ends)
