@@ -1,4 +1,4 @@
-"""What the study `surfaces` trains and measures: beside it, so that judging anew measures nothing."""
+"""What the study `surfaces` trains and measures, so that judging anew measures nothing."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from surfeit.core import Split, Streams, tensors_of
@@ -21,8 +22,7 @@ from surfeit.landscape import (
     spaced,
     trained_and_frozen,
 )
-from surfeit.models import Residual, blank, initialise_
-from surfeit.models.networks import Shape
+from surfeit.models import Residual, Shape, blank, initialise_
 from surfeit.store import Run
 from surfeit.studies._fitting import examples
 
@@ -34,7 +34,7 @@ def block_chain(
     *,
     input_shape: Shape = (1, 28, 28),
     classes: int = 10,
-    generator: Any = None,
+    generator: torch.Generator | None = None,
 ) -> nn.Sequential:
     """A residual network of fully connected layers, or the plain network with the same weights.
 
@@ -153,13 +153,11 @@ def lined(
     origin = 0.0
     for number in range(lines):
         drawn = random_direction(model, generator=Streams(seed).get("line", number))
-        length = sqrt(dot(drawn, drawn))
         fixed = random_direction(
             model, kind="gaussian", generator=Streams(seed).get("line", number)
         )
         # Both move weights alone: biases have no filter to be as long as.
         fixed = {name: fixed[name] if name in kept else 0 * fixed[name] for name in fixed}
-        assert length > 0
         for name, direction, reach in (
             ("rise", fixed, distance),
             ("filter_rise", drawn, share),

@@ -146,9 +146,9 @@ LAPTOP = replace(
     PAPER,
     images=2_000,
     shown=500,
-    depths=(8, 40),
-    widths=(16, 64),
-    chain_recipe=replace(PAPER.chain_recipe, batch_size=100, epochs=10),
+    depths=(8, 20),
+    widths=(32, 128),
+    chain_recipe=replace(PAPER.chain_recipe, batch_size=100, epochs=20),
     points=13,
     planes=2,
     minima_width=64,
@@ -156,7 +156,7 @@ LAPTOP = replace(
     batches=(32, 500),
     line_points=11,
     lines=4,
-    seeds=tuple(range(6)),
+    seeds=tuple(range(8)),
 )
 QUICK = replace(
     LAPTOP,
