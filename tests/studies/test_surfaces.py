@@ -30,10 +30,10 @@ def _table(planted, share=None, turned=None, filtered=0.02, slope=-1.0):
     """Rough deep chains, smooth others; rises that follow the norm and weight decay."""
     spread = planted(0, 0.01, len(SEEDS))
     share, rows = share or {}, []
-    for name in study.CHAINS:
-        level = 0.5 if name == "deep" else 0.2
+    for at, name in enumerate(study.CHAINS):
+        level = planted(0.5 if name == "deep" else 0.2, 0.01, len(SEEDS), at)
         for seed in SEEDS:
-            own = share.get(name, [level + x for x in spread])[seed]
+            own = share.get(name, level)[seed]
             rows.append({"chain": name, "seed": seed, "nonconvex": own, "basin": 0.5})
     turned = turned or [0.3 + x for x in spread]
     for (batch, decay), norm in NORMS.items():
@@ -72,9 +72,9 @@ def test_all_claims_hold_where_all_is_as_published(planted):
 )
 @pytest.mark.parametrize("ruling", THREE)
 def test_the_deep_plain_chain_must_be_rougher(planted, planted_three, claim, smooth, ruling):
-    spread = [0.5 + x for x in planted(0, 0.01, len(SEEDS))]
+    deep = planted(0.5, 0.01, len(SEEDS), study.CHAINS.index("deep"))
     lost = planted_three(CONFIG.margin, 0.02, len(SEEDS))[ruling]
-    rougher = [one - less for one, less in zip(spread, lost, strict=True)]
+    rougher = [one - less for one, less in zip(deep, lost, strict=True)]
     found = _judged(_table(planted, share={smooth: rougher}), claim)
     assert found.ruling == ruling
 

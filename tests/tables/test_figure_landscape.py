@@ -48,9 +48,7 @@ def path(*rows):
 
 
 def drawn(heights, way=None, names=("a",)):
-    drawing = landscape.figure(heights, way or path(), names=names, labels=("x", "y"))
-    drawing.draw_without_rendering()
-    return drawing
+    return landscape.figure(heights, way or path(), names=names, labels=("x", "y"))
 
 
 def test_a_grid_is_put_back_in_order():
@@ -122,7 +120,6 @@ def test_convexity_of_all_directions_stands_beside_the_pictures():
     ]
     table = pa.Table.from_pylist(rows)
     drawing = landscape.convexity_figure(table, names=["a"], labels=("x", "y"))
-    drawing.draw_without_rendering()
     left, right, _ = drawing.axes
     assert left.get_title(loc="left") == "All directions"
     assert right.get_title(loc="left") == "The picture's alone"

@@ -94,7 +94,7 @@ def _viewer(found: Landscape, names: Sequence[str], every: Sequence[Numbers]) ->
         for number, name in enumerate(names)
     )
     path = (
-        '<label><input type="checkbox" id="path" checked> the run\'s path</label>'
+        '<label><input type="checkbox" id="view-path" checked> the run\'s path</label>'
         if found.path.num_rows > len(names)
         else ""
     )
@@ -102,8 +102,8 @@ def _viewer(found: Landscape, names: Sequence[str], every: Sequence[Numbers]) ->
         '<div class="controls" hidden>'
         '<label>turn <input type="range" id="turn" min="-180" max="180" step="1"></label>'
         '<label>tilt <input type="range" id="tilt" min="5" max="90" step="1"></label>'
-        '<label><input type="checkbox" id="log"> logarithmic height</label>'
-        '<label><input type="checkbox" id="contours" checked> contours below</label>'
+        '<label><input type="checkbox" id="view-log"> logarithmic height</label>'
+        '<label><input type="checkbox" id="view-contours" checked> contours below</label>'
         f"{path}"
         '<button type="button" id="home">as at first</button>'
         '<button type="button" id="spin" aria-pressed="false">keep turning</button></div>'

@@ -422,7 +422,7 @@
   control("turn").addEventListener("input", (event) => turnTo(Number(event.target.value), view.tilt));
   control("tilt").addEventListener("input", (event) => turnTo(view.turn, Number(event.target.value)));
   for (const name of ["log", "contours", "path"]) {
-    control(name)?.addEventListener("change", (event) => {
+    control(`view-${name}`)?.addEventListener("change", (event) => {
       view[name] = event.target.checked;
       scale();
       redraw();
@@ -436,8 +436,8 @@
 
   // Losses that span orders of magnitude begin on a logarithmic scale.
   view.log = canLog && high > 20 * low;
-  control("log").checked = view.log;
-  control("log").disabled = !canLog;
+  control("view-log").checked = view.log;
+  control("view-log").disabled = !canLog;
   for (const hidden of document.querySelectorAll("#surface [hidden]")) hidden.hidden = false;
   scale();
   redraw();
