@@ -193,6 +193,26 @@ def test_a_batch_normalised_network_needs_a_mode():
         heights(model, plane_of(model), GRID, images(), statistics="moving")  # pyright: ignore[reportArgumentType]
 
 
+class _Viewing(nn.Module):
+    """A network that needs its activations as they lie in memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Conv2d(2, 3, 2), nn.Linear(12, 4)
+
+    def forward(self, x):
+        x = self.first(x)
+        return self.last(x.view(len(x), 12))
+
+
+def test_images_may_lie_in_memory_as_the_network_needs():
+    model = initialise_(_Viewing(), stream("network"))
+    split, plane = images(shape=(2, 3, 3)), plane_of(model)
+    found = heights(model, plane, GRID, split)
+    for place, height in zip(GRID, found, strict=True):
+        assert height.loss == pytest.approx(evaluate(model, plane.at(place), split).loss, rel=1e-5)
+
+
 def test_values_that_are_not_finite_are_kept():
     model = mlp((12,), input_shape=(1, 3, 3), classes=4, generator=stream("network"))
     plane = plane_of(model)

@@ -93,7 +93,7 @@ def heights(
     check_statistics(model, statistics)
     structure = lift_(copied(model)).eval()
     plane = _lifted(plane)
-    inputs = _lifted_inputs(split.inputs, plane)
+    inputs = _laid_out(structure, plane.origin, _lifted_inputs(split.inputs, plane))
     ready = Split(inputs, split.targets)
     with_batches = bool(normalisations(structure)) and statistics == "recomputed"
     shared = None
@@ -196,6 +196,18 @@ def _lifted_inputs(inputs: Tensor, plane: Plane) -> Tensor:
     """Real inputs in the weights' type."""
     like = next(iter(plane.directions[0].values()))
     return inputs.to(like.device, like.dtype) if inputs.is_floating_point() else inputs
+
+
+def _laid_out(structure: nn.Module, tensors: Params, inputs: Tensor) -> Tensor:
+    """Images with their channels innermost, in which convolutions take some 0.6 of the time."""
+    if inputs.dim() != 4 or inputs.shape[1] == 1 or inputs.is_cuda:
+        return inputs
+    fast = inputs.contiguous(memory_format=torch.channels_last)
+    try:
+        call(structure, tensors, fast[:2].clone())
+    except RuntimeError:  # it looks at its activations by `view`, as they lay in memory
+        return inputs
+    return fast
 
 
 def _wide(value: Tensor) -> Tensor:
