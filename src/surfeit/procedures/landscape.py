@@ -304,7 +304,10 @@ class _Work:
         if self.into is None or is_rebuildable(describe(self.into)):
             return measure_many(tasks, store=store, engine=engine, progress=progress)
         return {
-            name: list(one.function(*one.runs, one.dataset, **one.arguments, into=self.into))
+            name: [
+                dict(row)
+                for row in one.function(*one.runs, one.dataset, **one.arguments, into=self.into)
+            ]
             for name, one in tasks.items()
         }
 
@@ -335,7 +338,7 @@ def _path(found: list[Scene], groups: list[tuple[Run, ...]]) -> pa.Table:
             rows.append(
                 {
                     "network": number,
-                    "run": (group[place] if ends and len(group) > 1 else group[0]).key,
+                    "run": group[place if ends and len(group) > 1 else 0].key,
                     "step": None if ends else scene.steps[place],
                     "first": mark[0],
                     "second": mark[1] if len(mark) > 1 else None,

@@ -14,6 +14,7 @@ from functools import partial
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from matplotlib.figure import Figure
 
@@ -311,8 +312,8 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
         for name in ("rise", "filter_rise")
     }
     calmer = [
-        None if None in pair else abs(pair[0]) - abs(pair[1])
-        for pair in zip(turned["rise"], turned["filter_rise"], strict=True)
+        None if fixed is None or filtered is None else abs(fixed) - abs(filtered)
+        for fixed, filtered in zip(turned["rise"], turned["filter_rise"], strict=True)
     ]
     judged: dict[str, Any] = {
         "margin": config.orders,
@@ -321,7 +322,8 @@ def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
     }
     conditions = [(batch, decay) for batch in BATCHES for decay in config.decays]
     norms, rises = (
-        [[minima[*one, seed][name] for one in conditions] for seed in config.seeds]
+        # None, a rise that is missing, becomes NaN.
+        np.array([[minima[*one, seed][name] for one in conditions] for seed in config.seeds], float)
         for name in ("norm", "rise")
     )
     return (

@@ -1,5 +1,6 @@
 """A loss along lines and on planes through networks: curves, contours, surfaces, curvature."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -205,7 +206,9 @@ def _surface(
         axis.set_major_locator(MaxNLocator(5))
     solid.set_box_aspect(None, zoom=0.8)
     solid.view_init(elev=32, azim=-58)
-    ends = [np.log10(one) if logarithmic else one for one in (norm.vmin, norm.vmax)]
+    assert norm.vmin is not None
+    assert norm.vmax is not None
+    ends = [math.log10(one) if logarithmic else one for one in (norm.vmin, norm.vmax)]
     solid.set_zlim(*ends)
 
 
