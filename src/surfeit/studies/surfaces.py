@@ -263,7 +263,7 @@ def figure(table: pa.Table) -> Figure:
             ["shallow", "deep", "deep,\nwide", "shallow,\nshortcuts", "deep,\nshortcuts"],
             rotation=60,
         )
-        share.set(title="surface not convex")
+        share.set(title="Surface not convex")
         percent_axis(share)
         for panel, name in ((fixed, "rise"), (filtered, "filter_rise")):
             for place, (batch, decayed) in enumerate(
@@ -283,8 +283,9 @@ def figure(table: pa.Table) -> Figure:
                     label=f"{batch} batch{', decay' if decayed else ''}",
                 )
             panel.set(xlabel="length of the weights", ylabel="log₁₀ of the rise")
-        fixed.set(title="at fixed distances")
-        filtered.set(title="filter-normalised")
+        filtered.sharey(fixed)
+        fixed.set(title="Lines, fixed distances")
+        filtered.set(title="Filter-normalised")
         drawing.legend(*fixed.get_legend_handles_labels(), loc="outside lower right", ncols=2)
     return drawing
 
