@@ -88,6 +88,8 @@ class _Odd(nn.Module):
         self.why = why
         self.scale = nn.Parameter(torch.ones(9))
         self.first, self.last = nn.Linear(9, 9), nn.Linear(9, 4)
+        if why == "alias":
+            self.alias = self.first
         if why == "tied":
             self.other = nn.Linear(9, 9)
             self.other.weight = self.first.weight
@@ -96,7 +98,7 @@ class _Odd(nn.Module):
         x = x.flatten(1)
         if self.why == "scaled":
             x = x * self.scale
-        x = torch.relu(self.first(x))
+        x = torch.relu(self.alias(x) if self.why == "alias" else self.first(x))
         if self.why == "twice":
             x = torch.relu(self.first(x))
         if self.why == "tied":
@@ -104,7 +106,7 @@ class _Odd(nn.Module):
         return self.last(x)
 
 
-@pytest.mark.parametrize("why", ["scaled", "twice", "tied"])
+@pytest.mark.parametrize("why", ["scaled", "twice", "alias", "tied"])
 def test_what_cannot_be_shared_is_not(why):
     model = initialise_(_Odd(why), stream("network"))
     nn.init.uniform_(model.scale, 0.5, 2, generator=stream("scale"))

@@ -124,12 +124,10 @@ def _plain(structure: nn.Module, name: str) -> bool:
     module = structure.get_submodule(name)
     own = {f"{name}.weight", f"{name}.bias"}
     tied = {one for key, tie in ties(structure).items() for one in (key, tie.to)}
-    places = [key for key, one in structure.named_modules(remove_duplicate=False) if one is module]
     return (
         type(module) is nn.Linear
         and not parametrize.is_parametrized(module)
         and not module._forward_hooks
         and not module._forward_pre_hooks
-        and len(places) == 1
         and not own & tied
     )
