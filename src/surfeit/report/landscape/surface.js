@@ -259,7 +259,8 @@
         [first, (t, off) => seen(t, near.y * off, 0), data.labels[0]],
         [second, (t, off) => seen(near.x * off, t, 0), data.labels[1]],
       ]) {
-        for (const t of [-1, 0, 1]) {
+        // Where there is little room the name stands where the middle's number would.
+        for (const t of canvas.width < 420 * ratio ? [-1, 1] : [-1, 0, 1]) {
           const value = axis[0] + ((t + 1) / 2) * (axis[axis.length - 1] - axis[0]);
           const [x, y] = at(0.92 * t, far - 0.07);
           label(words(Math.abs(value) < 1e-12 ? 0 : value), x, y, soft, ratio);
