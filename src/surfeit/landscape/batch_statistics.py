@@ -55,14 +55,14 @@ def batch_statistics(
         return {}
     for module in found.values():
         module.train().momentum = None
-    fresh = _fresh(found, tensors)
+    fresh = fresh_statistics(found, tensors)
     for part in inputs.tensor_split(-(-len(inputs) // EXAMPLES_AT_ONCE)):
         call(structure, {**tensors, **fresh}, part)
     return fresh
 
 
-def _fresh(names: Iterable[str], tensors: Mapping[str, Tensor]) -> Params:
-    """Statistics of nothing yet; a forward pass adds to them in place."""
+def fresh_statistics(names: Iterable[str], tensors: Mapping[str, Tensor]) -> Params:
+    """Statistics of nothing yet, for these normalisations; a forward pass adds to them in place."""
     statistics = ("running_mean", "running_var", "num_batches_tracked")
     own = [f"{name}.{one}" if name else one for name in names for one in statistics]
     return {name: torch.zeros_like(tensors[name]) for name in own}

@@ -2,24 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import pyarrow as pa
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from surfeit.core import (
-    Objective,
-    Params,
-    Split,
-    buffers,
-    check_splits,
-    copied,
-    cross_entropy,
-    evaluate,
-    parameters,
-)
-from surfeit.landscape.batch_statistics import batch_statistics, normalisations
+from surfeit.core import Objective, Params, Split, buffers, cross_entropy, parameters
+from surfeit.landscape.path import along_path
 
 SCHEMA = pa.schema(
     [
@@ -96,27 +87,17 @@ def along_line(
     Source: Goodfellow et al. 2015; 30 points, Frankle et al. 2020, section 2. Cost: `points`
     forward passes over the splits and, with batch normalisation, over `statistics_from`.
     """
-    if points < 2:
-        raise ValueError(f"points must be at least 2, one for each end, got {points}")
-    check_splits(splits)
-    if not splits:
-        raise ValueError("splits must name at least one split to measure on, got none")
-    _check_fit(model, first)
-    if normalisations(model) and statistics_from is None:
-        raise ValueError(
-            "the model has batch normalisation, whose statistics must be computed anew at every "
-            "point of the line: give training images as statistics_from"
-        )
-    structure, rows = copied(model).eval(), []
-    for place in range(points):
-        t = place / (points - 1)
-        tensors = between(first, second, t)
-        if statistics_from is not None:
-            tensors |= batch_statistics(structure, tensors, statistics_from)
-        for name, split in splits.items():
-            found = evaluate(structure, tensors, split, objective)
-            rows.append({"split": name, "t": t, "loss": found.loss, "accuracy": found.accuracy})
-    return pa.Table.from_pylist(rows, SCHEMA)
+    check_fit(model, first)
+    between(first, second, 0.0)  # says so if the ends do not fit each other
+    measured = along_path(
+        model,
+        partial(between, first, second),
+        splits,
+        points=points,
+        objective=objective,
+        statistics_from=statistics_from,
+    )
+    return measured.select(SCHEMA.names)
 
 
 def error_barrier(errors: Sequence[float] | Float[Tensor, " points"]) -> float:
@@ -140,7 +121,12 @@ def error_barrier(errors: Sequence[float] | Float[Tensor, " points"]) -> float:
     return max(values) - (values[0] + values[-1]) / 2
 
 
-def _check_fit(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+def check_fit(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Says so if tensors are not a model's parameters and buffers, by name and shape.
+
+    Raises:
+        ValueError: then.
+    """
     own = parameters(model) | buffers(model)
     if own.keys() != tensors.keys():
         names = ", ".join(sorted(own.keys() ^ tensors.keys()))
