@@ -60,6 +60,10 @@ COMMANDS = {
         "Train two networks on from one's weights at a step, and measure the line between their "
         "ends.",
     ),
+    "connect": (
+        "surfeit.cli.connect:connect",
+        "Measure paths between two runs: straight, with units matched, repaired, and curved.",
+    ),
     "supermasks": (
         "surfeit.cli.supermasks:supermasks",
         "Put masks on untrained networks and measure them: from criteria, learned, and edge-popup.",
