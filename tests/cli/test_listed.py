@@ -73,6 +73,7 @@ ADDED = {
                 "inspect",
                 "prune",
                 "curvature",
+                "connect",
                 "view",
                 "export",
                 "structure",

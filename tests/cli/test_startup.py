@@ -129,6 +129,7 @@ def test_a_run_is_shown_without_torch(folder):
         "prune nothing --layer fc1 --root nowhere",
         "curvature nothing --root nowhere",
         "curvature nothing --probes 1",
+        "connect nothing nobody --root nowhere",
     ],
 )
 def test_a_refusal_imports_nothing_heavy(command, tmp_path):
