@@ -1,5 +1,6 @@
 """Paths between two runs: what is measured, kept, and refused."""
 
+import shutil
 from dataclasses import replace
 from functools import partial
 
@@ -129,6 +130,14 @@ def test_a_regression_has_losses_alone(tmp_path):
 def test_the_same_run_twice_is_refused(runs, store):
     with pytest.raises(ValueError, match=f"needs two runs, got run {runs[0].key[:12]} twice"):
         table([runs[0], runs[0]], store)
+
+
+def test_a_run_that_is_not_done_is_refused(runs, store, tmp_path):
+    copy = tmp_path / runs[1].key
+    shutil.copytree(runs[1].path, copy)
+    (copy / "DONE.json").unlink()
+    with pytest.raises(ValueError, match="is interrupted: give the command that started it"):
+        table([runs[0], Run(copy)], store)
 
 
 def test_runs_of_different_networks_are_refused(runs, store):

@@ -283,12 +283,18 @@ def check_connectable(first: Run, second: Run, dataset: Dataset) -> Objective:
     """Says so if there is no path between two runs; else gives the objective they were trained by.
 
     Raises:
-        ValueError: if they are one run, of different networks, on different data or data other
-            than these, or by different objectives; or their objective is not known.
+        ValueError: if they are one run, not done, of different networks, on different data or data
+            other than these, or by different objectives; or their objective is not known.
     """
     names = [run.key[:12] for run in (first, second)]
     if first.key == second.key:
         raise ValueError(f"a path needs two runs, got run {names[0]} twice: give another one")
+    for run in (first, second):
+        if run.status != "done":
+            raise ValueError(
+                f"run {run.key[:12]} is {run.status}: give the command that started it again, and "
+                "measure what it ends in"
+            )
     tensors = [{n: list(v.shape) for n, v in run.tensors().items()} for run in (first, second)]
     if tensors[0] != tensors[1]:
         differing = [
