@@ -19,10 +19,11 @@ if TYPE_CHECKING:
         random_direction,
         trained_and_frozen,
     )
-    from surfeit.landscape.exchange import Exchange, Exchanges, exchanges, random_order, reordered
+    from surfeit.landscape.exchange import Exchange, Exchanges, random_order, reordered
     from surfeit.landscape.heights import Height, Statistics, check_statistics, heights
     from surfeit.landscape.line import along_line, between, error_barrier
     from surfeit.landscape.matching import Matching, match_outputs, match_weights
+    from surfeit.landscape.movable import exchanges
     from surfeit.landscape.path import (
         Along,
         Curve,

@@ -8,8 +8,9 @@ from jaxtyping import Float, Int64, Shaped
 from torch import Tensor, nn
 
 from surfeit.core import Params, copied, load_, own_parameters
-from surfeit.landscape.exchange import Exchange, Exchanges, exchanges, reordered
+from surfeit.landscape.exchange import Exchange, Exchanges, reordered
 from surfeit.landscape.line import check_fit
+from surfeit.landscape.movable import exchanges
 from surfeit.models.structure import Structure, unit_outputs
 
 _MOST_PASSES = 100
