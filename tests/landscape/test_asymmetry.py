@@ -100,7 +100,7 @@ def generator():
     return Streams(0).get("null")
 
 
-def test_a_random_direction_is_as_long_in_every_tensor():
+def test_a_null_direction_is_as_long_in_every_tensor():
     model, _ = fully_connected(200, classes=30)
     given = {n: v for n, v in tensors_of(model).items() if "weight" in n}
     drawn = null_direction(given, generator())
@@ -112,7 +112,7 @@ def test_a_random_direction_is_as_long_in_every_tensor():
     assert all(torch.equal(drawn[n], again[n]) for n in given)
 
 
-def test_random_directions_at_a_symmetric_minimum_show_no_side():
+def test_null_directions_at_a_symmetric_minimum_show_no_side():
     model, own = Valley(), scalar(4)
     split = targets([3.0, 5.0])
     for number in range(3):

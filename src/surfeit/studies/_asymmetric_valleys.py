@@ -5,7 +5,7 @@ from typing import Any
 
 from surfeit.core import Params, Streams, evaluate
 from surfeit.data import Dataset
-from surfeit.landscape import asymmetry, averaged_weights, batch_statistics, random_direction
+from surfeit.landscape import asymmetry, averaged_weights, batch_statistics, null_direction
 from surfeit.store import Run
 from surfeit.studies._fitting import examples
 
@@ -76,7 +76,7 @@ def sides(
         yield _row(part="line", direction="average", **line[-1])
     lowest = at(min(line, key=lambda row: row["train_loss"])["at"])
     directions = {"average": direction} | {
-        f"random {n}": random_direction(direction, streams.get("valley", "random", n))
+        f"random {n}": null_direction(direction, streams.get("valley", "random", n))
         for n in range(random)
     }
     for name, along in directions.items():
