@@ -75,6 +75,32 @@ def test_expectations_are_those_over_all_batches(examples, features, batch, rate
     assert found.tolist() == pytest.approx(by_all_batches(*problem, rate, batch, 3), rel=1e-9)
 
 
+def test_each_step_may_have_a_rate_of_its_own():
+    problem, rates = drawn(3, 2), [0.6, 0.3, 0.2]
+    found = expected_losses(*problem, rate=rates, batch=2, steps=3)
+    assert found.tolist()[:2] == pytest.approx(by_all_batches(*problem, 0.6, 2, 1), rel=1e-9)
+    over, reached = excess(*problem[:2]), [problem[2]]
+    for rate in rates:
+        reached = [
+            weights
+            - rate / 2 * sum(problem[0][i] * (problem[0][i] @ weights - problem[1][i]) for i in two)
+            for weights in reached
+            for two in product(range(3), repeat=2)
+        ]
+    assert float(found[3]) == pytest.approx(np.mean([over(one) for one in reached]), rel=1e-9)
+    about = {"batch": 2, "steps": 3, "runs": 20_000, "generator": Streams(1).get("rates")}
+    last = simulated_losses(*problem, rate=rates, **about)[:, -1]
+    assert abs(float(last.mean() - found[3])) < 4 * float(last.std()) / 20_000**0.5
+
+
+def test_rates_must_be_as_many_as_steps_and_each_above_0():
+    about = {"batch": 2, "steps": 3}
+    with pytest.raises(ValueError, match="a rate for each of 3 steps, got 2 rates"):
+        expected_losses(*drawn(3, 2), rate=[0.1, 0.1], **about)
+    with pytest.raises(ValueError, match=r"rate must be above 0 and finite, got 0"):
+        expected_losses(*drawn(3, 2), rate=[0.1, 0.0, 0.1], **about)
+
+
 def test_expectations_hold_where_examples_are_linearly_dependent():
     inputs, targets, start = drawn(2, 3)
     twice = torch.cat([inputs, inputs[:1]]), torch.cat([targets, targets[:1] + 1]), start

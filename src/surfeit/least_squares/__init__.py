@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         weak_feature_quantile,
         weak_feature_risk,
     )
+    from surfeit.least_squares.momentum import contraction
     from surfeit.least_squares.random_feature_risk import random_feature_risk
     from surfeit.least_squares.sgd import (
         best_rate,
@@ -52,6 +53,7 @@ __all__ = [
     "check_fits",
     "check_widths",
     "condition_number",
+    "contraction",
     "critical_batch",
     "descent_steps",
     "expected_losses",

@@ -1,13 +1,14 @@
 """Stochastic gradient descent (SGD) on least squares: its exact expectation, and its runs.
 
 The loss is `L(w) = (1/2n) Σ (⟨w, x_i⟩ − y_i)²`. Each step draws a batch B of m examples with
-replacement and takes the same rate η: `w ← w − (η/m) Σ_B x_i (⟨w, x_i⟩ − y_i)`. Below, w* is the
-least-norm solution, `r_i = y_i − ⟨w*, x_i⟩` what it leaves of the targets, `H = (1/n) Σ x_i x_iᵀ`
+replacement: `w ← w − (η/m) Σ_B x_i (⟨w, x_i⟩ − y_i)`, at one rate η for all steps or at a rate for
+each. Below, w* is the least-norm solution, `r_i = y_i − ⟨w*, x_i⟩` what it leaves of the targets, `H = (1/n) Σ x_i x_iᵀ`
 with eigenvalues `λ_1 ≥ ... ≥ λ_k > 0`, and β the largest `‖x_i‖²`. Where all r are 0 the model
 interpolates. The batch None is gradient descent on all examples, the limit of a large batch.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -30,7 +31,7 @@ def expected_losses(
     targets: Float[Tensor, " examples"],
     start: Float[Tensor, " features"],
     *,
-    rate: float,
+    rate: float | Sequence[float],
     batch: int | None,
     steps: int,
 ) -> Float[Tensor, " losses"]:
@@ -51,7 +52,7 @@ def expected_losses(
         inputs: x, one row an example.
         targets: y.
         start: w_0.
-        rate: η, above 0.
+        rate: η, above 0: one for all steps, or one for each, as of Robbins and Monro.
         batch: m, drawn with replacement; None for gradient descent.
         steps: at least 0.
 
@@ -59,26 +60,27 @@ def expected_losses(
         float64 [steps + 1]; infinite from where it overflows, if SGD diverges.
 
     Raises:
-        ValueError: if shapes do not match, an entry is not real and finite, the rate is not above
-            0, or batch or steps are no whole numbers in their range.
+        ValueError: if shapes do not match, an entry is not real and finite, a rate is not above 0,
+            there are not as many as steps, or batch or steps are no whole numbers in their range.
 
     Cost: O(n k²) a step, with k the rank: 0.1 ms at n = k = 60.
     """
     system = _system(inputs, targets)
-    _check_run(rate, batch, steps)
+    rates = _rates(rate, batch, steps)
     check_numbers("the start", start, (inputs.shape[1],))
     values, examples, left = system.values, system.examples, system.left
     mean = system.basis @ (start.detach().cpu().double() - system.solution)
-    moment, noise = torch.outer(mean, mean), rate**2 * _per_batch(batch)
-    shrinks = 1 - rate * values
-    both = torch.outer(shrinks, shrinks) - noise * torch.outer(values, values)
-    scaled, squared = noise / len(examples) * examples.T, left**2
+    moment, share, squared = torch.outer(mean, mean), _per_batch(batch), left**2
+    curved, scaled = torch.outer(values, values), examples.T / len(examples)
     variances = values.new_empty(steps + 1, len(values))
-    for step in range(steps + 1):
-        variances[step] = moment.diagonal()
+    variances[0] = moment.diagonal()
+    for step, now in enumerate(rates, 1):
         errors = ((examples @ moment) * examples).sum(1) - 2 * left * (examples @ mean) + squared
-        moment.mul_(both).addmm_(scaled * errors, examples)
+        shrinks, noise = 1 - now * values, now**2 * share
+        both = torch.outer(shrinks, shrinks) - noise * curved
+        moment.mul_(both).addmm_(scaled * errors, examples, alpha=noise)
         mean = shrinks * mean
+        variances[step] = moment.diagonal()
     return _overflown(variances @ values / 2)
 
 
@@ -114,7 +116,8 @@ def noise_floor(
     Cost: O(n p min(n, p)) with `p = k (k + 1) / 2`, and 32 n p bytes.
     """
     system = _system(inputs, targets)
-    _check_run(rate, batch, 0)
+    check_positive("rate", rate)
+    _check_batch(batch)
     rank = len(system.values)
     check_memory(
         f"pairs of {rank} features",
@@ -139,7 +142,7 @@ def simulated_losses(
     targets: Float[Tensor, " examples"],
     start: Float[Tensor, " features"],
     *,
-    rate: float,
+    rate: float | Sequence[float],
     batch: int | None,
     steps: int,
     runs: int,
@@ -164,7 +167,7 @@ def simulated_losses(
     at n = 60, N = 240.
     """
     system = _system(inputs, targets)
-    _check_run(rate, batch, steps)
+    rates = _rates(rate, batch, steps)
     check_size("runs", runs)
     check_numbers("the start", start, (inputs.shape[1],))
     given, wanted, begin = (one.detach().cpu().double() for one in (inputs, targets, start))
@@ -175,9 +178,10 @@ def simulated_losses(
     for some in torch.arange(steps + 1).split(at_once):
         shares = _shares(len(some), runs, count, batch, generator)
         errors = torch.empty_like(shares)
-        for share, error in zip(shares, errors, strict=True):
+        for step, share, error in zip(some.tolist(), shares, errors, strict=True):
             torch.addmm(-wanted, weights, given.T, out=error)
-            weights.addmm_(share * error, given, alpha=-rate)
+            if step < steps:
+                weights.addmm_(share * error, given, alpha=-rates[step])
         losses[some] = (errors + system.left).square().sum(2) / (2 * count)
     return _overflown(losses.T.contiguous())
 
@@ -316,10 +320,18 @@ def _per_batch(batch: int | None) -> float:
     return 0.0 if batch is None else 1 / batch
 
 
-def _check_run(rate: float, batch: int | None, steps: int) -> None:
-    check_positive("rate", rate)
+def _rates(rate: float | Sequence[float], batch: int | None, steps: int) -> list[float]:
+    """The rate of each step, once all that a run is made of is checked."""
     _check_batch(batch)
     check_size("steps", steps, 0)
+    if not isinstance(rate, Sequence):
+        check_positive("rate", rate)
+        return [rate] * steps
+    if len(rate) != steps:
+        raise ValueError(f"there must be a rate for each of {steps} steps, got {len(rate)} rates")
+    for one in rate:
+        check_positive("rate", one)
+    return list(rate)
 
 
 def _check_batch(batch: int | None) -> None:
