@@ -1,10 +1,11 @@
-"""Capacity of two-layer networks: norms of weights and of what training added to them."""
+"""Capacity: norms of weights and of what training added to them; margins, and the widest one."""
 
 from typing import TYPE_CHECKING
 
 from surfeit.core.fronts import lazy_front
 
 if TYPE_CHECKING:
+    from surfeit.capacity.margins import hard_margin, logistic_descent, margins
     from surfeit.capacity.measures import (
         MEASURES,
         frobenius,
@@ -21,6 +22,9 @@ __all__ = [
     "MEASURES",
     "TwoLayer",
     "frobenius",
+    "hard_margin",
+    "logistic_descent",
+    "margins",
     "max_l1",
     "mixed_norm",
     "parameter_count",

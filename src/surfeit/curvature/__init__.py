@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from surfeit.core.fronts import lazy_front
 
 if TYPE_CHECKING:
+    from surfeit.curvature.ascent import Ascent, ascent, measured_ascent, predicted_change
     from surfeit.curvature.coordinates import Coordinates
     from surfeit.curvature.dense import dense
     from surfeit.curvature.density import Density, spectral_density
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from surfeit.curvature.estimate import Estimate
     from surfeit.curvature.krylov import Krylov, Ritz
     from surfeit.curvature.measure import Curvature, curvature
+    from surfeit.curvature.noise import GradientNoise, batch_share, gradient_noise
     from surfeit.curvature.nonuniformity import deviation
     from surfeit.curvature.operator import Operator
     from surfeit.curvature.products import gauss_newton, hessian
@@ -21,12 +23,14 @@ if TYPE_CHECKING:
     from surfeit.curvature.trace import Traces, hutch_plus_plus, hutchinson
 
 __all__ = [
+    "Ascent",
     "BoxSharpness",
     "Coordinates",
     "Curvature",
     "Density",
     "Eigenpairs",
     "Estimate",
+    "GradientNoise",
     "Krylov",
     "LossSurface",
     "Mode",
@@ -34,6 +38,8 @@ __all__ = [
     "Ritz",
     "Traces",
     "adaptive",
+    "ascent",
+    "batch_share",
     "box_sharpness",
     "curvature",
     "dense",
@@ -41,10 +47,13 @@ __all__ = [
     "eigenpairs",
     "expected_growth",
     "gauss_newton",
+    "gradient_noise",
     "hessian",
     "hutch_plus_plus",
     "hutchinson",
     "largest_nonuniformity",
+    "measured_ascent",
+    "predicted_change",
     "spectral_density",
 ]
 

@@ -3,6 +3,7 @@
 import math
 
 from surfeit.core import check_positive
+from surfeit.curvature.noise import batch_share
 
 
 def expected_growth(
@@ -55,11 +56,9 @@ def largest_nonuniformity(*, rate: float, batch: int, examples: int) -> float:
 
 
 def _share(rate: float, batch: int, examples: int) -> float:
-    """`(n − B) / (B (n − 1))`: the variance of a batch's mean over that of single examples."""
+    """The variance of a batch's mean over that of single examples, once the rate is checked."""
     check_positive("rate", rate)
-    if not 1 <= batch <= examples:
-        raise ValueError(f"batch must be in [1, {examples}], the examples, got {batch}")
-    return 0.0 if batch == examples else (examples - batch) / (batch * (examples - 1))
+    return batch_share(batch, examples)
 
 
 def _check_nonnegative(nonuniformity: float) -> None:
