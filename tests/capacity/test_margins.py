@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.svm import SVC
 
-from surfeit.capacity import hard_margin, logistic_descent, margins
+from surfeit.capacity import hard_margin, logistic_descent, logistic_flow, margins
 from surfeit.core import Streams
 
 
@@ -93,6 +93,38 @@ def test_of_separable_examples_the_direction_nears_the_widest_margins():
     apart = [1 - float(one @ widest / one.norm() / widest.norm()) for one in path]
     assert apart == sorted(apart, reverse=True)
     assert apart[-1] < 1e-2
+
+
+def test_the_flow_is_the_limit_of_small_rates():
+    inputs, signs = separable(10, 2)
+    flow = logistic_flow(inputs, signs, times=(0.0, 1.0, 20.0))
+    assert not flow[0].any()
+    off = []
+    for rate in (0.04, 0.02):
+        steps = (0, round(1 / rate), round(20 / rate))
+        path = logistic_descent(inputs, signs, rate=rate, places=steps)
+        off.append((path[1:] - flow[1:]).norm(dim=1))
+    assert off[1].tolist() == pytest.approx((off[0] / 2).tolist(), rel=0.05)
+    assert not logistic_flow(inputs, signs, times=(0.0,)).any()
+
+
+def test_the_flow_of_one_example_is_its_closed_form():
+    """With m = w, dm/dt = 1 / (1 + eᵐ), so that m + eᵐ = t + 1."""
+    found = logistic_flow(torch.ones(1, 1), torch.ones(1), times=(1.0, 1e4, 1e12))[:, 0]
+    assert (found + found.exp() - 1).tolist() == pytest.approx([1.0, 1e4, 1e12], rel=1e-5)
+
+
+def test_far_on_the_norm_grows_by_one_over_the_margin_a_unit_of_the_logarithm():
+    inputs, signs = separable(20, 3, gap=1.0)
+    start, end = logistic_flow(inputs, signs, times=(1e12, 1e15))
+    slope = float(end.norm() - start.norm()) / math.log(1e3)
+    assert slope == pytest.approx(float(hard_margin(inputs, signs).norm()), rel=0.02)
+
+
+@pytest.mark.parametrize("times", [(), (2.0, 1.0), (-1.0,), (1.0, math.inf), (math.nan,)])
+def test_times_that_do_not_ascend_are_refused(times):
+    with pytest.raises(ValueError, match="times must be ascending numbers from 0 on"):
+        logistic_flow(torch.ones(1, 1), torch.ones(1), times=times)
 
 
 def test_examples_that_are_not_separable_have_a_minimum():

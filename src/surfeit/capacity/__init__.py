@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from surfeit.core.fronts import lazy_front
 
 if TYPE_CHECKING:
-    from surfeit.capacity.margins import hard_margin, logistic_descent, margins
+    from surfeit.capacity.margins import hard_margin, logistic_descent, logistic_flow, margins
     from surfeit.capacity.measures import (
         MEASURES,
         frobenius,
@@ -24,6 +24,7 @@ __all__ = [
     "frobenius",
     "hard_margin",
     "logistic_descent",
+    "logistic_flow",
     "margins",
     "max_l1",
     "mixed_norm",

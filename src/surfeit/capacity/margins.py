@@ -1,11 +1,14 @@
 """Margins of outputs, the widest margin of a linear separator, and where gradient descent goes."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from scipy.integrate import solve_ivp
 from scipy.optimize import nnls
+from scipy.special import expit
 from torch import Tensor
 
 from surfeit.core import check_positive, one_thread
@@ -119,9 +122,51 @@ def logistic_descent(
     for step in range(places[-1] + 1):
         if step in wanted:
             kept.append(weights.copy())
-        # 1 / (1 + e^m) without overflow: margins of what is far on the wrong side are large.
-        weights += pulls @ (0.5 - 0.5 * np.tanh(0.5 * (ahead @ weights)))
+        weights += pulls @ expit(-(ahead @ weights))
     return torch.from_numpy(np.stack(kept))
+
+
+@one_thread()
+def logistic_flow(
+    inputs: Float[Tensor, "examples features"],
+    signs: Float[Tensor, " examples"],
+    *,
+    times: Sequence[float],
+) -> Float[Tensor, "times features"]:
+    """The limit of `logistic_descent` for small rates, `dw/dt = −∇L(w)` from 0: t is rate x steps.
+
+    Taken in log(1 + t), where what is left to do per unit of it stays of one size: 10¹² is reached
+    in as many evaluations as 10¹ has dozens of steps.
+
+    Args:
+        inputs, signs: as of `logistic_descent`.
+        times: at which w is kept, ascending, each at least 0.
+
+    Returns:
+        w, float64, to a relative error of about 1e-7.
+
+    Raises:
+        ValueError: as `logistic_descent`, with times in place of places.
+
+    Cost: some hundred evaluations a unit of log t at most, of O(n features).
+    """
+    ahead = _signed(inputs, signs).numpy()
+    ascending = list(times) == sorted(set(times))
+    if not len(times) or not ascending or not 0 <= times[0] <= times[-1] < math.inf:
+        raise ValueError(f"times must be ascending numbers from 0 on, got {tuple(times)}")
+    pulls = ahead.T / len(ahead)
+
+    def change(log_time: float, weights: np.ndarray) -> np.ndarray:
+        return math.exp(log_time) * (pulls @ expit(-(ahead @ weights)))
+
+    places = np.log1p(np.asarray(times, dtype=float))
+    if places[-1] == 0:
+        return torch.zeros(1, ahead.shape[1], dtype=torch.float64)
+    start = np.zeros(ahead.shape[1])
+    path = solve_ivp(
+        change, (0.0, places[-1]), start, t_eval=places, method="LSODA", rtol=1e-8, atol=1e-10
+    )
+    return torch.from_numpy(np.ascontiguousarray(path.y.T))
 
 
 def _signed(inputs: Tensor, signs: Tensor) -> Tensor:
