@@ -2,9 +2,10 @@
 
 The loss is `L(w) = (1/2n) Σ (⟨w, x_i⟩ − y_i)²`. Each step draws a batch B of m examples with
 replacement: `w ← w − (η/m) Σ_B x_i (⟨w, x_i⟩ − y_i)`, at one rate η for all steps or at a rate for
-each. Below, w* is the least-norm solution, `r_i = y_i − ⟨w*, x_i⟩` what it leaves of the targets, `H = (1/n) Σ x_i x_iᵀ`
-with eigenvalues `λ_1 ≥ ... ≥ λ_k > 0`, and β the largest `‖x_i‖²`. Where all r are 0 the model
-interpolates. The batch None is gradient descent on all examples, the limit of a large batch.
+each. Below, w* is the least-norm solution, `r_i = y_i − ⟨w*, x_i⟩` what it leaves of the targets,
+`H = (1/n) Σ x_i x_iᵀ` with eigenvalues `λ_1 ≥ ... ≥ λ_k > 0`, and β the largest `‖x_i‖²`. Where all
+r are 0 the model interpolates. The batch None is gradient descent on all examples, the limit of a
+large batch.
 """
 
 import math
