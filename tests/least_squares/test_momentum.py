@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from surfeit.core import Streams
-from surfeit.least_squares import contraction
+from surfeit.least_squares import contraction, expected_losses, momentum_losses
 
 
 def inputs_with(values):
@@ -46,6 +46,54 @@ def test_torchs_steps_shrink_by_it_in_the_long_run(rate, momentum, nesterov):
     found = contraction(inputs, rate=rate, momentum=momentum, nesterov=nesterov)
     slope = (logs[-1] - logs[299]) / 300
     assert slope == pytest.approx(math.log(found), abs=0.01)
+
+
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.8, False), (0.8, True)])
+def test_losses_are_those_of_torchs_steps(momentum, nesterov):
+    inputs = inputs_with(SPECTRUM)
+    generator = Streams(1).get("targets")
+    targets = torch.randn(12, generator=generator, dtype=torch.float64)
+    start = torch.randn(4, generator=generator, dtype=torch.float64)
+    weights = start.clone().requires_grad_()
+    optimiser = torch.optim.SGD([weights], lr=0.7, momentum=momentum, nesterov=nesterov)
+    solution = torch.linalg.lstsq(inputs, targets[:, None]).solution[:, 0]
+    truth = []
+    for _ in range(31):
+        off = inputs @ (weights.detach() - solution)
+        truth.append(float(off.square().mean()) / 2)
+        weights.grad = inputs.T @ (inputs @ weights.detach() - targets) / len(inputs)
+        optimiser.step()
+    about = {"rate": 0.7, "steps": 30}
+    found = momentum_losses(inputs, targets, start, momentum=momentum, nesterov=nesterov, **about)
+    assert found.tolist() == pytest.approx(truth, rel=1e-8, abs=1e-20)
+    if not momentum:
+        descent = expected_losses(inputs, targets, start, batch=None, **about)
+        assert found.tolist() == pytest.approx(descent.tolist(), rel=1e-8)
+
+
+def test_features_that_depend_and_inputs_of_nothing_leave_losses_finite():
+    inputs = inputs_with(SPECTRUM)
+    twice = torch.cat([inputs, inputs[:, :1]], 1)
+    found = momentum_losses(twice, inputs[:, 1], torch.ones(5), rate=0.3, momentum=0.5, steps=200)
+    assert bool(found.isfinite().all())
+    assert found[-1] < 1e-3 * found[0]
+    none = momentum_losses(torch.zeros(3, 2), torch.ones(3), torch.ones(2), rate=0.3, steps=2)
+    assert none.tolist() == [0.0] * 3
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"targets": torch.ones(3)}, r"the targets must be of shape \[12\]"),
+        ({"start": torch.ones(3)}, r"the start must be of shape \[4\]"),
+        ({"steps": -1}, "steps must be a whole number of at least 0"),
+        ({"momentum": -0.1}, r"momentum must be in \[0, 1\)"),
+    ],
+)
+def test_losses_of_what_cannot_be_are_refused(change, words):
+    about = {"targets": torch.ones(12), "start": torch.ones(4), "rate": 0.5, "steps": 2} | change
+    with pytest.raises(ValueError, match=words):
+        momentum_losses(inputs_with(SPECTRUM), about.pop("targets"), about.pop("start"), **about)
 
 
 def test_the_best_rates_are_those_of_the_condition_number():

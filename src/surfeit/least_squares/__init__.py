@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         weak_feature_quantile,
         weak_feature_risk,
     )
-    from surfeit.least_squares.momentum import contraction
+    from surfeit.least_squares.momentum import contraction, momentum_losses
     from surfeit.least_squares.random_feature_risk import random_feature_risk
     from surfeit.least_squares.sgd import (
         best_rate,
@@ -61,6 +61,7 @@ __all__ = [
     "limiting_condition_number",
     "limiting_descent_steps",
     "minimum_norm",
+    "momentum_losses",
     "noise_floor",
     "penalised_share",
     "penalty_of_steps",

@@ -1,0 +1,539 @@
+"""Which optimiser gets nearest to a known solution, and which rates get all the way?
+
+Source: Goodfellow, Bengio and Courville 2016, chapter 8; Polyak 1964 for momentum's rate; Robbins
+and Monro 1951 for falling rates. Every optimiser has the same grid of rates, on the validation
+split, and the same number of steps (on the network: of epochs). Problems, network and data are
+our choice. What an optimiser has besides its rate is torch's default, momentum 0.9. Rates that
+diverge are part of a grid and no runs that are kept: so the study trains in a loop of its own.
+Cost: quick 3 s, laptop 1 min (two cores).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import log10
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from surfeit.lab import POOL_DATA, Claim, Lab, Verdict, all_of, equals, exceeds, succeeds
+from surfeit.least_squares.checks import check_positive, check_size
+from surfeit.studies._fitting import check_ascending
+from surfeit.studies._optimisers import OPTIMISERS, scheduled, trained, tuned
+from surfeit.tables.figures.lines import STROKES
+from surfeit.tables.figures.style import GREY, panels, plain_axis, style
+from surfeit.train import Job
+
+_BOOK = "Goodfellow et al. 2016, chapter 8"
+CLAIMS = (
+    Claim(
+        id="G6a",
+        says="On least squares the losses of gradient descent, momentum and Nesterov, as torch "
+        "takes their steps, are those of their closed forms.",
+        published="a factor of (κ − 1)/(κ + 1) a step at the best rate, with momentum "
+        "(√κ − 1)/(√κ + 1)",
+        source="Polyak 1964",
+    ),
+    Claim(
+        id="G6b",
+        says="With rates tuned alike, momentum and Nesterov end nearer to the solution of an "
+        "ill-conditioned problem than gradient descent after as many steps, by more than an order "
+        "of magnitude of the loss.",
+        source="Polyak 1964",
+    ),
+    Claim(
+        id="G6c",
+        says="Where examples cannot all be fitted SGD with a constant rate stops at the exact "
+        "floor of its noise, also with a quarter of the rate.",
+        source="second moments of SGD on least squares",
+    ),
+    Claim(
+        id="G6d",
+        says="With rates η/(1 + t/τ), whose sum diverges and whose squares' sum converges, it "
+        "falls as its expectation does, to less than a tenth of the floor.",
+        source="Robbins and Monro 1951",
+    ),
+    Claim(
+        id="G6e",
+        says="With rates η/(1 + t/τ)², whose sum converges, it stops short of the solution: above "
+        "the loss of η/(1 + t/τ), where its expectation does.",
+        source="Robbins and Monro 1951",
+    ),
+    Claim(
+        id="G6f",
+        says="With a network and rates tuned alike, momentum, Nesterov, AdaGrad, RMSProp and Adam "
+        "end at a lower training loss than plain mini-batch SGD after as many epochs.",
+        source=_BOOK,
+    ),
+)
+_JUDGED: dict[str, Any] = {"comparisons": len(CLAIMS)}
+_SCHEDULES = ("constant", "quarter", "inverse", "inverse square")
+_RATES = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_NETWORK_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Least squares with a known solution, with and without noise, and a network.
+
+    A seed draws both problems, all batches, the network's images and its initial weights.
+    """
+
+    count: int = 100  # examples of the problem that all of them fit
+    features: int = 20
+    condition: float = 100.0  # κ of the mean square of the inputs
+    steps: int = 300
+    places: tuple[int, ...] = (0, 1, 2, 5, 10, 20, 40, 60, 80, 100, 130, 160, 200, 250, 300)
+    rates: tuple[float, ...] = _RATES
+    batch: int = 10
+    runs: int = 20  # of SGD and mini-batches
+    noisy_count: int = 30  # of the problem that leaves noise
+    noisy_features: int = 5
+    noisy_condition: float = 10.0
+    noise: float = 0.25  # variance, where the target's is about 1
+    noisy_batch: int = 4
+    noisy_rate: float = 0.3
+    decay_steps: int = 30  # τ
+    noisy_places: tuple[int, ...] = (0, 10, 30, 100, 300, 1_000, 2_000, 2_500, 3_000, 3_500, 4_000)
+    settled: tuple[int, ...] = (2_000, 2_500, 3_000, 3_500, 4_000)  # whose means are judged
+    noisy_runs: int = 100
+    data: str = "mnist"
+    images: int = 2_000
+    model: str = "mlp-64"
+    network_batch: int = 25
+    epochs: int = 10
+    network_rates: tuple[float, ...] = _NETWORK_RATES
+    seeds: tuple[int, ...] = tuple(range(8))
+    gain: float = 1.0  # orders of magnitude, of G6b
+    margin: float = 0.1  # of an exact value
+    below: float = 1.0  # orders of magnitude below the floor, of G6d
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "runs", "noisy_batch", "noisy_runs", "network_batch", "epochs"):
+            check_size(name, getattr(self, name))
+        for name in ("condition", "noisy_condition", "noisy_rate", "noise"):
+            check_positive(name, getattr(self, name))
+        for name in ("places", "noisy_places"):
+            places = getattr(self, name)
+            if places[:1] != (0,):
+                raise ValueError(f"{name} must begin at step 0, got {places}")
+            check_ascending(f"{name} after 0", places[1:])
+        if self.places[-1] != self.steps:
+            raise ValueError(f"places must end at the {self.steps} steps, got {self.places[-1]}")
+        if not self.settled or not set(self.settled) <= set(self.noisy_places):
+            raise ValueError(f"settled must be among noisy_places, got {self.settled}")
+        for name in ("rates", "network_rates"):
+            rates = getattr(self, name)
+            if len(rates) < 2 or list(rates) != sorted(set(rates)) or rates[0] <= 0:
+                raise ValueError(f"{name} must be two or more above 0, ascending, got {rates}")
+        for few, many in (("features", "count"), ("noisy_features", "noisy_count")):
+            if not 1 <= getattr(self, few) < getattr(self, many):
+                raise ValueError(
+                    f"{few} must be in [1, {many}), got {getattr(self, few)} and "
+                    f"{getattr(self, many)}"
+                )
+
+
+SIZES = (
+    *("steps", "places", "rates", "runs", "noisy_places", "settled", "noisy_runs"),
+    *("data", "images", "model", "network_batch", "epochs", "network_rates", "seeds"),
+)
+PAPER = Config()
+LAPTOP = replace(PAPER, images=500, model="mlp-32", epochs=5)
+QUICK = replace(
+    PAPER,
+    steps=60,
+    places=(0, 1, 5, 20, 40, 60),
+    rates=(0.02, 0.1, 0.5, 1.0),
+    runs=5,
+    noisy_places=(0, 30, 300, 500, 600),
+    settled=(500, 600),
+    noisy_runs=20,
+    data=POOL_DATA,
+    images=100,
+    model="mlp-8",
+    epochs=2,
+    network_rates=(3e-3, 0.03, 0.3),
+    seeds=(0, 1, 2),
+)
+
+
+def jobs(config: Config, lab: Lab) -> dict[str, Job]:
+    """None: what is trained is no run."""
+    return {}
+
+
+_COLUMNS = ("place", "value", "exact", "contraction", "floor", "validation_loss", "test_error")
+
+
+def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:
+    """A row a rate that was tried, and a step of what was chosen.
+
+    `part` is `tuning` or `network` (one a rate; `chosen` is that of the least validation loss),
+    `path` (of the chosen rate: the excess over that at the start) or `schedules`.
+    """
+    own = {seed: {"seed": seed} for seed in config.seeds}
+    solved = lab.compute(tuned, own, **_problem(config))
+    falling = lab.compute(scheduled, own, **_noisy_problem(config))
+    fits = lab.compute(
+        trained,
+        {
+            (seed, name): {"seed": seed, "optimiser": name}
+            for seed in config.seeds
+            for name in OPTIMISERS
+        },
+        lab.data(config.data),
+        images=config.images,
+        model=config.model,
+        batch=config.network_batch,
+        epochs=config.epochs,
+        rates=list(config.network_rates),
+    )
+    for seed in config.seeds:
+        empty = {"seed": seed, "chosen": False, **dict.fromkeys(_COLUMNS)}
+        for name in OPTIMISERS:
+            tried = [row for row in solved[seed] if row["optimiser"] == name]
+            best = lab.choose(tried, by="validation_loss", largest=False)
+            for row in tried:
+                told = {key: row[key] for key in ("optimiser", "rate", "validation_loss")}
+                yield {"part": "tuning", **empty, **told, "chosen": row is best or row == best}
+            yield from _path(config, {"part": "path", **empty, "chosen": True}, best)
+            best = lab.choose(fits[seed, name], by="validation_loss", largest=False)
+            for row in fits[seed, name]:
+                yield {"part": "network", **empty, **row, "chosen": row == best}
+        for row in falling[seed]:
+            yield {"part": "schedules", **empty, **row}
+
+
+def _path(config: Config, about: dict[str, Any], best: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    told = {key: best[key] for key in ("optimiser", "rate", "contraction")}
+    exact = best["exact"] or [None] * len(config.places)
+    for place, value, formula in zip(config.places, best["losses"], exact, strict=True):
+        yield {**about, **told, "place": float(place), "value": value, "exact": formula}
+
+
+def _problem(config: Config) -> dict[str, Any]:
+    return {
+        "count": config.count,
+        "features": config.features,
+        "condition": config.condition,
+        "batch": config.batch,
+        "steps": config.steps,
+        "places": list(config.places),
+        "rates": list(config.rates),
+        "runs": config.runs,
+    }
+
+
+def _noisy_problem(config: Config) -> dict[str, Any]:
+    return {
+        "count": config.noisy_count,
+        "features": config.noisy_features,
+        "condition": config.noisy_condition,
+        "noise": config.noise,
+        "batch": config.noisy_batch,
+        "rate": config.noisy_rate,
+        "decay_steps": config.decay_steps,
+        "places": list(config.noisy_places),
+        "runs": config.noisy_runs,
+    }
+
+
+def figure(table: pa.Table) -> Figure:
+    """Tuning and losses on least squares, rates that fall, tuning on the network."""
+    drawn = table.to_pylist()
+    parts = {
+        name: [row for row in drawn if row["part"] == name]
+        for name in ("tuning", "path", "schedules", "network")
+    }
+    with style():
+        drawing, axes = panels(2, rows=2, height=6.8)
+        _draw_tuning(axes[0][0], parts["tuning"], "Least squares: rates tried")
+        axes[0][0].set_ylim(1e-16, 10)
+        _draw_paths(axes[0][1], parts["path"])
+        _draw_tuning(axes[1][0], parts["network"], "Network: rates tried")
+        _draw_schedules(axes[1][1], parts["schedules"])
+        handles, labels = axes[0][1].get_legend_handles_labels()
+        drawing.legend(handles, labels, loc="outside upper center", ncols=5, fontsize=7.5)
+    return drawing
+
+
+_STROKE_OF = dict(zip(OPTIMISERS, STROKES, strict=True))
+
+
+def _draw_tuning(axes: Axes, rows: list[dict[str, Any]], title: str) -> None:
+    """Validation loss by rate: geometric means over seeds where all are finite, chosen ones big."""
+    for name, stroke in _STROKE_OF.items():
+        own = [row for row in rows if row["optimiser"] == name]
+        seeds = len({row["seed"] for row in own})
+        means = {}
+        for rate in sorted({row["rate"] for row in own}):
+            at = [r["validation_loss"] for r in own if r["rate"] == rate and r["validation_loss"]]
+            if len(at) == seeds:
+                means[rate] = float(np.exp(np.mean(np.log(at))))
+        axes.plot(
+            list(means),
+            list(means.values()),
+            linewidth=1.2,
+            color=stroke.color,
+            linestyle=stroke.linestyle,
+        )
+        picked = [row for row in own if row["chosen"]]
+        axes.plot(
+            [row["rate"] for row in picked],
+            [row["validation_loss"] for row in picked],
+            linestyle="",
+            marker=stroke.marker,
+            markersize=4,
+            alpha=0.7,
+            color=stroke.color,
+        )
+    axes.set(xscale="log", yscale="log", xlabel="rate (markers: chosen, by seed)")
+    axes.set(ylabel="validation loss", title=title)
+
+
+def _draw_paths(axes: Axes, rows: list[dict[str, Any]]) -> None:
+    """The excess by step at the chosen rates, and the slopes of the closed forms."""
+    for name, stroke in _STROKE_OF.items():
+        own = [row for row in rows if row["optimiser"] == name and row["value"]]
+        places = sorted({row["place"] for row in own})
+        means = [_geometric([row["value"] for row in own if row["place"] == at]) for at in places]
+        axes.plot(places, means, label=name, markersize=3, **stroke.options())
+        factors = [row["contraction"] for row in own if row["contraction"]]
+        if factors and len(places) > 2:
+            slope, half = _geometric(factors), len(places) // 2
+            line = [3 * means[-1] * slope ** (at - places[-1]) for at in places[half:]]
+            axes.plot(places[half:], line, color=stroke.color, linewidth=0.8, zorder=1)
+    axes.set_yscale("log")
+    axes.set(xlabel="step", ylabel="excess loss, of the start's")
+    axes.set_title("At the chosen rates (thin: exact slope)")
+
+
+def _draw_schedules(axes: Axes, rows: list[dict[str, Any]]) -> None:
+    """Means over runs as dots, expectations as lines, floors of constant rates."""
+    words = {
+        "constant": "η",
+        "quarter": "η/4",
+        "inverse": "η/(1 + t/τ)",
+        "inverse square": "η/(1 + t/τ)²",
+    }
+    for stroke, (name, label) in zip(STROKES, words.items(), strict=False):
+        own = [row for row in rows if row["optimiser"] == name]
+        places = sorted({row["place"] for row in own})
+
+        def means(column: str, own: Any = own, places: Any = places) -> list[float]:
+            return [_geometric([r[column] for r in own if r["place"] == at]) for at in places]
+
+        shifted = [place + 1 for place in places]
+        axes.plot(
+            shifted, means("exact"), color=stroke.color, linestyle=stroke.linestyle, label=label
+        )
+        axes.plot(
+            shifted,
+            means("value"),
+            linestyle="",
+            marker=stroke.marker,
+            markersize=3.5,
+            color=stroke.color,
+        )
+        floors = [row["floor"] for row in own if row["floor"]]
+        if floors:
+            axes.axhline(_geometric(floors), color=GREY, linewidth=0.8, zorder=1)
+    axes.set(xscale="log", yscale="log", xlabel="step, counted from 1", ylabel="excess loss")
+    axes.set_title("SGD with noise (grey: exact floors)")
+    plain_axis(axes)
+    axes.legend(loc="lower left", fontsize=7.5)
+
+
+def _geometric(values: list[float]) -> float:
+    return float(np.exp(np.mean(np.log(values))))
+
+
+def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
+    """G6a by seeds, the others paired by seed, in orders of magnitude or shares of exact values."""
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for row in table.to_pylist():
+        parts.setdefault(row["part"], []).append(row)
+    paths = {(row["optimiser"], row["seed"], row["place"]): row for row in parts["path"]}
+    falling = {(row["optimiser"], row["seed"], row["place"]): row for row in parts["schedules"]}
+    return (
+        _exact(paths, config),
+        _sooner(paths, config),
+        _stalls(falling, config),
+        _falls(falling, config),
+        _short(falling, config),
+        _network(parts["network"], config),
+    )
+
+
+_Rows = dict[tuple[str, int, float], dict[str, Any]]
+_CLOSE = 1e-6
+"""Relative: what is left of float64 after hundreds of steps."""
+_ROUNDING = 1e-25
+"""Of the loss at the start: below it the distance from the solution is rounding."""
+
+
+def _exact(paths: _Rows, config: Config) -> Verdict:
+    closed = ("gradient descent", "momentum", "Nesterov")
+
+    def close(row: dict[str, Any]) -> bool:
+        if row["value"] is None or row["exact"] is None:
+            return False
+        return abs(row["value"] - row["exact"]) <= max(_CLOSE * row["exact"], _ROUNDING)
+
+    found = [
+        all(close(paths[name, seed, float(at)]) for name in closed for at in config.places)
+        for seed in config.seeds
+    ]
+    return succeeds(
+        "G6a",
+        found,
+        rate=0.5,
+        unit="of the seeds",
+        says=f"In {sum(found)} of {len(found)} seeds all of them agree to {_CLOSE:g}.",
+        **_JUDGED,
+    )
+
+
+def _sooner(paths: _Rows, config: Config) -> Verdict:
+    end = float(config.steps)
+
+    def gains(name: str) -> list[float | None]:
+        pairs = (
+            [paths[one, seed, end]["value"] for one in ("gradient descent", name)]
+            for seed in config.seeds
+        )
+        return [_orders(*pair) for pair in pairs]
+
+    ends = {
+        name: [_logarithm(paths[name, seed, end]["value"]) for seed in config.seeds]
+        for name in OPTIMISERS
+    }
+    words = ", ".join(f"{10 ** fmean(some):.1g} {name}" for name, some in ends.items())
+    return all_of(
+        "G6b",
+        *(
+            exceeds(name, gains(name), margin=config.gain, unit="orders of magnitude", **_JUDGED)
+            for name in ("momentum", "Nesterov")
+        ),
+        says=f"After {config.steps} steps the loss is down to a share of: {words}.",
+        **_JUDGED,
+    )
+
+
+def _settled(falling: _Rows, name: str, config: Config, column: str) -> list[float]:
+    """A seed's mean over the settled steps."""
+    return [
+        fmean(falling[name, seed, float(at)][column] for at in config.settled)
+        for seed in config.seeds
+    ]
+
+
+def _ratios(falling: _Rows, name: str, config: Config, over: str) -> list[float]:
+    pairs = zip(
+        _settled(falling, name, config, "value"),
+        _settled(falling, name, config, over),
+        strict=True,
+    )
+    return [value / exact - 1 for value, exact in pairs]
+
+
+def _stalls(falling: _Rows, config: Config) -> Verdict:
+    within: dict[str, Any] = {"margin": config.margin, "unit": "of the floor", **_JUDGED}
+    off = {name: _ratios(falling, name, config, "floor") for name in _SCHEDULES[:2]}
+    words = " and ".join(f"{1 + fmean(some):.3f}" for some in off.values())
+    return all_of(
+        "G6c",
+        *(equals(name, some, **within) for name, some in off.items()),
+        says=f"The excess is {words} times the floor, with the rate and a quarter of it.",
+        **_JUDGED,
+    )
+
+
+def _falls(falling: _Rows, config: Config) -> Verdict:
+    end = float(config.noisy_places[-1])
+    rows = [falling["inverse", seed, end] for seed in config.seeds]
+    floors = [falling["constant", seed, end]["floor"] for seed in config.seeds]
+    below = [_orders(floor, row["value"]) for floor, row in zip(floors, rows, strict=True)]
+    known = [one for one in below if one is not None]
+    return all_of(
+        "G6d",
+        exceeds("below", below, margin=config.below, unit="orders of magnitude", **_JUDGED),
+        equals(
+            "as expected",
+            _ratios(falling, "inverse", config, "exact"),
+            margin=config.margin,
+            unit="of the expectation",
+            **_JUDGED,
+        ),
+        says=f"At the end the excess is {10 ** -fmean(known):.2g} of the constant rate's floor."
+        if known
+        else "",
+        **_JUDGED,
+    )
+
+
+def _short(falling: _Rows, config: Config) -> Verdict:
+    end = float(config.noisy_places[-1])
+    above = [
+        _orders(*(falling[name, seed, end]["value"] for name in ("inverse square", "inverse")))
+        for seed in config.seeds
+    ]
+    known = [one for one in above if one is not None]
+    return all_of(
+        "G6e",
+        exceeds("above", above, unit="orders of magnitude", **_JUDGED),
+        equals(
+            "as expected",
+            _ratios(falling, "inverse square", config, "exact"),
+            margin=config.margin,
+            unit="of the expectation",
+            **_JUDGED,
+        ),
+        says=f"It ends {10 ** fmean(known):.3g} times as high." if known else "",
+        **_JUDGED,
+    )
+
+
+def _network(rows: list[dict[str, Any]], config: Config) -> Verdict:
+    best = {(row["optimiser"], row["seed"]): row for row in rows if row["chosen"]}
+
+    def of(name: str, column: str) -> list[float | None]:
+        return [best[name, seed][column] for seed in config.seeds]
+
+    words = ", ".join(
+        f"{name} {fmean(r for r in of(name, 'value') if r is not None):.2g} "
+        f"({100 * fmean(r for r in of(name, 'test_error') if r is not None):.1f} %)"
+        for name in OPTIMISERS
+    )
+    return all_of(
+        "G6f",
+        *(
+            exceeds(
+                name,
+                [
+                    _orders(*pair)
+                    for pair in zip(of("mini-batch", "value"), of(name, "value"), strict=True)
+                ],
+                unit="orders of magnitude",
+                **_JUDGED,
+            )
+            for name in OPTIMISERS[3:]
+        ),
+        says=f"Training loss and test error at the chosen rates: {words}.",
+        **_JUDGED,
+    )
+
+
+def _orders(larger: float | None, smaller: float | None) -> float | None:
+    """By how many powers of ten the first is above the second; None where one is missing."""
+    if larger is None or smaller is None or min(larger, smaller) <= 0:
+        return None
+    return log10(larger / smaller)
+
+
+def _logarithm(value: float | None) -> float:
+    return log10(value) if value else -30.0
