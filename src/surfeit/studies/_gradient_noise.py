@@ -24,7 +24,7 @@ def noisy(
     """
     seed = run.config["seed"]
     split = examples(dataset, images, seed).train
-    per_epoch = run.config["recipe"]["batch_size"]
+    trained_by = run.config["recipe"]["batch_size"]
     for step in run.steps():
         surface = LossSurface.of(run.model(step), split)
         noise, whole = gradient_noise(surface), surface.gradient()
@@ -41,7 +41,7 @@ def noisy(
                     total += found
                 exact = noise.of_batch(batch, replacement=replacement)
                 yield {
-                    "epoch": step * per_epoch / images,
+                    "epoch": step * trained_by / images,
                     "replacement": replacement,
                     "batch": batch,
                     "measured": off / draws,

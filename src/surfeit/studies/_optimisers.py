@@ -255,10 +255,10 @@ def _fitted(
         for some in torch.randperm(len(inputs), generator=generator).split(batch):
             optimiser.zero_grad()
             loss = cross_entropy.loss(network(inputs[some]), targets[some])
+            if not bool(loss.isfinite()):
+                return False
             loss.backward()
             optimiser.step()
-        if not bool(loss.isfinite()):
-            return False
     return all(bool(value.isfinite().all()) for value in network.parameters())
 
 

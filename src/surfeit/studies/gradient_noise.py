@@ -4,7 +4,7 @@ Source: Goodfellow, Bengio and Courville 2016, section 8.1.3; sampling from a fi
 Cochran 1977, theorem 2.2; the noise scale of McCandlish et al. 2018 (1812.06162). Networks and data
 are our choice. The variance over all batches is computed from every example's gradient, that of
 drawn batches from gradients as a step takes them.
-Cost: quick 2 s, laptop 1 min (two cores).
+Cost: quick 2 s, laptop 20 s (two cores).
 """
 
 from collections.abc import Iterator
