@@ -203,7 +203,10 @@ def test_networks_start_alike_and_a_rate_that_overflows_is_none():
     data = load("digits")
     about = {"images": 20, "model": "mlp-4", "batch": 10, "epochs": 2}
     (low, high) = descended.trained(data, "momentum", 3, rates=[1e-9, 1e30], **about)
-    (other, _) = descended.trained(data, "Adam", 3, rates=[1e-12, 1e30], **about)
+    (other, better) = descended.trained(data, "Adam", 3, rates=[1e-12, 1e-2], **about)
+    assert better["validation_loss"] < other["validation_loss"]
+    assert other["test_error"] is None
+    assert 0 < better["test_error"] < 1
     assert low["value"] == pytest.approx(other["value"], rel=1e-4)
     assert low["value"] == pytest.approx(low["validation_loss"], rel=0.5)
     assert 0 <= low["test_error"] <= 1

@@ -204,41 +204,34 @@ def trained(
 ) -> Iterator[dict[str, Any]]:
     """A row a rate: a network after so many epochs, from the initial weights of the seed.
 
-    `value` is the training loss and `validation_loss` that of the validation split, in nats,
-    `test_error` a share. They are None where a rate makes the loss overflow.
+    `value` is the training loss and `validation_loss` that of the validation split, in nats; they
+    are None where a rate makes the loss overflow. `test_error`, a share, is measured at the rate of
+    the least validation loss alone, and None elsewhere.
     """
     data = examples(dataset, images, seed)
     size = {"gradient descent": images, "SGD": 1}.get(optimiser, batch)
+    rows, best = [], None
     for rate in rates:
         network = builder_named(model)(
             input_shape=data.input_shape,
             classes=data.classes,
             generator=Streams(seed).get("init"),
         )
-        order = Streams(seed).get("order")
-        found = _fitted(
-            network,
-            data,
-            optimiser_of(optimiser, list(network.parameters()), rate),
-            size,
-            epochs,
-            order,
-        )
-        row: dict[str, Any] = {"optimiser": optimiser, "rate": rate}
-        if not found:
-            yield {**row, "value": None, "validation_loss": None, "test_error": None}
+        steps = optimiser_of(optimiser, list(network.parameters()), rate)
+        row: dict[str, Any] = {"optimiser": optimiser, "rate": rate, "value": None}
+        row |= {"validation_loss": None, "test_error": None}
+        rows.append(row)
+        if not _fitted(network, data, steps, size, epochs, Streams(seed).get("order")):
             continue
-        tensors = tensors_of(network)
-        train, validation, test = (
-            evaluate(network, tensors, split) for split in (data.train, data.validation, data.test)
-        )
-        right = test.accuracy
-        yield {
-            **row,
-            "value": _or_none(train.loss),
-            "validation_loss": _or_none(validation.loss),
-            "test_error": None if right is None else 1 - right,
-        }
+        for column, split in (("value", data.train), ("validation_loss", data.validation)):
+            row[column] = _or_none(evaluate(network, tensors_of(network), split).loss)
+        lowest = math.inf if best is None else best[0]["validation_loss"]
+        if row["validation_loss"] is not None and row["validation_loss"] < lowest:
+            best = row, network
+    if best is not None:
+        right = evaluate(best[1], tensors_of(best[1]), data.test).accuracy
+        best[0]["test_error"] = None if right is None else 1 - right
+    yield from rows
 
 
 def _fitted(
