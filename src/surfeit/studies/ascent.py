@@ -245,7 +245,7 @@ def _draw_changes(axes: Axes, rows: list[dict[str, Any]]) -> None:
     axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set(xlim=(-1, 1), ylim=(-1, 1))
     axes.set_title("Change of the loss by a step")
-    axes.legend(loc="upper left", handletextpad=0.1, fontsize=7.5)
+    axes.legend(loc="lower right", handletextpad=0.1, fontsize=7.5)
 
 
 def verdicts(table: pa.Table, config: Config) -> tuple[Verdict, ...]:
