@@ -95,6 +95,19 @@ def test_out_has_a_figure_and_tables(root, tmp_path, capsys):
     assert "equal eigenvalues are seen at most 2 times" in said
 
 
+def test_frozen_parameters_are_left_out_and_named(tmp_path, capsys):
+    model = mlp((6,), input_shape=(1, 8, 8))
+    model.fc1.requires_grad_(False)
+    run = train(model, load("digits"), Recipe(lr=0.1, epochs=1), store=Store(tmp_path))
+    assert not run.model().fc1.weight.requires_grad
+    assert run.model().fc2.weight.requires_grad
+    options = ["--examples", "20", "--k", "1", "--json", "--root", tmp_path]
+    assert call("curvature", run.key, *options) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["parameters"] == 6 * 10 + 10
+    assert record["frozen"] == ["fc1.weight", "fc1.bias"]
+
+
 def test_weights_that_a_mask_removed_are_left_out(tmp_path, capsys):
     kept = torch.rand(6, 64, generator=Streams(0).get("mask")) < 0.5
     recipe = Recipe(lr=0.1, epochs=1)

@@ -40,7 +40,6 @@ from surfeit.landscape import (
 from surfeit.landscape.batch_statistics import normalisations
 from surfeit.store import Run
 from surfeit.train import Numerics
-from surfeit.train.building import frozen_
 
 _MOST_NUMBERS = 1 << 27  # of all snapshots of a trajectory, 1 GB in float64
 _TOLERANCE, _MOST_PRODUCTS = 0.01, 120
@@ -92,7 +91,7 @@ def scene_of(*runs: Run, chosen: Chosen, into: nn.Module | None = None) -> Scene
             is trained, or there is batch normalisation and no mode was chosen.
     """
     run = runs[0]
-    model = _network(run, chosen.step, into)
+    model = run.model(chosen.step, into=into)
     check_module(model)
     mask = dict(run.mask_at(chosen.step))
     check_statistics(model, chosen.statistics)
@@ -289,11 +288,6 @@ def _moved(scene: Scene, device: str) -> Scene:
     )
     model = converted_(scene.model, device)
     return Scene(**{**vars(scene), "model": model, "plane": plane, "mask": there(scene.mask)})
-
-
-def _network(run: Run, step: int | None, into: nn.Module | None) -> nn.Module:
-    frozen = run.about.get("frozen") or run.config.get("frozen") or ()
-    return frozen_(run.model(step, into=into), frozen)
 
 
 def _joined(

@@ -192,7 +192,8 @@ class Run:
     def model(self, step: int | None = None, *, into: "nn.Module | None" = None) -> "nn.Module":
         """The network at a step (the last if not given), in evaluation mode, on the CPU.
 
-        Its weights are the snapshot's to the last bit, and so in the run's precision.
+        Its weights are the snapshot's to the last bit, and so in the run's precision. Parameters
+        that were frozen in the training are frozen here (`requires_grad=False`).
 
         Args:
             step: one of `steps()`.
@@ -216,6 +217,10 @@ class Run:
         if into is None:
             floats = [value.dtype for value in tensors.values() if value.is_floating_point()]
             converted_(model, floats[0] if floats else torch.float32)
+        frozen = {*self.about.get("frozen", ()), *self.config.get("frozen", ())}
+        for name, value in model.named_parameters():
+            if name in frozen:
+                value.requires_grad_(False)
         return load_(model, tensors).eval()
 
     def metrics(self) -> "pa.Table":

@@ -125,7 +125,7 @@ class Rewound:
     ) -> nn.Module:
         """The network, frozen where the run's was; raises as `Run.model`."""
         del input_shape, classes, generator
-        return frozen_(self.run.model(self.step), self.run.config.get("frozen", ()))
+        return self.run.model(self.step)
 
 
 def frozen_(model: nn.Module, names: Iterable[str]) -> nn.Module:
