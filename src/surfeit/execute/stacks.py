@@ -20,7 +20,7 @@ def in_stacks(jobs: Mapping[str, Job | Derived]) -> dict[str, Job | Derived]:
     get `Numerics(stack=16)`: they are runs with keys of their own, which agree with those trained
     alone up to rounding. Nothing but the jobs themselves decides, so the same call has the same
     runs everywhere. Trainings that others are derived from stay as they are, and so do those that
-    are derived: what they will be is known where they are trained.
+    probes look at and those that are derived: what they will be is known where they are trained.
 
     Args:
         jobs: by name, as `train_many` takes them.
@@ -32,7 +32,8 @@ def in_stacks(jobs: Mapping[str, Job | Derived]) -> dict[str, Job | Derived]:
     parents = {name for job in jobs.values() if isinstance(job, Derived) for name in job.parents}
     groups: dict[tuple[Any, ...], list[str]] = {}
     for name, job in jobs.items():
-        if isinstance(job, Job) and name not in parents and job.numerics.stack == 1:
+        alone = name in parents or not isinstance(job, Job) or bool(job.probes)
+        if not alone and job.numerics.stack == 1:
             groups.setdefault(shape_of(job), []).append(name)
     found = dict(jobs)
     for names in groups.values():

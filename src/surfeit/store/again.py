@@ -14,6 +14,8 @@ from typing import Any
 from surfeit.core import ProtocolError, StoreError
 from surfeit.store.checkpoint import CHECKPOINT
 from surfeit.store.files import FileSum, disk_errors, make_folder
+from surfeit.store.names import probe_file
+from surfeit.store.probes import PROBES, Form, forms_of
 from surfeit.store.record import write_done
 from surfeit.store.removing import own_file, remove_file, remove_folder
 from surfeit.store.run import Run
@@ -55,8 +57,9 @@ def again_folder(folder: Path) -> Path:
 def take_over(folder: Path, *, other: bool) -> None:
     """Takes from a run that was trained again what the first one lacks, and lists all of it.
 
-    A file of the first training that is what `DONE.json` says stays as it is. If this is cut short,
-    the next call takes the rest.
+    A file of the first training that is what `DONE.json` says stays as it is, and so does the table
+    of a probe that the second training was not asked for; one that is made otherwise is replaced.
+    If this is cut short, the next call takes the rest.
 
     Args:
         folder: the run's, whose `again` is finished.
@@ -72,7 +75,10 @@ def take_over(folder: Path, *, other: bool) -> None:
     first, second = _sums(before), _sums(after)
     kept = {n for n in first if own_file(folder, n) and first[n].differs(folder / n) is None}
     same = {name for name in first if _is_same(name, first, second, kept, folder)}
-    differing = sorted(first.keys() - same)
+    forms, others = forms_of(before), forms_of(after)
+    apart = {probe_file(name) for name in forms if forms[name] != others.get(name)}
+    same -= apart
+    differing = sorted(first.keys() - same - apart)
     if before.get("steps") != after["steps"]:
         differing.append("steps")
     if differing and not other:
@@ -86,12 +92,21 @@ def take_over(folder: Path, *, other: bool) -> None:
     files = {name: first[name] if name in kept & same else second[name] for name in second}
     for name in files.keys() - (kept & same):
         _move(again, folder, name)
-    listed = {name: asdict(found) for name, found in files.items()}
+    if not differing:  # else they looked at another training
+        files |= {name: first[name] for name in (apart & kept) - second.keys()}
+    listed = {name: asdict(found) for name, found in sorted(files.items())}
     record = {**(after if differing else before), "files": listed}
-    write_done(folder, record | _still_thinned(before, files))
-    for name in first.keys() - second.keys():
+    record |= _probed({**forms, **others}, files) | _still_thinned(before, files)
+    write_done(folder, record)
+    for name in first.keys() - files.keys():
         remove_file(folder, name)
     remove_folder(again)
+
+
+def _probed(forms: Mapping[str, Form], files: Sums) -> dict[str, dict[str, Form]]:
+    """How the tables that are there were made."""
+    there = {name: form for name, form in forms.items() if probe_file(name) in files}
+    return {PROBES: there} if forms else {}
 
 
 def _still_thinned(before: Mapping[str, Any], files: Sums) -> dict[str, list[int]]:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ from surfeit.core import Params, StoreError
 from surfeit.store.container import sealed, unsealed
 from surfeit.store.files import FileSum, check_regular, write_atomically
 from surfeit.store.metrics_file import MetricsFile
-from surfeit.store.names import is_run_file
+from surfeit.store.names import is_run_file, probe_file
 from surfeit.store.parsing import parse_json
+from surfeit.store.probes import TableSum, table_sums
 
 CHECKPOINT = "checkpoint.safetensors"
 METRICS = "metrics.jsonl"
@@ -30,12 +31,14 @@ class Checkpoint:
         files: the sums of the files before it, by name.
         metrics: the sum of the rows of metrics before it. Earlier versions kept its size alone: its
             sha256 is then empty.
+        probes: the tables of probes before it, by the probes' names.
     """
 
     tensors: Params
     state: dict[str, Any]
     files: Mapping[str, FileSum]
     metrics: FileSum
+    probes: Mapping[str, TableSum] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Puts the checkpoint in a run's folder, in the place of the one before.
@@ -50,6 +53,7 @@ class Checkpoint:
             "state": self.state,
             "metrics": asdict(self.metrics),
             "files": {name: asdict(found) for name, found in self.files.items()},
+            "probes": {name: found.to_json() for name, found in self.probes.items()},
         }
         write_atomically(folder / CHECKPOINT, sealed(plain, {"record": json.dumps(record)}))
 
@@ -69,7 +73,8 @@ class Checkpoint:
             record = parse_json(metadata.pop("record").encode())
             if metadata:
                 raise ValueError(f"it holds {', '.join(metadata)}, which is not known")
-            return cls(tensors, record["state"], _files_of(record), _metrics_of(record))
+            probes = table_sums(record.get("probes", {}))  # earlier versions had none
+            return cls(tensors, record["state"], _files_of(record), _metrics_of(record), probes)
         except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise StoreError(
                 f"{path} is damaged ({error}): delete it and the run starts anew"
@@ -87,6 +92,14 @@ class Checkpoint:
             problems.append(f"{metrics} is damaged: its rows are not what was written")
         return problems
 
+    def probe_problems(self, folder: Path) -> list[str]:
+        """What has changed since in the tables of probes before it, a sentence each."""
+        return [
+            f"{folder / probe_file(name)} is damaged: its rows are not what was written"
+            for name, found in self.probes.items()
+            if not found.stands(folder, name)
+        ]
+
 
 def damage(folder: Path) -> list[str]:
     """What is wrong with an unfinished run's checkpoint and what it stands on, a sentence each."""
@@ -97,7 +110,8 @@ def damage(folder: Path) -> list[str]:
     if found is None:
         return []
     advice = "Give the command that made the run again: it begins with what is sound"
-    return [f"{words}. {advice}" for words in found.problems(folder)]
+    problems = found.problems(folder) + found.probe_problems(folder)
+    return [f"{words}. {advice}" for words in problems]
 
 
 def _files_of(record: Mapping[str, Any]) -> dict[str, FileSum]:

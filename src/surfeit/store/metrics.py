@@ -1,4 +1,4 @@
-"""The metrics of a run: a JSON object a line, read as columns."""
+"""The metrics of a run, and the tables of its probes: a JSON object a line, read as columns."""
 
 import math
 from pathlib import Path
@@ -24,7 +24,20 @@ def read_metrics(path: Path) -> pa.Table:
         StoreError: if it is no file, a whole line is no row of numbers, or there are more than a
             writer makes.
     """
-    columns = _Columns()
+    return _table(path, texts=False)
+
+
+def read_rows(path: Path) -> pa.Table:
+    """As `read_metrics`, of a probe's table, where a column may also hold texts or null.
+
+    Raises:
+        StoreError: as `read_metrics`; if a column mixes texts and numbers.
+    """
+    return _table(path, texts=True)
+
+
+def _table(path: Path, *, texts: bool) -> pa.Table:
+    columns = _Columns(texts)
     with open_regular(path, follow=False) as file, read_errors(path):
         # A buffer of its own: the file has none.
         lines = open(file.fileno(), "rb", closefd=False)  # noqa: SIM115
@@ -43,9 +56,12 @@ def read_metrics(path: Path) -> pa.Table:
 
 
 class _Columns:
-    def __init__(self) -> None:
+    def __init__(self, texts: bool) -> None:
         self.rows = 0
-        self._values: dict[str, list[int | float | None]] = {}
+        self._takes_texts = texts
+        self._texts: set[str] = set()
+        self._numbers: set[str] = set()
+        self._values: dict[str, list[int | float | str | None]] = {}
 
     def add(self, row: Any) -> None:
         if not isinstance(row, dict):
@@ -53,7 +69,7 @@ class _Columns:
         for name, value in row.items():
             column = self._values.setdefault(name, [])
             column += [None] * (self.rows - len(column))
-            column.append(_number(name, value))
+            column.append(self._cell(name, value))
         self.rows += 1
         if self.rows > _MOST_ROWS or self.rows * len(self._values) > _MOST_CELLS:
             raise ValueError(f"there are too many: {len(self._values):,} columns")
@@ -61,8 +77,21 @@ class _Columns:
     def table(self) -> pa.Table:
         for column in self._values.values():
             column += [None] * (self.rows - len(column))
-        kinds = {name: pa.int64() if name == "step" else pa.float64() for name in self._values}
-        return pa.table({name: pa.array(self._values[name], kind) for name, kind in kinds.items()})
+        return pa.table({n: pa.array(values, self._kind(n)) for n, values in self._values.items()})
+
+    def _cell(self, name: str, value: Any) -> int | float | str | None:
+        if value is None:
+            return None
+        text = isinstance(value, str) and self._takes_texts and name != "step"
+        (self._texts if text else self._numbers).add(name)
+        if name in self._texts and name in self._numbers:
+            raise ValueError(f"{name!r} holds both texts and numbers")
+        return value if text else _number(name, value)
+
+    def _kind(self, name: str) -> pa.DataType:
+        if name in self._texts:
+            return pa.string()
+        return pa.int64() if name == "step" else pa.float64()
 
 
 def _number(name: str, value: Any) -> int | float | None:

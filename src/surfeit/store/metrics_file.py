@@ -1,4 +1,4 @@
-"""A run's rows of metrics as they are written, and the sum of all of them."""
+"""A run's rows, of metrics or of a probe, as they are written, and the sum of all of them."""
 
 import hashlib
 import json
@@ -10,9 +10,12 @@ from pathlib import Path
 
 from surfeit.store.files import FileSum, disk_errors
 
+Cell = int | float | str | None
+"""What a row holds in a column; texts in the tables of probes alone."""
+
 
 class MetricsFile:
-    """`metrics.jsonl` while it grows.
+    """`metrics.jsonl`, or the table of a probe, while it grows.
 
     The sum is that of what was written, not of what the disk holds now: a byte that changes
     afterwards is seen. Only what was there before is read, once.
@@ -25,12 +28,9 @@ class MetricsFile:
         self._path = path
         self._begin(path.read_bytes() if path.exists() else b"")
 
-    def append(self, row: Mapping[str, int | float | None]) -> None:
+    def append(self, row: Mapping[str, Cell]) -> None:
         """Appends a row whole or not at all; numbers that are not finite become null."""
-        plain = {
-            name: None if value is None or not math.isfinite(value) else value
-            for name, value in row.items()
-        }
+        plain = {name: value if _is_kept(value) else None for name, value in row.items()}
         line = (json.dumps(plain) + "\n").encode()
         with disk_errors(self._path):
             try:
@@ -73,3 +73,7 @@ class MetricsFile:
             return b""
         with open(self._path, "rb") as file:
             return file.read(size)
+
+
+def _is_kept(value: Cell) -> bool:
+    return isinstance(value, str) or (value is not None and math.isfinite(value))

@@ -4,11 +4,13 @@ import re
 from urllib.parse import quote
 
 _STEP = r"(0|[1-9][0-9]{0,17})"
+_PROBE = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
 # `data.json` and `data/`: what is needed to read the data again, kept beside the run on request.
 _OF_A_RUN = re.compile(
     r"run\.json|metrics\.jsonl|mask\.safetensors|data\.json"
     rf"|(snapshots|masks)/{_STEP}\.safetensors"
     r"|data/[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
+    rf"|probes/{_PROBE}\.jsonl"
 )
 _WITHIN = re.compile(r"[^/\0]+(/[^/\0]+)*")
 FILES = (
@@ -19,7 +21,7 @@ FILES = (
     "checkpoint.safetensors",
     "DONE.json",
 )
-FOLDERS = ("snapshots", "masks", "data")
+FOLDERS = ("snapshots", "masks", "data", "probes")
 
 
 def file_name(topic: str, layer: str) -> str:
@@ -37,6 +39,32 @@ def file_name(topic: str, layer: str) -> str:
         layer: the layer's dotted name.
     """
     return f"{topic}-{quote(layer, safe='') if layer else '@network'}"
+
+
+def probe_file(name: str) -> str:
+    """Where the table of a probe stands in a run's folder.
+
+    >>> probe_file("gradient_norms")
+    'probes/gradient_norms.jsonl'
+
+    Raises:
+        ValueError: if the name is not one of a function: letters, digits and _, 100 at most.
+    """
+    if not isinstance(name, str) or re.fullmatch(_PROBE, name) is None:
+        raise ValueError(
+            f"a probe's name must be up to 100 letters, digits and _, got {name!r:.120}"
+        )
+    return f"probes/{name}.jsonl"
+
+
+def probe_of(file: str) -> str | None:
+    """The probe whose table a file of a run is; None of any other file.
+
+    >>> probe_of("probes/gradient_norms.jsonl")
+    'gradient_norms'
+    """
+    found = re.fullmatch(rf"probes/({_PROBE})\.jsonl", file)
+    return None if found is None else found[1]
 
 
 def is_run_file(name: str) -> bool:

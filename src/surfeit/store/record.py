@@ -216,6 +216,7 @@ _DONE: dict[str, Kinds] = {
     "machine": (dict,),
     "seconds": (int, float),
     "stopped_early": (bool,),
+    "probes": (dict,),
     "thinned": (list, dict, str, int, bool, _NONE),  # `thinned_steps` looks closer
     "sha256": (str,),
 }

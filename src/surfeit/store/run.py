@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from surfeit.core import StoreError, lacks_memory, printable, unknown
 from surfeit.store.files import FileSum
 from surfeit.store.lease import is_held
-from surfeit.store.names import is_run_file, step_of
+from surfeit.store.names import is_run_file, probe_file, probe_of, step_of
 from surfeit.store.record import DISCARD as DISCARD
 from surfeit.store.record import REPAIR as REPAIR
 from surfeit.store.record import read_done, read_record
@@ -246,6 +246,38 @@ class Run:
             return pa.table({})
         return read_metrics(path)
 
+    @property
+    def probes(self) -> list[str]:
+        """The names of the probes that looked at the training, each with a table: `probe`."""
+        if self.status == "done":
+            names = list(self.done["files"])
+        else:
+            names = [f"probes/{path.name}" for path in (self.path / "probes").glob("*.jsonl")]
+        return sorted(found for found in map(probe_of, names) if found is not None)
+
+    def probe(self, name: str) -> "pa.Table":
+        """What a probe saw: a row, or several, for each step that it looked at.
+
+        Column `step` holds the updates that were made before; null where a number was not finite or
+        there was none. A run being written shows its rows so far.
+
+        Args:
+            name: one of `probes`, with dashes or underscores.
+
+        Raises:
+            ValueError: if no probe of that name looked; the nearest are suggested.
+            StoreError: if its table is missing or damaged.
+        """
+        from surfeit.store.metrics import read_rows
+
+        there, key = self.probes, name.replace("-", "_")
+        if key not in there:
+            raise unknown(f"probe of run {self.key[:12]}", name, there)
+        path = self.path / probe_file(key)
+        if not os.path.lexists(path):
+            raise StoreError(f"{path} is missing. {REPAIR}")
+        return read_rows(path)
+
     @cached_property
     def mask(self) -> "Mapping[str, Tensor]":
         """The mask that the run was trained under, bool tensors by parameter; empty if none."""
@@ -313,7 +345,7 @@ class Run:
 
     def _unreadable(self) -> list[str]:
         from surfeit.store.checkpoint import damage
-        from surfeit.store.metrics import read_metrics
+        from surfeit.store.metrics import read_metrics, read_rows
         from surfeit.store.snapshots import places, read_mask
 
         problems = damage(self.path)
@@ -321,7 +353,9 @@ class Run:
         masks = [mask_path(self.path, step) for step in self._steps_in("masks")]
         reads = [(places, path) for path in snapshots]
         reads += [(read_mask, path) for path in [mask_path(self.path), *masks]]
-        for read, path in [*reads, (read_metrics, self.path / "metrics.jsonl")]:
+        reads += [(read_metrics, self.path / "metrics.jsonl")]
+        reads += [(read_rows, self.path / probe_file(name)) for name in self.probes]
+        for read, path in reads:
             if any(words.startswith(f"{path} ") for words in problems):
                 continue
             try:

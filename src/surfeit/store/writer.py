@@ -1,7 +1,7 @@
 """A run as it is written: metrics, snapshots and checkpoints that survive being killed."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from surfeit.store.checkpoint import CHECKPOINT, METRICS, Checkpoint
 from surfeit.store.files import FileSum, disk_errors, make_folder, sync_paths, write_json
 from surfeit.store.labels import LABELS
 from surfeit.store.lease import Lease
-from surfeit.store.metrics_file import MetricsFile
+from surfeit.store.metrics_file import Cell, MetricsFile
+from surfeit.store.probes import PROBES, Form, ProbeTables
 from surfeit.store.record import SCHEMA, check_files, write_done
 from surfeit.store.removing import own_file, remove_file
 from surfeit.store.run import DISCARD, Run, mask_path, snapshot_path
@@ -40,6 +41,7 @@ class RunWriter:
         about: what it does not depend on: names, versions, machine, command, layers.
         mask: bool tensors by parameter, True = kept.
         lease: gets a sign of life with every row of metrics and every checkpoint.
+        probes: how the table of each probe is made, by its name.
 
     Raises:
         StoreError: if the disk refuses, here and in every method; if the folder's run is damaged,
@@ -55,6 +57,7 @@ class RunWriter:
         about: Mapping[str, Any],
         mask: Mapping[str, Tensor] | None = None,
         lease: Lease | None = None,
+        probes: Mapping[str, Form] | None = None,
     ) -> None:
         self.folder = folder
         self._record = {"schema": SCHEMA, "key": key, "identity": identity, "about": about}
@@ -65,6 +68,7 @@ class RunWriter:
         make_folder(folder / "snapshots")
         check_files(folder)
         self._metrics = MetricsFile(folder / METRICS)
+        self._probes = ProbeTables(folder, probes or {})
         if (folder / "run.json").exists():
             self._check_record()
             self._sums["run.json"] = FileSum.read(folder / "run.json")
@@ -78,6 +82,10 @@ class RunWriter:
         """Appends a row of metrics whole or not at all; numbers that are not finite become null."""
         self._metrics.append(row)
         self._live()
+
+    def probed(self, name: str, rows: Sequence[Mapping[str, Cell]]) -> None:
+        """Appends rows to a probe's table; numbers that are not finite become null."""
+        self._probes.append(name, rows)
 
     def snapshot(self, step: int, tensors: Mapping[str, Tensor]) -> None:
         """Writes all weights at a step."""
@@ -94,16 +102,18 @@ class RunWriter:
     def checkpoint(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
         """Makes all so far durable, then the point from which the run goes on when killed."""
         self._sync()
-        Checkpoint(dict(tensors), dict(state), self._sums, self._metrics.sum()).write(self.folder)
+        Checkpoint(
+            dict(tensors), dict(state), self._sums, self._metrics.sum(), self._probes.sums()
+        ).write(self.folder)
         self._live()
 
     def resume(self, steps: list[int]) -> tuple[Params, dict[str, Any]] | None:
-        """The last checkpoint, with metrics cut back to it, or None to start anew.
+        """The last checkpoint, with metrics and probes cut back to it, or None to start anew.
 
         Args:
             steps: the snapshots that the run is to have. If one that came before the checkpoint is
-                missing, or anything before it is not what was written, the run starts anew, and
-                ends the same.
+                missing, or the table of a probe, or anything before it is not what was written,
+                the run starts anew, and ends the same.
 
         Raises:
             StoreError: if the checkpoint is damaged.
@@ -114,6 +124,7 @@ class RunWriter:
         if found is not None and self._stands(found, steps):
             self._sums |= found.files
             self._metrics.cut(found.metrics.size)
+            self._probes.cut(found.probes)
             return found.tensors, found.state
         self._start_anew()
         return None
@@ -123,7 +134,8 @@ class RunWriter:
         self._sync()
         self._remove_strays()
         files = {name: asdict(found) for name, found in self._all_sums().items()}
-        write_done(self.folder, {"files": files, **summary})
+        probes = {PROBES: self._probes.forms} if self._probes.forms else {}
+        write_done(self.folder, {"files": files, **probes, **summary})
         remove_file(self.folder, CHECKPOINT)
         return Run(self.folder)
 
@@ -155,23 +167,32 @@ class RunWriter:
         """Nothing that is there counts any more; names and versions are those of now."""
         remove_file(self.folder, CHECKPOINT)
         self._metrics.cut(0)
+        self._probes.cut({})
         if self._reopened:
             self._write_record()
 
     def _sync(self) -> None:
         with disk_errors(self.folder):
             folders = [self.folder / "snapshots", self.folder]
-            sync_paths([*self._unsynced, *self._metrics.written(), *folders])
+            tables = self._metrics.written() + self._probes.written()
+            sync_paths([*self._unsynced, *tables, *folders])
         self._unsynced.clear()
 
     def _stands(self, checkpoint: Checkpoint, steps: list[int]) -> bool:
         """Whether all that a checkpoint builds on is there, as it was."""
         wanted = [step for step in steps if step <= checkpoint.state["step"]]
         names = {self._name(snapshot_path(self.folder, step)) for step in wanted}
-        return names <= checkpoint.files.keys() and not checkpoint.problems(self.folder)
+        return (
+            names <= checkpoint.files.keys()
+            and not checkpoint.problems(self.folder)
+            and self._probes.continues(checkpoint.probes)
+        )
 
     def _remove_strays(self) -> None:
-        """Snapshots and masks of an earlier sitting that this one did not come to again."""
+        """What an earlier sitting left and this one did not come to again: snapshots, tables."""
+        for path in (self.folder / PROBES).glob("*.jsonl"):
+            if path.stem not in self._probes.forms:
+                remove_file(self.folder, self._name(path))
         for folder in _BY_STEP:
             for path in (self.folder / folder).glob("*.safetensors"):
                 if (name := self._name(path)) not in self._sums:
@@ -182,6 +203,7 @@ class RunWriter:
         sums = dict(self._sums)
         if (metrics := self._metrics.sum()).size:
             sums[METRICS] = metrics
+        sums |= self._probes.finished()
         for path in self.folder.rglob("*"):
             name = self._name(path)
             if name not in sums and _belongs(path, name) and own_file(self.folder, name):
@@ -212,4 +234,4 @@ def _belongs(path: Path, name: str) -> bool:
     transient = ("lease", CHECKPOINT, "DONE.json", METRICS, LABELS)
     first = name.partition("/")[0]
     hidden = path.name.startswith(".")
-    return not hidden and path.name not in transient and first not in (*_BY_STEP, AGAIN)
+    return not hidden and path.name not in transient and first not in (*_BY_STEP, PROBES, AGAIN)

@@ -100,6 +100,11 @@ def check_fits(job: "Job") -> None:
     _check_mask(job)
     if job.pruning is not None:
         job.pruning.check(job.structure, job.network, job.first_mask(), job.objective)
+    if job.probes and job.numerics.stack > 1:
+        raise ValueError(
+            f"probes look at trainings that are computed alone, and this one is of a stack of "
+            f"{job.numerics.stack}: leave Numerics(stack=...) at 1"
+        )
     if job.recipe.targeted_dropout:
         targeted_layers(job.structure, job.trained)  # says so if there is none
     _check_noise(job)

@@ -11,6 +11,7 @@ from surfeit.train.conduct import Conduct, Moment, check_machine
 from surfeit.train.job import Job
 from surfeit.train.measure import Measure
 from surfeit.train.memory import Put
+from surfeit.train.probes.watching import Probing
 from surfeit.train.state import State
 
 TELL_SECONDS = 0.2
@@ -34,6 +35,7 @@ class Course:
         state: where the training stands; updates change it.
         batches: the training examples.
         model: the network's structure, in training mode.
+        probing: the job's probes, told of each update by whoever makes it.
         splits: the data by name.
     """
 
@@ -57,6 +59,7 @@ class Course:
         self.batches = Batches(splits["train"], black, job.recipe, job.streams, classes)
         self.model = skeleton(job.network).train()
         self._measure = Measure(job, self.model, splits, self.batches, self.state)
+        self.probing = Probing(job, self.batches, writer)
         self._metrics: dict[str, float] = {}
         self._saved = self._told = 0.0
 
@@ -130,7 +133,8 @@ class Course:
         self.state.seconds += seconds
         now = time.monotonic()
         if save or now - self._saved >= self._conduct.checkpoint_seconds:
-            self._writer.checkpoint(*self.state.saved())
+            tensors, values = self.state.saved()
+            self._writer.checkpoint(tensors | self.probing.saved(), values)
             self._saved = time.monotonic()
         if self._epoch_ends(self.state.step) or now - self._told >= TELL_SECONDS:
             self._tell()
@@ -164,6 +168,7 @@ class Course:
         check_machine(self.job.numerics, values["machine"], self._conduct)
         try:
             self.state.restore_(tensors, values)
+            self.probing.restore_(tensors, self.state)
         except (KeyError, RuntimeError, TypeError) as error:
             raise StoreError(
                 f"the checkpoint in {self._writer.folder} does not fit the training ({error}): "

@@ -5,7 +5,7 @@ store's objects: data set, mask, and weights that are not drawn. The key goes to
 must have it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property, partial
 from typing import Any
@@ -51,6 +51,7 @@ from surfeit.train.building import (
 )
 from surfeit.train.checks import check_fits, check_kinds, outputs_for_one
 from surfeit.train.conduct import Numerics
+from surfeit.train.probes.probe import Probe, check_probes, probe_from_json, probe_to_json
 from surfeit.train.pruning import Pruning
 from surfeit.train.recipe import Recipe
 from surfeit.train.snapshots import Snapshots
@@ -78,6 +79,8 @@ class Job:
         pruning: what is removed while training, or None.
         objective: what is minimised; cross-entropy is not named in the key.
         snapshots: which steps to keep; each epoch's end by default. Not in the key.
+        probes: what looks at the training, and at which steps: `gradient_norms.every(10)`. They
+            change nothing of it. Not in the key.
         role: what the run is in a procedure, for lists: `{"arm": "ticket", "level": 3}`. Not in
             the key.
         name: what the network is called in lists; by default after its builder or its class. Not
@@ -87,7 +90,8 @@ class Job:
 
     Raises:
         ValueError: if network, objective and data do not fit together, all parameters are frozen,
-            the mask does not fit the network, or the pruning neither of them.
+            the mask does not fit the network, or the pruning neither of them; if it has probes and
+            is one of a stack.
         CollapseError: if the mask leaves a layer without a single weight.
     """
 
@@ -101,12 +105,14 @@ class Job:
     pruning: Pruning | None = None
     objective: Objective = cross_entropy
     snapshots: Snapshots = field(default_factory=Snapshots)
+    probes: Sequence[Probe] = ()
     role: Mapping[str, str | int] | None = None
     name: str | None = None
     check: Callable[["Job", Run], None] | None = None
 
     def __post_init__(self) -> None:
         check_kinds(self)
+        object.__setattr__(self, "probes", check_probes(self.probes))
         object.__setattr__(self, "mask", dict(self.mask) if self.mask else None)
         _ = self.streams  # checks the seed
         check_fits(self)
@@ -229,6 +235,7 @@ class Job:
             "pruning": None if self.pruning is None else _fields(self.pruning),
             "objective": objective_to_json(self.objective),
             "snapshots": asdict(self.snapshots),
+            "probes": [probe_to_json(probe) for probe in self.probes],
             "role": None if self.role is None else dict(self.role),
             "name": self.names()["model"],
             "check": None if self.check is None else reference(self.check),
@@ -315,6 +322,7 @@ def _received(record: Mapping[str, Any], objects: Objects) -> Job:
         None if pruning is None else Pruning(**pruning),
         objective_from_json(record["objective"]),
         Snapshots(**record["snapshots"]),
+        tuple(probe_from_json(probe) for probe in record["probes"]),
         record["role"],
         record["name"],
         None if check is None else named_object(check),

@@ -1,8 +1,8 @@
 """The training loop, from a job to a run, on one page.
 
 A `State` is where the training stands: weights, mask, optimiser. An `Update` takes it one step on;
-its `Course` measures it, stops it early and keeps what is to be kept. A training that is
-interrupted goes on from its checkpoint to the same bits.
+its `Course` measures it, stops it early and keeps what is to be kept, and has the job's probes look
+at the update. A training that is interrupted goes on from its checkpoint to the same bits.
 """
 
 import time
@@ -29,7 +29,8 @@ class Loop:
         self, job: Job, snapshots: Sequence[int], writer: RunWriter, conduct: Conduct
     ) -> None:
         self._course = course = Course(job, snapshots, writer, conduct)
-        self._update = Update(job, course.model, course.batches, course.state)
+        look = course.probing.look if job.probes else None
+        self._update = Update(job, course.model, course.batches, course.state, look)
 
     def run(self) -> Run:
         """Trains to the end and returns the finished run."""
@@ -38,7 +39,9 @@ class Loop:
             course.begin()
             began = time.monotonic()
             while course.open:
+                course.probing.before(course.state)
                 self._update(course.state)
+                course.probing.after(course.state)
                 course.prune()
                 course.arrive()
                 now, stop = time.monotonic(), interrupted()

@@ -1,6 +1,6 @@
 """Where a training stands, all that its checkpoint holds, and the update that takes it on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -182,9 +182,17 @@ class Update:
         model: the network's structure, in training mode: every call brings its own weights.
         batches: the training examples.
         state: one of the training's, for shapes, dtype and device.
+        look: given each update's gradients before it is made, which it may only read.
     """
 
-    def __init__(self, job: Job, model: nn.Module, batches: Batches, state: State) -> None:
+    def __init__(
+        self,
+        job: Job,
+        model: nn.Module,
+        batches: Batches,
+        state: State,
+        look: Callable[[Sequence[Tensor]], None] | None = None,
+    ) -> None:
         self._job, self._recipe, self._batches = job, job.recipe, batches
         largest = state.outputs[: job.recipe.batch_size]
         self._gradient = gradient_of(model, job.objective, state.params, largest)
@@ -194,6 +202,7 @@ class Update:
         self._disturbance = WeightDisturbance(job.recipe, job.streams)
         self._bound = bound_of(job)
         self._draws = may_draw(model)
+        self._look = look
 
     def __call__(self, state: State) -> None:
         """Changes the state in place by one update.
@@ -202,6 +211,8 @@ class Update:
             ProtocolError: if a removed weight is found that is not zero.
         """
         grads = self.gradients(state)
+        if self._look is not None:
+            self._look(grads)
         if self._recipe.clip_norm is not None:
             grads = state.mask.of_gradients(grads)
         state.optimiser.step_(grads, rate(self._recipe, state.step, self._job.total_steps))
@@ -238,7 +249,7 @@ class Update:
         if not self._draws:
             return nullcontext()
         seed = self._job.streams.seed_of("dropout", state.step)
-        return _lent_seed(seed, state.outputs.device)
+        return lent_seed(seed, state.outputs.device)
 
 
 def bound_of(job: Job) -> MaxNorm | None:
@@ -260,8 +271,8 @@ def _of_kept(
 
 
 @contextmanager
-def _lent_seed(seed: int, device: torch.device) -> Iterator[None]:
-    """Sets the global generators to a seed, and back to where they were afterwards."""
+def lent_seed(seed: int, device: torch.device) -> Iterator[None]:
+    """Sets torch's global generators to a seed, and back to where they were afterwards."""
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield

@@ -27,12 +27,16 @@ from surfeit.store import (
     take_over,
     thinned_steps,
 )
+from surfeit.store.names import probe_file
+from surfeit.store.probes import forms_of
 from surfeit.store.provenance import about
 from surfeit.train.building import Origin
 from surfeit.train.checks import check_kind_of
 from surfeit.train.conduct import Conduct, Moment, Numerics, check_machine
 from surfeit.train.job import Job
 from surfeit.train.loop import Loop
+from surfeit.train.probes.catalog import PROBES
+from surfeit.train.probes.probe import Probe, probe_from_json
 from surfeit.train.pruning import Pruning
 from surfeit.train.recipe import Recipe
 from surfeit.train.snapshots import Snapshots
@@ -50,6 +54,7 @@ def train(
     pruning: Pruning | None = None,
     objective: Objective = cross_entropy,
     snapshots: Snapshots | None = None,
+    probes: Sequence[Probe] = (),
     store: Store | None = None,
     numerics: Numerics | None = None,
     conduct: Conduct | None = None,
@@ -90,6 +95,9 @@ def train(
         objective: what is minimised: `cross_entropy`, `squared_error`, `hinge`,
             `binary_cross_entropy` or `own_objective(function)`; a part of the key.
         snapshots: which steps to keep; each epoch's end by default. Not a part of the key.
+        probes: what looks at the training, and at which steps, such as `gradient_norms.every(10)`:
+            `Run.probe` gives its table. They change nothing; not a part of the key. A finished run
+            that lacks a table is trained again beside the first, as for snapshots.
         store: where to; `Store()` by default.
         numerics: device, threads, precision; one CPU thread in float32 by default.
         conduct: checkpoints, waiting, progress.
@@ -108,6 +116,7 @@ def train(
         DivergedError: if the loss stops being a finite number.
         ProtocolError: if a masked weight came back to life, or a run that was trained again ended
             with other weights: the first run's files are then left as they were.
+        SurfeitError: if a probe fails, naming it.
         BusyError: if another process trains the same run and `conduct.wait` is false.
         NumericsError: if the run began on another machine's arithmetic.
         StoreError: if the disk refuses.
@@ -124,6 +133,7 @@ def train(
         pruning=pruning,
         objective=objective,
         snapshots=Snapshots() if snapshots is None else snapshots,
+        probes=probes,
     )
     return train_job(job, store=store, conduct=conduct)
 
@@ -239,13 +249,13 @@ def _settled(
 
 
 def stored_run(job: Job, store: Store) -> Run | None:
-    """The job's run, if it is finished and has all its files and the wanted snapshots.
+    """The job's run, if it is finished and has all its files, wanted snapshots and probes' tables.
 
     Raises:
         StoreError: if its record is damaged.
     """
     folder = store.path_of(job.key)
-    return _complete(folder, _unthinned(folder, _wanted(job), job.snapshots))
+    return _complete(job, folder, _unthinned(folder, _wanted(job), job.snapshots))
 
 
 def _wanted(job: Job) -> list[int]:
@@ -260,7 +270,7 @@ def _found_or_trained(job: Job, store: Store, conduct: Conduct) -> Run:
         return done
     with Lease(make_folder(folder), wait=conduct.wait, waiting=_teller(conduct, job.key)) as lease:
         steps = _unthinned(folder, steps, snapshots)
-        if (done := _complete(folder, steps)) is not None:
+        if (done := _complete(job, folder, steps)) is not None:
             return done
         clear_temporary(folder)
         if (folder / "DONE.json").is_file():
@@ -276,8 +286,8 @@ def _check_kinds(conduct: object, store: object) -> None:
         check_kind_of(store, Store, name="store", example='Store("runs")')
 
 
-def _complete(folder: Path, steps: list[int]) -> Run | None:
-    """The run if it is done, with all its files and the wanted snapshots."""
+def _complete(job: Job, folder: Path, steps: list[int]) -> Run | None:
+    """The run if it is done, with all its files, the wanted snapshots and the probes' tables."""
     if not ((folder / "DONE.json").is_file() and (folder / "run.json").is_file()):
         return None
     run = Run(folder)
@@ -288,7 +298,9 @@ def _complete(folder: Path, steps: list[int]) -> Run | None:
         )
     # After an early stop there are none of the later steps.
     wanted = {step for step in steps if step <= _in_summary(run, "steps")}
-    return run if wanted <= set(run.steps()) and not run.lacks() else None
+    there = forms_of(run.done)
+    probed = all(there.get(probe.name) == probe.form for probe in job.probes)
+    return run if probed and wanted <= set(run.steps()) and not run.lacks() else None
 
 
 def _is_described(run: Run) -> bool:
@@ -326,6 +338,7 @@ def _writer(job: Job, folder: Path, conduct: Conduct, lease: Lease) -> RunWriter
         about=about(job.network, job.names() | _role(conduct)),
         mask=job.mask,
         lease=lease,
+        probes={probe.name: probe.form for probe in job.probes},
     )
 
 
@@ -337,12 +350,23 @@ def _trained_again(job: Job, folder: Path, steps: list[int], conduct: Conduct, l
     check_machine(job.numerics, _in_summary(run, "machine"), conduct)
     again = again_folder(folder)
     if not (again / "DONE.json").is_file():
-        _trained(job, again, sorted({*steps, *run.steps()}), conduct, lease)
+        again_job = replace(job, probes=(*job.probes, *_lost_probes(run, job)))
+        _trained(again_job, again, sorted({*steps, *run.steps()}), conduct, lease)
     take_over(folder, other=conduct.other_numerics)
-    if (done := _complete(folder, steps)) is not None:
+    if (done := _complete(job, folder, steps)) is not None:
         return done
-    # A second training that was finished before a kill was for other snapshots.
+    # A second training that was finished before a kill was for other snapshots, or other probes.
     return _trained_again(job, folder, steps, conduct, lease)
+
+
+def _lost_probes(run: Run, job: Job) -> list[Probe]:
+    """The library's probes that a run had and the job has not, whose tables are not there."""
+    asked, gone = {probe.name for probe in job.probes}, set(run.lacks())
+    return [
+        probe_from_json({"form": form})
+        for name, form in forms_of(run.done).items()
+        if name not in asked and name in PROBES and probe_file(name) in gone
+    ]
 
 
 def _in_summary(run: Run, name: str) -> Any:
