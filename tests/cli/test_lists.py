@@ -10,6 +10,7 @@ from surfeit.cli.values import pieces, runs_of
 from .conftest import call
 
 COMMANDS = {
+    "train --probe": ("movement", "gradient-norms", "mine.py:look"),
     "train --milestones": ("5", "7", "9"),
     "inspect RUN --layers": ("fc1", "fc2", "conv1"),
     "inspect RUN --layer": ("fc1", "fc2", "conv1"),

@@ -84,7 +84,10 @@ COMMANDS = {
 """Each command's function, and the first sentence of its docstring."""
 
 GROUPS = {
-    "runs": ("surfeit.cli.runs:app", "List, show, verify, name, tag, thin and delete runs."),
+    "runs": (
+        "surfeit.cli.runs:app",
+        "List, show, verify, name, tag, thin and delete runs; what probes saw.",
+    ),
     "data": ("surfeit.cli.datasets:app", "List and fetch data sets."),
 }
 """The same of commands that have commands of their own."""

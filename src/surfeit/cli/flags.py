@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from surfeit.cli.values import Flag, Seed, SomePath, Whole
+from surfeit.cli.values import LIST, Flag, Seed, SomePath, Whole, words
 from surfeit.core import OBJECTIVES
 from surfeit.data import SOURCES
 from surfeit.execute import ENGINES
 from surfeit.models import EXAMPLES, FORMS, MODELS
+from surfeit.train.probes.catalog import PROBES
 
 OWN = "package.module:function or path/to/file.py:function"
 """How a function of the user's own is named."""
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     TrainedData = str
     TrainedObjective = str
     EngineName = str
+    ProbeNames = tuple[str, ...] | None
     DataName = str | None
     ModelName = str | None
     ObjectiveName = str | None
@@ -80,6 +82,18 @@ else:
         name="--on",
         help=f"What trains and measures: {listed(_ENGINES)}; see docs/clusters.md.",
     )
+    ProbeNames = Annotated[
+        tuple[open_text(dashed(PROBES)), ...] | None,
+        LIST,
+        Parameter(
+            name="--probe",
+            converter=words,
+            show_choices=False,
+            help=f"What looks at the training and writes a table: {', '.join(dashed(PROBES))}, or "
+            f"a function of your own, {OWN}; 'surfeit runs probe' prints it. The training stays "
+            "the same.",
+        ),
+    ]
     # Of a run that was recorded: what it cannot say of itself.
     DataName = flag(
         open_text(DATA_NAMES) | None,

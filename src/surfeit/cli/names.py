@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from surfeit.prune import Criterion
     from surfeit.store import Run
     from surfeit.train import Recipe
+    from surfeit.train.probes import Probe
 
 
 def names_a_function(text: str) -> bool:
@@ -67,6 +68,21 @@ def objective_of(name: str | None, run: "Run", dataset: "Dataset") -> "Objective
     from surfeit.report.network import objective_of as own_of
 
     return own_of(run, dataset, None) if name is None else objective_named(name)
+
+
+def probe_of(text: str) -> "Probe":
+    """The library's probe of a name, or the one of a function of the user's own.
+
+    Raises:
+        ValueError: if there is none; the nearest are suggested.
+    """
+    from surfeit.train.probes import own_probe, probe_named
+
+    if not names_a_function(text):
+        return probe_named(text)
+    from surfeit.core.importing import named_object
+
+    return own_probe(named_object(text))
 
 
 def criteria_of(names: Iterable[str] | None) -> "dict[str, Criterion]":

@@ -1,4 +1,4 @@
-"""`surfeit runs`: list, show, verify, name, tag, thin and delete."""
+"""`surfeit runs`: list, show, what probes saw, verify, name, tag, thin and delete."""
 
 import json
 import sys
@@ -12,12 +12,13 @@ from surfeit.cli.options import Places
 from surfeit.cli.run_filters import condition_of, ordered
 from surfeit.cli.run_removal import agreed, chosen, each, listed, thin_wishes
 from surfeit.cli.run_table import print_records, print_runs, size_words
-from surfeit.cli.values import Flag, Whole, WholeNumbers, pieces, runs_of, words
+from surfeit.cli.table import print_table, write_csv, write_table
+from surfeit.cli.values import Flag, SomePath, Whole, WholeNumbers, pieces, runs_of, words
 
 if TYPE_CHECKING:
     from surfeit.store import Run
 
-app = command_group("runs", "List, show, verify, name, tag, thin and delete runs.")
+app = command_group("runs", "List, show, verify, name, tag, thin and delete runs; what probes saw.")
 _PLACES = Places()
 
 Filters = Annotated[
@@ -109,9 +110,45 @@ def show(run: str, *, places: Places = _PLACES) -> None:
         "identity": found.identity,
         "about": found.about,
         "snapshots": found.steps(),
+        "probes": found.probes,
         "metrics": found.metrics().to_pylist()[-1:],
     }
     print(json.dumps(record, indent=2))
+
+
+@app.command
+def probe(
+    run: str,
+    name: str | None = None,
+    *,
+    out: SomePath | None = None,
+    places: Places = _PLACES,
+) -> None:
+    """What a probe saw while a run was trained, as a table; without a name, which ones looked.
+
+    Parameters
+    ----------
+    run
+        Its key, a unique beginning of it, its name, or its folder.
+    name
+        The probe's, as 'surfeit train --probe' takes it; of a function of your own the function's.
+    out
+        Write the table to this file, .csv or .parquet, instead of printing it.
+    """
+    found = places.store.find(run)
+    if name is None:
+        _print_probes(found)
+        return
+    if out is not None and out.suffix not in (".csv", ".parquet"):
+        raise ValueError(f"--out must be a file that ends in .csv or .parquet, got {out}")
+    table = found.probe(name)
+    if out is None:
+        rows = table.to_pylist()
+        print_table(table.column_names, [[_cell(value) for value in row.values()] for row in rows])
+    elif out.suffix == ".csv":
+        write_csv(table, out)
+    else:
+        write_table(table, out)
 
 
 @app.command
@@ -273,6 +310,23 @@ def delete(*runs: str, filter_: Filters = (), yes: Flag = False, places: Places 
     size = sum(summary_of(run.path, run.path.parent).size for run in found)
     if agreed(f"delete {listed(found)} ({size_words(size)}) for good?", "delete", yes):
         each(found, store.delete)
+
+
+def _print_probes(run: "Run") -> None:
+    if not run.probes:
+        print("no probe looked: 'surfeit train --probe ...' adds tables to a run", file=sys.stderr)
+        return
+    tables = {name: run.probe(name) for name in run.probes}
+    rows = [(n, len(set(t["step"].to_pylist())), ", ".join(t.column_names[1:]))
+            for n, t in tables.items() if t.num_rows]  # fmt: skip
+    rows += [(name, 0, "") for name, table in tables.items() if not table.num_rows]
+    print_table(("probe", "steps", "columns"), rows)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _tags(texts: Sequence[str]) -> tuple[str, ...]:

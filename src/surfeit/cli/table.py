@@ -1,4 +1,4 @@
-"""Tables: on stdout columns for people and tabs for programs, in files Parquet."""
+"""Tables: on stdout columns for people and tabs for programs, in files Parquet or CSV."""
 
 import sys
 from collections.abc import Sequence
@@ -25,6 +25,21 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         print("  ".join(cells).rstrip())
+
+
+def write_csv(table: "pa.Table", path: Path) -> None:
+    """Writes a table as text with commas, its columns' names first, whole or not at all.
+
+    Raises:
+        StoreError: if the disk refuses, naming the file.
+    """
+    from pyarrow import csv
+
+    from surfeit.store import write_atomically
+
+    written = BytesIO()
+    csv.write_csv(table, written)
+    write_atomically(path, written.getvalue(), sync=False)
 
 
 def write_table(table: "pa.Table", path: Path) -> None:

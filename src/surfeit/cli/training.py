@@ -7,8 +7,16 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from surfeit.cli.builders import check_names, trainable
-from surfeit.cli.flags import LabelNoise, Quiet, TrainedData, TrainedModel, TrainedObjective
+from surfeit.cli.flags import (
+    LabelNoise,
+    ProbeNames,
+    Quiet,
+    TrainedData,
+    TrainedModel,
+    TrainedObjective,
+)
 from surfeit.cli.initials import InitialOptions
+from surfeit.cli.names import probe_of
 from surfeit.cli.options import Carrying, Machine, Places
 from surfeit.cli.progress import telling, training_teller
 from surfeit.cli.recipes import RecipeOptions
@@ -29,6 +37,8 @@ def train(
     seed: Seed = 0,
     keep_every: Annotated[Whole, Parameter(name="--snapshot-epochs")] = 1,
     per_decade: Annotated[Whole, Parameter(name="--snapshots-per-decade")] = 0,
+    probe: ProbeNames = None,
+    probe_every: Whole = 1,
     quiet: Quiet = False,
     options: RecipeOptions = _OPTIONS,
     initials: InitialOptions = _INITIALS,
@@ -52,6 +62,8 @@ def train(
         Keep the weights at the end of every n-th epoch; 0 for the first and last step only.
     per_decade
         Keep so many log-spaced steps between 1 and 10, 10 and 100, ... as well.
+    probe_every
+        Let the probes look at every n-th step, from step 0 on.
     quiet
         Say nothing but the key and errors.
     """
@@ -64,6 +76,7 @@ def train(
     chosen = options.applied_to(base)
     check_names(model, data)
     minimised, builder = objective_named(objective), initials.applied_to(trainable(model))
+    probes = [one.every(probe_every) for one in map(probe_of, probe or ())]
     from surfeit.train import Snapshots
     from surfeit.train import train as train_run
     from surfeit.train.job import Job
@@ -84,6 +97,7 @@ def train(
             seed=seed,
             objective=minimised,
             snapshots=kept,
+            probes=probes,
             store=store,
             numerics=numerics,
             conduct=conduct,
