@@ -29,7 +29,7 @@ def _table(planted, orders=None):
     """
     rows = []
     for arm in study.ARMS:
-        for rate in CONFIG.rates:
+        for rate in CONFIG.rates_of(arm):
             best = rate == {"none": 0.1, "batch": 0.3, "noisy": 0.03}[arm]
             for seed in CONFIG.seeds:
                 own = {}
@@ -127,6 +127,7 @@ def test_the_figure_has_a_line_an_arm_and_one_legend(planted):
     [
         ({"rates": ()}, "rates must be different, and at least one"),
         ({"rates": (0.1, 0.1)}, "rates must be different"),
+        ({"higher": (0.1,)}, "rates must be different"),
         ({"shift_every": 15}, "shift_every must be a multiple of every, 10, got 15"),
         ({"every": 0}, "every must be a whole number"),
         ({"held_out": 0}, "held_out must be a whole number"),
@@ -143,7 +144,7 @@ def test_rows_hold_what_the_probes_saw(tmp_path):
     config = replace(study.QUICK, model="mlp-4-4", images=100, recipe=recipe, seeds=(2,), every=1)
     config = replace(config, shift_every=2)
     table = list(study.rows(config, lab))
-    assert len(table) == 3 * 2 * 2  # arms, rates, steps
+    assert len(table) == (1 + 2 + 2) * 2  # rates of the arms, steps
     for row in table:
         run = lab.store.find(row["run"])
         along = {one["step"]: one for one in run.probe("smoothness").to_pylist()}[row["step"]]
