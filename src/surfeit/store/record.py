@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from surfeit.core import StoreError
 from surfeit.store.files import check_regular, read_errors, read_json, write_json
-from surfeit.store.names import FILES, FOLDERS, is_run_file, leads_out
+from surfeit.store.names import FILES, FOLDERS, is_run_file, leads_out, probe_file
 from surfeit.store.parsing import is_shape
 
 REPAIR = (
@@ -101,6 +101,8 @@ def read_done(folder: Path) -> dict[str, Any]:
         _check_fields(record, _DONE, "")
         for name, entry in record["files"].items():
             _check_entry(name, entry)
+        for name, form in record.get("probes", {}).items():
+            _check_form(name, form)
         _check_seal(record)
     except ValueError as error:
         raise StoreError(f"{path} is damaged: {error}. {REPAIR}") from error
@@ -220,6 +222,12 @@ _DONE: dict[str, Kinds] = {
     "thinned": (list, dict, str, int, bool, _NONE),  # `thinned_steps` looks closer
     "sha256": (str,),
 }
+_FORM: dict[str, Kinds] = {
+    "probe": (str,),
+    "source": (str,),
+    "every": (int, _NONE),
+    "at": (list,),
+}
 _SUM: dict[str, Kinds] = {"size": (int,), "sha256": (str,)}
 
 
@@ -282,6 +290,15 @@ def _check_entry(name: str, entry: Any) -> None:
     _check_fields(entry, _SUM, name, needed=("size", "sha256"), only=True)
     if entry["size"] < 0 or not is_key(entry["sha256"]):
         raise ValueError(f"{name!r} has no size and sha256")
+
+
+def _check_form(name: str, form: Any) -> None:
+    probe_file(name)  # a name that leads nowhere
+    _check_fields(form, _FORM, f"probe {name}", needed=("probe", "every", "at"), only=True)
+    every, at = form["every"], form["at"]
+    steps = all(type(step) is int and step >= 0 for step in at)
+    if form["probe"] != name or (every is not None and every < 1) or not steps:
+        raise ValueError(f"it does not say at which steps probe {name!r} looked")
 
 
 def _check_fields(

@@ -11,6 +11,7 @@ import torch
 from surfeit.core import ProtocolError, StoreError, SurfeitError
 from surfeit.execute import in_stacks
 from surfeit.store import Objects, Store, thin, thinning
+from surfeit.store.record import write_done
 from surfeit.train import Conduct, Job, Numerics, Pruning, Recipe, train
 from surfeit.train.probes import (
     PROBES,
@@ -312,6 +313,27 @@ def test_links_in_an_unfinished_run_are_not_written_behind(place, dataset, tmp_p
     with pytest.raises(StoreError, match="link"):
         train(small, dataset, RECIPE, store=store, probes=FEW)
     assert kept is None or behind.read_bytes() == kept
+
+
+@pytest.mark.parametrize(
+    ("forms", "words"),
+    [
+        ({"../x": {}}, "a probe's name must be"),
+        ({"movement": 3}, "probe movement is a whole number, not an object"),
+        ({"movement": {"probe": "movement", "at": []}}, "every is missing"),
+        ({"movement": {"probe": "movement", "every": "x", "at": []}}, "every is text"),
+        ({"movement": {"probe": "movement", "every": 0, "at": []}}, "at which steps"),
+        ({"movement": {"probe": "other", "every": 1, "at": []}}, "at which steps"),
+        ({"movement": {"probe": "movement", "every": 1, "at": [-1]}}, "at which steps"),
+        ({"movement": {"probe": "movement", "every": 1, "at": [], "x": 1}}, "x is not known"),
+    ],
+)
+def test_records_of_tables_are_believed_once_checked(forms, words, dataset, store):
+    run = train(small, dataset, RECIPE, store=store, probes=FEW)
+    write_done(run.path, {**run.done, "probes": forms})
+    assert any(words in said for said in run.verify())
+    with pytest.raises(StoreError, match=r"DONE\.json is damaged"):
+        train(small, dataset, RECIPE, store=store, probes=FEW)
 
 
 def closed_over(value):

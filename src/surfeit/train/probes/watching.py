@@ -51,7 +51,6 @@ class Probing:
         self._tables = {probe.name: Table(probe.name) for probe in job.probes}
         self._model: nn.Module | None = skeleton(job.network) if job.probes else None
         self._due: list[Probe] = []
-        self._held: Params = {}
         self._weights: Params = {}
         self._buffers: Params = {}
         self._gradient: list[Tensor] = []
