@@ -49,7 +49,7 @@ def test_every_form_is_the_same_list(command):
     values = [v for v in flattened(found[0][1]) if isinstance(v, tuple) and len(v) == 3]
     wanted = COMMANDS[command]
     number = {"train": int, "demo": int, "instability": int, "supermasks": float}.get(words[0], str)
-    number = int if flag == "--milestones" else number
+    number = {"--milestones": int, "--probe": str}.get(flag, number)
     assert values == [tuple(number(item) for item in wanted)]
 
 
