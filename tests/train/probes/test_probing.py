@@ -107,7 +107,10 @@ def test_rows_behind_the_last_checkpoint_are_written_again_once(dataset, tmp_pat
     assert tables(run) == tables(whole)
 
 
-@pytest.mark.parametrize("first", [(), (movement.every(5),), (activations,)])
+OTHERWISE = tuple(probe.every(5) for probe in FEW)
+
+
+@pytest.mark.parametrize("first", [(), (movement.every(5),), (activations,), OTHERWISE])
 def test_a_training_that_goes_on_with_other_probes_has_whole_tables(first, dataset, tmp_path):
     store = Store(tmp_path)
     with interrupted_at(6):
