@@ -3,8 +3,8 @@
 Source: Santurkar, Tsipras, Ilyas and Madry 2018 (1805.11604), sections 2 and 3, figures 2 and 4;
 against Ioffe and Szegedy 2015, section 2. One network in three arms: without normalisation, with
 it, and with noise behind it that shifts every unit's distribution anew at each step. Probes
-look at each tenth step; the training stays the same.
-Cost: quick 4 s, laptop about 2 min (two cores).
+look at each tenth step and change nothing.
+Cost: quick 3 s, laptop about 3 min (two cores).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -161,7 +161,7 @@ def test_angles_of_steps_with_momentum_are_those_of_the_vectors(quadratic):
 
 def test_noise_is_the_covariance_of_single_examples(quadratic):
     """Over many steps of a rate near 0 the estimates spread around the exact values."""
-    recipe = Recipe(lr=1e-9, batch_size=10, steps=40)
+    recipe = Recipe(lr=1e-9, batch_size=10, steps=150)
     rows = quadratic(gradient_noise, recipe=recipe).probe("gradient_noise").to_pylist()
     data = regression().train
     weights = quadratic(recipe=recipe).tensors(0)["0.weight"]
