@@ -147,16 +147,13 @@ def _log_softmax(inputs: Tensor, weights: Tensor) -> Tensor:
     return torch.cat([net, torch.zeros_like(net[..., :1])], -1).log_softmax(-1)
 
 
-def noisy(dataset: Dataset, images: int, share: float, seed: int) -> Dataset:
-    """The training images that a seed draws, of which a share has labels drawn anew from all.
-
-    All shares of a seed have the same images.
+def relabelled(dataset: Dataset, share: float, seed: int) -> Dataset:
+    """The data with a share of the training labels drawn anew from all classes, by a seed.
 
     Raises:
-        ValueError: as `examples` and `with_label_noise`.
+        ValueError: as `with_label_noise`.
     """
-    labels = Streams(seed).get("labels")
-    return with_label_noise(examples(dataset, images, seed), share, labels, kind="uniform")
+    return with_label_noise(dataset, share, Streams(seed).get("labels"), kind="uniform")
 
 
 def losses_by_step(
@@ -165,11 +162,13 @@ def losses_by_step(
     """A row a kept step: the losses, on validation and test images in expectation over noise.
 
     Args:
-        run: trained on `noisy` of these arguments and its seed.
+        run: trained on so many images of its seed, `relabelled`.
         dataset: the whole one, with its right labels: it is sent once for all runs.
-        images, share: as of `noisy`.
+        images: as of `examples`.
+        share: as of `relabelled`.
     """
-    seen = noisy(dataset, images, share, run.config["seed"]).train
+    seed = run.config["seed"]
+    seen = relabelled(examples(dataset, images, seed), share, seed).train
     model = run.model()
     for step in run.steps():
         tensors = run.tensors(step)

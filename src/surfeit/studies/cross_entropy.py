@@ -32,11 +32,11 @@ from surfeit.studies._cross_entropy import (
     conditional_entropy,
     excess_of,
     losses_by_step,
-    noisy,
+    relabelled,
     right_model,
     tables,
 )
-from surfeit.studies._fitting import check_ascending
+from surfeit.studies._fitting import check_ascending, examples
 from surfeit.tables.figures.lines import STROKES
 from surfeit.tables.figures.style import BLUE, GREY, VERMILLION, panels, plain_axis, style, ticks_at
 from surfeit.train import Job, Recipe, Snapshots
@@ -149,10 +149,16 @@ QUICK = replace(
 def jobs(config: Config, lab: Lab) -> dict[str, Job]:
     """A training for each noise, number of images and seed; fewer images lie in more."""
     whole = lab.data(config.data)
+    # All noises share the images: copies of them would fill the memory.
+    drawn = {
+        (images, seed): examples(whole, images, seed)
+        for images in config.images
+        for seed in config.seeds
+    }
     return {
         name_of(noise, images, seed): lab.job(
             config.model,
-            noisy(whole, images, noise, seed),
+            relabelled(drawn[images, seed], noise, seed),
             config.recipe,
             seed=seed,
             snapshots=Snapshots(every_epochs=1),
