@@ -12,6 +12,7 @@ from typing import Literal, get_args
 import torch
 
 from surfeit.core import NumericsError, threads, unknown
+from surfeit.core.freed_memory import keep_freed_memory
 
 DType = Literal["float32", "float64"]
 _MOST_THREADS = 1024
@@ -90,7 +91,11 @@ class Numerics:
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
-        """Threads and determinism as stated, and torch's settings as they were afterwards."""
+        """Threads and determinism as stated, and torch's settings as they were afterwards.
+
+        Freed memory is kept from then on, see `surfeit.core.freed_memory`.
+        """
+        keep_freed_memory()
         cuda = self.device.startswith("cuda")
         with threads(self.threads), _deterministic_cuda() if cuda else nullcontext():
             yield
