@@ -250,7 +250,7 @@ def _draw_tuning(axes: Axes, drawn: list[dict[str, Any]], kinds: list[str]) -> N
         axes.plot(rates, means, label=_WORDS.get(kind, kind), **stroke.options())
     axes.set(xscale="log", yscale="log", title="Tuning", xlabel="rate", ylabel="steps to the loss")
     ticks_at(axes, rates[::2])
-    plain_axis(axes)
+    _mark_limit(axes, drawn)
 
 
 def _draw_steps(axes: Axes, drawn: list[dict[str, Any]], kinds: list[str]) -> None:
@@ -259,8 +259,17 @@ def _draw_steps(axes: Axes, drawn: list[dict[str, Any]], kinds: list[str]) -> No
         axes.plot([at] * len(steps), steps, stroke.marker, color=stroke.color, alpha=0.5)
         axes.plot([at - 0.3, at + 0.3], [fmean(steps)] * 2, color=stroke.color)
     axes.set(yscale="log", title="At their own rate", ylabel="steps to the loss")
-    plain_axis(axes)
+    _mark_limit(axes, drawn)
     _name_kinds(axes, kinds)
+
+
+def _mark_limit(axes: Axes, drawn: list[dict[str, Any]]) -> None:
+    """Where trainings end: what stands there has not reached the loss."""
+    limit = drawn[0]["limit"]
+    axes.axhline(limit, color=GREY, linewidth=0.8, linestyle=":", zorder=1)
+    axes.set_ylim(top=1.3 * limit)
+    axes.text(0.02, 1.06 * limit, "never", transform=axes.get_yaxis_transform(), fontsize=8)
+    plain_axis(axes)
 
 
 def _draw_dead(axes: Axes, drawn: list[dict[str, Any]], kinds: list[str]) -> None:
