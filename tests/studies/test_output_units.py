@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from itertools import product
+from itertools import islice, product
 
 import pyarrow as pa
 import pytest
@@ -168,15 +168,20 @@ def test_one_unit_takes_about_the_flows_steps_at_a_small_rate():
         assert row["measured"] == pytest.approx(row["exact"], rel=0.02, abs=1)
 
 
+def _trained_by(weights, pair, seen, rates, steps):
+    course = units.training(weights, pair, seen, rates, 50, Streams(3).get("batches"))
+    return list(islice(course, steps))[-1]
+
+
 def test_a_stack_is_trained_as_each_network_alone():
     data = load("digits")
     seen, _ = units._images(data, 3, 100, 20)
     weights = units.initial(3, 64, 5, 10)
     both = [torch.cat([one, one]) for one in weights]
     pair = "softmax, squared error"
-    together = list(units.training(both, pair, seen, [0.1, 1.0], 20, 3))[-1]
+    together = _trained_by(both, pair, seen, [0.1, 1.0], 20)
     for at, rate in enumerate((0.1, 1.0)):
-        alone = list(units.training(weights, pair, seen, [rate], 20, 3))[-1]
+        alone = _trained_by(weights, pair, seen, [rate], 20)
         for one, other in zip(alone, together, strict=True):
             assert torch.allclose(one[0], other[at], atol=1e-5)
 
@@ -185,15 +190,15 @@ def test_a_network_that_diverges_leaves_the_others_alone():
     data = load("digits")
     seen, others = units._images(data, 0, 100, 50)
     weights = [torch.cat([one, one]) for one in units.initial(0, 64, 5, 10)]
-    last = list(units.training(weights, "linear, squared error", seen, [0.02, 1e6], 60, 0))[-1]
+    last = _trained_by(weights, "linear, squared error", seen, [0.02, 1e6], 60)
     wrong = units.wrong_share(last, others["test"])
     assert not torch.isfinite(last[2][1]).all()
     assert wrong[0] < 0.8 < wrong[1] + 0.1
 
 
 def test_starts_that_learnt_wrong_labels_are_sure_and_the_surer_the_larger_the_scale():
-    settings = {"examples": 500, "held": 100, "hidden": 16, "before": 200, "steps": 60,
-                "every": 10, "error": 0.5}  # fmt: skip
+    settings = {"examples": 500, "held": 100, "hidden": 16, "batch": 50, "before": 200}
+    settings |= {"first_rate": 0.1, "steps": 60, "every": 10, "error": 0.5}
     rows = list(
         units.networks(
             load("digits"), 0, "softmax, categorical", [0.0, 1.0, 2.0], [1e-9, 0.3], settings

@@ -8,6 +8,7 @@ squared errors are summed, so that the slope of every cost that belongs to its u
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import torch
@@ -136,15 +137,16 @@ def networks(
         seen, others = _images(dataset, seed, settings["examples"], settings["held"])
         first = initial(seed, seen.inputs.shape[1], settings["hidden"], dataset.classes)
         wrong = Split(seen.inputs, (seen.labels + 1) % dataset.classes)
-        (misled,) = deque(
-            training(first, belonging(pair), wrong, [0.1], settings["before"], seed), maxlen=1
-        )
+        batches = Streams(seed).get("batches")
+        batch, rate = settings["batch"], settings["first_rate"]
+        before = training(first, belonging(pair), wrong, [rate], batch, batches)
+        (misled,) = deque(islice(before, settings["before"]), maxlen=1)
         starts = [first if scale == 0 else scaled(misled, scale) for scale in scales]
         stack = [torch.cat([start[at] for start in starts for _ in rates]) for at in range(4)]
         sure = confidence(stack, others["test"])
         reached = {name: [math.inf] * len(sure) for name in others}
-        course = training(stack, pair, seen, rates * len(scales), settings["steps"], seed)
-        for step, weights in enumerate(course, start=1):
+        course = training(stack, pair, seen, rates * len(scales), batch, batches)
+        for step, weights in enumerate(islice(course, settings["steps"]), start=1):
             if step % settings["every"] == 0:
                 for name, split in others.items():
                     there = wrong_share(weights, split) <= settings["error"]
@@ -210,18 +212,23 @@ def confidence(weights: Weights, split: Split) -> Tensor:
 
 
 def training(
-    weights: Weights, pair: str, split: Split, rates: list[float], steps: int, seed: int
+    weights: Weights,
+    pair: str,
+    split: Split,
+    rates: list[float],
+    batch: int,
+    generator: torch.Generator,
 ) -> Iterator[Weights]:
-    """Yields a stack of networks after each step of SGD, whose batches of 50 are drawn by the seed.
+    """Yields a stack of networks after each step of SGD, without end; all see the same batches.
 
     A network whose rate is too large ends as NaN, and leaves the others alone.
     """
-    generator, pace = Streams(seed).get("batches"), torch.tensor(rates)[:, None, None]
+    pace = torch.tensor(rates)[:, None, None]
     targets = one_hot(split.labels, weights[2].shape[2]).float()
-    for _ in range(steps):
-        batch = torch.randint(len(split.labels), (50,), generator=generator)
+    while True:
+        drawn = torch.randint(len(split.labels), (batch,), generator=generator)
         leaves = [one.detach().requires_grad_() for one in weights]
-        cost = COSTS[pair](net_inputs(leaves, split.inputs[batch]), targets[batch])
+        cost = COSTS[pair](net_inputs(leaves, split.inputs[drawn]), targets[drawn])
         found = torch.autograd.grad(cost.mean(1).sum(), leaves)
         weights = [one.detach() - pace * by for one, by in zip(leaves, found, strict=True)]
         yield weights

@@ -75,7 +75,9 @@ class Config:
     examples: int = 10_000
     held: int = 2_000  # validation images, and test images
     hidden: int = 100
-    before: int = 500
+    batch: int = 50
+    before: int = 2_500  # steps on wrong labels
+    first_rate: float = 0.02  # at which wrong labels are learnt
     scales: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0)  # 0: the initial weights
     rates: tuple[float, ...] = (0.01, 0.04, 0.16, 0.64, 2.56, 10.24, 40.96)
     steps: int = 10_000
@@ -86,9 +88,10 @@ class Config:
     differences: float = 1e-3  # of the slope: what central differences may be off
 
     def __post_init__(self) -> None:
-        for name in ("inputs", "pool", "examples", "held", "hidden", "before", "steps", "every"):
+        sizes = ("inputs", "pool", "examples", "held", "hidden", "batch", "before")
+        for name in (*sizes, "steps", "every"):
             check_size(name, getattr(self, name))
-        for one in (self.rate, *self.rates):
+        for one in (self.rate, self.first_rate, *self.rates):
             check_positive("a rate", one)
         for name in ("sure", "error"):
             if not 0 < getattr(self, name) < 1:
@@ -107,12 +110,20 @@ class Config:
 
 
 SIZES = (
-    *("data", "pool", "examples", "held", "hidden", "before", "scales", "rates", "steps", "every"),
-    *("seeds", "confidences"),
+    *("data", "pool", "examples", "held", "hidden", "before", "first_rate", "scales", "rates"),
+    *("steps", "every", "seeds", "confidences"),
 )
 PAPER = Config()
 LAPTOP = replace(
-    PAPER, pool=4, examples=2_000, held=500, hidden=32, steps=2_000, seeds=(*range(8),)
+    PAPER,
+    pool=4,
+    examples=2_000,
+    held=500,
+    hidden=32,
+    before=500,
+    first_rate=0.1,
+    steps=1_500,
+    seeds=tuple(range(8)),
 )
 QUICK = replace(
     LAPTOP,
@@ -177,7 +188,8 @@ def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:
 
 
 def _settings(config: Config) -> dict[str, Any]:
-    names = ("examples", "held", "hidden", "before", "steps", "every", "error")
+    names = ("examples", "held", "hidden", "batch", "before", "first_rate", "steps", "every")
+    names += ("error",)
     return {name: getattr(config, name) for name in names}
 
 
