@@ -32,8 +32,9 @@ def in_stacks(jobs: Mapping[str, Job | Derived]) -> dict[str, Job | Derived]:
     parents = {name for job in jobs.values() if isinstance(job, Derived) for name in job.parents}
     groups: dict[tuple[Any, ...], list[str]] = {}
     for name, job in jobs.items():
-        alone = name in parents or not isinstance(job, Job) or bool(job.probes)
-        if not alone and job.numerics.stack == 1:
+        if name in parents or not isinstance(job, Job) or job.probes:
+            continue
+        if job.numerics.stack == 1:
             groups.setdefault(shape_of(job), []).append(name)
     found = dict(jobs)
     for names in groups.values():

@@ -86,7 +86,7 @@ def _plain(name: str, value: Any) -> Cell:
         value = value.item()
     if isinstance(value, str) and len(value) <= _MOST_TEXT:
         return value
-    if isinstance(value, Real) and (isinstance(value, float) or abs(int(value)) < 2**63):
+    if isinstance(value, Real) and (isinstance(value, float) or -(2**63) < value < 2**63):
         return float(value)
     raise ValueError(
         f"{name} is {_kind(value)}: give a number, a text of up to {_MOST_TEXT} letters, or None"
