@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from numbers import Real
+from fractions import Fraction
 from typing import Any
 
 from surfeit.store.metrics_file import Cell
@@ -86,7 +86,7 @@ def _plain(name: str, value: Any) -> Cell:
         value = value.item()
     if isinstance(value, str) and len(value) <= _MOST_TEXT:
         return value
-    if isinstance(value, Real) and (isinstance(value, float) or -(2**63) < value < 2**63):
+    if isinstance(value, float) or (isinstance(value, int | Fraction) and abs(value) < 2**63):
         return float(value)
     raise ValueError(
         f"{name} is {_kind(value)}: give a number, a text of up to {_MOST_TEXT} letters, or None"
