@@ -240,7 +240,7 @@ def figure(table: pa.Table) -> Figure:
     """Dots are a seed each, lines closed forms; losses by epoch are means over seeds."""
     drawn = table.to_pylist()
     with style():
-        drawing, ((model, least, course),) = panels(3, height=3.3)
+        drawing, ((model, least, course),) = panels(3, height=4.0)
         _draw_model(model, [row for row in drawn if row["part"] == "right model"])
         networks = [row for row in drawn if row["part"] == "network"]
         _draw_least(least, networks)
@@ -260,7 +260,7 @@ def _draw_model(axes: Axes, drawn: list[dict[str, Any]]) -> None:
     axes.set(ylabel="loss off the conditional entropy (nats)")
     ticks_at(axes, sorted({*across})[::2])
     plain_axis(axes)
-    axes.legend(loc="lower left")
+    _legend_below(axes)
 
 
 def _draw_least(axes: Axes, networks: list[dict[str, Any]]) -> None:
@@ -273,8 +273,8 @@ def _draw_least(axes: Axes, networks: list[dict[str, Any]]) -> None:
         options = {**stroke.options(), "linestyle": "", "label": f"{count:,} images"}
         axes.plot(*zip(*places, strict=True), alpha=0.7, **options)
     axes.set(title="Least test loss", ylabel="cross-entropy (nats)")
-    axes.set(xlabel="conditional entropy (nats)", ylim=(None, 1.5 * exact[-1]))
-    axes.legend(loc="upper left")
+    axes.set(xlabel="conditional entropy (nats)")
+    _legend_below(axes)
 
 
 def _draw_course(axes: Axes, networks: list[dict[str, Any]]) -> None:
@@ -291,10 +291,14 @@ def _draw_course(axes: Axes, networks: list[dict[str, Any]]) -> None:
             axes.plot(steps, means, linestyle, color=stroke.color, label=label)
         axes.axhline(some[0]["exact"], color=stroke.color, linewidth=0.6, linestyle="--")
     axes.plot([], [], ":", color=GREY, label="training")
-    top = max(row["test_loss"] for row in shown)
     axes.set(title=f"{fewest:,} images", xlabel="step", ylabel="cross-entropy (nats)")
-    axes.set_ylim(None, 1.5 * top)
-    axes.legend(loc="upper left", ncols=2, columnspacing=0.8, handlelength=1.2)
+    _legend_below(axes, ncols=2)
+
+
+def _legend_below(axes: Axes, *, ncols: int = 1) -> None:
+    """Where it hides no point."""
+    place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2)}
+    axes.legend(ncols=ncols, columnspacing=0.8, handlelength=1.2, **place)
 
 
 Ends = dict[tuple[float, int, int], tuple[Any, Any]]
