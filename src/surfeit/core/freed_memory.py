@@ -9,16 +9,16 @@ import ctypes
 from functools import cache
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # as <malloc.h> has them
-_LARGEST_KEPT = 32 * 2**20  # bytes of one piece: the most that the library allows
+_LARGEST_KEPT = (128 * 2**20, 32 * 2**20)  # bytes of one piece; older libraries allow the second
 _KEPT = 2**30  # bytes in all: beyond, what lies at the end is given back
 
 
 @cache
 def keep_freed_memory() -> bool:
-    """Lets this process keep up to a gigabyte of freed memory, in pieces of up to 32 MiB each.
+    """Lets this process keep up to a gigabyte of freed memory, in pieces of up to 128 MiB each.
 
-    No result changes, and no larger tensor is kept; where the C library is another, nothing is
-    done.
+    No result changes, and larger tensors are given back as before; where the C library is another,
+    nothing is done.
 
     Returns:
         whether anything was changed.
@@ -27,7 +27,7 @@ def keep_freed_memory() -> bool:
     """
     try:
         adjust = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # musl has none, nor has Windows or macOS
+    except (AttributeError, OSError, TypeError):  # musl has none, nor have Windows and macOS
         return False
-    settings = ((_MMAP_THRESHOLD, _LARGEST_KEPT), (_TRIM_THRESHOLD, _KEPT))
-    return all(adjust(name, value) == 1 for name, value in settings)
+    kept = any(adjust(_MMAP_THRESHOLD, size) == 1 for size in _LARGEST_KEPT)
+    return kept and adjust(_TRIM_THRESHOLD, _KEPT) == 1
