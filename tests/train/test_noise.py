@@ -43,7 +43,8 @@ def in_order(dataset):
 def gradients(network, inputs, labels, **options):
     network.zero_grad()
     F.cross_entropy(network(inputs), labels, **options).backward()
-    return {name: value.grad.clone() for name, value in network.named_parameters()}
+    own = network.named_parameters()
+    return {name: value.grad.clone() for name, value in own if value.requires_grad}
 
 
 def moved(run):

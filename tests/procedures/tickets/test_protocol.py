@@ -85,7 +85,7 @@ def test_a_shuffle_that_never_shuffles_trains_nothing(name, blobs, store, monkey
 
 
 def test_a_reinit_that_draws_nothing_new_trains_nothing(blobs, store, monkeypatch):
-    monkeypatch.setattr(levels, "drawn_like", lambda model, initial, generator, known: initial)
+    monkeypatch.setattr(levels, "drawn_like", lambda model, initial, *others, **named: initial)
     table = search(store, blobs, TicketConfig(levels=1, controls=("reinit",)))
     assert table["run"].null_count == 1
     assert "has its ticket's own weights" in next(iter(failures(table).values()))

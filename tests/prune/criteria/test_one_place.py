@@ -100,6 +100,7 @@ def test_reports_have_its_words():
         "settings": {"loss": 0.01, "cluster": 0.9},
         "layers": {"fc1": {"removal": removal("largest_weight")}, "fc2": {"removal": None}},
         "joint": {"together": None},
+        "curvature": None,
     }
     page = glossary(summary)
     assert "<dt>Largest weight</dt><dd>The largest {absolute} weight of a unit.</dd>" in page
