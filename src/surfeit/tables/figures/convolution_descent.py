@@ -54,7 +54,7 @@ def convolution_descent_figure(table: pa.Table, *, just_fits: int | None) -> Fig
         drawing, axes = panels(2, rows=2, height=6.0)
         for panel, name in ((axes[0][0], "test"), (axes[0][1], "training")):
             _by_width(panel, [row for row in ends if row["images"] == whole], name, noise)
-            panel.set_title(f"{name.capitalize()} error at the end, {whole:,} images")
+            panel.set_title(f"{name.capitalize()} error, {whole:,} images")
         shown = sorted({widths[0], widths[-1], just_fits or widths[-1]})
         for stroke, width in zip(_EACH, shown, strict=False):
             own = [row for row in plain if row["images"] == whole and row["width"] == width]
@@ -73,8 +73,8 @@ def convolution_descent_figure(table: pa.Table, *, just_fits: int | None) -> Fig
                 panel.axvline(just_fits, color=GREY, linestyle=":", zorder=1)
         for panel in axes.flat:
             percent_axis(panel)
-            panel.set_ylim(bottom=0)
-            panel.legend()
+            panel.set_ylim(0, 1.3 * panel.get_ylim()[1])
+            panel.legend(loc="upper right")
         axes[0][0].set_ylabel("misclassified test images")
         axes[0][1].set_ylabel("misclassified training images")
         axes[1][0].set_ylabel("misclassified test images")
