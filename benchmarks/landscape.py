@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from surfeit.core import Split, Streams, cross_entropy, tensors_of
+from surfeit.core.freed_memory import keep_freed_memory
 from surfeit.data import from_tensors
 from surfeit.execute import Local
 from surfeit.landscape import Plane, heights, random_direction, spaced
@@ -37,6 +38,7 @@ def main() -> None:
     parser.add_argument("--whole", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()  # as the engines do
     print(f"torch {torch.__version__}, one thread, {options.rows} rows of {POINTS} points")
     lenet, split = lenet_300_100(), _split(5_000, (1, 28, 28))
     shared = _row("LeNet-300-100, shared", lenet, split, options.rows, share=True)

@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from surfeit.core.freed_memory import keep_freed_memory
 from surfeit.execute.messages import perform_message
 from surfeit.execute.performance import Failure
 from surfeit.store import Objects
@@ -43,6 +44,7 @@ def serve(pipe: Connection, environment: Mapping[str, str]) -> None:
     with suppress(KeyboardInterrupt):  # a second signal, while the first is being answered
         try:
             _take_signals()
+            keep_freed_memory()
             os.environ.clear()
             os.environ.update(environment)
             _answer(pipe)
