@@ -2,7 +2,7 @@
 
 A convolution's outputs are megabytes. The C library of Linux asks the system for each such piece
 and gives it back at once, so that every pass writes into pages that the system must first make and
-zero: a third of the time of a pass of ResNet-20, a quarter of a step of Conv-2.
+zero: a third of the time of a pass of ResNet-20, a fifth of a step of Conv-2.
 """
 
 import ctypes
