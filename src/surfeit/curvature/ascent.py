@@ -101,10 +101,11 @@ def predicted_change(surface: LossSurface, step: Float[Tensor, " size"]) -> floa
 
 @one_thread()
 def measured_ascent(surface: LossSurface, *, first: float) -> float | None:
-    """The smallest rate found at which a step of gradient descent no longer lowers the loss.
+    """The rate from which on a step of gradient descent no longer lowers the loss, within 1/8,000.
 
-    Rates are doubled from `first` on until `L(θ − ηg) ≥ L(θ)`, and the last interval is halved. A
-    rise and fall between two rates that are tried is not seen.
+    Rates are doubled from `first` on until `L(θ − ηg) ≥ L(θ)`, and the last interval is halved
+    twelve times; the rate is its middle, so that the loss may still fall there by a hair. A rise
+    and fall between two rates that are tried is not seen.
 
     Args:
         surface: of the loss.

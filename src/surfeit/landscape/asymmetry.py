@@ -61,7 +61,8 @@ def asymmetry(
 
     Returns:
         rows `distance, ahead, behind, difference, standard_error`, the last of the difference: of
-        the means of 20 parts of the examples, `s / √20` (of each example alone if there are fewer).
+        the means of 20 parts of the examples in their order, `s / √20` (of each example alone if
+        there are fewer): sorted ones are mixed first.
 
     Raises:
         ValueError: if the tensors do not fit the model, the direction is zero, names no parameter

@@ -25,7 +25,8 @@ def averaged_weights(
     Args:
         model: the networks' structure; its own weights are not read.
         snapshots: parameters and buffers by name, at least one; read one after another. What is no
-            floating point number (a count of batches) is the last one's.
+            floating point number is the last one's, but for the count of batches with new
+            statistics.
         statistics_from: training inputs that batch statistics are computed from; needed where the
             model has batch normalisation, not read elsewhere.
 

@@ -44,8 +44,10 @@ def random_direction(
     biases and parameters of normalisations zero. `layer`: the same with each weight as a whole in
     a unit's place. `gaussian`: `d <- d / ‖d‖` over all trained parameters, biases among them.
 
-    Scaling a unit of ReLUs up and its readers down leaves the function alone; a filter-normalised
-    direction is scaled with it, so that its picture is left alone as well. Others are not.
+    Scaling a layer of ReLUs up and the next one down, by one factor, leaves the function alone; a
+    filter-normalised direction is scaled with it, so that its picture is left alone as well. Other
+    directions are not, nor is this one where each unit has a factor of its own: what reads them is
+    then scaled column by column, and its direction only row by row.
 
     >>> random_direction(run.model(), generator=Streams(0).get("landscape", "first"))
 

@@ -22,7 +22,8 @@ def _look(step: ProbedStep) -> dict[str, Any]:
     unbiased for the square of the expected gradient's length; `noise_scale = variance /
     gradient_square`, the simple noise scale in examples, None where the estimate of the square is
     not positive. `variance_error` is the standard error of the variance from the spread of its k
-    terms.
+    terms. These are few, and skewed: in a test it was 0.38 on average where variances of 150 seeds
+    spread by 0.46.
     """
     size = min(step.batch_size, len(step.split))
     found = [_gradient(step, size) for _ in range(BATCHES)]
