@@ -9,14 +9,15 @@ import pytest
 import torch
 from torch import nn
 
-from surfeit.core import Streams, cross_entropy, evaluate
+from surfeit.core import Split, Streams, cross_entropy, evaluate
 from surfeit.curvature import LossSurface, dense, hessian
-from surfeit.data import load
+from surfeit.data import from_tensors, load
 from surfeit.execute import InProcess, Local
 from surfeit.landscape import random_direction
 from surfeit.models import initialise_, mlp
 from surfeit.procedures import landscape_points
 from surfeit.procedures.landscape import LandscapeConfig, landscape
+from surfeit.report.landscape import numbers_of
 from surfeit.store import Store
 from surfeit.train import Recipe, train
 
@@ -91,6 +92,16 @@ def test_two_networks_share_their_axes_also_where_they_differ(measured, runs):
     assert (grid(found, 0) != grid(found, 1)).all()
 
 
+def test_the_loss_at_the_origin_is_the_runs_own_wherever_the_grid_lies(measured, runs, digits):
+    own = [evaluate(run.model(), run.tensors(), examples(digits)).loss for run in runs[1][:2]]
+    found = measured([0, 1], replace(CONFIG, points=2))
+    assert found.origins == pytest.approx(own, rel=1e-5)
+    assert numbers_of(found, 1).origin == found.origins[1]
+    assert not np.isclose(found.heights["loss"].to_numpy(), own[0], rtol=1e-3).any()
+    line = measured([0, 1], replace(CONFIG, directions="between", dimensions=1, points=4))
+    assert line.origins == pytest.approx(own[:1], rel=1e-5)
+
+
 def test_the_line_between_two_runs_meets_both(measured, runs, digits):
     config = replace(CONFIG, directions="between", dimensions=1, points=5, extent=0.5)
     found = measured([0, 1], config)
@@ -145,9 +156,9 @@ def test_what_is_stopped_goes_on_and_gives_the_same_table(measured, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         measured([0], other)
     assert measured([0], other).heights.num_rows == 25
-    assert calls == [5] * 6  # two rows were kept, the third was begun anew
+    assert calls == [*[5] * 6, 1]  # two rows were kept, the third was begun anew; then the origin
     assert measured([0]).heights.equals(whole.heights)
-    assert len(calls) == 6
+    assert len(calls) == 7
 
 
 def test_workers_give_what_this_process_gives(measured, tmp_path):
@@ -264,11 +275,20 @@ def test_networks_of_ones_own_code_are_measured_here(digits, tmp_path):
             "between networks running statistics are those of neither",
         ),
         ([0], {"directions": "trajectory", "statistics": "running"}, "those of its end alone"),
+        ([1, 1], {"directions": "between", "dimensions": 1}, "each run must be another one, got"),
     ],
 )
 def test_runs_that_make_no_picture_are_refused(measured, places, change, words):
     with pytest.raises(ValueError, match=words):
         measured(places, replace(CONFIG, **change))
+
+
+def test_data_of_another_shape_are_refused_before_anything_is_measured(runs):
+    store, (run, *_) = runs
+    split = Split(torch.randn(9, 7), torch.arange(9) % 3)
+    other = from_tensors("seven", train=split, validation=split, test=split)
+    with pytest.raises(ValueError, match=r"does not take inputs of shape \[7\] as seven has them"):
+        landscape([run], other, CONFIG, objective=cross_entropy, store=store)
 
 
 @pytest.mark.parametrize(

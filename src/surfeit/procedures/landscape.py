@@ -1,10 +1,11 @@
 """A run's loss along lines and on planes, measured row by row, kept, and gone on with."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import pyarrow as pa
+import torch
 from torch import nn
 
 from surfeit.core import Objective, check_size, unknown
@@ -151,6 +152,8 @@ class Landscape:
             own (`plane_largest, plane_smallest`), and what is lost by each, see `convexity_lost`.
         path: a row a snapshot of the trajectory, with the share of it that lies `off_plane`; or a
             row a run that the picture leads through, `step` null.
+        origins: of each picture the loss at its origin, which need be no point of the grid: the
+            network's own, and between networks the first one's; NaN if it is not finite.
         remarks: what a reader should know, a sentence each.
     """
 
@@ -159,6 +162,7 @@ class Landscape:
     heights: pa.Table
     convexity: pa.Table
     path: pa.Table
+    origins: tuple[float, ...]
     remarks: tuple[str, ...]
 
 
@@ -195,14 +199,17 @@ def landscape(
 
     Raises:
         ValueError: before anything is measured, if the runs and the configuration make no picture,
-            the networks are not of one architecture where they must be, or there is batch
-            normalisation and no mode was chosen.
+            the networks are not of one architecture where they must be, one does not take the
+            data's inputs, or there is batch normalisation and no mode was chosen.
 
     Source: Li et al. 2018 (1712.09913); Goodfellow et al. 2015. Cost: a forward pass a point, see
     `heights`, and with curvature some 60 products with the Hessian a point of the coarse grid.
     """
     config, numerics = config or LandscapeConfig(), numerics or Numerics()
     config.checked(len(runs))
+    if config.directions == "between" and len({run.key for run in runs}) < len(runs):
+        keys = ", ".join(run.key[:12] for run in runs)
+        raise ValueError(f"between networks each run must be another one, got {keys}")
     groups = [tuple(runs)] if config.directions == "between" else [(run,) for run in runs]
     chosen = Chosen(
         directions=config.directions,
@@ -213,6 +220,8 @@ def landscape(
         statistics=config.statistics,
     )
     found = [scene_of(*group, chosen=chosen, into=into) for group in groups]
+    for scene, group in zip(found, groups, strict=True):
+        _check_takes(scene.model, group[0], dataset)
     axes = _axes(found, config, config.points)
     work = _Work(groups, dataset, chosen, objective, into, numerics)
     places = _rows(axes)
@@ -221,15 +230,34 @@ def landscape(
     tasks = work.tasks(height_rows, places, size, examples=config.examples)
     coarse = _rows(_axes(found, config, config.curvature)) if config.curvature else []
     bent = work.tasks(convexity_rows, coarse, 1, examples=config.curvature_examples)
-    measured = work.measured(tasks | bent, store, engine, progress)
+    middle = [[[0.0] * config.dimensions]]
+    alone = work.tasks(height_rows, middle, 1, examples=config.examples)
+    origins = {("origin", number): one for number, one in enumerate(alone.values())}
+    measured = work.measured(tasks | bent | origins, store, engine, progress)
     return Landscape(
         config=config,
         axes=axes,
         heights=_table(measured, tasks, groups, HEIGHTS),
         convexity=_table(measured, bent, groups, CONVEXITY),
         path=_path(found, groups),
+        origins=tuple(_loss(measured[name][0]) for name in origins),
         remarks=tuple(dict.fromkeys(words for one in found for words in one.remarks)),
     )
+
+
+@torch.no_grad()
+def _check_takes(model: nn.Module, run: Run, dataset: Dataset) -> None:
+    """Tries one example."""
+    first = next(iter(model.parameters()))
+    inputs = dataset.train.inputs[:1].to(first.device)
+    try:
+        model(inputs.to(first.dtype) if inputs.is_floating_point() else inputs.clone())
+    except (RuntimeError, TypeError, IndexError, ValueError) as error:
+        raise ValueError(
+            f"the network of run {run.key[:12]} does not take inputs of shape "
+            f"{list(dataset.input_shape)} as {dataset.name} has them: it was trained on "
+            f"{run.about.get('data') or 'other data'}; a picture is of one data set"
+        ) from error
 
 
 def _axes(
@@ -323,10 +351,14 @@ def _table(
         assert isinstance(name, tuple)
         number = name[0]
         for row in measured[name]:
-            # None is kept for a loss that is not finite: rows in the store hold no NaN.
-            loss = float("nan") if row["loss"] is None else row["loss"]
-            rows.append({"network": number, "run": groups[number][0].key, **row, "loss": loss})
+            about = {"network": number, "run": groups[number][0].key}
+            rows.append({**about, **row, "loss": _loss(row)})
     return pa.Table.from_pylist(rows, schema)
+
+
+def _loss(row: Mapping[str, Any]) -> float:
+    """None is kept for a loss that is not finite: rows in the store hold no NaN."""
+    return float("nan") if row["loss"] is None else row["loss"]
 
 
 def _path(found: list[Scene], groups: list[tuple[Run, ...]]) -> pa.Table:

@@ -39,6 +39,7 @@ def written(tmp_path_factory):
         heights=pa.Table.from_pylist(heights, HEIGHTS),
         convexity=CONVEXITY.empty_table(),
         path=pa.Table.from_pylist(path, PATH),
+        origins=(0.1, 0.2),
         remarks=(),
     )
     drawings = {"landscape": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"></svg>'}

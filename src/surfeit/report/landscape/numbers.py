@@ -16,7 +16,7 @@ class Numbers:
     """What is said of one network's picture.
 
     Args:
-        origin: the loss at the point nearest to the origin; NaN if it is not finite.
+        origin: the loss at the origin; NaN if it is not finite.
         least, most: the ends of the finite losses; NaN where none is.
         holes: points where an output is not finite.
         points: of the picture.
@@ -49,7 +49,6 @@ def numbers_of(found: Landscape, network: int) -> Numbers:
     rows = [row for row in found.heights.to_pylist() if row["network"] == network]
     losses = np.array([row["loss"] for row in rows])
     finite = losses[np.isfinite(losses)]
-    nearest = min(rows, key=lambda row: row["first"] ** 2 + (row["second"] or 0) ** 2)
     known = [
         row
         for row in found.convexity.to_pylist()
@@ -58,7 +57,7 @@ def numbers_of(found: Landscape, network: int) -> Numbers:
     ]
     hidden = sum(row["plane_convexity_lost"] <= _CONVEX < row["convexity_lost"] for row in known)
     return Numbers(
-        origin=nearest["loss"],
+        origin=found.origins[network],
         least=float(finite.min()) if len(finite) else math.nan,
         most=float(finite.max()) if len(finite) else math.nan,
         holes=len(losses) - len(finite),
