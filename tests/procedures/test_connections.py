@@ -20,6 +20,7 @@ from surfeit.procedures.connections import (
     ConnectionConfig,
     connections,
     path_barriers,
+    without_barrier,
     path_rows,
 )
 from surfeit.procedures.curves import CurveConfig
@@ -110,6 +111,23 @@ def test_barriers_are_read_off_the_paths(runs, store):
     assert (row["loss_barrier"], row["loss_largest"], row["loss_smallest"]) == (3.5, 5, 1)
     assert row["loss_mean"] == pytest.approx((3 * 3 + 3.5) / 4)
     assert row["error_barrier"] is None
+
+
+@pytest.mark.parametrize(
+    ("losses", "flat"),
+    [((0.1, 0.12, 0.2), True), ((0.1, 0.2, 0.2), True), ((0.1, 0.21, 0.2), False)],
+)
+def test_a_path_that_no_point_rises_above_is_named(losses, flat):
+    rows = [
+        {"path": path, "split": split, "t": 0.5 * place, "length": float(place), "loss": loss}
+        for path, split, own in (
+            ("curve", "train", losses),
+            ("curve", "test", (0.1, 0.9, 0.1)),
+            ("segment", "train", (0.1, 0.9, 0.2)),
+        )
+        for place, loss in enumerate(own)
+    ]
+    assert without_barrier(pa.Table.from_pylist(rows)) == (("curve",) if flat else ())
 
 
 def test_a_regression_has_losses_alone(tmp_path):

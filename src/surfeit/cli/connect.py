@@ -97,6 +97,7 @@ def connect(
         check_connectable,
         connections,
         path_barriers,
+        without_barrier,
     )
     from surfeit.procedures.curves import CurveConfig
     from surfeit.tables.figures import paths as figures
@@ -139,6 +140,11 @@ def connect(
         write_table(table, folder / "paths.parquet")
         write_table(found, folder / "barriers.parquet")
         teller.say(f"tables and figure: {folder}/paths.parquet, barriers.parquet, paths.svg, ...")
+        for path in without_barrier(table):
+            teller.say(
+                f"{path}: nothing on the way is worse than the worse end, by training loss; the "
+                "barrier is half of the ends' difference"
+            )
     print_table(_COLUMNS, _cells(found))
 
 

@@ -279,6 +279,21 @@ def path_barriers(table: pa.Table) -> pa.Table:
     return pa.Table.from_pylist(rows, BARRIERS)
 
 
+def without_barrier(table: pa.Table) -> tuple[str, ...]:
+    """The paths on which no point has a higher training loss than the worse of the two ends.
+
+    What is called a barrier there is half of the ends' difference: nothing lies between.
+
+    Args:
+        table: as of `connections`.
+    """
+    losses: dict[str, list[float]] = {}
+    for row in table.to_pylist():
+        if row["split"] == "train":
+            losses.setdefault(row["path"], []).append(row["loss"])
+    return tuple(path for path, own in losses.items() if max(own) <= max(own[0], own[-1]))
+
+
 def check_connectable(first: Run, second: Run, dataset: Dataset) -> Objective:
     """Says so if there is no path between two runs; else gives the objective they were trained by.
 
