@@ -57,6 +57,9 @@ def test_a_run_without_probes_says_how_it_gets_them(tmp_path, capsys):
     key = capsys.readouterr().out.strip()
     assert call("runs", "probe", key, "--root", tmp_path) == 0
     assert "'surfeit train --probe ...' adds tables to a run" in capsys.readouterr().err
+    assert call("runs", "probe", key, "movement", "--root", tmp_path) == 1
+    said = "give the command that trained it again, with --probe movement"
+    assert said in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(
@@ -65,6 +68,8 @@ def test_a_run_without_probes_says_how_it_gets_them(tmp_path, capsys):
         ((*TRAIN, "--probe", "movment"), "did you mean 'movement'"),
         ((*TRAIN, "--probe", "nowhere.py:look"), "there is no file nowhere.py"),
         ((*TRAIN, "--probe", "movement", "--probe-every", "0"), "n >= 1, got 0"),
+        ((*TRAIN, "--probe-every", "5"), "--probe-every is of probes: name one by --probe"),
+        ((*TRAIN, "--batch-label-noise", "1.5"), "batch_label_noise must be in [0, 1]"),
         (("runs", "probe", "KEY", "sharpness"), "no probe of run"),
         (("runs", "probe", "KEY", "movement", "--out", "x.txt"), "ends in .csv or .parquet"),
     ],

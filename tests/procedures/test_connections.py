@@ -20,8 +20,8 @@ from surfeit.procedures.connections import (
     ConnectionConfig,
     connections,
     path_barriers,
-    without_barrier,
     path_rows,
+    without_barrier,
 )
 from surfeit.procedures.curves import CurveConfig
 from surfeit.store import Run, Store

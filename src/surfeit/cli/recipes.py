@@ -108,4 +108,8 @@ class RecipeOptions:
             given.setdefault("epochs", None)
         elif "epochs" in given:
             given.setdefault("steps", None)
-        return replace(base, **given)
+        try:
+            return replace(base, **given)
+        except ValueError as error:
+            # The flag of that name is another one, of the data.
+            raise ValueError(str(error).replace("label_noise", "batch_label_noise")) from error

@@ -38,7 +38,7 @@ def train(
     keep_every: Annotated[Whole, Parameter(name="--snapshot-epochs")] = 1,
     per_decade: Annotated[Whole, Parameter(name="--snapshots-per-decade")] = 0,
     probe: ProbeNames = None,
-    probe_every: Whole = 1,
+    probe_every: Whole | None = None,
     quiet: Quiet = False,
     options: RecipeOptions = _OPTIONS,
     initials: InitialOptions = _INITIALS,
@@ -63,7 +63,7 @@ def train(
     per_decade
         Keep so many log-spaced steps between 1 and 10, 10 and 100, ... as well.
     probe_every
-        Let the probes look at every n-th step, from step 0 on.
+        Let the probes look at every n-th step, from step 0 on; at every one if not given.
     quiet
         Say nothing but the key and errors.
     """
@@ -76,7 +76,10 @@ def train(
     chosen = options.applied_to(base)
     check_names(model, data)
     minimised, builder = objective_named(objective), initials.applied_to(trainable(model))
-    probes = [one.every(probe_every) for one in map(probe_of, probe or ())]
+    if probe_every is not None and not probe:
+        raise ValueError("--probe-every is of probes: name one by --probe")
+    period = 1 if probe_every is None else probe_every
+    probes = [one.every(period) for one in map(probe_of, probe or ())]
     from surfeit.train import Snapshots
     from surfeit.train import train as train_run
     from surfeit.train.job import Job

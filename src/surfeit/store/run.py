@@ -265,12 +265,17 @@ class Run:
             name: one of `probes`, with dashes or underscores.
 
         Raises:
-            ValueError: if no probe of that name looked; the nearest are suggested.
+            ValueError: if no probe, or none of that name, looked; the nearest are suggested.
             StoreError: if its table is missing or damaged.
         """
         from surfeit.store.metrics import read_rows
 
         there, key = self.probes, name.replace("-", "_")
+        if not there:
+            raise ValueError(
+                f"no probe looked at run {self.key[:12]}: give the command that trained it again, "
+                f"with --probe {name}"
+            )
         if key not in there:
             raise unknown(f"probe of run {self.key[:12]}", name, there)
         path = self.path / probe_file(key)
