@@ -6,7 +6,7 @@ from surfeit.core.fronts import lazy_front
 
 if TYPE_CHECKING:
     from surfeit.core.calibration import calibration_error
-    from surfeit.core.calling import call
+    from surfeit.core.calling import call, fitting
     from surfeit.core.copies import converted_, copied, skeleton
     from surfeit.core.derivatives import differentiable
     from surfeit.core.errors import (
@@ -112,6 +112,7 @@ __all__ = [
     "evaluate",
     "fast_path_off",
     "finite_matrix",
+    "fitting",
     "full_precision",
     "hinge",
     "lacks_memory",

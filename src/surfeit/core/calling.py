@@ -38,6 +38,18 @@ def call(model: nn.Module, tensors: dict[str, Tensor], *inputs: Any) -> Any:
     return outputs
 
 
+def fitting(model: nn.Module, inputs: Tensor) -> Tensor:
+    """The inputs as a network takes them: a copy, on its device and, if real, in its precision.
+
+    A copy, since modules may work in place; the precision is that of the first real parameter.
+    """
+    first = next((value for value in model.parameters() if value.is_floating_point()), None)
+    if first is None:
+        return inputs.clone()
+    dtype = first.dtype if inputs.is_floating_point() else None
+    return inputs.to(first.device, dtype, copy=True)
+
+
 def _at_every_place(
     model: nn.Module, found: dict[str, Tie], tensors: dict[str, Tensor]
 ) -> dict[str, Tensor]:

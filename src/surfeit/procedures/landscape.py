@@ -8,7 +8,7 @@ import pyarrow as pa
 import torch
 from torch import nn
 
-from surfeit.core import Objective, check_size, unknown
+from surfeit.core import Objective, check_size, fitting, unknown
 from surfeit.core.objective import objective_to_json
 from surfeit.data import Dataset
 from surfeit.execute import Engine, Measurement, Progress, measure_many
@@ -248,10 +248,8 @@ def landscape(
 @torch.no_grad()
 def _check_takes(model: nn.Module, run: Run, dataset: Dataset) -> None:
     """Tries one example."""
-    first = next(iter(model.parameters()))
-    inputs = dataset.train.inputs[:1].to(first.device)
     try:
-        model(inputs.to(first.dtype) if inputs.is_floating_point() else inputs.clone())
+        model(fitting(model, dataset.train.inputs[:1]))
     except (RuntimeError, TypeError, IndexError, ValueError) as error:
         raise ValueError(
             f"the network of run {run.key[:12]} does not take inputs of shape "

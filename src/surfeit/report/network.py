@@ -12,6 +12,7 @@ from surfeit.core import (
     Split,
     check_kind,
     copied,
+    fitting,
     lift_,
     outputs_of,
     own_parameters,
@@ -70,7 +71,7 @@ class Network:
         return Network(
             model=model,
             initial=initial,
-            structure=Structure.of(model, _fitting(model, dataset.test.inputs[:1])),
+            structure=Structure.of(model, fitting(model, dataset.test.inputs[:1])),
             dataset=dataset,
             worth=Worth.of(objective, outputs, dataset, config.loss),
             element_sizes=sizes,
@@ -88,7 +89,7 @@ class Network:
     @cached_property
     def example(self) -> Tensor:
         """The inputs of one example, as the network takes them."""
-        return _fitting(self.model, self.dataset.test.inputs[:1])
+        return fitting(self.model, self.dataset.test.inputs[:1])
 
     def outputs(self, split: Split, model: nn.Module | None = None) -> Tensor:
         """The outputs for a split's inputs, of the network or of a changed copy.
@@ -98,7 +99,7 @@ class Network:
         """
         model = self.model if model is None else model
         tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-        found = outputs_of(model, tensors, _fitting(model, split.inputs))
+        found = outputs_of(model, tensors, fitting(model, split.inputs))
         self.worth.objective.check(found, split.targets)
         return found
 
@@ -130,7 +131,7 @@ def check_fits(run: Run, model: nn.Module, dataset: Dataset, objective: Objectiv
     example, trained_on = dataset.test[:1], run.about.get("data") or "other data"
     advice = f"it was trained on {trained_on}; give the data it was trained on"
     try:
-        outputs = model(_fitting(model, example.inputs))
+        outputs = model(fitting(model, example.inputs))
     except (RuntimeError, TypeError, IndexError, ValueError) as error:
         raise ValueError(
             f"the network does not take {noun_of(dataset)} of shape {list(dataset.input_shape)} as "
@@ -146,12 +147,3 @@ def check_fits(run: Run, model: nn.Module, dataset: Dataset, objective: Objectiv
             f"{trained_on}: give the data and the objective that it was trained on"
         ) from error
     return outputs
-
-
-def _fitting(model: nn.Module, inputs: Tensor) -> Tensor:
-    """A copy, since modules may work in place, on the network's device and in its precision."""
-    first = next((value for value in model.parameters() if value.is_floating_point()), None)
-    if first is None:
-        return inputs.clone()
-    dtype = first.dtype if inputs.is_floating_point() else None
-    return inputs.to(first.device, dtype, copy=True)

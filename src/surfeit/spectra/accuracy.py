@@ -13,6 +13,7 @@ from surfeit.core import (
     check_split,
     copied,
     cross_entropy,
+    fitting,
     lift_,
     one_thread,
 )
@@ -85,7 +86,7 @@ def accuracy_by_rank(
     totals: dict[int, float] = dict.fromkeys(rising, 0.0)
     for start in range(0, len(split), batch):
         part = split[start : start + batch]
-        for rank, found in zip(rising, outputs(before(_fitting(part.inputs, own))), strict=True):
+        for rank, found in zip(rising, outputs(before(fitting(own, part.inputs))), strict=True):
             objective.check(found, part.targets)
             totals[rank] += _worth(found, part.targets, objective)
     return torch.tensor([totals[rank] / len(split) for rank in ranks], dtype=torch.float64)
@@ -97,12 +98,6 @@ def _worth(outputs: Tensor, targets: Tensor, objective: Objective) -> float:
     if right is None:
         return float(objective.loss(outputs, targets, "sum"))
     return int(right.sum()) * len(targets) / right.numel()
-
-
-def _fitting(inputs: Tensor, model: nn.Module) -> Tensor:
-    """A copy, since modules may work in place, in the precision of the model's first parameter."""
-    first = next((value for value in model.parameters() if value.is_floating_point()), inputs)
-    return inputs.to(first.dtype if inputs.is_floating_point() else None, copy=True)
 
 
 def _parts(

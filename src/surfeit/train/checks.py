@@ -14,6 +14,7 @@ from surfeit.core import (
     check_mask_kind,
     copied,
     describe_inputs,
+    fitting,
 )
 from surfeit.data import Dataset
 from surfeit.prune import check_alive
@@ -115,10 +116,7 @@ def check_fits(job: "Job") -> None:
 def outputs_for_one(job: "Job", *, training: bool) -> torch.Tensor:
     """The outputs for one example, from a copy: the user's module stays as it is."""
     trial = copied(job.network).train(training)
-    first = next(trial.parameters())
-    example = job.dataset.train.inputs[:1].to(first.device)
-    if example.is_floating_point():
-        example = example.to(first.dtype)
+    example = fitting(trial, job.dataset.train.inputs[:1])
     try:
         with torch.no_grad(), torch.random.fork_rng([]):
             outputs = trial(example)
