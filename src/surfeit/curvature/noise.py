@@ -4,11 +4,9 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from surfeit.core import Split, check_size, differentiable, one_thread
-from surfeit.curvature.surface import LossSurface, leaves_at
+from surfeit.core import check_size, one_thread
+from surfeit.curvature.surface import LossSurface
 
 
 def batch_share(batch: int, examples: int, *, replacement: bool = False) -> float:
@@ -89,29 +87,11 @@ def gradient_noise(surface: LossSurface) -> GradientNoise:
 
     Cost: a forward and a backward pass an example, each alone.
     """
-    single = LossSurface.of(
-        surface.network,
-        surface.split,
-        surface.objective,
-        chunk=1,
-        mode="training" if surface.network.training else "evaluation",
-        mask=surface.coordinates.kept,
-    )
+    single = surface.one_by_one()
     n, total, squares = len(surface.split), 0.0, 0.0
     for example in single.chunks():
-        slope = _gradient(single, example)
+        _, slope = single.chunk_gradient(example)
         total, squares = total + slope, squares + float(slope.square().sum())
     # The chunks add up to the mean: each has 1/n of its example's gradient.
     squared = float(torch.as_tensor(total).square().sum())
     return GradientNoise(squared=squared, variance=max(0.0, n * squares - squared), examples=n)
-
-
-def _gradient(surface: LossSurface, chunk: Split) -> Float[Tensor, " size"]:
-    """What a chunk adds to ∇L, in float64."""
-    leaves = leaves_at(surface.coordinates.point)
-    with torch.enable_grad(), differentiable(surface.network):
-        loss = surface.chunk_loss(leaves, chunk)
-        if not loss.requires_grad:  # it depends on none of the parameters
-            return torch.zeros(surface.size, dtype=torch.float64, device=loss.device)
-        found = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
-    return surface.coordinates.flat(dict(zip(leaves, found, strict=True))).double()

@@ -33,14 +33,7 @@ def deviation(surface: LossSurface) -> Operator:
     Source: Wu, Ma and E 2018. Cost: a product takes a gradient and
     two products an example, each alone, and two over all: choose hundreds of examples.
     """
-    single = LossSurface.of(
-        surface.network,
-        surface.split,
-        surface.objective,
-        chunk=1,
-        mode="training" if surface.network.training else "evaluation",
-        mask=surface.coordinates.kept,
-    )
+    single = surface.one_by_one()
     whole = hessian(surface)
     return Operator(
         size=whole.size,

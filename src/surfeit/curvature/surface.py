@@ -185,15 +185,41 @@ class LossSurface:
         slope = torch.zeros(self.size, dtype=torch.float64, device=self.coordinates.like.device)
         total = 0.0
         for chunk in self.chunks():
-            leaves = leaves_at(point)
-            with torch.enable_grad(), differentiable(self.network):
-                loss = self.chunk_loss(leaves, chunk)
-                total += float(loss.detach().double())
-                if not loss.requires_grad:
-                    continue
-                found = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
-            slope += self.coordinates.flat(dict(zip(leaves, found, strict=True))).double()
+            loss, found = self.chunk_gradient(chunk, point)
+            total += loss
+            slope += found
         return total, slope
+
+    def chunk_gradient(
+        self, chunk: Split, point: Params | None = None
+    ) -> tuple[float, Float[Tensor, " size"]]:
+        """What a chunk adds to L and to ∇L, in float64, at the network's own parameters by default.
+
+        The gradient is zero where the loss depends on none of them.
+        """
+        leaves = leaves_at(self.coordinates.point if point is None else point)
+        with torch.enable_grad(), differentiable(self.network):
+            loss = self.chunk_loss(leaves, chunk)
+            value = float(loss.detach().double())
+            if not loss.requires_grad:
+                return value, torch.zeros(self.size, dtype=torch.float64, device=loss.device)
+            found = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
+        return value, self.coordinates.flat(dict(zip(leaves, found, strict=True))).double()
+
+    def one_by_one(self) -> "LossSurface":
+        """The same surface with every example as a chunk of its own.
+
+        Raises:
+            ValueError: if the network mixes the examples of a chunk (training mode), or as `of`.
+        """
+        return LossSurface.of(
+            self.network,
+            self.split,
+            self.objective,
+            chunk=1,
+            mode="training" if self.network.training else "evaluation",
+            mask=self.coordinates.kept,
+        )
 
     def _placed(self, vector: Tensor) -> Params:
         """The parameters at a point: what a mask removes stays as it is."""
