@@ -19,7 +19,7 @@ from surfeit.core import (
     outputs_of,
     own_parameters,
 )
-from surfeit.landscape.batch_statistics import batch_statistics, normalisations
+from surfeit.landscape.batch_statistics import batch_statistics, check_source
 from surfeit.landscape.line import check_fit
 
 PARTS = 20
@@ -81,11 +81,7 @@ def asymmetry(
         check_positive("distance", distance)
     if len(split) < 2:
         raise ValueError("a standard error needs at least 2 examples, got 1")
-    if normalisations(model) and statistics_from is None:
-        raise ValueError(
-            "the model has batch normalisation, whose statistics must be computed anew at every "
-            "point: give training images as statistics_from"
-        )
+    check_source(model, statistics_from, "point")
     structure = copied(model).eval()
 
     def losses(along: float) -> Float[Tensor, " parts"]:

@@ -1,6 +1,7 @@
 """Batch normalisation's statistics for weights that were never trained, as between two networks."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from jaxtyping import Shaped
@@ -17,6 +18,24 @@ def normalisations(model: nn.Module) -> dict[str, _BatchNorm]:
         for name, module in model.named_modules()
         if isinstance(module, _BatchNorm) and module.track_running_stats
     }
+
+
+def check_source(model: nn.Module, statistics_from: Tensor | None, point: str) -> None:
+    """Says so if statistics must be recomputed and there are no inputs for it.
+
+    Args:
+        model: with batch normalisation or without.
+        statistics_from: the inputs.
+        point: at each of which they are recomputed, in words.
+
+    Raises:
+        ValueError: then.
+    """
+    if normalisations(model) and statistics_from is None:
+        raise ValueError(
+            "the model has batch normalisation, whose statistics must be computed anew at every "
+            f"{point}: give training images as statistics_from"
+        )
 
 
 @torch.no_grad()
@@ -50,18 +69,32 @@ def batch_statistics(
     if len(inputs) < 2:
         raise ValueError(f"batch statistics need at least 2 inputs, got {len(inputs)}")
     structure = copied(model).eval()
+    return gathered(structure, tensors, inputs) if normalisations(structure) else {}
+
+
+def gathered(structure: nn.Module, tensors: Mapping[str, Tensor], inputs: Tensor) -> Params:
+    """The statistics that one pass over the inputs gathers, in a private copy of the network."""
     found = normalisations(structure)
-    if not found:
-        return {}
-    for module in found.values():
-        module.train().momentum = None
-    fresh = fresh_statistics(found, tensors)
-    for part in inputs.tensor_split(-(-len(inputs) // EXAMPLES_AT_ONCE)):
-        call(structure, {**tensors, **fresh}, part)
+    fresh = _fresh(found, tensors)
+    with gathering(found):
+        for part in inputs.tensor_split(-(-len(inputs) // EXAMPLES_AT_ONCE)):
+            call(structure, {**tensors, **fresh}, part)
     return fresh
 
 
-def fresh_statistics(names: Iterable[str], tensors: Mapping[str, Tensor]) -> Params:
+@contextmanager
+def gathering(found: Mapping[str, _BatchNorm]) -> Iterator[None]:
+    """Normalisations of a private copy by a batch's own statistics, whose mean they gather."""
+    for module in found.values():
+        module.train().momentum = None
+    try:
+        yield
+    finally:
+        for module in found.values():
+            module.eval()
+
+
+def _fresh(names: Iterable[str], tensors: Mapping[str, Tensor]) -> Params:
     """Statistics of nothing yet, for these normalisations; a forward pass adds to them in place."""
     statistics = ("running_mean", "running_var", "num_batches_tracked")
     own = [f"{name}.{one}" if name else one for name in names for one in statistics]

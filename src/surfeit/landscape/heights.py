@@ -22,7 +22,7 @@ from surfeit.core import (
     score,
     unknown,
 )
-from surfeit.landscape.batch_statistics import batch_statistics, normalisations
+from surfeit.landscape.batch_statistics import batch_statistics, gathering, normalisations
 from surfeit.landscape.plane import Plane
 from surfeit.landscape.shared_first import SharedFirst
 
@@ -135,16 +135,10 @@ def check_statistics(model: nn.Module, statistics: Statistics | None) -> None:
 def _recomputed(structure: nn.Module, tensors: Params, inputs: Tensor, source: Tensor) -> Tensor:
     """The outputs with batch statistics of these very weights."""
     if source is inputs and len(inputs) <= EXAMPLES_AT_ONCE:
-        found = normalisations(structure)
-        for module in found.values():
-            module.train().momentum = None
-        try:
+        with gathering(normalisations(structure)):
             return call(
                 structure, {name: value.clone() for name, value in tensors.items()}, inputs.clone()
             )
-        finally:
-            for module in found.values():
-                module.eval()
     fresh = batch_statistics(structure, tensors, source)
     return torch.cat(list(_outputs(structure, {**tensors, **fresh}, inputs)))
 

@@ -20,7 +20,7 @@ from surfeit.core import (
     evaluate,
     unknown,
 )
-from surfeit.landscape.batch_statistics import batch_statistics, normalisations
+from surfeit.landscape.batch_statistics import batch_statistics, check_source
 
 Path = Callable[[float], Params]
 """From t in [0, 1] to parameters and buffers by name."""
@@ -82,11 +82,7 @@ def along_path(
     check_splits(splits)
     if not splits:
         raise ValueError("splits must name at least one split to measure on, got none")
-    if normalisations(model) and statistics_from is None:
-        raise ValueError(
-            "the model has batch normalisation, whose statistics must be computed anew at every "
-            "point of the path: give training images as statistics_from"
-        )
+    check_source(model, statistics_from, "point of the path")
     structure, rows = copied(model).eval(), []
     moving = [name for name, _ in model.named_parameters()]
     before, length = path(0.0), 0.0

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from surfeit.core import EXAMPLES_AT_ONCE, Params, call, copied, ties
-from surfeit.landscape.batch_statistics import batch_statistics, fresh_statistics, normalisations
+from surfeit.core import Params, copied, ties
+from surfeit.landscape.batch_statistics import batch_statistics, gathered
 from surfeit.landscape.line import between, check_fit
 from surfeit.models import Structure
 from surfeit.models.structure import Layer
@@ -124,16 +124,8 @@ def _moments(
 ) -> dict[str, Moments]:
     """The units' moments, averaged over batches; with wanted ones each layer is given these."""
     sums: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in layers}
-    normalising = normalisations(network)
-    fresh = fresh_statistics(normalising, tensors)
     with _watched(network, layers, sums, wanted):
-        for module in normalising.values():
-            module.train().momentum = None
-        try:
-            for part in inputs.tensor_split(-(-len(inputs) // EXAMPLES_AT_ONCE)):
-                call(network, {**tensors, **fresh}, part)
-        finally:
-            network.eval()
+        gathered(network, tensors, inputs)
     averaged = {}
     for name, pairs in sums.items():
         means, variances = zip(*pairs, strict=True)
