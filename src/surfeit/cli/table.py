@@ -1,7 +1,7 @@
 """Tables: on stdout columns for people and tabs for programs, in files Parquet or CSV."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,13 +33,9 @@ def write_csv(table: "pa.Table", path: Path) -> None:
     Raises:
         StoreError: if the disk refuses, naming the file.
     """
-    from pyarrow import csv
+    from pyarrow.csv import write_csv as write
 
-    from surfeit.store import write_atomically
-
-    written = BytesIO()
-    csv.write_csv(table, written)
-    write_atomically(path, written.getvalue(), sync=False)
+    _write(write, table, path)
 
 
 def write_table(table: "pa.Table", path: Path) -> None:
@@ -48,10 +44,14 @@ def write_table(table: "pa.Table", path: Path) -> None:
     Raises:
         StoreError: if the disk refuses, naming the file.
     """
-    import pyarrow.parquet as pq
+    from pyarrow.parquet import write_table as write
 
+    _write(write, table, path)
+
+
+def _write(write: Callable[["pa.Table", BytesIO], object], table: "pa.Table", path: Path) -> None:
     from surfeit.store import write_atomically
 
     written = BytesIO()
-    pq.write_table(table, written)
+    write(table, written)
     write_atomically(path, written.getvalue(), sync=False)

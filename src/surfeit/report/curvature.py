@@ -3,7 +3,7 @@
 It is of the whole network, and of the loss that was minimised, on training examples.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from html import escape
 from types import MappingProxyType
 from typing import Any
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from surfeit.core import Streams, one_thread
 from surfeit.curvature import Curvature, LossSurface, curvature, hessian
-from surfeit.curvature.measure import DENSITY, EIGENVALUES
+from surfeit.curvature.measure import DENSITY, EIGENVALUES, Told
 from surfeit.report import html
 from surfeit.report.config import ReportConfig
 from surfeit.report.network import Network
@@ -52,7 +52,6 @@ the mean of, and, unless `left_out` says why nothing was measured, what was foun
 """
 
 _LARGEST = 10  # eigenvalues that are found one by one
-Told = Callable[[str, int, int], None]
 
 
 @one_thread()

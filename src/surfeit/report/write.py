@@ -173,6 +173,7 @@ def _build(
 ) -> None:
     import pyarrow.parquet as pq
 
+    from surfeit.report.curvature import NAME as CURVATURE
     from surfeit.report.drawings import drawings
     from surfeit.report.page import render
     from surfeit.report.panels import Drawing
@@ -197,7 +198,7 @@ def _build(
     for done, (name, drawing) in enumerate(every):
         tell("drawing figures", done, len(every))
         topic, _, layer = name.partition("-")
-        file = topic if topic in ("learning", "curvature") else file_name(topic, layer)
+        file = topic if topic in ("learning", CURVATURE) else file_name(topic, layer)
         path = save(drawing, folder / "figures", file)["svg"]
         drawn[name] = Drawing(svg=path.read_text(encoding="utf-8"), readout=readout(drawing))
     tell("drawing figures", len(every), len(every))
