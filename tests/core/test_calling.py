@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from surfeit.core import Split, call, evaluate, load_, parameters, skeleton, ties
+from surfeit.core import Split, call, evaluate, fitting, load_, parameters, skeleton, ties
 
 from .test_ties import TIED, chain, transposed
 
@@ -94,3 +94,21 @@ def test_what_the_network_puts_in_a_buffers_place_is_in_the_dict():
     assert tensors["count"] == 1
     assert model.count == 0
     assert set(tensors) == names
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16])
+def test_inputs_are_copied_into_the_networks_precision(dtype):
+    given = torch.tensor([[-1.0, 2.0]])
+    network = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(2, 1)).to(dtype)
+    found = fitting(network, given)
+    assert found.dtype == dtype
+    network[0](found)
+    assert given.tolist() == [[-1.0, 2.0]]
+
+
+def test_inputs_that_are_no_real_numbers_and_networks_without_weights_keep_them():
+    tokens = torch.arange(3)
+    for network in (nn.Embedding(3, 2).double(), nn.Flatten()):
+        found = fitting(network, tokens)
+        assert torch.equal(found, tokens)
+        assert found.data_ptr() != tokens.data_ptr()
