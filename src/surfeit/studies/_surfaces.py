@@ -1,4 +1,5 @@
-"""What the study `surfaces` trains and measures, so that judging anew measures nothing."""
+"""What the study `surfaces` trains and measures, so that judging anew measures nothing; and how
+smooth a surface is, which `residual_surfaces` asks as well."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -92,8 +93,24 @@ def pictured(
 
     Source: Li et al. 2018, sections 4 and 6. Cost: planes · points² forward passes.
     """
-    seed, model = run.config["seed"], run.model()
-    split = _shown(dataset, images, shown, seed)
+    split = shown_of(dataset, images, shown, run.config["seed"])
+    yield {
+        **smoothness(run.model(), split, run.config["seed"], points, planes, above),
+        "test_accuracy": run.metrics()["test_accuracy"][-1].as_py(),
+    }
+
+
+def smoothness(
+    model: nn.Module, split: Split, seed: int, points: int, planes: int, above: float
+) -> dict[str, float]:
+    """`loss, nonconvex, basin` of a network's filter-normalised surfaces, as of `pictured`.
+
+    Args:
+        model: at the origin of all planes.
+        split: the examples that the loss is taken of.
+        seed: of the planes' directions.
+        points, planes, above: as of `pictured`.
+    """
     axis = spaced(-1.0, 1.0, points)
     step = axis[1] - axis[0]
     rough, wide, origin = [], [], 0.0
@@ -110,12 +127,7 @@ def pictured(
         grid = np.array([one.loss for one in found[1:]]).reshape(points, points)
         rough.append(nonconvex_share(grid, (step, step)))
         wide.append(basin_share(grid, origin + above))
-    yield {
-        "loss": origin,
-        "nonconvex": fmean(rough),
-        "basin": fmean(wide),
-        "test_accuracy": run.metrics()["test_accuracy"][-1].as_py(),
-    }
+    return {"loss": origin, "nonconvex": fmean(rough), "basin": fmean(wide)}
 
 
 def lined(
@@ -145,7 +157,7 @@ def lined(
     Source: Li et al. 2018, section 3. Cost: 2 · lines · points forward passes.
     """
     seed, model = run.config["seed"], run.model()
-    split = _shown(dataset, images, shown, seed)
+    split = shown_of(dataset, images, shown, seed)
     tensors = tensors_of(model)
     weights = [name for name in trained_and_frozen(model)[0] if tensors[name].dim() > 1]
     kept = {name: tensors[name] for name in weights}
@@ -178,5 +190,6 @@ def lined(
     }
 
 
-def _shown(dataset: Dataset, images: int, shown: int, seed: int) -> Split:
+def shown_of(dataset: Dataset, images: int, shown: int, seed: int) -> Split:
+    """Those of the images that a seed trains on of which it takes the pictured loss."""
     return examples(dataset, images, seed).train.some(shown, Streams(seed).get("shown"))
