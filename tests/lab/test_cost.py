@@ -95,6 +95,21 @@ def test_another_size_is_scaled_and_another_kind_or_far_one_is_not(lab, job):
     assert "and 2 more that no run in the store tells of: 3 to do" in estimate(plan, Local(2))
 
 
+def test_convolutions_are_timed_on_the_same_data_and_never_scaled(lab, job):
+    data = lab.data("digits")
+    drawn = [replace(data, train=data.train[:many]) for many in (200, 100)]
+    run = lab.train({"a": lab.job("resnet-8", drawn[0], RECIPE)})["a"]
+    seconds_of(lab, run, 8.0)  # 4 steps
+    plan = planned(
+        {
+            "drawn anew": lab.job("resnet-8", drawn[1], RECIPE, seed=1),
+            "deeper": lab.job("resnet-14", drawn[0], RECIPE),
+        },
+        lab.store,
+    )
+    assert [one.seconds for one in plan] == [pytest.approx(4.0), None]
+
+
 def test_a_larger_batch_is_another_shape(lab, job):
     seconds_of(lab, lab.train({"a": job()})["a"], 22.0)
     (plan,) = planned({"a": job(recipe=replace(RECIPE, batch_size=200))}, lab.store)

@@ -46,7 +46,7 @@ class _Shape:
 
     text: str
     kinds: frozenset[str]
-    work: float  # weights times examples a step
+    work: float | None  # weights times examples a step; None where they do not tell the time
 
 
 def planned(jobs: Mapping[str, Job | Derived], store: Store) -> list[Planned]:
@@ -65,7 +65,7 @@ def planned(jobs: Mapping[str, Job | Derived], store: Store) -> list[Planned]:
     roots = {name: _root(job, jobs) for name, job in jobs.items()}
     roots |= {name: one for name, one in known.items() if isinstance(one, Job)}
     shapes = {
-        name: _shape(root.identity, layer_records(root.network))
+        name: _shape(root.identity, root.dataset.name, layer_records(root.network))
         for name, root in roots.items()
         if root is not None and (name not in left or left[name][1])
     }
@@ -220,15 +220,17 @@ def _paces(store: Store, shapes: set[_Shape]) -> dict[_Shape, float]:
 
 def _scaled(shape: _Shape, others: list[tuple[_Shape, float]]) -> float | None:
     """The pace of the run of the same kinds of layers that is nearest in work, scaled."""
+    if not shape.work:
+        return None
     alike = [
-        (max(other.work / shape.work, shape.work / other.work), other, pace)
+        (max(other.work / shape.work, shape.work / other.work), other.work, pace)
         for other, pace in others
-        if other.kinds == shape.kinds and other.work > 0 and shape.work > 0
+        if other.kinds == shape.kinds and other.work
     ]
     if not alike:
         return None
-    ratio, other, pace = min(alike, key=lambda one: one[0])
-    return pace * shape.work / other.work if ratio <= _FARTHEST else None
+    ratio, work, pace = min(alike, key=lambda one: one[0])
+    return pace * shape.work / work if ratio <= _FARTHEST else None
 
 
 def _finished(store: Store) -> Iterator[Run]:
@@ -244,18 +246,21 @@ def _pace_of(run: Run) -> tuple[_Shape, float] | None:
     try:
         config, done = run.config, run.done
         steps = done["steps"] - config.get("first_step", 0)
-        shape = _shape(run.identity, run.about["layers"])
+        shape = _shape(run.identity, run.about["data"], run.about["layers"])
         return (shape, done["seconds"] / steps) if steps > 0 else None
     except (StoreError, KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
-def _shape(identity: Mapping[str, Any], layers: Any) -> _Shape:
+def _shape(identity: Mapping[str, Any], data: str, layers: Any) -> _Shape:
+    """Of the data it is the name that counts: what each seed draws of them takes as long."""
     config = identity["config"]
     batch = config["recipe"]["batch_size"]
-    parts = [config["architecture"], identity["data"], batch, identity["numerics"]]
+    parts = [config["architecture"], data, batch, identity["numerics"]]
+    # A weight of any other layer is used once a position, and a record has no size of images.
+    dense = all(layer["kind"] == "Linear" for layer in layers)
     return _Shape(
         text=canonical_json(parts),
         kinds=frozenset([canonical_json(identity["numerics"]), *(x["kind"] for x in layers)]),
-        work=float(batch) * sum(prod(layer["shape"]) for layer in layers),
+        work=float(batch) * sum(prod(layer["shape"]) for layer in layers) if dense else None,
     )
