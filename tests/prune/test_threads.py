@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from surfeit.core import Split, Streams, cross_entropy, threads
-from surfeit.models import mlp
+from surfeit.data import from_tensors
+from surfeit.models import Structure, mlp
 from surfeit.prune import (
     frame_potential,
     outputs_without,
@@ -17,9 +19,12 @@ from surfeit.prune import (
 )
 from surfeit.similarity import cosine_graph, nearest_neighbours, strongest_links
 from surfeit.spectra import accuracy_by_rank, eigenpairs, eigenvalues, project
+from surfeit.train import Job, Recipe
 
 MODEL = mlp((12, 8), input_shape=(1, 4, 4), classes=3, generator=Streams(0).get("init"))
 SPLIT = Split(torch.randn(40, 1, 4, 4), torch.arange(40) % 3)
+PART = (SPLIT.inputs, SPLIT.targets)
+DATA = from_tensors("mine", train=PART, validation=PART, test=PART)
 ORDER = torch.arange(12)
 SEEN: list[int] = []
 
@@ -38,6 +43,18 @@ def judging(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor | None
     return cross_entropy.judge(outputs, targets)
 
 
+class Seeing(nn.Module):
+    """Notes the threads of each pass."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        SEEN.append(torch.get_num_threads())
+        return inputs
+
+
+def watched() -> nn.Sequential:
+    return nn.Sequential(nn.Flatten(), nn.Linear(16, 4), Seeing(), nn.Linear(4, 3))
+
+
 WATCHED = replace(cross_entropy, judge=judging)
 MEASUREMENTS = {
     "order": lambda: removal_order(weight(), seeing),
@@ -46,6 +63,8 @@ MEASUREMENTS = {
         MODEL, "fc1", {"test": SPLIT}, streams=Streams(0), criteria={"seeing": seeing}
     ),
     "ranks": lambda: accuracy_by_rank(MODEL, "fc1", SPLIT, [1, 2], objective=WATCHED),
+    "structure": lambda: Structure.of(watched(), SPLIT.inputs[:1]).outputs,
+    "job": lambda: Job(watched(), DATA, Recipe(epochs=1)).name,
 }
 UNWATCHED = {
     "without": lambda: outputs_without(MODEL, "fc1", ORDER[:3], SPLIT.inputs),

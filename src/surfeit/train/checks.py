@@ -15,6 +15,7 @@ from surfeit.core import (
     copied,
     describe_inputs,
     fitting,
+    one_thread,
 )
 from surfeit.data import Dataset
 from surfeit.prune import check_alive
@@ -86,6 +87,7 @@ def check_kind_of(given: object, kind: type, *, name: str, example: str) -> None
         )
 
 
+@one_thread()
 def check_fits(job: "Job") -> None:
     """Says what of network, objective, data, mask and pruning does not fit the rest.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from surfeit.core import ties, unknown, unwrapped
+from surfeit.core import one_thread, ties, unknown, unwrapped
 from surfeit.models.structure.call import is_plain
 from surfeit.models.structure.calls import Passes, UnfollowableError
 from surfeit.models.structure.example import passes_without_example, placed
@@ -322,15 +322,19 @@ class Structure:
     @property
     def _traced(self) -> Traced:
         if self._found.traced is None:
-            model, example = self._model, self._found.example
-            if example is None:
-                passes = passes_without_example(model)
-            else:
-                passes = Passes(model, placed(example, model))
-            self._found.example = passes.example
-            units = {name: own.units for name, own in self.layers.items()}
-            self._found.traced = traced(model, passes, units)
+            self._found.traced = self._trace()
         return self._found.traced
+
+    @one_thread()  # passes of one example: threads would wait for each other on a busy machine
+    def _trace(self) -> Traced:
+        model, example = self._model, self._found.example
+        if example is None:
+            passes = passes_without_example(model)
+        else:
+            passes = Passes(model, placed(example, model))
+        self._found.example = passes.example
+        units = {name: own.units for name, own in self.layers.items()}
+        return traced(model, passes, units)
 
 
 def _new(model: nn.Module, found: Found) -> Structure:
