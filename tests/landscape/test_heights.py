@@ -250,6 +250,23 @@ def test_second_differences_are_exact_on_quadratics():
         plane_curvatures(heights[:2], (1, 1))
 
 
+def test_only_points_below_a_level_count():
+    axis = spaced(-2, 2, 9)
+    a, b = np.meshgrid(axis, axis, indexing="ij")
+    hill = np.exp(-(a**2 + b**2))
+    heights, step = 1 - hill, (0.5, 0.5)  # a bowl in a plain that bends downwards
+    inner = heights[1:-1, 1:-1]
+    small, large = plane_curvatures(heights, step)
+    bad = np.maximum(0, -small) > 0.1 * np.maximum(0, large)
+    assert bad[inner <= 0.3].sum() == 0
+    assert nonconvex_share(heights, step, level=0.3) == 0
+    assert nonconvex_share(heights, step) == bad.mean() > 0.5
+    assert nonconvex_share(heights, step, level=0.9) == bad[inner <= 0.9].mean() > 0
+    assert np.isnan(nonconvex_share(heights, step, level=-1.0))
+    heights[4, 4] = np.nan
+    assert nonconvex_share(heights, step, level=0.9) > bad[inner <= 0.9].mean()
+
+
 def test_a_hole_is_no_valley():
     a, b = np.meshgrid(spaced(-1, 1, 5), spaced(-1, 1, 5), indexing="ij")
     bowl = a**2 + b**2

@@ -59,7 +59,11 @@ def plane_curvatures(
 
 
 def nonconvex_share(
-    heights: Float[np.ndarray, "rows columns"], steps: tuple[float, float], *, least: float = 0.1
+    heights: Float[np.ndarray, "rows columns"],
+    steps: tuple[float, float],
+    *,
+    least: float = 0.1,
+    level: float = math.inf,
 ) -> float:
     """The share of a grid's inner points where the surface is clearly not convex.
 
@@ -69,13 +73,21 @@ def nonconvex_share(
     Args:
         heights, steps: as of `plane_curvatures`.
         least: what is lost must be more: rounding and gentle slopes are not chaos.
+        level: only points whose height is at most this count: of a classifier `log(classes)`, the
+            loss of guessing, keeps out the plain around a basin, which is flat and not convex.
+
+    Returns:
+        a fraction; NaN where no inner point is so low.
 
     Cost: a pass over the grid.
     """
     smaller, larger = plane_curvatures(heights, steps)
     down, up = np.maximum(0, -smaller), np.maximum(0, larger)
     lost: Any = np.isnan(smaller) | (down > least * up)
-    return float(lost.mean())
+    if level == math.inf:
+        return float(lost.mean())
+    low = heights[1:-1, 1:-1] <= level
+    return float(lost[low].mean()) if low.any() else math.nan
 
 
 def basin_share(heights: Float[np.ndarray, "..."], level: float) -> float:

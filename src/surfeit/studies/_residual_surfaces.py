@@ -1,13 +1,44 @@
-"""What the study `residual_surfaces` measures of pairs; of one network see `_surfaces`."""
+"""What the study `residual_surfaces` measures, beside it so that judging anew measures nothing."""
 
 from collections.abc import Iterator
+from math import isnan, log
+from statistics import fmean
 from typing import Any
 
 from surfeit.core import Split, Streams, tensors_of
 from surfeit.data import Dataset
-from surfeit.landscape import Plane, heights, random_direction
+from surfeit.landscape import Plane, basin_share, heights, nonconvex_share, random_direction
 from surfeit.store import Run
-from surfeit.studies._surfaces import shown_of, smoothness
+from surfeit.studies._surfaces import pictures, shown_of
+
+
+def at_the_end(
+    run: Run, dataset: Dataset, *, images: int, shown: int, points: int, planes: int
+) -> Iterator[dict[str, Any]]:
+    """How smooth a network's filter-normalised surfaces are where its loss is below guessing's.
+
+    Args:
+        run: trained on so many images of the data set, as its seed draws them.
+        dataset: the whole one.
+        images: how many it was trained on.
+        shown: of how many of them the loss is taken.
+        points: along each axis, which reach from −1 to 1.
+        planes: how many, each of two random directions.
+
+    Yields:
+        `step, loss, nonconvex` (share of the inner points at most as high as guessing, `log
+        classes`; None where a plane has none), `below` (share of all points that are), both
+        averaged over planes, and `test_accuracy`.
+
+    Source: Li et al. 2018, sections 4 and 5. Cost: planes · points² forward passes.
+    """
+    split = shown_of(dataset, images, shown, run.config["seed"])
+    accuracy = run.metrics()["test_accuracy"][-1].as_py()
+    step = run.steps()[-1]
+    yield {
+        **_smoothness(run, step, split, log(dataset.classes), points, planes),
+        "test_accuracy": accuracy,
+    }
 
 
 def equally_trained(
@@ -19,28 +50,43 @@ def equally_trained(
     shown: int,
     points: int,
     planes: int,
-    above: float,
 ) -> Iterator[dict[str, Any]]:
     """Both networks' surfaces where their losses are first as low as the higher of their last.
 
     The network that ends lower is taken at the first of its snapshots that is as good as the
-    other's first such one, so that neither is pictured at a loss that the other never reached.
+    other's last, the other at its first such one, so that neither is pictured at a loss that the
+    other never reached.
 
     Args:
         plain, residual: two networks that one seed trained on one choice of images.
-        dataset, images, shown, points, planes, above: as of `_surfaces.pictured`.
+        dataset, images, shown, points, planes: as of `at_the_end`.
 
     Yields:
-        a row for each, in this order: `step`, `loss, nonconvex, basin` as `pictured` has them.
+        a row for each, in this order, as of `at_the_end`; its accuracy is None.
 
     Cost: a pass over the shown images a snapshot, then 2 · planes · points² passes.
     """
-    seed = plain.config["seed"]
-    split = shown_of(dataset, images, shown, seed)
+    split = shown_of(dataset, images, shown, plain.config["seed"])
     level = max(_loss(run, run.steps()[-1], split) for run in (plain, residual))
     for run in (plain, residual):
         step = next(one for one in run.steps() if _loss(run, one, split) <= level)
-        yield {"step": step, **smoothness(run.model(step), split, seed, points, planes, above)}
+        yield {
+            **_smoothness(run, step, split, log(dataset.classes), points, planes),
+            "test_accuracy": None,
+        }
+
+
+def _smoothness(
+    run: Run, step: int, split: Split, guessing: float, points: int, planes: int
+) -> dict[str, Any]:
+    seen = list(pictures(run.model(step), split, run.config["seed"], points, planes))
+    rough = [nonconvex_share(grid, (apart, apart), level=guessing) for _, grid, apart in seen]
+    return {
+        "step": step,
+        "loss": seen[0][0],
+        "nonconvex": None if any(map(isnan, rough)) else fmean(rough),
+        "below": fmean(basin_share(grid, guessing) for _, grid, _ in seen),
+    }
 
 
 def _loss(run: Run, step: int, split: Split) -> float:

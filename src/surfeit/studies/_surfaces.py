@@ -1,5 +1,5 @@
-"""What the study `surfaces` trains and measures, so that judging anew measures nothing; and how
-smooth a surface is, which `residual_surfaces` asks as well."""
+"""What the study `surfaces` trains and measures, so that judging anew measures nothing; and
+the surfaces themselves, which `residual_surfaces` measures in its own way."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -93,27 +93,31 @@ def pictured(
 
     Source: Li et al. 2018, sections 4 and 6. Cost: planes · points² forward passes.
     """
-    split = shown_of(dataset, images, shown, run.config["seed"])
+    seed, rough, wide, origin = run.config["seed"], [], [], 0.0
+    split = shown_of(dataset, images, shown, seed)
+    for origin, grid, step in pictures(run.model(), split, seed, points, planes):
+        rough.append(nonconvex_share(grid, (step, step)))
+        wide.append(basin_share(grid, origin + above))
     yield {
-        **smoothness(run.model(), split, run.config["seed"], points, planes, above),
+        "loss": origin,
+        "nonconvex": fmean(rough),
+        "basin": fmean(wide),
         "test_accuracy": run.metrics()["test_accuracy"][-1].as_py(),
     }
 
 
-def smoothness(
-    model: nn.Module, split: Split, seed: int, points: int, planes: int, above: float
-) -> dict[str, float]:
-    """`loss, nonconvex, basin` of a network's filter-normalised surfaces, as of `pictured`.
+def pictures(
+    model: nn.Module, split: Split, seed: int, points: int, planes: int
+) -> Iterator[tuple[float, np.ndarray, float]]:
+    """A network's filter-normalised surfaces: the loss at the origin, the grid, and its step.
 
     Args:
         model: at the origin of all planes.
         split: the examples that the loss is taken of.
         seed: of the planes' directions.
-        points, planes, above: as of `pictured`.
+        points, planes: as of `pictured`.
     """
     axis = spaced(-1.0, 1.0, points)
-    step = axis[1] - axis[0]
-    rough, wide, origin = [], [], 0.0
     for number in range(planes):
         streams = Streams(seed)
         first, second = (
@@ -123,11 +127,8 @@ def smoothness(
         plane = Plane(origin=tensors_of(model), directions=(first, second))
         places = [(a, b) for a in axis for b in axis]
         found = heights(model, plane, [(0.0, 0.0), *places], split, statistics="recomputed")
-        origin = found[0].loss
         grid = np.array([one.loss for one in found[1:]]).reshape(points, points)
-        rough.append(nonconvex_share(grid, (step, step)))
-        wide.append(basin_share(grid, origin + above))
-    return {"loss": origin, "nonconvex": fmean(rough), "basin": fmean(wide)}
+        yield found[0].loss, grid, axis[1] - axis[0]
 
 
 def lined(
