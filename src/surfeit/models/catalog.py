@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from surfeit.core import unknown
 from surfeit.core.catalog import Catalog
 from surfeit.models.families import FAMILIES
+from surfeit.models.mistyped import fault_in
 
 if TYPE_CHECKING:
     from surfeit.models.networks import Builder
@@ -35,16 +36,23 @@ def builder_named(name: str) -> "Builder":
     >>> builder_named("resnet-56-plain")
 
     Raises:
-        ValueError: if there is none; the nearest, or the family's form, are suggested.
+        ValueError: if there is none; the word at fault, the nearest names and the family's form
+            are told.
     """
     if name in MODELS:
         return MODELS[name]
     for family in FAMILIES:
         if (builder := family.builder_of(name)) is not None:
             return builder
-    error = unknown("model", name, [*MODELS, *EXAMPLES])
-    forms = [family.form for family in FAMILIES if name.partition("-")[0] == family.name]
-    raise ValueError(f"{error}. Such networks are called {' or '.join(forms)}") if forms else error
+    families = [family for family in FAMILIES if f"{name}-".startswith(f"{family.name}-")]
+    faults = [fault for family in families if (fault := fault_in(name, family)) is not None]
+    error = f"no model {name!r}: {faults[0]}" if faults else _no_model(name)
+    forms = " or ".join(family.form for family in families)
+    raise ValueError(f"{error}. Such networks are called {forms}" if forms else f"{error}")
+
+
+def _no_model(name: str) -> ValueError:
+    return unknown("model", name, [*MODELS, *EXAMPLES])
 
 
 def has_form(name: str) -> bool:

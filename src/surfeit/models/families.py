@@ -25,6 +25,7 @@ class Option:
         words: what stands for each value, for options that have few.
         before: of a number: the letters in front of it.
         whole: of a number: whether it is an integer, and not a decimal fraction.
+        default: what users may write for the default, which has no word.
     """
 
     argument: str
@@ -32,6 +33,7 @@ class Option:
     words: Mapping[str, Any] | None = None
     before: str = ""
     whole: bool = True
+    default: str | None = None
 
     @property
     def pattern(self) -> str:
@@ -83,11 +85,15 @@ class Family:
             sizes = "-W1-W2-..."
         return self.name + sizes + "".join(f"[-{option.form}]" for option in self.options)
 
+    @property
+    def sizes_pattern(self) -> str:
+        """The regular expression of the sizes in a name, with the dashes before them."""
+        return r"(?:-\d+)+" if self.many else r"-\d+" * len(self.sizes)
+
     def builder_of(self, name: str) -> "Builder | None":
         """The builder that a name stands for; None if it is no name of the family."""
-        sizes = r"(?:-\d+)+" if self.many else r"-\d+" * len(self.sizes)
         options = "".join(f"(?:-({option.pattern}))?" for option in self.options)
-        found = re.fullmatch(f"{self.name}({sizes}){options}", name, re.ASCII)
+        found = re.fullmatch(f"{self.name}({self.sizes_pattern}){options}", name, re.ASCII)
         if found is None:
             return None
         numbers = tuple(int(number) for number in found[1].split("-")[1:])
@@ -138,6 +144,7 @@ _ACTIVATION = Option(
     "activation",
     "ACTIVATION",
     _same("leaky-relu", "prelu", "absolute", "maxout", "sigmoid", "tanh", "radial", "none"),
+    default="relu",
 )
 _NORMALISATION = Option(
     "normalise", "batch|layer|noisy-batch", _same("batch", "layer", "noisy-batch")
@@ -169,7 +176,7 @@ FAMILIES = (
         (
             _WIDTH,
             Option("shortcuts", "plain", {"plain": False}),
-            Option("normalise", "|".join(_INSTEAD), _INSTEAD),
+            Option("normalise", "|".join(_INSTEAD), _INSTEAD, default="batch"),
         ),
     ),
     Family("densenet", "densenet", ("depth", "growth"), "densenet-40-12"),

@@ -1,5 +1,6 @@
 """Networks by name: what a name builds, and the name of what is built."""
 
+import inspect
 from functools import partial
 
 import pytest
@@ -23,6 +24,7 @@ from surfeit.models import (
     vgg,
 )
 from surfeit.models.catalog import EXAMPLES
+from surfeit.models.families import FAMILIES
 
 NAMES = {
     "mlp-5-4": partial(mlp, (5, 4)),
@@ -116,8 +118,39 @@ def test_builders_that_no_name_says_have_none(builder):
         ("resnett-20", "did you mean 'resnet-20'"),
         ("vgg-16-kx", "are called vgg-DEPTH"),
         ("lenet-300-10", "did you mean 'lenet-300-100'"),
+        ("resnet-18-wide", r"no option 'wide': one of kWIDTH\. .* resnet-18\[-kWIDTH\] or resnet"),
     ],
 )
 def test_a_mistyped_name_says_how_names_are_made(name, words):
     with pytest.raises(ValueError, match=words):
         builder_named(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mlp-5-tahn", r"there is no option 'tahn': did you mean 'tanh'\? \(one of: leaky-relu, "),
+        ("mlp-5-tanh-nosiy-batch", "there is no option 'nosiy': did you mean 'noisy-batch'"),
+        ("mlp-5-tanh-dropout2", "there is no option 'dropout2': did you mean 'dropout0.5'"),
+        ("resnet-20-plian", "there is no option 'plian': did you mean 'plain'"),
+        ("chain-3-5-dropout0.5", "there is no option 'dropout0.5': one of leaky-relu"),
+        ("mlp-5-batch-leaky-relu", r"in order it is 'mlp-5-leaky-relu-batch'\. "),
+        ("mlp-5-6-dropout.5-noisy-batch", "in order it is 'mlp-5-6-noisy-batch-dropout.5'"),
+        ("resnet-20-layer-k2", "in order it is 'resnet-20-k2-layer'"),
+        ("mlp-5-tanh-batch-none", "'tanh' and 'none' say the same option: leave one out"),
+        ("mlp-5-relu-batch", "'relu' is the default, which is not named: leave it out"),
+        ("densenet-7-2-batch", "ends with its sizes, as 'densenet-7-2' does, got 'batch' behind"),
+    ],
+)
+def test_a_name_of_the_right_sizes_says_which_word_is_wrong(name, words):
+    with pytest.raises(ValueError, match=words):
+        builder_named(name)
+
+
+def test_defaults_that_have_no_word_are_the_builders_own():
+    for family in FAMILIES:
+        defaults = inspect.signature(family.builder_of(family.example).func).parameters
+        for option in family.options:
+            if option.default is not None:
+                assert option.word_of(option.default) is None
+                assert defaults[option.argument].default == option.default
