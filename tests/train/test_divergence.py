@@ -1,12 +1,14 @@
 """Losses that are no numbers: what is said of inputs, targets, weights and the learning rate."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
 from surfeit.core import DivergedError, Streams, cross_entropy, squared_error
 from surfeit.data import from_tensors
-from surfeit.models import mlp
+from surfeit.models import Initial, drawn_as, mlp
 from surfeit.train import Recipe, train
 
 RATE = "Lower the learning rate"
@@ -78,6 +80,31 @@ def test_targets_far_from_one_are_named(store):
 def test_inputs_about_one_leave_the_rate_to_blame(store):
     words = said(nn.Linear(4, 2), lines(1.0), store, lr=1e20)
     assert words.endswith("Lower the learning rate (1e+20), warm up, or clip gradients")
+
+
+def test_initial_weights_too_large_for_any_output_name_their_law_and_scale(store):
+    wide = drawn_as(partial(mlp, (8,)), Initial("normal", 1e30))
+    says = (
+        r"outputs must be finite.*reach .*e\+30 in size \(fc\d.weight\), drawn from normal at scale"
+    )
+    with pytest.raises(ValueError, match=says + r" 1e\+30: choose a smaller scale$"):
+        train(wide, pictures(1.0), Recipe(epochs=1), store=store)
+
+
+def test_initial_weights_too_large_for_any_loss_name_their_scale(store):
+    wide = drawn_as(partial(mlp, ()), Initial(scale=1e25))
+    words = said(wide, lines(1.0), store)
+    assert NO_UPDATE in words
+    assert words.endswith("drawn from glorot-normal at scale 1e+25: choose a smaller scale")
+
+
+def test_initial_weights_that_were_far_from_one_are_named_before_the_rate(store):
+    model = nn.Linear(4, 2)
+    nn.init.constant_(model.weight, 1e10)
+    words = said(model, lines(1.0), store, lr=1.0, epochs=30)
+    assert (
+        "The initial weights reach 1e+10 in size (weight): scale them down; or lower the l" in words
+    )
 
 
 class Logarithm(nn.Linear):

@@ -16,6 +16,7 @@ from surfeit.core import (
     describe_inputs,
     fitting,
     one_thread,
+    parameters,
 )
 from surfeit.data import Dataset
 from surfeit.prune import check_alive
@@ -134,13 +135,17 @@ def outputs_for_one(job: "Job", *, training: bool) -> torch.Tensor:
     return outputs
 
 
-def far_from_one(split: Split, dtype: torch.dtype) -> str:
-    """A sentence on inputs or targets far from 1, or nothing.
+def far_from_one(job: "Job", dtype: torch.dtype) -> str:
+    """Sentences on inputs or targets, and on initial weights, that are far from 1, or nothing.
 
     Args:
-        split: the examples, as the data set holds them.
+        job: its data as the data set holds them, its weights before the first update.
         dtype: what they are computed in.
     """
+    return ". ".join(filter(None, [_far_data(job.dataset.train, dtype), _far_weights(job)]))
+
+
+def _far_data(split: Split, dtype: torch.dtype) -> str:
     for what, values in {"inputs": split.inputs, "targets": split.targets}.items():
         largest = float(values.abs().max()) if values.is_floating_point() else 0.0
         if largest > _LARGE:
@@ -148,6 +153,18 @@ def far_from_one(split: Split, dtype: torch.dtype) -> str:
             beyond = f", more than {str(dtype).removeprefix('torch.')} holds" if too_large else ""
             return f"The {what} reach {largest:.3g} in size{beyond}: scale them to about 1"
     return ""
+
+
+def _far_weights(job: "Job") -> str:
+    weights = {name: value for name, value in parameters(job.network).items() if value.numel()}
+    sizes = {name: float(value.abs().max()) for name, value in weights.items()}
+    name = max(sizes, key=lambda name: sizes[name])
+    if not sizes[name] > _LARGE:
+        return ""
+    reach = f"The initial weights reach {sizes[name]:.3g} in size ({name})"
+    if job.law is None or job.law.scale <= 1:
+        return f"{reach}: scale them down"
+    return f"{reach}, drawn from {job.law.kind} at scale {job.law.scale:g}: choose a smaller scale"
 
 
 def _check_objective(objective: object) -> None:
@@ -230,12 +247,12 @@ def _check_fit(job: "Job") -> None:
         job.objective.check(outputs, target, width)
     except ValueError as error:
         kinds = "classes" if job.dataset.task == "classes" else "outputs"
-        finite = bool(outputs.isfinite().all())
-        scale = "" if finite else far_from_one(job.dataset.train, outputs.dtype)
-        raise ValueError(
-            f"{error}. {job.dataset.name} has {width} {kinds}, the network gives outputs of "
-            f"shape {list(outputs.shape)} for one {_example(job)}" + (scale and f". {scale}")
-        ) from error
+        scale = "" if outputs.isfinite().all() else far_from_one(job, outputs.dtype)
+        shapes = (
+            f"{job.dataset.name} has {width} {kinds}, the network gives outputs of shape "
+            f"{list(outputs.shape)} for one {_example(job)}"
+        )
+        raise ValueError(f"{error}. {scale or shapes}") from error
     job.objective.loss(outputs, target)
 
 

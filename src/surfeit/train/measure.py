@@ -124,36 +124,23 @@ class Measure:
         losses = [row[f"{name}_loss"] for name in ("train", "validation")]
         if all(loss is None or math.isfinite(loss) for loss in losses):
             return
-        advice = _first_aid(
-            state.step,
-            self._job.origin.step,
-            self._job.dataset.train,
-            state.tensors,
-            self._job.recipe.lr,
-        )
         raise DivergedError(
             f"the training diverged: at step {state.step} (epoch {row['epoch']:.1f}) the loss is "
-            f"{losses[-1]}. {advice}"
+            f"{losses[-1]}. {_first_aid(self._job, state)}"
         )
 
 
-def _first_aid(step: int, first: int, split: Split, tensors: Params, lr: float) -> str:
+def _first_aid(job: Job, state: State) -> str:
     """What to do about a loss that is not finite, in a sentence or two.
 
     Before the first update no learning rate has done anything: weights, inputs and targets alone
-    can be at fault. Later, inputs and targets far from 1 are named before the rate.
-
-    Args:
-        step: where the loss is not finite.
-        first: the training's first step.
-        split: the training examples, as the data set holds them.
-        tensors: parameters and buffers by name, as they are now.
-        lr: the learning rate before its schedule.
+    can be at fault. Later those far from 1 are named before the rate.
     """
+    tensors = state.tensors
     floats = [value.dtype for value in tensors.values() if value.is_floating_point()]
-    scale = far_from_one(split, floats[0])
-    if step > first:
-        advice = f"ower the learning rate ({lr}), warm up, or clip gradients"
+    scale = far_from_one(job, floats[0])
+    if state.step > job.origin.step:
+        advice = f"ower the learning rate ({job.recipe.lr}), warm up, or clip gradients"
         return f"{scale}; or l{advice}" if scale else f"L{advice}"
     broken = [name for name, value in tensors.items() if not bool(value.isfinite().all())]
     if broken:
