@@ -45,6 +45,7 @@ def test_tables_go_into_files(tmp_path, key, capsys):
     for name in ("x.csv", "x.parquet"):
         place = ("--root", tmp_path, "--out", tmp_path / name)
         assert call("runs", "probe", key, "largest", *place) == 0
+        assert capsys.readouterr().out == f"{tmp_path / name}\n"
     with open(tmp_path / "x.csv") as file:
         rows = list(csv.DictReader(file))
     table = pq.read_table(tmp_path / "x.parquet")
@@ -72,6 +73,7 @@ def test_a_run_without_probes_says_how_it_gets_them(tmp_path, capsys):
         ((*TRAIN, "--batch-label-noise", "1.5"), "batch_label_noise must be in [0, 1]"),
         (("runs", "probe", "KEY", "sharpness"), "no probe of run"),
         (("runs", "probe", "KEY", "movement", "--out", "x.txt"), "ends in .csv or .parquet"),
+        (("runs", "probe", "KEY", "--out", "x.csv"), "--out is of one probe's table"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(arguments, words, tmp_path, key, capsys):

@@ -133,10 +133,12 @@ def probe(
     name
         The probe's, as 'surfeit train --probe' takes it; of a function of your own the function's.
     out
-        Write the table to this file, .csv or .parquet, instead of printing it.
+        Write the table to this file, .csv or .parquet, instead of printing it, and print where.
     """
     found = places.store.find(run)
     if name is None:
+        if out is not None:
+            raise ValueError("--out is of one probe's table: name the probe before it")
         _print_probes(found)
         return
     if out is not None and out.suffix not in (".csv", ".parquet"):
@@ -145,10 +147,10 @@ def probe(
     if out is None:
         rows = table.to_pylist()
         print_table(table.column_names, [[_cell(value) for value in row.values()] for row in rows])
-    elif out.suffix == ".csv":
-        write_csv(table, out)
-    else:
-        write_table(table, out)
+        return
+    write = write_csv if out.suffix == ".csv" else write_table
+    write(table, out)
+    print(out)
 
 
 @app.command
