@@ -69,6 +69,26 @@ def test_some_paths_and_nothing_else_are_measured_quietly(root, tmp_path, capsys
     ]
 
 
+def test_a_curve_that_diverged_is_said_and_is_no_finding(root, tmp_path, capsys):
+    first, second = (keys(root)["mlp-6", seed, "digits"] for seed in (0, 1))
+    out = tmp_path / "out"
+    arguments = [first, second, *FEW, "--lr", "100", "--root", root, "--out", out]
+    assert call("connect", *arguments, "--paths", "curve,matched") == 0
+    printed = capsys.readouterr()
+    rows = [line.split("\t") for line in printed.out.splitlines()]
+    assert rows[1] == ["curve", *["–"] * 5]
+    assert rows[2][0] == "matched"
+    assert "curve: its training diverged, raising the mean training loss from" in printed.err
+    assert "a lower --lr than 100 may help" in printed.err
+    assert "trained curve" not in (out / "paths.svg").read_text()
+    assert set(pq.read_table(out / "barriers.parquet")["path"].to_pylist()) == {"matched"}
+    assert set(pq.read_table(out / "paths.parquet")["path"].to_pylist()) == {"curve", "matched"}
+    assert call("connect", *arguments, "--paths", "curve") == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "surfeit: curve: its training diverged" in printed.err
+
+
 @pytest.mark.parametrize(
     ("second", "arguments", "message"),
     [

@@ -1,5 +1,6 @@
 """Paths between two runs: what is measured, kept, and refused."""
 
+import math
 import shutil
 from dataclasses import replace
 from functools import partial
@@ -21,6 +22,7 @@ from surfeit.procedures.connections import (
     connections,
     path_barriers,
     path_rows,
+    raised_curve,
     without_barrier,
 )
 from surfeit.procedures.curves import CurveConfig
@@ -128,6 +130,33 @@ def test_a_path_that_no_point_rises_above_is_named(losses, flat):
         for place, loss in enumerate(own)
     ]
     assert without_barrier(pa.Table.from_pylist(rows)) == (("curve",) if flat else ())
+
+
+@pytest.mark.parametrize(
+    ("curve", "raised"),
+    [
+        ((0.1, 0.3, 0.2), False),
+        ((0.1, 0.9, 0.2), False),
+        ((0.9, 0.8, 0.9), False),  # a higher mean, yet no point as high
+        ((0.1, 1.2, -0.5), False),  # a higher point, yet a lower mean
+        ((0.1, 1.2, 0.2), True),
+        ((0.1, math.nan, 0.2), True),
+        ((0.1, math.inf, -math.inf), True),
+    ],
+)
+def test_a_curve_that_its_training_raised_is_told_with_both_means(curve, raised):
+    losses = {("segment", "train"): (0.1, 0.9, 0.2), ("curve", "train"): curve}
+    losses |= {("segment", "test"): (0.0, 0.0, 0.0), ("curve", "test"): (9.0, 9.0, 9.0)}
+    rows = [
+        {"path": path, "split": split, "loss": loss}
+        for (path, split), own in losses.items()
+        for loss in own
+    ]
+    found = raised_curve(pa.Table.from_pylist(rows))
+    assert (found is not None) == raised
+    if found is not None:
+        assert found == pytest.approx((sum(curve) / 3, 0.4), nan_ok=True)
+    assert raised_curve(pa.Table.from_pylist([r for r in rows if r["path"] == "curve"])) is None
 
 
 def test_a_regression_has_losses_alone(tmp_path):

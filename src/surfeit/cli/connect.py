@@ -1,5 +1,6 @@
 """`surfeit connect`: are two minima joined by a path on which the loss stays low?"""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -7,7 +8,7 @@ from surfeit.cli.builders import engine_on
 from surfeit.cli.flags import DataName, EngineName, ModelName, Out, Quiet
 from surfeit.cli.folders import output_folder
 from surfeit.cli.options import Machine, Places
-from surfeit.cli.progress import telling
+from surfeit.cli.progress import Teller, telling
 from surfeit.cli.table import print_table, write_table
 from surfeit.cli.values import Seed, Whole, Words
 
@@ -50,7 +51,8 @@ def connect(
     Prints for each path how much higher the loss rises on the way than at its ends: the barrier.
     'matched' puts the second network's units in the first one's order, which changes nothing of
     what it computes; 'repaired' also restores each unit's mean and spread between the two; 'curve'
-    trains a curve. Writes OUT/paths.parquet, OUT/barriers.parquet and the figure.
+    trains a curve; if its training diverges that is said, and its numbers are left out. Writes
+    OUT/paths.parquet, OUT/barriers.parquet and the figure.
 
     Parameters
     ----------
@@ -96,12 +98,8 @@ def connect(
         ConnectionConfig,
         check_connectable,
         connections,
-        path_barriers,
-        without_barrier,
     )
     from surfeit.procedures.curves import CurveConfig
-    from surfeit.tables.figures import paths as figures
-    from surfeit.tables.figures import save
 
     config = ConnectionConfig(
         points=points,
@@ -122,36 +120,71 @@ def connect(
     check_connectable(runs[0], runs[1], dataset)
     into = places.network_of(model, dataset)
     folder = out or Path(f"surfeit-connect-{runs[0].key[:8]}-{runs[1].key[:8]}")
+    # What a curve's training did is told by the line that it began as.
+    measured = (*paths, "segment") if "curve" in paths and "segment" not in paths else paths
     with output_folder(folder), telling(quiet) as teller:
         table = connections(
             runs[0],
             runs[1],
             dataset,
             config,
-            paths=paths,  # pyright: ignore[reportArgumentType]
+            paths=measured,  # pyright: ignore[reportArgumentType]
             into=into,
             store=places.store,
             engine=engine_on(on),
             numerics=machine.numerics,
             progress=lambda status: teller.stage("measuring paths", status.done, status.total),
         )
-        found = path_barriers(table)
-        save(figures.figure(table), folder, "paths")
-        write_table(table, folder / "paths.parquet")
-        write_table(found, folder / "barriers.parquet")
-        teller.say(f"tables and figure: {folder}/paths.parquet, barriers.parquet, paths.svg, ...")
-        for path in without_barrier(table):
-            teller.say(
-                f"{path}: nothing on the way is worse than the worse end, by training loss; the "
-                "barrier is half of the ends' difference"
-            )
-    print_table(_COLUMNS, _cells(found))
+        found = _write(table, paths, lr, folder, teller)
+    print_table(_COLUMNS, _cells(found, paths))
 
 
-def _cells(found: "pa.Table") -> list[tuple[str, ...]]:
+def _write(
+    table: "pa.Table", paths: Sequence[str], lr: float, folder: Path, teller: Teller
+) -> "pa.Table":
+    """Writes what was asked for and gives the barriers: none of a curve that diverged."""
+    from surfeit.procedures.connections import path_barriers, raised_curve, without_barrier
+    from surfeit.tables.figures import paths as figures
+    from surfeit.tables.figures import save
+
+    raised = raised_curve(table)
+    judged = _only(table, [path for path in paths if raised is None or path != "curve"])
+    if raised is not None:
+        words = _diverged(*raised, lr)
+        if not judged.num_rows:
+            raise ValueError(words)
+        teller.say(f"{words}; its numbers are left out of all but paths.parquet")
+    found = path_barriers(judged)
+    save(figures.figure(judged), folder, "paths")
+    write_table(_only(table, paths), folder / "paths.parquet")
+    write_table(found, folder / "barriers.parquet")
+    teller.say(f"tables and figure: {folder}/paths.parquet, barriers.parquet, paths.svg, ...")
+    for path in without_barrier(judged):
+        teller.say(
+            f"{path}: nothing on the way is worse than the worse end, by training loss; the "
+            "barrier is half of the ends' difference"
+        )
+    return found
+
+
+def _only(table: "pa.Table", paths: Sequence[str]) -> "pa.Table":
+    return table.filter([name in paths for name in table["path"].to_pylist()])
+
+
+def _diverged(curve: float, line: float, lr: float) -> str:
+    return (
+        f"curve: its training diverged, raising the mean training loss from {line:.4g}, on the "
+        f"straight line that it began as, to {curve:.4g}: a lower --lr than {lr:g} may help"
+    )
+
+
+def _cells(found: "pa.Table", paths: Sequence[str]) -> list[tuple[str, ...]]:
     rows = {(row["path"], row["split"]): row for row in found.to_pylist()}
     cells = []
-    for path in dict.fromkeys(path for path, _ in rows):
+    for path in paths:
+        if (path, "train") not in rows:
+            cells.append((path, *["–"] * (len(_COLUMNS) - 1)))
+            continue
         train, test = rows[path, "train"], rows[path, "test"]
         errors = ("–", "–")
         if test["error_barrier"] is not None:

@@ -1,8 +1,10 @@
 """Paths between the ends of two trainings: straight, with units matched, repaired, and curved."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from statistics import mean
 from typing import Any, Literal, get_args
 
 import pyarrow as pa
@@ -292,6 +294,29 @@ def without_barrier(table: pa.Table) -> tuple[str, ...]:
         if row["split"] == "train":
             losses.setdefault(row["path"], []).append(row["loss"])
     return tuple(path for path, own in losses.items() if max(own) <= max(own[0], own[-1]))
+
+
+def raised_curve(table: pa.Table) -> tuple[float, float] | None:
+    """Mean training losses of a curve and of the line it began as, if its training raised them.
+
+    A curve that is worse than the straight line both in mean, which training lowers, and at its
+    worst point, or whose loss is not finite, says nothing of what lies between the ends: its
+    training diverged, or was about to.
+
+    Args:
+        table: as of `connections`, with the paths `segment` and `curve`.
+
+    Returns:
+        Both means over t; None if the training did not raise the loss, or there is no curve.
+    """
+    rows = [row for row in table.to_pylist() if row["split"] == "train"]
+    line, curve = ([r["loss"] for r in rows if r["path"] == p] for p in ("segment", "curve"))
+    if not line or not curve:
+        return None
+    means = mean(curve), mean(line)
+    finite = all(map(math.isfinite, curve))
+    lower = finite and (means[0] <= means[1] or max(curve) <= max(line))
+    return None if lower else means
 
 
 def check_connectable(first: Run, second: Run, dataset: Dataset) -> Objective:
