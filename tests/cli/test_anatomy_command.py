@@ -8,6 +8,7 @@ import pytest
 
 from surfeit.cli.instability import barrier_rows
 from surfeit.procedures.instability import STABLE
+from surfeit.store import Store
 
 from .conftest import call
 
@@ -86,6 +87,17 @@ def test_instability_prints_a_barrier_a_step_and_writes_lines(tmp_path, capsys):
     assert pq.read_table(tmp_path / "out" / "lines.parquet").num_rows == 2 * 2 * 2 * 5
     assert pq.read_table(tmp_path / "out" / "barriers.parquet").num_rows == 2 * 2 * 2
     assert (tmp_path / "out" / "lines.svg").stat().st_size > 1000
+
+
+def test_all_trainings_of_an_instability_begin_with_the_law_of_initial_weights(tmp_path, capsys):
+    parts = ["--part-at", "0", "--replicates", "1", "--points", "2", "--steps", "3", "--on", "here"]
+    law = ["--initial", "he-normal", "--initial-scale", "0.5"]
+    places = ["--root", tmp_path / "store", "--out", tmp_path / "out"]
+    assert call("instability", "--model", "mlp-4", *parts, *law, *places) == 0
+    runs = Store(tmp_path / "store").runs()
+    assert {run.about["model"] for run in runs} == {"mlp-4-he-normal-x0.5"}
+    trunk, *_ = [run for run in runs if run.config["seed"] == 0]
+    assert trunk.config["initial"] == "he-normal * 0.5"
 
 
 @pytest.mark.parametrize(

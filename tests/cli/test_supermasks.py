@@ -33,6 +33,17 @@ def test_one_replicate_has_no_interval_and_quiet_says_nothing(tmp_path, capsys):
     assert "(" not in printed.out
 
 
+def test_masks_are_of_networks_drawn_from_the_law_save_those_of_edge_popup(tmp_path, capsys):
+    run = ["--replicates", "1", "--levels", "1", "--on", "here", "--quiet", "--root", tmp_path]
+    tables = []
+    for name, law in (("plain", []), ("law", ["--initial", "orthogonal"])):
+        assert call(*QUICK, *run, *law, "--out", tmp_path / name) == 0
+        found = pq.read_table(tmp_path / name / "supermasks.parquet").to_pylist()
+        tables.append({row["method"]: row["run"] for row in found})
+    same = [method for method in METHODS if tables[0][method] == tables[1][method]]
+    assert same == ["edge-popup"]
+
+
 def test_a_network_too_small_for_its_levels_is_told_before_anything_is_trained(tmp_path, capsys):
     places = ["--root", tmp_path / "store", "--out", tmp_path / "out"]
     assert call("supermasks", "--model", "mlp-1", "--steps", "3", *places) == 1

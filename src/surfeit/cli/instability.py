@@ -14,6 +14,7 @@ from surfeit.cli.flags import (
     Workers,
 )
 from surfeit.cli.folders import output_folder
+from surfeit.cli.initials import InitialOptions
 from surfeit.cli.names import published_recipe
 from surfeit.cli.options import Machine, Places, seeds_of
 from surfeit.cli.progress import telling
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _PLACES, _MACHINE, _OPTIONS = Places(), Machine(), RecipeOptions()
+_INITIALS = InitialOptions()
 
 
 def instability(
@@ -42,6 +44,7 @@ def instability(
     out: Out | None = None,
     quiet: Quiet = False,
     options: RecipeOptions = _OPTIONS,
+    initials: InitialOptions = _INITIALS,
     places: Places = _PLACES,
     machine: Machine = _MACHINE,
 ) -> None:
@@ -69,7 +72,7 @@ def instability(
     seeds = seeds_of(seed, replicates)
     recipe = options.applied_to(published_recipe(model, data))
     check_names(model, data)
-    builder = trainable(model)
+    builder = initials.applied_to(trainable(model))
     from surfeit.procedures.instability import (
         STABLE,
         InstabilityConfig,
@@ -88,7 +91,7 @@ def instability(
             f"--part-at holds step {max(part_at)}, but the training has {total} steps: give "
             "earlier steps, or more --steps"
         )
-    folder = out or folder_of("instability", model, data, label_noise)
+    folder = out or folder_of("instability", initials.named(model), data, label_noise)
     with output_folder(folder), telling(quiet) as teller:
         engine = engine_of(model, dataset, workers, teller, on=on)
         trunk, branch = (

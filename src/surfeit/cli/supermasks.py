@@ -14,6 +14,7 @@ from surfeit.cli.flags import (
     Workers,
 )
 from surfeit.cli.folders import output_folder
+from surfeit.cli.initials import InitialOptions
 from surfeit.cli.options import Carrying, Machine, Places, seeds_of
 from surfeit.cli.progress import telling
 from surfeit.cli.sizes import say_if_large
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from surfeit.procedures.supermasks import SupermaskConfig
 
 _PLACES, _MACHINE, _CARRYING = Places(), Machine(), Carrying()
+_INITIALS = InitialOptions()
 _ADVICE = "fewer --densities or --replicates write less"
 
 
@@ -46,6 +48,7 @@ def supermasks(
     on: EngineName = "local",
     out: Out | None = None,
     quiet: Quiet = False,
+    initials: InitialOptions = _INITIALS,
     places: Places = _PLACES,
     machine: Machine = _MACHINE,
     carrying: Carrying = _CARRYING,
@@ -59,6 +62,7 @@ def supermasks(
     Methods: mask-... from trained weights, learned-... with trained probabilities, rescaled-... the
     same with weights scaled up by what is removed; each on the initial weights and on constants
     with their signs. Then edge-popup on random constants, and the network trained without a mask.
+    Edge-popup draws constants of its own, whatever --initial says.
 
     Parameters
     ----------
@@ -80,9 +84,9 @@ def supermasks(
     """
     seeds = seeds_of(seed, replicates)
     check_names(model, data)
-    builder = trainable(model)
+    builder = initials.applied_to(trainable(model))
     config = _config(steps, epochs, range(1, levels + 1), densities)
-    folder = out or folder_of("supermasks", model, data, label_noise)
+    folder = out or folder_of("supermasks", initials.named(model), data, label_noise)
 
     from surfeit.procedures.supermasks import supermask_table
 
