@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from surfeit.core import Objective, cross_entropy, squared_error
 from surfeit.data import Dataset, from_tensors
-from surfeit.models import mlp
+from surfeit.models import builder_named, mlp
 
 from ..oracles import branches, images, plain, sequences
 
@@ -76,6 +76,11 @@ def _frozen() -> nn.Module:
     return network
 
 
+def _named(name: str, shape: tuple[int, ...]) -> Kind:
+    """A small network of the library."""
+    return Kind(f"`{name}`", lambda: builder_named(name)(input_shape=shape, classes=3), shape)
+
+
 def _u_shaped() -> nn.Module:
     return nn.Sequential(branches.UShaped(), nn.Flatten())
 
@@ -103,4 +108,8 @@ KINDS = (
         squared_error,
         1,
     ),
+    _named("resnet-8", (1, 4, 4)),
+    _named("densenet-7-2", (1, 4, 4)),
+    *(_named(f"mlp-6-5-{one}-batch", (5,)) for one in ("prelu", "absolute", "maxout")),
+    _named("mlp-6-5-radial", (5,)),
 )
