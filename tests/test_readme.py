@@ -1,5 +1,7 @@
-"""README's snippets, pasted one after another by someone in an empty folder."""
+"""Snippets as someone pastes them: README's one after another, those of some pages each alone."""
 
+import ast
+import builtins
 import os
 import re
 import shlex
@@ -11,6 +13,7 @@ import pytest
 
 README = Path(__file__).parents[1] / "README.md"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+PAGES = ("landscapes", "paths", "probes", "regularisation")
 NOT_HERE = ("view", "mnist")  # serves until it is stopped; its images are not installed
 
 pytestmark = pytest.mark.skipif(not README.is_file(), reason="the README is not installed")
@@ -67,6 +70,31 @@ def test_the_commands_run_and_print_what_is_said(place):
         if printed:
             assert done.stdout.startswith(printed.removesuffix("...")), words
     assert (place / "graph.html").stat().st_size > 100_000
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_pages_snippets_make_all_that_they_use(page):
+    text = (README.parent / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    snippets = [code for language, code in BLOCK.findall(text) if language == "python"]
+    assert snippets
+    for code in snippets:
+        assert unmade(code) == set(), code
+
+
+def unmade(code: str) -> set[str]:
+    """The names that a snippet reads and nothing in it makes."""
+    made, read = set(dir(builtins)), set()
+    for node in ast.walk(ast.parse(code)):
+        match node:
+            case ast.alias(name=name, asname=other):
+                made.add(other or name)
+            case ast.FunctionDef(name=name) | ast.arg(arg=name):
+                made.add(name)
+            case ast.Name(id=name, ctx=ast.Store()):
+                made.add(name)
+            case ast.Name(id=name):
+                read.add(name)
+    return read - made
 
 
 def surfeit(*words: str) -> list[str]:
