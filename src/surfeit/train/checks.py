@@ -158,8 +158,8 @@ def _far_data(split: Split, dtype: torch.dtype) -> str:
 def _far_weights(job: "Job") -> str:
     weights = {name: value for name, value in parameters(job.network).items() if value.numel()}
     sizes = {name: float(value.abs().max()) for name, value in weights.items()}
-    name = max(sizes, key=lambda name: sizes[name])
-    if not sizes[name] > _LARGE:
+    name = max(sizes, key=lambda name: sizes[name], default="")
+    if not name or not sizes[name] > _LARGE:
         return ""
     reach = f"The initial weights reach {sizes[name]:.3g} in size ({name})"
     if job.law is None or job.law.scale <= 1:
