@@ -1,7 +1,7 @@
 """Claims G1a to G2c on planted tables, and what the study trains and measures."""
 
 from dataclasses import replace
-from math import log10, sqrt
+from math import log, log10, sqrt
 
 import numpy as np
 import pyarrow as pa
@@ -174,6 +174,8 @@ def test_rows_are_measured_on_the_images_of_the_seed(tmp_path):
         ]
     )
     assert rows[1]["nonconvex"] == pytest.approx(nonconvex_share(grid, (0.5, 0.5)), abs=1e-9)
+    below = nonconvex_share(grid, (0.5, 0.5), level=log(10))
+    assert rows[1]["nonconvex_below"] == pytest.approx(below, abs=1e-9)
     run = lab.store.find(rows[-1]["run"])
     weights = {name: one for name, one in run.tensors().items() if one.dim() > 1}
     assert rows[-1]["norm"] == pytest.approx(sqrt(dot(weights, weights)))

@@ -1,15 +1,15 @@
 """What the study `residual_surfaces` measures, beside it so that judging anew measures nothing."""
 
 from collections.abc import Iterator
-from math import isnan, log
+from math import log
 from statistics import fmean
 from typing import Any
 
 from surfeit.core import Split, Streams, tensors_of
 from surfeit.data import Dataset
-from surfeit.landscape import Plane, basin_share, heights, nonconvex_share, random_direction
+from surfeit.landscape import Plane, basin_share, heights, random_direction
 from surfeit.store import Run
-from surfeit.studies._surfaces import pictures, shown_of
+from surfeit.studies._surfaces import pictures, rough_below, shown_of
 
 
 def at_the_end(
@@ -80,11 +80,10 @@ def _smoothness(
     run: Run, step: int, split: Split, guessing: float, points: int, planes: int
 ) -> dict[str, Any]:
     seen = list(pictures(run.model(step), split, run.config["seed"], points, planes))
-    rough = [nonconvex_share(grid, (apart, apart), level=guessing) for _, grid, apart in seen]
     return {
         "step": step,
         "loss": seen[0][0],
-        "nonconvex": None if any(map(isnan, rough)) else fmean(rough),
+        "nonconvex": rough_below(seen, guessing),
         "below": fmean(basin_share(grid, guessing) for _, grid, _ in seen),
     }
 

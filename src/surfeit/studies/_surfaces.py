@@ -2,8 +2,8 @@
 the surfaces themselves, which `residual_surfaces` measures in its own way."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from math import log10, prod, sqrt
+from collections.abc import Iterator, Sequence
+from math import isnan, log, log10, prod, sqrt
 from statistics import fmean
 from typing import Any
 
@@ -26,6 +26,9 @@ from surfeit.landscape import (
 from surfeit.models import Residual, Shape, blank, initialise_
 from surfeit.store import Run
 from surfeit.studies._fitting import examples
+
+Picture = tuple[float, np.ndarray, float]
+"""The loss at the origin, the losses on a grid around it, and how far its points are apart."""
 
 
 def block_chain(
@@ -89,27 +92,28 @@ def pictured(
         above: how far above the loss at the origin the basin reaches, in nats.
 
     Yields:
-        `loss, nonconvex` (share of inner points), `basin` (share of points), `test_accuracy`.
+        `loss, nonconvex` (share of inner points), `nonconvex_below` (of those at most as high as
+        guessing, `log classes`; None where a plane has none), `basin` (share of points),
+        `test_accuracy`.
 
     Source: Li et al. 2018, sections 4 and 6. Cost: planes · points² forward passes.
     """
-    seed, rough, wide, origin = run.config["seed"], [], [], 0.0
+    seed, guessing = run.config["seed"], log(dataset.classes)
     split = shown_of(dataset, images, shown, seed)
-    for origin, grid, step in pictures(run.model(), split, seed, points, planes):
-        rough.append(nonconvex_share(grid, (step, step)))
-        wide.append(basin_share(grid, origin + above))
+    seen = list(pictures(run.model(), split, seed, points, planes))
     yield {
-        "loss": origin,
-        "nonconvex": fmean(rough),
-        "basin": fmean(wide),
+        "loss": seen[0][0],
+        "nonconvex": fmean(nonconvex_share(grid, (step, step)) for _, grid, step in seen),
+        "nonconvex_below": rough_below(seen, guessing),
+        "basin": fmean(basin_share(grid, origin + above) for origin, grid, _ in seen),
         "test_accuracy": run.metrics()["test_accuracy"][-1].as_py(),
     }
 
 
 def pictures(
     model: nn.Module, split: Split, seed: int, points: int, planes: int
-) -> Iterator[tuple[float, np.ndarray, float]]:
-    """A network's filter-normalised surfaces: the loss at the origin, the grid, and its step.
+) -> Iterator[Picture]:
+    """A network's filter-normalised surfaces.
 
     Args:
         model: at the origin of all planes.
@@ -129,6 +133,12 @@ def pictures(
         found = heights(model, plane, [(0.0, 0.0), *places], split, statistics="recomputed")
         grid = np.array([one.loss for one in found[1:]]).reshape(points, points)
         yield found[0].loss, grid, axis[1] - axis[0]
+
+
+def rough_below(seen: Sequence[Picture], level: float) -> float | None:
+    """The mean share that is not convex of the points at most so high; None where one has none."""
+    shares = [nonconvex_share(grid, (step, step), level=level) for _, grid, step in seen]
+    return None if any(map(isnan, shares)) else fmean(shares)
 
 
 def lined(

@@ -238,7 +238,7 @@ def rows(config: Config, lab: Lab) -> Iterator[dict[str, Any]]:
         distance=config.distance,
         share=config.share,
     )
-    empty = dict.fromkeys(("chain", "batch", "decay", "nonconvex", "basin"))
+    empty = dict.fromkeys(("chain", "batch", "decay", "nonconvex", "nonconvex_below", "basin"))
     empty |= dict.fromkeys(("norm", "rise", "filter_rise"))
     for (name, seed), run in chains.items():
         yield {**empty, "chain": name, "seed": seed, **surfaces[name, seed][0], "run": run.key}
