@@ -161,6 +161,31 @@ def test_what_is_stopped_goes_on_and_gives_the_same_table(measured, monkeypatch)
     assert len(calls) == 7
 
 
+@pytest.mark.parametrize(("name", "kept"), [("heights", 5), ("eigenpairs", 1)])
+def test_of_slow_passes_and_curvatures_little_is_lost(name, kept, digits, tmp_path, monkeypatch):
+    model = initialise_(
+        nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 10)),
+        Streams(0).get("network"),
+    )
+    store, calls, real = Store(tmp_path), [], getattr(landscape_points, name)
+    run = train(model, digits, Recipe(lr=0.1, steps=2), store=store)
+
+    def stopping(*arguments, **options):
+        calls.append(len(arguments[2]) if name == "heights" else 1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(landscape_points, name, stopping)
+    config = replace(CONFIG, points=7, curvature=0 if name == "heights" else 2)
+    options = {"objective": cross_entropy, "store": store, "engine": InProcess()}
+    with pytest.raises(KeyboardInterrupt):
+        landscape([run], digits, config, **options)
+    found = landscape([run], digits, config, **options)
+    assert calls[:2] == [kept] * 2  # what the first call gave is kept, and what was begun is lost
+    assert sum(calls) == kept + (50 if name == "heights" else found.convexity.num_rows)
+
+
 def test_workers_give_what_this_process_gives(measured, tmp_path):
     here = measured([0])
     there = measured([0], engine=Local(2), store=Store(tmp_path / "other"))

@@ -64,7 +64,7 @@ def landscape(
     """Draw the loss around a network's weights, along its training, or between networks.
 
     Writes OUT/landscape.svg, .png, .pdf, a page with surfaces that turn (OUT/landscape.html) and
-    tables; prints what is seen in numbers. Points are kept a few rows at a time: stopped with
+    tables; prints what is seen in numbers. Points are kept a few at a time: stopped with
     Ctrl-C, the same command goes on. Masked weights and frozen parameters do not move.
 
     Parameters

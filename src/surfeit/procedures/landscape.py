@@ -1,7 +1,8 @@
-"""A run's loss along lines and on planes, measured row by row, kept, and gone on with."""
+"""A run's loss along lines and on planes, measured piece by piece, kept, and gone on with."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Literal, get_args
 
 import pyarrow as pa
@@ -27,7 +28,8 @@ from surfeit.train import Numerics
 
 Directions = Literal["filter", "layer", "gaussian", "trajectory", "between"]
 _RANDOM = ("filter", "layer", "gaussian")
-_PARTS = 8  # into which a surface is cut where a pass is short, so that little is lost with one
+_PARTS = 8  # into which a picture is cut where a pass is short, so that little is lost with one
+_PIECE = 5  # points, where a pass is long: the network is built anew for them, 0.05 of a pass
 
 _KEYS = [("network", pa.int64()), ("run", pa.string())]
 _PLACE = [("first", pa.float64()), ("second", pa.float64())]
@@ -181,8 +183,8 @@ def landscape(
 ) -> Landscape:
     """The loss on a line or plane through a run's weights, or through several runs'.
 
-    Points are measured a few rows at a time, side by side where the engine can, and kept in the
-    store: stopped at any moment, the same call goes on with the rows that are missing.
+    Points are measured a few at a time, side by side where the engine can, and kept in the store:
+    stopped at any moment, the same call goes on with the points that are missing.
 
     >>> found = landscape([run], load("mnist"), objective=cross_entropy)
     >>> found.heights, found.remarks
@@ -224,13 +226,11 @@ def landscape(
         _check_takes(scene.model, group[0], dataset)
     axes = _axes(found, config, config.points)
     work = _Work(groups, dataset, chosen, objective, into, numerics)
-    places = _rows(axes)
-    slow = any(one.kind.endswith("convolution") for one in layers(found[0].model).values())
-    size = max(1, -(-len(places) // _PARTS)) if config.dimensions == 1 or not slow else 1
-    tasks = work.tasks(height_rows, places, size, examples=config.examples)
-    coarse = _rows(_axes(found, config, config.curvature)) if config.curvature else []
+    size = _at_once(found[0].model, config)
+    tasks = work.tasks(height_rows, _places(axes), size, examples=config.examples)
+    coarse = _places(_axes(found, config, config.curvature)) if config.curvature else []
     bent = work.tasks(convexity_rows, coarse, 1, examples=config.curvature_examples)
-    middle = [[[0.0] * config.dimensions]]
+    middle = [[0.0] * config.dimensions]
     alone = work.tasks(height_rows, middle, 1, examples=config.examples)
     origins = {("origin", number): one for number, one in enumerate(alone.values())}
     measured = work.measured(tasks | bent | origins, store, engine, progress)
@@ -280,11 +280,17 @@ def _reach(scene: Scene, config: LandscapeConfig) -> float:
     return float(f"{scene.length:.2g}") if config.directions == "gaussian" else 1.0
 
 
-def _rows(axes: tuple[tuple[float, ...], ...]) -> list[list[list[float]]]:
-    """The places of a grid, a row along the second axis after another; of a line one by one."""
-    if len(axes) == 1:
-        return [[[a]] for a in axes[0]]
-    return [[[a, b] for b in axes[1]] for a in axes[0]]
+def _places(axes: tuple[tuple[float, ...], ...]) -> list[list[float]]:
+    """The places of a grid, a row along the second axis after another."""
+    return [list(place) for place in product(*axes)]
+
+
+def _at_once(model: nn.Module, config: LandscapeConfig) -> int:
+    """Points that are measured, and kept, together: whole rows where a pass is short."""
+    if any(one.kind.endswith("convolution") for one in layers(model).values()):
+        return _PIECE
+    rows = -(-config.points // _PARTS)
+    return rows if config.dimensions == 1 else rows * config.points
 
 
 @dataclass(frozen=True, kw_only=False, eq=False)
@@ -299,9 +305,9 @@ class _Work:
     numerics: Numerics
 
     def tasks(
-        self, function: Any, rows: list[list[list[float]]], size: int, *, examples: int
+        self, function: Any, places: list[list[float]], size: int, *, examples: int
     ) -> dict[Hashable, Measurement]:
-        """A measurement for so many rows of each network, by network, function and place."""
+        """A measurement for so many places of each network, by network, function and start."""
         judge = objective_to_json(self.objective)
         return {
             (number, function.__name__, start): Measurement(
@@ -311,13 +317,13 @@ class _Work:
                 arguments={
                     "chosen": self.chosen,
                     "examples": examples,
-                    "places": [place for row in rows[start : start + size] for place in row],
+                    "places": places[start : start + size],
                     "objective": judge,
                     "numerics": self.numerics,
                 },
             )
             for number, group in enumerate(self.groups)
-            for start in range(0, len(rows), size)
+            for start in range(0, len(places), size)
         }
 
     def measured(
