@@ -50,7 +50,7 @@ def test_two_networks_have_a_row_each_and_files(root, keys, tmp_path, capsys):
     assert call("landscape", keys["mlp 0"], keys["wide"], *arguments, "--root", root) == 0
     printed = capsys.readouterr()
     rows = [line.split("\t") for line in printed.out.splitlines()]
-    assert rows[0][:4] == ["network", "loss at the origin", "least", "largest"]
+    assert rows[0][:4] == ["network", "loss at the origin", "least loss", "largest loss"]
     assert [row[0].split()[-1] for row in rows[1:]] == [keys["mlp 0"][:8], keys["wide"][:8]]
     assert rows[1][4] == "0 of 9"
     assert all(row[column].endswith(" %") for row in rows[1:] for column in (5, 6, 7))
@@ -77,8 +77,22 @@ def test_json_has_every_point(root, keys, tmp_path, capsys):
     record = json.loads(printed.out)
     assert [row["first"] for row in record["heights"]] == [-1, 0, 1]
     assert record["settings"]["split"] == "test"
-    assert record["networks"][0]["nonconvex"] is None
+    assert record["networks"][0]["nonconvex_share"] is None
     assert record["convexity"] == []
+    told = (Path(__file__).parents[2] / "docs" / "landscapes.md").read_text(encoding="utf-8")
+    for name in record["networks"][0].keys() - {"name"} | record.keys():
+        assert f"`{name}`" in told
+
+
+def test_every_column_of_the_table_is_explained(capsys):
+    from surfeit.cli.landscape import _COLUMNS
+
+    told = (Path(__file__).parents[2] / "docs" / "landscapes.md").read_text(encoding="utf-8")
+    for name in _COLUMNS[1:]:
+        assert name in told
+    assert call("landscape", "--help") == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "the median, over its points, of the convexity lost" in words
 
 
 def test_without_out_it_writes_into_this_folder(root, keys, tmp_path, monkeypatch, capsys):

@@ -96,7 +96,7 @@ def test_the_loss_at_the_origin_is_the_runs_own_wherever_the_grid_lies(measured,
     own = [evaluate(run.model(), run.tensors(), examples(digits)).loss for run in runs[1][:2]]
     found = measured([0, 1], replace(CONFIG, points=2))
     assert found.origins == pytest.approx(own, rel=1e-5)
-    assert numbers_of(found, 1).origin == found.origins[1]
+    assert numbers_of(found, 1).origin_loss == found.origins[1]
     assert not np.isclose(found.heights["loss"].to_numpy(), own[0], rtol=1e-3).any()
     line = measured([0, 1], replace(CONFIG, directions="between", dimensions=1, points=4))
     assert line.origins == pytest.approx(own[:1], rel=1e-5)

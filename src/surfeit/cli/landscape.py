@@ -25,12 +25,12 @@ _PLACES, _MACHINE = Places(), Machine()
 _COLUMNS = (
     "network",
     "loss at the origin",
-    "least",
-    "largest",
-    "not finite",
-    "not convex here",
+    "least loss",
+    "largest loss",
+    "points not finite",
+    "picture not convex",
     "convexity lost",
-    "lost in the picture",
+    "convexity lost in the picture",
 )
 
 
@@ -66,6 +66,11 @@ def landscape(
     Writes OUT/landscape.svg, .png, .pdf, a page with surfaces that turn (OUT/landscape.html) and
     tables; prints what is seen in numbers. Points are kept a few at a time: stopped with
     Ctrl-C, the same command goes on. Masked weights and frozen parameters do not move.
+
+    Printed, a row a network: the loss at the origin, the least and the largest of the picture, and
+    at how many points it is not finite; the share of the inner points at which the picture itself
+    is not convex; and with --curvature the median, over its points, of the convexity lost,
+    |smallest| / largest eigenvalue: in all directions, and in the picture's own.
 
     Parameters
     ----------
@@ -181,14 +186,14 @@ def _cells(name: str, one: "Numbers") -> tuple[str, ...]:
     def share(value: float | None) -> str:
         return "–" if value is None else f"{100 * value:.1f} %"
 
-    losses = (one.origin, one.least, one.most)
+    losses = (one.origin_loss, one.least_loss, one.largest_loss)
     return (
         name,
         *(f"{loss:.4g}" for loss in losses),
-        f"{one.holes} of {one.points}",
-        share(one.nonconvex),
-        share(one.lost),
-        share(one.plane_lost),
+        f"{one.not_finite} of {one.points}",
+        share(one.nonconvex_share),
+        share(one.convexity_lost),
+        share(one.plane_convexity_lost),
     )
 
 

@@ -16,29 +16,29 @@ class Numbers:
     """What is said of one network's picture.
 
     Args:
-        origin: the loss at the origin; NaN if it is not finite.
-        least, most: the ends of the finite losses; NaN where none is.
-        holes: points where an output is not finite.
+        origin_loss: at the origin; NaN if it is not finite.
+        least_loss, largest_loss: the ends of the finite losses; NaN where none is.
         points: of the picture.
-        nonconvex: the share of inner points where the picture's own surface loses more than a
+        not_finite: at how many of them an output is not finite.
+        nonconvex_share: the share of inner points where the picture's own surface loses more than a
             tenth of its convexity; None on a line or a plane of fewer than three points a side.
-        lost: the median of the convexity lost in all directions; None where not measured.
-        plane_lost: the same in the picture's own directions.
-        hidden: at how many points of the coarse grid the picture looks convex (a hundredth lost
-            at most) and the loss is not; None where not measured.
-        bent: of how many points the curvature is known.
+        curvature_points: of how many points of the coarse grid the curvature is known.
+        convexity_lost: the median over them, in all directions; None where not measured.
+        plane_convexity_lost: the same in the picture's own directions.
+        seemingly_convex: at how many of them the picture looks convex (a hundredth lost at most)
+            and the loss is not; None where not measured.
     """
 
-    origin: float
-    least: float
-    most: float
-    holes: int
+    origin_loss: float
+    least_loss: float
+    largest_loss: float
     points: int
-    nonconvex: float | None
-    lost: float | None
-    plane_lost: float | None
-    hidden: int | None
-    bent: int
+    not_finite: int
+    nonconvex_share: float | None
+    curvature_points: int
+    convexity_lost: float | None
+    plane_convexity_lost: float | None
+    seemingly_convex: int | None
 
 
 _CONVEX = 0.01
@@ -55,22 +55,24 @@ def numbers_of(found: Landscape, network: int) -> Numbers:
         if row["network"] == network
         and None not in (row["convexity_lost"], row["plane_convexity_lost"])
     ]
-    hidden = sum(row["plane_convexity_lost"] <= _CONVEX < row["convexity_lost"] for row in known)
+    seeming = sum(row["plane_convexity_lost"] <= _CONVEX < row["convexity_lost"] for row in known)
     return Numbers(
-        origin=found.origins[network],
-        least=float(finite.min()) if len(finite) else math.nan,
-        most=float(finite.max()) if len(finite) else math.nan,
-        holes=len(losses) - len(finite),
+        origin_loss=found.origins[network],
+        least_loss=float(finite.min()) if len(finite) else math.nan,
+        largest_loss=float(finite.max()) if len(finite) else math.nan,
         points=len(losses),
-        nonconvex=_nonconvex(found, network),
-        lost=median(row["convexity_lost"] for row in known) if known else None,
-        plane_lost=median(row["plane_convexity_lost"] for row in known) if known else None,
-        hidden=hidden if known else None,
-        bent=len(known),
+        not_finite=len(losses) - len(finite),
+        nonconvex_share=_nonconvex_share(found, network),
+        curvature_points=len(known),
+        convexity_lost=median(row["convexity_lost"] for row in known) if known else None,
+        plane_convexity_lost=(
+            median(row["plane_convexity_lost"] for row in known) if known else None
+        ),
+        seemingly_convex=seeming if known else None,
     )
 
 
-def _nonconvex(found: Landscape, network: int) -> float | None:
+def _nonconvex_share(found: Landscape, network: int) -> float | None:
     if len(found.axes) < 2 or min(map(len, found.axes)) < 3:
         return None
     a, b, values = grid(found.heights, network, "loss")

@@ -78,10 +78,12 @@ def _top(
 
 def _sentence(one: Numbers, name: str) -> str:
     who = f"{name}: " if name else ""
-    first = f"{who}the loss is {_number(one.origin)} at the origin"
+    first = f"{who}the loss is {_number(one.origin_loss)} at the origin"
     first = first[0].upper() + first[1:] if not name else first
-    reach = f"and reaches from {_number(one.least)} to {_number(one.most)}"
-    holes = f", and is not finite at {one.holes} of {one.points} points" if one.holes else ""
+    reach = f"and reaches from {_number(one.least_loss)} to {_number(one.largest_loss)}"
+    holes = (
+        f", and is not finite at {one.not_finite} of {one.points} points" if one.not_finite else ""
+    )
     return f"{first} {reach}{holes}."
 
 
@@ -126,8 +128,8 @@ def _viewer(found: Landscape, names: Sequence[str], every: Sequence[Numbers]) ->
 def _alternative(name: str, one: Numbers, found: Landscape) -> str:
     first, second = found.axes
     shape = ""
-    if one.nonconvex is not None:
-        shape = f" {one.nonconvex:.0%} of its inner points are not convex."
+    if one.nonconvex_share is not None:
+        shape = f" {one.nonconvex_share:.0%} of its inner points are not convex."
     return (
         f"Loss surface of {name} over {len(first)} by {len(second)} points, first direction "
         f"{_number(first[0])} to {_number(first[-1])}, second {_number(second[0])} to "
@@ -139,7 +141,7 @@ def _seen(found: Landscape, every: Sequence[Numbers]) -> str:
     words = "All networks in one scale. " if len(every) > 1 else ""
     if len(found.axes) == 2:
         words += "Contours, and the same surface from one side. "
-    return words + "Hatched: not finite." if any(one.holes for one in every) else words.strip()
+    return words + "Hatched: not finite." if any(one.not_finite for one in every) else words.strip()
 
 
 def _figure(drawings: Mapping[str, str], name: str, caption: str) -> str:
@@ -157,12 +159,13 @@ def _convexity(
     said = "".join(
         html.paragraph(
             (f"{name}: " if len(names) > 1 else "")
-            + f"at {one.hidden} of {one.bent} points the picture looks convex and the loss is not. "
-            f"In the median {_share(one.lost)} of the convexity is lost in all directions, "
-            f"{_share(one.plane_lost)} in the picture's own."
+            + f"at {one.seemingly_convex} of {one.curvature_points} points the picture looks "
+            f"convex and the loss is not. In the median {_share(one.convexity_lost)} of the "
+            f"convexity is lost in all directions, {_share(one.plane_convexity_lost)} in the "
+            "picture's own."
         )
         for name, one in zip(names, every, strict=True)
-        if one.bent
+        if one.curvature_points
     )
     caption = (
         "|λ min| / λ max of the Hessian, left in all directions, right in the two of the picture: "
