@@ -36,7 +36,7 @@ def root(tmp_path_factory) -> Path:
 def truth(root) -> torch.Tensor:
     """Its eigenvalues on 50 training images, in descending order."""
     (run,) = Store(root).runs()
-    examples = load("digits").train.some(50, Streams(0).get("curvature", "examples"))
+    examples = load("digits").train.some(50, Streams(0).get("landscape", "examples"))
     matrix = dense(hessian(LossSurface.of(run.model().double(), examples, cross_entropy)))
     return torch.linalg.eigvalsh(matrix).flip(0)
 

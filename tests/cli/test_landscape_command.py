@@ -69,6 +69,18 @@ def test_two_networks_have_a_row_each_and_files(root, keys, tmp_path, capsys):
     assert float(rows[1][1]) == pytest.approx(expected, rel=1e-3)
 
 
+def test_curvature_at_the_origin_is_what_the_other_commands_find(root, keys, tmp_path, capsys):
+    common = ("--examples", "40", "--seed", "2", "--json", "--quiet", "--root", root)
+    own = ("--points", "3", "--curvature", "3", "--curvature-examples", "40", "--on", "here")
+    assert call("landscape", keys["mlp 0"], *own, *common, "--out", tmp_path / "out") == 0
+    middle = json.loads(capsys.readouterr().out)["convexity"][4]
+    assert call("curvature", keys["mlp 0"], "--k", "1", "--smallest", "0", *common) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (middle["first"], middle["second"]) == (0, 0)
+    assert middle["loss"] == pytest.approx(record["loss"], rel=1e-5)
+    assert middle["largest"] == pytest.approx(record["eigenvalues"][0]["eigenvalue"], rel=0.01)
+
+
 def test_json_has_every_point(root, keys, tmp_path, capsys):
     options = ("--line", "--split", "test", "--json", "--quiet", "--out", tmp_path / "out")
     assert call("landscape", keys["mlp 0"], *SMALL, *options, "--root", root) == 0

@@ -62,7 +62,7 @@ def test_numbers_are_those_of_the_dense_hessian_of_the_weights_that_are_left(
     run, dataset, measured, provenance
 ):
     found = summarise(measured, provenance, CONFIG)["curvature"]
-    split = dataset.train.some(50, Streams(0).get("report", "curvature", "examples"))
+    split = dataset.train.some(50, Streams(0).get("landscape", "examples"))
     surface = LossSurface.of(run.model(), split, mask=run.mask_at())
     exact = np.linalg.eigvalsh(dense(hessian(surface)).numpy())[::-1]
     assert found["parameters"] == len(exact) == 5 * 6 - 4 + 5 + 3 * 5 + 3

@@ -91,7 +91,7 @@ def curvature(
     into = places.network_of(model, dataset)
 
     from surfeit.core import Streams, converted_
-    from surfeit.curvature import LossSurface, gauss_newton, hessian
+    from surfeit.curvature import LossSurface, gauss_newton, hessian, loss_examples
     from surfeit.curvature import curvature as measured
     from surfeit.curvature.measure import STEPS
     from surfeit.store.writable import check_writable
@@ -102,7 +102,7 @@ def curvature(
         if step is None:
             say_if_unfinished(found, teller)
         say_if_other_data(found, dataset, teller)
-        chosen = dataset.splits[split].some(examples, Streams(seed).get("curvature", "examples"))
+        chosen = loss_examples(dataset.splits[split], examples, seed=seed)
         surface = LossSurface.of(
             converted_(found.model(step, into=into), machine.device),
             chosen.to(machine.device),

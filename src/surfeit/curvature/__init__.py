@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from surfeit.curvature.density import Density, spectral_density
     from surfeit.curvature.eigenpairs import Eigenpairs, eigenpairs
     from surfeit.curvature.estimate import Estimate
+    from surfeit.curvature.examples import loss_examples
     from surfeit.curvature.krylov import Krylov, Ritz
     from surfeit.curvature.measure import Curvature, curvature
     from surfeit.curvature.noise import GradientNoise, batch_share, gradient_noise
@@ -52,6 +53,7 @@ __all__ = [
     "hutch_plus_plus",
     "hutchinson",
     "largest_nonuniformity",
+    "loss_examples",
     "measured_ascent",
     "predicted_change",
     "spectral_density",

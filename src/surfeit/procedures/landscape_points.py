@@ -20,7 +20,7 @@ from surfeit.core import (
     parameters,
 )
 from surfeit.core.objective import objective_from_json
-from surfeit.curvature import LossSurface, eigenpairs, hessian
+from surfeit.curvature import LossSurface, eigenpairs, hessian, loss_examples
 from surfeit.data import Dataset
 from surfeit.landscape import (
     Height,
@@ -153,7 +153,7 @@ def height_rows(
     Args:
         operands: the runs, and the data set.
         chosen: the plane.
-        examples: of the split, at most; the stream ("landscape", "examples") of the seed draws.
+        examples: of the split, at most; `loss_examples` of the seed.
         places: coordinates.
         objective: as `objective_to_json` has it.
         numerics: device, threads and precision.
@@ -270,9 +270,7 @@ def _placed(
     *runs, dataset = operands
     assert isinstance(dataset, Dataset)
     scene = scene_of(*runs, chosen=chosen, into=into)
-    drawn = dataset.splits[chosen.split].some(
-        examples, Streams(chosen.seed).get("landscape", "examples")
-    )
+    drawn = loss_examples(dataset.splits[chosen.split], examples, seed=chosen.seed)
     if numerics.device != "cpu":
         scene = _moved(scene, numerics.device)
     return scene, drawn.to(numerics.device), objective_from_json(objective)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from surfeit.core import Streams, one_thread
-from surfeit.curvature import Curvature, LossSurface, curvature, hessian
+from surfeit.curvature import Curvature, LossSurface, curvature, hessian, loss_examples
 from surfeit.curvature.measure import DENSITY, EIGENVALUES, Told
 from surfeit.report import html
 from surfeit.report.config import ReportConfig
@@ -73,9 +73,7 @@ def measure_curvature(
     Cost: some 90 products of the Hessian with a vector for the eigenvalues, 300 for the density;
     with 1,000 images half a minute for LeNet-300-100 on one core.
     """
-    streams = Streams(config.seed)
-    drawn = streams.get("report", "curvature", "examples")
-    split = network.dataset.train.some(config.curvature_examples, drawn)
+    split = loss_examples(network.dataset.train, config.curvature_examples, seed=config.seed)
     try:
         surface = LossSurface.of(network.model, split, network.worth.objective, mask=mask)
         largest = min(_LARGEST, surface.size)
@@ -83,7 +81,7 @@ def measure_curvature(
             hessian(surface),
             largest=largest,
             smallest=min(1, surface.size - largest),
-            streams=streams,
+            streams=Streams(config.seed),
             progress=_told(tell),
         )
     except ValueError as error:  # as where the network draws at random
