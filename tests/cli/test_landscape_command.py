@@ -158,7 +158,7 @@ def test_the_page_asks_for_nothing_and_names_escape(root, keys, tmp_path):
     from surfeit.core import cross_entropy
     from surfeit.execute import InProcess
     from surfeit.procedures.landscape import LandscapeConfig, landscape
-    from surfeit.report.landscape import render
+    from surfeit.report.landscape import Drawing, render
 
     run = Store(root).find(keys["mlp 0"])
     config = LandscapeConfig(points=3, examples=20)
@@ -170,7 +170,7 @@ def test_the_page_asks_for_nothing_and_names_escape(root, keys, tmp_path):
         store=Store(tmp_path),
         engine=InProcess(),
     )
-    page = render(found, ["</script><b>"], {"landscape": "<svg ></svg>"}, data="<i>")
+    page = render(found, ["</script><b>"], {"landscape": Drawing(svg="<svg ></svg>")}, data="<i>")
     assert "default-src 'none'" in page
     assert "</script><b>" not in page
     assert "<i>" not in page.replace("<i></i>", "")

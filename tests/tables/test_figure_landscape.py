@@ -1,11 +1,14 @@
 """Figures of landscapes, from planted tables."""
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from matplotlib.colors import LogNorm
 
-from surfeit.tables.figures import landscape
+from surfeit.tables.figures import landscape, save
+from surfeit.tables.figures.readout import pieces
 
 SCHEMA = pa.schema(
     [
@@ -127,3 +130,34 @@ def test_convexity_of_all_directions_stands_beside_the_pictures():
     flat = table.set_column(2, "second", pa.array([None] * 4, pa.float64()))
     curves = landscape.convexity_figure(flat, names=["a"], labels=("x", ""))
     assert len(curves.axes[0].lines) == 2
+
+
+@pytest.mark.parametrize("networks", [1, 2])
+def test_pieces_hold_each_panel_whole_and_the_bar_of_its_row(networks, tmp_path):
+    names = ["one", "two"][:networks]
+    heights = plane(networks)
+    linear = pa.array([0.7 + 1.45 * value for value in heights["loss"].to_pylist()])
+    heights = heights.set_column(3, "loss", linear)
+    drawing = landscape.figure(heights, PATH.empty_table(), names=names, labels=("first", "second"))
+    svg = save(drawing, tmp_path, "drawing")["svg"].read_text(encoding="utf-8")
+    found = pieces(drawing)
+    assert [len(piece) for piece in found] == [2, 1] * networks  # contours with the bar, a surface
+    (at,) = re.findall(r'x="([\d.]+)" y="[\d.]+" transform="rotate\(-90[^>]*>loss<', svg)
+    for left, _, width, _ in (piece[1] for piece in found if len(piece) == 2):
+        assert left < float(at) < left + width - 1  # the bar's words hang to the left of there
+    for (left, top, width, height), *_ in found:
+        assert 0 <= left < left + width <= 504
+        assert 0 <= top < top + height <= 72 * drawing.get_figheight()
+
+
+def test_a_legend_is_a_piece_and_a_title_over_a_bar_makes_one_piece_of_both(tmp_path):
+    drawing = landscape.figure(
+        line(2), PATH.empty_table(), names=["one", "two"], labels=("first", "")
+    )
+    save(drawing, tmp_path, "drawing")
+    assert [len(piece) for piece in pieces(drawing)] == [1, 1, 1]
+    drawing = landscape.figure(
+        plane(1), PATH.empty_table(), names=["long " * 12], labels=("first", "second")
+    )
+    save(drawing, tmp_path, "drawing")
+    assert [len(piece) for piece in pieces(drawing)] == [1, 1]

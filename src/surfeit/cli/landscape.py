@@ -227,18 +227,19 @@ def _plain(value: object) -> object:
 
 
 def _write(answer: "Landscape", names: list[str], data: str, folder: Path, teller: Teller) -> None:
-    from surfeit.report.landscape import drawings, render
+    from surfeit.report.landscape import Drawing, drawings, render
     from surfeit.store import write_atomically
     from surfeit.tables.figures import save
+    from surfeit.tables.figures.readout import pieces
 
     tables = {"heights": answer.heights, "path": answer.path}
     if answer.convexity.num_rows:
         tables["convexity"] = answer.convexity
     with placed_together(folder) as building:
-        drawn = {
-            name: save(drawing, building, name)["svg"].read_text(encoding="utf-8")
-            for name, drawing in drawings(answer, names).items()
-        }
+        drawn = {}
+        for name, drawing in drawings(answer, names).items():
+            svg = save(drawing, building, name)["svg"].read_text(encoding="utf-8")
+            drawn[name] = Drawing(svg=svg, pieces=pieces(drawing))
         page = render(answer, names, drawn, data=data)
         write_atomically(building / "landscape.html", page.encode(), sync=False)
         for name, table in tables.items():

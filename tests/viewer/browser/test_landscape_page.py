@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from surfeit.procedures.landscape import CONVEXITY, HEIGHTS, PATH, Landscape, LandscapeConfig
-from surfeit.report.landscape import render
+from surfeit.report.landscape import Drawing, render
 
 pytestmark = [pytest.mark.browser]
 AXIS = (-1.0, -0.5, 0.0, 0.5, 1.0)
@@ -42,7 +42,9 @@ def written(tmp_path_factory):
         origins=(0.1, 0.2),
         remarks=(),
     )
-    drawings = {"landscape": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"></svg>'}
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9"/></svg>'
+    pieces = (((0, 0, 4, 4), (8, 0, 1, 4)), ((4, 0, 4, 4), (8, 0, 1, 4)))
+    drawings = {"landscape": Drawing(svg=svg, pieces=pieces)}
     written = tmp_path_factory.mktemp("landscape") / "landscape.html"
     written.write_text(render(found, ["one", "two"], drawings, data="planted"), encoding="utf-8")
     return written
@@ -145,3 +147,21 @@ def test_it_fits_a_small_screen_in_both_schemes(new_page, written, scheme):
     expect(page.locator("#spin")).to_be_hidden()  # motion is reduced in these tests
     box = page.locator(".solid canvas").first.bounding_box()
     assert box["width"] > 330
+
+
+@pytest.mark.parametrize(("width", "pieces"), [(390, True), (1024, False), (1440, False)])
+def test_on_a_narrow_screen_the_figures_panels_stand_one_below_the_other(
+    new_page, written, width, pieces
+):
+    page = new_page(viewport={"width": width, "height": 844})
+    page.goto(written.as_uri())
+    sheet, panels = page.locator("#figure .sheet"), page.locator("#figure .pieces > svg")
+    assert sheet.evaluate("sheet => sheet.scrollWidth - sheet.clientWidth") == 0
+    boxes = [panel.bounding_box() for panel in panels.all()]
+    if not pieces:
+        assert boxes == [None, None]
+        assert page.locator("#figure .sheet > svg").bounding_box()["width"] > 800
+        return
+    assert boxes[1]["y"] >= boxes[0]["y"] + boxes[0]["height"]
+    assert min(box["width"] for box in boxes) > 330
+    assert page.locator("#figure .sheet > svg").bounding_box()["width"] == 0

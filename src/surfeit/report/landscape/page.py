@@ -11,6 +11,7 @@ from surfeit.procedures.landscape import Landscape
 from surfeit.report import html
 from surfeit.report.landscape.figures import kind_of, labels_of
 from surfeit.report.landscape.numbers import Numbers, numbers_of
+from surfeit.report.landscape.pieces import Drawing, in_pieces
 from surfeit.viewer.embed import plain_script, policy
 
 _MOST_CELLS = 9  # a side of the table that says what the picture shows
@@ -21,14 +22,14 @@ _CAUTION = (
 
 
 def render(
-    found: Landscape, names: Sequence[str], drawings: Mapping[str, str], *, data: str
+    found: Landscape, names: Sequence[str], drawings: Mapping[str, Drawing], *, data: str
 ) -> str:
     """The page of a landscape as one HTML document that can reach no address.
 
     Args:
         found: what was measured.
         names: what each network is called, in their order.
-        drawings: SVG texts by name, as `drawings` draws them.
+        drawings: the saved figures by name, as `drawings` draws them.
         data: the name of the data set.
     """
     own = files("surfeit.report.landscape")
@@ -144,22 +145,24 @@ def _seen(found: Landscape, every: Sequence[Numbers]) -> str:
     return words + "Hatched: not finite." if any(one.not_finite for one in every) else words.strip()
 
 
-def _figure(drawings: Mapping[str, str], name: str, caption: str) -> str:
+def _figure(drawings: Mapping[str, Drawing], name: str, caption: str) -> str:
     label = f"Figure of the {name}; its numbers stand in the table below"
-    drawing = html.inline_svg(drawings[name], prefix=name, label=label)
-    return html.figure(drawing, caption)
+    return html.figure(in_pieces(drawings[name], prefix=name, label=label), caption)
 
 
 def _convexity(
-    found: Landscape, drawings: Mapping[str, str], names: Sequence[str], every: Sequence[Numbers]
+    found: Landscape,
+    drawings: Mapping[str, Drawing],
+    names: Sequence[str],
+    every: Sequence[Numbers],
 ) -> str:
     if "convexity" not in drawings:
         words = "Not measured here: --curvature 7 measures it on a grid of 7 points a side."
         return html.section("convexity", "What the picture hides", html.paragraph(words))
     said = "".join(
         html.paragraph(
-            (f"{name}: " if len(names) > 1 else "")
-            + f"at {one.seemingly_convex} of {one.curvature_points} points the picture looks "
+            (f"{name}: at" if len(names) > 1 else "At")
+            + f" {one.seemingly_convex} of {one.curvature_points} points the picture looks "
             f"convex and the loss is not. In the median {_share(one.convexity_lost)} of the "
             f"convexity is lost in all directions, {_share(one.plane_convexity_lost)} in the "
             "picture's own."

@@ -70,8 +70,8 @@ def convexity_figure(
                 panel.set(xlabel=labels[0], ylabel=labels[1])
                 panel.set_title(f"{name}: {words}" if len(names) > 1 else words.capitalize())
                 panel.grid(visible=False)
-        bar = drawing.colorbar(ScalarMappable(norm, "cividis"), ax=axes, shrink=0.9)
-        bar.set_label("convexity lost, |λ min| / λ max")
+            bar = drawing.colorbar(ScalarMappable(norm, "cividis"), ax=axes[number], shrink=0.9)
+            bar.set_label("convexity lost, |λ min| / λ max")
     return drawing
 
 

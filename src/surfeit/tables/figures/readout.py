@@ -1,6 +1,7 @@
 """What a page needs to show a saved figure panel by panel, and to read values off its curves."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.scale import SymmetricalLogTransform
 from matplotlib.transforms import Bbox
+
+from surfeit.tables.figures.style import style
 
 Box = tuple[float, float, float, float]  # left, top, width, height, in the SVG's units
 _POINTS = 72  # an inch: the SVG's units
@@ -105,15 +108,66 @@ def readout(figure: Figure) -> Readout:
     Args:
         figure: as `save` left it.
     """
+    with _measured(figure):
+        return _read(figure)
+
+
+def pieces(figure: Figure) -> tuple[tuple[Box, ...], ...]:
+    """Where a figure's panels lie, once it was saved, in the order in which they were made.
+
+    A flat panel is followed by the colour bars of its row; behind the panels comes the legend.
+
+    Args:
+        figure: as `save` left it.
+    """
+    with _measured(figure):
+        bars = [_with_margin(_box(figure, _tight(axes))) for axes in figure.axes if _is_bar(axes)]
+        panels = [axes for axes in figure.axes if not _is_bar(axes)]
+        boxes = [_with_margin(_box(figure, _tight(axes))) for axes in panels]
+        legends = [_with_margin(_box(figure, one.get_window_extent())) for one in figure.legends]
+    found = [
+        _apart((box, *(bar for bar in bars if axes.name != "3d" and _is_beside(bar, box))))
+        for axes, box in zip(panels, boxes, strict=True)
+    ]
+    return (*found, *((legend,) for legend in legends))
+
+
+@contextmanager
+def _measured(figure: Figure) -> Iterator[None]:
+    """While in force, the figure's parts lie as in its SVG."""
     dpi = figure.dpi
     figure.set_dpi(_POINTS)
     try:
-        # Unhinted, words are as wide as in the SVG. More dots would take 100 MB a figure.
-        with mpl.rc_context({"text.hinting": "none"}):
+        # Unhinted, words are as wide as in the SVG. More dots would take 100 MB a figure. How many
+        # ticks an axis has follows from the style.
+        with style(), mpl.rc_context({"text.hinting": "none"}):
             figure.draw_without_rendering()  # until then legends lie as in the last file
-            return _read(figure)
+            yield
     finally:
         figure.set_dpi(dpi)
+
+
+def _is_bar(axes: Axes) -> bool:
+    return axes.get_label() == "<colorbar>"
+
+
+def _is_beside(bar: Box, panel: Box) -> bool:
+    return bar[1] <= panel[1] + panel[3] / 2 <= bar[1] + bar[3]
+
+
+def _apart(piece: tuple[Box, ...]) -> tuple[Box, ...]:
+    """A panel and its bars; one box of all where a long title reaches over a bar."""
+    (left, top, width, _), *bars = piece
+    if all(bar[0] >= left + width - 2 * _MARGIN for bar in bars):
+        return piece
+    right, bottom = (max(box[axis] + box[axis + 2] for box in piece) for axis in (0, 1))
+    top = min(top, *(bar[1] for bar in bars))
+    return ((left, top, right - left, bottom - top),)
+
+
+def _with_margin(box: Box) -> Box:
+    left, top, width, height = box
+    return (left - _MARGIN, top - _MARGIN, width + 2 * _MARGIN, height + 2 * _MARGIN)
 
 
 def _read(figure: Figure) -> Readout:
@@ -158,7 +212,7 @@ def _aligned(place: int, figure: Figure, boxes: list[Box]) -> Box:
     ]
     width, height = (max(box[side] for box in boxes) for side in (2, 3))
     left, top = min(box[0] for box in columns), min(box[1] for box in rows)
-    return (left - _MARGIN, top - _MARGIN, width + 2 * _MARGIN, height + 2 * _MARGIN)
+    return _with_margin((left, top, width, height))
 
 
 def _same(one: Any, other: Any, side: str) -> bool:
