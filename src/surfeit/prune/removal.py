@@ -133,6 +133,15 @@ class Removal:
         """The calls that depend on the first ones."""
         return frozenset(self.structure.behind(self.first))
 
+    def reached(self, units: Bool[Tensor, " units"]) -> frozenset[Place]:
+        """The calls that change with these units: those that read one, and all behind them."""
+        calls = {
+            site.call
+            for site in self.sites
+            if site.call is not None and bool(units[site.units[site.units >= 0]].any())
+        }
+        return frozenset(calls | self.structure.behind(calls))
+
     def matrix(self, model: nn.Module) -> Float[Tensor, "units inputs"]:
         """The weight vectors of the units, one a row: of a group, its members' side by side."""
         rows = []

@@ -39,6 +39,7 @@ class Rerun:
         self.model, self._first, self._behind = model, first, behind
         self._ends: set[str] = set()
         self._kept: dict[Place, _Kept] = {}
+        self._last: dict[Place, _Kept] = {}  # what layers answered in the last `again`
         self._unread: frozenset[Place] = frozenset()
         self._overwritten: frozenset[Place] = frozenset()
         self._counts: Counter[str] = Counter()
@@ -50,6 +51,8 @@ class Rerun:
         self._functions = {name for name, _ in first | behind if name not in modules}
         self.largest_step = 0
         """Numbers held at once, at most, while a layer ran in `run`."""
+        self.later_numbers = 0
+        """Numbers that the layers answered in `run` which run again in `again`."""
         self._tail = _tail(model, first)
         for name, module in model.named_modules():
             if is_layer(module) or mixes_units(module):
@@ -66,7 +69,7 @@ class Rerun:
         """
         begun = False
         answers: list[tuple[Place, _Kept]] = []
-        self._kept = {}
+        self._kept, self._last, self.later_numbers = {}, {}, 0
 
         def call(place: Place, forward: Any, args: Any, kwargs: Any) -> Any:
             nonlocal begun
@@ -78,6 +81,8 @@ class Rerun:
             if place[0] in self._ends:
                 step = _numbers_held(forward, tensors_in((args, kwargs)), tensors_in(result))
                 self.largest_step = max(self.largest_step, step)
+                if place in self._behind or place in self._first:
+                    self.later_numbers += sum(value.numel() for value in tensors_in(result))
             if place in self._first:
                 answers.append((place, _Kept(result)))
             elif not begun or self._is_constant(place):
@@ -96,12 +101,19 @@ class Rerun:
         self._overwritten = frozenset(place for place, kept in answers if kept.overwritten)
         return result
 
-    def again(self, enter: Enter | None, given: Mapping[Place, Tensor]) -> Any:
+    def again(
+        self,
+        enter: Enter | None,
+        given: Mapping[Place, Tensor],
+        changed: frozenset[Place] | None = None,
+    ) -> Any:
         """Runs the network from the first calls on, on the inputs of `run`; returns its result.
 
         Args:
             enter: exchanges what enters a layer that runs; None where all stays.
             given: what some of the first calls answer instead of running; left as it is.
+            changed: the calls that may answer otherwise than in the last call that was told what
+                changes; all other layers answer the same. None: nothing is known, nor kept.
         """
 
         def call(place: Place, forward: Any, args: Any, kwargs: Any) -> Any:
@@ -112,9 +124,19 @@ class Rerun:
             if kept is not None:
                 self._counts.update(kept.within)
                 return kept.answer
-            if enter is not None and place[0] in self._ends:
+            if place[0] not in self._ends:
+                return forward(*args, **kwargs)
+            last = None if changed is None or place in changed else self._last.get(place)
+            if last is not None and not last.overwritten:
+                self._counts.update(last.within)
+                return last.answer
+            if enter is not None:
                 args, kwargs = _exchanged(args, kwargs, enter, place)
-            return forward(*args, **kwargs)
+            before = self._counts.copy()
+            result = forward(*args, **kwargs)
+            if changed is not None:
+                self._last[place] = _Kept(result, self._counts - before)
+            return result
 
         if enter is None and self._tail is not None and given.keys() == self._first:
             (place,) = self._first

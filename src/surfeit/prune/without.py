@@ -46,6 +46,7 @@ class WithoutUnits:
         own = converted_(copied(model), dtype).eval().requires_grad_(False)
         self.device = _device(own)
         self._alone = torch.empty(0)
+        self._gone: Tensor | None = None  # in the last pass of the order
         self._removal, self._keep_bias, self._dtype = removal, keep_bias, dtype
         self._silent = _silent(own, removal) if keep_bias else None
         self._own, self._rests = own, own_tensors(own, removal)
@@ -68,6 +69,8 @@ class WithoutUnits:
         answers = sum(value.numel() for value in given.values())
         # Kept through a chunk: the features, their reduced copy and their blocks; Z and what joins.
         numbers = 3 * (features + answers) + self._rerun.kept_numbers() + self._rerun.largest_step
+        if self._is_passed_again(given):
+            numbers += self._rerun.later_numbers
         most = memory // (numbers * self._dtype.itemsize)
         if self.device.type == "cpu":
             busy = answers or self._rerun.largest_step
@@ -159,8 +162,9 @@ class WithoutUnits:
             order: int64, distinct units.
         """
         given, adders = self._given(front, order.to(self.device))
+        self._gone = None
         places = order.tolist()
-        if given and self._removal.first.issuperset(self._calls):  # nothing is read elsewhere
+        if not self._is_passed_again(given):
             yield self._rerun.again(None, given)
             for k in range(len(places) - 1, -1, -1):
                 for add_ in adders:
@@ -176,6 +180,21 @@ class WithoutUnits:
                     add_(k)
             yield self._pass(front, gone, given)
 
+    def _is_passed_again(self, given: Mapping[Place, Tensor]) -> bool:
+        """Whether units are read elsewhere than by what is given: then layers exchange inputs."""
+        return not (given and self._removal.first.issuperset(self._calls))
+
+    def _changed(self, gone: Tensor) -> frozenset[Place] | None:
+        """The calls that answer otherwise than in the last pass: a stream's early blocks do not.
+
+        Of recurrent units the weights change, and what they change is not known.
+        """
+        if self._removal.recurrent:
+            return None
+        units = torch.ones_like(gone) if self._gone is None else gone ^ self._gone
+        self._gone = gone.clone()
+        return self._removal.reached(units)
+
     def _pass(self, front: Front, gone: Tensor, given: Mapping[Place, Tensor]) -> Tensor:
         """The outputs without some units."""
         if not bool(gone.any()):
@@ -184,7 +203,7 @@ class WithoutUnits:
         if self._removal.first:
             self._silence_recurrent(gone)
             enter = partial(silenced, self._removal, gone, front.instead)
-            result = self._rerun.again(enter, given)
+            result = self._rerun.again(enter, given, self._changed(gone))
         for site in self._removal.sites_of(None):
             result = site.without(result, gone, front.instead.get(site))
         return result
