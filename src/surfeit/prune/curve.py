@@ -86,10 +86,10 @@ def removal_curves(
         `Z_k = b + Σ_{j≥k} D_order[j] W_order[j]ᵀ + (units that stay)`.
 
     They are built up from the last removal to the first: sums only grow, nothing cancels, and
-    units that say nothing leave ties as they are. Any other reader runs again for each removal.
-    What comes before runs once for all orders. In float64 the predictions are those of a full
-    float64 pass; the model itself is left alone, and evaluated without dropout and with running
-    statistics whatever its mode.
+    units that say nothing leave ties as they are. Any other reader runs again for each removal of a
+    unit that it reads, and so does what lies behind it. What comes before runs once for all orders.
+    In float64 the predictions are those of a full float64 pass; the model itself is left alone, and
+    evaluated without dropout and with running statistics whatever its mode.
 
     Args:
         model: any network that `Structure` can follow and whose result is one tensor.
