@@ -50,7 +50,15 @@ class Config:
 
     model: str = "vgg19-bn"
     data: str = "cifar10"
-    recipe: Recipe = Recipe(lr=0.1, momentum=0.9, batch_size=64, epochs=160, weight_decay=1e-4)
+    recipe: Recipe = Recipe(
+        lr=0.1,
+        momentum=0.9,
+        batch_size=64,
+        epochs=160,
+        weight_decay=1e-4,
+        schedule="steps",
+        milestones=(56_320, 84_480),  # epochs 80 and 120 of 704 batches
+    )
     levels: int = 2  # densities of units: 0.7 and 0.49
     rate: float = 0.3
     weights_kept: float = 0.2
@@ -82,15 +90,22 @@ class Config:
 
 
 SIZES = ("model", "data", "recipe", "levels", "seeds")
+SUBSTITUTES = {
+    "recipe": "a rate that falls on a cosine in place of two steps, which lie beyond the end of "
+    "shorter trainings; fine-tuning at a hundredth of it would else be the first small rate",
+}
 PAPER = Config()
 LAPTOP = replace(
-    PAPER, model="lenet-300-100", data="fashion-mnist", recipe=replace(PAPER.recipe, epochs=8)
+    PAPER,
+    model="lenet-300-100",
+    data="fashion-mnist",
+    recipe=replace(PAPER.recipe, epochs=8, schedule="cosine", milestones=()),
 )
 QUICK = replace(
     PAPER,
     model=POOL_MODEL,
     data=POOL_DATA,
-    recipe=replace(PAPER.recipe, epochs=6),
+    recipe=replace(LAPTOP.recipe, epochs=6),
     levels=1,
     seeds=(0, 1, 2),
 )
