@@ -60,3 +60,65 @@ def test_each_removal_gives_what_a_pass_without_the_others_gives(model, split):
             )
             right = (outputs.argmax(1) == split.targets).double().mean()
             assert curve.points[removed] == right
+
+
+class _Leaving(nn.Module):
+    """A block that leaves its answer somewhere, too, as encoders leave their skips."""
+
+    def __init__(self, where):
+        super().__init__()
+        self.layer, self.where = nn.Linear(3, 3), where
+
+    def forward(self, x, skips):
+        answer = self.layer(x)
+        return _left(self.where, answer, x, skips)
+
+
+class _LeavingModule(nn.Module):
+    """The same without modules of its own: it answers from memory in any case."""
+
+    def forward(self, x, skips):
+        return _left("list", x.tanh(), x, skips)
+
+
+def _left(where, answer, x, skips):
+    if where == "list":
+        skips["all"].append(answer)
+    elif where == "dictionary":
+        skips["last"] = answer
+    else:
+        x.copy_(answer)
+    return answer
+
+
+class _Skipping(nn.Module):
+    def __init__(self, where, encoder):
+        super().__init__()
+        self.encoder, self.where = encoder, where
+        self.mid, self.up, self.head = nn.Linear(3, 4), nn.Linear(4, 4), nn.Linear(7, 2)
+
+    def forward(self, x, gone=()):
+        x, skips = x.clone(), {"all": []}
+        mid = self.mid(self.encoder(x, skips))
+        if len(gone):
+            mid = mid.index_fill(1, gone, 0.0)
+        left = {"list": lambda: skips["all"][-1], "dictionary": lambda: skips["last"]}
+        skip = left.get(self.where, lambda: x)()
+        return self.head(torch.cat([self.up(mid.relu()), skip], 1))
+
+
+@pytest.mark.parametrize("where", ["list", "dictionary", "input"])
+def test_blocks_that_leave_something_besides_their_results_run_again(where):
+    torch.manual_seed(0)
+    model = _Skipping(where, _Leaving(where)).double().eval()
+    inputs = torch.randn(5, 3, dtype=torch.float64)
+    for gone in (torch.tensor([], dtype=torch.long), torch.tensor([2, 0])):
+        found = outputs_without(model, "mid", gone, inputs)
+        torch.testing.assert_close(found, model(inputs, gone), rtol=0, atol=1e-12)
+
+
+def test_modules_that_leave_something_besides_their_results_are_refused():
+    model = _Skipping("list", _LeavingModule()).eval()
+    words = r"cannot be removed: what lies behind .* fails \(IndexError: .*: return it"
+    with pytest.raises(ValueError, match=words):
+        outputs_without(model, "mid", torch.tensor([0]), torch.randn(5, 3))

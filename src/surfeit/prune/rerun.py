@@ -41,6 +41,9 @@ class Rerun:
         self._kept: dict[Place, _Kept] = {}
         self._last: dict[Place, _Kept] = {}  # what layers answered in the last `again`
         self._unread: frozenset[Place] = frozenset()
+        self.whole_blocks = True
+        """Whether blocks of several modules answer from memory, not their modules one by one."""
+        self._blocks = {name for name, module in model.named_modules() if any(module.children())}
         self._overwritten: frozenset[Place] = frozenset()
         self._counts: Counter[str] = Counter()
         self._inputs = torch.empty(0)
@@ -85,7 +88,9 @@ class Rerun:
                     self.later_numbers += sum(value.numel() for value in tensors_in(result))
             if place in self._first:
                 answers.append((place, _Kept(result)))
-            elif not begun or self._is_constant(place):
+            elif (self.whole_blocks or place[0] not in self._blocks) and (
+                not begun or self._is_constant(place)
+            ):
                 within = self._counts - before
                 unread = place in self._unread
                 self._kept[place] = _Kept(_placeholder(result) if unread else result, within)

@@ -47,6 +47,7 @@ class WithoutUnits:
         self.device = _device(own)
         self._alone = torch.empty(0)
         self._gone: Tensor | None = None  # in the last pass of the order
+        self._repeats = False  # whether the rest of the network was seen to run again alike
         self._removal, self._keep_bias, self._dtype = removal, keep_bias, dtype
         self._silent = _silent(own, removal) if keep_bias else None
         self._own, self._rests = own, own_tensors(own, removal)
@@ -99,15 +100,38 @@ class WithoutUnits:
         """Runs the network once, and what stands in place of units that keep their biases.
 
         Raises:
-            ValueError: if the network does not take the inputs, or its result is no single tensor.
+            ValueError: if the network does not take the inputs, its result is no single tensor, or
+                its rest cannot be run alone.
         """
         given = inputs.to(self.device)
         given = given.to(self._dtype) if given.is_floating_point() else given
         self._silence_recurrent(torch.zeros(self._removal.units, dtype=torch.bool))
         found = _reads(partial(self._rerun.run, given), self._removal)
+        if not self._repeats and self._why_apart(found.result) is not None:
+            # A block that leaves something besides its result must run; its layers need not.
+            self._rerun.whole_blocks = False
+            found = _reads(partial(self._rerun.run, given), self._removal)
+            if (why := self._why_apart(found.result)) is not None:
+                raise ValueError(
+                    f"{self._removal.words} cannot be removed: {why}. Some module before them "
+                    "leaves something besides its result, as in a list or its inputs: return it"
+                )
+        self._repeats = True
         if self._silent is None:
             return found
         return replace(found, instead=_reads(partial(self._silent.run, given), self._removal).read)
+
+    def _why_apart(self, result: Tensor) -> str | None:
+        """Why the rest of the network cannot be run again on what was kept; None if it can."""
+        words = "what lies behind them, run without what lies before, "
+        try:
+            again = self._rerun.again(None, {})
+        except (ValueError, TypeError, LookupError, AttributeError, RuntimeError) as error:
+            return f"{words}fails ({type(error).__name__}: {error})"
+        slack = 1e-9 if self._dtype == torch.float64 else 1e-3
+        bound = slack * float(result.abs().max()) if result.numel() else 0.0
+        alike = torch.allclose(again, result, rtol=slack, atol=bound, equal_nan=True)
+        return None if alike else f"{words}gives other outputs"
 
     def _given(
         self, front: Front, order: Tensor
