@@ -89,6 +89,19 @@ def test_a_curve_that_diverged_is_said_and_is_no_finding(root, tmp_path, capsys)
     assert "surfeit: curve: its training diverged" in printed.err
 
 
+def test_a_curve_whose_loss_is_not_finite_costs_the_others_nothing(root, tmp_path, capsys):
+    first, second = (keys(root)["mlp-6", seed, "digits"] for seed in (0, 1))
+    arguments = [first, second, *FEW, "--lr", "1e30", "--root", root, "--out", tmp_path / "out"]
+    assert call("connect", *arguments, "--paths", "curve,matched") == 0
+    printed = capsys.readouterr()
+    rows = [line.split("\t") for line in printed.out.splitlines()]
+    assert rows[1] == ["curve", *["–"] * 5]
+    assert rows[2][0] == "matched"
+    assert "curve: the curve's training diverged: the loss is" in printed.err
+    assert "a lower lr than 1e+30 may help; it is left out" in printed.err
+    assert call("connect", *arguments, "--paths", "curve") == 1
+
+
 @pytest.mark.parametrize(
     ("second", "arguments", "message"),
     [

@@ -94,12 +94,13 @@ def connect(
         raise ValueError(
             f"a path needs two runs, got run {runs[0].key[:12]} twice: give another one"
         )
+    from surfeit.core import SurfeitError
     from surfeit.procedures.connections import (
         ConnectionConfig,
         check_connectable,
         connections,
     )
-    from surfeit.procedures.curves import CurveConfig
+    from surfeit.procedures.curves import CURVE_DIVERGED, CurveConfig
 
     config = ConnectionConfig(
         points=points,
@@ -123,18 +124,30 @@ def connect(
     # What a curve's training did is told by the line that it began as.
     measured = (*paths, "segment") if "curve" in paths and "segment" not in paths else paths
     with output_folder(folder), telling(quiet) as teller:
-        table = connections(
-            runs[0],
-            runs[1],
-            dataset,
-            config,
-            paths=measured,  # pyright: ignore[reportArgumentType]
-            into=into,
-            store=places.store,
-            engine=engine_on(on),
-            numerics=machine.numerics,
-            progress=lambda status: teller.stage("measuring paths", status.done, status.total),
-        )
+
+        def table_of(paths: Sequence[str]) -> "pa.Table":
+            return connections(
+                runs[0],
+                runs[1],
+                dataset,
+                config,
+                paths=tuple(paths),  # pyright: ignore[reportArgumentType]
+                into=into,
+                store=places.store,
+                engine=engine_on(on),
+                numerics=machine.numerics,
+                progress=lambda status: teller.stage("measuring paths", status.done, status.total),
+            )
+
+        try:
+            table = table_of(measured)
+        except SurfeitError as error:
+            others = [path for path in paths if path != "curve"]
+            said = [line for line in str(error).splitlines() if CURVE_DIVERGED in line]
+            if not said or not others:
+                raise
+            teller.say(f"{said[0].strip()}; it is left out")
+            table = table_of(others)  # measured by now
         found = _write(table, paths, lr, folder, teller)
     print_table(_COLUMNS, _cells(found, paths))
 

@@ -25,6 +25,9 @@ from surfeit.core import (
 )
 from surfeit.landscape import Curve, CurveKind, between, coefficients, combined
 
+CURVE_DIVERGED = "the curve's training diverged"
+"""How the sentence begins that says so."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CurveConfig:
@@ -133,7 +136,7 @@ def train_curve(
             loss = objective.loss(outputs, batch.targets)
             if not bool(loss.isfinite()):
                 raise DivergedError(
-                    f"the curve's training diverged: the loss is {float(loss.detach())} at step "
+                    f"{CURVE_DIVERGED}: the loss is {float(loss.detach())} at step "
                     f"{step}; a lower lr than {config.lr} may help"
                 )
             if config.weight_decay:

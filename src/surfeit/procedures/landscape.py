@@ -1,7 +1,7 @@
 """A run's loss along lines and on planes, measured piece by piece, kept, and gone on with."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal, get_args
 
@@ -14,6 +14,7 @@ from surfeit.core.objective import objective_to_json
 from surfeit.data import Dataset
 from surfeit.execute import Engine, Measurement, Progress, measure_many
 from surfeit.landscape import Statistics, spaced
+from surfeit.landscape.batch_statistics import normalisations
 from surfeit.models import describe, is_rebuildable
 from surfeit.models.structure import layers
 from surfeit.procedures.landscape_points import (
@@ -144,7 +145,7 @@ class Landscape:
     """The points of one or more pictures.
 
     Args:
-        config: what was asked for.
+        config: what was asked for; without batch normalisation its `statistics` are None.
         axes: the coordinates along each axis, in ascending order; those of a line have one.
         heights: a row a point: `network` (0, 1: which picture), `run`, `first, second`
             (coordinates; null on a line), `loss` (NaN: an output was not finite), `accuracy`
@@ -234,8 +235,9 @@ def landscape(
     alone = work.tasks(height_rows, middle, 1, examples=config.examples)
     origins = {("origin", number): one for number, one in enumerate(alone.values())}
     measured = work.measured(tasks | bent | origins, store, engine, progress)
+    batches = any(normalisations(one.model) for one in found)
     return Landscape(
-        config=config,
+        config=config if batches else replace(config, statistics=None),
         axes=axes,
         heights=_table(measured, tasks, groups, HEIGHTS),
         convexity=_table(measured, bent, groups, CONVEXITY),

@@ -15,10 +15,11 @@ from surfeit.report.landscape.pieces import Drawing, in_pieces
 from surfeit.viewer.embed import plain_script, policy
 
 _MOST_CELLS = 9  # a side of the table that says what the picture shows
-_CAUTION = (
-    "A plane shows two directions of many. Where its surface is not convex, the loss is not; where "
-    "it looks convex, any number of directions that bend downwards may be hidden."
-)
+_CAUTIONS = {
+    1: "A line shows one direction of many. What bends downwards in any other is hidden.",
+    2: "A plane shows two directions of many. Where its surface is not convex, the loss is not; "
+    "where it looks convex, any number of directions that bend downwards may be hidden.",
+}
 
 
 def render(
@@ -71,9 +72,10 @@ def _top(
         _sentence(one, name if len(names) > 1 else "")
         for one, name in zip(every, names, strict=True)
     )
+    caution = escape(_CAUTIONS[len(found.axes)])
     return (
         f'<header><h1>{escape(title)}</h1>\n<p class="soft">{escape(said)}</p></header>\n<main>\n'
-        f'<p class="lead">{escape(lead)}</p>\n<p class="note">{escape(_CAUTION)}</p>\n{notes}'
+        f'<p class="lead">{escape(lead)}</p>\n<p class="note">{caution}</p>\n{notes}'
     )
 
 
@@ -98,7 +100,7 @@ def _viewer(found: Landscape, names: Sequence[str], every: Sequence[Numbers]) ->
     )
     path = (
         '<label><input type="checkbox" id="view-path" checked> the run\'s path</label>'
-        if found.path.num_rows > len(names)
+        if any(step is not None for step in found.path["step"].to_pylist())
         else ""
     )
     controls = (
@@ -142,7 +144,11 @@ def _seen(found: Landscape, every: Sequence[Numbers]) -> str:
     words = "All networks in one scale. " if len(every) > 1 else ""
     if len(found.axes) == 2:
         words += "Contours, and the same surface from one side. "
-    return words + "Hatched: not finite." if any(one.not_finite for one in every) else words.strip()
+    if found.config.directions == "between":
+        words += "Marked: the runs, in the order of the title. "
+    if any(one.not_finite for one in every):
+        words += "Hatched: not finite."
+    return words.strip()
 
 
 def _figure(drawings: Mapping[str, Drawing], name: str, caption: str) -> str:
@@ -157,7 +163,8 @@ def _convexity(
     every: Sequence[Numbers],
 ) -> str:
     if "convexity" not in drawings:
-        words = "Not measured here: --curvature 7 measures it on a grid of 7 points a side."
+        where = "a grid of 7 points a side" if len(found.axes) == 2 else "7 points of the line"
+        words = f"Not measured here: --curvature 7 measures it on {where}."
         return html.section("convexity", "What the picture hides", html.paragraph(words))
     said = "".join(
         html.paragraph(
@@ -171,7 +178,7 @@ def _convexity(
         if one.curvature_points
     )
     caption = (
-        "|λ min| / λ max of the Hessian, left in all directions, right in the two of the picture: "
+        "|λ min| / λ max of the Hessian, first in all directions, then in those of the picture: "
         f"measured on at most {found.config.curvature_examples:,} of the examples."
     )
     return html.section(
@@ -231,7 +238,8 @@ def _thinned(axis: tuple[float, ...]) -> list[float]:
 
 def _provenance(found: Landscape, data: str) -> str:
     config = found.config
-    runs = list(dict.fromkeys(found.heights["run"].to_pylist()))
+    through = found.path["run"].to_pylist()  # of a picture between runs, the others
+    runs = list(dict.fromkeys([*found.heights["run"].to_pylist(), *through]))
     settings = {
         "runs": ", ".join(run[:12] for run in runs),
         "data": f"{data}, {config.split}, at most {config.examples:,} examples",
