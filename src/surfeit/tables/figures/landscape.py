@@ -68,7 +68,7 @@ def convexity_figure(
                 panel.pcolormesh(a, b, np.where(holes, np.nan, lost).T, norm=norm, cmap="cividis")
                 _hatched(panel, a, b, np.isnan(lost))
                 panel.set(xlabel=labels[0], ylabel=labels[1])
-                panel.set_title(f"{name}: {words}" if len(names) > 1 else words.capitalize())
+                panel.set_title(f"{name}\n{words}" if len(names) > 1 else words.capitalize())
                 panel.grid(visible=False)
             bar = drawing.colorbar(ScalarMappable(norm, "cividis"), ax=axes[number], shrink=0.9)
             bar.set_label("convexity lost, |λ min| / λ max")
@@ -258,7 +258,7 @@ def _convexity_line(
                 [row["first"] for row in rows],
                 values,
                 **STROKES[2 * number + place].options(),
-                label=f"{name}: {words}" if len(names) > 1 else words,
+                label=f"{name}\n{words}" if len(names) > 1 else words,
             )
     axes[0, 0].set(xlabel=label, ylabel="convexity lost, |λ min| / λ max")
     drawing.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
