@@ -7,7 +7,7 @@ from surfeit.core.fronts import lazy_front
 if TYPE_CHECKING:
     from surfeit.landscape.asymmetry import asymmetry, flatter_side, null_direction
     from surfeit.landscape.averages import averaged_weights
-    from surfeit.landscape.batch_statistics import batch_statistics
+    from surfeit.landscape.batch_statistics import batch_statistics, normalisations
     from surfeit.landscape.convexity import (
         basin_share,
         convexity_lost,
@@ -69,6 +69,7 @@ __all__ = [
     "match_outputs",
     "match_weights",
     "nonconvex_share",
+    "normalisations",
     "null_direction",
     "plane_curvatures",
     "random_direction",

@@ -13,8 +13,7 @@ from surfeit.core import Objective, check_size, fitting, unknown
 from surfeit.core.objective import objective_to_json
 from surfeit.data import Dataset
 from surfeit.execute import Engine, Measurement, Progress, measure_many
-from surfeit.landscape import Statistics, spaced
-from surfeit.landscape.batch_statistics import normalisations
+from surfeit.landscape import Statistics, normalisations, spaced
 from surfeit.models import describe, is_rebuildable
 from surfeit.models.structure import layers
 from surfeit.procedures.landscape_points import (

@@ -32,12 +32,12 @@ from surfeit.landscape import (
     difference,
     dot,
     heights,
+    normalisations,
     random_direction,
     through,
     trained_and_frozen,
     trajectory,
 )
-from surfeit.landscape.batch_statistics import normalisations
 from surfeit.store import Run
 from surfeit.train import Numerics
 

@@ -165,7 +165,7 @@ def outputs_without(
     Raises:
         ValueError: as there.
 
-    Cost: about two forward passes.
+    Cost: two to three forward passes.
     """
     removal = checked_removal(model, layer, inputs, dtype=dtype, structure=structure)
     order = checked_units(units, removal.units, whose=removal.words)

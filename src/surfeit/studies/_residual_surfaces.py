@@ -18,12 +18,7 @@ def at_the_end(
     """How smooth a network's filter-normalised surfaces are where its loss is below guessing's.
 
     Args:
-        run: trained on so many images of the data set, as its seed draws them.
-        dataset: the whole one.
-        images: how many it was trained on.
-        shown: of how many of them the loss is taken.
-        points: along each axis, which reach from −1 to 1.
-        planes: how many, each of two random directions.
+        run, dataset, images, shown, points, planes: as of `_surfaces.pictured`.
 
     Yields:
         `step, loss, nonconvex` (share of the inner points at most as high as guessing, `log
@@ -59,7 +54,7 @@ def equally_trained(
 
     Args:
         plain, residual: two networks that one seed trained on one choice of images.
-        dataset, images, shown, points, planes: as of `at_the_end`.
+        dataset, images, shown, points, planes: as of `_surfaces.pictured`.
 
     Yields:
         a row for each, in this order, as of `at_the_end`; its accuracy is None.
